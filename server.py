@@ -25,21 +25,21 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from engine.integrations.simulated_operator import SandboxOperator
-from engine.language.catalogue.watched_file import Manuscript
+from engine.language.catalogue.watched_file import WatchedFile
 from engine.operations.follower import waiting
 from engine.operations.metrics import not_ready
-from engine.operations.refresh import Keeper, Keeping
+from engine.operations.refresh import Refresher, RefreshSource
 from engine.operations.settings import Settings
 from engine.publication.gates import facts_of
 from engine.publication.mirror import Followed
 from engine.services.audit.integrity import inspect, number_of
 from engine.services.audit.statistics import count_again, count_up
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import PASSWORD
 from engine.services.worker.clock_watch import guarded_tour
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import tour
-from engine.simulation.preview import Leads, Tryout
+from engine.simulation.preview import PreviewSession, StatePaths
 from engine.storage.unit_of_work import Busy
 from renderers.cli.admin.agents import agent_command
 from renderers.cli.admin.backup import backup_command, copy_command, restore_command
@@ -65,7 +65,7 @@ from renderers.cli.main import console
 from renderers.cli.preview import preview_command
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import speak
-from renderers.i18n.translations import Words, load_words
+from renderers.i18n.translations import Translations, load_words
 from renderers.reports.integrity import findings_report
 from renderers.web import blueprints as citizen
 from renderers.web import staff_blueprints as desks
@@ -80,7 +80,7 @@ from renderers.web.platform.probes import Probes, Readers
 from renderers.web.platform.proxies import Proxies
 from renderers.web.platform.request_context import Site, SiteSettings
 from renderers.web.platform.security import harden
-from renderers.web.preview import Preview, install
+from renderers.web.preview import PreviewSite, install
 
 log = logging.getLogger("guichet")
 
@@ -96,9 +96,9 @@ KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made an
 
 def create_app(
     settings: Settings,
-    office: Office | None = None,
+    office: AppContext | None = None,
     operator: SandboxOperator | None = None,
-    keeper: Keeper | None = None,
+    keeper: RefreshSource | None = None,
     kept_for: float = 0,
 ) -> Flask:
     """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
@@ -138,13 +138,15 @@ def create_app(
     check_guards(app)
     app.after_request(lambda response: _wake(app, response))
     if keeper is not None:
-        app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
+        app.extensions["guichet.keeping"] = keeping = Refresher(
+            keeper, lambda: serving(app), lambda new: _swap(app, new)
+        )
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
 
 
 @lru_cache(maxsize=2)
-def _pages(words: Words) -> tuple[Pages, Assets]:
+def _pages(words: Translations) -> tuple[Pages, Assets]:
     """The compiled templates and the compressed files: the same for every application of a process."""
     assets = Assets()
     return Pages(words, assets.address), assets
@@ -166,7 +168,7 @@ def _probes(app: Flask, settings: Settings) -> Probes:
     return Probes(lambda: not_ready(serving(app), ring, settings.data), readers)
 
 
-def _swap(app: Flask, office: Office) -> None:
+def _swap(app: Flask, office: AppContext) -> None:
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
 
 
@@ -175,7 +177,7 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
     return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
 
 
-def _warning(office: Office, followed: Followed | None = None) -> str:
+def _warning(office: AppContext, followed: Followed | None = None) -> str:
     """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
     was refused, a repository that does not answer."""
     broken, served = frozenset(office.catalogue.warnings), office.catalogue.procedures.keys()
@@ -185,7 +187,7 @@ def _warning(office: Office, followed: Followed | None = None) -> str:
     return " ".join([*said, *(_following(office, followed) if followed is not None else ())])
 
 
-def _following(office: Office, followed: Followed) -> Iterator[str]:
+def _following(office: AppContext, followed: Followed) -> Iterator[str]:
     words = load_words()
     refused, troubled = waiting(office.store, followed.source)
     if refused is not None:
@@ -197,14 +199,14 @@ def _following(office: Office, followed: Followed) -> Iterator[str]:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def serving(app: Flask) -> Office:
+def serving(app: Flask) -> AppContext:
     """The office that the site works with at this moment."""
     site: Site = app.extensions["guichet"]
     return site.office
 
 
 def work(
-    current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
+    current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
 ) -> None:
     """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
     there are `stories` of a demonstration they come first, each told `alone`, with a tour between two of them now and then."""
@@ -227,7 +229,7 @@ def work(
         stop.wait(TOUR_EVERY)
 
 
-def _tour(office: Office) -> None:
+def _tour(office: AppContext) -> None:
     """The calls to partners are the dispatcher's."""
     guarded_tour(office, calls=False)
 
@@ -235,7 +237,7 @@ def _tour(office: Office) -> None:
 _SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
 
 
-def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
+def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
     last, told = time.monotonic(), iter(stories)
     while not stop.is_set():
         with alone:
@@ -248,7 +250,7 @@ def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterab
 
 def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
     """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
-    keeping: Keeping = app.extensions["guichet.keeping"]
+    keeping: Refresher = app.extensions["guichet.keeping"]
     threads = _turns(lambda: serving(app), keeping, stop, stories)
     for thread in threads:
         thread.start()
@@ -256,7 +258,7 @@ def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ())
 
 
 def _turns(
-    current: Callable[[], Office], keeping: Keeping, stop: threading.Event, stories: Iterable[str] = ()
+    current: Callable[[], AppContext], keeping: Refresher, stop: threading.Event, stories: Iterable[str] = ()
 ) -> tuple[threading.Thread, ...]:
     """The threads of a worker: its tours, its calls to partners, what keeps the site up to date."""
     dispatcher = Dispatcher(current)
@@ -322,7 +324,7 @@ def worker(demo: bool, recount: bool) -> None:
     kept = [open_office(settings)[0]]
     if recount:
         count_again(kept[0])
-    keeping = Keeping(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
+    keeping = Refresher(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     turns = _turns(lambda: kept[0], keeping, stop)
     for thread in turns:
         thread.start()
@@ -346,11 +348,11 @@ def check_store(language: str) -> None:
     raise SystemExit(1 if inspected.findings else 0)
 
 
-def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
+def _previewed(manuscript: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
     """A site of its own over one file, in a folder that nobody else uses."""
-    tryout = Tryout.open(data, manuscript.folder / "registers", load_words(), address)
+    tryout = PreviewSession.open(data, manuscript.folder / "registers", load_words(), address)
     app = create_app(Settings(data=data, base_url=address, demo=True), tryout.office, tryout.operator)
-    install(app, Preview(manuscript, tryout, leads))
+    install(app, PreviewSite(manuscript, tryout, leads))
     return app
 
 

@@ -24,7 +24,7 @@ from benchmarks.peers import peers
 from benchmarks.portal import ROOT
 from engine.domain.common.decision import Act
 from engine.services.applications.casework import take_transition
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 FLOWS, CLIENTS = 4, 32
 NORMAL, FULL = 1, 2
@@ -48,13 +48,13 @@ def measures() -> Iterator[Measure]:
         yield _beside_psycopg(office, address)
 
 
-def walked(office: Office, clock: Callable[[], float], flows: int = FLOWS) -> float:
+def walked(office: AppContext, clock: Callable[[], float], flows: int = FLOWS) -> float:
     """Seconds an act, of dossiers taken from one end of the circuit to the other."""
     idents = [sent(office)[1].id for _ in range(flows)]
     return spent(lambda: [_walk(office, ident) for ident in idents], clock) / flows / STEPS
 
 
-def _walk(office: Office, ident: str, each: Callable[[float], object] = lambda _: None) -> None:
+def _walk(office: AppContext, ident: str, each: Callable[[float], object] = lambda _: None) -> None:
     state = ""
     for n in range(STEPS):
         began = WALL()
@@ -88,7 +88,7 @@ def spiff(path: Path) -> Iterator[Walk]:
         process.stdin.close()
 
 
-def _beside_spiff(office: Office, walk: Walk, synchronous: int) -> Measure:
+def _beside_spiff(office: AppContext, walk: Walk, synchronous: int) -> Measure:
     clock, name = (CPU, "cpu") if synchronous == NORMAL else (WALL, "wall")
 
     def theirs() -> float:
@@ -106,7 +106,7 @@ def _beside_spiff(office: Office, walk: Walk, synchronous: int) -> Measure:
 # -- T5 ----------------------------------------------------------------------------------------------------------------
 
 
-def _beside_raw(office: Office, path: Path) -> Measure:
+def _beside_raw(office: AppContext, path: Path) -> Measure:
     """A bare transaction (read, change if unchanged, note), and the very statements of ours without us."""
     said = _statements(office)
     with closing(raw_sqlite(path, FULL)) as db, closing(_twin(office)) as twin:
@@ -141,7 +141,7 @@ def _bare_step(db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
-def _statements(office: Office) -> list[str]:
+def _statements(office: AppContext) -> list[str]:
     """What one act says to SQLite, its values in the text."""
     ident, said = sent(office)[1].id, []
     (connection,) = office.store._idle  # type: ignore[attr-defined]
@@ -151,7 +151,7 @@ def _statements(office: Office) -> list[str]:
     return [one for one in said if not one.startswith(("BEGIN", "COMMIT", "ROLLBACK", "--"))]
 
 
-def _twin(office: Office) -> sqlite3.Connection:
+def _twin(office: AppContext) -> sqlite3.Connection:
     return raw_sqlite(Path(office.store.path), FULL)  # type: ignore[attr-defined]
 
 
@@ -169,7 +169,7 @@ def twin_step(db: sqlite3.Connection, said: list[str]) -> None:
 # -- T6 ----------------------------------------------------------------------------------------------------------------
 
 
-def _crowd(office: Office, log: Path) -> Iterator[Measure]:
+def _crowd(office: AppContext, log: Path) -> Iterator[Measure]:
     """32 at once, each on a dossier of their own."""
     waits: list[float] = []
     handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -190,7 +190,7 @@ def _crowd(office: Office, log: Path) -> Iterator[Measure]:
     yield Measure("T6-wait", "the same: the longest wait (ms)", 1000 * max(waits), 100, 50, beside=told)
 
 
-def _together(office: Office, waits: list[float]) -> float:
+def _together(office: AppContext, waits: list[float]) -> float:
     """Acts a second; none may be lost."""
     idents = [sent(office)[1].id for _ in range(CLIENTS)]
     people = [threading.Thread(target=_walk, args=(office, ident, waits.append)) for ident in idents]
@@ -206,7 +206,7 @@ def _together(office: Office, waits: list[float]) -> float:
 # -- T7 ----------------------------------------------------------------------------------------------------------------
 
 
-def _beside_psycopg(office: Office, address: str) -> Measure:
+def _beside_psycopg(office: AppContext, address: str) -> Measure:
     with psycopg.connect(address, autocommit=True) as db:
         db.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, state TEXT, version INTEGER, body TEXT)")
         db.execute("CREATE TABLE bare_event (dossier INTEGER, n INTEGER, at TEXT, PRIMARY KEY (dossier, n))")

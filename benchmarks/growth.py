@@ -23,7 +23,7 @@ from engine.records.dossier import Actor
 from engine.services.applications.casework import tray, tray_counts
 from engine.services.applications.drafts import mine, see_case
 from engine.services.appointments.bookings import book_slot, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
 
@@ -82,13 +82,13 @@ def prepared(size: int) -> ExitStack:
 class _Held(ExitStack):
     """An office that is open until left."""
 
-    office: Office
+    office: AppContext
 
-    def __enter__(self) -> Office:  # type: ignore[override]
+    def __enter__(self) -> AppContext:  # type: ignore[override]
         return self.office
 
 
-def _holding(stack: ExitStack, office: Office) -> ExitStack:
+def _holding(stack: ExitStack, office: AppContext) -> ExitStack:
     held = _Held()
     held.office = office
     held.push(stack.pop_all().__exit__)
@@ -106,7 +106,7 @@ def _in_postgres(size: int) -> ExitStack:
     return _holding(stack, office)
 
 
-def _hasten(office: Office) -> None:
+def _hasten(office: AppContext) -> None:
     """While a store is filled nothing in it is worth a flush."""
     store = office.store
     assert isinstance(store, SqliteStore)
@@ -119,7 +119,7 @@ def _hasten(office: Office) -> None:
 
 
 def _grown(
-    offices: Sequence[Office], sizes: Sequence[int], ident: str, clock: Clock, draw: Callable[[Series], None]
+    offices: Sequence[AppContext], sizes: Sequence[int], ident: str, clock: Clock, draw: Callable[[Series], None]
 ) -> Iterator[Measure]:
     """Each act at the largest size against the middle one: below that, lists are not full."""
     base = -2
@@ -135,7 +135,7 @@ def _grown(
         )
 
 
-def _side(office: Office, size: int, act: str, clock: Clock) -> Callable[[], float]:
+def _side(office: AppContext, size: int, act: str, clock: Clock) -> Callable[[], float]:
     """Seconds of one act, over some tries on dossiers from everywhere."""
     numbers = list(people_of(size, TRIES))
 
@@ -149,7 +149,7 @@ def _side(office: Office, size: int, act: str, clock: Clock) -> Callable[[], flo
     return side
 
 
-def _works(office: Office, act: str, numbers: Sequence[int]) -> list[Callable[[], object]]:
+def _works(office: AppContext, act: str, numbers: Sequence[int]) -> list[Callable[[], object]]:
     if act == "booking":
         return [_booking(office, place) for place in range(4)]
     if act == "inbox":
@@ -161,7 +161,7 @@ def _works(office: Office, act: str, numbers: Sequence[int]) -> list[Callable[[]
     return [lambda n=n: see_case(office, _owner(n), number_of(n)) for n in numbers]  # type: ignore[misc]
 
 
-def _booking(office: Office, place: int) -> Callable[[], object]:
+def _booking(office: AppContext, place: int) -> Callable[[], object]:
     """Somebody about to take the free slot at that place of the list."""
     owner, dossier = sent(office)
     free = [slot for day in slots(office, owner, dossier.id, "depot").days for slot in day.slots]
@@ -186,7 +186,7 @@ _LIKE = "SELECT id, number, label FROM dossier WHERE label LIKE ? ORDER BY due_o
 
 
 def _searched(
-    office: Office, size: int, ident: str, clock: Clock, like: Callable[[str], Sequence[object]]
+    office: AppContext, size: int, ident: str, clock: Clock, like: Callable[[str], Sequence[object]]
 ) -> Iterator[Measure]:
     """By a person's name, by the commonest name, by number; beside reading every label."""
     numbers = list(people_of(size, SEARCHES))

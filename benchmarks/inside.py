@@ -23,7 +23,7 @@ from flask import Flask
 from werkzeug.test import Client, EnvironBuilder
 
 from benchmarks.portal import PHONE, answers, hidden, write_procedures
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.applicant_sign_in import check_code, send_code
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
@@ -93,7 +93,7 @@ class Inside:
         return one
 
 
-def _signed_in(office: Office) -> str:
+def _signed_in(office: AppContext) -> str:
     """The token of a person's session, by the code of the letter they were sent."""
     send_code(office, PHONE)
     with office.store.unit() as unit:

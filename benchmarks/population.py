@@ -17,9 +17,9 @@ from engine.domain.common.decision import Act
 from engine.records.codec import instant_text
 from engine.services.applications.casework import take_transition
 from engine.services.appointments.bookings import book_slot, mark, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.sql.search import label_words
-from engine.storage.table_copy import Rows
+from engine.storage.table_copy import TableRows
 
 SLICE = 20_000
 ENTRIES = 3  # of each journal; a true one of this circuit has fourteen, and takes 9 KB
@@ -50,7 +50,7 @@ class Model:
     known: dict[str, Any]  # its row in the table of lists, by column
 
 
-def fill(office: Office, count: int) -> None:
+def fill(office: AppContext, count: int) -> None:
     """Puts that many dossiers beside those there are."""
     models = _models(office)
     for first in range(0, count, SLICE):
@@ -75,7 +75,7 @@ def name_of(number: int) -> str:
     return f"{family.upper()} {''.join(chance.choice('aeiouklmnst') for _ in range(7)).capitalize()}"
 
 
-def _models(office: Office) -> list[Model]:
+def _models(office: AppContext) -> list[Model]:
     """One in each state of the circuit, then a closed one, so often that nine in ten are."""
     idents = [_walked(office, steps) for steps in range(STEPS + 1)]
     with office.store.tables("read") as rows:
@@ -83,7 +83,7 @@ def _models(office: Office) -> list[Model]:
     return [*every[:STEPS], *every[STEPS:] * (9 * STEPS)]
 
 
-def _walked(office: Office, steps: int) -> str:
+def _walked(office: AppContext, steps: int) -> str:
     owner, dossier = sent(office, NAME)
     free = slots(office, owner, dossier.id, "depot").first_free
     if free is None:
@@ -96,7 +96,7 @@ def _walked(office: Office, steps: int) -> str:
     return dossier.id
 
 
-def _model(rows: Rows, ident: str) -> Model:
+def _model(rows: TableRows, ident: str) -> Model:
     columns = {table: rows.columns(table) for table in _TABLES}
     key = {"dossier": "id"}
     found = {
@@ -110,7 +110,7 @@ def _model(rows: Rows, ident: str) -> Model:
     return Model(columns, found, dict(zip(columns["dossier"], found["dossier"][0], strict=True)))
 
 
-def _slice(rows: Rows, models: list[Model], numbers: range) -> None:
+def _slice(rows: TableRows, models: list[Model], numbers: range) -> None:
     columns = models[0].columns
     told = [_told(models[n % len(models)], n) for n in numbers]
     for table in _TABLES:

@@ -32,7 +32,7 @@ from engine.language.compiler.shared_files import load_shared
 from engine.language.source.schema import META_SCHEMA_PATH
 from engine.records.dossier import Account
 from engine.records.people import Session
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
@@ -192,7 +192,7 @@ def _serve(folder: Path) -> None:
         print(_pss() if line.strip() == "memory" else _asked(client, addresses[line.strip()]), flush=True)
 
 
-def _let_in(office: Office, client: Client, cookie: str, account: Account) -> None:
+def _let_in(office: AppContext, client: Client, cookie: str, account: Account) -> None:
     token, now = new_token(), office.now()
     with office.store.unit(write=True) as unit:
         unit.put_account(account)

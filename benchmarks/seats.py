@@ -22,7 +22,7 @@ from benchmarks.measure import WALL, Measure, in_turns, median_of, median_ratio,
 from engine.core.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.services.appointments.bookings import book_slot, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 SLOTS, RAW = 1_080, 256
 
@@ -62,7 +62,7 @@ def _sold(folder: Path, address: str, ident: str, bare: Callable[[int], object])
     yield Measure(ident, what, 100 * median_ratio(rounds, 0, 1), 70, 85, False, beside)
 
 
-def _free(office: Office) -> list[tuple[str, datetime]]:
+def _free(office: AppContext) -> list[tuple[str, datetime]]:
     """The first free slots of the office, in order."""
     owner, dossier = sent(office)
     found, day = list[tuple[str, datetime]](), None
@@ -77,7 +77,7 @@ def _free(office: Office) -> list[tuple[str, datetime]]:
     return found[:SLOTS]
 
 
-def _pace(office: Office, wanted: Sequence[tuple[str, datetime]]) -> float:
+def _pace(office: AppContext, wanted: Sequence[tuple[str, datetime]]) -> float:
     told: list[str] = []
     people = [sent(office) for _ in wanted]
     took = spent(lambda: told.extend(_together(office, people, lambda n: wanted[n])), WALL)
@@ -86,12 +86,12 @@ def _pace(office: Office, wanted: Sequence[tuple[str, datetime]]) -> float:
     return len(wanted) / took
 
 
-def _crowd(office: Office, wanted: Callable[[int], tuple[str, datetime]]) -> list[str]:
+def _crowd(office: AppContext, wanted: Callable[[int], tuple[str, datetime]]) -> list[str]:
     return _together(office, [sent(office) for _ in range(CLIENTS)], wanted)
 
 
 def _together(
-    office: Office, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
+    office: AppContext, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
 ) -> list[str]:
     """What came of each, all from one start."""
     start, told = threading.Barrier(len(people)), list[str]()
@@ -140,7 +140,7 @@ def _bare_postgres(line: psycopg.Connection[Any]) -> Callable[[int], object]:
     return take
 
 
-def _doubles(office: Office) -> int:
+def _doubles(office: AppContext) -> int:
     """Seats that more than one person holds."""
     now = office.now()
     with office.store.unit() as unit:

@@ -22,7 +22,7 @@ from engine.services.applications import draft_answers as answering
 from engine.services.applications import messages, notes
 from engine.services.applications import unverified_files as unproven_files
 from engine.services.audit import exports
-from engine.services.context.app_context import OfficeSettings
+from engine.services.context.app_context import AppSettings
 from engine.services.core import jobs as orders
 from engine.services.keys import secrets
 from engine.services.limits import askers, code_limits, file_counts, guesses, known_browsers
@@ -144,7 +144,7 @@ def test_the_short_page_counts_the_same() -> None:
 
 # -- the rules say what the code does ----------------------------------------------------------------------------------
 
-SETTINGS: Final = OfficeSettings()
+SETTINGS: Final = AppSettings()
 
 
 def minutes(span: timedelta) -> int:

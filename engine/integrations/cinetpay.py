@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from engine.core.clock import Clock
 from engine.core.problems import Refusal, refusal
 from engine.core.values import Plain
-from engine.integrations.http_client import Wire, whole_francs
+from engine.integrations.http_client import HttpClient, whole_francs
 from engine.integrations.payment_provider import (
     WALLET_ASKS,
     Asked,
@@ -55,7 +55,7 @@ class CinetPay(Wallet):
     """CinetPay for one site. `notify` and `back` are our addresses: where it tells, where it sends the payer back."""
 
     def __init__(
-        self, id: str, label: str, wire: Wire, key: str, site: str, secret: str, notify: str, back: str, clock: Clock,
+        self, id: str, label: str, wire: HttpClient, key: str, site: str, secret: str, notify: str, back: str, clock: Clock,
         method: Method = "mobile_money",
     ) -> None:  # fmt: skip
         self.id, self.label, self.method = id, label, method

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote
 from engine.core.clock import Clock
 from engine.core.values import Plain
 from engine.integrations import payment_provider as payments
-from engine.integrations.http_client import Answer, Wire, whole_francs
+from engine.integrations.http_client import HttpClient, HttpResponse, whole_francs
 from engine.integrations.payment_provider import (
     CURRENCY,
     BadCallback,
@@ -40,7 +40,7 @@ class PayDunya(payments.Wallet):
     """One wallet of PayDunya. `name` is what the invoice says of who collects."""
 
     def __init__(
-        self, id: str, label: str, wire: Wire, master: str, private: str, token: str, wallet: Wallet, name: str,
+        self, id: str, label: str, wire: HttpClient, master: str, private: str, token: str, wallet: Wallet, name: str,
         clock: Clock,
     ) -> None:  # fmt: skip
         self.id, self.label = id, label
@@ -64,7 +64,7 @@ class PayDunya(payments.Wallet):
             return Started(token, page=self._page(made))
         return Started(token, page=None if pushed.at("success") is True else self._page(made))
 
-    def _page(self, made: Answer) -> str | None:
+    def _page(self, made: HttpResponse) -> str | None:
         """The invoice's own page, for when nothing was put on the payer's phone."""
         page = made.text("response_text")
         return page if page.startswith("https://") else None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from engine.core.clock import Clock
-from engine.integrations.http_client import Wire, whole_francs
+from engine.integrations.http_client import HttpClient, whole_francs
 from engine.integrations.payment_provider import (
     CURRENCY,
     BadCallback,
@@ -35,7 +35,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 class PayGate(Wallet):
     """One network of PayGate Global: a citizen chooses the wallet, for a number no longer tells it."""
 
-    def __init__(self, id: str, label: str, wire: Wire, token: str, network: Network, clock: Clock) -> None:
+    def __init__(self, id: str, label: str, wire: HttpClient, token: str, network: Network, clock: Clock) -> None:
         self.id, self.label = id, label
         self._wire, self._token, self._network, self._clock = wire, token, network, clock
 

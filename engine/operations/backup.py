@@ -22,8 +22,8 @@ from typing import Final
 from engine.core.problems import Refused, refusal
 from engine.services.core.stored_files import is_named, places
 from engine.services.payments.settlement import forget_orders
-from engine.storage.files.attachments import AttachmentStore, Erased, Lost, Place
-from engine.storage.files.blob_store import Shelf
+from engine.storage.files.attachments import AttachmentStore, FileErased, Lost, Place
+from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.encryption import FileKeys, NoFileKey
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import NotEmpty, check_empty, contents, move
@@ -93,7 +93,7 @@ def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there:
     for _ in range(2):  # erased, then handed in again before anybody looked
         try:
             there.adopt(place[1], attachments.read(place[1], place[0]), place[0])
-        except Erased:
+        except FileErased:
             return "erased"
         except Lost:
             if not is_named(source, place):
@@ -112,7 +112,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
         if not target.keeps((dossier, digest)):
             try:
                 data = source.read(digest, dossier)
-            except Erased:
+            except FileErased:
                 target.note_erased((dossier, digest))
                 continue
             except Lost:
@@ -126,7 +126,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 
 
 def bring_back(
-    folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
+    folder: Path, target: Store, files: BlobStore | Path, keys: Path, told: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
     """Puts a backup of this release or of an earlier one back into an installation that keeps nothing yet; refused, nothing of it
     stays there. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_differs` (what), `backup_damaged`,

@@ -32,9 +32,9 @@ from engine.publication.gates import (
     HISTORY,
     MOST_TOLD,
     SIGNATURE,
-    Candidate,
+    CandidateEdition,
+    FileNames,
     Judge,
-    Places,
     examine,
     plain_facts,
     shut,
@@ -43,8 +43,8 @@ from engine.publication.git import commit_at, origin_of, root_of, text_at
 from engine.publication.mirror import Mirror
 from engine.publication.publications import FOLDER, Decided, OriginOf, arranged, candidates, decide, decided, gone
 from engine.publication.signed_history import GOOD
-from engine.records.publications import Found, Gate, Origin, Publication, Watch
-from engine.services.context.app_context import Office, publish_editions
+from engine.records.publications import FollowingState, Gate, GateFinding, Origin, Publication
+from engine.services.context.app_context import AppContext, publish_editions
 from engine.simulation.scenarios import play
 from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
 
@@ -97,7 +97,7 @@ def origins_in(folder: Path) -> OriginOf:
     return origin_of_files
 
 
-def renew(office: Office, judge: Judge | None = None) -> Office:
+def renew(office: AppContext, judge: Judge | None = None) -> AppContext:
     """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
     it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
     catalogue = office.catalogue.refresh()
@@ -120,7 +120,7 @@ def _tell_refused(before: Catalogue, after: Catalogue) -> None:
         log.info("%s accepted again", name)
 
 
-def _on_this_day(office: Office) -> Office:
+def _on_this_day(office: AppContext) -> AppContext:
     catalogue = office.catalogue.on(office.day())
     return office if catalogue is office.catalogue else replace(office, catalogue=catalogue)
 
@@ -153,7 +153,7 @@ class Follower:
     def source(self) -> str:
         return self.mirror.followed.source
 
-    def renew(self, office: Office) -> Office:
+    def renew(self, office: AppContext) -> AppContext:
         """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
         if self._is_time(office.now()):
             self.look(office)
@@ -165,7 +165,7 @@ class Follower:
 
     # -- looking
 
-    def look(self, office: Office) -> None:
+    def look(self, office: AppContext) -> None:
         """One look at the branch, unless another process is looking."""
         self._next = office.now() + self.every
         with _alone(self._lock) as mine:
@@ -178,7 +178,7 @@ class Follower:
             except Conflict:
                 self._next = office.now()  # something else was decided meanwhile: look again
 
-    def _look(self, office: Office) -> None:
+    def _look(self, office: AppContext) -> None:
         head = self.mirror.fetch()
         self._well(office, head)
         published = self._published(office.store)
@@ -188,7 +188,7 @@ class Follower:
             self.judge_commit(office, head)
         self._seen = head
 
-    def publish_head(self, office: Office, *, rewritten: bool = False) -> Publication | None:
+    def publish_head(self, office: AppContext, *, rewritten: bool = False) -> Publication | None:
         """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
         another process looks. Raises Refused, and `Busy` when that process does not end."""
         with _alone(self._lock, PATIENCE) as mine:
@@ -212,7 +212,7 @@ class Follower:
 
     # -- deciding
 
-    def judge_commit(self, office: Office, commit: str, *, rewritten: bool = False) -> Publication:
+    def judge_commit(self, office: AppContext, commit: str, *, rewritten: bool = False) -> Publication:
         """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
         past was changed. Raises `Conflict`."""
         now, origin = office.now(), self.mirror.origin(commit)
@@ -225,7 +225,11 @@ class Follower:
             known = decided(office.store, catalogue.procedures)
             found = candidates(catalogue, known, now)
             gates = examine(
-                arranged(catalogue, known, {}, now), found, self.judge, local_day(now), Places(self.mirror.place, _text)
+                arranged(catalogue, known, {}, now),
+                found,
+                self.judge,
+                local_day(now),
+                FileNames(self.mirror.place, _text),
             )
         except Refused as refused:
             return self._refuse(office, origin, [shut(FILES, refused.reason)])
@@ -260,13 +264,15 @@ class Follower:
             return
         if found:
             told = tuple(
-                Found("git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file})
+                GateFinding(
+                    "git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file}
+                )
                 for one in found[:MOST_TOLD]
             )
             yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
 
     def _publish(
-        self, office: Office, known: Decided, catalogue: Catalogue, origin: Origin, found: list[Candidate],
+        self, office: AppContext, known: Decided, catalogue: Catalogue, origin: Origin, found: list[CandidateEdition],
         published: Publication | None, gates: Iterable[Gate],
     ) -> Publication:  # fmt: skip
         before = published.origin.commit if published is not None else ""
@@ -281,7 +287,7 @@ class Follower:
         log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
         return told
 
-    def _refuse(self, office: Office, origin: Origin, gates: Iterable[Gate]) -> Publication:
+    def _refuse(self, office: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
         """Keeps why, once: the same reasons for the same commit are not told again."""
         with office.store.unit(write=True) as unit:
             [last] = unit.recent_publications(1) or (None,)
@@ -293,19 +299,20 @@ class Follower:
 
     # -- how following goes
 
-    def _well(self, office: Office, head: str) -> None:
+    def _well(self, office: AppContext, head: str) -> None:
         self._heard = ""
         known = self._watch(office.store)
         if known is None or known.trouble or known.commit != head:
-            self._put(office.store, Watch(self.source, office.now(), head))
+            self._put(office.store, FollowingState(self.source, office.now(), head))
 
-    def _troubled(self, office: Office, reason: Refusal) -> None:
+    def _troubled(self, office: AppContext, reason: Refusal) -> None:
         known, now = self._watch(office.store), office.now()
         tries = known.tries + 1 if known is not None else 1
         since = known.since if known is not None and known.trouble else now
         facts = plain_facts(reason.facts)
         self._put(
-            office.store, Watch(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
+            office.store,
+            FollowingState(self.source, now, known.commit if known else "", reason.code, facts, since, tries),
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
         log.warning("the followed repository: %s %s", reason.code, _line(facts))
@@ -313,17 +320,17 @@ class Follower:
             self._heard = reason.code
             self._tell(reason)
 
-    def _watch(self, store: Store) -> Watch | None:
+    def _watch(self, store: Store) -> FollowingState | None:
         with store.unit() as unit:
             return unit.watch(self.source)
 
-    def _put(self, store: Store, watch: Watch) -> None:
+    def _put(self, store: Store, watch: FollowingState) -> None:
         with store.unit(write=True) as unit:
             unit.put_watch(watch)
 
     # -- serving
 
-    def serve(self, office: Office) -> Office:
+    def serve(self, office: AppContext) -> AppContext:
         """The office that serves what the store says was decided; itself when it does."""
         if office.published == _last(office.store) and office.published:
             return _on_this_day(office)
@@ -386,7 +393,7 @@ def _text(file: str) -> str:
 # -- what people are told ----------------------------------------------------------------------------------------------
 
 
-def waiting(store: Store, source: str) -> tuple[Publication | None, Watch | None]:
+def waiting(store: Store, source: str) -> tuple[Publication | None, FollowingState | None]:
     """The commit that could not be published, if the last one could not; and why the repository does not answer, if it
     does not."""
     with store.unit() as unit:

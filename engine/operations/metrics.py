@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from engine.records.statistics import Waiting
-from engine.services.context.app_context import Office
+from engine.records.statistics import OverdueCount
+from engine.services.context.app_context import AppContext
 from engine.services.core.heartbeat import last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
@@ -22,7 +22,7 @@ LEAST_FREE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Gauges:
+class MetricValues:
     """The figures of one moment; ages in seconds."""
 
     dossiers: Mapping[tuple[str, str], int]
@@ -40,7 +40,7 @@ class Gauges:
     worker_age: float | None = None
 
 
-def gauges(office: Office) -> Gauges:
+def gauges(office: AppContext) -> MetricValues:
     """Raises `Busy` when the store does not answer."""
     now, catalogue = office.now(), office.catalogue
     standing = office.store.standing()
@@ -52,7 +52,7 @@ def gauges(office: Office) -> Gauges:
         for (procedure, fingerprint), at in queues.editions.items()
         if catalogue.fingerprint(procedure) == fingerprint
     }
-    return Gauges(
+    return MetricValues(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
         (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
@@ -60,11 +60,11 @@ def gauges(office: Office) -> Gauges:
     )  # fmt: skip
 
 
-def _age(waiting: Waiting, now: datetime) -> float:
+def _age(waiting: OverdueCount, now: datetime) -> float:
     return (now - waiting.since).total_seconds() if waiting.since else 0.0
 
 
-def not_ready(office: Office, ring: Path | None, data: Path) -> tuple[str, ...]:
+def not_ready(office: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
     """Why this process cannot serve now, in codes; empty when it can. `ring`: the file of keys it began with."""
     return (
         *_of_store(office),
@@ -74,7 +74,7 @@ def not_ready(office: Office, ring: Path | None, data: Path) -> tuple[str, ...]:
     )
 
 
-def _of_store(office: Office) -> tuple[str, ...]:
+def _of_store(office: AppContext) -> tuple[str, ...]:
     try:
         standing = office.store.standing()
         with office.store.unit() as unit:
@@ -104,5 +104,5 @@ def _of_disk(data: Path) -> tuple[str, ...]:
         return ("data_unreachable",)
 
 
-def _serves(office: Office) -> bool:
+def _serves(office: AppContext) -> bool:
     return bool(office.catalogue.procedures.keys())

@@ -17,8 +17,8 @@ from engine.model import Procedure
 from engine.publication.publications import arranged, decided
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.services.applications.draft_answers import without_orphans
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.storage.unit_of_work import Busy, Damaged, Unit
 
@@ -26,7 +26,7 @@ log = logging.getLogger("guichet.migration")
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MigratedDossier:
     """A dossier that comes over. `names` are the declared names that it held: old → new, None when dropped."""
 
     number: str
@@ -54,7 +54,7 @@ class Migration:
     book: Procedure
     before: Mapping[int, Procedure]  # the editions that dossiers come from
     dry_run: bool
-    moved: tuple[Moved, ...]
+    moved: tuple[MigratedDossier, ...]
     staying: tuple[Staying, ...]
     there: int
     closed: int
@@ -62,13 +62,13 @@ class Migration:
 
 
 def migrate(
-    office: Office, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
+    office: AppContext, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
     by: str = "",
 ) -> Migration:  # fmt: skip
     """Brings the open dossiers of earlier editions over to one that was published: the one in force, unless `edition` names
     another. At most `limit` of them. `by` is who asks for it, whom the journals name. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
     book = published(office, procedure_id, edition)
-    moved: list[Moved] = []
+    moved: list[MigratedDossier] = []
     staying: list[Staying] = []
     books: dict[int, Procedure] = {}
     there = closed = 0
@@ -81,14 +81,14 @@ def migrate(
         elif found is not None:
             before, told = found
             books.setdefault(before.edition, before)
-            if isinstance(told, Moved):
+            if isinstance(told, MigratedDossier):
                 moved.append(told)
             else:
                 staying.append(told)
     return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, False)
 
 
-def published(office: Office, procedure_id: str, edition: int | None) -> Procedure:
+def published(office: AppContext, procedure_id: str, edition: int | None) -> Procedure:
     """An edition that was kept: the last of that number, else the one in force today."""
     with office.store.unit() as unit:
         kept = unit.editions(procedure_id)
@@ -113,8 +113,8 @@ def published(office: Office, procedure_id: str, edition: int | None) -> Procedu
 
 
 def _one(
-    office: Office, book: Procedure, dossier_id: str, dry_run: bool, by: str
-) -> Dossier | tuple[Procedure, Moved | Staying] | None:
+    office: AppContext, book: Procedure, dossier_id: str, dry_run: bool, by: str
+) -> Dossier | tuple[Procedure, MigratedDossier | Staying] | None:
     """One dossier looked at, then judged again and moved in one unit. The dossier itself when it is not concerned. What
     fails unexpectedly stays as it was and is told; the others go on."""
     with office.store.unit() as unit:
@@ -140,11 +140,11 @@ def _one(
         raise
     except Exception as fault:
         log.exception("dossier %s", dossier_id)
-        why = Stays("edition_lost" if isinstance(fault, LostEdition) else "fault", {})
+        why = Stays("edition_lost" if isinstance(fault, EditionMissing) else "fault", {})
         return book, Staying(dossier.number, dossier.edition, dossier.state, why)
     if isinstance(crossing, Stays):
         return before, Staying(dossier.number, dossier.edition, dossier.state, crossing)
-    return before, Moved(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
+    return before, MigratedDossier(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
 
 
 def _is_concerned(book: Procedure, dossier: Dossier) -> bool:
@@ -157,14 +157,14 @@ def _is_forgotten(dossier: Dossier) -> bool:
 
 
 def _judged(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, by: str
+    office: AppContext, unit: Unit, book: Procedure, dossier: Dossier, by: str
 ) -> tuple[Procedure, Crossing | Stays]:  # fmt: skip
     before = pinned(office, unit, dossier)
     moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
     return before, cross(Translation.between(before, book), dossier, unit.payments_of(dossier.id), moment, by)
 
 
-def _kept(office: Office, unit: Unit, crossing: Crossing) -> Dossier:
+def _kept(office: AppContext, unit: Unit, crossing: Crossing) -> Dossier:
     """Keeps the dossier under its new edition: one revision, one entry for the move, and all that follows from it."""
     decision = replace(crossing.decision, dossier=without_orphans(crossing.decision.dossier))
     return carry_out(office, unit, crossing.before, decision, SYSTEM_ACTOR)

@@ -7,11 +7,11 @@ from engine.domain.editions.renaming import names_in_use
 from engine.language.diff.population import Tally, snapshot_plain
 from engine.model import Procedure
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 
 
-def take_snapshot(office: Office) -> Plain:
+def take_snapshot(office: AppContext) -> Plain:
     """Counts of every dossier that is not over, by procedure, edition, state, answer and option in use (`snapshot.schema.json`)."""
     tallies: dict[str, dict[int, Tally]] = {}
     for dossier_id in office.store.all_dossiers():
@@ -21,14 +21,14 @@ def take_snapshot(office: Office) -> Plain:
                 continue
             try:
                 book: Procedure | None = pinned(office, unit, dossier)
-            except LostEdition:
+            except EditionMissing:
                 book = None  # it runs all the same
         tally = tallies.setdefault(dossier.procedure, {}).setdefault(dossier.edition, Tally())
         _count(office, tally, dossier, book)
     return snapshot_plain(tallies, office.day())
 
 
-def _count(office: Office, tally: Tally, dossier: Dossier, book: Procedure | None) -> None:
+def _count(office: AppContext, tally: Tally, dossier: Dossier, book: Procedure | None) -> None:
     if dossier.is_draft:
         tally.drafts += 1
         return

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from engine.operations.follower import renew
 from engine.publication.gates import Judge
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Busy
 
 log = logging.getLogger("guichet")
@@ -22,35 +22,37 @@ log = logging.getLogger("guichet")
 EVERY: Final = 1.0  # seconds between two turns, and between two questions to the store
 
 
-class Keeper(Protocol):
+class RefreshSource(Protocol):
     """How an installation learns what to serve."""
 
-    def renew(self, office: Office) -> Office:
+    def renew(self, office: AppContext) -> AppContext:
         """Looks, decides if there is something to decide, and answers the office to serve: itself when nothing changed."""
         ...
 
-    def serve(self, office: Office) -> Office:
+    def serve(self, office: AppContext) -> AppContext:
         """The same without looking: what was decided already."""
         ...
 
 
-class FolderKeeper:
+class FolderSource:
     """The files of the installation itself, through every gate when there is a `judge`."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def renew(self, office: Office) -> Office:
+    def renew(self, office: AppContext) -> AppContext:
         return renew(office, self._judge)
 
-    def serve(self, office: Office) -> Office:
+    def serve(self, office: AppContext) -> AppContext:
         return renew(office, self._judge)
 
 
-class Keeping:
+class Refresher:
     """One process and the office it works with. `current` answers it, `changed` takes its successor."""
 
-    def __init__(self, keeper: Keeper, current: Callable[[], Office], changed: Callable[[Office], None]) -> None:
+    def __init__(
+        self, keeper: RefreshSource, current: Callable[[], AppContext], changed: Callable[[AppContext], None]
+    ) -> None:
         self._keeper, self._current, self._changed = keeper, current, changed
         self._turning = threading.Lock()
         self._asking = threading.Lock()

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from engine.domain.editions.renaming import Translation
 from engine.domain.editions.replay import Difference, differences, is_faithful, relive
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 
 log = logging.getLogger("guichet.replay")
 
@@ -33,7 +33,7 @@ class Replay:
     more: bool
 
 
-def replay(office: Office, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
+def replay(office: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
     """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
     that only what the edition changes is told."""
     found: dict[Difference, list[str]] = {}
@@ -53,7 +53,7 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
             entries = unit.entries(dossier_id)
             try:
                 book = pinned(office, unit, dossier)
-            except LostEdition:
+            except EditionMissing:
                 unfaithful.append(dossier.number)
                 continue
         kinds = {entry.kind for entry in entries}
@@ -73,19 +73,19 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
     return Replay(proposed, ordered, played, same, groups, erased, tuple(unfaithful), more)
 
 
-def _has_moved(entries: tuple[Entry, ...]) -> bool:
+def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
     """Whether it came to another edition on its way. One that did so as a draft lived under the edition it was sent under."""
     sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
     return any(entry.kind == "migrated" for entry in entries[sent:])
 
 
 def _told(
-    office: Office,
+    office: AppContext,
     book: Procedure,
     proposed: Procedure,
     directory: Directory,
     dossier: Dossier,
-    entries: tuple[Entry, ...],
+    entries: tuple[JournalEntry, ...],
 ) -> tuple[Difference, ...] | None:
     """What would differ for one dossier; None when its journal does not bring it back under its own book."""
     translation = Translation.between(book, proposed)

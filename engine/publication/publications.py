@@ -15,14 +15,24 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.problems import Problem, Refused, Report, refusal
 from engine.core.values import Plain
-from engine.journal.chain import Entry, seal
-from engine.language.catalogue.catalogue import Catalogue, KeptOf, LostEdition
+from engine.journal.chain import JournalEntry, seal
+from engine.language.catalogue.catalogue import Catalogue, EditionMissing, KeptOf
 from engine.language.compiler.compile import fingerprint_of
 from engine.model import Procedure
-from engine.publication.gates import Candidate, Judge, faults_of, renumbered, same_meaning
+from engine.publication.gates import CandidateEdition, Judge, faults_of, renumbered, same_meaning
 from engine.records.dossier import SYSTEM_ACTOR
-from engine.records.publications import CHAIN, Edition, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
-from engine.storage.unit_of_work import Conflict, Finding, Store, Unit
+from engine.records.publications import (
+    CHAIN,
+    Edition,
+    Gate,
+    Origin,
+    Outcome,
+    Publication,
+    PublishedEdition,
+    PublishedLine,
+    lines_of,
+)
+from engine.storage.unit_of_work import Conflict, IntegrityFinding, Store, Unit
 
 FOLDER: Final = Origin("folder")  # the files of the installation, under no commit that is known
 _TRIES: Final = 5
@@ -36,12 +46,12 @@ class Decided:
     `text` answers that of an edition."""
 
     n: int
-    lines: Mapping[str, Line]
-    kept: Mapping[str, tuple[Placed, ...]]
+    lines: Mapping[str, PublishedLine]
+    kept: Mapping[str, tuple[PublishedEdition, ...]]
     text: KeptOf
 
-    def line(self, procedure: str) -> Line:
-        return self.lines.get(procedure, Line())
+    def line(self, procedure: str) -> PublishedLine:
+        return self.lines.get(procedure, PublishedLine())
 
 
 def decided(store: Store, names: Iterable[str]) -> Decided:
@@ -49,7 +59,7 @@ def decided(store: Store, names: Iterable[str]) -> Decided:
     with store.unit() as unit:
         told, heads = unit.publications(), unit.edition_heads()
     known = {*names, *(placed.procedure for one in told for placed in one.placed)}
-    kept: dict[str, tuple[Placed, ...]] = {}
+    kept: dict[str, tuple[PublishedEdition, ...]] = {}
     for name, editions in groupby(heads, lambda one: one.procedure):
         if name in known:
             kept[name] = tuple(editions)
@@ -73,7 +83,7 @@ def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report]
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
-def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidate]:
+def candidates(files: Catalogue, known: Decided, now: datetime) -> list[CandidateEdition]:
     """The editions that the files say and that do not come first in their line, those taken back left out."""
     lines = ((one, known.line(one.id)) for one in files.written)
     others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
@@ -86,11 +96,11 @@ def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidat
             continue
         last = catalogue.edition(written.id, line.standing[-1]) if line.standing else None
         before = catalogue.current(written.id, day) if line.standing else None
-        found.append(Candidate(written, before or last, known.kept.get(written.id, ())))
+        found.append(CandidateEdition(written, before or last, known.kept.get(written.id, ())))
     return found
 
 
-def _taken_back(catalogue: Catalogue, written: Procedure, line: Line) -> bool:
+def _taken_back(catalogue: Catalogue, written: Procedure, line: PublishedLine) -> bool:
     """Whether a text only dresses anew an edition that was taken back: another comment, another story."""
     books = (catalogue.edition(written.id, one) for one in line.withdrawn)
     return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in books)
@@ -131,7 +141,7 @@ def publish(
     raise Conflict("publications")
 
 
-def _faults(catalogue: Catalogue, one: Candidate, judge: Judge | None, now: datetime) -> list[Problem]:
+def _faults(catalogue: Catalogue, one: CandidateEdition, judge: Judge | None, now: datetime) -> list[Problem]:
     if judge is None:
         number = renumbered(catalogue, one.procedure, one.kept)
         return [number] if number is not None else []
@@ -157,7 +167,7 @@ def decide(
     """Keeps one decision: the editions placed, the publication, and its entry unless it was refused. Raises `Conflict`
     when something was decided since `after`."""
     told = Publication(
-        after + 1, at, outcome, origin, tuple(Placed(one.id, one.edition, one.fingerprint) for one in placed),
+        after + 1, at, outcome, origin, tuple(PublishedEdition(one.id, one.edition, one.fingerprint) for one in placed),
         tuple(removed), tuple(gates), by, because,
     )  # fmt: skip
     unit.add_publication(told)
@@ -189,7 +199,7 @@ def deed_of(told: Publication) -> dict[str, Plain]:
     }  # fmt: skip
 
 
-def broken_publications(store: Store) -> Iterator[Finding]:
+def broken_publications(store: Store) -> Iterator[IntegrityFinding]:
     """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
     nowhere, or whose text is not the one that it is known by."""
     with store.unit() as unit:
@@ -199,24 +209,26 @@ def broken_publications(store: Store) -> Iterator[Finding]:
         for n, one in told.items():
             deed = deeds.get(n)
             if deed is None:
-                yield Finding("publication_unjournaled", None, {"publication": n})
+                yield IntegrityFinding("publication_unjournaled", None, {"publication": n})
             elif (deed.kind, deed.at, deed.body) != (one.outcome, one.at, deed_of(one)):
-                yield Finding("publication_differs", None, {"publication": n, "n": deed.n})
+                yield IntegrityFinding("publication_differs", None, {"publication": n, "n": deed.n})
             for placed in one.placed:
                 numbered = heads.get((placed.procedure, placed.fingerprint))
                 if numbered is None:
-                    yield Finding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
+                    yield IntegrityFinding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
                 elif numbered != placed.edition:
-                    yield Finding("edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition})
+                    yield IntegrityFinding(
+                        "edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition}
+                    )
         for procedure, fingerprint in heads:
             kept = unit.edition(procedure, fingerprint)
             if kept is not None and fingerprint_of(kept.expanded) != fingerprint:
-                yield Finding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
+                yield IntegrityFinding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
     for n in sorted(deeds.keys() - told.keys()):
-        yield Finding("publication_missing", None, {"publication": n, "n": deeds[n].n})
+        yield IntegrityFinding("publication_missing", None, {"publication": n, "n": deeds[n].n})
 
 
-def _number(deed: Entry) -> int:
+def _number(deed: JournalEntry) -> int:
     n = deed.body.get("publication") if isinstance(deed.body, dict) else None
     return n if isinstance(n, int) else 0
 
@@ -245,7 +257,7 @@ def roll_back(
         raise Refused(refusal("rollback_same", name=procedure, edition=target.edition))
     book = whole.edition(procedure, target.fingerprint)
     if book is None:
-        raise LostEdition(f"{procedure} {target.fingerprint[:12]}")
+        raise EditionMissing(f"{procedure} {target.fingerprint[:12]}")
     if book.identity.until is not None and book.identity.until < day:
         raise Refused(
             refusal("rollback_over", name=procedure, edition=target.edition, until=book.identity.until.isoformat())
@@ -257,8 +269,8 @@ def roll_back(
 
 
 def _target(
-    kept: Sequence[Placed], line: Line, serving: Procedure | None, edition: int | None
-) -> Placed | None:  # fmt: skip
+    kept: Sequence[PublishedEdition], line: PublishedLine, serving: Procedure | None, edition: int | None
+) -> PublishedEdition | None:  # fmt: skip
     """The edition of that number (its last text); without a number, that which stands under the one in force."""
     named = {one.fingerprint: one for one in kept}
     if edition is not None:
@@ -296,7 +308,7 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     with store.unit() as unit:
         told, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
-    line = Line()
+    line = PublishedLine()
     for early, former in _kept_before(kept, told):
         records[early.fingerprint] = replace(records[early.fingerprint], before=former)
         line = line.with_placed(early.fingerprint)

@@ -24,12 +24,12 @@ from engine.records.dossier import Account, Actor, Attachment, Timer
 from engine.services.applications.messages import write_message
 from engine.services.appointments.bookings import slots
 from engine.services.audit.statistics import count_again
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import invented_applicant
 from engine.services.worker.worker import deliver_letters, run_timers
-from engine.simulation.environment import Stage, TellingRegister, keep_specimen
-from engine.simulation.player import StoryFailed, Told
-from engine.storage.files.attachments import Kept
+from engine.simulation.environment import ScenarioEnvironment, ScenarioRegister, keep_specimen
+from engine.simulation.player import ScenarioFailed, ScenarioRun
+from engine.storage.files.attachments import StoredFile
 
 log = logging.getLogger("guichet.demo")
 
@@ -52,7 +52,7 @@ class _Now(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class DemoScenario:
     """One dossier to be: whose, which story, begun when."""
 
     person: Account
@@ -63,12 +63,12 @@ class Telling:
     asks: bool  # whether its owner writes to the office at the end
 
 
-def before_stories(office: Office) -> Office:
+def before_stories(office: AppContext) -> AppContext:
     """The office on the day before the first of them: what it publishes then is the edition that they were sent under."""
     return replace(office, clock=FixedClock(office.now() - timedelta(days=DAYS + 3)))
 
 
-def tell_stories(office: Office, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
+def tell_stories(office: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
     """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
     operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""
     end, made = office.now(), False
@@ -89,7 +89,7 @@ def tell_stories(office: Office, ledger: Callable[[FixedClock], SandboxOperator]
             count_again(office)  # they are older than what was counted
 
 
-def _begun(office: Office, person: Account) -> bool:
+def _begun(office: AppContext, person: Account) -> bool:
     """Whether this one is to be told, and by this process."""
     with office.store.unit() as unit:
         if unit.account(person.id) is not None:
@@ -104,12 +104,12 @@ def _begun(office: Office, person: Account) -> bool:
 # -- the bill ----------------------------------------------------------------------------------------------------------
 
 
-def planned(office: Office, end: datetime) -> tuple[Telling, ...]:
+def planned(office: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
     """Who will have asked for what, in order of time; the same people at each start."""
     return tuple(sorted(_planned(office, end), key=lambda one: one.begins))
 
 
-def _planned(office: Office, end: datetime) -> Iterator[Telling]:
+def _planned(office: AppContext, end: datetime) -> Iterator[DemoScenario]:
     number = 0
     for name in sorted(office.catalogue.procedures)[:MOST_PROCEDURES]:
         procedure = office.catalogue.procedures[name]
@@ -123,7 +123,7 @@ def _planned(office: Office, end: datetime) -> Iterator[Telling]:
             first = procedure.identity.from_
             if first is None or local_day(begins) >= first:
                 person = invented_applicant(number, "" if story is stories[0] else _sex_of_examples(procedure))
-                yield Telling(person, procedure, story, begins, draft, number % _WRITES == 0)
+                yield DemoScenario(person, procedure, story, begins, draft, number % _WRITES == 0)
 
 
 def _ages(procedure: Procedure, chance: random.Random) -> list[float]:
@@ -155,14 +155,14 @@ def _hour(end: datetime, days: float, chance: random.Random) -> datetime:
 
 
 @dataclass
-class _Stage(Stage):
+class _Stage(ScenarioEnvironment):
     """The demonstration's own office, at the hour of the story. Its people are those who may sign in."""
 
     agents: tuple[Account, ...] = field(kw_only=True)
     end: datetime = field(kw_only=True)
     chance: random.Random = field(kw_only=True)
     named: dict[str, int] = field(default_factory=dict)
-    specimen: Kept | None = None
+    specimen: StoredFile | None = None
 
     def person(self, role: str, who: str = "") -> Actor:
         """One of the two who hold the role; whoever a story names is another than the one before."""
@@ -205,11 +205,11 @@ def _login(account: Account) -> str:
 
 
 def _tell(
-    office: Office, ledger: Callable[[FixedClock], SandboxOperator], one: Telling, agents: tuple[Account, ...],
+    office: AppContext, ledger: Callable[[FixedClock], SandboxOperator], one: DemoScenario, agents: tuple[Account, ...],
     end: datetime,
 ) -> None:  # fmt: skip
     clock = FixedClock(one.begins)
-    chance, registers = random.Random(one.person.id), TellingRegister()
+    chance, registers = random.Random(one.person.id), ScenarioRegister()
     operator = chance.choice(sorted(name for name, one in office.providers.items() if one.method == MOBILE_MONEY))
     then = replace(
         office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None, expects_worker=False),
@@ -218,21 +218,21 @@ def _tell(
     stage = _Stage(
         then, clock, registers, one.person.actor(), provider=operator, agents=agents, end=end, chance=chance
     )  # fmt: skip
-    told = Told(one.procedure, _as_of(one), stage)
+    told = ScenarioRun(one.procedure, _as_of(one), stage)
     try:
         if told.prepare() and not one.draft:
             told.hand_in()
             for step in told.scenario.steps:
                 _follow(told, stage, step)
         stage.pass_time(end + timedelta(seconds=1))
-    except (_Now, StoryFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
+    except (_Now, ScenarioFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
         _catch_up(stage)
     if one.asks and told.dossier is not None:
         _ask(stage, told.dossier.id)
     deliver_letters(then)
 
 
-def _follow(told: Told, stage: _Stage, step: Step) -> None:
+def _follow(told: ScenarioRun, stage: _Stage, step: Step) -> None:
     if not step.verb or step.options.get("refused") is True:
         return
     _think(told, stage, step)
@@ -257,7 +257,7 @@ def _ask(stage: _Stage, dossier_id: str) -> None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def _think(told: Told, stage: _Stage, step: Step) -> None:
+def _think(told: ScenarioRun, stage: _Stage, step: Step) -> None:
     """Nobody acts at once: people within some days, agents while doors are open, most of them before the due date."""
     if step.verb in ("wait", "visit", "look_up") or told.dossier is None:
         return
@@ -271,7 +271,7 @@ def _think(told: Told, stage: _Stage, step: Step) -> None:
     stage.pass_time(max(now, _at_work(stage, then)) if by_agent and then < stage.end else then)
 
 
-def _is_applicants(told: Told, step: Step) -> bool:
+def _is_applicants(told: ScenarioRun, step: Step) -> bool:
     assert told.dossier is not None
     ways = told.procedure.leaving.get(told.dossier.state, ())
     return any(way.id == step.value and APPLICANT in way.by for way in ways)
@@ -289,7 +289,7 @@ def _at_work(stage: _Stage, instant: datetime) -> datetime:
     return at + timedelta(minutes=stage.chance.randint(0, 50))
 
 
-def _with_slot(told: Told, stage: _Stage, step: Step) -> Step:
+def _with_slot(told: ScenarioRun, stage: _Stage, step: Step) -> Step:
     """The visit of the story at a free slot of these days; often today's, where there is one."""
     assert told.dossier is not None
     value: dict[str, Plain] = {}
@@ -313,7 +313,7 @@ def _chosen(stage: _Stage, free: list[Slot]) -> Slot:
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def _as_of(one: Telling) -> Scenario:
+def _as_of(one: DemoScenario) -> Scenario:
     """The story on its new day, told by somebody else: dates that went with its day go with it, names are another's."""
     day = local_day(one.begins)
     moved = {name: _moved(said, one.story.at, day) for name, said in one.story.given.items()}
@@ -334,7 +334,7 @@ def _moved(said: Plain, before: date, after: date) -> Plain:
     return (day + (after - before)).isoformat() if abs(day - before) < _NEAR else said
 
 
-def _identity(one: Telling) -> Mapping[str, Plain]:
+def _identity(one: DemoScenario) -> Mapping[str, Plain]:
     """What their account would fill in; where it is asked a second time, it is of a parent, who has the same name."""
     profile, said, seen = one.person.profile, dict[str, Plain](), set[str]()
     for question in one.procedure.form.fields:

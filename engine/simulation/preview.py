@@ -27,7 +27,7 @@ from engine.model.roles import roles_of
 from engine.records.dossier import Account, Attachment, Dossier, Timer
 from engine.records.people import Session
 from engine.services.applications.drafts import check, drop_draft
-from engine.services.context.app_context import Office, OfficeSettings
+from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.secrets import hash_secret, new_token, token_digest
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import AUDITOR, PASSWORD, demo_agents
@@ -35,14 +35,14 @@ from engine.services.sign_in.sessions import SignedIn
 from engine.simulation.environment import (
     OPENING,
     PHONE,
-    Stage,
-    TellingRegister,
+    ScenarioEnvironment,
+    ScenarioRegister,
     fresh_token,
     keep_specimen,
     story_providers,
 )
-from engine.simulation.next_steps import FAR, QUIET, Outlook, roles_named
-from engine.simulation.player import Told
+from engine.simulation.next_steps import FAR, QUIET, NextSteps, roles_named
+from engine.simulation.player import ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 
@@ -50,13 +50,13 @@ APPLICANT_ID: Final = "applicant"
 NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
 
 
-class Leads(Protocol):
+class StatePaths(Protocol):
     """Finds a story that ends in a state, from that day on; None when it finds none."""
 
     def __call__(self, procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None: ...
 
 
-class _Registers(TellingRegister):
+class _Registers(ScenarioRegister):
     """Registers of files, but while a story says itself what they answer."""
 
     def __init__(self, files: FileRegister) -> None:
@@ -67,7 +67,7 @@ class _Registers(TellingRegister):
         return super().ask(register_id, sent) if self.telling else self.files.ask(register_id, sent)
 
 
-class _RealStage(Stage):
+class _RealStage(ScenarioEnvironment):
     """A stage whose papers can be opened."""
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
@@ -77,27 +77,27 @@ class _RealStage(Stage):
 
 
 @dataclass
-class Tryout:
+class PreviewSession:
     """The author's own installation. One act at a time."""
 
-    stage: Stage
+    stage: ScenarioEnvironment
     operator: SandboxOperator
     registers: _Registers
     lock: RLock
     secret: str  # of everybody's password, which is no secret
 
     @classmethod
-    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> Tryout:
+    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> PreviewSession:
         """An empty one in `folder`, without a procedure yet."""
         clock = MovedClock()
         store = SqliteStore(folder / "tryout.db")
         store.migrate()
         operator = SandboxOperator(folder / "operator.db", clock, new_token().encode())
         inbox, files = InboxSender(), _Registers(FileRegister(registers))
-        office = Office(
+        office = AppContext(
             Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), story_providers(operator),
             {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": files}, clock, wording, SigningKeys.generate(),
-            OfficeSettings(
+            AppSettings(
                 base_url=address, short_url=address, demo=True, idle=NEVER, agent_idle=NEVER, session_lasts=NEVER,
                 kept_lasts=NEVER,
             ),
@@ -108,7 +108,7 @@ class Tryout:
         return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock(), hash_secret(PASSWORD))
 
     @property
-    def office(self) -> Office:
+    def office(self) -> AppContext:
         return self.stage.office
 
     @property
@@ -224,16 +224,16 @@ class Tryout:
                 self.registers.telling = False
             return self.stage.dossier(told.dossier.id) if told.dossier is not None else None
 
-    def _follow(self, told: Told, steps: tuple[Step, ...]) -> None:
+    def _follow(self, told: ScenarioRun, steps: tuple[Step, ...]) -> None:
         for step in steps:
             told.step = step
             told.do(self._now_free(told, step))
 
-    def _now_free(self, told: Told, step: Step) -> Step:
+    def _now_free(self, told: ScenarioRun, step: Step) -> Step:
         """A slot that another dossier of the tryout may hold is the first free one here."""
         if step.verb != "book" or not isinstance(step.value, dict):
             return step
-        free = [one for one in Outlook(told, {}, "").steps() if one.verb == "book"]
+        free = [one for one in NextSteps(told, {}, "").steps() if one.verb == "book"]
         return next(
             (one for one in free if isinstance(one.value, dict) and one.value.keys() == step.value.keys()), step
         )
@@ -252,10 +252,10 @@ class Tryout:
         now = local(self.office.now())
         return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
 
-    def _told(self, story: Scenario) -> Told:
+    def _told(self, story: Scenario) -> ScenarioRun:
         procedure = self.procedure
         assert procedure is not None
-        return Told(procedure, story, self.stage)
+        return ScenarioRun(procedure, story, self.stage)
 
     def _put(self, dossier: Dossier) -> Dossier:
         kept = replace(dossier, revision=dossier.revision + 1)

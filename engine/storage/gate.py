@@ -17,7 +17,7 @@ class Crowded(Busy):
     """The gate let nobody more in: nothing was begun."""
 
 
-class Gate:
+class AdmissionGate:
     """At most `at_once` threads of the process are in, and at most `waiting` wait, each `patience` seconds. `kept` places of both
     are for callers that are known. A caller has one place: none of its names is there twice."""
 

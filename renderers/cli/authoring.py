@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.language.compiler.shared_files import Shared
     from engine.language.source.loader import Source
     from engine.model.directory import Agency, Office
-    from renderers.cli.autofix import Repair
+    from renderers.cli.autofix import LineRepair
 
 SECONDS_TO_PROVE = 10.0
 _ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -154,7 +154,7 @@ def mend(files: Iterable[Path], language: str) -> str:
     return "\n".join([*told, said("fixed", language, count=count), ""])
 
 
-def _mended(file: Path, shared: Shared) -> tuple[Repair, ...]:
+def _mended(file: Path, shared: Shared) -> tuple[LineRepair, ...]:
     """The repairs made in one file. What is not UTF-8 is left to lint, which says where."""
     from engine.language.catalogue.catalogue import check_definition
     from renderers.cli.autofix import repaired
@@ -196,7 +196,7 @@ def new(
 
     In a folder without shared files, writes them too. Never writes over a file. Ends with 1 when nothing could be written.
     """
-    from renderers.cli.new_procedure import Wishes, starter
+    from renderers.cli.new_procedure import NewProcedureAnswers, starter
     from renderers.i18n.translations import load_words
 
     questions = _Questions(folder, language)
@@ -208,7 +208,7 @@ def new(
     if questions.is_empty:
         questions.begin(agency, decider)
     chosen = questions.agency(agency)
-    wishes = Wishes(
+    wishes = NewProcedureAnswers(
         slug,
         title,
         chosen,

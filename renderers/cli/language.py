@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from renderers.i18n.translations import Words
+    from renderers.i18n.translations import Translations
 
 OFFERED: Final = ("fr", "en")
 _TOUR: Final[Mapping[str, tuple[str, ...]]] = {
@@ -77,7 +77,7 @@ def say(key: str, language: str, **facts: str) -> str:
     return _words().say(f"commands.{key}", language, facts)
 
 
-def _words() -> Words:
+def _words() -> Translations:
     from renderers.i18n.translations import load_words
 
     return load_words("_commands")

@@ -81,7 +81,7 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
     """
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
-    from engine.language.catalogue.cache import Remembered
+    from engine.language.catalogue.cache import CheckCache
     from renderers.reports.problems import render_report
 
     files = definition_files(paths)
@@ -89,11 +89,11 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
         click.echo(console_authoring.mend(files, language), err=form != "text")
     day, proofs = local_day(SystemClock().now()), can_prove() and not no_proofs
     keys = keys_of(files, day, proofs)
-    known = Remembered.load(cache_folder() / "proved.json")
+    known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
     found, clean, sources = found_in(unsure, proofs) if unsure else ([], [], {})
     if clean:
-        Remembered.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
+        CheckCache.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
     report = Report.of(found)
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
@@ -133,10 +133,10 @@ def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again:
     """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
     `again`, what was proved clean since it last changed is not proved once more."""
     from engine.core.clock import SystemClock, local_day
-    from engine.language.catalogue.cache import Remembered, proof_key
+    from engine.language.catalogue.cache import CheckCache, proof_key
 
     day, known = local_day(SystemClock().now()), {}
-    proved = Remembered() if again else Remembered.load(cache_folder() / "proved.json")
+    proved = CheckCache() if again else CheckCache.load(cache_folder() / "proved.json")
     found: list[Problem] = []
     clean: dict[str, date] = {}
     for file, one in checked:

@@ -13,11 +13,11 @@ from engine.model.types import Constant
 from renderers.definition.expressions import ExpressionWriter
 from renderers.definition.fees import MoneyReader
 from renderers.definition.parts import Clause, DefinitionText, LawText, capital
-from renderers.definition.reader import BookReader, TitleOf, spelled
+from renderers.definition.reader import ProcedureReader, TitleOf, spelled
 from renderers.definition.tasks import WaitReader
 from renderers.definition.workflow import CircuitReader
 from renderers.i18n.problem_messages import explanation
-from renderers.i18n.translations import Words, quoted
+from renderers.i18n.translations import Translations, quoted
 
 CHAPTERS: Final = (
     "identity", "laws", "eligibility", "questions", "evidence", "fees", "tables", "visits", "opinions", "later", "look_ups",
@@ -31,7 +31,7 @@ OPTIONAL: Final = frozenset({  # left out of the contents when the book has none
 
 
 def definition_text(
-    procedure: Procedure, directory: Directory, words: Words, language: str, title_of: TitleOf = spelled
+    procedure: Procedure, directory: Directory, words: Translations, language: str, title_of: TitleOf = spelled
 ) -> DefinitionText:
     """Every chapter, in one language. `title_of` names other procedures."""
     form = WaitReader(procedure, directory, words, language, title_of)
@@ -71,7 +71,7 @@ def definition_text(
     )
 
 
-class _Reader(BookReader):
+class _Reader(ProcedureReader):
     """Reads who answers for the procedure, by which law, what it gives and what it keeps."""
 
     # -- identity and law ----------------------------------------------------------------------------------------------

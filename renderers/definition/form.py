@@ -9,11 +9,11 @@ from typing import Final
 from engine.core.values import Text
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Name, Not
-from engine.model import Bounds, Check, Criterion, Field, Option, Page
+from engine.model import Bounds, Criterion, Field, FormCheck, Option, Page
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.parts import Clause, ListText, PageText, capital
 from renderers.definition.patterns import pattern_text
-from renderers.definition.reader import BookReader
+from renderers.definition.reader import ProcedureReader
 from renderers.i18n.translations import quoted
 
 _FILES = ("file", "photo", "evidence")
@@ -30,7 +30,7 @@ def _says_length(bounds: Bounds) -> bool:
     return bool(bounds.pattern and not _ENDLESS.search(bounds.pattern)) and bounds.max_length == Bounds().max_length
 
 
-class FormReader(BookReader):
+class FormReader(ProcedureReader):
     """Reads what people answer and hand in."""
 
     # -- questions -----------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ class FormReader(BookReader):
 
     # -- rules ---------------------------------------------------------------------------------------------------------
 
-    def rule(self, check: Check) -> Clause:
+    def rule(self, check: FormCheck) -> Clause:
         holds = self.say("rule_holds", condition=self.expressions.condition(check.holds))
         when = self.when("rule_when", check.when)
         lines = [f"{holds}, {when}." if when else f"{holds}.", self.say("message_said", message=self.t(check.message))]

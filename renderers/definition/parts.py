@@ -19,8 +19,8 @@ from engine.model.roles import role_key
 from engine.model.types import FALSE, Expression
 from renderers.definition.expressions import ExpressionWriter
 from renderers.html.templates import span_text
-from renderers.i18n.language_spans import Spoken
-from renderers.i18n.translations import Words, in_language, typographic
+from renderers.i18n.language_spans import LanguageSpan
+from renderers.i18n.translations import Translations, in_language, typographic
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PageText:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceLine:
+class PriceText:
     label: str
     amount: str
     conditions: tuple[str, ...]
@@ -62,7 +62,7 @@ class PriceLine:
 @dataclass(frozen=True, slots=True)
 class FeeText:
     title: str
-    lines: tuple[PriceLine, ...]
+    lines: tuple[PriceText, ...]
     notes: tuple[str, ...]
     law: str
 
@@ -159,16 +159,16 @@ class DefinitionText:
     stories: tuple[str, ...]
 
 
-class Reader:
+class DefinitionReader:
     """Reads one book aloud, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
+    def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
         self.book, self.directory, self.words, self.language = procedure, directory, words, language
         self.expressions = ExpressionWriter(procedure, directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
         said = self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
-        return said if isinstance(said, Spoken) else typographic(said, self.language)
+        return said if isinstance(said, LanguageSpan) else typographic(said, self.language)
 
     def t(self, text: Text | None) -> str:
         return in_language(text, self.language)

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.core.values import Span, Text
-from engine.language.diff.elements import Way
+from engine.language.diff.elements import TransitionTarget
 from engine.model import Contact, Cut, Delay, Hours, Instalments, Procedure, Template, Total
 from engine.model.directory import Directory
 from engine.model.types import FALSE, TRUE, Constant, Expression
-from renderers.definition.parts import Reader
-from renderers.i18n.translations import Words, quoted
+from renderers.definition.parts import DefinitionReader
+from renderers.i18n.translations import Translations, quoted
 
 _CONDITIONS: Final = frozenset({"when", "exempt", "stop_when", "holds"})
 _ROLES: Final = frozenset({"by", "seen_by", "escalate", "proposed_by", "signed_by", "to"})
@@ -26,8 +26,8 @@ _DAYS: Final = "weekday"
 class ChangeValues:
     """Says the values of one edition, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
-        self.reader = Reader(procedure, directory, words, language)
+    def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
+        self.reader = DefinitionReader(procedure, directory, words, language)
         self.words, self.language = words, language
         self._pages = {page.id: page.title for page in procedure.form.pages}
         self._by_facet: Mapping[str, Callable[[Any], str]] = {
@@ -95,7 +95,7 @@ class ChangeValues:
                 return quoted(self.reader.t(value), self.language)
             case Template():
                 return quoted(self.reader.t(value.text), self.language)
-            case Way():
+            case TransitionTarget():
                 return self._way(value)
             case Cut():
                 return self._cut(value)
@@ -116,7 +116,9 @@ class ChangeValues:
                 return str(getattr(value, "kind", None) or getattr(getattr(value, "type", None), "kind", value))
 
     def _several(self, values: tuple[Any, ...]) -> str:
-        return (" ; " if any(isinstance(one, (Way, Cut)) for one in values) else ", ").join(map(self._any, values))
+        return (" ; " if any(isinstance(one, (TransitionTarget, Cut)) for one in values) else ", ").join(
+            map(self._any, values)
+        )
 
     def _pair(self, name: str, one: object) -> str:
         if isinstance(one, str):  # a law, for some of the values
@@ -141,7 +143,7 @@ class ChangeValues:
         return label if label == name else quoted(label, self.language)
 
     def _roles(self, value: Any) -> str:
-        if isinstance(value, tuple) and value and isinstance(value[0], Way):
+        if isinstance(value, tuple) and value and isinstance(value[0], TransitionTarget):
             return self._any(value)
         names = value if isinstance(value, tuple) else (value,)
         return self.reader.roles_text(names)
@@ -180,7 +182,7 @@ class ChangeValues:
             self.say("changes.per_case", value=span, condition=when) if when else span for when, span in cases
         )
 
-    def _way(self, way: Way) -> str:
+    def _way(self, way: TransitionTarget) -> str:
         state = self.reader.book.states.get(way.to)
         name = self.reader.t(state.label) if state else way.to
         condition = self.condition(way.when)

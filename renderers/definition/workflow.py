@@ -10,21 +10,21 @@ from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
-    Clock,
     Effects,
     Form,
     Notice,
     State,
+    TimeLimit,
     Transition,
 )
 from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
-from renderers.definition.reader import BookReader
+from renderers.definition.reader import ProcedureReader
 from renderers.i18n.translations import quoted
 
 _HOLES = ("dossier", "due", "link", "meeting", "office")
 
 
-class CircuitReader(BookReader):
+class CircuitReader(ProcedureReader):
     """Reads where a dossier stands, who moves it, and the messages of each step."""
 
     # -- the circuit ---------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class CircuitReader(BookReader):
                 yield Clause(self.t(way.label), (said,), self.basis(way, "acts", needs="within"))
         yield Clause(self.say("outcome_draft").capitalize(), (self.say("timer_draft"),))
 
-    def _clock(self, clock: Clock) -> Clause:
+    def _clock(self, clock: TimeLimit) -> Clause:
         over = dict.fromkeys(way.target for way in self.book.transitions if way.event == clock.id)
         lines = [
             self.say("clock_lasts", span=self.expressions.value(clock.lasts)),

@@ -16,7 +16,7 @@ from engine.language.expressions.nodes import Lookup, Name
 from engine.model import Fee, Field, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _MOST: Final = 24  # beyond, nobody reads them
 
@@ -51,7 +51,7 @@ class UsualPrice:
 
 
 def usual_price(
-    procedure: Procedure, fee: str, directory: Directory, words: Words, language: str, day: date
+    procedure: Procedure, fee: str, directory: Directory, words: Translations, language: str, day: date
 ) -> UsualPrice | None:
     """Nothing when the fee is not owed in that case, or hangs on something that no example gives."""
     task = procedure.tasks.get(fee)

@@ -13,7 +13,7 @@ from engine.core.values import Text
 from engine.domain.reporting.figures import Cell
 from engine.model import Procedure
 from renderers.html.templates import span_text
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # what machines read where a figure is not told
 LINE: Final = ("received", "answered", "standing", "delay_median", "delay_most", "in_time")
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FigureLine:
     """One line of a section: what, how much, and the length of its bar in percent (none is drawn for None). `figure` is set
     where the line is a figure of its own, which has a definition."""
 
@@ -60,12 +60,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FigureSection:
     """One matter: its lines, and whether any has a bar. `figure` is set where all of them are parts of one figure."""
 
     figure: str
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[FigureLine, ...]
 
     @property
     def drawn(self) -> bool:
@@ -82,7 +82,7 @@ class TableLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FigureTable:
     """`heads` are figures and their names; `first` names what each line is about."""
 
     title: str
@@ -92,7 +92,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """Two bars of the chart, in its own units; `told` says both in words. A bar of what is not told has no height."""
 
     x: int
@@ -104,7 +104,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     most: str
 
 
@@ -116,7 +116,7 @@ class StatisticsWriter:
     """Writes figures in one language. `operators` are the names of payment providers; `book` names what is in a procedure."""
 
     def __init__(
-        self, words: Words, language: str, operators: Mapping[str, str], book: Procedure | None = None
+        self, words: Translations, language: str, operators: Mapping[str, str], book: Procedure | None = None
     ) -> None:
         self.words, self.language, self.operators, self.book = words, language, operators, book
 
@@ -238,7 +238,7 @@ class StatisticsWriter:
 
     def table(
         self, title: str, first: str, lines: Iterable[tuple[str, str, Sequence[Cell]]], rounded: frozenset[str]
-    ) -> Table | None:
+    ) -> FigureTable | None:
         """One line each: its name, its address, its figures. Figures that no line has make no column."""
         rows = [(name, href, {one.figure: one for one in cells}) for name, href, cells in lines]
         figures = [figure for figure in LINE if any(figure in cells for _, _, cells in rows)]
@@ -250,28 +250,28 @@ class StatisticsWriter:
             ))
             for name, href, cells in rows
         )  # fmt: skip
-        return Table(title, first, heads, told) if told else None
+        return FigureTable(title, first, heads, told) if told else None
 
-    def sections(self, cells: Sequence[Cell]) -> Iterator[Section]:
+    def sections(self, cells: Sequence[Cell]) -> Iterator[FigureSection]:
         """What is known besides, one matter after the other; what nothing is known of is left out."""
         for name, figures in _SECTIONS.items():
             here = [one for figure in figures for one in self._of(cells, figure)]
             if any(one.value != 0 for one in here):
                 parted = next((one for one in figures if one in _DRAWN), "")
-                yield Section(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
+                yield FigureSection(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
 
     def _of(self, cells: Sequence[Cell], figure: str) -> list[Cell]:
         found = [one for one in cells if one.figure == figure]
         return found[:_MOST_FIELDS] if figure == "corrected_field" else found
 
-    def _lines(self, cells: Sequence[Cell]) -> Iterator[Line]:
+    def _lines(self, cells: Sequence[Cell]) -> Iterator[FigureLine]:
         if self.announced() and cells[0].figure == "delay_median":
-            yield Line(self.say("stat.announced"), self.announced())
+            yield FigureLine(self.say("stat.announced"), self.announced())
         most = max((one.value or 0 for one in cells if one.figure in _DRAWN), default=0)
         for one in cells:
             drawn = one.figure in _DRAWN and one.value is not None and most
             bar = max(1, round(100 * (one.value or 0) / most)) if drawn else None
-            yield Line(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
+            yield FigureLine(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
 
     def definitions(self, cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
         """Code, name and meaning of each figure told."""
@@ -287,7 +287,7 @@ class StatisticsWriter:
         if len(found) < 2 or not most:
             return None
         columns = tuple(
-            Column(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
+            ChartColumn(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
             for at, (month, received, answered) in enumerate(found)
         )  # fmt: skip
         return Chart(columns, self.words.amount(most, self.language))

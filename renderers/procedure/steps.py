@@ -12,7 +12,7 @@ from engine.model import Appointment, Fee, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Expression
 from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
@@ -20,7 +20,9 @@ _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 class StepWriter:
     """Says the steps of one procedure on one day, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str, day: date) -> None:
+    def __init__(
+        self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
+    ) -> None:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:

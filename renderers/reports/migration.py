@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.model import DRAFT, Procedure
 from engine.operations.migration import Migration, Staying
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _SHOWN: Final = 8  # numbers of dossiers after each reason
 
@@ -17,7 +17,7 @@ _SHOWN: Final = 8  # numbers of dossiers after each reason
 class MigrationWriter:
     """Says one migration in one language."""
 
-    def __init__(self, found: Migration, words: Words, language: str) -> None:
+    def __init__(self, found: Migration, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
 
     def say(self, key: str, /, **facts: object) -> str:

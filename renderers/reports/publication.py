@@ -14,8 +14,8 @@ from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.publication.gates import facts_of, problem_of
 from engine.publication.publications import EditionRecord
-from engine.records.publications import Found, Gate, Origin
-from renderers.i18n.translations import Words, typographic
+from engine.records.publications import Gate, GateFinding, Origin
+from renderers.i18n.translations import Translations, typographic
 from renderers.reports.changes import ChangeLine, ChangeWriter, Comparison
 from renderers.reports.problems import render_problem
 
@@ -47,7 +47,7 @@ class SignatureText:
 class PublicationWriter:
     """Says publications in one language."""
 
-    def __init__(self, words: Words, language: str) -> None:
+    def __init__(self, words: Translations, language: str) -> None:
         self.words, self.language = words, language
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -64,7 +64,7 @@ class PublicationWriter:
             for one in gates
         ]  # fmt: skip
 
-    def finding(self, found: Found) -> str:
+    def finding(self, found: GateFinding) -> str:
         """A problem as the checker prints it, with the line that was kept beside it; else the sentence of a refusal."""
         if not found.file and self.words.has(f"refusal.{found.code}"):
             return self.refusal(found.code, found.facts)
@@ -136,7 +136,7 @@ class PublicationWriter:
             yield self.say(f"history.{key}", moment=self.moment(turn.at), edition=edition, by=by, because=because)
 
 
-def change_sentence(compared: Comparison | None, words: Words, language: str) -> str:
+def change_sentence(compared: Comparison | None, words: Translations, language: str) -> str:
     """What an edition changes, in a few words: prices first, then as many changes as a sentence bears."""
     if compared is None:
         return words.say("publication.history.first", language, {})
@@ -151,7 +151,7 @@ def change_sentence(compared: Comparison | None, words: Words, language: str) ->
     return " ; ".join([*told, *more])
 
 
-def _short(line: ChangeLine, words: Words, language: str) -> str:
+def _short(line: ChangeLine, words: Translations, language: str) -> str:
     """`Passeport, 30 000 → 35 000 FCFA`: an amount says enough by itself."""
     what = line.what
     if line.change.key in ("amount", "value") and " → " in what:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from engine.publication.dry_run import Trial
 from engine.publication.gates import problem_of
 from engine.records.codec import to_plain
-from engine.records.publications import Found
+from engine.records.publications import GateFinding
 from renderers.i18n.problem_messages import message, visible
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 from renderers.reports.changes import Comparison
 from renderers.reports.changes_report import Sides, render_changes
 from renderers.reports.problems import annotation
@@ -21,7 +21,7 @@ _PAINT: Final[Mapping[bool, str]] = {True: "\x1b[32m", False: "\x1b[1;31m"}
 _PLAIN: Final = "\x1b[0m"
 
 
-def trial_report(one: Trial, words: Words, *, form: str, language: str, colour: bool = False) -> str:
+def trial_report(one: Trial, words: Translations, *, form: str, language: str, colour: bool = False) -> str:
     """The report in one of the four forms."""
     report = _Report(one, words, language, colour)
     made: Mapping[str, Callable[[], str]] = {
@@ -31,7 +31,7 @@ def trial_report(one: Trial, words: Words, *, form: str, language: str, colour: 
 
 
 class _Report:
-    def __init__(self, one: Trial, words: Words, language: str, colour: bool) -> None:
+    def __init__(self, one: Trial, words: Translations, language: str, colour: bool) -> None:
         self.one, self.words, self.language, self.colour = one, words, language, colour
         self.writer = PublicationWriter(words, language)
         self.comparisons = {
@@ -147,7 +147,7 @@ class _Report:
         level = "notice" if self.one.passed else "error"
         return "".join([*lines, annotation(level, "\n".join(self.end()), title=next(self.head()))])
 
-    def _said(self, found: Found) -> str:
+    def _said(self, found: GateFinding) -> str:
         return message(problem_of(found), self.language) if found.file else self.writer.finding(found)
 
     def json(self) -> str:
@@ -177,7 +177,7 @@ class _Report:
         return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 
 
-def _annotated(found: Found, said: str, title: str) -> str:
+def _annotated(found: GateFinding, said: str, title: str) -> str:
     if not found.file:
         return annotation("error", said, title=title)
     name = f"{title} ({found.code})"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.domain.editions.replay import Difference
 from engine.model import DRAFT, Procedure
 from engine.operations.replay import Replay
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "missing": ("missing", "wrong"), "fee": ("fee",), "refused": ("stopped", "refused"), "end": ("end", "unfinished"),
@@ -21,7 +21,7 @@ _NUMBERS: Final = 5  # dossiers named for each
 class ReplayWriter:
     """Says one replay in one language."""
 
-    def __init__(self, found: Replay, words: Words, language: str) -> None:
+    def __init__(self, found: Replay, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
         self._books = (*reversed(found.books), found.proposed)
 

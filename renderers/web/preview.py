@@ -16,14 +16,14 @@ from typing import Any, Final
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
 
 from engine.core.problems import Refused, Report
-from engine.language.catalogue.watched_file import Draft, Manuscript
+from engine.language.catalogue.watched_file import Draft, WatchedFile
 from engine.model import APPLICANT, DRAFT, Procedure, Scenario
 from engine.records.dossier import Dossier
 from engine.services.context.app_context import WrongAnswers
 from engine.services.sign_in.demo_accounts import AUDITOR
 from engine.simulation.next_steps import roles_named
-from engine.simulation.player import StoryFailed
-from engine.simulation.preview import APPLICANT_ID, Leads, Tryout
+from engine.simulation.player import ScenarioFailed
+from engine.simulation.preview import APPLICANT_ID, PreviewSession, StatePaths
 from renderers.i18n.problem_messages import message
 from renderers.i18n.translations import OFFERED, in_language
 from renderers.reports.problems import render_report
@@ -61,12 +61,12 @@ _MOST_SHOWN: Final = 20  # problems in the overlay
 
 
 @dataclass
-class Preview:
+class PreviewSite:
     """What a preview follows and where it happens. `leads` finds the way to a state; none without the solver."""
 
-    manuscript: Manuscript
-    tryout: Tryout
-    leads: Leads | None
+    manuscript: WatchedFile
+    tryout: PreviewSession
+    leads: StatePaths | None
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
@@ -88,7 +88,7 @@ class Preview:
         return draft
 
     def begin_with(self, title: str) -> bool:
-        """Plays a story of the file, by its id or its title; whether there is one. Raises `StoryFailed`."""
+        """Plays a story of the file, by its id or its title; whether there is one. Raises `ScenarioFailed`."""
         procedure = self.tryout.procedure
         stories = procedure.scenarios if procedure is not None else ()
         story = next((one for one in stories if title in (one.id, *(words for _, words in one.story.versions))), None)
@@ -97,7 +97,7 @@ class Preview:
         return story is not None
 
 
-def install(app: Flask, preview: Preview) -> None:
+def install(app: Flask, preview: PreviewSite) -> None:
     """Makes a site that serves nobody yet a preview: local, following its file, shown in its own frame. Its cookies have
     names of their own: ports of one machine share them."""
     known: Site = app.extensions["guichet"]
@@ -112,8 +112,8 @@ def install(app: Flask, preview: Preview) -> None:
     check_guards(app)
 
 
-def _preview() -> Preview:
-    found: Preview = current_app.extensions["preview"]
+def _preview() -> PreviewSite:
+    found: PreviewSite = current_app.extensions["preview"]
     return found
 
 
@@ -205,7 +205,7 @@ def _languages(procedure: Procedure | None) -> list[str]:
     return list(own or OFFERED)
 
 
-def _due(tryout: Tryout) -> str:
+def _due(tryout: PreviewSession) -> str:
     timer = tryout.due()
     return moment_of(timer.due_at) if timer is not None else ""
 
@@ -331,7 +331,7 @@ def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) ->
     """What the author asked, done or told why it cannot be; then the dossier from the same place as before."""
     try:
         dossier = act()
-    except StoryFailed as failed:
+    except ScenarioFailed as failed:
         _choose(note=message(failed.found, language()))
         return go(HOME)
     except Refused as refused:
@@ -356,7 +356,7 @@ def _seated(seat: str, dossier: Dossier | None, check: bool = False) -> Response
     return open_session(response, tryout.let_in(account), desk)
 
 
-def _desk_of(seat: str, tryout: Tryout) -> tuple[str, str | None]:
+def _desk_of(seat: str, tryout: PreviewSession) -> tuple[str, str | None]:
     """The desk of a place, and the account that sits there; none for a visitor."""
     if seat == VISITOR:
         return APPLICANT_DESK, None

@@ -39,7 +39,8 @@ _CODE: Final = ("engine", "renderers", "server.py")
 _METRIC: Final = re.compile(r"guichet_[a-z_]+")
 # functions whose first text argument is stored or answered, by the kind of name that it is
 _NAMING: Final = {
-    "EntryDraft": "journal entries", "refusal": "refusals", "Refusal": "refusals", "Finding": "integrity findings",
+    "EntryDraft": "journal entries", "refusal": "refusals", "Refusal": "refusals", "IntegrityFinding": "integrity findings",
+    "ExplorationFinding": "exploration findings", "ReplayRefusal": "replay refusals",
     "once": "idempotent commands",
 }  # fmt: skip
 

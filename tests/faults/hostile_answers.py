@@ -21,7 +21,7 @@ from engine.domain.forms.posted_values import keys_of
 from engine.domain.forms.sample_answers import example_answers
 from engine.model import Field, Page, Procedure
 from engine.records.dossier import Dossier
-from renderers.html.controls import Drawing
+from renderers.html.controls import DrawingContext
 from renderers.html.templates import Pages
 from tests.effort import EFFORT
 from tests.makers import PROCEDURES, TODAY, a_dossier, changed, the_directory, the_procedure, the_words
@@ -89,7 +89,7 @@ def a_post(book: Procedure, page: Page, chance: random.Random) -> Raw:
 def as_shown(page: PageView) -> Raw:
     """What a browser posts of a page that nobody touched."""
     controls = Controls()
-    controls.feed(str(_pages().questions(page, Drawing(the_words(), "fr"))))
+    controls.feed(str(_pages().questions(page, DrawingContext(the_words(), "fr"))))
     controls.close()
     return controls.found
 

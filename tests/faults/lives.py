@@ -23,13 +23,13 @@ from engine.operations.backup import back_up, bring_back
 from engine.records.dossier import Account, Attachment, Dossier, Timer
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import NotFound, Office, OfficeSettings, publish_editions
-from engine.services.context.edition_cache import EditionShelf
+from engine.services.context.app_context import AppContext, AppSettings, NotFound, publish_editions
+from engine.services.context.edition_cache import EditionCache
 from engine.services.payments import settlement
 from engine.services.worker.worker import tour
-from engine.simulation.environment import Stage, TellingRegister, keep_specimen
-from engine.simulation.next_steps import Outlook
-from engine.simulation.player import StoryFailed, Told
+from engine.simulation.environment import ScenarioEnvironment, ScenarioRegister, keep_specimen
+from engine.simulation.next_steps import NextSteps
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.sqlite.store import SqliteStore
@@ -90,7 +90,7 @@ class MortalStore(SqliteStore):
 
 
 @dataclass
-class _Stage(Stage):
+class _Stage(ScenarioEnvironment):
     """Its papers are real files."""
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
@@ -120,9 +120,9 @@ class Lives:
     ever in force, by its fingerprint."""
 
     folder: Path
-    office: Office
+    office: AppContext
     clock: FixedClock
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, ScenarioRun] = field(default_factory=dict)
     known: dict[str, Dossier] = field(default_factory=dict)
     books: dict[str, Procedure] = field(default_factory=dict)
     stages: list[_Stage] = field(default_factory=list)
@@ -143,8 +143,8 @@ class Lives:
             unit.put_account(account)
         stage = _Stage(self.office, self.clock, self.registers, account.actor())
         self.stages.append(stage)
-        told = Told(book, replace(story, at=local_day(self.clock.now())), stage)
-        with suppress(StoryFailed):
+        told = ScenarioRun(book, replace(story, at=local_day(self.clock.now())), stage)
+        with suppress(ScenarioFailed):
             told.prepare()
         if told.dossier is None:
             return
@@ -160,7 +160,7 @@ class Lives:
             return
         told.dossier = told.stage.dossier(told.dossier.id)  # type: ignore[union-attr]
         told.procedure = self.books[told.dossier.fingerprint]
-        steps = Outlook(told, {}, "Motif").steps()
+        steps = NextSteps(told, {}, "Motif").steps()
         if steps:
             told.step = step = choose(steps)
             self.history.append(f"  {step.verb} {step.value}")
@@ -251,23 +251,23 @@ class Lives:
         return self.folder / "keys.json"
 
     @property
-    def registers(self) -> TellingRegister:
+    def registers(self) -> ScenarioRegister:
         found = self.office.registers["*"]
-        assert isinstance(found, TellingRegister)
+        assert isinstance(found, ScenarioRegister)
         return found
 
     def _opened(self, path: str) -> None:
         """As another process opens it: nothing is remembered."""
         self.store.close()
-        self.office = replace(self.office, store=MortalStore(path), shelf=EditionShelf())
+        self.office = replace(self.office, store=MortalStore(path), shelf=EditionCache())
         for stage in self.stages:
             stage.office = self.office
 
-    def _one(self, choose: Choose) -> Told | None:
+    def _one(self, choose: Choose) -> ScenarioRun | None:
         return choose(list(self.told.values())) if self.told else None
 
-    def _done(self, told: Told, act: Callable[[], None]) -> None:
-        with suppress(StoryFailed, Refused, NotFound, Conflict):
+    def _done(self, told: ScenarioRun, act: Callable[[], None]) -> None:
+        with suppress(ScenarioFailed, Refused, NotFound, Conflict):
             act()
         assert told.dossier is not None
         self.heard()
@@ -298,11 +298,11 @@ def begun(folder: Path) -> Lives:
     store = MortalStore(folder / "guichet.db")
     store.migrate()
     inbox = InboxSender()
-    office = Office(
+    office = AppContext(
         shipped(), store, AttachmentStore(folder / "files", FileKeys.open(folder / "keys.json")),
         {"sandbox": SandboxProvider(SandboxOperator(None, clock, b"lives"))},
-        {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": TellingRegister()}, clock, load_words(), keys(),
-        OfficeSettings(),
+        {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": ScenarioRegister()}, clock, load_words(), keys(),
+        AppSettings(),
     )  # fmt: skip
     lives = Lives(folder, publish_editions(office), clock)
     lives.books = {one.fingerprint: one for one in lives.office.catalogue.all()}

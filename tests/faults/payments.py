@@ -19,7 +19,7 @@ from engine.core.clock import Clock
 from engine.core.values import new_id
 from engine.integrations.cinetpay import CinetPay
 from engine.integrations.fedapay import FedaPay
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.paydunya import PayDunya
 from engine.integrations.paygate import PayGate
 from engine.integrations.payment_provider import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
@@ -161,8 +161,8 @@ def _lines(stack: ExitStack, world: World) -> list[Line]:
     assert isinstance(cinet, LocalCinetPay)
     ends = ("never", "failed", "paid", "late")
 
-    def wire(local: LocalOperator) -> Wire:
-        return Wire(local.address, seconds=5.0)
+    def wire(local: LocalOperator) -> HttpClient:
+        return HttpClient(local.address, seconds=5.0)
 
     return [
         _simulated(world.operator, clock),

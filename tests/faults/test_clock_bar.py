@@ -24,7 +24,7 @@ from engine.services.sign_in.sessions import actor_of, open_session
 from engine.services.worker import clock_watch
 from engine.services.worker.clock_watch import PROOF, guarded_tour
 from engine.services.worker.worker import LEASE, tour
-from engine.storage.sql.clock import ClockVerbs
+from engine.storage.sql.clock import ClockQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests import worker
@@ -284,6 +284,6 @@ def test_a_worker_that_trusts_any_clock_is_seen(tmp_path: Path, store: Store, mo
 
 
 def test_moments_left_ahead_are_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ClockVerbs, "bring_back", lambda *about: 0)
+    monkeypatch.setattr(ClockQueries, "bring_back", lambda *about: 0)
     with pytest.raises(Refused, match="code_too_soon"):
         test_nobody_is_kept_out_by_a_code_asked_under_a_wrong_clock(tmp_path, store, TEN_YEARS)

@@ -21,7 +21,7 @@ from werkzeug.routing import IntegerConverter, Rule
 
 import server
 from engine.integrations.smtp import MailServer
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.worker.worker import tour
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import JsonLines
@@ -202,7 +202,7 @@ def test_a_subject_or_an_address_adds_no_line_to_the_head_of_a_mail() -> None:
             (f"ama@example.tg{text}", "Bonjour"),
             (f"{text}@example.tg", "Bonjour"),
         ):
-            letter = Letter("l1", None, "email", to, subject, text, NOON, "test", NOON)
+            letter = OutboundMessage("l1", None, "email", to, subject, text, NOON, "test", NOON)
             with suppress(ValueError):
                 message = server._message(letter)
                 head = message.as_bytes().partition(b"\r\n\r\n")[0].decode("ascii")

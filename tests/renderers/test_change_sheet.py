@@ -26,7 +26,7 @@ from engine.language.diff.rules import facets_weighed
 from engine.language.source.loader import read_source
 from engine.model import Procedure
 from renderers.cli.main import console
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_page import changes_fragment
 from renderers.reports.changes_report import render_changes
@@ -132,7 +132,7 @@ def test_the_page_tells_both_sides_whom_it_touches_and_what_is_accepted() -> Non
     assert "<summary>Voir le YAML</summary>" in page
 
 
-class OwnWords(Words):
+class OwnWords(Translations):
     """Words that may not be said in another language than the one asked for."""
 
     def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> str:

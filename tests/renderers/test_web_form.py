@@ -11,7 +11,7 @@ import pytest
 from engine.core.values import Text
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.controls import (
-    Drawing,
+    DrawingContext,
     error_summary,
     field_control,
     file_fields,
@@ -22,7 +22,7 @@ from renderers.html.controls import (
 from renderers.html.templates import Pages
 from renderers.i18n.translations import load_words
 
-DRAW = Drawing(load_words(), "fr", lambda attachment: f"/pieces/{attachment}")
+DRAW = DrawingContext(load_words(), "fr", lambda attachment: f"/pieces/{attachment}")
 FILE = FileView("a1", "acte.jpg", "jpg", 430_000, "2026-11-24T10:44:00+00:00")
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.heartbeat import beat
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import tour
@@ -42,7 +42,7 @@ class Portal:
     """A running portal. `tour()` does what falls due, as the worker would."""
 
     url: str
-    office: Office
+    office: AppContext
     operator: SandboxOperator
     clock: MovableClock
 
@@ -108,7 +108,7 @@ def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[P
     office.store.close()
 
 
-def _work(office: Office, stop: threading.Event) -> None:
+def _work(office: AppContext, stop: threading.Event) -> None:
     while not stop.is_set():
         tour(office, calls=False)
         stop.wait(0.5)

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from engine.integrations.message_sender import ConsoleSender, NotSent
-from engine.records.dossier import Account, Actor, Letter
+from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.keys.secrets import hash_secret
 from engine.services.sign_in.security_log import told as told_at
 from engine.services.sign_in.sessions import SignedIn
@@ -228,11 +228,11 @@ def _everything_fails(app: Flask, world: World) -> None:
     office = world.office
 
     class Fails:
-        def send(self, letter: Letter) -> None:
+        def send(self, letter: OutboundMessage) -> None:
             raise LookupError(f"{letter.to} {letter.body} {words}")
 
     class Refuses:
-        def send(self, letter: Letter) -> None:
+        def send(self, letter: OutboundMessage) -> None:
             raise NotSent(words)
 
     for sender in (Fails(), Refuses(), ConsoleSender()):

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
 
-from engine.language.catalogue.watched_file import Manuscript
+from engine.language.catalogue.watched_file import WatchedFile
 from renderers.cli.preview import solver
 from renderers.web.preview import HOME
 from server import _previewed
@@ -81,7 +81,7 @@ def an_author(folder: Path, text: str = TEXT) -> Author:
     file.write_text(text, "utf-8")
     data = folder / "tryout"
     data.mkdir()
-    app = _previewed(Manuscript(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"))
+    app = _previewed(WatchedFile(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"))
     return Author(app, app.test_client(), file)
 
 

@@ -32,7 +32,7 @@ from engine.domain.workflow.actions import no_show, task_done, visit_ahead
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot, is_satisfied, task_blockers
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
 from engine.model.directory import Calendar, Directory, Office
 from engine.model.types import Scope
@@ -276,7 +276,7 @@ def place(
     booking = Booking(booking_id, appointment, office, start, minutes_of(task.lasts), seat, moves=0)
     if before is not None:
         booking = replace(booking, sequence=before.sequence + 1, moves=_moves_after(before))
-    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
+    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
     if held is not None:
         passage = replace(passage, releases=(held.id,))
     if procedure.state(dossier.state).mode == "attend" and booking.moves <= task.moves:
@@ -358,7 +358,7 @@ def release(
     near = too_near(task, booking, now, directory.calendar) if is_owner(dossier, actor) else None
     if near is not None:
         raise Refused(near)
-    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
     return finished(passage, moment)
 
@@ -373,7 +373,7 @@ def lose(
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
-    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     bookings = passage.dossier.bookings
     passage = passage.with_(bookings={**bookings, appointment: replace(bookings[appointment], lost=change)})
     due = passage.dossier.due_at
@@ -398,7 +398,7 @@ def arrived(
     if ahead is not None:
         raise Refused(ahead)
     came = replace(booking, arrived_at=booking.arrived_at or now)
-    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
+    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
     return finished(passage.note("arrived", {"appointment": appointment}), moment)
 
 

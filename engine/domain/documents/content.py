@@ -14,7 +14,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.display import answer_words, column_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
-from engine.domain.fields.scope import Standing, with_columns
+from engine.domain.fields.scope import EvaluatedAnswers, with_columns
 from engine.model import APPLICATION, Appeal, Field, Form, Output
 from engine.model.directory import Calendar
 from engine.records.dossier import Dossier
@@ -24,7 +24,7 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 
 
 def content_of(
-    standing: Standing, dossier: Dossier, output: Output, row: int | None, speech: Speech
+    standing: EvaluatedAnswers, dossier: Dossier, output: Output, row: int | None, speech: Speech
 ) -> tuple[ContentLine, ...]:
     """All that an output says of a dossier, hidden and unanswered questions left out; its body last."""
     columns = _columns(standing, output)
@@ -48,7 +48,7 @@ def content_of(
     return tuple(lines)
 
 
-def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
+def _columns(standing: EvaluatedAnswers, output: Output) -> Mapping[str, Field]:
     """The columns of the rows that an output is given for, those of later forms among them."""
     rows = standing.procedure.fields.get(output.per) if output.per else None
     later = (form for form in standing.procedure.forms() if form.each == output.per)
@@ -58,7 +58,7 @@ def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
 # -- a letter ----------------------------------------------------------------------------------------------------------
 
 
-def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
+def _decision(standing: EvaluatedAnswers, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
     """What was decided and why, as its author wrote it; of a refusal, how it is contested."""
     state = standing.procedure.states.get(dossier.state)
     refused = state is not None and state.outcome == "refused"
@@ -74,7 +74,7 @@ def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[
         )
 
 
-def appeals_of(standing: Standing) -> tuple[Appeal, ...]:
+def appeals_of(standing: EvaluatedAnswers) -> tuple[Appeal, ...]:
     """Those of the book, else those of its agency."""
     identity = standing.procedure.identity
     agency = standing.directory.agencies.get(identity.agency)
@@ -95,7 +95,7 @@ def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech
 # -- a form ------------------------------------------------------------------------------------------------------------
 
 
-def _answers(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+def _answers(standing: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """The answers of the application, page by page. Sensitive ones stay on the dossier, where each reading is noted."""
     form = standing.procedure.tasks.get(APPLICATION)
     sensitive = standing.procedure.personal_data.sensitive
@@ -108,7 +108,7 @@ def _answers(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
         yield from chain.from_iterable(_rows(standing, field, speech) for field in asked if field.type == "rows")
 
 
-def _rows(standing: Standing, field: Field, speech: Speech) -> Iterator[ContentLine]:
+def _rows(standing: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator[ContentLine]:
     sensitive = standing.procedure.personal_data.sensitive
     columns = [column for column in field.rows if column.id not in sensitive]
     for number in range(len(standing.values.rows(field.id))):
@@ -119,7 +119,7 @@ def _rows(standing: Standing, field: Field, speech: Speech) -> Iterator[ContentL
         yield from _headed(f"{field.label.in_(speech.language)} ({number + 1})", lines)
 
 
-def _to_bring(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+def _to_bring(standing: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """The papers that a file cannot replace: shown, left or signed at the office."""
     fields = standing.procedure.fields.values()
     papers = [(one, one.evidence) for one in fields if one.evidence is not None and standing.shows(one)]

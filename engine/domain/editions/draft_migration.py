@@ -26,7 +26,7 @@ from engine.domain.forms.eligibility import next_criterion, stopped_by
 from engine.domain.forms.pages import check_answers
 from engine.domain.forms.posted_values import keys_of
 from engine.domain.workflow.fee_quotes import fee_names, quotes
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Field, Procedure
 from engine.records.dossier import Attachment, Dossier, Payment
 
@@ -71,7 +71,7 @@ def redraft(
     }
     gone = {f"answers.{name}": None for name in kept.answers if name not in there.answers}
     commits = {**gone, **sealed_anew(translation.after, kept.answers, there.answers)}
-    passage = Passage.of(there).note("migrated", body, commits)
+    passage = TransitionContext.of(there).note("migrated", body, commits)
     return _told(translation, kept, there, finished(passage, moment), moment, lost)
 
 

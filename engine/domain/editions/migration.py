@@ -21,7 +21,7 @@ from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
 from engine.domain.workflow.tasks import ask_parts, is_satisfied
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import settle
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
 from engine.records.dossier import Dossier, Payment
@@ -65,7 +65,7 @@ def cross(
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
         **({"asked": asked} if asked else {}),
     }  # fmt: skip
-    passage = _stood(Passage.of(there), moment).note(
+    passage = _stood(TransitionContext.of(there), moment).note(
         "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)
     )
     if not kept.is_draft:
@@ -176,7 +176,7 @@ def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:
                     yield Stays("name_unmapped", {"at": f"{name}.{column}"})
 
 
-def _stood(passage: Passage, moment: Moment) -> Passage:
+def _stood(passage: TransitionContext, moment: Moment) -> TransitionContext:
     """The dossier standing in the state of its new edition: clocks of the law that were not there begin now, a time is
     given where none was, parts that nobody owes any more are done."""
     dossier = passage.dossier

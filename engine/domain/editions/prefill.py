@@ -17,7 +17,7 @@ from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.files import evidence_parts, files_of
 from engine.domain.fields.raw_answers import is_blank, is_wrong
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, standing_of
 from engine.domain.forms.posted_values import keys_of
 from engine.domain.forms.validation import page_problems
 from engine.model import Field, Page, Procedure
@@ -168,7 +168,7 @@ def _right(
     return found
 
 
-def _leave_out(standing: Standing, found: dict[str, Plain]) -> None:
+def _leave_out(standing: EvaluatedAnswers, found: dict[str, Plain]) -> None:
     form = standing.procedure.form
     fields = {field.id: field for field in form.fields}
     for page in form.pages:

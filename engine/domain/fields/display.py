@@ -9,12 +9,12 @@ from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import kind_of, text
 from engine.domain.fields.raw_answers import OTHER, fill_template
-from engine.domain.fields.scope import Standing
+from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import Field
 from engine.model.types import Value
 
 
-def answer_words(standing: Standing, name: str, speech: Speech) -> str:
+def answer_words(standing: EvaluatedAnswers, name: str, speech: Speech) -> str:
     """What is said of a name of the book: an answer, a computed value, a definition. Nothing for what is hidden or
     unknown."""
     defined = standing.procedure.definitions.get(name)
@@ -32,7 +32,7 @@ def answer_words(standing: Standing, name: str, speech: Speech) -> str:
     return text(field, plain, standing.asking(name), speech, standing.answers.get(f"{name}_{OTHER}"))
 
 
-def name_words(standing: Standing, name: str, speech: Speech) -> str:
+def name_words(standing: EvaluatedAnswers, name: str, speech: Speech) -> str:
     """The same in the name of a dossier: rows by the first of them, and how many more: `LEE Anna (+2)`."""
     field = standing.procedure.fields.get(name)
     if field is None or field.row_label is None:
@@ -48,7 +48,7 @@ def name_words(standing: Standing, name: str, speech: Speech) -> str:
     return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
 
 
-def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:
+def column_words(standing: EvaluatedAnswers, rows: str, number: int, column: Field, speech: Speech) -> str:
     """The same for one column of one row."""
     values = standing.values.rows(rows)
     if not number < len(values) or values[number].get(column.id) is None:

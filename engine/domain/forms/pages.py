@@ -17,7 +17,7 @@ from engine.domain.fields.display import name_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import adopt, is_asked
 from engine.domain.fields.raw_answers import Raw, fill_template, is_blank
-from engine.domain.fields.scope import Standing, Values, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, standing_of
 from engine.domain.fields.views import AnswerProblem, FieldView, FormView, PageView
 from engine.domain.forms.posted_values import change_rows, keys_of, read_answers, restore_hidden
 from engine.domain.forms.validation import page_problems
@@ -37,8 +37,8 @@ class PageRead:
     `before` and `after` are the dossier without and with the post."""
 
     answers: Mapping[str, Plain]
-    before: Standing
-    after: Standing
+    before: EvaluatedAnswers
+    after: EvaluatedAnswers
     problems: tuple[AnswerProblem, ...] = ()
     changed: frozenset[str] = frozenset()
     opened: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str)
                 yield from _opened(field.rows, *rows, f"{prefix}{field.id}.{number}.")
 
 
-def _is_closed(field: Field, before: Standing, after: Standing) -> bool:
+def _is_closed(field: Field, before: EvaluatedAnswers, after: EvaluatedAnswers) -> bool:
     hidden = before.shows(field) and not after.shows(field)
     return hidden and is_asked(field) and not is_blank(before.answers.get(field.id))
 
@@ -226,7 +226,7 @@ def check_filling(
     return tuple(one for page in pages for one in page_problems(standing, page))
 
 
-def _shown_pages(standing: Standing, form: Form) -> list[Page]:
+def _shown_pages(standing: EvaluatedAnswers, form: Form) -> list[Page]:
     return [page for page in form.pages if page.when.holds(standing.values.scope)]
 
 
@@ -281,7 +281,7 @@ def view_form(
 
 
 def view_page(
-    standing: Standing,
+    standing: EvaluatedAnswers,
     page_id: str,
     dossier: Dossier,
     wording: Wording,
@@ -343,7 +343,7 @@ def _page_view(
     return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
 
 
-def _was_put(field: Field, standing: Standing) -> bool:
+def _was_put(field: Field, standing: EvaluatedAnswers) -> bool:
     return not is_asked(field) or not standing.shows(field) or field.id in standing.answers
 
 

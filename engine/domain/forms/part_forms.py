@@ -13,7 +13,7 @@ from engine.core.values import Plain
 from engine.domain.common.task_parts import filling_at, with_filling
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.scope import Standing, Values, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, standing_of
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms.posted_values import read_answers
 from engine.domain.forms.sample_answers import example_row
@@ -110,7 +110,7 @@ def view_part(
 def _standing(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, answers: Mapping[str, Plain], day: date,
     directory: Directory,
-) -> tuple[Standing, Values | None]:  # fmt: skip
+) -> tuple[EvaluatedAnswers, Values | None]:  # fmt: skip
     """The dossier as if this part were answered so, and the row it is."""
     kept = dossier.answers
     if form.services:

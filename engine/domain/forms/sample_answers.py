@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from engine.core.values import Plain
-from engine.domain.fields.field_type import Asking
+from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import adopt, is_asked, kind_of
 from engine.domain.fields.files import evidence_parts
-from engine.domain.fields.scope import Standing, Values, standing_before, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, standing_before, standing_of
 from engine.domain.forms.posted_values import keys_of
 from engine.model import Criterion, Field, Form, Procedure
 from engine.model.directory import Directory
@@ -91,7 +91,7 @@ def _passing(
     return candidates[0] if candidates else None
 
 
-def _candidates(field: Field, asking: Asking) -> Iterator[Plain]:
+def _candidates(field: Field, asking: FieldContext) -> Iterator[Plain]:
     yield _example(field, asking)
     kind = kind_of(field)
     if field.type == "yes_no":
@@ -100,7 +100,7 @@ def _candidates(field: Field, asking: Asking) -> Iterator[Plain]:
     yield kind.example(field, asking)
 
 
-def _answers(field: Field, given: Mapping[str, Plain], standing: Standing) -> dict[str, Plain]:
+def _answers(field: Field, given: Mapping[str, Plain], standing: EvaluatedAnswers) -> dict[str, Plain]:
     """What one question of the form is answered; nothing for a hidden one, unless the story says it."""
     if field.id in given:
         return _adopted(field, given, standing, standing.asking(field.id))
@@ -112,7 +112,9 @@ def _answers(field: Field, given: Mapping[str, Plain], standing: Standing) -> di
     return {field.id: _example(field, standing.asking(field.id))}
 
 
-def _adopted(field: Field, given: Mapping[str, Plain], standing: Standing, asking: Asking) -> dict[str, Plain]:
+def _adopted(
+    field: Field, given: Mapping[str, Plain], standing: EvaluatedAnswers, asking: FieldContext
+) -> dict[str, Plain]:
     if field.type != "rows":
         return adopt(field, given, asking)
     rows = given[field.id]
@@ -120,7 +122,7 @@ def _adopted(field: Field, given: Mapping[str, Plain], standing: Standing, askin
 
 
 def example_row(
-    fields: Iterable[Field], given: Mapping[str, Plain], standing: Standing, row: Values
+    fields: Iterable[Field], given: Mapping[str, Plain], standing: EvaluatedAnswers, row: Values
 ) -> dict[str, Plain]:
     """Questions answered for one row: what is given, else their examples, those shown by the ones before."""
     answers: dict[str, Plain] = {}
@@ -132,7 +134,7 @@ def example_row(
     return answers
 
 
-def _rows(group: Field, given: list[Plain], standing: Standing, values: Values) -> Plain:
+def _rows(group: Field, given: list[Plain], standing: EvaluatedAnswers, values: Values) -> Plain:
     rows: list[Plain] = []
     columns = [column for column in group.rows if is_asked(column)]
     for one in given:
@@ -145,7 +147,7 @@ def _rows(group: Field, given: list[Plain], standing: Standing, values: Values) 
     return rows
 
 
-def _column(column: Field, said: Mapping[str, Plain], standing: Standing, inside: Values) -> dict[str, Plain]:
+def _column(column: Field, said: Mapping[str, Plain], standing: EvaluatedAnswers, inside: Values) -> dict[str, Plain]:
     asking = standing.asking_in(inside.scope)
     if column.type == "rows" and (column.id in said or inside.shows(column.id)):
         given = said.get(column.id, [{}])
@@ -155,7 +157,7 @@ def _column(column: Field, said: Mapping[str, Plain], standing: Standing, inside
     return {key: _example(column, asking) for key in keys_of(column)[:1] if inside.shows(column.id)}
 
 
-def _example(field: Field, asking: Asking) -> Plain:
+def _example(field: Field, asking: FieldContext) -> Plain:
     """The example of the file, if it would be accepted here; else one the kind makes up."""
     kind = kind_of(field)
     written = field.example.value(asking.scope) if field.example else None

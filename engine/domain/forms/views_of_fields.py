@@ -12,11 +12,11 @@ from engine.core.values import Plain, Text
 from engine.domain.common.access import may_read_seen, may_see
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.choices import ChoiceKind, is_open
-from engine.domain.fields.field_type import Asking, Speech
+from engine.domain.fields.field_type import FieldContext, Speech
 from engine.domain.fields.field_types import is_asked, kind_of, text
 from engine.domain.fields.files import files_of
 from engine.domain.fields.raw_answers import OTHER, fill_template, is_wrong, typed_text
-from engine.domain.fields.scope import Standing, Values
+from engine.domain.fields.scope import EvaluatedAnswers, Values
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, RowView
 from engine.language.expressions.compiler import expression_of, tree
 from engine.language.expressions.nodes import And, Compare, Name, Node, Not, OneOf, Or, Ticked, names_of
@@ -76,7 +76,7 @@ _WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 class Showing:
     """To whom and how a form is shown. `open` are the questions that may be answered now (none = all of them)."""
 
-    standing: Standing
+    standing: EvaluatedAnswers
     speech: Speech
     dossier: Dossier | None = None
     open: frozenset[str] | None = None
@@ -188,7 +188,7 @@ class _Said:
 
 def _said(one: Field) -> _Said:
     evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
-    asking = Asking(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
+    asking = FieldContext(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
     view = FieldView(
         id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
         computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
@@ -224,7 +224,7 @@ def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked:
     return None if masked or early else _answer(one, place.values, locked)
 
 
-def _example(one: Field, asking: Asking) -> str:
+def _example(one: Field, asking: FieldContext) -> str:
     """That of the file, else one of its scheme, where it can be shown beside the question."""
     kind = kind_of(one)
     plain = kind.plain(one.example.value(asking.scope)) if one.example else None
@@ -242,7 +242,7 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
     return values.answers.get(one.id)
 
 
-def _too_early(standing: Standing, one: Field) -> bool:
+def _too_early(standing: EvaluatedAnswers, one: Field) -> bool:
     """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
     fields, seen, left = standing.procedure.fields, set[str](), set(one.value.names if one.value else ())
     while left:
@@ -255,7 +255,7 @@ def _too_early(standing: Standing, one: Field) -> bool:
     return False
 
 
-def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iterator[OptionView]:
+def _options(showing: Showing, one: Field, asking: FieldContext, plain: Plain) -> Iterator[OptionView]:
     """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
     are answered on one page."""
     kind, above = kind_of(one), showing.standing.procedure.fields.get(one.under or "")
@@ -267,7 +267,7 @@ def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iter
         yield _option(option, asking, _is_chosen(option.code, plain), groups.get(option.parent))
 
 
-def _option(option: Option, asking: Asking, chosen: bool, group: Text | None = None) -> OptionView:
+def _option(option: Option, asking: FieldContext, chosen: bool, group: Text | None = None) -> OptionView:
     shut = not is_open(option, asking.scope)
     return OptionView(option.code, option.label, option.help, chosen, shut, option.because, group)
 

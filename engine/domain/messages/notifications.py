@@ -19,14 +19,14 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.display import answer_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, standing_of
 from engine.domain.workflow.due_dates import clock_end, draft_end, held_bookings
 from engine.domain.workflow.fee_quotes import quote
 from engine.domain.workflow.progress import public_key
 from engine.model import APPLICANT, Appointment, Fee, Notice, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.roles import role_key
-from engine.records.dossier import Actor, Booking, Dossier, Letter
+from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
 
 Channel: TypeAlias = Literal["sms", "email", "inbox"]
 Link: TypeAlias = "Callable[[Dossier], str] | str"
@@ -54,10 +54,10 @@ class _Telling:
     new_id: Callable[[], str]
     about: str = ""  # the event of the notice being told
     visit_link: VisitLink | None = None
-    _known: list[Standing] = field(default_factory=list, repr=False)
+    _known: list[EvaluatedAnswers] = field(default_factory=list, repr=False)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> EvaluatedAnswers:
         """What every name is worth, worked out by the first message that asks."""
         if not self._known:
             self._known.append(standing_of(self.procedure, self.dossier, local_day(self.now), self.directory))
@@ -67,17 +67,17 @@ class _Telling:
     def language(self) -> str:
         return self.dossier.language
 
-    def letter(self, event: str, channel: Channel, to: str, subject: str, body: str) -> Letter:
+    def letter(self, event: str, channel: Channel, to: str, subject: str, body: str) -> OutboundMessage:
         """A letter owed once for this event of this revision to this address."""
         dedupe = f"{self.dossier.id}:{self.before.revision + 1}:{event}:{channel}:{to}"
         plain = to_gsm(body) if channel == "sms" else body
-        return Letter(self.new_id(), self.dossier.id, channel, to, subject, plain, self.now, dedupe, self.now)
+        return OutboundMessage(self.new_id(), self.dossier.id, channel, to, subject, plain, self.now, dedupe, self.now)
 
 
 def letters_for(
     procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime, directory: Directory,
     wording: Wording, link: Link, new_id: Callable[[], str], visit_link: VisitLink | None = None,
-) -> tuple[Letter, ...]:  # fmt: skip
+) -> tuple[OutboundMessage, ...]:  # fmt: skip
     """Every letter owed for the events of a decision, in their order. `link` is the dossier's short address; what is said
     of a visit that is held carries the visit's own (`visit_link`)."""
     dossier = decision.dossier
@@ -87,7 +87,7 @@ def letters_for(
     return tuple({letter.dedupe: letter for letter in letters}.values())
 
 
-def _letters_on(telling: _Telling, event: str) -> Iterator[Letter]:
+def _letters_on(telling: _Telling, event: str) -> Iterator[OutboundMessage]:
     said, _, about = event.partition(":")
     if said in _OF_A_VISIT and telling.visit_link is not None:
         telling = replace(telling, link=telling.visit_link(about.partition(":")[0]))
@@ -126,7 +126,7 @@ def _notices(procedure: Procedure, event: str) -> tuple[Notice, ...]:
 # -- notices of the book -----------------------------------------------------------------------------------------------
 
 
-def _declared(telling: _Telling, event: str, notice: Notice) -> Iterator[Letter]:
+def _declared(telling: _Telling, event: str, notice: Notice) -> Iterator[OutboundMessage]:
     phone, email, inbox = _addresses(telling, notice.to)
     if notice.sms is not None and phone:
         yield telling.letter(event, "sms", phone, "", filled(telling, notice.sms, short=True))
@@ -238,7 +238,7 @@ _OWN_NAMES: Final[dict[str, Callable[[_Telling, bool], str]]] = {
 # -- the house's own ---------------------------------------------------------------------------------------------------
 
 
-def _standard_of_state(telling: _Telling, event: str) -> Iterator[Letter]:
+def _standard_of_state(telling: _Telling, event: str) -> Iterator[OutboundMessage]:
     """The message of the public label just reached: nothing when the label is the one already known."""
     public = public_key(telling.procedure, telling.dossier)
     if telling.before.is_draft:
@@ -248,7 +248,7 @@ def _standard_of_state(telling: _Telling, event: str) -> Iterator[Letter]:
     yield from _standard(telling, event, public)
 
 
-def _standard(telling: _Telling, event: str, key: str) -> Iterator[Letter]:
+def _standard(telling: _Telling, event: str, key: str) -> Iterator[OutboundMessage]:
     phone, email, inbox = _addresses(telling, APPLICANT)
     if key in _MEETINGS and _comes_to_them(telling):
         key += "_there"
@@ -276,7 +276,7 @@ def _facts(telling: _Telling, short: bool) -> dict[str, str]:
     return {**own, "amount": telling.wording.amount(amount, telling.language)}
 
 
-def _overdue(telling: _Telling, event: str, form: str) -> Iterator[Letter]:
+def _overdue(telling: _Telling, event: str, form: str) -> Iterator[OutboundMessage]:
     """A form that a state gathers is late: the applicant is reminded of theirs, agents find it in their inbox."""
     by = telling.procedure.tasks[form].by if form in telling.procedure.tasks else ()
     if APPLICANT in by:
@@ -284,7 +284,7 @@ def _overdue(telling: _Telling, event: str, form: str) -> Iterator[Letter]:
     yield from _escalated(telling, event, by)
 
 
-def _escalated(telling: _Telling, event: str, by: tuple[str, ...]) -> Iterator[Letter]:
+def _escalated(telling: _Telling, event: str, by: tuple[str, ...]) -> Iterator[OutboundMessage]:
     """The administration is late: those who handle the dossier, and whom the state escalates to, find it in their
     inbox."""
     state = telling.procedure.state(telling.dossier.state)

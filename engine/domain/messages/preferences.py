@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import Plain
-from engine.records.dossier import Account, Letter
+from engine.records.dossier import Account, OutboundMessage
 
 TIDINGS: Final = "tidings"  # in an account's profile
 
@@ -16,7 +16,7 @@ HOWS: Final[tuple[How, ...]] = ("daily", "soon", "never")
 
 
 @dataclass(frozen=True, slots=True)
-class Tidings:
+class AgentNotifications:
     """`email` empty: nowhere to write to. Whoever wants them soon has the morning's too."""
 
     how: How = "daily"
@@ -39,15 +39,17 @@ def how_named(said: str) -> How:
     return "daily"
 
 
-def tidings_of(account: Account) -> Tidings:
+def tidings_of(account: Account) -> AgentNotifications:
     """As they were said; else each morning, to the address they sign in with, where it is one."""
     said = account.profile.get(TIDINGS)
     if not isinstance(said, Mapping):
-        return Tidings(email=account.login if "@" in account.login else "")
-    return Tidings(how_named(str(said.get("how"))), str(said.get("email", "")), str(said.get("language", "fr")))
+        return AgentNotifications(email=account.login if "@" in account.login else "")
+    return AgentNotifications(
+        how_named(str(said.get("how"))), str(said.get("email", "")), str(said.get("language", "fr"))
+    )
 
 
-def with_tidings(account: Account, tidings: Tidings) -> Mapping[str, Plain]:
+def with_tidings(account: Account, tidings: AgentNotifications) -> Mapping[str, Plain]:
     """The profile of somebody who wishes so."""
     kept: Plain = {"how": tidings.how, "email": tidings.email, "language": tidings.language}
     return {**account.profile, TIDINGS: kept}
@@ -58,7 +60,7 @@ _REMINDERS: Final = ("reminder", "remind", "draft_reminder", "before")  # events
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class NotificationPreferences:
     """`email`: a copy where an address is known; `reminders`: of visits and days that come."""
 
     language: str = ""  # none said: whatever the visit is in
@@ -66,15 +68,17 @@ class Wishes:
     reminders: bool = True
 
 
-def wishes_of(account: Account | None) -> Wishes:
+def wishes_of(account: Account | None) -> NotificationPreferences:
     """As they were said, else as they are for everybody."""
     kept = account.profile.get(WISHES) if account else None
     if not isinstance(kept, Mapping):
-        return Wishes()
-    return Wishes(str(kept.get("language", "")), kept.get("email") is not False, kept.get("reminders") is not False)
+        return NotificationPreferences()
+    return NotificationPreferences(
+        str(kept.get("language", "")), kept.get("email") is not False, kept.get("reminders") is not False
+    )
 
 
-def is_wished(wishes: Wishes, letter: Letter, event: str, told_by_sms: bool) -> bool:
+def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, told_by_sms: bool) -> bool:
     """Whether a letter about an event leaves: a copy by e-mail only where it is wished, or nothing else tells the news."""
     if not wishes.reminders and event.partition(":")[0] in _REMINDERS:
         return False

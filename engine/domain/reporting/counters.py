@@ -16,7 +16,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Span
 from engine.domain.common.working_time import DAY, counts_days, elapsed, length_in_days, minutes_of
 from engine.domain.fields.scope import scope_of
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import APPLICANT, Appointment, Procedure, State
 from engine.model.directory import Directory
 from engine.model.graph import waits_for_applicant
@@ -34,11 +34,11 @@ _THEIRS: Final = frozenset({"pay", "book", "attend", "correct"})
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CountedDossier:
     """A dossier, its journal whole, and the editions it was under, by fingerprint."""
 
     dossier: Dossier
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
     books: Mapping[str, Procedure]
 
     @property
@@ -46,15 +46,15 @@ class Case:
         """The edition it is under now."""
         return self.books.get(self.dossier.fingerprint)
 
-    def sent(self) -> Entry | None:
+    def sent(self) -> JournalEntry | None:
         return next((one for one in self.entries if one.kind == "submitted"), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FirstDecision:
     """The first answer: the entry that gave it, and what it was."""
 
-    entry: Entry
+    entry: JournalEntry
     outcome: str
 
 
@@ -63,7 +63,7 @@ def month_of(at: datetime) -> str:
     return local_day(at).isoformat()[:7]
 
 
-def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
+def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
     """What the entries of these numbers add, each once."""
     sent, answer = case.sent(), first_answer(case)
     place = _text(_body(sent).get("office")) if sent else ""
@@ -79,7 +79,7 @@ def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterato
 
 
 def _added(
-    case: Case, entry: Entry, answer: Answer | None, directory: Directory
+    case: CountedDossier, entry: JournalEntry, answer: FirstDecision | None, directory: Directory
 ) -> Iterator[tuple[datetime, str, str, int]]:
     """When, which figure, its detail, how many."""
     at, body = entry.at, _body(entry)
@@ -101,17 +101,17 @@ def _added(
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def first_answer(case: Case) -> Answer | None:
+def first_answer(case: CountedDossier) -> FirstDecision | None:
     """None while it waits for one."""
     for entry in case.entries:
         book, body = case.books.get(entry.edition), _body(entry)
         if book is None or entry.kind not in ("submitted", "transition"):
             continue
         if any(_grants(book, output) for output in _names(body.get("issues"))):
-            return Answer(entry, "granted")
+            return FirstDecision(entry, "granted")
         state = book.states.get(_text(body.get("target") or body.get("state")))
         if state is not None and (state.outcome is not None or state.public == "ready"):
-            return Answer(entry, state.outcome or "granted")
+            return FirstDecision(entry, state.outcome or "granted")
     return None
 
 
@@ -119,7 +119,7 @@ def _grants(book: Procedure, output: str) -> bool:
     return output in book.outputs and book.outputs[output].grants
 
 
-def _answered(case: Case, answer: Answer, directory: Directory) -> Iterator[tuple[str, str, int]]:
+def _answered(case: CountedDossier, answer: FirstDecision, directory: Directory) -> Iterator[tuple[str, str, int]]:
     yield "answered", answer.outcome, 1
     yield "standing", "", -1
     asked = _corrections(case, answer)
@@ -144,7 +144,7 @@ def _answered(case: Case, answer: Answer, directory: Directory) -> Iterator[tupl
             yield "late", "", 1
 
 
-def _corrections(case: Case, answer: Answer) -> set[str] | None:
+def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None:
     """The questions that were asked again before the answer; None when nothing was."""
     found = [
         _names(_body(one).get("fields"))
@@ -180,7 +180,7 @@ def _is_late(used: int, span: Span, start: datetime, directory: Directory) -> bo
 
 
 def time_of_answer(
-    case: Case, answer: Answer, span: Span, scope: Scope, directory: Directory
+    case: CountedDossier, answer: FirstDecision, span: Span, scope: Scope, directory: Directory
 ) -> tuple[int, int]:  # fmt: skip
     """The seconds of the administration and those of the applicant, from the sending to the answer, counted as `span`
     counts."""
@@ -225,14 +225,14 @@ def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope
 # -- pages, visits, payments -------------------------------------------------------------------------------------------
 
 
-def last_page(case: Case) -> str:
+def last_page(case: CountedDossier) -> str:
     """The furthest page of the form that was answered; empty when none was."""
     seen = {_text(_body(one).get("page")) for one in case.entries if one.kind == "saved"}
     pages = case.book.form.pages if case.book else ()
     return next((page.id for page in reversed(pages) if page.id in seen), "")
 
 
-def _visit(case: Case, entry: Entry) -> Iterator[tuple[str, int]]:
+def _visit(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[str, int]]:
     """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
     body, book = _body(entry), case.books.get(entry.edition)
     name = _text(body.get("appointment") or body.get("task"))
@@ -240,7 +240,7 @@ def _visit(case: Case, entry: Entry) -> Iterator[tuple[str, int]]:
         yield f"{name}:{'attended' if entry.kind == 'task_done' else 'missed'}", -1 if entry.kind == "came_late" else 1
 
 
-def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int]]:
+def _payment(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[datetime, str, str, int]]:
     """A try has one end: a later one takes the place of what was counted before."""
     payment = _body(entry).get("payment")
     of_it = [one for one in case.entries if one.n <= entry.n and _body(one).get("payment") == payment]
@@ -251,7 +251,7 @@ def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int
         yield from ((before[-1].at, figure, detail, -1) for figure, detail in _ending(before[-1], provider))
 
 
-def _ending(entry: Entry, provider: str) -> Iterator[tuple[str, str]]:
+def _ending(entry: JournalEntry, provider: str) -> Iterator[tuple[str, str]]:
     if entry.kind == "payment_ended":
         status, why = _text(_body(entry).get("status")), _text(_body(entry).get("why"))
         yield "payment", f"{provider}:{status}"
@@ -263,7 +263,7 @@ def _ending(entry: Entry, provider: str) -> Iterator[tuple[str, str]]:
 # -- bodies ------------------------------------------------------------------------------------------------------------
 
 
-def _body(entry: Entry | None) -> Mapping[str, Plain]:
+def _body(entry: JournalEntry | None) -> Mapping[str, Plain]:
     return entry.body if entry is not None and isinstance(entry.body, dict) else {}
 
 

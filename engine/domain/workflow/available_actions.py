@@ -12,12 +12,12 @@ from datetime import datetime
 
 from engine.core.problems import Refusal, refusal
 from engine.domain.common.access import acting_role, holds, in_their_offices
-from engine.domain.common.decision import Act, Offer
+from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.common.task_parts import hands
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.raw_answers import OTHER
-from engine.domain.workflow.elapsed import Past, closed_by_time, time_past
+from engine.domain.workflow.elapsed import ElapsedOutcome, closed_by_time, time_past
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Form, Procedure, Transition
 from engine.model.directory import Directory
@@ -37,18 +37,18 @@ def acts_of(procedure: Procedure, state: str) -> dict[str, tuple[Transition, ...
     return {name: tuple(sorted(ways, key=lambda way: way.rank)) for name, ways in found.items()}
 
 
-def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[Offer, ...]:
+def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[AvailableAction, ...]:
     """Every act of the present state, open or closed for the moment's actor."""
     if dossier.is_draft or dossier.state not in moment.procedure.states:
         return ()
     scope = moment.scope(dossier)
     acts = acts_of(moment.procedure, dossier.state).values()
     past = time_past(moment, dossier) if acts else None
-    return tuple(Offer(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
+    return tuple(AvailableAction(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
 
 
 def closed_because(
-    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: Past | None
+    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: ElapsedOutcome | None
 ) -> Refusal | None:  # fmt: skip
     """The first thing that closes an act; none when it is open. `past`: what time decided already (`time_past`)."""
     way, procedure, actor = ways[0], moment.procedure, moment.actor

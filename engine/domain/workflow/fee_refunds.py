@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Payment
 
 
@@ -43,7 +43,7 @@ def without(brought: Sequence[Brought], shares: Iterable[Brought]) -> tuple[Brou
 
 
 def brought_for(
-    fee: str, price: int, entries: Iterable[Entry], payments: Iterable[Payment], now_paid: Mapping[str, int]
+    fee: str, price: int, entries: Iterable[JournalEntry], payments: Iterable[Payment], now_paid: Mapping[str, int]
 ) -> tuple[Brought, ...]:
     """What payments brought of a price as it stands, in the order they came, less what was given back of it. What came in
     over the price is no part of it, and a price asked anew begins again. `now_paid`: what is credited to each price in the
@@ -66,7 +66,7 @@ def brought_for(
     return tuple(found)
 
 
-def _with_shares(entries: Iterable[Entry]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
+def _with_shares(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
     """Entries by kind, that of a credit with what it came to for each price: the entry before it says so."""
     shares: Plain = None
     for entry in entries:

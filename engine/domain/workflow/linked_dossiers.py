@@ -18,7 +18,7 @@ from engine.domain.fields.field_types import adopt
 from engine.domain.fields.scope import standing_of
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import mark_done, open_tasks
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
@@ -109,7 +109,7 @@ def link_ended(
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     if link_id not in {link.id for link in awaited_links(procedure, dossier, moment.scope(dossier))}:
         raise Refused(refusal("not_now", task=link_id, state=dossier.state))
-    passage = Passage.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
+    passage = TransitionContext.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
     body: dict[str, Plain] = {"task": link_id, "by": "system", "end": outcome}
     passage = mark_done(passage, moment, link_id).note("task_done", body, {f"answers.{link_id}": outcome})
     return finished(goes_on(passage, moment, link_id), moment)

@@ -20,14 +20,14 @@ from typing import Protocol
 from engine.core.problems import InvalidDefinition, Position, Report, problem
 from engine.language.catalogue.cache import key_of
 from engine.language.catalogue.check import Checked, check_definition, is_address
-from engine.language.catalogue.index import NO_STAMP, Index, Seen, Stamp, stamp_of
+from engine.language.catalogue.index import NO_STAMP, Index, IndexedFile, Stamp, stamp_of
 from engine.language.catalogue.loader import (
-    Closed,
+    EditionMissing,
     Entry,
-    Kept,
     KeptOf,
-    LostEdition,
-    Shelf,
+    ProcedureLoader,
+    StoredEdition,
+    UnloadedProcedure,
     books_of,
     editions_in,
     entries_of,
@@ -39,15 +39,15 @@ from engine.language.catalogue.parallel import check_many
 from engine.language.compiler.shared_files import Shared, load_shared, shared_files
 from engine.model import Procedure
 from engine.model.directory import Directory
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 
 __all__ = [
     "Catalogue",
     "Checked",
-    "Kept",
+    "EditionMissing",
+    "EditionSummary",
     "KeptOf",
-    "LostEdition",
-    "Outline",
+    "StoredEdition",
     "check_definition",
     "is_address",
     "load_catalogue",
@@ -77,9 +77,9 @@ class Catalogue:
     warnings: Mapping[str, Report] = field(default_factory=lambda: MappingProxyType({}))
     older: Mapping[tuple[str, str], Procedure] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    seen: Mapping[str, Seen] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    seen: Mapping[str, IndexedFile] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     shared_stamps: Mapping[str, Stamp] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    shelf: Shelf | None = field(default=None, repr=False)
+    shelf: ProcedureLoader | None = field(default=None, repr=False)
     index: Index | None = field(default=None, repr=False)
     calm: tuple[date, date] | None = None
 
@@ -108,18 +108,18 @@ class Catalogue:
         files = (self.seen[name].entry for name in sorted(self.seen))
         return tuple(one for one in files if one is not None)
 
-    def outline(self, procedure_id: str, fingerprint: str = "") -> Outline | None:
+    def outline(self, procedure_id: str, fingerprint: str = "") -> EditionSummary | None:
         """What is known of a procedure in service, or of one edition exactly."""
         newest = entries_of(self.procedures).get(procedure_id)
         entry = self._entry(procedure_id, fingerprint) if fingerprint else newest
         return self._outline(entry) if entry is not None else None
 
-    def outlines(self) -> Iterator[Outline]:
+    def outlines(self) -> Iterator[EditionSummary]:
         """Of every procedure in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
         return self._told(in_service[name] for name in sorted(in_service))
 
-    def older_outlines(self, procedure_id: str | None = None) -> Iterator[Outline]:
+    def older_outlines(self, procedure_id: str | None = None) -> Iterator[EditionSummary]:
         """Of every edition of the past at hand, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
         return self._told(older)
@@ -140,7 +140,7 @@ class Catalogue:
         if isinstance(entry, Procedure):
             return entry
         if self.shelf is None:
-            raise LostEdition(entry.id)
+            raise EditionMissing(entry.id)
         return self.shelf.open(entry, kept)
 
     def current(self, procedure_id: str, day: date) -> Procedure | None:
@@ -149,7 +149,7 @@ class Catalogue:
         entry = self.current_entry(procedure_id, day)
         return self.open(entry) if entry is not None else None
 
-    def current_outline(self, procedure_id: str, day: date) -> Outline | None:
+    def current_outline(self, procedure_id: str, day: date) -> EditionSummary | None:
         """The same, without opening its book."""
         entry = self.current_entry(procedure_id, day)
         return self._outline(entry) if entry is not None else None
@@ -171,7 +171,7 @@ class Catalogue:
         entry = self._entry(procedure_id, fingerprint)
         try:
             return self.open(entry, kept) if entry is not None else None
-        except LostEdition:
+        except EditionMissing:
             return None
 
     def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
@@ -183,17 +183,17 @@ class Catalogue:
         entry = next(found, None)
         return self.edition(entry.id, entry.fingerprint) if entry is not None else None
 
-    def _told(self, entries: Iterable[Entry]) -> Iterator[Outline]:
+    def _told(self, entries: Iterable[Entry]) -> Iterator[EditionSummary]:
         """Their outlines; one that nothing tells any more, until the folder is read again, does not take the others with it."""
         for entry in entries:
-            with suppress(LostEdition):
+            with suppress(EditionMissing):
                 yield self._outline(entry)
 
-    def _outline(self, entry: Entry) -> Outline:
+    def _outline(self, entry: Entry) -> EditionSummary:
         """As it was kept; where that cannot be read any more, as its book says."""
         try:
             return outline_in(entry)
-        except LostEdition:
+        except EditionMissing:
             return outline_in(self.open(entry))
 
     def _entry(self, procedure_id: str, fingerprint: str) -> Entry | None:
@@ -202,7 +202,7 @@ class Catalogue:
             return newest
         return entries_of(self.older).get((procedure_id, fingerprint))
 
-    def rebuild(self, kept: Kept) -> Procedure:
+    def rebuild(self, kept: StoredEdition) -> Procedure:
         """An edition from what was kept of it. Raises InvalidDefinition."""
         return rebuilt(kept, self.directory)
 
@@ -219,7 +219,7 @@ class Catalogue:
             entry = known or self._past(kept(one.procedure, one.fingerprint))
             if entry is not None:
                 older[(entry.id, entry.fingerprint)] = entry
-            if known is None and isinstance(entry, Closed):
+            if known is None and isinstance(entry, UnloadedProcedure):
                 learned.append(entry)
         if learned and self.index is not None and self.folder is not None:
             self.index.learn(learned)
@@ -234,7 +234,7 @@ class Catalogue:
         serving = {**entries_of(self.procedures), **rescued}
         return replace(self, older=books_of(older, shelf), procedures=books_of(serving, shelf), shelf=shelf)
 
-    def _past(self, kept: Kept | None) -> Entry | None:
+    def _past(self, kept: StoredEdition | None) -> Entry | None:
         try:
             book = self.rebuild(kept) if kept is not None else None
         except InvalidDefinition:
@@ -318,12 +318,12 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     """The folder read again; what did not change since `before` is kept, unless shared files did (`anew`)."""
     stamps = _stamps(folder, shared_files(folder))
     if before is None or anew:
-        known: Mapping[str, Seen] = index.read(folder) if index is not None else {}
+        known: Mapping[str, IndexedFile] = index.read(folder) if index is not None else {}
         shared, problems = load_shared(folder, index.sound if index is not None else ())
         if index is not None:
             index.clean = not problems
         faults = Report.of(problems)
-        shelf = Shelf(folder, shared) if index is not None else None
+        shelf = ProcedureLoader(folder, shared) if index is not None else None
         if before is not None and before.shelf is not None and shelf is not None:
             shelf = before.shelf.over(shared)
     else:
@@ -375,12 +375,14 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
     )
 
 
-def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, Seen]) -> dict[str, Stamp]:
+def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, IndexedFile]) -> dict[str, Stamp]:
     """The files that nothing is known of."""
     return {name: stamp for name, stamp in files.items() if name not in known and name.isprintable()}
 
 
-def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | None, shelf: Shelf | None) -> Seen:
+def _see(
+    folder: Path, name: str, stamp: Stamp, shared: Shared, known: IndexedFile | None, shelf: ProcedureLoader | None
+) -> IndexedFile:
     """A file read and checked, or as it is already known when its stamp or its content did not change."""
     if known is not None and known.stamp == stamp != NO_STAMP:
         return known
@@ -389,13 +391,13 @@ def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | No
         data = path.read_bytes()
     except OSError as error:  # it went away, or may not be read: the edition in service stays
         lost = problem("Y100", Position(str(path), 1, 1), reason=type(error).__name__)
-        return Seen(stamp, b"", None, Report.of([lost]))
+        return IndexedFile(stamp, b"", None, Report.of([lost]))
     digest = hashlib.sha256(data).digest()
     if known is not None and known.digest == digest:
         return replace(known, stamp=stamp)
     checked = check_definition(data, str(path), shared, served=True)
     book = checked.procedure
-    return Seen(stamp, digest, shelf.add(book, name, digest) if shelf and book else book, checked.report)
+    return IndexedFile(stamp, digest, shelf.add(book, name, digest) if shelf and book else book, checked.report)
 
 
 def _files(folder: Path) -> dict[str, Stamp]:

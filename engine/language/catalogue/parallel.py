@@ -17,13 +17,13 @@ from tempfile import TemporaryFile
 from typing import Any, Final
 
 from engine.language.catalogue.check import check_definition
-from engine.language.catalogue.index import Seen, Stamp, read_line, write_line
+from engine.language.catalogue.index import IndexedFile, Stamp, read_line, write_line
 from engine.language.compiler.shared_files import load_shared
 
 MANY: Final = 100  # fewer are read sooner than other processes start
 
 
-def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, Seen]]:
+def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, IndexedFile]]:
     """Each of the files as it is found, its book closed. What no other process could read is left to the caller."""
     hands, names = os.cpu_count() or 1, list(files)
     if len(names) < MANY or hands < 2:
@@ -51,7 +51,7 @@ def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
         with suppress(OSError):
             data = (folder / name).read_bytes()
             checked = check_definition(data, str(folder / name), shared, served=True)
-            seen = Seen(int(stamp), hashlib.sha256(data).digest(), checked.procedure, checked.report)
+            seen = IndexedFile(int(stamp), hashlib.sha256(data).digest(), checked.procedure, checked.report)
             yield write_line(name, seen, folder)
 
 

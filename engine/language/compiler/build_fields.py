@@ -10,13 +10,13 @@ from typing import Final
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.compiler.build_context import plain_number, read_template
-from engine.language.compiler.symbols import Workshop, declared_type, place_list
+from engine.language.compiler.symbols import SymbolContext, declared_type, place_list
 from engine.language.expressions.names import names_in
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.expressions.typing import read_literal
 from engine.language.source.loader import Path, Tree
 from engine.language.source.notation import read_size
-from engine.model import Bounds, Check, Field, Option, Template, Total
+from engine.model import Bounds, Field, FormCheck, Option, Template, Total
 from engine.model.types import (
     DATE,
     EMPTY,
@@ -57,10 +57,10 @@ _EXAMPLES: Final[Mapping[str, Value]] = {
 _EXAMPLE_DAY: Final = date(1990, 1, 1)
 
 
-class Questions:
+class FieldBuilder:
     """Builds the questions of one place. `base` are its words, `conditions` what shows the page around them."""
 
-    def __init__(self, shop: Workshop, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
+    def __init__(self, shop: SymbolContext, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
         self.shop, self.bench, self.base, self.rows = shop, shop.bench, base, rows
         self.conditions = conditions
 
@@ -122,9 +122,9 @@ class Questions:
         known = words.columns.get(path) or words.types.get(name)
         return known or declared_type(self.bench, path) or EMPTY
 
-    def inner(self, name: str, path: Path) -> Questions:
+    def inner(self, name: str, path: Path) -> FieldBuilder:
         when = self.bench.at((*path, "when"))
-        return Questions(self.shop, self.base, *self.conditions, when, rows=name)
+        return FieldBuilder(self.shop, self.base, *self.conditions, when, rows=name)
 
     def written(self, path: Path, words: Vocabulary, type_: Type) -> Expression | None:
         """A value of the question's own type written as itself, else an expression that gives one."""
@@ -292,11 +292,11 @@ class Questions:
         equals = self.bench.expression((*path, "total", "equals"), words, None if of in self.bench.broken else type_)
         return Total(of, equals) if equals else None
 
-    def checks(self, path: Path) -> tuple[Check, ...]:
+    def checks(self, path: Path) -> tuple[FormCheck, ...]:
         found = (self.check(name, there) for name, there in self.bench.each((*path, "checks")))
         return tuple(one for one in found if one is not None)
 
-    def check(self, name: str, path: Path) -> Check | None:
+    def check(self, name: str, path: Path) -> FormCheck | None:
         bench = self.bench
         inside = self.words(bench.at((*path, "when")))
         warns = bench.at((*path, "must")) is None
@@ -312,7 +312,7 @@ class Questions:
             at = None
         if holds is None:
             return None
-        return Check(
+        return FormCheck(
             id=name,
             where=bench.where(path, key=True),
             basis=bench.basis(path),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from engine.core.values import Text
-from engine.language.compiler.build_fields import Questions
-from engine.language.compiler.symbols import Workshop, evidence_type
+from engine.language.compiler.build_fields import FieldBuilder
+from engine.language.compiler.symbols import SymbolContext, evidence_type
 from engine.language.source.loader import Path
 from engine.language.source.notation import read_size
 from engine.model import APPLICANT, APPLICATION, Bounds, Criterion, EvidenceTerms, Field, Form, How, Page
@@ -19,7 +19,7 @@ _FORM: Final = Text((("fr", "Votre demande"), ("en", "Your application")))
 _PIECES: Final = Text((("fr", "Vos pièces"), ("en", "Your documents")))
 
 
-def build_application(shop: Workshop) -> Form:
+def build_application(shop: SymbolContext) -> Form:
     """The task that the draft waits for: the pages of `form`, then the evidence."""
     pages = [*_pages(shop)]
     evidence = _evidence_page(shop, {page.id for page in pages})
@@ -34,15 +34,15 @@ def build_application(shop: Workshop) -> Form:
     )
 
 
-def _pages(shop: Workshop) -> Iterator[Page]:
+def _pages(shop: SymbolContext) -> Iterator[Page]:
     for name, path in shop.bench.each(("form",)):
         source, there = shop.bench.placed.origin(path)
         if shop.bench.at((*path, "title")) is None and source.at((*there, "use")) is None:
             shop.bench.say("S202", path, key=True, name="title")
-        yield build_page(Questions(shop, shop.words.form, shop.bench.at((*path, "when"))), name, path)
+        yield build_page(FieldBuilder(shop, shop.words.form, shop.bench.at((*path, "when"))), name, path)
 
 
-def build_page(questions: Questions, name: str, path: Path) -> Page:
+def build_page(questions: FieldBuilder, name: str, path: Path) -> Page:
     shop, bench = questions.shop, questions.bench
     when = bench.or_else((*path, "when"), shop.words.at(questions.base), YES_NO, TRUE)
     return Page(
@@ -61,7 +61,7 @@ def build_page(questions: Questions, name: str, path: Path) -> Page:
 # -- evidence ----------------------------------------------------------------------------------------------------------
 
 
-def _evidence_page(shop: Workshop, taken: set[str]) -> Page | None:
+def _evidence_page(shop: SymbolContext, taken: set[str]) -> Page | None:
     things = tuple(_evidence(shop, name, path) for name, path in shop.bench.each(("evidence",)))
     if not things:
         return None
@@ -71,9 +71,9 @@ def _evidence_page(shop: Workshop, taken: set[str]) -> Page | None:
     return Page(id=name, where=shop.bench.where(("evidence",), key=True), title=_PIECES, fields=things)
 
 
-def _evidence(shop: Workshop, name: str, path: Path) -> Field:
+def _evidence(shop: SymbolContext, name: str, path: Path) -> Field:
     bench = shop.bench
-    questions = Questions(shop, shop.words.form)
+    questions = FieldBuilder(shop, shop.words.form)
     inside = questions.words(bench.at((*path, "when")))
     return Field(
         id=name,
@@ -95,7 +95,7 @@ def _evidence(shop: Workshop, name: str, path: Path) -> Field:
     )
 
 
-def _terms(shop: Workshop, path: Path, questions: Questions) -> EvidenceTerms:
+def _terms(shop: SymbolContext, path: Path, questions: FieldBuilder) -> EvidenceTerms:
     bench = shop.bench
     how = tuple(cast(How, one) for one in bench.ids((*path, "how")) if one in _HOW)
     held_of = bench.words((*path, "held_by", "of"))
@@ -117,13 +117,13 @@ def _terms(shop: Workshop, path: Path, questions: Questions) -> EvidenceTerms:
 # -- eligibility -------------------------------------------------------------------------------------------------------
 
 
-def build_eligibility(shop: Workshop) -> tuple[Criterion, ...]:
+def build_eligibility(shop: SymbolContext) -> tuple[Criterion, ...]:
     return tuple(_criterion(shop, name, path) for name, path in shop.bench.each(("eligibility",)))
 
 
-def _criterion(shop: Workshop, name: str, path: Path) -> Criterion:
+def _criterion(shop: SymbolContext, name: str, path: Path) -> Criterion:
     bench = shop.bench
-    questions = Questions(shop, shop.words.eligibility)
+    questions = FieldBuilder(shop, shop.words.eligibility)
     words = questions.words()
     word = bench.choice((*path, "type"), ("yes_no", "choice", "country", "integer", "date"), "yes_no")
     type_ = questions.value_type(name, path)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast, get_args
 
 from engine.core.values import Span, Text
-from engine.language.compiler.build_context import Bench, frozen, read_template
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.build_context import BuildContext, frozen, read_template
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path
 from engine.model import (
     Accept,
@@ -34,7 +34,7 @@ _KEPT: Final[Mapping[str, Span]] = {
 }  # fmt: skip
 
 
-def build_identity(shop: Workshop, form: Form) -> Identity:
+def build_identity(shop: SymbolContext, form: Form) -> Identity:
     bench = shop.bench
     agencies = bench.library.directory.agencies
     if bench.agency and bench.agency not in agencies:
@@ -63,7 +63,7 @@ def build_identity(shop: Workshop, form: Form) -> Identity:
     )
 
 
-def _delay(shop: Workshop) -> Delay:
+def _delay(shop: SymbolContext) -> Delay:
     """A span, or the first entry that holds; `basis: {delay: …}` is the law of it."""
     bench = shop.bench
     single = bench.span(("delay",))
@@ -79,7 +79,7 @@ def _delay(shop: Workshop) -> Delay:
     return Delay(tuple(entries), where=bench.where(("delay",), key=True))
 
 
-def _contact(bench: Bench) -> Contact | None:
+def _contact(bench: BuildContext) -> Contact | None:
     if not bench.entries(("contact",)):
         return None
     return Contact(
@@ -87,7 +87,7 @@ def _contact(bench: Bench) -> Contact | None:
     )
 
 
-def _appeals(shop: Workshop) -> Mapping[str, Appeal]:
+def _appeals(shop: SymbolContext) -> Mapping[str, Appeal]:
     """The file's, else the agency's."""
     bench = shop.bench
     own = {name: _appeal(shop, name, path) for name, path in bench.each(("appeals",))}
@@ -97,7 +97,7 @@ def _appeals(shop: Workshop) -> Mapping[str, Appeal]:
     return agency.appeals if agency else frozen({})
 
 
-def _appeal(shop: Workshop, name: str, path: Path) -> Appeal:
+def _appeal(shop: SymbolContext, name: str, path: Path) -> Appeal:
     bench = shop.bench
     return Appeal(
         id=name,
@@ -109,7 +109,7 @@ def _appeal(shop: Workshop, name: str, path: Path) -> Appeal:
     )
 
 
-def _dossier_label(shop: Workshop, form: Form) -> Template:
+def _dossier_label(shop: SymbolContext, form: Form) -> Template:
     """How a dossier is called in lists: as the file says, else by its first two answers in words. Rows say the name of their
     first."""
     unnamed = ("rows", "evidence", "file", "photo", "note")
@@ -129,7 +129,7 @@ def _names_somebody(field: Field) -> bool:
 # -- law ---------------------------------------------------------------------------------------------------------------
 
 
-def build_laws(bench: Bench) -> Iterator[Law]:
+def build_laws(bench: BuildContext) -> Iterator[Law]:
     for name, path in bench.each(("legal_basis",)):
         article, url = bench.at((*path, "article")), bench.words((*path, "url"))
         yield Law(
@@ -149,7 +149,7 @@ def build_laws(bench: Bench) -> Iterator[Law]:
 # -- personal data -----------------------------------------------------------------------------------------------------
 
 
-def build_personal_data(shop: Workshop) -> PersonalData:
+def build_personal_data(shop: SymbolContext) -> PersonalData:
     bench = shop.bench
     path: Path = ("personal_data",)
     kept = {outcome: span for outcome in _KEPT if (span := bench.span((*path, "keep", outcome)))}
@@ -166,7 +166,7 @@ def build_personal_data(shop: Workshop) -> PersonalData:
     )
 
 
-def _sensitive(shop: Workshop, path: Path) -> Iterator[tuple[str, Sensitive]]:
+def _sensitive(shop: SymbolContext, path: Path) -> Iterator[tuple[str, Sensitive]]:
     bench = shop.bench
     answers = {*shop.words.types, *shop.names.column_ids()}
     states = shop.names.of("state")
@@ -184,7 +184,7 @@ def _sensitive(shop: Workshop, path: Path) -> Iterator[tuple[str, Sensitive]]:
 # -- editions ----------------------------------------------------------------------------------------------------------
 
 
-def build_accept(bench: Bench) -> Iterator[Accept]:
+def build_accept(bench: BuildContext) -> Iterator[Accept]:
     for at, entry in enumerate(bench.items(("accept",))):
         path: Path = ("accept", at)
         if not isinstance(entry, dict):
@@ -199,7 +199,7 @@ def build_accept(bench: Bench) -> Iterator[Accept]:
         )
 
 
-def build_migrate(bench: Bench) -> Mapping[int, Mapping[str, str | None]]:
+def build_migrate(bench: BuildContext) -> Mapping[int, Mapping[str, str | None]]:
     """From each earlier edition: old id → new id, or None when it was dropped on purpose."""
     found: dict[int, Mapping[str, str | None]] = {}
     for edition, path in bench.each(("migrate",)):

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast, get_args
 
 from engine.language.compiler.build_context import MESSAGE, NUMBER, read_pattern, read_template
 from engine.language.compiler.namespace import PARTS
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.source.loader import Path
 from engine.model import APPLICANT, Notice, Output, Template
@@ -20,12 +20,12 @@ _SERIES: Final = ("agency", "office", "procedure", "year")
 _USUAL_NUMBER: Final = "{agency}-{year}-{serial}"
 
 
-def build_outputs(shop: Workshop) -> Iterator[Output]:
+def build_outputs(shop: SymbolContext) -> Iterator[Output]:
     for name, path in shop.bench.each(("outputs",)):
         yield _output(shop, name, path)
 
 
-def _output(shop: Workshop, name: str, path: Path) -> Output:
+def _output(shop: SymbolContext, name: str, path: Path) -> Output:
     bench = shop.bench
     kind = cast(Kind, bench.choice((*path, "kind"), get_args(Kind), "certificate"))
     per = _rows(shop, (*path, "per"))
@@ -53,14 +53,14 @@ def _output(shop: Workshop, name: str, path: Path) -> Output:
     )
 
 
-def _rows(shop: Workshop, path: Path) -> str | None:
+def _rows(shop: SymbolContext, path: Path) -> str | None:
     name = shop.bench.words(path)
     if name is None or not shop.names.check(shop.bench, name, path, "question"):
         return None
     return name if name in shop.words.rows else None
 
 
-def _answers(shop: Workshop, path: Path, known: set[str]) -> tuple[str, ...]:
+def _answers(shop: SymbolContext, path: Path, known: set[str]) -> tuple[str, ...]:
     found = []
     for name, there in shop.bench.named(path):
         if name in known:
@@ -73,7 +73,7 @@ def _answers(shop: Workshop, path: Path, known: set[str]) -> tuple[str, ...]:
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
-def build_notices(shop: Workshop) -> Iterator[Notice]:
+def build_notices(shop: SymbolContext) -> Iterator[Notice]:
     """The key is the event: a state entered, a transition taken, a task done, a clock over."""
     for event in shop.bench.entries(("notices",)):
         path: Path = ("notices", event)
@@ -85,7 +85,7 @@ def build_notices(shop: Workshop) -> Iterator[Notice]:
             yield _notice(shop, event, place)
 
 
-def _notice(shop: Workshop, event: str, path: Path) -> Notice:
+def _notice(shop: SymbolContext, event: str, path: Path) -> Notice:
     bench = shop.bench
     words: Vocabulary = shop.words.at(shop.words.everywhere)
     known = {*shop.words.types, *shop.names.of("fee", "definition"), *MESSAGE}
@@ -108,7 +108,7 @@ def _notice(shop: Workshop, event: str, path: Path) -> Notice:
     )
 
 
-def _recipient(shop: Workshop, path: Path) -> str:
+def _recipient(shop: SymbolContext, path: Path) -> str:
     """The applicant, a role, or an answer that is a telephone or an e-mail."""
     bench = shop.bench
     written = bench.words(path)

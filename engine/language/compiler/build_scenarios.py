@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.values import Plain, Text
 from engine.language.compiler.build_context import frozen, plain
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path, Tree
 from engine.language.source.schema_rules import VERBS
 from engine.model import Scenario, Step
@@ -29,12 +29,12 @@ class _Given:
     channel: str
 
 
-def build_scenarios(shop: Workshop) -> Iterator[Scenario]:
+def build_scenarios(shop: SymbolContext) -> Iterator[Scenario]:
     for name, path in shop.bench.each(("scenarios",)):
         yield _scenario(shop, name, path)
 
 
-def _scenario(shop: Workshop, name: str, path: Path) -> Scenario:
+def _scenario(shop: SymbolContext, name: str, path: Path) -> Scenario:
     bench = shop.bench
     given = _given(shop, name, ())
     checks = {check for _, page in bench.each(("form",)) for check in _checks_inside(shop, page)}
@@ -61,13 +61,13 @@ def _scenario(shop: Workshop, name: str, path: Path) -> Scenario:
     )
 
 
-def _checks_inside(shop: Workshop, path: Path) -> Iterator[str]:
+def _checks_inside(shop: SymbolContext, path: Path) -> Iterator[str]:
     yield from shop.bench.entries((*path, "checks"))
     for _, field in shop.bench.each((*path, "fields")):
         yield from _checks_inside(shop, field)
 
 
-def _given(shop: Workshop, name: str, seen: tuple[str, ...]) -> _Given:
+def _given(shop: SymbolContext, name: str, seen: tuple[str, ...]) -> _Given:
     """The answers of a story over those of the one it is like. A circle of likenesses is E420."""
     bench = shop.bench
     path: Path = ("scenarios", name)
@@ -89,13 +89,13 @@ def _given(shop: Workshop, name: str, seen: tuple[str, ...]) -> _Given:
 # -- steps -------------------------------------------------------------------------------------------------------------
 
 
-def _steps(shop: Workshop, path: Path) -> Iterator[Step]:
+def _steps(shop: SymbolContext, path: Path) -> Iterator[Step]:
     for at, entry in enumerate(shop.bench.items(path)):
         if isinstance(entry, dict):
             yield _step(shop, entry, (*path, at))
 
 
-def _step(shop: Workshop, entry: dict[str, Tree], path: Path) -> Step:
+def _step(shop: SymbolContext, entry: dict[str, Tree], path: Path) -> Step:
     bench = shop.bench
     verb = next((key for key in entry if key in VERBS), "")
     for key in ("then", "expect"):
@@ -115,7 +115,7 @@ def _step(shop: Workshop, entry: dict[str, Tree], path: Path) -> Step:
     )
 
 
-def _check_verb(shop: Workshop, verb: str, path: Path) -> None:
+def _check_verb(shop: SymbolContext, verb: str, path: Path) -> None:
     """The names a step uses; whether the act is possible there is for the player to say."""
     bench = shop.bench
     here = (*path, verb)

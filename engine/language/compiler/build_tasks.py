@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast, get_args
 
 from engine.core.values import Span, Text
-from engine.language.compiler.build_context import Bench, frozen
-from engine.language.compiler.build_fields import Questions
+from engine.language.compiler.build_context import BuildContext, frozen
+from engine.language.compiler.build_fields import FieldBuilder
 from engine.language.compiler.build_form import build_page
 from engine.language.compiler.namespace import OPINION_COLUMNS, TASKS
-from engine.language.compiler.symbols import OPINION, OUTCOME, Workshop
+from engine.language.compiler.symbols import OPINION, OUTCOME, SymbolContext
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.source.loader import Path
 from engine.language.source.notation import WEEKDAYS, read_hours
@@ -21,10 +21,10 @@ from engine.model import (
     Consulted,
     Cut,
     Fee,
+    FeeLine,
     Field,
     Form,
     Instalments,
-    Line,
     Link,
     Option,
     Page,
@@ -38,7 +38,7 @@ PERCENT: Final = Type("percent")
 _OFFICE: Final = Type("choice")
 
 
-def build_tasks(shop: Workshop) -> Iterator[Task]:
+def build_tasks(shop: SymbolContext) -> Iterator[Task]:
     """In the order of the language's sections; the application comes from elsewhere."""
     for section, build in (
         ("fees", _fee), ("appointments", _appointment), ("opinions", _round), ("later_forms", _later_form),
@@ -48,24 +48,24 @@ def build_tasks(shop: Workshop) -> Iterator[Task]:
             yield build(shop, name, path)
 
 
-def _words(shop: Workshop, path: Path) -> Vocabulary:
+def _words(shop: SymbolContext, path: Path) -> Vocabulary:
     """The words inside a task: known to hold there, its own `when`."""
     return shop.words.at(shop.words.everywhere, shop.bench.at((*path, "when")))
 
 
-def _when(shop: Workshop, path: Path, rows: str | None = None) -> Expression:
+def _when(shop: SymbolContext, path: Path, rows: str | None = None) -> Expression:
     words = shop.words.at(shop.words.everywhere, rows=rows)
     return shop.bench.or_else((*path, "when"), words, YES_NO, TRUE)
 
 
-def _after(shop: Workshop, path: Path) -> tuple[str, ...]:
+def _after(shop: SymbolContext, path: Path) -> tuple[str, ...]:
     return shop.names.checked(shop.bench, (*path, "after"), *TASKS)
 
 
 # -- fees --------------------------------------------------------------------------------------------------------------
 
 
-def _fee(shop: Workshop, name: str, path: Path) -> Fee:
+def _fee(shop: SymbolContext, name: str, path: Path) -> Fee:
     bench, words = shop.bench, _words(shop, path)
     return Fee(
         id=name,
@@ -86,7 +86,7 @@ def _fee(shop: Workshop, name: str, path: Path) -> Fee:
     )
 
 
-def _lines(shop: Workshop, name: str, path: Path) -> tuple[Line, ...]:
+def _lines(shop: SymbolContext, name: str, path: Path) -> tuple[FeeLine, ...]:
     """The lines, or the fee itself as its only line. A line without a law of its own rests on the fee's."""
     bench = shop.bench
     if bench.at((*path, "lines")) is None:
@@ -100,7 +100,7 @@ def _lines(shop: Workshop, name: str, path: Path) -> tuple[Line, ...]:
     return tuple(line for line in found if line)
 
 
-def _line(shop: Workshop, name: str, path: Path, basis: Mapping[str, str], alone: bool) -> Line | None:
+def _line(shop: SymbolContext, name: str, path: Path, basis: Mapping[str, str], alone: bool) -> FeeLine | None:
     bench = shop.bench
     fee_when = None if alone else bench.at((*path[:-2], "when"))
     rows = _rows(shop, (*path, "for_each"))
@@ -109,7 +109,7 @@ def _line(shop: Workshop, name: str, path: Path, basis: Mapping[str, str], alone
     amount = bench.expression((*path, "amount"), words, MONEY)
     if amount is None:
         return None
-    return Line(
+    return FeeLine(
         id=name,
         where=bench.where(path, key=True),
         basis=basis,
@@ -124,7 +124,7 @@ def _line(shop: Workshop, name: str, path: Path, basis: Mapping[str, str], alone
     )
 
 
-def _rows(shop: Workshop, path: Path) -> str | None:
+def _rows(shop: SymbolContext, path: Path) -> str | None:
     """A question of rows named at a path."""
     name = shop.bench.words(path)
     if name is None or not shop.names.check(shop.bench, name, path, "question"):
@@ -135,7 +135,7 @@ def _rows(shop: Workshop, path: Path) -> str | None:
     return name
 
 
-def _cuts(bench: Bench, path: Path, words: Vocabulary) -> Iterator[Cut]:
+def _cuts(bench: BuildContext, path: Path, words: Vocabulary) -> Iterator[Cut]:
     for at, _ in enumerate(bench.items((*path, "reductions"))):
         here = (*path, "reductions", at)
         yield Cut(
@@ -147,7 +147,7 @@ def _cuts(bench: Bench, path: Path, words: Vocabulary) -> Iterator[Cut]:
         )
 
 
-def _instalments(bench: Bench, path: Path, words: Vocabulary) -> Instalments | None:
+def _instalments(bench: BuildContext, path: Path, words: Vocabulary) -> Instalments | None:
     every = bench.span((*path, "every"))
     if every is None:
         return None
@@ -159,7 +159,7 @@ def _instalments(bench: Bench, path: Path, words: Vocabulary) -> Instalments | N
 # -- appointments ------------------------------------------------------------------------------------------------------
 
 
-def office_expression(shop: Workshop, path: Path, words: Vocabulary) -> Expression | None:
+def office_expression(shop: SymbolContext, path: Path, words: Vocabulary) -> Expression | None:
     """Where: an answer, `office_serving(commune)`, or an office written by its id."""
     written = shop.bench.words(path)
     offices = shop.bench.library.directory.offices
@@ -168,7 +168,7 @@ def office_expression(shop: Workshop, path: Path, words: Vocabulary) -> Expressi
     return shop.bench.expression(path, words, _OFFICE)
 
 
-def _appointment(shop: Workshop, name: str, path: Path) -> Appointment:
+def _appointment(shop: SymbolContext, name: str, path: Path) -> Appointment:
     bench, words = shop.bench, _words(shop, path)
     hours = tuple(found for one in bench.items((*path, "hours")) if (found := read_hours(one)))
     days = tuple(WEEKDAYS.index(day) for day in bench.ids((*path, "weekdays")) if day in WEEKDAYS)
@@ -212,11 +212,11 @@ _GIVEN: Final = (
 _SILENT: Final = Option("silent", Text((("fr", "Sans réponse"), ("en", "No answer"))))
 
 
-def _round(shop: Workshop, name: str, path: Path) -> Form:
+def _round(shop: SymbolContext, name: str, path: Path) -> Form:
     """A round: its rows and one choice per service for whoever reads, what each service is asked for whoever answers."""
     bench = shop.bench
     services = tuple(_service(shop, one, there, path) for one, there in bench.each((*path, "of")))
-    questions = Questions(shop, shop.words.everywhere, bench.at((*path, "when")), rows=name)
+    questions = FieldBuilder(shop, shop.words.everywhere, bench.at((*path, "when")), rows=name)
     own, where, title = questions.fields(path), bench.where(path, key=True), bench.title((*path, "label"))
     rows = Field(
         id=name, where=where, type="rows", value_type=shop.words.types.get(name, EMPTY), label=title,
@@ -242,7 +242,7 @@ def _round(shop: Workshop, name: str, path: Path) -> Form:
     )
 
 
-def _service(shop: Workshop, name: str, path: Path, around: Path) -> Consulted:
+def _service(shop: SymbolContext, name: str, path: Path, around: Path) -> Consulted:
     bench = shop.bench
     silence = bench.words((*path, "silence")) or bench.words((*around, "silence"))
     words = shop.words.at(shop.words.everywhere, bench.at((*around, "when")))
@@ -259,7 +259,7 @@ def _service(shop: Workshop, name: str, path: Path, around: Path) -> Consulted:
     )
 
 
-def _quorum(shop: Workshop, path: Path) -> Expression | None:
+def _quorum(shop: SymbolContext, path: Path) -> Expression | None:
     """How many opinions finish a round; none for all of them."""
     written = shop.bench.words(path)
     if written == "any":
@@ -286,12 +286,12 @@ def _opinion(name: str, label: Text, options: tuple[Option, ...]) -> Field:
 # -- later forms, look-ups ---------------------------------------------------------------------------------------------
 
 
-def _later_form(shop: Workshop, name: str, path: Path) -> Form:
+def _later_form(shop: SymbolContext, name: str, path: Path) -> Form:
     bench = shop.bench
     each = _rows(shop, (*path, "each"))
     if each is None and bench.at((*path, "each")) is not None:
         bench.broken.update(bench.entries((*path, "fields")))
-    questions = Questions(shop, shop.words.everywhere, bench.at((*path, "when")), rows=each)
+    questions = FieldBuilder(shop, shop.words.everywhere, bench.at((*path, "when")), rows=each)
     page = build_page(questions, name, path)
     return Form(
         id=name,
@@ -307,7 +307,7 @@ def _later_form(shop: Workshop, name: str, path: Path) -> Form:
     )
 
 
-def _look_up(shop: Workshop, name: str, path: Path) -> Form:
+def _look_up(shop: SymbolContext, name: str, path: Path) -> Form:
     bench = shop.bench
     asked = ("question", "detail", "evidence")
     return Form(
@@ -326,7 +326,7 @@ def _look_up(shop: Workshop, name: str, path: Path) -> Form:
     )
 
 
-def _register(bench: Bench, path: Path) -> str:
+def _register(bench: BuildContext, path: Path) -> str:
     name = bench.words(path) or ""
     registers = bench.library.directory.registers
     if name and name not in registers:
@@ -334,7 +334,7 @@ def _register(bench: Bench, path: Path) -> str:
     return name
 
 
-def _answers(shop: Workshop, name: str, path: Path) -> tuple[Page, ...]:
+def _answers(shop: SymbolContext, name: str, path: Path) -> tuple[Page, ...]:
     """What the register answers, as questions nobody is asked: their names and types are known."""
     bench = shop.bench
     register = bench.library.directory.registers.get(bench.words((*path, "register")) or "")
@@ -366,7 +366,7 @@ _ENDS: Final = tuple(
 )  # fmt: skip
 
 
-def _link(shop: Workshop, name: str, path: Path) -> Link:
+def _link(shop: SymbolContext, name: str, path: Path) -> Link:
     bench, words = shop.bench, _words(shop, path)
     where, label = bench.where(path, key=True), bench.title((*path, "label"))
     end = Field(id=name, where=where, type="choice", value_type=OUTCOME, label=label, options=_ENDS)

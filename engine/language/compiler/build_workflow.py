@@ -10,14 +10,13 @@ from engine.core.values import Text
 from engine.language.compiler.build_context import frozen
 from engine.language.compiler.build_tasks import office_expression
 from engine.language.compiler.namespace import PARTS, TASKS
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.compiler import both, either, negate
 from engine.language.source.loader import Path
 from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
-    Clock,
     Effects,
     Fee,
     Form,
@@ -27,6 +26,7 @@ from engine.model import (
     Public,
     State,
     Task,
+    TimeLimit,
     Transition,
 )
 from engine.model.types import DATE, FALSE, SPAN, TRUE, YES_NO, Expression, constant
@@ -48,7 +48,7 @@ _ASKS: Final = ("reason", "attachment", "correction")
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class BuiltWorkflow:
     """The states and the ways between them, in the order of the file."""
 
     start: str
@@ -56,7 +56,7 @@ class Circuit:
     states: Mapping[str, State]
     transitions: tuple[Transition, ...]
     leaving: Mapping[str, tuple[Transition, ...]]
-    clocks: Mapping[str, Clock]
+    clocks: Mapping[str, TimeLimit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Branch:
     reopens: tuple[str, ...]
 
 
-def build_circuit(shop: Workshop, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> Circuit:
+def build_circuit(shop: SymbolContext, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> BuiltWorkflow:
     work = _Circuits(shop, tasks)
     states = {name: work.state(name, path) for name, path in shop.bench.each(_STATES)}
     work.states = states
@@ -85,13 +85,13 @@ def build_circuit(shop: Workshop, tasks: Mapping[str, Task], outputs: Mapping[st
     leaving = {name: tuple(way for way in ways if way.source == name) for name in states}
     words = shop.words.at(shop.words.everywhere)
     office = office_expression(shop, ("workflow", "office"), words)
-    return Circuit(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
+    return BuiltWorkflow(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
 
 
 class _Circuits:
     """Builds the pieces of one circuit. `states` are those already built."""
 
-    def __init__(self, shop: Workshop, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, shop: SymbolContext, tasks: Mapping[str, Task]) -> None:
         self.shop, self.bench, self.tasks = shop, shop.bench, tasks
         self.names = shop.names
         self.words = shop.words.at(shop.words.everywhere)
@@ -286,10 +286,10 @@ class _Circuits:
 
     # -- clocks --------------------------------------------------------------------------------------------------------
 
-    def clock(self, name: str, path: Path) -> Clock:
+    def clock(self, name: str, path: Path) -> TimeLimit:
         bench = self.bench
         lasts = bench.span((*path, "lasts"))
-        return Clock(
+        return TimeLimit(
             id=name,
             where=bench.where(path, key=True),
             basis=bench.basis(path),
@@ -303,7 +303,7 @@ class _Circuits:
     def listed(self, path: Path) -> Iterator[str]:
         return (name for name, there in self.bench.named(path) if self.is_state(name, there))
 
-    def over(self, clock: Clock) -> Iterator[Transition]:
+    def over(self, clock: TimeLimit) -> Iterator[Transition]:
         """When a clock runs out: one way out of each state it runs in."""
         path: Path = ("workflow", "clocks", clock.id, "then")
         for branch in self.branches(path, TRUE):
@@ -338,7 +338,7 @@ def _part(basis: Mapping[str, str], key: str) -> Mapping[str, str]:
 
 
 def _with_public(
-    shop: Workshop, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
+    shop: SymbolContext, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
     tasks: Mapping[str, Task],
 ) -> dict[str, State]:  # fmt: skip
     """The states with the label people see: written, or derived from what they wait for."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from engine.core.problems import InvalidDefinition, Problem, Report, set_once
-from engine.language.compiler.build_context import Bench, Library, frozen
+from engine.language.compiler.build_context import BuildContext, Library, frozen
 from engine.language.compiler.build_form import build_application, build_eligibility
 from engine.language.compiler.build_legal import (
     build_accept,
@@ -24,17 +24,17 @@ from engine.language.compiler.build_legal import (
 from engine.language.compiler.build_outputs import build_notices, build_outputs
 from engine.language.compiler.build_scenarios import build_scenarios
 from engine.language.compiler.build_tasks import build_tasks
-from engine.language.compiler.build_workflow import Circuit, build_circuit
+from engine.language.compiler.build_workflow import BuiltWorkflow, build_circuit
 from engine.language.compiler.canonical import contract, expand, library_used
 from engine.language.compiler.evaluation_order import order_of
-from engine.language.compiler.includes import Spliced, splice
+from engine.language.compiler.includes import CombinedTree, splice
 from engine.language.compiler.namespace import read_namespace
 from engine.language.compiler.shared_files import Shared
-from engine.language.compiler.symbols import Workshop, read_vocabularies
+from engine.language.compiler.symbols import SymbolContext, read_vocabularies
 from engine.language.compiler.tables import build_tables
 from engine.language.expressions.parser import parse_expression
 from engine.language.source.loader import Source
-from engine.model import APPLICATION, Criterion, Field, Form, Output, Procedure, Task, Thing
+from engine.model import APPLICATION, Criterion, Field, Form, NamedElement, Output, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import Expression
 
@@ -45,11 +45,13 @@ def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, l
     return build_spliced(placed, problems, shared)
 
 
-def build_spliced(placed: Spliced, problems: list[Problem], shared: Shared) -> tuple[Procedure | None, list[Problem]]:
+def build_spliced(
+    placed: CombinedTree, problems: list[Problem], shared: Shared
+) -> tuple[Procedure | None, list[Problem]]:
     """The same from a file already spliced; `problems` are those of the splicing."""
     if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
         return None, problems
-    bench = Bench(placed, Library(shared.lists, shared.schemes, shared.directory))
+    bench = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
     bench.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
     procedure = _compile(bench)
     found = set_once([*problems, *bench.problems])
@@ -68,7 +70,7 @@ def build_from_expanded(expanded: str, source: Source, directory: Directory) -> 
     form itself cannot be compiled.
     """
     tree, library = contract(expanded, directory)
-    bench = Bench(Spliced(tree, source), library)
+    bench = BuildContext(CombinedTree(tree, source), library)
     procedure = _compile(bench)
     faults = [one for one in bench.problems if one.is_error and one.code != "N304"]
     if procedure is None or faults:
@@ -81,10 +83,10 @@ def fingerprint_of(expanded: str) -> str:
     return hashlib.sha256(expanded.encode("utf-8")).hexdigest()
 
 
-def _compile(bench: Bench) -> Procedure | None:
+def _compile(bench: BuildContext) -> Procedure | None:
     """Everything, whatever is missing; None when there is no state to start from."""
     names = read_namespace(bench)
-    shop = Workshop(bench, names, read_vocabularies(bench, names))
+    shop = SymbolContext(bench, names, read_vocabularies(bench, names))
     eligibility = build_eligibility(shop)
     form = build_application(shop)
     tasks: dict[str, Task] = {APPLICATION: form}
@@ -140,12 +142,19 @@ def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> di
 
 
 def _things(
-    fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: Circuit, outputs: Mapping[str, Output],
-    tables: Mapping[str, Thing],
-) -> dict[str, Thing]:  # fmt: skip
+    fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: BuiltWorkflow, outputs: Mapping[str, Output],
+    tables: Mapping[str, NamedElement],
+) -> dict[str, NamedElement]:  # fmt: skip
     """The one namespace; of the ways of one act, the first."""
-    found: dict[str, Thing] = {}
-    everything: tuple[Mapping[str, Thing], ...] = (fields, tasks, tables, circuit.clocks, circuit.states, outputs)
+    found: dict[str, NamedElement] = {}
+    everything: tuple[Mapping[str, NamedElement], ...] = (
+        fields,
+        tasks,
+        tables,
+        circuit.clocks,
+        circuit.states,
+        outputs,
+    )
     for things in everything:
         for name, thing in things.items():
             found.setdefault(name, thing)
@@ -154,7 +163,7 @@ def _things(
     return found
 
 
-def _definitions(shop: Workshop) -> Iterator[tuple[str, Expression]]:
+def _definitions(shop: SymbolContext) -> Iterator[tuple[str, Expression]]:
     """The named values that stand outside rows, for the messages that print them. Their faults were told already."""
     words = replace(shop.words.everywhere, maybe_empty=None)
     for name, definition in words.definitions.items():

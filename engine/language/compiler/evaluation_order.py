@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engine.language.compiler.build_context import Bench
+from engine.language.compiler.build_context import BuildContext
 from engine.language.compiler.namespace import MOST_CHAINED, Namespace
 from engine.language.source.loader import Path
 from engine.model import Field, Page
 from engine.model.types import Expression
 
 
-def order_of(bench: Bench, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]) -> tuple[str, ...]:
+def order_of(
+    bench: BuildContext, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]
+) -> tuple[str, ...]:
     """The ids of `fields`, each after those it needs; the order of the file otherwise. A circle is E420; too long a
     chain, whose end nobody could work out, is E403. Columns of the same rows neither."""
     shown_by = {field.id: page.when for page in pages for field in page.fields}
@@ -22,7 +24,7 @@ def order_of(bench: Bench, names: Namespace, fields: Mapping[str, Field], pages:
     return _Chain(bench, paths, needs).order()
 
 
-def _columns(bench: Bench, names: Namespace, rows: Field) -> None:
+def _columns(bench: BuildContext, names: Namespace, rows: Field) -> None:
     own = {column.id: column for column in rows.rows}
     paths = {column.id: column.path for column in names.columns if column.rows == rows.id and column.id in own}
     needs = {name: _needs(own[name], None, own) for name in paths}
@@ -34,7 +36,7 @@ def _columns(bench: Bench, names: Namespace, rows: Field) -> None:
 class _Chain:
     """Puts answers in order, and tells the first circle and the first chain that is too long."""
 
-    def __init__(self, bench: Bench, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, bench: BuildContext, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
         self.bench, self.paths, self.needs = bench, paths, needs
         self.depths: dict[str, int] = {}  # in order: how many answers each hangs on, one after another
         self.trail: list[str] = []

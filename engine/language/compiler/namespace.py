@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Final
 
-from engine.language.compiler.build_context import Bench, frozen
+from engine.language.compiler.build_context import BuildContext, frozen
 from engine.language.expressions.functions import FUNCTIONS
 from engine.language.expressions.parse_context import AMBIENT, HISTORY_FUNCTIONS, ROW_FUNCTIONS
 from engine.language.source.loader import Path
@@ -45,7 +45,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RowsColumn:
     """One question inside rows, or of a form filled once a row; `rows` is the id of the question of rows."""
 
     id: str
@@ -57,7 +57,7 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Namespace:
     ids: Mapping[str, Named]
-    columns: tuple[Column, ...]
+    columns: tuple[RowsColumn, ...]
 
     def kind(self, name: str) -> str | None:
         found = self.ids.get(name)
@@ -70,7 +70,7 @@ class Namespace:
     def column_ids(self) -> frozenset[str]:
         return frozenset(one.id for one in self.columns)
 
-    def check(self, bench: Bench, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
+    def check(self, bench: BuildContext, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
         """Whether the name is one of these kinds; else N301, or N305 when it is something else."""
         found = self.kind(name)
         if found in kinds:
@@ -82,12 +82,12 @@ class Namespace:
             bench.say("N305", path, name=name, found=found, wanted=kinds)
         return False
 
-    def checked(self, bench: Bench, path: Path, *kinds: str) -> tuple[str, ...]:
+    def checked(self, bench: BuildContext, path: Path, *kinds: str) -> tuple[str, ...]:
         """The ids written at a path (`a` or `[a, b]`) that are of these kinds; the others are told."""
         return tuple(name for name, there in bench.named(path) if self.check(bench, name, there, *kinds))
 
 
-def read_namespace(bench: Bench) -> Namespace:
+def read_namespace(bench: BuildContext) -> Namespace:
     """Every id of the file; the first of two wins, the second is told."""
     ids: dict[str, Named] = {}
     for one in sorted(_declared(bench), key=lambda one: bench.where(one.path, key=True)):
@@ -111,7 +111,7 @@ def read_namespace(bench: Bench) -> Namespace:
     return Namespace(frozen(ids), columns)
 
 
-def _refuse_reserved(bench: Bench, ids: Mapping[str, Named], columns: Iterable[Column]) -> None:
+def _refuse_reserved(bench: BuildContext, ids: Mapping[str, Named], columns: Iterable[RowsColumn]) -> None:
     """A word of the expressions names nothing; a question is named like no control of a form."""
     asked = {one.id: one.path for one in ids.values() if one.kind in _ASKED}
     groups: dict[Path, dict[str, Path]] = {(): asked}
@@ -133,7 +133,7 @@ def _refuse_reserved(bench: Bench, ids: Mapping[str, Named], columns: Iterable[C
                 bench.say("N302", path, key=True, name=name, kind="box", of=boxes[name], line=line)
 
 
-def _boxes(bench: Bench, name: str, path: Path) -> Iterator[str]:
+def _boxes(bench: BuildContext, name: str, path: Path) -> Iterator[str]:
     """The other controls that a question is drawn with, so that none of them is taken for an answer."""
     type_ = bench.words((*path, "type"))
     if path[:1] == ("evidence",):
@@ -144,7 +144,7 @@ def _boxes(bench: Bench, name: str, path: Path) -> Iterator[str]:
         yield f"{name}_other"
 
 
-def _declared(bench: Bench) -> Iterator[Named]:
+def _declared(bench: BuildContext) -> Iterator[Named]:
     for name, path in bench.each(("eligibility",)):
         yield Named(name, "question", path)
         yield from _detail(bench, name, path)
@@ -170,24 +170,24 @@ _SECTIONS: Final = (
 )  # fmt: skip
 
 
-def _questions(bench: Bench, page: Path) -> Iterator[Named]:
+def _questions(bench: BuildContext, page: Path) -> Iterator[Named]:
     for name, path in bench.each((*page, "fields")):
         yield Named(name, "note" if bench.words((*path, "type")) == "note" else "question", path)
         yield from _detail(bench, name, path)
 
 
-def _detail(bench: Bench, name: str, path: Path) -> Iterator[Named]:
+def _detail(bench: BuildContext, name: str, path: Path) -> Iterator[Named]:
     if bench.flag((*path, "other"), False):
         yield Named(f"{name}_other", "detail", path)
 
 
-def _answers(bench: Bench, path: Path) -> Iterator[Named]:
+def _answers(bench: BuildContext, path: Path) -> Iterator[Named]:
     register = bench.library.directory.registers.get(bench.words((*path, "register")) or "")
     for name in register.answers if register else ():
         yield Named(name, "answer", path)
 
 
-def _circuit(bench: Bench) -> Iterator[Named]:
+def _circuit(bench: BuildContext) -> Iterator[Named]:
     for name, path in bench.each(("workflow", "clocks")):
         yield Named(name, "clock", path)
     for name, path in bench.each(("workflow", "states")):
@@ -198,22 +198,22 @@ def _circuit(bench: Bench) -> Iterator[Named]:
         yield Named(act, "transition", act_path)
 
 
-def _columns(bench: Bench) -> Iterator[Column]:
+def _columns(bench: BuildContext) -> Iterator[RowsColumn]:
     for name, path in bench.each(("opinions",)):
         for column in OPINION_COLUMNS:
-            yield Column(column, name, (*path, "of"), {})
+            yield RowsColumn(column, name, (*path, "of"), {})
         yield from _columns_of(bench, name, path, {})
     for section in ("form", "later_forms"):
         for _, page in bench.each((section,)):
             rows = bench.words((*page, "each")) if section == "later_forms" else None
             for name, path in bench.each((*page, "fields")):
                 if rows is not None:
-                    yield Column(name, rows, path, {})
+                    yield RowsColumn(name, rows, path, {})
                 yield from _columns_of(bench, name, path, {})
 
 
-def _columns_of(bench: Bench, rows: str, path: Path, outer: Mapping[str, Path]) -> Iterator[Column]:
+def _columns_of(bench: BuildContext, rows: str, path: Path, outer: Mapping[str, Path]) -> Iterator[RowsColumn]:
     own = dict(bench.each((*path, "fields")))
     for name, there in own.items():
-        yield Column(name, rows, there, outer)
+        yield RowsColumn(name, rows, there, outer)
         yield from _columns_of(bench, name, there, {**outer, **own})

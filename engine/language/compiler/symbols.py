@@ -13,8 +13,8 @@ from typing import Final
 
 from engine.core.countries import COUNTRIES
 from engine.core.problems import problem
-from engine.language.compiler.build_context import Bench, frozen, plain, plain_number
-from engine.language.compiler.namespace import ANSWERS, MOST_CHAINED, OPINION_COLUMNS, PARTS, Column, Namespace
+from engine.language.compiler.build_context import BuildContext, frozen, plain, plain_number
+from engine.language.compiler.namespace import ANSWERS, MOST_CHAINED, OPINION_COLUMNS, PARTS, Namespace, RowsColumn
 from engine.language.expressions.names import all_names, guard
 from engine.language.expressions.parse_context import Definition, Vocabulary
 from engine.language.expressions.parser import check_definitions, parse_expression
@@ -44,7 +44,7 @@ OUTCOME: Final = Type("choice", frozenset({"granted", "refused", "withdrawn", "a
 OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourable", "silent"}))
 
 
-def option_codes(bench: Bench, path: Path) -> frozenset[str] | None:
+def option_codes(bench: BuildContext, path: Path) -> frozenset[str] | None:
     """The codes a choice may take; None when nobody knows (its list is not there)."""
     options = bench.at((*path, "options"))
     if isinstance(options, str):
@@ -55,13 +55,13 @@ def option_codes(bench: Bench, path: Path) -> frozenset[str] | None:
     return codes | {"other"} if codes is not None and bench.flag((*path, "other"), False) else codes
 
 
-def place_list(bench: Bench, path: Path) -> str | None:
+def place_list(bench: BuildContext, path: Path) -> str | None:
     """The list a place is picked from, by its level: `commune` → `communes`."""
     level = bench.words((*path, "level")) or "commune"
     return next((name for name in (f"{level}s", level) if name in bench.library.lists), None)
 
 
-def declared_type(bench: Bench, path: Path, default: str = "text") -> Type | None:
+def declared_type(bench: BuildContext, path: Path, default: str = "text") -> Type | None:
     """The type a question says it has; None for a note. A computed one without `type` is inferred elsewhere."""
     types = (*_SIMPLE, "note", "rows")
     if bench.words((*path, "type")) not in (None, *types):
@@ -77,13 +77,13 @@ def declared_type(bench: Bench, path: Path, default: str = "text") -> Type | Non
     return _SIMPLE[word] if word != "rows" else Type("rows", row=MappingProxyType({}))
 
 
-def evidence_type(bench: Bench, path: Path) -> Type:
+def evidence_type(bench: BuildContext, path: Path) -> Type:
     alternatives = bench.entries((*path, "any_of"))
     return Type("choice", frozenset(alternatives)) if alternatives else YES_NO
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabularies:
+class SymbolTypes:
     """The words of the three kinds of places; `rows` holds the columns of each question of rows, by its path."""
 
     eligibility: Vocabulary
@@ -92,7 +92,7 @@ class Vocabularies:
     types: Mapping[str, Type]
     rows: Mapping[str, Mapping[str, Type]]  # by id of the question of rows, outer columns included
     columns: Mapping[Path, Type]  # by path of the column
-    sureness: Sureness
+    sureness: Optionality
 
     def at(self, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> Vocabulary:
         """The words of one place shown under these conditions, perhaps inside rows."""
@@ -109,10 +109,10 @@ class _Terms:
     needs: frozenset[str]
 
 
-class Sureness:
+class Optionality:
     """What may be empty: all but what is required and shown whenever the place is."""
 
-    def __init__(self, bench: Bench, names: Namespace, definitions: Mapping[str, Definition]) -> None:
+    def __init__(self, bench: BuildContext, names: Namespace, definitions: Mapping[str, Definition]) -> None:
         self.bench, self.definitions = bench, definitions
         self.paths: dict[str, Path] = {one.id: one.path for one in names.ids.values() if one.kind in ANSWERS}
         self.kinds = {one.id: one.kind for one in names.ids.values()}
@@ -155,7 +155,7 @@ class Sureness:
         return _Terms(shown, frozenset()) if self.bench.at((*path, "required")) in (None, True) else None
 
 
-def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
+def read_vocabularies(bench: BuildContext, names: Namespace) -> SymbolTypes:
     """The words of every place, once each computed value has its type. Circles are E420."""
     work = _Typing(bench, names)
     work.infer()
@@ -171,14 +171,14 @@ def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
     )
     quiet = replace(whole, tasks=frozenset(), appointments=frozenset(), acts=frozenset())
     _read_definitions(bench, whole, work)
-    return Vocabularies(
+    return SymbolTypes(
         replace(quiet, names=criteria),
         replace(quiet, names=asked),
         whole,
         types,
         frozen({rows: frozen(columns) for rows, columns in work.rows.items()}),
         MappingProxyType(dict(work.columns)),
-        Sureness(bench, names, whole.definitions),
+        Optionality(bench, names, whole.definitions),
     )
 
 
@@ -186,7 +186,7 @@ def _is_of_form(path: Path) -> bool:
     return path[0] in ("eligibility", "form", "evidence")
 
 
-def _read_definitions(bench: Bench, whole: Vocabulary, work: _Typing) -> None:
+def _read_definitions(bench: BuildContext, whole: Vocabulary, work: _Typing) -> None:
     for found in check_definitions(whole, tuple(work.rows.values())):
         if str(found.facts.get("name", "")) not in bench.broken:
             bench.problems.append(found)
@@ -199,7 +199,7 @@ def _read_definitions(bench: Bench, whole: Vocabulary, work: _Typing) -> None:
 class _Typing:
     """Types found so far. Row types are live views, so that a computed column is seen once it has its type."""
 
-    def __init__(self, bench: Bench, names: Namespace) -> None:
+    def __init__(self, bench: BuildContext, names: Namespace) -> None:
         self.bench, self.names = bench, names
         self.types: dict[str, Type] = {}
         self.columns: dict[Path, Type] = {}
@@ -209,7 +209,7 @@ class _Typing:
         self.chained = False  # too long a chain was told
         self.done: set[Path] = set()
         self.computed: dict[str, Path] = {}
-        self.computed_columns: dict[tuple[str, str], Column] = {}
+        self.computed_columns: dict[tuple[str, str], RowsColumn] = {}
         self.vocabulary = Vocabulary(
             names=MappingProxyType(self.types),
             definitions=frozen({name: self._definition(name) for name in bench.entries(("definitions",))}),
@@ -262,7 +262,7 @@ class _Typing:
     def _is_computed(self, path: Path) -> bool:
         return self.bench.at((*path, "value")) is not None and self.bench.words((*path, "type")) is None
 
-    def _declare_column(self, column: Column) -> None:
+    def _declare_column(self, column: RowsColumn) -> None:
         own = self.own_rows.setdefault(column.rows, {})
         seen = self.rows.setdefault(column.rows, {})
         if column.path[0] == "opinions" and column.path[-1] == "of":
@@ -284,7 +284,7 @@ class _Typing:
         if self.bench.flag((*column.path, "other"), False):
             own[f"{column.id}_other"] = seen[f"{column.id}_other"] = TEXT
 
-    def _opinion_column(self, column: Column) -> Type:
+    def _opinion_column(self, column: RowsColumn) -> Type:
         """What every round has as rows: which service, its opinion, how much it weighs."""
         services = frozenset(self.bench.entries(column.path))
         return dict(zip(OPINION_COLUMNS, (Type("choice", services), OPINION, INTEGER), strict=True))[column.id]
@@ -296,7 +296,7 @@ class _Typing:
             self.types[name] = self._type_of(path, self.vocabulary)
             self._end(name, path)
 
-    def _infer_column(self, column: Column) -> None:
+    def _infer_column(self, column: RowsColumn) -> None:
         if self._begin(column.id, column.path, column.rows):
             found = self._type_of(column.path, self.vocabulary.inside(self.rows[column.rows]))
             self.columns[column.path] = found
@@ -369,7 +369,7 @@ class _Typing:
         return found or EMPTY
 
 
-def gives_type(bench: Bench, path: Path) -> Type:
+def gives_type(bench: BuildContext, path: Path) -> Type:
     """What a table gives: a type by its word, or one of some codes."""
     gives = bench.at((*path, "gives"))
     if isinstance(gives, list):
@@ -378,9 +378,9 @@ def gives_type(bench: Bench, path: Path) -> Type:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class SymbolContext:
     """What every room of the compiler is handed: the bench, what is named, which words each place may use."""
 
-    bench: Bench
+    bench: BuildContext
     names: Namespace
-    words: Vocabularies
+    words: SymbolTypes

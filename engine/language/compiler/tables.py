@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from engine.core.problems import Fact, problem
 from engine.language.compiler.build_context import plain_number
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.typing import read_literal
 from engine.language.source.loader import Path, Tree
 from engine.language.source.notation import likely_number, read_date
@@ -49,13 +49,13 @@ def _rank(value: Value) -> Decimal:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def build_tables(shop: Workshop) -> Iterator[Table]:
+def build_tables(shop: SymbolContext) -> Iterator[Table]:
     for name, path in shop.bench.each(("tables",)):
         if name in shop.words.everywhere.tables:  # else its name is taken, and was told (N302)
             yield _table(shop, name, path)
 
 
-def _table(shop: Workshop, name: str, path: Path) -> Table:
+def _table(shop: SymbolContext, name: str, path: Path) -> Table:
     bench = shop.bench
     signature = shop.words.everywhere.tables[name]
     keys = tuple(Key(type_, isinstance(bench.at((*path, "by", at)), dict)) for at, type_ in enumerate(signature.keys))
@@ -76,7 +76,7 @@ def _table(shop: Workshop, name: str, path: Path) -> Table:
     )
 
 
-def _check_key(shop: Workshop, name: str, path: Path, type_: Type) -> None:
+def _check_key(shop: SymbolContext, name: str, path: Path, type_: Type) -> None:
     """An exact key is a question with options, of the form or of a row."""
     if name not in shop.names.column_ids() and not shop.names.check(shop.bench, name, path, "question", "evidence"):
         return
@@ -85,7 +85,7 @@ def _check_key(shop: Workshop, name: str, path: Path, type_: Type) -> None:
 
 
 def _read_rows(
-    shop: Workshop, path: Path, keys: tuple[Key, ...], gives: Type, before: tuple[Value, ...],
+    shop: SymbolContext, path: Path, keys: tuple[Key, ...], gives: Type, before: tuple[Value, ...],
     rows: dict[tuple[Value, ...], Value],
 ) -> None:  # fmt: skip
     """One level of the rows, then those inside each of them."""
@@ -110,7 +110,7 @@ def _read_rows(
         shop.bench.say("S230", path, key=True, name=missing[0], missing=missing)
 
 
-def _key(shop: Workshop, path: Path, written: str, key: Key) -> Value:
+def _key(shop: SymbolContext, path: Path, written: str, key: Key) -> Value:
     """What a row's key means: a code, or where the row begins."""
     if not key.from_:
         if key.type.codes is not None and written not in key.type.codes:
@@ -131,7 +131,7 @@ def _number(written: str) -> int | Decimal | None:
     return Decimal(written) if "." in written else int(written)
 
 
-def _value(shop: Workshop, path: Path, written: Tree, gives: Type) -> Value:
+def _value(shop: SymbolContext, path: Path, written: Tree, gives: Type) -> Value:
     found = read_literal(plain_number(written), gives)
     if found is None:
         number = likely_number(str(written)) if gives.kind in ("money", "integer", "decimal") else None

@@ -19,8 +19,8 @@ from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.change import CHAPTERS, Change, Chapter, Kind
 from engine.language.diff.elements import KEPT, Element, Path, portrait
-from engine.language.diff.equivalence import Sameness, moves_between
-from engine.language.diff.impact import Around, Impact, Pair, Weight
+from engine.language.diff.equivalence import Equivalence, moves_between
+from engine.language.diff.impact import EditionPair, FacetPair, Impact, ImpactDetail
 from engine.language.diff.population import Count, Snapshot, read_snapshot
 from engine.language.diff.rules import weigh, weigh_added, weigh_removed
 from engine.model import Fee, Procedure, Template
@@ -74,8 +74,8 @@ class _Comparison:
         self.old, self.new = portrait(before), portrait(after)
         self.declared = moves_between(before, after)
         self.moves = _followed(self.declared, before)
-        self.around = Around(before, after, before.edition in after.migrate, counts.bookings)
-        self.then, self.now = Sameness(self.moves), Sameness(MappingProxyType({}))
+        self.around = EditionPair(before, after, before.edition in after.migrate, counts.bookings)
+        self.then, self.now = Equivalence(self.moves), Equivalence(MappingProxyType({}))
         self.pairs: dict[Path, Element] = {}
         self.merged: list[tuple[Element, Path]] = []
         self._pair()
@@ -148,7 +148,7 @@ class _Comparison:
             before, after = old.facets.get(facet), new.facets.get(facet)
             if self._same(facet, before, after):
                 continue
-            weight = weigh(Pair(old, new, facet, before, after, self.around))
+            weight = weigh(FacetPair(old, new, facet, before, after, self.around))
             yield Change(
                 kind="changed",
                 path=new.path,
@@ -223,7 +223,7 @@ class _Comparison:
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 
-    def _facts(self, weight: Weight, element: Element, facet: str) -> Mapping[str, Fact]:
+    def _facts(self, weight: ImpactDetail, element: Element, facet: str) -> Mapping[str, Fact]:
         felt: dict[str, Fact] = {"feel": weight.feel} if weight.feel else {}
         return MappingProxyType({**felt, **weight.facts, **self._counted(element, facet)})
 
@@ -281,7 +281,7 @@ class _Comparison:
                 )  # fmt: skip
 
 
-def _code(weight: Weight) -> str:
+def _code(weight: ImpactDetail) -> str:
     return "R804" if weight.impact == "breaking" else ""
 
 

@@ -16,9 +16,9 @@ from engine.model import (
     Fee,
     Field,
     Form,
+    NamedElement,
     Procedure,
     Template,
-    Thing,
 )
 from engine.model.directory import Directory
 
@@ -48,13 +48,13 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
             yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
 
 
-def every_text(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
+def every_text(procedure: Procedure) -> Iterator[tuple[NamedElement, Text]]:
     """Everything that people read of a procedure, each text with the thing it belongs to."""
     for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
         yield from ((thing, text) for text in texts if text)
 
 
-_Said: TypeAlias = tuple[Thing, *tuple[Text | None, ...]]
+_Said: TypeAlias = tuple[NamedElement, *tuple[Text | None, ...]]
 
 
 def _around(procedure: Procedure) -> Iterator[_Said]:
@@ -121,7 +121,7 @@ def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Pr
             yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
 
 
-def _values_of_law(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+def _values_of_law(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
     if not procedure.identity.delay.law:
         yield procedure.identity, "delay"
     for task in procedure.tasks.values():
@@ -159,7 +159,12 @@ def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterat
 
 def _cited(procedure: Procedure) -> frozenset[str]:
     cited: set[str] = set()
-    things: list[Thing] = [procedure.identity, procedure.personal_data, *procedure.eligibility, *procedure.notices]
+    things: list[NamedElement] = [
+        procedure.identity,
+        procedure.personal_data,
+        *procedure.eligibility,
+        *procedure.notices,
+    ]
     things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
     things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
     for page in (page for form in _forms(procedure) for page in form.pages):
@@ -245,7 +250,7 @@ def longest_value(procedure: Procedure, name: str) -> str:
 @rule("N310")
 def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """An answer few may read stands neither in the name of a dossier nor in a message."""
-    said: list[tuple[Thing, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
+    said: list[tuple[NamedElement, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
     for notice in procedure.notices:
         said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
     rows = {one.id: one.row_label for one in procedure.fields.values() if one.row_label is not None}

@@ -24,7 +24,7 @@ from engine.model import (
 from engine.model.graph import closure, edges
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.paths import Path, TooManyPaths, done_after, paths
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
@@ -37,13 +37,13 @@ _SHUT: Final = Constant(False, YES_NO)
 # -- P4 ----------------------------------------------------------------------------------------------------------------
 
 
-def ways_around(places: Places) -> Iterator[Problem]:
+def ways_around(places: ProofContext) -> Iterator[Problem]:
     for output in places.procedure.outputs.values():
         if output.grants:
             yield from _around(places, output)
 
 
-def _around(places: Places, output: Output) -> Iterator[Problem]:
+def _around(places: ProofContext, output: Output) -> Iterator[Problem]:
     """For each task that some path to the document waits for, a path to it that did not go through that task."""
     procedure = places.procedure
     before = _states_before(procedure, output)
@@ -80,7 +80,7 @@ def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
 
 
 def _without(
-    places: Places, output: Output, task: Task, before: frozenset[str], waiting: list[str]
+    places: ProofContext, output: Output, task: Task, before: frozenset[str], waiting: list[str]
 ) -> Iterator[Problem]:
     procedure = places.procedure
     avoiding: list[Path] = []
@@ -129,7 +129,7 @@ def _turning(procedure: Procedure, path: Path, waiting: list[str], before: froze
 # -- P5 ----------------------------------------------------------------------------------------------------------------
 
 
-def cases_that_lack_or_overlap(places: Places) -> Iterator[Problem]:
+def cases_that_lack_or_overlap(places: ProofContext) -> Iterator[Problem]:
     """First-match lists are closed by their shape; ways written apart for one event, and acts, are put to the solver."""
     for state in places.procedure.states.values():
         groups: dict[str, dict[str, list[Transition]]] = {}
@@ -148,7 +148,7 @@ def _when(ways: Iterable[Transition]) -> Node:
     return guards[0] if len(guards) == 1 else Or(guards)
 
 
-def _overlapping(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
     for (first, ones), (second, others) in combinations(ways.items(), 2):
         query = Query((_when(ones), _when(others)), sure=places.before(others[0]))
         answer = places.prover.example(query)
@@ -160,7 +160,7 @@ def _overlapping(places: Places, state: State, ways: dict[str, list[Transition]]
             yield not_proved("P5", others[0])
 
 
-def _lacking(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
     """Answers with which the event leads nowhere. A list closed by its shape needs no question."""
     if any(_is_closed(group) for group in ways.values()):
         return
@@ -179,7 +179,7 @@ def _is_closed(ways: list[Transition]) -> bool:
     return any(way.when == TRUE or "." in way.id for way in ways)
 
 
-def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
+def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     """Answers with which nobody of those a state waits for may act, where nothing else ever moves it."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
@@ -199,7 +199,7 @@ def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
         yield not_proved("P5", state)
 
 
-def _filled_by(places: Places, way: Transition) -> frozenset[str]:
+def _filled_by(places: ProofContext, way: Transition) -> frozenset[str]:
     return frozenset(name for name, form in places.book.owners.items() if way.fills is not None and form == way.fills)
 
 

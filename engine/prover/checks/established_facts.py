@@ -9,16 +9,16 @@ from engine.language.expressions.nodes import Name
 from engine.model import APPLICATION, Field, Procedure, Transition
 from engine.model.graph import edges, surely_done
 from engine.model.types import Expression
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover
 
 NOTHING: frozenset[str] = frozenset()
 
 
-class Places:
+class ProofContext:
     """A procedure under proof: what is read of it, who answers, and what is sure where."""
 
-    def __init__(self, book: Book, prover: Prover) -> None:
+    def __init__(self, book: ProverInput, prover: Prover) -> None:
         self.book, self.prover = book, prover
         self.procedure: Procedure = book.procedure
         self.sure = surely_done(book.procedure)

@@ -24,11 +24,11 @@ from engine.prover.checks.branches import cases_that_lack_or_overlap, ways_aroun
 from engine.prover.checks.conditions import conditions_that_never_change, what_nobody_can_answer
 from engine.prover.checks.dead_ends import rounds_without_an_end, states_behind_closed_doors
 from engine.prover.checks.deadlines import timers_never_over
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.fees import fees_that_are_no_amount
 from engine.prover.checks.missing_values import what_may_be_missing
 from engine.prover.checks.paths import TooManyPaths, paths
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 
@@ -50,12 +50,12 @@ def prove(procedure: Procedure, directory: Directory, day: date, seconds: float 
     return _less_accepted(procedure, found, day)
 
 
-def _places(procedure: Procedure, directory: Directory, day: date, seconds: float) -> Places:
-    book = Book(procedure, directory)
-    return Places(book, Prover(book, day, seconds))
+def _places(procedure: Procedure, directory: Directory, day: date, seconds: float) -> ProofContext:
+    book = ProverInput(procedure, directory)
+    return ProofContext(book, Prover(book, day, seconds))
 
 
-def _proofs(places: Places, day: date) -> Iterator[Problem]:
+def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
     yield from rounds_without_an_end(places)
     yield from ways_around(places)
     yield from cases_that_lack_or_overlap(places)
@@ -158,7 +158,7 @@ def _witness(
         return places.prover.example(Query(nodes, rows=rows, also=_whole_form(places))).witness
 
 
-def _whole_form(places: Places) -> frozenset[str]:
+def _whole_form(places: ProofContext) -> frozenset[str]:
     """Every question before and in the form: a witness answers them all."""
     asked = (field.id for field in places.procedure.form.fields if field.type != "note")
     return frozenset((*asked, *(one.id for one in places.procedure.eligibility)))

@@ -16,9 +16,9 @@ import z3
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import needed_names
-from engine.model import Check, Form, Option
-from engine.prover.solver.encoding import NO, YES, Slot, Term, all_of, any_of, implies
-from engine.prover.solver.inputs import LOOK_UP, Book, Must, Stop, is_in_force
+from engine.model import Form, FormCheck, Option
+from engine.prover.solver.encoding import NO, YES, SymbolicRow, Term, all_of, any_of, implies
+from engine.prover.solver.inputs import LOOK_UP, Must, ProverInput, Stop, is_in_force
 from engine.prover.solver.variables import MOST, Question, Trace, Variables
 
 Z: TypeAlias = Any
@@ -30,7 +30,7 @@ LATEST: Final = date(2399, 12, 31).toordinal()
 class Domain(Variables):
     """The answers of one procedure on one day: its variables, and what holds of them."""
 
-    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
+    def __init__(self, book: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
         super().__init__(book, today, floor, depth, dated)
         self._groups: dict[str, Trace] = {}
 
@@ -81,7 +81,7 @@ class Domain(Variables):
         if rows.field.total is not None and rows.field.total.of == column:
             yield self._group(f"total:{rows.key}", partial(self._total, rows, slots))
 
-    def _row_check(self, check: Check, slot: Slot) -> list[Z]:
+    def _row_check(self, check: FormCheck, slot: SymbolicRow) -> list[Z]:
         return [implies(slot.present, self.check(check, slot))]
 
     def _group(self, key: str, build: Callable[[], Iterable[Z]]) -> Trace:
@@ -147,15 +147,15 @@ class Domain(Variables):
             return z3.Not(all_of(shown, self.terms.holds(tree(rule.criterion.stop_when))))
         return self.check(rule.check, None)
 
-    def check(self, check: Check, row: Slot | None) -> Z:
+    def check(self, check: FormCheck, row: SymbolicRow | None) -> Z:
         """A rule across answers is read only when each answer it needs is there."""
         return implies(self.check_applies(check, row), self.terms.holds(tree(check.holds), row))
 
-    def check_applies(self, check: Check, row: Slot | None) -> Z:
+    def check_applies(self, check: FormCheck, row: SymbolicRow | None) -> Z:
         there = [self._answer(name, row).answered for name in sorted(needed_names(tree(check.holds)))]
         return all_of(self.terms.holds(tree(check.when), row), *there)
 
-    def _answer(self, name: str, row: Slot | None) -> Term:
+    def _answer(self, name: str, row: SymbolicRow | None) -> Term:
         slot = row
         while slot is not None:
             found = slot.column(name)
@@ -257,7 +257,7 @@ class Domain(Variables):
         if 1 < least <= len(slots):
             yield implies(slots[0].present, slots[least - 1].present)
 
-    def _twins(self, names: tuple[str, ...], slots: tuple[Slot, ...]) -> Iterator[Z]:
+    def _twins(self, names: tuple[str, ...], slots: tuple[SymbolicRow, ...]) -> Iterator[Z]:
         """What is said once is not said again in another row."""
         for at, slot in enumerate(slots):
             mine = [slot.column(name) for name in names]
@@ -266,7 +266,7 @@ class Domain(Variables):
                 same = [all_of(a.answered, b.answered, a.value == b.value) for a, b in pairs if a and b]
                 yield z3.Not(all_of(slot.present, other.present, *same))
 
-    def _total(self, one: Question, slots: tuple[Slot, ...]) -> Iterator[Z]:
+    def _total(self, one: Question, slots: tuple[SymbolicRow, ...]) -> Iterator[Z]:
         total = one.field.total
         if total is None:
             return

@@ -20,8 +20,8 @@ from engine.language.expressions.nodes import Node
 from engine.model.types import Constant, History, Type, Value
 from engine.prover.solver.calendar import FIRST, LAST
 from engine.prover.solver.domains import Domain
-from engine.prover.solver.encoding import NotExpressible, Slot, Term
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.encoding import NotExpressible, SymbolicRow, Term
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.variables import Question
 from engine.prover.solver.witness import Witness
 
@@ -55,7 +55,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SolverResult:
     """What the solver said; a witness only with a yes that was read again."""
 
     verdict: Verdict
@@ -65,7 +65,7 @@ class Answer:
 class Prover:
     """Puts questions about one procedure. `seconds` bound all of them together."""
 
-    def __init__(self, book: Book, day: date, seconds: float) -> None:
+    def __init__(self, book: ProverInput, day: date, seconds: float) -> None:
         self.book = book
         self.day = max(day, book.procedure.identity.from_ or day)
         self.days = book.days(self.day)
@@ -86,7 +86,7 @@ class Prover:
                 return "unknown" if any(one.verdict == "unknown" for one in found) else "no"
         return "unknown"
 
-    def example(self, query: Query) -> Answer:
+    def example(self, query: Query) -> SolverResult:
         """Answers that make it so, from the day of the proof on; a no is for as many rows as were unrolled."""
         for depth in ROWS:
             verdicts: set[Verdict] = set()
@@ -96,12 +96,12 @@ class Prover:
                     continue
                 found = self._solved(query, day, depth, with_witness=True)
                 if found.witness is not None and self.confirms(query, found.witness):
-                    return Answer("yes", found.witness)
+                    return SolverResult("yes", found.witness)
                 verdicts.add("no" if found.verdict == "no" else "unknown")
                 more_rows = more_rows or found.truncated
             if not more_rows:
                 break
-        return Answer("unknown" if "unknown" in verdicts else "no")
+        return SolverResult("unknown" if "unknown" in verdicts else "no")
 
     def confirms(self, query: Query, witness: Witness) -> bool:
         """Our evaluator's word on what the solver found."""
@@ -176,15 +176,15 @@ def _all_columns(term: Term, type_: Type) -> None:
                 _all_columns(column, column_type)
 
 
-def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]]:
+def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[SymbolicRow | None, list[Z]]:
     """The first row of the rows, inside one another, and that it is there."""
-    row: Slot | None = None
+    row: SymbolicRow | None = None
     found: list[Z] = []
     for name in rows:
         term = (row.column(name) if row is not None else None) or domain.name(name, domain.book.type_of(name))
         if not isinstance(term.value, tuple) or not term.value:
             raise NotExpressible("rows")
-        row = Slot(term.value[0].present, term.value[0].column, term.value[0].outer or row, term.value[0].key)
+        row = SymbolicRow(term.value[0].present, term.value[0].column, term.value[0].outer or row, term.value[0].key)
         found.append(row.present)
     return row, found
 
@@ -339,7 +339,7 @@ class _Reading:
                 return ("example",)
         return self._text(term, name)
 
-    def _row(self, slot: Slot, type_: Type) -> Mapping[str, Value]:
+    def _row(self, slot: SymbolicRow, type_: Type) -> Mapping[str, Value]:
         """The columns that matter: those the query met, and what a round says of itself."""
         found: dict[str, Value] = {}
         said = slot.key.partition(".")[0] in self.domain.book.rounds

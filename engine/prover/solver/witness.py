@@ -13,7 +13,7 @@ from engine.language.expressions.compiler import expression_of
 from engine.language.expressions.nodes import Node
 from engine.model import Field
 from engine.model.types import Expression, History, Row, Scope, Value
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 
 _NO_ROW: Final[tuple[str, ...]] = ()
 _NOTHING_YET: Final = History()
@@ -99,7 +99,7 @@ class Witness:
         found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
         return {name: plain for name, plain in found.items() if plain != ["example"]}
 
-    def scope(self, book: Book) -> Scope:
+    def scope(self, book: ProverInput) -> Scope:
         """What every name is worth here, computed answers included."""
         procedure, directory = book.procedure, book.directory
         answers = Answers(book.fields, book.guards, self.answers)
@@ -116,7 +116,7 @@ class Witness:
         )
         return answers.scope
 
-    def holds(self, book: Book, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
+    def holds(self, book: ProverInput, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
         """Whether a condition holds with these answers, in the first row of `rows`."""
         scope = self.scope(book)
         for name in rows:

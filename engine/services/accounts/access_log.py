@@ -12,7 +12,7 @@ from engine.domain.common.decision import EntryDraft
 from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import Reading
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
@@ -21,7 +21,7 @@ LONGEST_MOTIVE: Final = 500
 _READING: Final[Memory[str]] = Memory(lambda reading: reading, lambda unit, kept: str(kept))
 
 
-def note_reading(office: Office, actor: Actor, dossier_id: str, motive: str, *, token: str | None = None) -> str:
+def note_reading(office: AppContext, actor: Actor, dossier_id: str, motive: str, *, token: str | None = None) -> str:
     """Notes who reads and why; answers the reading's id, which opens the trail. The chain holds a commitment to the
     motive, its words are kept beside. Raises NotFound, Refused("reason_missing")."""
     motive = " ".join(motive.split())[:LONGEST_MOTIVE]
@@ -42,7 +42,7 @@ def note_reading(office: Office, actor: Actor, dossier_id: str, motive: str, *, 
     return once(office, actor, "note_reading", token, (dossier_id, motive), work, _READING)
 
 
-def note_visit(office: Office, actor: Actor, dossier: Dossier) -> None:
+def note_visit(office: AppContext, actor: Actor, dossier: Dossier) -> None:
     """Notes that an agent opened a dossier today, and as what."""
     day = office.day()
     with office.store.unit() as unit:
@@ -54,7 +54,7 @@ def note_visit(office: Office, actor: Actor, dossier: Dossier) -> None:
             note_owed(office)
 
 
-def note_owed(office: Office) -> int:
+def note_owed(office: AppContext) -> int:
     """Notes the readings of this process that are owed: those made while the store was locked are noted by the next, or by the
     worker beside. How many. Raises Busy."""
     owed = list(office.unnoted)
@@ -68,7 +68,7 @@ def note_owed(office: Office) -> int:
     return len(owed)
 
 
-def my_readings(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
+def my_readings(office: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
     """What an agent or a controller looked into, the last first."""
     with office.store.unit() as unit:
         return tuple(
@@ -76,7 +76,7 @@ def my_readings(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], 
         )
 
 
-def readings_of_mine(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
+def readings_of_mine(office: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
     """Who of the administration looked into an applicant's dossiers, the last first."""
     with office.store.unit() as unit:
         lines = unit.dossiers_of(actor.owns) if actor.kind == "applicant" else ()
@@ -85,7 +85,7 @@ def readings_of_mine(office: Office, actor: Actor) -> tuple[tuple[Reading, Dossi
     return tuple(sorted(found, key=lambda pair: pair[0].at, reverse=True))
 
 
-def noted_motive(office: Office, actor: Actor, dossier_id: str, reading: str) -> str | None:
+def noted_motive(office: AppContext, actor: Actor, dossier_id: str, reading: str) -> str | None:
     """Why this person reads this dossier, if they said it."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)

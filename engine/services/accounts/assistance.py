@@ -21,12 +21,12 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import person_name
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import COUNTER
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.applications.draft_answers import own_draft
 from engine.services.applications.drafts import open_dossier
-from engine.services.context.app_context import NUMBER_DIGITS, NotFound, Office
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import keep
@@ -60,14 +60,14 @@ class Assistance:
 # -- who may -----------------------------------------------------------------------------------------------------------
 
 
-def received_by(office: Office, agent: Actor) -> Mapping[str, Outline]:
+def received_by(office: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
     """The procedures in force that this agent may fill in at a counter, by their ids; none for whoever meets nobody. No book
     is opened."""
     if agent.kind != "agent" or agent.principal:
         return {}
     day = office.day()
 
-    def work(catalogue: Catalogue) -> Mapping[str, Outline]:
+    def work(catalogue: Catalogue) -> Mapping[str, EditionSummary]:
         near = dict.fromkeys(one.id for one in office.shelf.having(catalogue, agent.roles))
         current = (catalogue.current_outline(name, day) for name in near)
         return MappingProxyType({one.id: one for one in current if one and _receives(catalogue, one, agent)})
@@ -75,7 +75,7 @@ def received_by(office: Office, agent: Actor) -> Mapping[str, Outline]:
     return office.shelf.worked_out(office.catalogue, ("received", day, agent.roles, agent.offices), work)
 
 
-def _receives(catalogue: Catalogue, procedure: Outline, agent: Actor) -> bool:
+def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> bool:
     """A role of the procedure's own agency that meets people, in one of that agency's offices."""
     if not procedure.receives & agent.roles:
         return False
@@ -85,7 +85,7 @@ def _receives(catalogue: Catalogue, procedure: Outline, agent: Actor) -> bool:
 # -- whom they help ----------------------------------------------------------------------------------------------------
 
 
-def assistance_of(office: Office, agent: Actor) -> Assistance | None:
+def assistance_of(office: AppContext, agent: Actor) -> Assistance | None:
     """Whom this agent helps now; none once it is over. Looking it up counts as work."""
     now = office.now()
     with office.store.unit() as unit:
@@ -100,7 +100,7 @@ def assistance_of(office: Office, agent: Actor) -> Assistance | None:
     return kept
 
 
-def helping(office: Office, agent: Actor) -> Actor | None:
+def helping(office: AppContext, agent: Actor) -> Actor | None:
     """The agent as they act for the person they help; none when they help nobody, or may not any more."""
     now = assistance_of(office, agent)
     procedures = received_by(office, agent) if now else {}
@@ -115,7 +115,7 @@ def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
     )  # fmt: skip
 
 
-def person_named(office: Office, actor: Actor) -> tuple[str, str]:
+def person_named(office: AppContext, actor: Actor) -> tuple[str, str]:
     """What who is helped is called, as far as is known, and their telephone."""
     with office.store.unit() as unit:
         account = unit.account(actor.principal)
@@ -125,7 +125,7 @@ def person_named(office: Office, actor: Actor) -> tuple[str, str]:
     return account.name or next(iter(named), ""), account.login if account.login.startswith("+") else ""
 
 
-def confirm_by_code(office: Office, actor: Actor, code: str, *, mark: str = "") -> None:
+def confirm_by_code(office: AppContext, actor: Actor, code: str, *, mark: str = "") -> None:
     """Who is helped read a second code: they confirm what they heard. Raises Refused: no_phone, code_format, code_wrong,
     code_expired."""
     _, phone = person_named(office, actor)
@@ -137,7 +137,7 @@ def confirm_by_code(office: Office, actor: Actor, code: str, *, mark: str = "") 
         raise Refused(closed)
 
 
-def end_assistance(office: Office, agent: Actor) -> None:
+def end_assistance(office: AppContext, agent: Actor) -> None:
     with office.store.unit(write=True) as unit:
         unit.taken_aside(_key(agent))
 
@@ -145,7 +145,7 @@ def end_assistance(office: Office, agent: Actor) -> None:
 # -- agreeing ----------------------------------------------------------------------------------------------------------
 
 
-def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
+def help_by_code(office: AppContext, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
     """Begins with whoever read the code sent to their telephone. Raises Refused: role, phone_format, code_format,
     code_wrong, code_expired."""
     phone = read_phone(phone_raw)
@@ -158,7 +158,7 @@ def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, mar
         raise Refused(closed)
 
 
-def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
+def help_on_paper(office: AppContext, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
     """Begins with somebody who has no telephone and signed that they agree. Raises Refused: role, name_missing,
     name_signs, name_long, consent_missing."""
     _check(office, agent)
@@ -175,7 +175,7 @@ def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: s
         _begin(office, unit, agent, account, "paper")
 
 
-def help_by_receipt(office: Office, agent: Actor, number: str, code: str) -> Dossier | None:
+def help_by_receipt(office: AppContext, agent: Actor, number: str, code: str) -> Dossier | None:
     """Begins with somebody known by the number and code of an earlier receipt, and opens that request; none where it is not
     this agent's to help with. Raises Refused: role, receipt_wrong, too_many_tries."""
     _check(office, agent)
@@ -190,12 +190,12 @@ def help_by_receipt(office: Office, agent: Actor, number: str, code: str) -> Dos
         return _join(office, unit, agent, now, dossier)
 
 
-def _check(office: Office, agent: Actor) -> None:
+def _check(office: AppContext, agent: Actor) -> None:
     if not received_by(office, agent):
         raise Refused(refusal("role", roles=("agent",)))
 
 
-def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
+def _begin(office: AppContext, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
     if person.id == agent.id or not person.is_open(office.day()):
         raise NotFound
     now = Assistance(new_id(), person.id, consent, (), office.now())
@@ -207,7 +207,7 @@ def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: s
 
 
 def begin_request(
-    office: Office, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
+    office: AppContext, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
 ) -> Dossier:
     """Opens the draft of who is helped, or the one they have already: it is theirs, and says who helped. Raises as
     `open_dossier` does; NotFound when nobody is helped."""
@@ -225,7 +225,7 @@ def begin_request(
         return _join(office, unit, agent, now, own_draft(unit, office, acting, dossier.id))
 
 
-def resume_request(office: Office, agent: Actor, number: str) -> Dossier:
+def resume_request(office: AppContext, agent: Actor, number: str) -> Dossier:
     """Opens an earlier request of who is helped, by its number: a draft goes on, one that was sent is paid, corrected, given its
     visit. Raises NotFound when nobody is helped; Refused: too_many_tries, request_unknown – one and the same for a number that is
     nobody's, somebody else's, or of a procedure that is not received here."""
@@ -248,7 +248,7 @@ def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) ->
     return dossier.owner == now.person and dossier.procedure in procedures and not gone
 
 
-def _join(office: Office, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
+def _join(office: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
     """The dossier is of this help from now on, and says so; nothing is written to one that is closed. Raises NotFound when the
     help ended meanwhile, or began with somebody else."""
     still = _read(unit.peeked_aside(_key(agent)))
@@ -271,7 +271,7 @@ def _join(office: Office, unit: Unit, agent: Actor, now: Assistance, before: Dos
 # -- what is printed for who has no telephone --------------------------------------------------------------------------
 
 
-def follow_code(office: Office, dossier: Dossier) -> str:
+def follow_code(office: AppContext, dossier: Dossier) -> str:
     """The code printed beside the number, for who has no telephone; empty for everybody else. It is not kept: it is the
     number under our secret."""
     with office.store.unit() as unit:
@@ -279,7 +279,7 @@ def follow_code(office: Office, dossier: Dossier) -> str:
     return _codes(office, dossier.number)[0] if account and account.login.startswith(_PAPER) else ""
 
 
-def _codes(office: Office, number: str) -> list[str]:
+def _codes(office: AppContext, number: str) -> list[str]:
     """The one that is printed now, then those that were printed under earlier secrets."""
     seals = office.keys.seals_of("receipt", number)
     return [f"{int(one, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}" for one in seals]
@@ -287,7 +287,7 @@ def _codes(office: Office, number: str) -> list[str]:
 
 @told("code of a receipt")
 def follow_by_code(
-    office: Office, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
+    office: AppContext, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> tuple[SignedIn, str]:
     """Signs in who has no telephone, by the number and code of their receipt; with the number. Raises Refused:
     receipt_wrong, too_many_tries."""
@@ -304,7 +304,7 @@ def follow_by_code(
 
 
 def _known_by_receipt(
-    office: Office, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
+    office: AppContext, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
 ) -> Account:  # fmt: skip
     """Whoever the number and the code together name; every other pair gets the same answer. `tries_of`: the limits on wrong
     pairs, by the account that the number is of, empty for none."""

@@ -11,25 +11,25 @@ from engine.core.gsm7 import to_gsm
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import EntryDraft
 from engine.domain.messages.preferences import wishes_of
-from engine.records.dossier import Account, Actor, Dossier, Letter
-from engine.services.context.app_context import Office
+from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
+from engine.services.context.app_context import AppContext
 from engine.services.core.commit import keep
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 MOST_DOSSIERS: Final = 500
 _OVER: Final = frozenset({"ended", "refused"})  # of a mandate
 
 
-def change_phone(office: Office, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
+def change_phone(office: AppContext, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
     """The account, which is held, is known by this number from now on: running dossiers write there, those it fills for others
-    too; mandates that awaited the number before are its own; that number is told. Raises `Taken` for the number of somebody
+    too; mandates that awaited the number before are its own; that number is told. Raises `AlreadyExists` for the number of somebody
     who has something of their own."""
     other = unit.account_of("applicant", phone)
     if other is not None and other.id != account.id:
         other = unit.account_held(other.id)  # begins nothing from here on
         if other is not None and other.login == phone:
             if not is_bare(unit, other.id):
-                raise Taken(phone)
+                raise AlreadyExists(phone)
             leave(unit, other.id)
     before = account.login if account.login.startswith("+") else ""
     for awaiting in unit.mandates_awaiting(before) if before else ():
@@ -67,7 +67,13 @@ def leave(unit: Unit, account_id: str) -> None:
 
 
 def write_to(
-    office: Office, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
+    office: AppContext,
+    unit: Unit,
+    account: Account,
+    actor: Actor,
+    *,
+    phone: str | None = None,
+    email: str | None = None,
 ) -> None:
     """Running dossiers, drafts too, write to the new number or address from now on; of those the account fills for others, the ones
     that wrote to its number."""
@@ -87,14 +93,14 @@ def write_to(
 
 
 def _write_there(
-    office: Office, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
+    office: AppContext, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
 ) -> None:  # fmt: skip
     after = replace(before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email)
     body: dict[str, Plain] = {"revision": before.revision + 1}
     keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
 
 
-def tell(office: Office, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
+def tell(office: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
     """Owes a number or an address the news of its kind (`letter.<kind>`), in the words the account reads: the letter's id."""
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
@@ -106,5 +112,5 @@ def tell(office: Office, unit: Unit, account: Account, kind: str, to: str, when:
     subject = office.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
     letter_id, now = new_id(), office.now()
     body = to_gsm(said) if channel == "sms" else said
-    unit.add_letter(Letter(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))
+    unit.add_letter(OutboundMessage(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))
     return letter_id

@@ -19,9 +19,9 @@ from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.invitations import tell_of_mandate, tells_by_sms, too_many_invitations
-from engine.services.accounts.mandate_names import COMPANY, PAPER, Standing, called
+from engine.services.accounts.mandate_names import COMPANY, PAPER, MandateView, called
 from engine.services.applications.attachments import Upload
-from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.askers import NOBODY, Asker
@@ -40,7 +40,7 @@ _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 # -- at work -----------------------------------------------------------------------------------------------------------
 
 
-def acting_for(office: Office, actor: Actor, mandate_id: str) -> Actor | None:
+def acting_for(office: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
     """This person as they act under a mandate of theirs that holds today; none otherwise."""
     with office.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
@@ -51,34 +51,34 @@ def acting_for(office: Office, actor: Actor, mandate_id: str) -> Actor | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Hat:
+class ActingFor:
     """As whom a person may see a dossier: under a mandate, for whoever it names, or as themself, without either."""
 
     mandate: str = ""
     principal: str = ""
 
 
-def hat_for(office: Office, actor: Actor, dossier_id: str) -> Hat | None:
+def hat_for(office: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
     """As whom this person, who is themself here, sees a dossier; none when they do not at all."""
     with office.store.unit() as unit:
         if _sees(office, unit, actor, dossier_id):
-            return Hat()
+            return ActingFor()
     for one in held(office, actor):
         who = acting_for(office, actor, one.mandate.id) if one.active else None
         with office.store.unit() as unit:
             if who is not None and _sees(office, unit, who, dossier_id):
-                return Hat(one.mandate.id, called(one.principal))
+                return ActingFor(one.mandate.id, called(one.principal))
     return None
 
 
-def _sees(office: Office, unit: Unit, actor: Actor, dossier_id: str) -> bool:
+def _sees(office: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> bool:
     try:
         return bool(seen(unit, office, actor, dossier_id))
     except NotFound:
         return False
 
 
-def principal_name(office: Office, actor: Actor) -> str:
+def principal_name(office: AppContext, actor: Actor) -> str:
     """Whom this person acts for, as they are called; empty for themself."""
     if not actor.principal:
         return ""
@@ -87,7 +87,7 @@ def principal_name(office: Office, actor: Actor) -> str:
     return called(account) if account else ""
 
 
-def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def held(office: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """For whom this person acts, or asked to. Those that awaited their phone find them here."""
     with office.store.unit() as unit:
         account = unit.account(actor.id)
@@ -101,7 +101,7 @@ def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
         return tuple(_standing(office, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
 
 
-def given(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def given(office: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """Who acts, or asks to act, for whoever this person stands for at this moment. Who was only let in to read, or to some
     dossiers, is told of nobody else."""
     if actor.only_reads or actor.dossiers:
@@ -111,14 +111,14 @@ def given(office: Office, actor: Actor) -> tuple[Standing, ...]:
         return tuple(_standing(office, unit, one) for one in found if one.status not in ("ended", "refused"))
 
 
-def _standing(office: Office, unit: Unit, mandate: Mandate) -> Standing:
+def _standing(office: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
     principal, holder = unit.account(mandate.principal), unit.account(mandate.holder) if mandate.holder else None
     if principal is None:
         raise NotFound
-    return Standing(mandate, principal, holder, is_active(mandate, office.day()))
+    return MandateView(mandate, principal, holder, is_active(mandate, office.day()))
 
 
-def is_told_by_sms(office: Office, actor: Actor) -> bool:
+def is_told_by_sms(office: AppContext, actor: Actor) -> bool:
     """Whether whom this person invites is sent an SMS: otherwise they find it on the site."""
     with office.store.unit() as unit:
         return tells_by_sms(unit, actor)
@@ -127,14 +127,14 @@ def is_told_by_sms(office: Office, actor: Actor) -> bool:
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
-def can_give(office: Office, actor: Actor, held_id: str) -> bool:
+def can_give(office: AppContext, actor: Actor, held_id: str) -> bool:
     """Whether this person may let others act for whoever they stand for."""
     with office.store.unit() as unit:
         own = unit.mandate(held_id) if held_id else None
     return may_give(actor, own if own and own.holder == actor.id else None, office.day())
 
 
-def declare_company(office: Office, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
+def declare_company(office: AppContext, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
     """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
     company_number, company_name_missing, company_name_signs, name_long, proof_missing, proof_unfit, already_asked,
     too_many_tries."""
@@ -152,7 +152,7 @@ def declare_company(office: Office, actor: Actor, number: str, name: str, proof:
     return _claimed(office, actor, mandate, proof, company)
 
 
-def declare_proxy(office: Office, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
+def declare_proxy(office: AppContext, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
     """Asks to act for somebody who has no telephone, by the proxy they signed; an agent looks at it first. Raises Refused:
     name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries."""
     known, person_id = _names(profile), new_id()
@@ -167,7 +167,7 @@ def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
 
 
 def _claimed(
-    office: Office, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
+    office: AppContext, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
 ) -> Mandate:
     """Keeps the document, then what is asked on the strength of it."""
     if proof is None:
@@ -193,7 +193,7 @@ def _claimed(
     return mandate
 
 
-def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
+def declare_child(office: AppContext, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
     """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
     name_signs, name_long, not_a_child, too_many_tries."""
     known = _names(profile)
@@ -219,7 +219,7 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
 
 
 def ask_person(
-    office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = NOBODY
+    office: AppContext, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = NOBODY
 ) -> Mandate:  # fmt: skip
     """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
     asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
@@ -245,7 +245,7 @@ def ask_person(
 
 
 def give(
-    office: Office, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
+    office: AppContext, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
     procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = NOBODY,
 ) -> Mandate:  # fmt: skip
     """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
@@ -286,13 +286,13 @@ def give(
     return mandate
 
 
-def _many(office: Office, unit: Unit, actor: Actor) -> Refusal | None:
+def _many(office: AppContext, unit: Unit, actor: Actor) -> Refusal | None:
     if actor.unproven:
         return refusal("unproven")
     return too_many(unit, office.now(), (f"mandate:{actor.id}", GIVEN_BY_ONE))
 
 
-def _check(office: Office, actor: Actor, other: str, until: date | None, principal: str = "") -> None:
+def _check(office: AppContext, actor: Actor, other: str, until: date | None, principal: str = "") -> None:
     if other and other in (actor.id, principal):
         raise Refused(refusal("own_mandate"))
     if until is not None and until < office.day():
@@ -302,7 +302,7 @@ def _check(office: Office, actor: Actor, other: str, until: date | None, princip
 # -- answering, ending -------------------------------------------------------------------------------------------------
 
 
-def answer(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
+def answer(office: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
     """The person who was asked says yes, or no and why if they wish. Raises NotFound for anybody else, and for what was
     answered."""
     return _changed(
@@ -311,7 +311,7 @@ def answer(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str
     )  # fmt: skip
 
 
-def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
+def end(office: AppContext, actor: Actor, mandate_id: str) -> Mandate:
     """Whoever is stood for takes it back, or who manages for them; whoever holds it lays it down. Raises NotFound for anybody
     else: an employee does not end the mandate of who let them in."""
     manages = _manages(office, actor)
@@ -323,7 +323,7 @@ def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
     )  # fmt: skip
 
 
-def _manages(office: Office, actor: Actor) -> bool:
+def _manages(office: AppContext, actor: Actor) -> bool:
     """Whether this person may let others act for whoever they stand for: themself, or a principal they manage."""
     with office.store.unit() as unit:
         held = [one for one in unit.mandates_held(actor.id) if one.principal == actor.principal]
@@ -331,7 +331,7 @@ def _manages(office: Office, actor: Actor) -> bool:
 
 
 def check(
-    office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
+    office: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
 ) -> Mandate:  # fmt: skip
     """An administrator has looked at the document; who asked is told, and reads why it was refused. `name`: of the company, as it
     is read on the document; from now on the company is called so. Raises NotFound for anybody else; Refused: reason_missing,
@@ -358,7 +358,7 @@ def check(
     return done
 
 
-def _journalise(office: Office, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
+def _journalise(office: AppContext, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
     """Who accepted or refused a document, and under which name the company was accepted, sealed."""
     told: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
     if mandate.status == "active" and mandate.kind == "company":
@@ -371,7 +371,7 @@ def _sealed(company: Account) -> tuple[str, str, str]:
     return "company name", company.id, company.name
 
 
-def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def to_check(office: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """What waits for an administrator's eyes."""
     if not may_check(actor):
         raise NotFound
@@ -379,7 +379,7 @@ def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:
         return tuple(_standing(office, unit, one) for one in unit.mandates_to_check())
 
 
-def proof_of(office: Office, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
+def proof_of(office: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
     """The document behind a mandate, its name and content. Raises NotFound for whoever may not look at it."""
     with office.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
@@ -403,7 +403,7 @@ def _because(reason: str) -> str:
 
 
 def _changed(
-    office: Office, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
+    office: AppContext, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
 ) -> Mandate:
     with office.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)

@@ -13,21 +13,21 @@ from engine.domain.common.access import over_since
 from engine.domain.common.working_time import add_span
 from engine.records.dossier import Account
 from engine.records.people import Mandate
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 PaperFate: TypeAlias = Literal["kept", "erased"]
 _ON_PAPER: Final = ("company:", "person:")  # the principals whom somebody acts for on the word of a paper
 
 
-def forget_papers(office: Office) -> int:
+def forget_papers(office: AppContext) -> int:
     """Lets go of every paper whose time is over; how many. Its file goes with those that nothing names."""
     with office.store.unit() as unit:
         late = [one.id for one in unit.mandates_with_papers() if _is_late(office, unit, one)]
     return sum(_forget(office, one) for one in late)
 
 
-def _forget(office: Office, mandate_id: str) -> bool:
+def _forget(office: AppContext, mandate_id: str) -> bool:
     with office.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
         if mandate is None or not mandate.proof or not _is_late(office, unit, mandate):
@@ -36,7 +36,7 @@ def _forget(office: Office, mandate_id: str) -> bool:
         return True
 
 
-def _is_late(office: Office, unit: Unit, mandate: Mandate) -> bool:
+def _is_late(office: AppContext, unit: Unit, mandate: Mandate) -> bool:
     over = over_since(mandate, office.now())
     if over is None or office.now() < add_span(over, office.settings.mandate_papers, office.directory.calendar):
         return False

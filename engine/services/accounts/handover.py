@@ -16,14 +16,14 @@ from engine.domain.common.decision import EntryDraft
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.jobs import Order, OrderLine
+from engine.records.jobs import Job, JobItem
 from engine.services.accounts.agents import member, note_about, team
 from engine.services.applications.casework import people_of
-from engine.services.context.app_context import NotFound, Office, pinned
+from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
-from engine.storage.unit_of_work import Conflict, DossierLine, Tray, Unit
+from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Handed:
 # -- away --------------------------------------------------------------------------------------------------------------
 
 
-def set_absence(office: Office, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
+def set_absence(office: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
     """Says that somebody of the team is away from one day to another; without days, that they are back. Raises NotFound;
     Refused: absence_backwards, absence_past."""
     absence = Absence(first, last) if first is not None and last is not None else None
@@ -60,20 +60,20 @@ def set_absence(office: Office, actor: Actor, account_id: str, first: date | Non
 # -- their dossiers ----------------------------------------------------------------------------------------------------
 
 
-def held_by(office: Office, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
+def held_by(office: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
     """The open dossiers in somebody's hands that this administrator may hand over, by due date. Raises NotFound."""
     held = member(office, actor, account_id)
     with office.store.unit() as unit:
-        found = unit.find_dossiers(Tray(assigned=held.id), limit=MOST_LINES).lines
+        found = unit.find_dossiers(DossierQuery(assigned=held.id), limit=MOST_LINES).lines
     agencies = {line.procedure: _agency(office, line.procedure) for line in found}
     return tuple(line for line in found if administers(actor, (agencies[line.procedure],)))
 
 
-def _agency(office: Office, procedure: str) -> str:
+def _agency(office: AppContext, procedure: str) -> str:
     return next((one.agency for one in office.shelf.outlines(office.catalogue, procedure)), "")
 
 
-def hands_for(office: Office, actor: Actor, account_id: str) -> tuple[Account, ...]:
+def hands_for(office: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
     """Those of the team who are there today and hold a role of this person's."""
     held, day = member(office, actor, account_id), office.day()
     return tuple(
@@ -83,7 +83,7 @@ def hands_for(office: Office, actor: Actor, account_id: str) -> tuple[Account, .
     )  # fmt: skip
 
 
-def preview_handover(office: Office, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
+def preview_handover(office: AppContext, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
     """Which of these dossiers may be given to somebody (to nobody: back to the queue). Keeps nothing."""
     found = []
     with office.store.unit() as unit:
@@ -99,7 +99,7 @@ def preview_handover(office: Office, actor: Actor, numbers: Sequence[str], to: s
 
 
 def _why_not(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
+    office: AppContext, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
 ) -> Refusal | None:
     if dossier.closed_at is not None or dossier.is_draft:
         return refusal("closed")
@@ -115,15 +115,15 @@ def _why_not(
 
 
 def order_handover(
-    office: Office, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
-) -> Order:  # fmt: skip
+    office: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
+) -> Job:  # fmt: skip
     """Keeps the order to give these dossiers (number, revision seen) of somebody to another, or to nobody. Raises NotFound
     for whose team it is not; Refused: nothing_picked, too_many_picked."""
     member(office, actor, holder)
     if to:
         member(office, actor, to)
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         lines = []
         for number, revision in dict(picked).items():
             dossier = unit.dossier_numbered(number)
@@ -139,10 +139,10 @@ def order_handover(
     return once(office, actor, "order_handover", token, (holder, to, list(picked)), work, ORDER)
 
 
-def carry_handover(office: Office, order: Order, most: int) -> int:
+def carry_handover(office: AppContext, order: Job, most: int) -> int:
     """Hands over the dossiers left of an order, so many at most."""
 
-    def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
+    def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
         to, dossier = str(asked.get("to") or ""), unit.dossier(line.dossier)
         if dossier is None:

@@ -13,8 +13,8 @@ from engine.core.gsm7 import to_gsm
 from engine.core.problems import Refusal, refusal
 from engine.core.values import new_id
 from engine.domain.messages.preferences import wishes_of
-from engine.records.dossier import Account, Actor, Letter
-from engine.services.context.app_context import Office
+from engine.records.dossier import Account, Actor, OutboundMessage
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.limits.askers import NOBODY, Asker, limits_of
 from engine.services.limits.code_limits import refuse_sms
@@ -36,7 +36,7 @@ def tells_by_sms(unit: Unit, actor: Actor) -> bool:
 
 
 def too_many_invitations(
-    office: Office, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
+    office: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
 ) -> Refusal | None:  # fmt: skip
     """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not, until
     the bounds on SMS to new numbers are full. Those without SMS use up nothing of a number's share of the others."""
@@ -53,11 +53,11 @@ def too_many_invitations(
 
 
 def tell_of_mandate(
-    office: Office, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
+    office: AppContext, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
 ) -> None:  # fmt: skip
     """Owes a number the news of a mandate, in the language of its account where it has one."""
     facts = {"dossier": dossier, "link": f"{office.settings.short_url}/compte/entreprises"}
     language = (wishes_of(account).language if account else "") or "fr"
     said = office.wording.say(f"letter.mandate_{news}.sms", language, facts)
     letter_id, now = new_id(), office.now()
-    unit.add_letter(Letter(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))
+    unit.add_letter(OutboundMessage(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))

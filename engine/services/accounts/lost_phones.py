@@ -17,16 +17,16 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, digits_only, has_check_digit
 from engine.domain.common.decision import EntryDraft
-from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, Letter
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, OutboundMessage
 from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import NUMBERS_TRIED, received_by
 from engine.services.accounts.contact_change import change_phone, is_bare, tell
-from engine.services.context.app_context import NUMBER_DIGITS, NotFound, Office
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.journalling import journalise
 from engine.services.sign_in.applicant_sign_in import MOVE, prove_consent
-from engine.storage.unit_of_work import Busy, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
 log = logging.getLogger("guichet.tour")
 
@@ -39,7 +39,7 @@ PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "reside
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PhoneHolder:
     """What the agent holds against the identity document: the name in the dossier and that of the account, where there is one; and
     the number that waits already."""
 
@@ -53,7 +53,7 @@ class Holder:
 # -- at the counter ----------------------------------------------------------------------------------------------------
 
 
-def holder_of(office: Office, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> Holder:
+def holder_of(office: AppContext, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> PhoneHolder:
     """Whose dossier and number these are. Raises NotFound for whoever receives nobody; Refused: phone_format, too_many_tries,
     lost_unknown – one and the same for a number that is nobody's, of another telephone, or of a procedure not received here.
     `again`: they were named to this agent already, which is no new try."""
@@ -63,7 +63,7 @@ def holder_of(office: Office, agent: Actor, number: str, former_raw: str, *, aga
     if account is None:
         raise Refused(refusal("lost_unknown"))
     named = " ".join(str(said) for part in ("family_name", "given_names") if (said := account.profile.get(part)))
-    return Holder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
+    return PhoneHolder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
 
 
 def check_paper(paper: str) -> None:
@@ -82,7 +82,7 @@ def check_new(former_raw: str, phone_raw: str) -> str:
 
 
 def ask_move(
-    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
+    office: AppContext, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
 ) -> PhoneMove:  # fmt: skip
     """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
     to it after `WAIT`, and the number before is told. Asked twice, it is one. Raises as `holder_of`; Refused: paper_missing,
@@ -107,14 +107,14 @@ def ask_move(
     raise Refused(closed)  # what was counted and used up is kept: nothing was raised inside the unit
 
 
-def stop_move(office: Office, agent: Actor, number: str, former_raw: str) -> None:
+def stop_move(office: AppContext, agent: Actor, number: str, former_raw: str) -> None:
     """The office takes back what was asked at its counter; the number that waited is told. Raises as `holder_of`; NotFound when
     none waits."""
     named = _named(office, agent, number, read_phone(former_raw), counted=False)
     _stop(office, named.owner, agent, "move_stopped")
 
 
-def _named(office: Office, agent: Actor, number: str, former: str, *, counted: bool) -> Dossier:
+def _named(office: AppContext, agent: Actor, number: str, former: str, *, counted: bool) -> Dossier:
     procedures = received_by(office, agent)
     if not procedures:
         raise NotFound
@@ -151,7 +151,7 @@ def _taken(unit: Unit, phone: str) -> Refusal | None:
 
 
 def _put(
-    office: Office, unit: Unit, agent: Actor, dossier: Dossier, account: Account, phone: str, paper: str
+    office: AppContext, unit: Unit, agent: Actor, dossier: Dossier, account: Account, phone: str, paper: str
 ) -> PhoneMove:  # fmt: skip
     now = office.now()
     due = now + WAIT
@@ -169,7 +169,7 @@ def _put(
 # -- its owner ---------------------------------------------------------------------------------------------------------
 
 
-def move_waiting(office: Office, actor: Actor) -> PhoneMove | None:
+def move_waiting(office: AppContext, actor: Actor) -> PhoneMove | None:
     """The number asked for in their name, for whoever is signed in with the one before."""
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         return None
@@ -177,14 +177,14 @@ def move_waiting(office: Office, actor: Actor) -> PhoneMove | None:
         return unit.phone_move(actor.id)
 
 
-def refuse_move(office: Office, actor: Actor) -> None:
+def refuse_move(office: AppContext, actor: Actor) -> None:
     """It was not me: the account stays where it is, and the number that waited is told. Raises NotFound when none waits."""
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         raise NotFound
     _stop(office, actor.id, actor, "move_refused")
 
 
-def _stop(office: Office, account_id: str, actor: Actor, told: str) -> None:
+def _stop(office: AppContext, account_id: str, actor: Actor, told: str) -> None:
     with office.store.unit(write=True) as unit:
         account, move = unit.account_held(account_id), unit.phone_move(account_id)
         if account is None or move is None:
@@ -192,7 +192,7 @@ def _stop(office: Office, account_id: str, actor: Actor, told: str) -> None:
         _give_up(office, unit, account, move, actor, told)
 
 
-def _give_up(office: Office, unit: Unit, account: Account, move: PhoneMove, actor: Actor, told: str) -> None:
+def _give_up(office: AppContext, unit: Unit, account: Account, move: PhoneMove, actor: Actor, told: str) -> None:
     unit.drop_phone_move(account.id)
     dossier = unit.dossier(move.dossier)
     if dossier is not None:
@@ -203,7 +203,7 @@ def _give_up(office: Office, unit: Unit, account: Account, move: PhoneMove, acto
 # -- once its day has come ---------------------------------------------------------------------------------------------
 
 
-def make_moves(office: Office) -> int:
+def make_moves(office: AppContext) -> int:
     """Moves the accounts whose day has come, each in its own unit. How many."""
     with office.store.unit() as unit:
         due = unit.due_phone_moves(office.now(), AT_ONCE)
@@ -218,7 +218,7 @@ def make_moves(office: Office) -> int:
     return made
 
 
-def _make(office: Office, due: PhoneMove) -> bool:
+def _make(office: AppContext, due: PhoneMove) -> bool:
     with office.store.unit(write=True) as unit:
         account, move, agent = unit.account_held(due.account), unit.phone_move(due.account), unit.account(due.agent)
         if account is None or move is None or move != due:
@@ -234,7 +234,7 @@ def _make(office: Office, due: PhoneMove) -> bool:
             return False
         try:
             change_phone(office, unit, account, move.phone, agent.actor())
-        except Taken:  # they began requests with the new one meanwhile
+        except AlreadyExists:  # they began requests with the new one meanwhile
             _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen telephone may still be signed in
@@ -242,7 +242,7 @@ def _make(office: Office, due: PhoneMove) -> bool:
         return True
 
 
-def _waits_on(office: Office, unit: Unit, account: Account, move: PhoneMove) -> bool:
+def _waits_on(office: AppContext, unit: Unit, account: Account, move: PhoneMove) -> bool:
     """Puts off a move of which the number before was not told long enough ago; it is told again where that was given up."""
     now = office.now()
     letter = next((one for one in unit.letters_to(move.former, _LAST_LETTERS) if one.id == move.letter), None)
@@ -257,7 +257,7 @@ def _waits_on(office: Office, unit: Unit, account: Account, move: PhoneMove) -> 
     return True
 
 
-def _not_before(move: PhoneMove, letter: Letter | None, now: datetime) -> datetime | None:
+def _not_before(move: PhoneMove, letter: OutboundMessage | None, now: datetime) -> datetime | None:
     """When a move may be made, by what became of the letter; none where it must be written again. A number that no operator
     knows any more refuses at the first try: nobody is there to say no."""
     if letter is None:
@@ -268,7 +268,7 @@ def _not_before(move: PhoneMove, letter: Letter | None, now: datetime) -> dateti
 
 
 def _note(
-    office: Office, unit: Unit, dossier: Dossier, kind: str, actor: Actor, body: dict[str, Plain], commits: Mapping[str, Plain]
+    office: AppContext, unit: Unit, dossier: Dossier, kind: str, actor: Actor, body: dict[str, Plain], commits: Mapping[str, Plain]
 ) -> None:  # fmt: skip
     """In the journal of the dossier, closed or not: nothing else of it changes."""
     journalise(unit, dossier, [EntryDraft(kind, body, commits)], actor, office.now())

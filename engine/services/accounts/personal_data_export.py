@@ -12,7 +12,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.people import PhoneMove
 from engine.services.accounts.applicant_account import MOST_DOSSIERS, own
 from engine.services.accounts.delegation_files import paper_of
-from engine.services.context.app_context import Office, pinned
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.outbound_messages import readable
 from engine.services.sign_in.sessions import sessions_of
 from engine.storage.unit_of_work import Unit
@@ -20,7 +20,7 @@ from engine.storage.unit_of_work import Unit
 FORMAT = "guichet-account/1"
 
 
-def export_own(office: Office, actor: Actor) -> Plain:
+def export_own(office: AppContext, actor: Actor) -> Plain:
     """Raises NotFound for whoever is no applicant."""
     known, sessions = own(office, actor), sessions_of(office, actor)
     with office.store.unit() as unit:
@@ -60,7 +60,7 @@ def _asked(move: PhoneMove) -> Plain:
     return {"ends_in": move.phone[-2:], "asked_at": instant_text(move.asked_at), "from": instant_text(move.due_at)}
 
 
-def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
+def _dossier(office: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
     procedure = pinned(office, unit, one)
     return {
         "number": one.number,

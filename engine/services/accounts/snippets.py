@@ -13,26 +13,26 @@ from engine.journal.chain import seal
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN
 from engine.records.snippets import Snippet
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import Memory, once
 from engine.storage.unit_of_work import Unit
 
 _KEPT: Memory[Snippet] = Memory(lambda one: one.id, lambda unit, kept: _last(unit, str(kept)))
 
 
-def snippets_for(office: Office, actor: Actor) -> tuple[Snippet, ...]:
+def snippets_for(office: AppContext, actor: Actor) -> tuple[Snippet, ...]:
     """What the agencies of an agent keep ready."""
     with office.store.unit() as unit:
         return unit.snippets(agencies_of(office, actor)) if actor.kind == "agent" else ()
 
 
-def agencies_of(office: Office, actor: Actor) -> tuple[str, ...]:
+def agencies_of(office: AppContext, actor: Actor) -> tuple[str, ...]:
     """The agencies an agent works for, or manages the people of."""
     managed = office.directory.agencies if EVERYWHERE in actor.administers else actor.administers
     return tuple(sorted({*map(agency_of, actor.roles), *managed}))
 
 
-def snippet_versions(office: Office, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
+def snippet_versions(office: AppContext, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
     """Every version, the newest first. Raises NotFound for one of another agency."""
     with office.store.unit() as unit:
         found = unit.snippet_versions(snippet_id)
@@ -42,7 +42,7 @@ def snippet_versions(office: Office, actor: Actor, snippet_id: str) -> tuple[Sni
 
 
 def keep_snippet(
-    office: Office, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
+    office: AppContext, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
     retired: bool = False, token: str | None = None,
 ) -> Snippet:  # fmt: skip
     """Keeps a new sentence, or the version after `version` of one. Raises Refused: what is wrong with it (`why_not_snippet`),
@@ -79,7 +79,7 @@ def _last(unit: Unit, snippet_id: str) -> Snippet:
     return found[0]
 
 
-def snippet_text(office: Office, actor: Actor, snippet_id: str, dossier_id: str) -> str:
+def snippet_text(office: AppContext, actor: Actor, snippet_id: str, dossier_id: str) -> str:
     """A sentence filled for one dossier, in its applicant's language where it says names and dates."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)

@@ -22,10 +22,10 @@ from engine.records.dossier import Actor, Attachment, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload
 from engine.services.applications.casework import people_of
 from engine.services.applications.opinions import errand_closed
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import Memory, once
-from engine.storage.files.attachments import Kept
+from engine.storage.files.attachments import StoredFile
 from engine.storage.files.inspection import Rejected
 from engine.storage.unit_of_work import Unit
 
@@ -53,7 +53,7 @@ class _Place:
 
 
 def enclose(
-    office: Office, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
 ) -> Enclosed:
     """Joins a file at a place (`rules.enclosed`): `refuser`, `constat.photos`, `decision.2.photo`. Raises NotFound; Refused
     when this person may not take that act or fill that form now."""
@@ -72,7 +72,7 @@ def enclose(
 
 
 def take_back(
-    office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
 ) -> Dossier:
     """Takes away a file that this agent joined and that nothing names yet. Raises NotFound for any other."""
 
@@ -105,7 +105,7 @@ ENCLOSED: Final[Memory[Enclosed]] = Memory(lambda enclosed: enclosed.dossier.id,
 Fits: TypeAlias = Callable[[Transition], bool]
 
 
-def _place(office: Office, unit: Unit, dossier: Dossier, actor: Actor, path: str) -> _Place:
+def _place(office: AppContext, unit: Unit, dossier: Dossier, actor: Actor, path: str) -> _Place:
     procedure = pinned(office, unit, dossier)
     moment = Moment(procedure, actor, office.now(), office.directory, office.wording)
     name, *rest = path.split(".")
@@ -128,7 +128,7 @@ def _place(office: Office, unit: Unit, dossier: Dossier, actor: Actor, path: str
     return _Place(path, field.id, field.type, field.label, field.bounds, where)
 
 
-def _open_act(office: Office, unit: Unit, moment: Moment, dossier: Dossier, fits: Fits) -> Transition:
+def _open_act(office: AppContext, unit: Unit, moment: Moment, dossier: Dossier, fits: Fits) -> Transition:
     for offer in offers_of(moment, dossier, people_of(office, unit)):
         if fits(offer.transition) and offer.closed is not None:
             raise Refused(offer.closed)
@@ -149,7 +149,7 @@ def _question(form: Form, part: str | None, name: str) -> Field:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _judged(office: Office, dossier: Dossier, where: _Place, file: Upload) -> Kept | AnswerProblem:
+def _judged(office: AppContext, dossier: Dossier, where: _Place, file: Upload) -> StoredFile | AnswerProblem:
     try:
         return office.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
     except Rejected as rejected:
@@ -157,7 +157,7 @@ def _judged(office: Office, dossier: Dossier, where: _Place, file: Upload) -> Ke
         return AnswerProblem(where.question, rejected.code, facts, label=where.label)
 
 
-def _join(office: Office, unit: Unit, before: Dossier, where: _Place, kept: Kept, actor: Actor) -> Enclosed:
+def _join(office: AppContext, unit: Unit, before: Dossier, where: _Place, kept: StoredFile, actor: Actor) -> Enclosed:
     """The dossier with one more file. Where one is wanted, it takes the place of the one pending there."""
     pending = pending_files(before, actor.id, where.path)
     if where.bounds.max_items > 1 and len(pending) >= where.bounds.max_items:

@@ -29,10 +29,10 @@ from engine.services.applications.unverified_files import (
     remove_replaced,
     settle,
 )
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, Memory, once
 from engine.services.limits.file_counts import count_file, count_pixels, forget_file, sender_of
-from engine.storage.files.attachments import OURSELVES, Before, Kept, Lost, Sender, Weigh
+from engine.storage.files.attachments import OURSELVES, Before, Lost, StoredFile, Uploader, Weigh
 from engine.storage.files.inspection import Rejected
 from engine.storage.files.reserve import NoRoom
 from engine.storage.files.resumable_uploads import LARGEST
@@ -62,7 +62,7 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class UploadField:
     """A question that takes files: its place among the answers, and the question of the form it belongs to."""
 
     path: str
@@ -75,7 +75,7 @@ class Spot:
 
 
 def attach(
-    office: Office, actor: Actor, dossier_id: str, path: str, file: Upload,
+    office: AppContext, actor: Actor, dossier_id: str, path: str, file: Upload,
     details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
     browser: str = "",
 ) -> Attached:  # fmt: skip
@@ -126,7 +126,9 @@ ATTACHED: Final[Memory[Attached]] = Memory(
 )
 
 
-def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
+def detach(
+    office: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
+) -> Dossier:
     """Takes a file away from the question it answers."""
     gone: list[UnprovenFile] = []
 
@@ -147,7 +149,7 @@ def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *,
 
 
 def _orderly(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
+    office: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
 ) -> Dossier:  # fmt: skip
     """A draft without the files that nothing names; `gone` are those to remove once it is kept. What was sent keeps every file."""
     if not before.is_draft:
@@ -157,7 +159,7 @@ def _orderly(
     return after
 
 
-def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+def read_attachment(office: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
     """A file and what it holds, for whoever may read the answer it belongs to."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -174,7 +176,7 @@ def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id
 # -- the question ------------------------------------------------------------------------------------------------------
 
 
-def spot_of(office: Office, procedure: Procedure, dossier: Dossier, path: str) -> Spot:
+def spot_of(office: AppContext, procedure: Procedure, dossier: Dossier, path: str) -> UploadField:
     """The question of a path: it takes files, is on the path and may be answered now. Raises NotFound, or Refused when it
     may not be any more."""
     name, *rest = path.split(".")
@@ -187,7 +189,7 @@ def spot_of(office: Office, procedure: Procedure, dossier: Dossier, path: str) -
     field = _column(root, standing.values, rest)
     if field is None or field.type not in FILE_TYPES:
         raise NotFound
-    return Spot(path, field, root)
+    return UploadField(path, field, root)
 
 
 def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
@@ -207,9 +209,9 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(
-    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
-    sender: Sender = OURSELVES,
-) -> Kept | AnswerProblem:  # fmt: skip
+    office: AppContext, dossier: Dossier, spot: UploadField, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
+    sender: Uploader = OURSELVES,
+) -> StoredFile | AnswerProblem:  # fmt: skip
     """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
     it first; `weigh` of the pixels of an unproven visitor. Raises Busy; a file that was not judged for lack of a place is not counted."""
     unproven = weigh is not None
@@ -237,11 +239,13 @@ def keep_file(
         return AnswerProblem(spot.path, code, {"type": spot.field.type}, label=spot.field.label)
 
 
-def _counted(office: Office, dossier_id: str, client: str, digest: str, size: int) -> None:
+def _counted(office: AppContext, dossier_id: str, client: str, digest: str, size: int) -> None:
     count_file_in(office, dossier_id, digest, size, client)
 
 
-def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple[Dossier, AnswerProblem | None]:
+def handed_in(
+    office: AppContext, dossier: Dossier, spot: UploadField, kept: StoredFile
+) -> tuple[Dossier, AnswerProblem | None]:
     """The dossier with one more file at a question; or why there is no room for it."""
     attachment = Attachment(
         new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages
@@ -256,7 +260,7 @@ def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple
     return replace(corrected, answers=answers, attachments=attachments, removed_files=removed), None
 
 
-def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:
+def _marked(dossier: Dossier, spot: UploadField, made: bool) -> Dossier:
     """Where an agent asked for this file again, a new one is the correction."""
     correction, name = dossier.correction, spot.root.id
     if correction is None or name not in correction.fields:
@@ -266,7 +270,7 @@ def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:
 
 
 def _with_details(
-    office: Office, procedure: Procedure, dossier: Dossier, spot: Spot, details: Mapping[str, str]
+    office: AppContext, procedure: Procedure, dossier: Dossier, spot: UploadField, details: Mapping[str, str]
 ) -> Dossier:
     """The dossier with the controls posted beside the file; those of other questions are left out."""
     raw: Raw = {name: (value,) for name, value in details.items() if _is_beside(name, spot.path)}
@@ -295,7 +299,7 @@ def _at(answers: Plain | Mapping[str, Plain], parts: tuple[str, ...]) -> Plain:
     return found  # type: ignore[return-value]
 
 
-def _changed(answers: Mapping[str, Plain], spot: Spot, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
+def _changed(answers: Mapping[str, Plain], spot: UploadField, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
     """The answers with the one at a question changed, rows copied on the way to it."""
     return _changed_at(answers, spot.parts, change)
 
@@ -314,7 +318,7 @@ def _changed_at(
 
 
 def receive_piece(
-    office: Office, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
+    office: AppContext, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
 ) -> int:  # fmt: skip
     """Keeps a piece of a file; how many bytes of it are there, from which its sender goes on. Raises NotFound, Refused, NoRoom."""
     dossier = _of(office, actor, dossier_id)
@@ -325,16 +329,16 @@ def receive_piece(
     return arriving.add(dossier, key, at, data)
 
 
-def received(office: Office, actor: Actor, dossier_id: str, key: str) -> int:
+def received(office: AppContext, actor: Actor, dossier_id: str, key: str) -> int:
     """How many bytes of a file are there."""
     return office.attachments.arriving.received(_of(office, actor, dossier_id), key)
 
 
-def arrived(office: Office, actor: Actor, dossier_id: str, key: str) -> bytes | None:
+def arrived(office: AppContext, actor: Actor, dossier_id: str, key: str) -> bytes | None:
     """A file that came in pieces, whole. It stays a while: an answer that got lost is asked for again."""
     return office.attachments.arriving.whole(_of(office, actor, dossier_id), key)
 
 
-def _of(office: Office, actor: Actor, dossier_id: str) -> str:
+def _of(office: AppContext, actor: Actor, dossier_id: str) -> str:
     with office.store.unit() as unit:
         return own(unit, office, actor, dossier_id, filling=True).id

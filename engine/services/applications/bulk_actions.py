@@ -14,9 +14,9 @@ from engine.domain.common.access import acting_role
 from engine.domain.common.decision import Act, Decision
 from engine.model import Procedure, Transition
 from engine.records.dossier import Actor, Dossier
-from engine.records.jobs import Order, OrderLine
+from engine.records.jobs import Job, JobItem
 from engine.services.applications.casework import decide_in, people_of, tray
-from engine.services.context.app_context import NotFound, Office, hold_all, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, hold_all, pinned, seen
 from engine.services.core.commit import carry_out, letters_owed
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
@@ -78,7 +78,7 @@ def _keyed(procedure: Procedure, role: str) -> str:
 
 
 def picked_all(
-    office: Office, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
+    office: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> tuple[str, ...]:  # fmt: skip
     """The numbers of a whole list, as many as an order may have."""
     found = tray(
@@ -87,7 +87,7 @@ def picked_all(
     return tuple(line.number for line in found.lines)
 
 
-def bulk_acts(office: Office, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
+def bulk_acts(office: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
     """What may be done with these dossiers at once, the commonest first."""
     found: dict[tuple[str, str], BulkAct] = {}
     with office.store.unit() as unit:
@@ -104,7 +104,7 @@ def bulk_acts(office: Office, actor: Actor, numbers: Sequence[str]) -> tuple[Bul
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 
 
-def _picked(office: Office, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
+def _picked(office: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
     """Those this person may see, each once; the others say nothing."""
     found = []
     for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
@@ -116,7 +116,7 @@ def _picked(office: Office, unit: Unit, actor: Actor, numbers: Sequence[str]) ->
 
 
 def preview_bulk(
-    office: Office, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
+    office: AppContext, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
 ) -> BulkPreview:  # fmt: skip
     """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
     can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
@@ -145,7 +145,7 @@ def preview_bulk(
 
 
 def _judged(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
+    office: AppContext, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
     people: Mapping[str, Actor] | None = None,
 ) -> Decision:  # fmt: skip
     """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
@@ -161,13 +161,13 @@ def _judged(
 
 
 def order_bulk(
-    office: Office, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
+    office: AppContext, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
     token: str | None = None,
-) -> Order:  # fmt: skip
+) -> Job:  # fmt: skip
     """Keeps the order to take an act on these dossiers (number, revision seen). Raises Refused: nothing_picked,
     too_many_picked."""
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         revisions = dict(picked)
         if not revisions:
             raise Refused(refusal("nothing_picked"))
@@ -182,10 +182,10 @@ def order_bulk(
     return once(office, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
 
 
-def carry_bulk(office: Office, order: Order, most: int) -> int:
+def carry_bulk(office: AppContext, order: Job, most: int) -> int:
     """Decides the dossiers left of an order, so many at most."""
 
-    def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
+    def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
         act = Act(str(asked.get("act", "")), str(asked.get("reason") or "") or None)
         dossier = seen(unit, office, actor, line.dossier, line.revision)
@@ -196,7 +196,7 @@ def carry_bulk(office: Office, order: Order, most: int) -> int:
     return carry_lines(office, order, work, most)
 
 
-def _in_order(decision: Decision, order: Order) -> Decision:
+def _in_order(decision: Decision, order: Job) -> Decision:
     """The act says in the dossier's journal that it was taken as part of an order."""
     entries = tuple(
         replace(entry, body={**entry.body, "bulk": order.n}) if entry.kind == "transition" and "event" not in entry.body

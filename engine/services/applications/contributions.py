@@ -19,7 +19,7 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import APPLICATION, SYSTEM, Appointment, Form, Procedure
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications.opinions import errand_closed
-from engine.services.context.app_context import Office, pinned, seen
+from engine.services.context.app_context import AppContext, pinned, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Wait:
     is_mine: bool  # awaited of this person, and open to them now
 
 
-def contributions(office: Office, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
+def contributions(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
     """Every opinion given and every row filled, in the order of the file."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -54,7 +54,7 @@ def contributions(office: Office, actor: Actor, dossier_id: str) -> tuple[Contri
 
 
 def _given(
-    office: Office, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form
+    office: AppContext, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form
 ) -> Iterator[Contribution]:  # fmt: skip
     for service in form.services:
         done = dossier.done.get(service.id)
@@ -69,14 +69,14 @@ def _given(
 
 
 def _page(
-    office: Office, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form, part: str, name: str
+    office: AppContext, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form, part: str, name: str
 ) -> PageView | None:
     if not may_read(procedure, dossier, name, actor):
         return None
     return view_part(procedure, form, part, dossier, office.day(), office.directory, office.wording, reader=actor)
 
 
-def waits(office: Office, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
+def waits(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
     """Everything that the dossier waits for now, done or not, and what of it this person may do."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)

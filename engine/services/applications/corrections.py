@@ -12,25 +12,25 @@ from engine.domain.workflow.actions import task_done
 from engine.domain.workflow.transition_context import codes
 from engine.model import APPLICATION, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.attachments import FILE_TYPES, Spot, Upload, handed_in, keep_file, spot_of
+from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
 from engine.services.applications.draft_answers import (
     Saved,
-    Written,
+    SavedAnswers,
     keep_answers,
     own,
     remember_written,
     saved_from,
     shown_form,
 )
-from engine.services.context.app_context import Office, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.limits.file_counts import count_file, sender_of
-from engine.storage.files.attachments import Kept
+from engine.storage.files.attachments import StoredFile
 from engine.storage.unit_of_work import Unit
 
 
-def see_corrections(office: Office, actor: Actor, dossier_id: str) -> FormView:
+def see_corrections(office: AppContext, actor: Actor, dossier_id: str) -> FormView:
     """The questions that are open again, each with the reason why."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -39,7 +39,7 @@ def see_corrections(office: Office, actor: Actor, dossier_id: str) -> FormView:
 
 
 def save_corrections(
-    office: Office, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
+    office: AppContext, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
     files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
     """Keeps new answers and files; what is wrong among them is told, the rest is kept. A question counts as corrected when
@@ -53,25 +53,25 @@ def save_corrections(
         count_file(office, dossier, len(file.data))
     judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
 
-    def work(unit: Unit) -> Written:
+    def work(unit: Unit) -> SavedAnswers:
         before = _correcting(unit, office, actor, dossier_id, revision)
         return _save(office, unit, pinned(office, unit, before), before, raw, judged, actor)
 
-    digests = {spot.path: kept.sha256 if isinstance(kept, Kept) else kept.code for spot, kept in judged}
+    digests = {spot.path: kept.sha256 if isinstance(kept, StoredFile) else kept.code for spot, kept in judged}
     arguments = (dossier_id, raw, digests, revision)
     written = once(office, actor, "save_corrections", token, arguments, work, remember_written(office))
     return saved_from(office, written)
 
 
 def _save(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
-    judged: Sequence[tuple[Spot, Kept | AnswerProblem]], actor: Actor,
-) -> Written:  # fmt: skip
+    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
+    judged: Sequence[tuple[UploadField, StoredFile | AnswerProblem]], actor: Actor,
+) -> SavedAnswers:  # fmt: skip
     read = read_corrections(procedure, before, raw, office.day(), office.directory)
     after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
     for spot, kept in judged:
         full = kept if isinstance(kept, AnswerProblem) else None
-        if isinstance(kept, Kept):
+        if isinstance(kept, StoredFile):
             after, full = handed_in(office, after, spot, kept)
         wrong += [full] if full else []
     only = open_fields(procedure, before)
@@ -81,7 +81,7 @@ def _save(
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
     dossier = keep_answers(office, unit, before, after, "corrected", actor, made=made)
-    return Written(procedure, dossier, None, problems)
+    return SavedAnswers(procedure, dossier, None, problems)
 
 
 def _marked(
@@ -112,7 +112,7 @@ def _is_posted(name: str, posted: set[str]) -> bool:
 
 
 def send_corrections(
-    office: Office, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
 ) -> Dossier:
     """Sends the dossier back to the agents. Raises WrongAnswers, Conflict, Refused: correction_incomplete (fields), not_now."""
 
@@ -131,7 +131,7 @@ def send_corrections(
     return once(office, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
 
 
-def _correcting(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+def _correcting(unit: Unit, office: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
     """The dossier, waiting for its owner to correct it."""
     dossier = own(unit, office, actor, dossier_id, revision)
     state = pinned(office, unit, dossier).states.get(dossier.state)

@@ -13,7 +13,7 @@ from engine.core.values import Plain, Text, digits_only, has_check_digit
 from engine.domain.documents.documents import check_claims, is_erased, masked, status_of
 from engine.model import Procedure
 from engine.records.dossier import Actor, IssuedDocument
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
 from engine.storage.unit_of_work import GLANCE
@@ -47,7 +47,7 @@ def is_code(token_or_code: str) -> bool:
     return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
 
 
-def verify(office: Office, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
+def verify(office: AppContext, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
     """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
     digits, by_code = digits_only(token_or_code), is_code(token_or_code)
     if by_code and asker != NOBODY:
@@ -63,7 +63,7 @@ def verify(office: Office, token_or_code: str, asker: Asker = NOBODY) -> Verdict
     return _verdict(office, procedure, found[1])
 
 
-def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> Verdict:
+def _verdict(office: AppContext, procedure: Procedure, document: IssuedDocument) -> Verdict:
     output = procedure.outputs.get(document.output)
     if output is None or output.verify == "none" or not is_intact(office, procedure, document):
         return UNKNOWN
@@ -75,7 +75,7 @@ def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> 
     )  # fmt: skip
 
 
-def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) -> bool:
+def is_intact(office: AppContext, procedure: Procedure, document: IssuedDocument) -> bool:
     """Whether the kept document is still the one that was signed, as far as it was not erased."""
     claims = office.keys.check(document.jws)
     if claims is None:
@@ -84,14 +84,14 @@ def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) ->
     return not faults or (is_erased(document) and faults == ("digest",))
 
 
-def _count(office: Office, asker: Asker) -> None:
+def _count(office: AppContext, asker: Asker) -> None:
     with office.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
         closed = too_many(unit, office.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
     if closed is not None:
         raise Refused(closed)
 
 
-def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
+def read_document(office: AppContext, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
     """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says; nobody reads one
     whose content was erased."""
     with office.store.unit() as unit:
@@ -101,6 +101,6 @@ def read_document(office: Office, actor: Actor, dossier_id: str, document_id: st
     return document
 
 
-def jwks(office: Office) -> Mapping[str, Plain]:
+def jwks(office: AppContext) -> Mapping[str, Plain]:
     """The public keys with which anyone verifies our signatures without asking us."""
     return office.keys.jwks()

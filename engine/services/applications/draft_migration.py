@@ -13,8 +13,8 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.services.applications.draft_answers import own_draft, without_orphans
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
@@ -32,7 +32,7 @@ class Renewed:
     prices: tuple[int, int] | None = None
 
 
-def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+def renew(office: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
     """Brings a draft over, in the hand that fills it in; none where nothing changes, or while the store is locked. No book is
     opened for that."""
     if not is_outdated(office, dossier) or not is_owner(dossier, actor):
@@ -43,7 +43,7 @@ def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
         return None
 
 
-def _brought_over(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+def _brought_over(office: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
     with office.store.unit(write=True, patience=GLANCE) as unit:
         draft = own_draft(unit, office, actor, dossier.id, filling=True)
         found = _judged(office, unit, draft)
@@ -57,7 +57,7 @@ def _brought_over(office: Office, actor: Actor, dossier: Dossier) -> Renewed | N
     return Renewed(kept, book, book.identity.from_, len(told.new), told.again, told.prices)
 
 
-def is_outdated(office: Office, dossier: Dossier) -> bool:
+def is_outdated(office: AppContext, dossier: Dossier) -> bool:
     """Whether a later edition than a draft's is in force."""
     if not dossier.is_draft or dossier.closed_at is not None:
         return False
@@ -65,17 +65,17 @@ def is_outdated(office: Office, dossier: Dossier) -> bool:
     return current is not None and current.edition > dossier.edition
 
 
-def would_come_over(office: Office, unit: Unit, draft: Dossier) -> bool:
+def would_come_over(office: AppContext, unit: Unit, draft: Dossier) -> bool:
     """Whether a draft about to be sent belongs under a later edition first."""
     return is_outdated(office, draft) and _judged(office, unit, draft) is not None
 
 
-def _judged(office: Office, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
+def _judged(office: AppContext, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
     if not is_outdated(office, draft):  # somebody was faster
         return None
     try:
         book = office.catalogue.current(draft.procedure, office.day())
-    except LostEdition:
+    except EditionMissing:
         return None
     if book is None:
         return None

@@ -25,7 +25,7 @@ from engine.services.applications.attachments import Attached, Upload, attach, d
 from engine.services.applications.corrections import save_corrections, see_corrections, send_corrections
 from engine.services.applications.draft_answers import (
     Saved,
-    Written,
+    SavedAnswers,
     keep_answers,
     own_draft,
     remember_written,
@@ -36,12 +36,12 @@ from engine.services.applications.draft_answers import (
 )
 from engine.services.applications.draft_migration import would_come_over
 from engine.services.applications.unverified_files import let_go, remove_replaced
-from engine.services.context.app_context import NotFound, Office, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, forget_draft
 from engine.services.core.idempotency import DOSSIER, NOTHING, once
 from engine.services.core.journalling import journalise
 from engine.services.keys.secrets import random_digits
-from engine.storage.unit_of_work import Busy, Conflict, DossierLine, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, DossierLine, Unit
 
 __all__ = [
     "Attached",
@@ -91,7 +91,7 @@ class CheckSheet:
 
 
 def open_dossier(
-    office: Office, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
+    office: AppContext, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
     language: str = "fr", token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
@@ -126,7 +126,7 @@ def _unproven_drafts(unit: Unit, actor: Actor) -> int:
     return sum(1 for line in lines if not line.closed)
 
 
-def _in_service(office: Office, procedure_id: str) -> Procedure:
+def _in_service(office: AppContext, procedure_id: str) -> Procedure:
     """The edition in force today."""
     current = office.catalogue.current(procedure_id, office.day())
     known = office.catalogue.procedures.get(procedure_id)
@@ -138,7 +138,7 @@ def _in_service(office: Office, procedure_id: str) -> Procedure:
     return current
 
 
-def _eligible(office: Office, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
+def _eligible(office: AppContext, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
     """The eligibility answers, when they let the person in."""
     day, directory = office.day(), office.directory
     answers = adopt_criteria(procedure, given, day, directory)
@@ -153,13 +153,13 @@ def _eligible(office: Office, procedure: Procedure, given: Mapping[str, Plain], 
 
 
 def _new_draft(
-    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    office: AppContext, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
     now, draft = office.now(), blank_draft(office, unit, procedure, actor, criteria, channel, language)
     try:
         unit.add_dossier(draft)
-    except Taken as twin:
+    except AlreadyExists as twin:
         raise Busy("draft") from twin
     body: dict[str, Plain] = {
         "revision": 0,
@@ -175,7 +175,7 @@ def _new_draft(
 
 
 def blank_draft(
-    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    office: AppContext, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
     """A draft as it begins, with what the account knows; nothing keeps it yet."""
@@ -218,31 +218,31 @@ def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def see(office: Office, actor: Actor, dossier_id: str) -> Dossier:
+def see(office: AppContext, actor: Actor, dossier_id: str) -> Dossier:
     with office.store.unit() as unit:
         return seen(unit, office, actor, dossier_id)
 
 
-def see_case(office: Office, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
+def see_case(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
     """The dossier and the edition it is judged by."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         return dossier, pinned(office, unit, dossier)
 
 
-def see_form(office: Office, actor: Actor, dossier_id: str) -> FormView:
+def see_form(office: AppContext, actor: Actor, dossier_id: str) -> FormView:
     """The application on its path, as this person may read it."""
     dossier, procedure = see_case(office, actor, dossier_id)
     return shown_form(office, procedure, dossier, actor)
 
 
-def procedure_of(office: Office, dossier: Dossier) -> Procedure:
+def procedure_of(office: AppContext, dossier: Dossier) -> Procedure:
     """The edition a dossier is judged by."""
     with office.store.unit() as unit:
         return pinned(office, unit, dossier)
 
 
-def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
+def mine(office: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
     """The applicant's own dossiers, newest first; drafts dropped or out of time are forgotten."""
     if actor.kind != "applicant":
         return ()
@@ -261,14 +261,14 @@ def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
 
 
 def save_page(
-    office: Office, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
+    office: AppContext, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
     revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
     """Keeps what was typed on a page, or on one row of it that stands alone (`voyageurs.0`), right or wrong. Raises
     NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
     gone: list[UnprovenFile] = []
 
-    def work(unit: Unit) -> Written:
+    def work(unit: Unit) -> SavedAnswers:
         before = own_draft(unit, office, actor, dossier_id, revision, filling=True)
         procedure = pinned(office, unit, before)
         only = frozenset({row.partition(".")[0]}) if row else None
@@ -282,7 +282,7 @@ def save_page(
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
         stays = read.opened or read.rows_changed or any(not one.warns for one in problems)
         next_page = page_id if stays else following.id if following else None
-        return Written(procedure, dossier, next_page, problems)
+        return SavedAnswers(procedure, dossier, next_page, problems)
 
     arguments = (dossier_id, page_id, raw, *((row,) if row else ()), revision)
     written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
@@ -293,7 +293,7 @@ def save_page(
 # -- sending -----------------------------------------------------------------------------------------------------------
 
 
-def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
+def check(office: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:
     """Everything before it is sent: answers, what is wrong, the price."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -307,7 +307,7 @@ def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
 
 
 def submit(
-    office: Office, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
+    office: AppContext, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
     token: str | None = None, confirmed: str = "",
 ) -> Dossier:  # fmt: skip
     """Sends the request: it enters its circuit. `confirmed`: how, at a counter, its owner confirmed what was read to them
@@ -352,7 +352,7 @@ def _email(procedure: Procedure, dossier: Dossier) -> str | None:
     return next((one for one in given if isinstance(one, str) and "@" in one), dossier.contact_email)
 
 
-def drop_draft(office: Office, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
+def drop_draft(office: AppContext, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
     """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
 
     def work(unit: Unit) -> None:

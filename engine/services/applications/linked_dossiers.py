@@ -11,10 +11,10 @@ from engine.core.problems import Refusal, Refused
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.linked_dossiers import awaited_links, copied, link_ended, link_unfit
 from engine.model import Link, Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
 from engine.services.applications.draft_answers import keep_answers, own_draft, shown_form
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.register_lookups import next_standing
@@ -28,7 +28,7 @@ _NEXT = "links"  # where the next tour begins
 
 
 def name_earlier(
-    office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
+    office: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
     phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Names the earlier dossier (id or number) that a draft hangs on; what the book copies of it is filled in. It is the
@@ -46,7 +46,7 @@ def name_earlier(
         unfit = link_unfit(link, earlier, pinned(office, unit, earlier), row, scope)
         if unfit is not None:
             raise Refused(unfit)
-        links = {**before.links, link_id: Linked(earlier.id, earlier.number, row)}
+        links = {**before.links, link_id: LinkedDossier(earlier.id, earlier.number, row)}
         answers = copied(procedure, before, link, earlier, row, day, office.directory)
         after = replace(before, links=links, answers={**before.answers, **answers})
         return keep_answers(office, unit, before, after, "linked", actor, link=link_id)
@@ -55,7 +55,7 @@ def name_earlier(
     return once(office, actor, "name_earlier", token, arguments, work, DOSSIER)
 
 
-def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str | None) -> Dossier:
+def _earlier(unit: Unit, office: AppContext, actor: Actor, number: str, phone: str | None) -> Dossier:
     """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to. At a counter the owner
     is there: theirs may be named, which opens it to nobody."""
     other = unit.dossier_numbered(number) if phone or actor.principal else None
@@ -67,7 +67,7 @@ def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str |
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LinkCandidate:
     """An earlier dossier that may be named. `rows` are those to pick one of, where the link wants one; `unfit` tells why it
     cannot be named after all."""
 
@@ -78,8 +78,8 @@ class Candidate:
 
 
 def candidate(
-    office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
-) -> Candidate:
+    office: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
+) -> LinkCandidate:
     """One earlier dossier as it could be named on a draft. Raises NotFound as `name_earlier` does."""
     with office.store.unit() as unit:
         draft = own_draft(unit, office, actor, dossier_id)
@@ -91,10 +91,10 @@ def candidate(
         book = pinned(office, unit, earlier)
     rows = _rows(office, link, earlier, book)
     scope = scope_of(procedure, draft, office.day(), office.directory)
-    return Candidate(earlier, book, rows, link_unfit(link, earlier, book, 0 if rows else None, scope))
+    return LinkCandidate(earlier, book, rows, link_unfit(link, earlier, book, 0 if rows else None, scope))
 
 
-def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> tuple[Candidate, ...]:
+def candidates(office: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:
     """The person's own dossiers that may be named, newest first; of whoever acts for another, those their mandate shows."""
     with office.store.unit() as unit:
         draft = own_draft(unit, office, actor, dossier_id)
@@ -110,7 +110,7 @@ def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> t
     return tuple(one for one in found if one.unfit is None)
 
 
-def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tuple[str, ...]:
+def _rows(office: AppContext, link: Link, earlier: Dossier, book: Procedure) -> tuple[str, ...]:
     """What the rows of an earlier dossier are called, where one of them is picked; empty for one without a name."""
     if link.row is None:
         return ()
@@ -119,7 +119,7 @@ def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tupl
     return tuple(row.label for row in group.rows) if group is not None else ()
 
 
-def send_proof(office: Office, number: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = "") -> None:
+def send_proof(office: AppContext, number: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = "") -> None:
     """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
     and whether a code has just left, is told to nobody."""
     phone = _phone_of(office, number)
@@ -128,7 +128,7 @@ def send_proof(office: Office, number: str, *, asker: Asker = NOBODY, language: 
             send_link_code(office, phone, asker=asker, language=language, mark=mark)
 
 
-def prove_earlier(office: Office, number: str, code: str, *, mark: str = "") -> str | None:
+def prove_earlier(office: AppContext, number: str, code: str, *, mark: str = "") -> str | None:
     """The phone of a dossier, once the code sent to it was typed; none when they do not go together."""
     phone = _phone_of(office, number)
     if phone is None:
@@ -139,13 +139,13 @@ def prove_earlier(office: Office, number: str, code: str, *, mark: str = "") -> 
         return None
 
 
-def _phone_of(office: Office, number: str) -> str | None:
+def _phone_of(office: AppContext, number: str) -> str | None:
     with office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     return dossier.contact_phone if dossier is not None and not dossier.is_draft else None
 
 
-def follow_links(office: Office, limit: int = 50) -> int:
+def follow_links(office: AppContext, limit: int = 50) -> int:
     """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
     places = office.shelf.worked_out(office.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.links
@@ -153,18 +153,18 @@ def follow_links(office: Office, limit: int = 50) -> int:
     return sum(_follow(office, one) for one in next_standing(office, _NEXT, places, limit))
 
 
-def _follow(office: Office, dossier_id: str) -> bool:
+def _follow(office: AppContext, dossier_id: str) -> bool:
     try:
         with office.store.unit(write=True) as unit:
             return _pass_on(office, unit, dossier_id)
     except (Refused, Conflict):  # somebody was faster
         return False
-    except LostEdition:  # a person must look; those that wait for others go on
+    except EditionMissing:  # a person must look; those that wait for others go on
         log.warning("the edition of %s, or of one it waits for, cannot be read", dossier_id)
         return False
 
 
-def _pass_on(office: Office, unit: Unit, dossier_id: str) -> bool:
+def _pass_on(office: AppContext, unit: Unit, dossier_id: str) -> bool:
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         return False

@@ -13,10 +13,10 @@ from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.views import AnswerProblem
-from engine.records.dossier import Actor, Attachment, Dossier, Letter
+from engine.records.dossier import Actor, Attachment, Dossier, OutboundMessage
 from engine.records.exchanges import Message, Side
 from engine.services.applications.attachments import Upload
-from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
@@ -34,7 +34,7 @@ _FILE: Final = "message"  # where its file lies among a dossier's
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SentMessage:
     """`problem` says why the file was not kept; nothing was written then."""
 
     message: Message | None
@@ -42,8 +42,14 @@ class Written:
 
 
 def write_message(
-    office: Office, actor: Actor, dossier_id: str, body: str, file: Upload | None = None, *, token: str | None = None
-) -> Written:
+    office: AppContext,
+    actor: Actor,
+    dossier_id: str,
+    body: str,
+    file: Upload | None = None,
+    *,
+    token: str | None = None,
+) -> SentMessage:
     """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many, too_many_tries."""
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
     with office.store.unit() as unit:
@@ -59,9 +65,9 @@ def write_message(
         files = (_kept(office, actor, dossier, file),) if file is not None else ()
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": "file", **rejected.facts}
-        return Written(None, AnswerProblem(_FILE, rejected.code, facts))
+        return SentMessage(None, AnswerProblem(_FILE, rejected.code, facts))
 
-    def work(unit: Unit) -> Written:
+    def work(unit: Unit) -> SentMessage:
         before = seen(unit, office, actor, dossier_id)
         if (closed := why_not(before)) is not None:
             raise Refused(closed)
@@ -79,23 +85,23 @@ def write_message(
         if side == "agent" and not told_already:
             _tell(office, unit, before, message)
         journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
-        return Written(message)
+        return SentMessage(message)
 
     digests = [one.sha256 for one in files]
     return once(office, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
 
 
-def _recall(unit: Unit, kept: Plain) -> Written:
+def _recall(unit: Unit, kept: Plain) -> SentMessage:
     dossier_id, _, message_id = str(kept).partition(" ")
-    return Written(next(one for one in unit.messages_of(dossier_id) if one.id == message_id))
+    return SentMessage(next(one for one in unit.messages_of(dossier_id) if one.id == message_id))
 
 
-WRITTEN: Final[Memory[Written]] = Memory(
+WRITTEN: Final[Memory[SentMessage]] = Memory(
     lambda written: f"{written.message.dossier} {written.message.id}" if written.message else "", _recall
 )
 
 
-def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
+def read_messages(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
     """All of them, the oldest first; those of the other side are read from now on."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -108,7 +114,7 @@ def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Messag
     return found
 
 
-def count_messages(office: Office, actor: Actor, dossier_id: str) -> int:
+def count_messages(office: AppContext, actor: Actor, dossier_id: str) -> int:
     """How many were written, on both sides; none is read by being counted. Raises NotFound."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -116,13 +122,13 @@ def count_messages(office: Office, actor: Actor, dossier_id: str) -> int:
         return len(unit.messages_of(dossier.id))
 
 
-def unread(office: Office, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
+def unread(office: AppContext, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
     """How many messages each of these dossiers holds that this side has not read."""
     with office.store.unit() as unit:
         return unit.unread_messages(list(dossiers), "applicant" if actor.kind == "agent" else "agent")
 
 
-def read_file(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+def read_file(office: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
     """The file of a message, for both sides. Raises NotFound."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -153,7 +159,7 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
     raise NotFound
 
 
-def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
+def _kept(office: AppContext, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
     sender = sender_of(office, actor)
     count_file(office, dossier, len(file.data))
     try:
@@ -166,7 +172,7 @@ def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attac
     )  # fmt: skip
 
 
-def _tell(office: Office, unit: Unit, dossier: Dossier, message: Message) -> None:
+def _tell(office: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
     """The applicant, that a message waits; never what it says."""
     facts = {"dossier": group_number(dossier.number), "link": dossier_link(office, dossier)}
     addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
@@ -175,7 +181,7 @@ def _tell(office: Office, unit: Unit, dossier: Dossier, message: Message) -> Non
             continue
         said = office.wording.say(f"message.told.{channel}", dossier.language, facts)
         subject = office.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
-        letter = Letter(
+        letter = OutboundMessage(
             new_id(), dossier.id, "sms" if channel == "sms" else "email", to, subject,
             to_gsm(said) if channel == "sms" else said, message.at, f"{dossier.id}:message:{message.id}:{channel}", message.at,
         )  # fmt: skip

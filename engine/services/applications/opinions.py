@@ -20,15 +20,15 @@ from engine.domain.workflow.tasks import open_tasks
 from engine.domain.workflow.transition_context import Moment
 from engine.model import SYSTEM, Form, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.casework import Preview, foreseen
-from engine.services.context.app_context import NotFound, Office, WrongAnswers, pinned, seen
+from engine.services.applications.casework import ActPreview, foreseen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class AwaitedPart:
     """One thing that a state waits for from somebody: a later form, one row of it, one service's opinion. `part` is the
     service or the number of the row (from 0), none for a whole form. `closed` tells why this person may not do it."""
 
@@ -50,19 +50,19 @@ class Answered:
 # -- looking -----------------------------------------------------------------------------------------------------------
 
 
-def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]:
+def errands(office: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
     """The forms and opinions that are open on the dossier now, done in part or not at all, as this person sees them."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         procedure = pinned(office, unit, dossier)
     moment = _moment(office, procedure, actor)
     scope = scope_of(procedure, dossier, office.day(), office.directory)
-    found: list[Errand] = []
+    found: list[AwaitedPart] = []
     for form in open_tasks(procedure, dossier, scope):
         if not isinstance(form, Form) or SYSTEM in form.by or form.id == procedure.form.id:
             continue
         if not is_in_parts(form):
-            found.append(Errand(form, None, False, gathering.filling_closed(moment, dossier, form)))
+            found.append(AwaitedPart(form, None, False, gathering.filling_closed(moment, dossier, form)))
             continue
         left = parts_left(form, dossier, scope)
         if form.services:
@@ -70,12 +70,12 @@ def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]
         else:
             rows, closed = scope.get(form.each or ""), gathering.filling_closed(moment, dossier, form)
             parts = [(str(at), closed) for at in range(len(rows) if isinstance(rows, tuple) else 0)]
-        found += [Errand(form, part, part not in left, closed) for part, closed in parts]
+        found += [AwaitedPart(form, part, part not in left, closed) for part, closed in parts]
     return tuple(found)
 
 
 def read_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
+    office: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
     raw: Mapping[str, Sequence[str]] | None = None,
 ) -> Answered:  # fmt: skip
     """The questions of an errand as they stand, or as a post would answer them. Keeps nothing. Raises `NotFound` when the
@@ -97,7 +97,7 @@ def read_errand(
 
 
 def _whole(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, raw: Mapping[str, Sequence[str]] | None,
+    office: AppContext, procedure: Procedure, dossier: Dossier, form: Form, raw: Mapping[str, Sequence[str]] | None,
     actor: Actor,
 ) -> Answered | None:  # fmt: skip
     day, directory, words = office.day(), office.directory, office.wording
@@ -111,7 +111,7 @@ def _whole(
 
 
 def _part(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str,
+    office: AppContext, procedure: Procedure, dossier: Dossier, form: Form, part: str,
     raw: Mapping[str, Sequence[str]] | None, actor: Actor,
 ) -> Answered | None:  # fmt: skip
     day, directory, words = office.day(), office.directory, office.wording
@@ -128,7 +128,7 @@ def _part(
 
 
 def give_opinion(
-    office: Office, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
+    office: AppContext, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """A service answers its round: `opinion` and the round's own questions. Raises WrongAnswers, NotFound, Conflict,
@@ -146,7 +146,7 @@ def give_opinion(
 
 
 def fill_form(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
+    office: AppContext, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Fills a later form that the dossier waits for. Raises as `give_opinion` does."""
@@ -161,7 +161,7 @@ def fill_form(
 
 
 def fill_row(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
+    office: AppContext, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Fills a later form for one row (from 0). Raises as `give_opinion` does."""
@@ -175,7 +175,7 @@ def fill_row(
 
 
 def do_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
+    office: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Whichever of these an errand is."""
@@ -187,8 +187,8 @@ def do_errand(
 
 
 def preview_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
-) -> Preview:
+    office: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
+) -> ActPreview:
     """What doing an errand would do and say. Raises as doing it does; keeps nothing."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -198,7 +198,7 @@ def preview_errand(
 
 
 def _done(
-    office: Office, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
+    office: AppContext, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
     actor: Actor,
 ) -> Dossier:  # fmt: skip
     decision = _decided(office, pinned(office, unit, dossier), dossier, form_id, part, answers, actor)
@@ -206,7 +206,7 @@ def _done(
 
 
 def _decided(
-    office: Office, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
+    office: AppContext, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
     answers: Mapping[str, Plain], actor: Actor,
 ) -> Decision:  # fmt: skip
     """Whoever may not do it learns why before what they typed is judged."""
@@ -244,7 +244,7 @@ def errand_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None
 
 
 def _check_form(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, filling: Mapping[str, Plain]
+    office: AppContext, procedure: Procedure, dossier: Dossier, form: Form, filling: Mapping[str, Plain]
 ) -> None:
     known = {name for field in form.fields for name in (field.id, f"{field.id}_other")}
     strange = sorted(filling.keys() - known)
@@ -256,7 +256,7 @@ def _check_form(
 
 
 def _check_part(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str, answers: Mapping[str, Plain]
+    office: AppContext, procedure: Procedure, dossier: Dossier, form: Form, part: str, answers: Mapping[str, Plain]
 ) -> None:
     page = part_forms.part_page(form, part)
     known = {name for field in page.fields for name in (field.id, f"{field.id}_other")} if page else set()
@@ -268,5 +268,5 @@ def _check_part(
         raise WrongAnswers(found)
 
 
-def _moment(office: Office, procedure: Procedure, actor: Actor) -> Moment:
+def _moment(office: AppContext, procedure: Procedure, actor: Actor) -> Moment:
     return Moment(procedure, actor, office.now(), office.directory, office.wording)

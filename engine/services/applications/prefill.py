@@ -19,7 +19,7 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, Reused
 from engine.services.applications.draft_answers import keep_answers, own_draft
 from engine.services.applications.drafts import blank_draft, mine
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.files.attachments import Lost
 from engine.storage.files.encryption import NoFileKey
@@ -31,7 +31,7 @@ WORTH: Final = 3  # answers that another procedure gives: for fewer, nobody is a
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierDossier:
     """A request whose answers may be taken over: how many, and how many files."""
 
     dossier: Dossier
@@ -41,8 +41,8 @@ class Earlier:
 
 
 def earlier_requests(
-    office: Office, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
-) -> tuple[Earlier, ...]:
+    office: AppContext, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
+) -> tuple[EarlierDossier, ...]:
     """The requests that a draft of this procedure could take answers of: the newest of each person they were made for, of
     the same procedure; else the newest of another that asks the same. None when a draft is begun already."""
     procedure = office.catalogue.current(procedure_id, office.day())
@@ -57,7 +57,7 @@ def earlier_requests(
         if unit.draft_of(actor.owns, procedure_id) is not None:
             return ()
         draft = blank_draft(office, unit, procedure, actor, answers, "web", language)
-        found: dict[str, Earlier] = {}  # by what the request is called
+        found: dict[str, EarlierDossier] = {}  # by what the request is called
         for line in sent[:LOOKED_AT]:
             if line.label in found or len(found) == OFFERED or (found and line.procedure != procedure_id):
                 continue
@@ -68,18 +68,18 @@ def earlier_requests(
 
 
 def _offered(
-    office: Office, unit: Unit, actor: Actor, procedure: Procedure, draft: Dossier, earlier_id: str
-) -> Earlier | None:
+    office: AppContext, unit: Unit, actor: Actor, procedure: Procedure, draft: Dossier, earlier_id: str
+) -> EarlierDossier | None:
     with suppress(NotFound):
         earlier = _kept(office, unit, actor, draft, earlier_id)
         book = pinned(office, unit, earlier)
         found = reusable(procedure, draft, book, earlier, office.day(), office.directory, _gone(office, book, earlier))
         if found.files or found.said >= (1 if book.id == procedure.id else WORTH):
-            return Earlier(earlier, book, found.said, len(found.files))
+            return EarlierDossier(earlier, book, found.said, len(found.files))
     return None
 
 
-def take_over(office: Office, actor: Actor, dossier_id: str, number: str, *, token: str | None = None) -> Dossier:
+def take_over(office: AppContext, actor: Actor, dossier_id: str, number: str, *, token: str | None = None) -> Dossier:
     """A draft with the answers and the papers of an earlier request that it does not have yet. Raises NotFound when that
     one is not this person's, or is kept no more; Refused: role, closed, already_submitted."""
     with office.store.unit() as unit:
@@ -103,7 +103,7 @@ def take_over(office: Office, actor: Actor, dossier_id: str, number: str, *, tok
 
 
 def _found(
-    office: Office, unit: Unit, actor: Actor, dossier_id: str, number: str, lost: Collection[str] = ()
+    office: AppContext, unit: Unit, actor: Actor, dossier_id: str, number: str, lost: Collection[str] = ()
 ) -> tuple[Dossier, Dossier, Reusable]:
     draft = own_draft(unit, office, actor, dossier_id)
     earlier = _kept(office, unit, actor, draft, number)
@@ -112,7 +112,7 @@ def _found(
     return draft, earlier, reusable(procedure, draft, book, earlier, office.day(), office.directory, without)
 
 
-def _kept(office: Office, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
+def _kept(office: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
     """An earlier request of the same owner that was sent and is still to be kept. Raises NotFound."""
     earlier = seen(unit, office, actor, earlier_id)
     if earlier.is_draft or earlier.owner != draft.owner or earlier.erased_at is not None:
@@ -122,14 +122,14 @@ def _kept(office: Office, unit: Unit, actor: Actor, draft: Dossier, earlier_id: 
     return earlier
 
 
-def _gone(office: Office, book: Procedure, earlier: Dossier) -> frozenset[str]:
+def _gone(office: AppContext, book: Procedure, earlier: Dossier) -> frozenset[str]:
     """The answers whose time to be erased has come, whether the round was made or not; an empty name is the whole."""
     now = office.now()
     moments = keep_moments(book, earlier, office.directory.calendar)
     return frozenset(name.partition(":")[2] for name, at in moments if name.partition(":")[0] == KEEP and at <= now)
 
 
-def _sealed_again(office: Office, draft: Dossier, earlier: Dossier, found: Reusable) -> Iterator[str]:
+def _sealed_again(office: AppContext, draft: Dossier, earlier: Dossier, found: Reusable) -> Iterator[str]:
     """Seals each file for the draft, on the disk before any row names it; the ids of those that are not there any more."""
     for one in found.files:
         try:

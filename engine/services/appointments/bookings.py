@@ -27,17 +27,17 @@ from engine.domain.appointments.appointments import (
 from engine.domain.common.access import in_their_offices, may_see
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, standing_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
 from engine.services.appointments.seat_cache import SeatsAhead
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
@@ -90,7 +90,7 @@ class DayLine:
 
 
 def slots(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
     from_day: date | None = None, limit: int = 20,
 ) -> SlotSheet:  # fmt: skip
     """The free slots of a visit, from a day on. Offices offered are those the book allows: the one it names, else the
@@ -129,7 +129,7 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 
 def _choice(
-    office: Office,
+    office: AppContext,
     appointment: Appointment,
     there: directory.Office,
     taken: SeatsAhead,
@@ -154,7 +154,7 @@ def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
 
 
 def _days(
-    office: Office,
+    office: AppContext,
     appointment: Appointment,
     there: directory.Office,
     shown: tuple[Slot, ...],
@@ -180,7 +180,7 @@ def _days(
 
 
 def book_slot(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Takes a seat, or moves the visit to it: the old seat is free only when the new one is taken. The free seat is looked
@@ -204,7 +204,7 @@ def book_slot(
 
 
 def _placed(
-    office: Office, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
+    office: AppContext, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
 ) -> Decision:  # fmt: skip
     """The seat taken, judged on what is somebody's in this unit."""
     procedure, now = moment.procedure, moment.now
@@ -216,7 +216,7 @@ def _placed(
 
 
 def hold_slot(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
 ) -> datetime:
     """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
     raises."""
@@ -232,13 +232,15 @@ def hold_slot(
         resource = resource_key(procedure, appointment_id)
         try:
             unit.hold_seat(SeatHold(resource, office_id, start, seat, dossier.id, appointment_id, until), now)
-        except Taken:  # held at this very moment by somebody else
+        except AlreadyExists:  # held at this very moment by somebody else
             at = start.isoformat(timespec="minutes")
             raise Refused(refusal("slot_full", nearest=(), start=at, office=office_id)) from None
     return until
 
 
-def held_until(office: Office, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
+def held_until(
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, start: datetime
+) -> datetime | None:
     """Until when this slot is kept for the dossier; none when it is not."""
     with office.store.unit() as unit:
         hold = unit.hold_of(seen(unit, office, actor, dossier_id).id, appointment_id)
@@ -246,7 +248,7 @@ def held_until(office: Office, actor: Actor, dossier_id: str, appointment_id: st
 
 
 def cancel_booking(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
     """Gives the seat back to somebody else."""
 
@@ -265,7 +267,7 @@ def cancel_booking(
 # -- the day of an office ----------------------------------------------------------------------------------------------
 
 
-def day(office: Office, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
+def day(office: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
     """Who comes that day, in the offices of this agent, for the procedures they have a part in."""
     known = frozenset(office.directory.offices)
     offices = (actor.offices & known) if actor.offices else known
@@ -280,13 +282,13 @@ def day(office: Office, actor: Actor, day: date, office_id: str | None = None) -
     return tuple(line for line in lines if line is not None)
 
 
-def _day_line(office: Office, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
+def _day_line(office: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         return None
     try:
         procedure = pinned(office, unit, dossier)
-    except LostEdition:  # the others are received all the same
+    except EditionMissing:  # the others are received all the same
         return _unread_line(office, actor, dossier, booking)
     appointment = procedure.tasks.get(booking.appointment)
     if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
@@ -294,7 +296,7 @@ def _day_line(office: Office, unit: Unit, actor: Actor, dossier_id: str, booking
     return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(office, procedure, dossier))
 
 
-def _unread_line(office: Office, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
+def _unread_line(office: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
     """For who has a part in the procedure, by the editions that can be read."""
     mine = office.shelf.having(office.catalogue, actor.roles)
     known = next((one for one in mine if one.id == dossier.procedure), None)
@@ -303,7 +305,7 @@ def _unread_line(office: Office, actor: Actor, dossier: Dossier, booking: Bookin
     return DayLine(dossier, booking, None, known.title, ())
 
 
-def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
+def to_bring(office: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
     """The papers to show, hand over or sign at the desk, those of questions that were put; the forms to print first."""
     standing = standing_of(procedure, dossier, office.day(), office.directory)
     papers = (
@@ -314,13 +316,13 @@ def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Te
     return (*(form.title for form in forms_to_bring(procedure, standing)), *papers)
 
 
-def forms_to_bring(procedure: Procedure, standing: Standing) -> tuple[Output, ...]:
+def forms_to_bring(procedure: Procedure, standing: EvaluatedAnswers) -> tuple[Output, ...]:
     """What the applicant prints and brings: the forms that the procedure draws from these answers."""
     return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(standing.scope))
 
 
 def mark(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
 ) -> Dossier:
     """The person arrived, the visit took place, or nobody came."""
     rule = {"arrived": arrived, "attended": attended, "missed": missed}.get(what)

@@ -10,13 +10,13 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.values import Text
 from engine.domain.appointments.appointments import desks_of, first_bookable, last_day, resource_key
-from engine.domain.appointments.opening_changes import Places, by_day, days_of, places
+from engine.domain.appointments.opening_changes import DayCapacity, by_day, days_of, places
 from engine.domain.common.working_time import at_minute
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Appointment, Procedure, directory
 from engine.records.administration import OpeningChange
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.waiting_list import TOLD_AT_ONCE, tell_waiting
 from engine.storage.unit_of_work import Unit
 
@@ -29,7 +29,7 @@ class DayPlaces:
     """One day of an office. `because`: the feast or the closure of that day; `partly`: of some of its hours."""
 
     day: date
-    places: Places
+    places: DayCapacity
     because: Text | None = None
     holiday: bool = False
     partly: bool = False
@@ -45,7 +45,7 @@ class KindPlaces:
     days: tuple[DayPlaces, ...]
 
 
-def places_of(office: Office, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
+def places_of(office: AppContext, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
     """Each kind of visit that an office receives, day by day from today."""
     with office.store.unit() as unit:
         office.doors.look(unit)
@@ -59,7 +59,7 @@ def places_of(office: Office, office_id: str, days: int = DAYS) -> tuple[KindPla
     return tuple(found)
 
 
-def _day_places(office: Office, office_id: str, day: date, counted: Places) -> DayPlaces:
+def _day_places(office: AppContext, office_id: str, day: date, counted: DayCapacity) -> DayPlaces:
     there, holidays = office.directory.offices[office_id], office.directory.calendar.holidays
     whole, part = there.closure_on(day), there.closed_in_part(day)
     closure = whole or part
@@ -69,9 +69,9 @@ def _day_places(office: Office, office_id: str, day: date, counted: Places) -> D
 
 
 def _counted(
-    office: Office, unit: Unit, told: directory.Directory, book: Procedure, task: Appointment, office_id: str,
+    office: AppContext, unit: Unit, told: directory.Directory, book: Procedure, task: Appointment, office_id: str,
     days: tuple[date, ...],
-) -> Mapping[date, Places]:  # fmt: skip
+) -> Mapping[date, DayCapacity]:  # fmt: skip
     """The places of these days, as a directory says."""
     usual, now = office.catalogue.directory, office.now()
     from_, until = at_minute(days[0], 0), at_minute(days[-1], 1440)
@@ -85,7 +85,7 @@ def _counted(
     }  # fmt: skip
 
 
-def _kinds(office: Office, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
+def _kinds(office: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
     """The visits that the agency's procedures make, and any other that somebody holds there."""
     agency = office.directory.offices[office_id].agency
     told = set[str]()
@@ -100,7 +100,7 @@ def _kinds(office: Office, unit: Unit, office_id: str) -> Iterator[tuple[Procedu
         told.add(resource)
         try:
             book = pinned(office, unit, dossier)
-        except LostEdition:  # the other kinds are told all the same
+        except EditionMissing:  # the other kinds are told all the same
             continue
         other = book.tasks.get(booking.appointment)
         if isinstance(other, Appointment):
@@ -117,7 +117,7 @@ def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appoint
 # -- who waits ---------------------------------------------------------------------------------------------------------
 
 
-def serve_waiting(office: Office, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
+def serve_waiting(office: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
     """Tells those who wait of places that a change opened, or that taking one back gave again: as many times the places won
     as for a seat freed. `office` stands after, `before` is the directory as it stood; how many were told."""
     offices = [change.office] if change.office else sorted(office.directory.offices)
@@ -134,7 +134,7 @@ def serve_waiting(office: Office, unit: Unit, change: OpeningChange, before: dir
 
 
 def _won(
-    office: Office, unit: Unit, change: OpeningChange, before: directory.Directory, book: Procedure, task: Appointment,
+    office: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory, book: Procedure, task: Appointment,
     office_id: str,
 ) -> int:  # fmt: skip
     """How many more places can be booked."""

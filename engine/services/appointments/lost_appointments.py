@@ -23,11 +23,11 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Procedure
 from engine.model.directory import Directory
 from engine.records.administration import OpeningChange
-from engine.records.dossier import Actor, Booking, Dossier, Letter
-from engine.records.exchanges import Waiting
+from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
+from engine.records.exchanges import WaitingListEntry
 from engine.services.appointments.seat_cache import END
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.commit import carry_out, keep
 from engine.storage.unit_of_work import Unit
@@ -42,14 +42,14 @@ _SAID_UNREAD: Final = ("unread_full", "unread_reason", "unread_bare")  # where n
 
 
 @dataclass(frozen=True, slots=True)
-class LostVisit:
+class LostAppointment:
     """One visit that a change takes away, what its holder will be told, and the free slots nearest to it. The link of the
     letter is left out: whoever holds it may act for its holder. No `procedure` where the edition of the dossier is lost."""
 
     dossier: Dossier
     booking: Booking
     procedure: Procedure | None
-    letter: Letter | None
+    letter: OutboundMessage | None
     signs: int = 0  # of an SMS, its link included
     nearest: tuple[datetime, ...] = ()
 
@@ -60,7 +60,7 @@ class LostVisit:
 
 
 def shut_out(
-    office: Office, unit: Unit, change: OpeningChange, directory: Directory
+    office: AppContext, unit: Unit, change: OpeningChange, directory: Directory
 ) -> Iterator[tuple[Dossier, Booking]]:
     """The visits held where a change closes doors, by hour. `directory` stands without it. In a unit that writes, each
     dossier is locked first, then read: a visit moved meanwhile is not lost."""
@@ -76,7 +76,9 @@ def shut_out(
             yield dossier, booking
 
 
-def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostVisit, ...]:
+def foreseen(
+    office: AppContext, unit: Unit, change: OpeningChange, directory: Directory
+) -> tuple[LostAppointment, ...]:
     """What a change would take away. `office` stands with it, `directory` without."""
     nearby, found = _Nearby(office, unit), []
     for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory)):
@@ -85,7 +87,7 @@ def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Direc
         signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
         link = visit_link(office, dossier, booking.appointment)
         shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
-        found.append(LostVisit(dossier, booking, book, shown, signs, near))
+        found.append(LostAppointment(dossier, booking, book, shown, signs, near))
     return tuple(found)
 
 
@@ -94,12 +96,12 @@ def _no_link(link: str) -> str:
 
 
 def _with_books(
-    office: Office, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
+    office: AppContext, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
 ) -> Iterator[tuple[Dossier, Booking, Procedure | None]]:
     for dossier, booking in found:
         try:
             book = pinned(office, unit, dossier)
-        except LostEdition:  # nobody is received for it either
+        except EditionMissing:  # nobody is received for it either
             yield dossier, booking, None
             continue
         if isinstance(book.tasks.get(booking.appointment), Appointment):
@@ -114,7 +116,7 @@ class TakenAway:
     unread: tuple[str, ...]
 
 
-def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
+def take_away(office: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
     """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
     without."""
     lost = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
@@ -129,13 +131,13 @@ def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Dire
             decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
             after = carry_out(office, unit, dossier, decision, actor)
             resource = resource_key(book, booking.appointment)
-            unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
+            unit.put_waiting(WaitingListEntry(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
     return TakenAway(len(lost), tuple(dossier.number for dossier, _, book in lost if book is None))
 
 
 def _lose_unread(
-    office: Office, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
+    office: AppContext, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
 ) -> Dossier:
     """Without the book: no message of the procedure, no timer. They do not wait for another seat, which no link would let them
     take."""
@@ -158,8 +160,8 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
 
 
 def news_of(
-    office: Office, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
-) -> Letter | None:  # fmt: skip
+    office: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
+) -> OutboundMessage | None:  # fmt: skip
     """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site. `opens`: its
     link leads to where another date is chosen."""
     now, spoken = office.now(), dossier.language
@@ -174,17 +176,17 @@ def news_of(
     dedupe = f"{dossier.id}:lost:{booking.id}:{change.id}"
     if dossier.contact_phone:
         body = _one_part(office, spoken, facts, _SAID if opens else _SAID_UNREAD)
-        return Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
+        return OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
     subject = office.wording.say("visit.lost.subject", spoken, facts)
     long = office.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
     if dossier.contact_email:
-        return Letter(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
+        return OutboundMessage(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
     if dossier.owner:
-        return Letter(new_id(), dossier.id, "inbox", dossier.owner, subject, long, now, dedupe, now)
+        return OutboundMessage(new_id(), dossier.id, "inbox", dossier.owner, subject, long, now, dedupe, now)
     return None
 
 
-def _one_part(office: Office, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
+def _one_part(office: AppContext, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
     """The fullest wording that leaves as one message."""
     body = ""
     for name in wordings:
@@ -200,7 +202,7 @@ def _one_part(office: Office, spoken: str, facts: dict[str, str], wordings: Iter
 class _Nearby:
     """Free slots near those lost, looked for once for each kind of visit and office."""
 
-    def __init__(self, office: Office, unit: Unit) -> None:
+    def __init__(self, office: AppContext, unit: Unit) -> None:
         self._office, self._unit = office, unit
         self._free: dict[tuple[str, str], tuple[datetime, ...]] = {}
 

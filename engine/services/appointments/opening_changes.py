@@ -14,18 +14,18 @@ from engine.core.values import Plain, canonical_json, new_id
 from engine.domain.appointments.opening_changes import days_of, rests_on, why_not
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.domain.common.working_time import at_minute
-from engine.journal.chain import Entry, seal
+from engine.journal.chain import JournalEntry, seal
 from engine.model import Appointment, directory
 from engine.records.administration import OpeningChange, OpeningKind
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Booking
 from engine.records.people import CHAIN
 from engine.services.appointments.capacity import serve_waiting
-from engine.services.appointments.lost_appointments import LostVisit, foreseen, take_away
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.appointments.lost_appointments import LostAppointment, foreseen, take_away
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
-from engine.storage.unit_of_work import Finding, Unit
+from engine.storage.unit_of_work import IntegrityFinding, Unit
 
 _WHOLE: Final = 2**31  # entries: the whole journal
 _TOLD: Final = frozenset({"openings_changed", "openings_restored"})
@@ -33,7 +33,7 @@ CALENDAR: Final = ""  # where an office would be named: the holidays of all
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpeningChangeRequest:
     """A change as it is asked for. Hours in minutes since midnight; none = all day."""
 
     kind: OpeningKind
@@ -52,7 +52,7 @@ class Foresight:
     """What a change would do: the visits it takes away; where places become fewer, how many held stay beyond them."""
 
     change: OpeningChange
-    lost: tuple[LostVisit, ...]
+    lost: tuple[LostAppointment, ...]
     beyond: int = 0
 
 
@@ -66,7 +66,7 @@ class Changed:
     unread: tuple[str, ...] = ()
 
 
-def managed_offices(office: Office, actor: Actor) -> tuple[directory.Office, ...]:
+def managed_offices(office: AppContext, actor: Actor) -> tuple[directory.Office, ...]:
     """The offices of the agencies that an administrator manages, by agency."""
     if not is_administrator(actor):
         return ()
@@ -74,7 +74,7 @@ def managed_offices(office: Office, actor: Actor) -> tuple[directory.Office, ...
     return tuple(sorted(mine, key=lambda one: (one.agency, str(one.label))))
 
 
-def managed_office(office: Office, actor: Actor, office_id: str) -> directory.Office:
+def managed_office(office: AppContext, actor: Actor, office_id: str) -> directory.Office:
     """One of them as it stands. Raises NotFound."""
     with office.store.unit() as unit:
         office.doors.look(unit)
@@ -84,14 +84,14 @@ def managed_office(office: Office, actor: Actor, office_id: str) -> directory.Of
     return there
 
 
-def changes_of(office: Office, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
+def changes_of(office: AppContext, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
     """Every change of an office, or of the calendar (the empty name), the newest first. Raises NotFound."""
     _check(office, actor, office_id)
     with office.store.unit() as unit:
         return unit.opening_changes_of([office_id])
 
 
-def standing_changes(office: Office, actor: Actor) -> tuple[OpeningChange, ...]:
+def standing_changes(office: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
     """Every change of the offices an administrator manages that counts today or later, the next first."""
     mine, today = {one.id for one in managed_offices(office, actor)}, office.day()
     with office.store.unit() as unit:
@@ -99,13 +99,13 @@ def standing_changes(office: Office, actor: Actor) -> tuple[OpeningChange, ...]:
     return tuple(sorted(found, key=lambda one: (one.first_day, one.n)))
 
 
-def standing_change(office: Office, change_id: str) -> OpeningChange | None:
+def standing_change(office: AppContext, change_id: str) -> OpeningChange | None:
     """A change by its id, for whoever lost a visit by it."""
     with office.store.unit() as unit:
         return unit.opening_change(change_id)
 
 
-def _check(office: Office, actor: Actor, office_id: str) -> None:
+def _check(office: AppContext, actor: Actor, office_id: str) -> None:
     """Raises NotFound for who may not change it: holidays are everybody's."""
     there = office.directory.offices.get(office_id)
     known = (EVERYWHERE,) if office_id == CALENDAR else (there.agency,) if there is not None else None
@@ -116,7 +116,7 @@ def _check(office: Office, actor: Actor, office_id: str) -> None:
 # -- before ------------------------------------------------------------------------------------------------------------
 
 
-def foresee(office: Office, actor: Actor, asked: Asked) -> Foresight:
+def foresee(office: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Foresight:
     """What a change would do. Keeps nothing. Raises NotFound; Refused: what is wrong with it (`rules.openings.why_not`),
     opening_known where it is there already."""
     with office.store.unit() as unit:
@@ -127,7 +127,7 @@ def foresee(office: Office, actor: Actor, asked: Asked) -> Foresight:
         return Foresight(change, lost, _beyond(unit, change))
 
 
-def _made(office: Office, actor: Actor, asked: Asked, n: int) -> OpeningChange:
+def _made(office: AppContext, actor: Actor, asked: OpeningChangeRequest, n: int) -> OpeningChange:
     _check(office, actor, asked.office)
     if (asked.kind == "holiday") != (asked.office == CALENDAR):
         raise NotFound
@@ -155,7 +155,9 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
-def change_openings(office: Office, actor: Actor, asked: Asked, *, token: str | None = None) -> Changed:
+def change_openings(
+    office: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None
+) -> Changed:
     """Makes a change: from then on what it closes is offered no more, the visits it takes away are given back and told;
     where it opens, who waits is told. Raises what `foresee` raises."""
 
@@ -176,7 +178,7 @@ def change_openings(office: Office, actor: Actor, asked: Asked, *, token: str | 
     return done
 
 
-def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
+def take_back(office: AppContext, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
     """Takes a change back: slots closed are offered again, nobody is booked again by it, who waits is told. Raises NotFound;
     Refused: opening_lifted, opening_over, opening_booked (count) where somebody comes to what was opened."""
 
@@ -196,14 +198,14 @@ def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None
     return done
 
 
-def to_take_back(office: Office, actor: Actor, change_id: str) -> OpeningChange:
+def to_take_back(office: AppContext, actor: Actor, change_id: str) -> OpeningChange:
     """A change that may be taken back now. Raises what `take_back` raises."""
     with office.store.unit() as unit:
         office.doors.look(unit)
         return _liftable(office, unit, actor, change_id)
 
 
-def _liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
+def _liftable(office: AppContext, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
     change = unit.opening_change(change_id)
     if change is None:
         raise NotFound
@@ -219,7 +221,7 @@ def _liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> Openi
     return change
 
 
-def _held_by(office: Office, unit: Unit, change: OpeningChange) -> int:
+def _held_by(office: AppContext, unit: Unit, change: OpeningChange) -> int:
     """Visits still to come that only this change makes possible."""
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
     without = replace(office, doors=office.doors.without(change.id)).directory
@@ -230,17 +232,17 @@ def _held_by(office: Office, unit: Unit, change: OpeningChange) -> int:
     )
 
 
-def _visit_of(office: Office, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
+def _visit_of(office: AppContext, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
     """What kind of visit it is; none where the edition of its dossier cannot be read."""
     dossier = unit.dossier(dossier_id)
     try:
         task = pinned(office, unit, dossier).tasks.get(booking.appointment) if dossier is not None else None
-    except LostEdition:
+    except EditionMissing:
         return None
     return task if isinstance(task, Appointment) else None
 
 
-def _note(office: Office, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:
+def _note(office: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:
     """In the journal of the people of the administration: who, what, how many were told."""
     body: dict[str, Plain] = {
         "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": told,
@@ -254,25 +256,25 @@ def _digest(change: OpeningChange) -> str:
     return sha256(canonical_json(to_plain(change))).hexdigest()
 
 
-def broken_openings(office: Office) -> Iterator[Finding]:
+def broken_openings(office: AppContext) -> Iterator[IntegrityFinding]:
     """Each change that the journal of people tells of has its row as it was last told; no other has one. Entries of earlier
     releases tell of the kind, the office and the days."""
     with office.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind in _TOLD]
-    told: dict[str, Entry] = {}
+    told: dict[str, JournalEntry] = {}
     for entry in entries:  # the newest first
         told.setdefault(str(_body(entry).get("change")), entry)
     for change_id in sorted(kept.keys() | told.keys()):
         if change_id not in told:
-            yield Finding("opening_unjournaled", None, {"about": change_id})
+            yield IntegrityFinding("opening_unjournaled", None, {"about": change_id})
         elif change_id not in kept:
-            yield Finding("opening_deleted", None, {"about": change_id})
+            yield IntegrityFinding("opening_deleted", None, {"about": change_id})
         elif not _is_as_told(kept[change_id], told[change_id]):
-            yield Finding("opening_differs", None, {"about": change_id})
+            yield IntegrityFinding("opening_differs", None, {"about": change_id})
 
 
-def _is_as_told(change: OpeningChange, entry: Entry) -> bool:
+def _is_as_told(change: OpeningChange, entry: JournalEntry) -> bool:
     body = _body(entry)
     if "row" in body:
         return body["row"] == _digest(change)
@@ -282,11 +284,11 @@ def _is_as_told(change: OpeningChange, entry: Entry) -> bool:
     return told == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
 
 
-def _body(entry: Entry) -> Mapping[str, Plain]:
+def _body(entry: JournalEntry) -> Mapping[str, Plain]:
     return entry.body if isinstance(entry.body, dict) else {}
 
 
-def _look_again(office: Office) -> None:
+def _look_again(office: AppContext) -> None:
     """Once it is kept: this process serves it from now on; others within a second, and at any seat they take."""
     with office.store.unit() as unit:
         office.doors.look(unit)

@@ -11,14 +11,14 @@ from engine.domain.appointments.walk_ins import came_late, come, not_come, recei
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, directory
 from engine.records.dossier import Actor, Booking, Dossier
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Comer:
+class WalkIn:
     """Somebody who may be received today without a time. `held`: the slot of another day that they would give back; `late`:
     marked absent today; `closed`: why they may not be."""
 
@@ -29,7 +29,7 @@ class Comer:
     closed: Refusal | None
 
 
-def comer(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> Comer:
+def comer(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> WalkIn:
     """Where this agent may receive them. Raises NotFound."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -42,13 +42,13 @@ def comer(office: Office, actor: Actor, dossier_id: str, appointment_id: str) ->
     mine = tuple(one for one in places if not actor.offices or one.id in actor.offices)
     booking = dossier.bookings.get(appointment_id)
     held = booking if booking is not None and booking.status == "booked" else None
-    return Comer(
+    return WalkIn(
         task, mine or places, held, came_late(booking, office.now()), receivable(moment, dossier, appointment_id)
     )
 
 
 def receive(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, *, token: str | None = None
 ) -> Dossier:
     """They are there, without a time of today. Raises what `rules.walk_ins.come` raises."""
 
@@ -66,7 +66,7 @@ def receive(
 
 
 def undo_arrival(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
     """They are not there after all."""
 

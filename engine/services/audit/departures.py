@@ -6,12 +6,12 @@ from typing import Final
 
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.records.dossier import Actor
-from engine.services.context.app_context import Office, seen
+from engine.services.context.app_context import AppContext, seen
 
 CUT: Final = "cut"
 
 
-def departures(office: Office, actor: Actor, dossier_id: str) -> tuple[str, ...]:
+def departures(office: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...]:
     """The names of what differs (see `rules.history`), and `cut` where the signed journal knows later entries. None: they agree."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)

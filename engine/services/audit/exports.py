@@ -14,12 +14,12 @@ from engine.core.values import Plain, canonical_json
 from engine.domain.common.access import in_mandate
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
-from engine.records.jobs import Order, OrderPart, Work
+from engine.records.jobs import Job, JobChunk, Work
 from engine.services.applications.casework import QUEUES, tray, tray_of
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import ORDER, give, giver, note, progress
-from engine.storage.unit_of_work import DossierLine, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, DossierLine, Unit
 
 FILE_KEPT: Final = timedelta(days=7)
 MOST_ROWS: Final = 100_000
@@ -27,7 +27,7 @@ _PART: Final = 500  # rows
 FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
 
 # The rows after a mark, for whoever gave the order, and the mark after them: empty at the end.
-PartOf: TypeAlias = Callable[[Order, Actor, str], tuple[list[Plain], str]]
+PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class TrayAsked:
     text: str = ""
 
 
-def order_tray(office: Office, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Order:
+def order_tray(office: AppContext, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Job:
     """Keeps the order to prepare a list. Raises NotFound for what is no list of this person."""
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         wanted = tray_of(office, actor, *_filters(asked))
         total = unit.count_dossiers(wanted, MOST_ROWS) if wanted else 0
         body = to_plain(asked)
@@ -59,10 +59,10 @@ def _filters(asked: TrayAsked) -> tuple[str, str | None, str | None, str | None,
     return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text
 
 
-def carry_tray(office: Office, order: Order, parts: int) -> int:
+def carry_tray(office: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of a list. How many rows."""
 
-    def part(order: Order, actor: Actor, mark: str) -> tuple[list[Plain], str]:
+    def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         queue, procedure, state, office_id, text = _filters(from_plain(TrayAsked, order.asked))
         found = tray(
             office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
@@ -73,7 +73,7 @@ def carry_tray(office: Office, order: Order, parts: int) -> int:
     return carry_parts(office, order, part, parts)
 
 
-def carry_parts(office: Office, order: Order, part_of: PartOf, most: int) -> int:
+def carry_parts(office: AppContext, order: Job, part_of: PartOf, most: int) -> int:
     """Writes so many parts at most, each once, whoever else is at it; ends the order after the last."""
     written = 0
     for _ in range(most):
@@ -88,11 +88,11 @@ def carry_parts(office: Office, order: Order, part_of: PartOf, most: int) -> int
             break
         found, after = part_of(order, actor, mark)
         after = after if rows + len(found) < MOST_ROWS else ""
-        kept = OrderPart(order.id, n + 1, len(found), after, canonical_json(found).decode())
+        kept = JobChunk(order.id, n + 1, len(found), after, canonical_json(found).decode())
         try:
             with office.store.unit(write=True) as unit:
                 unit.add_order_part(kept)
-        except Taken:  # somebody else wrote it meanwhile
+        except AlreadyExists:  # somebody else wrote it meanwhile
             continue
         written += len(found)
         if not after:
@@ -101,7 +101,7 @@ def carry_parts(office: Office, order: Order, part_of: PartOf, most: int) -> int
     return written
 
 
-def _end(office: Office, order: Order, rows: int) -> None:
+def _end(office: AppContext, order: Job, rows: int) -> None:
     now = office.now()
     with office.store.unit(write=True) as unit:
         kept = unit.order(order.id)
@@ -112,7 +112,7 @@ def _end(office: Office, order: Order, rows: int) -> None:
 # -- taken -------------------------------------------------------------------------------------------------------------
 
 
-def take_file(office: Office, actor: Actor, n: int) -> Iterator[Plain]:
+def take_file(office: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
     """The rows of a file that is ready, noted as taken, without the dossiers that are no longer this person's to see. Raises
     NotFound, Refused: file_not_ready, file_gone."""
     found = progress(office, actor, n)
@@ -133,7 +133,7 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
     return lambda row: isinstance(row, dict) and in_mandate(actor, str(row.get("procedure")))
 
 
-def _seen_by(office: Office, actor: Actor) -> Callable[[Plain], bool]:
+def _seen_by(office: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
     handled = {book.id for book in office.shelf.having(office.catalogue, actor.roles)}
 
@@ -145,7 +145,7 @@ def _seen_by(office: Office, actor: Actor) -> Callable[[Plain], bool]:
     return may
 
 
-def _rows(office: Office, order: Order, parts: int) -> Iterator[Plain]:
+def _rows(office: AppContext, order: Job, parts: int) -> Iterator[Plain]:
     for n in range(1, parts + 1):
         with office.store.unit() as unit:
             part = unit.order_part(order.id, n)
@@ -158,7 +158,7 @@ def tray_line(row: Plain) -> DossierLine:
     return from_plain(DossierLine, row)
 
 
-def filters_of(order: Order) -> Mapping[str, Plain]:
+def filters_of(order: Job) -> Mapping[str, Plain]:
     """What a file was asked for: its filters that say something."""
     asked = order.asked if isinstance(order.asked, dict) else {}
     return {name: value for name, value in asked.items() if value}

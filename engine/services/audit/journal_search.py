@@ -11,14 +11,14 @@ from typing import Final
 from engine.core.values import Plain, fingerprint
 from engine.domain.common.access import in_mandate
 from engine.domain.common.working_time import at_minute
-from engine.journal.chain import Entry, seal
-from engine.journal.search import Asks, EventsAsked, Facets, Happening, mark_text, read_mark
+from engine.journal.chain import JournalEntry, seal
+from engine.journal.search import Asks, EventsAsked, Facets, JournalEvent, mark_text, read_mark
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
-from engine.records.jobs import Order
+from engine.records.jobs import Job
 from engine.records.people import CHAIN
 from engine.services.audit.exports import MOST_ROWS, carry_parts
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import NOTHING, once
 from engine.services.core.jobs import ORDER, give
 from engine.storage.unit_of_work import Conflict, Unit
@@ -52,12 +52,12 @@ class Wanted:
 class EventPage:
     """The entries of a page, what there is by value, and where the next page begins (empty: nowhere)."""
 
-    lines: tuple[Happening, ...]
+    lines: tuple[JournalEvent, ...]
     facets: Facets
     after: str
 
 
-def events(office: Office, actor: Actor, wanted: Wanted, before: str = "", limit: int = 50) -> EventPage:
+def events(office: AppContext, actor: Actor, wanted: Wanted, before: str = "", limit: int = 50) -> EventPage:
     """One page of the answer, the newest first. Raises NotFound for who is no controller. Notes that it was asked."""
     asked = _asked(office, actor, wanted)
     _note(office, actor, wanted)
@@ -68,7 +68,7 @@ def events(office: Office, actor: Actor, wanted: Wanted, before: str = "", limit
     return EventPage(tuple(map(_masked, lines)), facets, mark_text(lines[-1]) if len(found) > limit else "")
 
 
-def _asked(office: Office, actor: Actor, wanted: Wanted) -> EventsAsked:
+def _asked(office: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
     """The question as the store takes it, bound to what the controller's mandate names."""
     if actor.kind != "auditor":
         raise NotFound
@@ -83,14 +83,14 @@ def _asked(office: Office, actor: Actor, wanted: Wanted) -> EventsAsked:
     )  # fmt: skip
 
 
-def _refusing(office: Office) -> tuple[tuple[str, str], ...]:
+def _refusing(office: AppContext) -> tuple[tuple[str, str], ...]:
     """The ends that say no, of every edition."""
     return office.shelf.worked_out(office.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(office.catalogue) for state in book.states if state.refuses
     )))  # fmt: skip
 
 
-def _masked(one: Happening) -> Happening:
+def _masked(one: JournalEvent) -> JournalEvent:
     """Codes only, and no hand but those of the administration."""
     body = one.body if isinstance(one.body, dict) else {}
     said: Plain = {name: body[name] for name in _SAID if body.get(name) not in (None, "", [], {})}
@@ -100,7 +100,7 @@ def _masked(one: Happening) -> Happening:
 # -- noted -------------------------------------------------------------------------------------------------------------
 
 
-def _note(office: Office, actor: Actor, wanted: Wanted) -> None:
+def _note(office: AppContext, actor: Actor, wanted: Wanted) -> None:
     """Once a day and a question: reading on, or again, says nothing new."""
     told = asked_of(wanted)
 
@@ -124,7 +124,7 @@ def asked_of(wanted: Wanted) -> Mapping[str, Plain]:
     return {name: value for name, value in plain.items() if value} if isinstance(plain, dict) else {}
 
 
-def my_questions(office: Office, actor: Actor, limit: int = 100) -> tuple[Entry, ...]:
+def my_questions(office: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
     """What a controller asked of the journals and took away, the newest first."""
     with office.store.unit() as unit:
         return unit.rights_by(actor.id, _TAKEN, limit)
@@ -140,21 +140,21 @@ def wanted_of(asked: Plain) -> Wanted:
 # -- taken away --------------------------------------------------------------------------------------------------------
 
 
-def order_events(office: Office, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Order:
+def order_events(office: AppContext, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Job:
     """Keeps the order to prepare the whole answer. Raises NotFound for who is no controller."""
     asked = _asked(office, actor, wanted)
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         total = unit.count_events(asked, MOST_ROWS).total
         return give(office, unit, actor, "events", asked_of(wanted), total, (), asked_of(wanted))
 
     return once(office, actor, "order_events", token, asked_of(wanted), work, ORDER)
 
 
-def carry_events(office: Office, order: Order, parts: int) -> int:
+def carry_events(office: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of an answer, as it stood when it was ordered. How many rows."""
 
-    def part(order: Order, actor: Actor, mark: str) -> tuple[list[Plain], str]:
+    def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         asked = _asked(office, actor, wanted_of(order.asked))
         asked = replace(asked, end=min(asked.end, order.at + timedelta(microseconds=1)))
         with office.store.unit() as unit:
@@ -165,6 +165,6 @@ def carry_events(office: Office, order: Order, parts: int) -> int:
     return carry_parts(office, order, part, parts)
 
 
-def happening(row: Plain) -> Happening:
+def happening(row: Plain) -> JournalEvent:
     """A row of a file, as the journal has it."""
-    return from_plain(Happening, row)
+    return from_plain(JournalEvent, row)

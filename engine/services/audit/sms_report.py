@@ -11,15 +11,15 @@ from engine.core.clock import local_day
 from engine.core.gsm7 import sms_parts
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.integrations.gateways import OTHER_COUNTRY
-from engine.records.dossier import Actor, Letter
+from engine.records.dossier import Actor, OutboundMessage
 from engine.records.sms_counts import SmsCount
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.storage.unit_of_work import Unit
 
 PORTAL: Final = "portal"  # how messages that concern no dossier are named
 
 
-def count_sms(office: Office, unit: Unit, letters: Iterable[Letter]) -> None:
+def count_sms(office: AppContext, unit: Unit, letters: Iterable[OutboundMessage]) -> None:
     """Adds the messages that have just left and are not marked as sent yet. Letters and sums are locked in one order, so that
     two workers do not wait for each other."""
     left = (one for one in letters if one.channel == "sms" and one.sent_at is not None)
@@ -28,7 +28,7 @@ def count_sms(office: Office, unit: Unit, letters: Iterable[Letter]) -> None:
         unit.add_sms(one)
 
 
-def _counted(office: Office, unit: Unit, letter: Letter) -> SmsCount | None:
+def _counted(office: AppContext, unit: Unit, letter: OutboundMessage) -> SmsCount | None:
     procedure = unit.unsent_for(letter.id)
     if procedure is None or letter.sent_at is None:  # counted by another worker, or erased with its dossier
         return None
@@ -57,7 +57,7 @@ def may_read_report(actor: Actor) -> bool:
     return actor.kind == "system" or (actor.kind == "agent" and is_administrator(actor))
 
 
-def sms_report(office: Office, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
+def sms_report(office: AppContext, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
     """The sums of a month, or of all, the newest first. An administrator of agencies reads those of their procedures; who
     administers everything also reads what concerns no dossier. Raises NotFound for anybody else."""
     if not may_read_report(actor):

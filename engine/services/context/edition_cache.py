@@ -12,19 +12,19 @@ from threading import Lock
 from typing import Final, TypeVar, cast
 
 from engine.core.problems import InvalidDefinition
-from engine.language.catalogue.catalogue import Catalogue, LostEdition, Outline
+from engine.language.catalogue.catalogue import Catalogue, EditionMissing, EditionSummary
 from engine.model import Procedure
 from engine.model.summary import outline_of
 from engine.records.dossier import Dossier
 from engine.storage.unit_of_work import Unit
 
-__all__ = ["EditionShelf", "LostEdition"]
+__all__ = ["EditionCache", "EditionMissing"]
 
 _MOST: Final = 128  # things worked out that are kept
 _Worked = TypeVar("_Worked")
 
 
-class EditionShelf:
+class EditionCache:
     """Editions read from the store, by fingerprint; and what was worked out from all those at hand. Safe to share between
     threads."""
 
@@ -35,22 +35,22 @@ class EditionShelf:
         self._worked: dict[object, object] = {}
 
     def pinned(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
-        """The edition a dossier is judged by. Raises `LostEdition`, also for a dossier in a state that its edition does not have."""
+        """The edition a dossier is judged by. Raises `EditionMissing`, also for a dossier in a state that its edition does not have."""
         at_hand = self._books.get(dossier.fingerprint)
         at_hand = at_hand or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
         procedure = at_hand or self._read(catalogue, unit, dossier)
         if not dossier.is_draft and dossier.state not in procedure.states:
-            raise LostEdition(f"{dossier.procedure} {dossier.fingerprint[:12]}: {dossier.state[:40]}")
+            raise EditionMissing(f"{dossier.procedure} {dossier.fingerprint[:12]}: {dossier.state[:40]}")
         return procedure
 
     def _read(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
         kept = unit.edition(dossier.procedure, dossier.fingerprint)
         if kept is None:
-            raise LostEdition(f"{dossier.procedure} {dossier.fingerprint[:12]}")
+            raise EditionMissing(f"{dossier.procedure} {dossier.fingerprint[:12]}")
         try:
             procedure = catalogue.rebuild(kept)
         except InvalidDefinition as broken:
-            raise LostEdition(f"{dossier.procedure} {dossier.fingerprint[:12]}") from broken
+            raise EditionMissing(f"{dossier.procedure} {dossier.fingerprint[:12]}") from broken
         with self._lock:
             self._books[dossier.fingerprint] = procedure
         return procedure
@@ -62,7 +62,7 @@ class EditionShelf:
         found = (one for one in list(self._books.values()) if (one.id, one.edition) == (procedure_id, edition))
         return catalogue.numbered(procedure_id, edition) or next(found, None)
 
-    def outlines(self, catalogue: Catalogue, procedure_id: str | None = None) -> Iterator[Outline]:
+    def outlines(self, catalogue: Catalogue, procedure_id: str | None = None) -> Iterator[EditionSummary]:
         """Of every edition at hand, or of those of one procedure: the one in service, then older ones."""
         one = catalogue.outline(procedure_id) if procedure_id is not None else None
         in_service = catalogue.outlines() if procedure_id is None else filter(None, [one])
@@ -73,7 +73,7 @@ class EditionShelf:
                 told.add(outline.fingerprint)
                 yield outline
 
-    def having(self, catalogue: Catalogue, roles: Iterable[str]) -> Iterator[Outline]:
+    def having(self, catalogue: Catalogue, roles: Iterable[str]) -> Iterator[EditionSummary]:
         """Of every edition at hand in which one of these roles has a part."""
         parts = self.worked_out(catalogue, "parts", self._parts)
         for procedure_id, fingerprint in dict.fromkeys(key for role in sorted(roles) for key in parts.get(role, ())):

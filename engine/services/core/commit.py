@@ -21,13 +21,13 @@ from engine.domain.documents.documents import (
 )
 from engine.domain.fields.scope import scope_of
 from engine.domain.messages.notifications import letters_for
-from engine.domain.messages.preferences import Wishes, is_wished, wishes_of
+from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
 from engine.domain.workflow.linked_dossiers import succeeded
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
-from engine.services.context.app_context import Office, pinned
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, OutboundMessage
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.call_queue import queue_look_ups
 from engine.services.core.fee_accounts import given_back
@@ -36,12 +36,12 @@ from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
 from engine.services.keys.secrets import random_digits
 from engine.services.limits.code_limits import refuse_sms
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 _MOST_SERIALS: Final = 100  # a number already given by another series is passed over
 
 
-def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
+def carry_out(office: AppContext, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
     """Keeps the dossier with its next revision, and all that is owed with it. Raises `Conflict` when somebody was faster,
     Refused("slot_full") when the seat was taken meanwhile."""
     now = office.now()
@@ -69,8 +69,8 @@ def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, a
 
 
 def letters_owed(
-    office: Office, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
-) -> tuple[Letter, ...]:
+    office: AppContext, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
+) -> tuple[OutboundMessage, ...]:
     """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
     link = dossier_link(office, decision.dossier)
     return letters_for(
@@ -79,14 +79,14 @@ def letters_owed(
     )  # fmt: skip
 
 
-def _wished(unit: Unit, dossier: Dossier, letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+def _wished(unit: Unit, dossier: Dossier, letters: tuple[OutboundMessage, ...]) -> tuple[OutboundMessage, ...]:
     """The letters without those that the applicant wishes to do without."""
-    wishes = wishes_of(unit.account(dossier.owner)) if letters else Wishes()
+    wishes = wishes_of(unit.account(dossier.owner)) if letters else NotificationPreferences()
     by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
     return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
 
 
-def _counted(office: Office, unit: Unit, dossier: Dossier, letter: Letter) -> Letter:
+def _counted(office: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage) -> OutboundMessage:
     """An SMS to a number that the applicant typed, their own set apart, is counted as a code to it; at the bound it is kept as
     one that does not leave."""
     if letter.channel != "sms" or letter.to == dossier.contact_phone:
@@ -95,13 +95,13 @@ def _counted(office: Office, unit: Unit, dossier: Dossier, letter: Letter) -> Le
     return replace(letter, failed=closed.code) if closed else letter
 
 
-def _event(letter: Letter) -> str:
+def _event(letter: OutboundMessage) -> str:
     """What a letter of a dossier is about, as its dedupe key says (`dossier:revision:event:channel:to`)."""
     return letter.dedupe.split(":", 2)[-1].partition(f":{letter.channel}:")[0]
 
 
 def keep(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
+    office: AppContext, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
 ) -> Dossier:
     """Keeps a change that moves nothing in the circuit: answers saved, a file received, a hand changed."""
     dossier = replace(after, revision=before.revision + 1)
@@ -119,21 +119,21 @@ def check_open_draft(dossier: Dossier) -> None:
         raise Refused(refusal("closed"))
 
 
-def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
+def forget_draft(office: AppContext, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
     """Closes a draft and forgets what was written in it: answers, files, label, where its owner was written to, and the salts
     that could tell them. Its journal says that it was there. Raises Refused: already_submitted, closed."""
     check_open_draft(before)
     return _forgotten(office, unit, before, replace(before, closed_at=office.now()), actor)
 
 
-def forget_expired(office: Office, unit: Unit, before: Dossier) -> Dossier:
+def forget_expired(office: AppContext, unit: Unit, before: Dossier) -> Dossier:
     """The same of a draft that time closed in this unit. Raises Refused("already_submitted")."""
     if not before.is_draft or before.closed_at is None:
         raise Refused(refusal("already_submitted"))
     return _forgotten(office, unit, before, before, SYSTEM_ACTOR)
 
 
-def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
+def _forgotten(office: AppContext, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
     after = replace(
         closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
     )  # fmt: skip
@@ -150,7 +150,7 @@ _Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # in which series, under
 
 
 def _issue(
-    office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
+    office: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
 ) -> _Numbered:
     """Numbers, writes and signs one document, and keeps it."""
     output = procedure.outputs[order.output]
@@ -166,7 +166,7 @@ def _issue(
         signed = replace(document, jws=office.keys.sign(claims))
         try:
             unit.add_document(dossier.id, signed)
-        except Taken:
+        except AlreadyExists:
             continue
         return signed, series, serial
     raise Refused(refusal("number_taken", output=output.id))
@@ -187,7 +187,7 @@ def _keep_documents(unit: Unit, dossier: Dossier, issued: tuple[IssuedDocument, 
 
 
 def _succeed(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
+    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
     issued: tuple[IssuedDocument, ...], now: datetime,
 ) -> None:  # fmt: skip
     """Documents of earlier dossiers that this one replaces or revokes."""
@@ -204,7 +204,7 @@ def _succeed(
 
 
 def succession(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
+    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
     now: datetime,
 ) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
     """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become. None is
@@ -281,6 +281,6 @@ def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossie
 def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
     try:
         unit.take_seat(resource, dossier_id, booking)
-    except Taken:
+    except AlreadyExists:
         start = booking.start.isoformat(timespec="minutes")
         raise Refused(refusal("slot_full", nearest=(), start=start, office=booking.office)) from None

@@ -17,8 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint
 from engine.records.dossier import Actor, Dossier
-from engine.services.context.app_context import NotFound, Office, WrongAnswers
-from engine.storage.unit_of_work import Busy, Conflict, Reply, Taken, Unit
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
+from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, Reply, Unit
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Memory(Generic[T]):
 
 
 def once(
-    office: Office, actor: Actor, verb: str, token: str | None, arguments: object,
+    office: AppContext, actor: Actor, verb: str, token: str | None, arguments: object,
     work: Callable[[Unit], T], memory: Memory[T],
 ) -> T:  # fmt: skip
     """Does `work` in one unit, once for this token. Raises what the work raises; then nothing was kept.
@@ -67,7 +67,7 @@ class _Twin(Exception):
     """The same command committed between our look-up and our commit: its reply is there now."""
 
 
-def _answered(office: Office, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
+def _answered(office: AppContext, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
     """The reply that is kept by now, if there is one."""
     principal, verb, token, digest = key
     with office.store.unit() as unit:
@@ -75,7 +75,7 @@ def _answered(office: Office, key: tuple[str, str, str, str], memory: Memory[T])
         return (memory.recall(unit, kept.body),) if kept is not None and kept.digest == digest else ()
 
 
-def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
+def _try(office: AppContext, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
     principal, verb, token, digest = key
     with office.store.unit(write=True) as unit:
         kept = unit.reply(principal, verb, token)
@@ -86,7 +86,7 @@ def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], 
         answer = work(unit)
         try:
             unit.add_reply(Reply(principal, verb, token, digest, memory.keep(answer), office.now()))
-        except Taken as twin:
+        except AlreadyExists as twin:
             raise _Twin from twin
         return answer
 

@@ -14,11 +14,11 @@ from engine.domain.workflow.awaited import registers_awaited
 from engine.integrations.registers import RegisterAnswer
 from engine.model import Form, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
-from engine.services.core.call_queue import Call, queue_look_ups, queued_calls, take_call
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
+from engine.services.core.call_queue import QueuedCall, queue_look_ups, queued_calls, take_call
 from engine.services.core.commit import carry_out
-from engine.storage.unit_of_work import Busy, Conflict, Tray, Unit
+from engine.storage.unit_of_work import Busy, Conflict, DossierQuery, Unit
 
 log = logging.getLogger("guichet.lookups")
 
@@ -26,7 +26,7 @@ EVERY_OTHER = "*"  # the connector of registers that have none of their own
 _NEXT = "look-ups"  # where the next tour begins
 
 
-def ask_now(office: Office, dossier: Dossier, only: str | None = None) -> Dossier:
+def ask_now(office: AppContext, dossier: Dossier, only: str | None = None) -> Dossier:
     """Asks the registers that the dossier waits for, or `only` that one, and answers the dossier as it stands then. For the worker
     and for stories: no request waits for it. A store that is busy keeps no answer: it is asked again."""
     with suppress(Busy):
@@ -41,7 +41,7 @@ def ask_now(office: Office, dossier: Dossier, only: str | None = None) -> Dossie
     return dossier
 
 
-def _book_of(office: Office, dossier: Dossier) -> Procedure:
+def _book_of(office: AppContext, dossier: Dossier) -> Procedure:
     """The edition that judges a dossier; the store is asked only for one that is not at hand."""
     known = office.shelf.book(office.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
     if known is not None:
@@ -50,12 +50,12 @@ def _book_of(office: Office, dossier: Dossier) -> Procedure:
         return pinned(office, unit, dossier)
 
 
-def waits_for(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
+def waits_for(office: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
     """The look-ups that are open on the dossier now."""
     return registers_awaited(procedure, dossier, local_day(office.now()), office.directory)
 
 
-def _ask(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> Dossier:
+def _ask(office: AppContext, procedure: Procedure, dossier: Dossier, task: Form) -> Dossier:
     register = task.register or ""
     connector = office.registers.get(register) or office.registers.get(EVERY_OTHER)
     if connector is None:
@@ -67,7 +67,7 @@ def _ask(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> 
         return _answer(office, unit, procedure, dossier, task, answer)
 
 
-def _sent(office: Office, procedure: Procedure, dossier: Dossier, task: Form) -> dict[str, Plain]:
+def _sent(office: AppContext, procedure: Procedure, dossier: Dossier, task: Form) -> dict[str, Plain]:
     """The answers handed to the register; what is hidden or blank is sent as nothing."""
     standing = standing_of(procedure, dossier, local_day(office.now()), office.directory)
     return {
@@ -76,7 +76,7 @@ def _sent(office: Office, procedure: Procedure, dossier: Dossier, task: Form) ->
 
 
 def _answer(
-    office: Office, unit: Unit, procedure: Procedure, asked: Dossier, task: Form, answer: RegisterAnswer
+    office: AppContext, unit: Unit, procedure: Procedure, asked: Dossier, task: Form, answer: RegisterAnswer
 ) -> Dossier:
     """Keeps the answer if the dossier still stands as it did when the register was asked."""
     dossier = unit.dossier(asked.id)
@@ -91,7 +91,7 @@ def _answer(
         return dossier
 
 
-def ask_registers(office: Office, limit: int = 50) -> int:
+def ask_registers(office: AppContext, limit: int = 50) -> int:
     """Asks every register that is waited for and that was not asked this minute, one after another. How many dossiers."""
     queue_registers(office, limit)
     with office.store.unit() as unit:
@@ -99,7 +99,7 @@ def ask_registers(office: Office, limit: int = 50) -> int:
     return len({call.subject for call in calls if ask_register(office, call)})
 
 
-def ask_register(office: Office, call: Call) -> bool:
+def ask_register(office: AppContext, call: QueuedCall) -> bool:
     """Asks one register for one dossier. False where another worker took the call."""
     with office.store.unit(write=True) as unit:
         unit.count_try(f"register@{call.subject}", _minute(office))  # not again this minute
@@ -110,19 +110,19 @@ def ask_register(office: Office, call: Call) -> bool:
     if dossier is not None:
         try:
             ask_now(office, dossier, call.partner)
-        except LostEdition:
+        except EditionMissing:
             log.exception("dossier %s waits for a register", dossier.id)
     return True
 
 
-def queue_registers(office: Office, limit: int = 50) -> int:
+def queue_registers(office: AppContext, limit: int = 50) -> int:
     """Queues again the registers of every dossier that waits for one; each at most once a minute, whichever worker does it. One
     whose edition is lost keeps no other from being queued."""
     queued = 0
     for dossier in _waiting(office, limit):
         try:
             procedure = _book_of(office, dossier)
-        except LostEdition:
+        except EditionMissing:
             log.exception("dossier %s waits for a register", dossier.id)
             continue
         with office.store.unit(write=True) as unit:
@@ -132,11 +132,11 @@ def queue_registers(office: Office, limit: int = 50) -> int:
     return queued
 
 
-def _minute(office: Office) -> str:
+def _minute(office: AppContext) -> str:
     return f"{office.now():%Y-%m-%dT%H:%M}"
 
 
-def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
+def _waiting(office: AppContext, limit: int) -> tuple[Dossier, ...]:
     places = office.shelf.worked_out(office.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
         (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.asks
     )))  # fmt: skip
@@ -148,14 +148,14 @@ def _waiting(office: Office, limit: int) -> tuple[Dossier, ...]:
     return tuple(dossier for dossier in waiting if dossier is not None)
 
 
-def next_standing(office: Office, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
+def next_standing(office: AppContext, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
     """The dossiers that stand in these places, the next ones after those of the last tour, whoever ran it: none waits behind
     others that nothing comes to. `name`: of the mark that says where the next tour begins."""
     if not places:
         return ()
     with office.store.unit(write=True) as unit:
         mark = unit.taken_aside(name)
-        found = unit.find_dossiers(Tray(places=places), mark if isinstance(mark, str) else None, limit)
+        found = unit.find_dossiers(DossierQuery(places=places), mark if isinstance(mark, str) else None, limit)
         if found.after is not None:
             unit.keep_aside(name, found.after, office.now())
     return tuple(line.id for line in found.lines)

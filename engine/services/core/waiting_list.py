@@ -26,10 +26,10 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Procedure
 from engine.model.types import Scope
-from engine.records.dossier import Actor, Booking, Dossier, Letter
-from engine.records.exchanges import Waiting
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
+from engine.records.exchanges import WaitingListEntry
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.journalling import journalise_told
 from engine.services.core.outbound_messages import dossier_link
 from engine.storage.unit_of_work import Unit
@@ -40,7 +40,7 @@ PAGE: Final = 50
 MOST_PAGES: Final = 20
 
 
-def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
+def wait_for_seat(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
     """Puts the dossier on the list of an office, in place of the one it was on. Raises NotFound; Refused: why it cannot
     book this visit."""
     now = office.now()
@@ -58,15 +58,15 @@ def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id:
         known = {one.appointment: one for one in unit.waiting_of(dossier.id)}.get(appointment_id)
         if known is None or known.office != office_id:
             resource = resource_key(procedure, appointment_id)
-            unit.put_waiting(Waiting(dossier.id, appointment_id, resource, office_id, now))
+            unit.put_waiting(WaitingListEntry(dossier.id, appointment_id, resource, office_id, now))
 
 
-def stop_waiting(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> None:
+def stop_waiting(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
     with office.store.unit(write=True) as unit:
         unit.drop_waiting(seen(unit, office, actor, dossier_id).id, appointment_id)
 
 
-def waits_at(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> str:
+def waits_at(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:
     """The office where the dossier waits for a seat; empty when it waits nowhere."""
     with office.store.unit() as unit:
         found = unit.waiting_of(seen(unit, office, actor, dossier_id).id)
@@ -74,7 +74,7 @@ def waits_at(office: Office, actor: Actor, dossier_id: str, appointment_id: str)
 
 
 def seats_changed(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
+    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
 ) -> None:
     """What a decision means for those who hold or wait for seats: who has a visit, or no use of one any more, waits no more."""
     freed = frozenset(releases)
@@ -90,26 +90,26 @@ def seats_changed(
             _tell(office, unit, task, resource_key(procedure, name), booking, after.id)
 
 
-def _leave(office: Office, unit: Unit, dossier: Dossier) -> None:
+def _leave(office: AppContext, unit: Unit, dossier: Dossier) -> None:
     for one in unit.waiting_of(dossier.id):
         if _judged(office, unit, dossier, one.appointment, is_done_with):
             unit.drop_waiting(dossier.id, one.appointment)
 
 
 def _judged(
-    office: Office, unit: Unit, dossier: Dossier, appointment: str,
+    office: AppContext, unit: Unit, dossier: Dossier, appointment: str,
     rule: Callable[[Procedure, Dossier, str, Scope], bool],
 ) -> bool:  # fmt: skip
     procedure = pinned(office, unit, dossier)
     return rule(procedure, dossier, appointment, scope_of(procedure, dossier, office.day(), office.directory))
 
 
-def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
+def _tell(office: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
     if _stands(office, task, freed):
         tell_waiting(office, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
 
 
-def _stands(office: Office, task: Appointment, freed: Booking) -> bool:
+def _stands(office: AppContext, task: Appointment, freed: Booking) -> bool:
     """Whether the seat given back can be taken: a closed office has none, nor a desk that is no more."""
     calendar, day = office.directory.calendar, local_day(freed.start)
     there = office.directory.offices.get(freed.office)
@@ -119,7 +119,7 @@ def _stands(office: Office, task: Appointment, freed: Booking) -> bool:
 
 
 def tell_waiting(
-    office: Office, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
+    office: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
     """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
     it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
@@ -134,7 +134,7 @@ def tell_waiting(
         try:
             wanted = _judged(office, unit, dossier, one.appointment, has_use_of_seat)
             done = not wanted and _judged(office, unit, dossier, one.appointment, is_done_with)
-        except LostEdition:  # nobody could book under it
+        except EditionMissing:  # nobody could book under it
             continue
         if done:  # left on the list by an earlier release
             unit.drop_waiting(one.dossier, one.appointment)
@@ -145,7 +145,7 @@ def tell_waiting(
     return told
 
 
-def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[Waiting]:
+def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[WaitingListEntry]:
     """Those who may be told, as far as one seat is worth looking: who is passed over hides nobody behind."""
     last = None
     for _ in range(MOST_PAGES):
@@ -156,13 +156,13 @@ def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iter
         last = page[-1]
 
 
-def _still(unit: Unit, one: Waiting) -> Waiting | None:
+def _still(unit: Unit, one: WaitingListEntry) -> WaitingListEntry | None:
     """The same as it stands once its dossier is held; none where it waits there no more."""
     same = (now for now in unit.waiting_of(one.dossier) if now.appointment == one.appointment)
     return next((now for now in same if (now.resource, now.office) == (one.resource, one.office)), None)
 
 
-def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
+def _owe(office: AppContext, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
     there = office.directory.offices.get(office_id)
     facts = {
         "dossier": group_number(dossier.number), "link": dossier_link(office, dossier),
@@ -175,10 +175,10 @@ def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: s
     body = office.wording.say("visit.freed.sms", dossier.language, facts)
     dedupe = f"{dossier.id}:freed:{source}:{channel}"
     if channel == "sms":
-        letter = Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
+        letter = OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
     else:
         subject = office.wording.say("visit.freed.subject", dossier.language, facts)
-        letter = Letter(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
+        letter = OutboundMessage(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
     if not unit.add_letter(letter):
         return False
     journalise_told(unit, dossier, "freed", now)

@@ -29,7 +29,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from engine.core.values import Plain, canonical_json
-from engine.storage.files.encryption import FIRST_KEPT, NoRing, change_ring, first_key, new_file_key
+from engine.storage.files.encryption import FIRST_KEPT, NoKeyRing, change_ring, first_key, new_file_key
 
 KNOWN_AFTER: Final = timedelta(days=7)  # whoever verifies offline has fetched an announced key by then
 ALGORITHM: Final = "Ed25519"
@@ -187,7 +187,7 @@ class SigningKeys:
 def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
     """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
     next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
-    not doubled. `at` is kept beside it. Raises `NoRing`."""
+    not doubled. `at` is kept beside it. Raises `NoKeyRing`."""
     told: list[tuple[str, bool]] = []
 
     def announced(kept: dict[str, Any]) -> None:
@@ -204,17 +204,17 @@ def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
 
 
 def announced_at(file: Path) -> datetime | None:
-    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoRing`."""
+    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoKeyRing`."""
     try:
         at = json.loads(file.read_text("utf-8")).get(_ANNOUNCED_AT)
         return datetime.fromisoformat(at) if at is not None else None
     except (OSError, ValueError, TypeError, AttributeError) as broken:
-        raise NoRing(str(file)) from broken
+        raise NoKeyRing(str(file)) from broken
 
 
 def sign_with_announced(file: Path) -> str | None:
     """The announced key signs from the next start on, and the secret announced with it seals; its id, none when no key is
-    announced. Raises `NoRing`."""
+    announced. Raises `NoKeyRing`."""
     told: list[str] = []
 
     def put_in_front(kept: dict[str, Any]) -> None:
@@ -234,7 +234,7 @@ def sign_with_announced(file: Path) -> str | None:
 
 def forget_secrets(file: Path, now: SigningKeys) -> int | None:
     """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many; none where another
-    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoRing`."""
+    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoKeyRing`."""
     told: list[int | None] = []
 
     def forgotten(kept: dict[str, Any]) -> None:

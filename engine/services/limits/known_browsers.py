@@ -11,7 +11,7 @@ import hmac
 import re
 from typing import Final
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 
 MOST_TAGS: Final = 8  # accounts that one browser remembers
@@ -21,7 +21,7 @@ _MARK: Final = 22  # characters: 132 bits
 _VALUE: Final = re.compile(rf"[\w-]{{{_MARK}}}(\.[0-9a-f]{{{_TAG}}}){{1,{MOST_TAGS}}}", re.ASCII)
 
 
-def is_known(office: Office, account_id: str, browser: str) -> bool:
+def is_known(office: AppContext, account_id: str, browser: str) -> bool:
     """Whether this account signed in from the browser that holds this value. Does the same work for an account that does not exist."""
     mark, tags = _read(browser)
     known = [seal[:_TAG] for seal in office.keys.seals_of(_PURPOSE, account_id, mark)]
@@ -29,7 +29,7 @@ def is_known(office: Office, account_id: str, browser: str) -> bool:
     return any(found) and bool(account_id)
 
 
-def with_account(office: Office, account_id: str, browser: str) -> str:
+def with_account(office: AppContext, account_id: str, browser: str) -> str:
     """The value for the browser to keep, once this account signed in there."""
     mark, tags = _read(browser)
     mark = mark or new_token()[:_MARK]

@@ -9,8 +9,8 @@ from typing import Final
 
 from engine.integrations.payment_provider import CARD_PAGE, ProviderDown, order_of
 from engine.records.dossier import Payment
-from engine.services.context.app_context import Office
-from engine.services.core.call_queue import Call, queued_calls, take_call
+from engine.services.context.app_context import AppContext
+from engine.services.core.call_queue import QueuedCall, queued_calls, take_call
 from engine.services.payments.customers import open_customer
 from engine.services.payments.settlement import OPEN, UNDER_WAY, check_payment, end_unsent, is_unplaced, kept_payment
 
@@ -20,14 +20,14 @@ LONGEST_PAGE: Final = 2000
 _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 
-def place_orders(office: Office, limit: int = 200) -> int:
+def place_orders(office: AppContext, limit: int = 200) -> int:
     """Hands over every order that waits, one after another. How many."""
     with office.store.unit() as unit:
         calls = queued_calls(unit, limit, "order")
     return sum(place_order(office, call) for call in calls)
 
 
-def place_order(office: Office, call: Call) -> bool:
+def place_order(office: AppContext, call: QueuedCall) -> bool:
     """Hands one order over, outside any unit. Two of the operators make another order for each time that they are asked, so it
     is marked before the call: the worker that marks it makes the call, and a worker that was stopped after that leaves an order
     that is asked about and never sent again. False where the order is no longer to be handed over."""
@@ -54,7 +54,7 @@ def place_order(office: Office, call: Call) -> bool:
     return True
 
 
-def _marked(office: Office, call: Call) -> Payment | None:
+def _marked(office: AppContext, call: QueuedCall) -> Payment | None:
     """The payment, marked as being handed over by this worker; None where another took it, or its time is over."""
     now = office.now()
     with office.store.unit(write=True) as unit:
@@ -69,7 +69,7 @@ def _marked(office: Office, call: Call) -> Payment | None:
         return marked
 
 
-def _safe_page(office: Office, page: str | None) -> str | None:
+def _safe_page(office: AppContext, page: str | None) -> str | None:
     """An operator's page is shown as a link: only a whole https address is one, or in a demonstration that on this site."""
     if page is None or len(page) > LONGEST_PAGE:
         return None
@@ -77,7 +77,7 @@ def _safe_page(office: Office, page: str | None) -> str | None:
     return page if simulated or _PAGE.fullmatch(page) else None
 
 
-def _change(office: Office, payment_id: str, **changes: object) -> None:
+def _change(office: AppContext, payment_id: str, **changes: object) -> None:
     """Notes something on a payment that is still open; one that ended stays as it is."""
     with office.store.unit(write=True) as unit:
         payment = kept_payment(unit, payment_id)

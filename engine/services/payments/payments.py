@@ -17,10 +17,10 @@ from engine.domain.workflow.tasks import open_tasks
 from engine.integrations.payment_provider import CURRENCY, NO_CUSTOMER, Customer, order_of
 from engine.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
 from engine.records.dossier import Actor, Dossier, Owed, Payment, PaymentEvent
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.core.call_queue import Call, queue_call
+from engine.services.core.call_queue import QueuedCall, queue_call
 from engine.services.core.heartbeat import is_served
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
@@ -40,14 +40,14 @@ TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 # -- what is owed ------------------------------------------------------------------------------------------------------
 
 
-def owed(office: Office, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
+def owed(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
     """What is to be paid now, as it was frozen when it fell due."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         return due_now(office, pinned(office, unit, dossier), dossier)
 
 
-def due_now(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
+def due_now(office: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
     fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
     fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
@@ -61,7 +61,7 @@ def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
     return frozenset(set.intersection(*taken)) if taken else frozenset()
 
 
-def ways_to_pay(office: Office, actor: Actor, dossier_id: str) -> frozenset[str]:
+def ways_to_pay(office: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
     """The methods by which what is owed now may be paid."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -69,7 +69,7 @@ def ways_to_pay(office: Office, actor: Actor, dossier_id: str) -> frozenset[str]
         return methods_of(procedure, due_now(office, procedure, dossier))
 
 
-def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
+def least_owed(office: AppContext, actor: Actor, dossier_id: str) -> int:
     """The least that may be paid now: the next instalments where the book allows parts, else all that is owed."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -77,18 +77,18 @@ def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
     return sum(_parts(office, procedure, dossier).values())
 
 
-def _parts(office: Office, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
+def _parts(office: AppContext, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
     scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
     fees = {fee.id: fee for fee in procedure.fees()}
     return {one.fee: part_of(fees[one.fee], one, scope) for one in due_now(office, procedure, dossier)}
 
 
-def payments(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
+def payments(office: AppContext, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
     with office.store.unit() as unit:
         return unit.payments_of(seen(unit, office, actor, dossier_id).id)
 
 
-def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
+def see_payment(office: AppContext, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
         payment = unit.payment(payment_id)
@@ -97,7 +97,7 @@ def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) 
     return payment
 
 
-def returned_payment(office: Office, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
+def returned_payment(office: AppContext, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
     """The payment that an operator's page sends its payer back from, with the dossier's number, when it is theirs. What
     the address claims counts for nothing."""
     with office.store.unit() as unit:
@@ -112,7 +112,7 @@ def returned_payment(office: Office, actor: Actor, provider: str, reference: str
 
 
 def start_payment(
-    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
+    office: AppContext, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
     token: str | None = None, customer: Customer = NO_CUSTOMER,
 ) -> Payment:  # fmt: skip
     """Opens a payment of all that is owed now, or only of the next instalments (`part`), and queues its order: the worker hands
@@ -138,7 +138,7 @@ def start_payment(
 
 
 def _open_payment(
-    office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
+    office: AppContext, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
     customer: Customer,
 ) -> Payment:  # fmt: skip
     procedure, now = pinned(office, unit, dossier), office.now()
@@ -164,7 +164,7 @@ def _open_payment(
     if (refused := connector.accepts(order_of(payment))) is not None:
         raise Refused(refused)
     unit.add_payment(payment)
-    queue_call(unit, Call("order", provider, payment.id, seal_customer(office, customer)), now)
+    queue_call(unit, QueuedCall("order", provider, payment.id, seal_customer(office, customer)), now)
     fees: list[Plain] = [*payment.fees]
     started: dict[str, Plain] = {
         "payment": payment.id, "provider": provider, "amount": payment.amount, "fees": fees,
@@ -191,13 +191,13 @@ def _awaited(other: Payment) -> Refusal:
     return refusal(f"payment_{other.status}", payment=other.id, until=until)
 
 
-def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | None:
+def awaited_payment(office: AppContext, actor: Actor, dossier_id: str) -> Payment | None:
     """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
     with office.store.unit() as unit:
         return awaited_in(unit, seen(unit, office, actor, dossier_id), office.now())
 
 
-def awaited_among(office: Office, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
+def awaited_among(office: AppContext, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
     """Of these dossiers, those that wait for the end of a payment: a list tells nobody to pay what is being checked."""
     ids, now = tuple(dossier_ids), office.now()
     if not ids:
@@ -219,7 +219,7 @@ PAYMENT: Final[Memory[Payment]] = Memory(
 CASH: Final = "cash"
 
 
-def cash_due(office: Office, actor: Actor, dossier_id: str) -> int:
+def cash_due(office: AppContext, actor: Actor, dossier_id: str) -> int:
     """What may be paid in banknotes now: all that is owed, where every price of it takes them; else nothing."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -227,20 +227,20 @@ def cash_due(office: Office, actor: Actor, dossier_id: str) -> int:
         return _owed_in_cash(office, unit, dossier) if takes else 0
 
 
-def takes_cash(office: Office, actor: Actor, dossier_id: str) -> bool:
+def takes_cash(office: AppContext, actor: Actor, dossier_id: str) -> bool:
     """Whether all that is owed may be paid in banknotes, at a counter."""
     with office.store.unit() as unit:
         return _owed_in_cash(office, unit, seen(unit, office, actor, dossier_id)) > 0
 
 
-def _owed_in_cash(office: Office, unit: Unit, dossier: Dossier) -> int:
+def _owed_in_cash(office: AppContext, unit: Unit, dossier: Dossier) -> int:
     procedure = pinned(office, unit, dossier)
     due = due_now(office, procedure, dossier)
     fees = [procedure.tasks[one.fee] for one in due]
     return sum(one.left for one in due) if all(isinstance(fee, Fee) and CASH in fee.methods for fee in fees) else 0
 
 
-def take_cash(office: Office, actor: Actor, dossier_id: str, amount: int, *, token: str | None = None) -> Payment:
+def take_cash(office: AppContext, actor: Actor, dossier_id: str, amount: int, *, token: str | None = None) -> Payment:
     """Notes that the agent who helps has this sum in hand, and credits it. Raises NotFound; Refused: role, cash_refused (other
     sum than what is owed, or the book takes none), payment_pending or payment_unknown: money may still come otherwise."""
 

@@ -18,7 +18,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Text, digits_only, has_check_digit
 from engine.records.dossier import RECEIVED, Dossier, Payment
-from engine.services.context.app_context import NUMBER_DIGITS, Office, pinned
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinned
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
 from engine.services.limits import guesses
@@ -48,7 +48,7 @@ class ReceiptVerdict:
 UNKNOWN: Final = ReceiptVerdict("unknown")
 
 
-def receipt_code(office: Office, payment: Payment) -> str:
+def receipt_code(office: AppContext, payment: Payment) -> str:
     """What the square of a receipt says."""
     _, signature = office.keys.sign_bytes(_said(payment))
     return payment.id + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
@@ -58,7 +58,7 @@ def is_receipt_code(code: str) -> bool:
     return len(code) == _CODE
 
 
-def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
+def verify_receipt(office: AppContext, code: str) -> ReceiptVerdict:
     """By the code of the square. Whoever has none that we signed learns nothing."""
     try:
         signature = base64.urlsafe_b64decode(code[_ID:] + "==")
@@ -71,7 +71,7 @@ def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
         return _verdict(office, unit, payment)
 
 
-def verify_receipt_number(office: Office, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
+def verify_receipt_number(office: AppContext, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
     """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
     tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")
@@ -94,7 +94,7 @@ def _said(payment: Payment) -> bytes:
     return "\x1f".join(("guichet receipt", payment.id, payment.receipt or "", str(payment.amount))).encode()
 
 
-def _verdict(office: Office, unit: Unit, payment: Payment) -> ReceiptVerdict:
+def _verdict(office: AppContext, unit: Unit, payment: Payment) -> ReceiptVerdict:
     dossier = unit.dossier(payment.dossier)
     if dossier is None or payment.status not in RECEIVED or payment.receipt is None:
         return UNKNOWN

@@ -21,8 +21,8 @@ from engine.model import Procedure
 from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.refunds import Refund, mark_text, read_mark
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import repaid_letter
@@ -53,7 +53,7 @@ class OwedPage:
     after: str | None = None
 
 
-def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
+def owed_back(office: AppContext, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
     """All that a dossier owes or owed back, for whoever sees it, the oldest first."""
     with office.store.unit() as unit:
         dossier = seen(unit, office, actor, dossier_id)
@@ -61,23 +61,25 @@ def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, 
         return tuple(_line(office, unit, procedure, dossier, one, actor) for one in unit.refunds_of(dossier.id))
 
 
-def _line(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> OwedBack:
+def _line(
+    office: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor
+) -> OwedBack:
     closed = _why_not(unit, procedure, dossier, refund, actor)
     payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
     card = payment if payment is not None and payment.method == "card" else None
     return OwedBack(refund, dossier.number, due_of(office, refund), closed, card)
 
 
-def due_of(office: Office, refund: Refund) -> datetime:
+def due_of(office: AppContext, refund: Refund) -> datetime:
     return add_span(refund.owed_at, PROMISED, office.directory.calendar)
 
 
-def paying_agencies(office: Office, actor: Actor) -> tuple[str, ...]:
+def paying_agencies(office: AppContext, actor: Actor) -> tuple[str, ...]:
     """The agencies whose money this agent may pay back."""
     return tuple(sorted(set(_paid_by(office, actor).values())))
 
 
-def _paid_by(office: Office, actor: Actor) -> Mapping[str, str]:
+def _paid_by(office: AppContext, actor: Actor) -> Mapping[str, str]:
     """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
 
     def work(_: Catalogue) -> Mapping[str, str]:
@@ -114,7 +116,7 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
 
 
 def refunds_to_pay(
-    office: Office, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
+    office: AppContext, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
 ) -> OwedPage:
     """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
     procedures = [one for one, its in _paid_by(office, actor).items() if agency in (None, its)]
@@ -126,14 +128,14 @@ def refunds_to_pay(
     return OwedPage(lines, mark_text(found[limit - 1]) if len(found) > limit else None)
 
 
-def _listed(office: Office, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
+def _listed(office: AppContext, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
     for refund in found:
         dossier = unit.dossier_at_rest(refund.dossier)
         if dossier is None:
             continue
         try:
             yield _line(office, unit, pinned(office, unit, dossier), dossier, refund, actor)
-        except LostEdition:  # the others are paid back all the same
+        except EditionMissing:  # the others are paid back all the same
             yield OwedBack(refund, dossier.number, due_of(office, refund), refusal("refund_edition_lost"))
 
 
@@ -148,7 +150,7 @@ def read_reference(text: str) -> str:
 
 
 def pay_back(
-    office: Office, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
+    office: AppContext, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
 ) -> Refund:
     """Says that an amount was paid back, under the operator's or the bank's reference, and tells who paid. Raises NotFound;
     Refused: refund_not_yours, refund_paid, refund_own, reference_missing, reference_long."""

@@ -21,8 +21,8 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.workflow.actions import pay
 from engine.integrations.payment_provider import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
 from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.core.call_queue import Call, queue_call, queued_calls, take_call
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out
 from engine.services.core.journalling import journalise, journalise_told
 from engine.services.core.outbound_messages import payment_letter
@@ -78,7 +78,7 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
 # -- hearing -----------------------------------------------------------------------------------------------------------
 
 
-def record_callback(office: Office, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
+def record_callback(office: AppContext, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
     """Notes what a provider says and queues our own question, which the worker asks. Never credits on its word."""
     connector = office.providers.get(provider)
     if connector is None:
@@ -106,7 +106,7 @@ def record_callback(office: Office, provider: str, headers: Mapping[str, str], b
         if not is_new and ours.status not in OPEN and _answer_to(told).event_id in {one.event_id for one in events}:
             return CallbackOutcome("repeated", ours)
         due = now if noted else now + TOLD_PAUSE  # what is too many to be noted is asked about less often
-        call = Call("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
+        call = QueuedCall("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
         if noted or unit.peeked_aside(call.key) is None:
             queue_call(unit, call, now)
     office.wakeup.set()
@@ -126,7 +126,7 @@ def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
     return notice
 
 
-def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:
+def _note_forgery(office: AppContext, provider: str, body: bytes, reason: str, now: datetime) -> None:
     event_id = "refused:" + hashlib.sha256(body).hexdigest()
     with office.store.unit(write=True) as unit:
         _note_some(unit, PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
@@ -142,7 +142,7 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def ask_told(office: Office, call: Call) -> bool:
+def ask_told(office: AppContext, call: QueuedCall) -> bool:
     """Asks about a payment that a callback named: at once, then once a minute until its provider answers. False where another
     worker does."""
     now = office.now()
@@ -166,26 +166,26 @@ def ask_told(office: Office, call: Call) -> bool:
     return True
 
 
-def ask_all_told(office: Office, limit: int = 200) -> int:
+def ask_all_told(office: AppContext, limit: int = 200) -> int:
     """Asks about every payment that a callback named, one after another. How many."""
     with office.store.unit() as unit:
         calls = queued_calls(unit, limit, "told")
     return sum(ask_told(office, call) for call in calls if is_due(call, office.now()))
 
 
-def is_due(call: Call, now: datetime) -> bool:
+def is_due(call: QueuedCall, now: datetime) -> bool:
     """Whether to ask now about what a callback told."""
     due = call.body[1] if isinstance(call.body, list) else ""
     return not due or datetime.fromisoformat(str(due)) <= now
 
 
-def _theirs(call: Call) -> str | None:
+def _theirs(call: QueuedCall) -> str | None:
     """How a callback calls the order."""
     name = call.body[0] if isinstance(call.body, list) else None
     return str(name) if name else None
 
 
-def check_payment(office: Office, payment_id: str) -> Payment:
+def check_payment(office: AppContext, payment_id: str) -> Payment:
     """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. For the worker and for
     stories: no request waits for it."""
     with office.store.unit() as unit:
@@ -198,19 +198,19 @@ def check_payment(office: Office, payment_id: str) -> Payment:
         return _unanswered(office, payment)
 
 
-def reconcile(office: Office, limit: int = 50) -> int:
+def reconcile(office: AppContext, limit: int = 50) -> int:
     """Asks again about silent payments and those that ended without money lately, one after another. How many were asked
     about."""
     return sum(ask_again(office, payment) for payment in due_to_ask(office, limit))
 
 
-def due_to_ask(office: Office, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
+def due_to_ask(office: AppContext, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
     """The payments to ask about now, but those of the providers `without`."""
     with office.store.unit() as unit:
         return _to_ask(unit, office.now(), limit, without)
 
 
-def ask_again(office: Office, payment: Payment) -> bool:
+def ask_again(office: AppContext, payment: Payment) -> bool:
     """Asks about a payment that is due, unless another worker did meanwhile. Noting the time before the call keeps two workers
     from asking at once, and puts a payment whose operator says nothing behind the others."""
     now = office.now()
@@ -218,7 +218,9 @@ def ask_again(office: Office, payment: Payment) -> bool:
         kept = kept_payment(unit, payment.id)
         if kept.checked_at != payment.checked_at or kept.status != payment.status:
             return False
-        if is_unplaced(kept) and take_call(unit, Call("order", kept.provider, kept.id)):  # over, and never handed over
+        if is_unplaced(kept) and take_call(
+            unit, QueuedCall("order", kept.provider, kept.id)
+        ):  # over, and never handed over
             end_unsent(office, unit, kept)
             return True
         unit.put_payment(replace(kept, checked_at=now))
@@ -226,7 +228,7 @@ def ask_again(office: Office, payment: Payment) -> bool:
     return True
 
 
-def _asked(office: Office, payment: Payment, theirs: str | None = None) -> bool:
+def _asked(office: AppContext, payment: Payment, theirs: str | None = None) -> bool:
     """Whether the provider answered. What fails of one payment concerns no other."""
     try:
         _ask(office, payment, theirs)
@@ -260,7 +262,7 @@ def _is_being_placed(payment: Payment, now: datetime) -> bool:
     return marked is not None and now - marked < PLACING
 
 
-def _ask(office: Office, payment: Payment, theirs: str | None = None) -> Payment:
+def _ask(office: AppContext, payment: Payment, theirs: str | None = None) -> Payment:
     """Our own question, outside any unit; then the answer kept in one. `theirs`: how a callback calls an order whose name of
     theirs we could not keep; the answer says whose it is. Raises `ProviderDown`."""
     connector = office.providers.get(payment.provider)
@@ -277,7 +279,7 @@ def _ask(office: Office, payment: Payment, theirs: str | None = None) -> Payment
         return _settle(office, unit, payment.id, status)
 
 
-def _unanswered(office: Office, payment: Payment) -> Payment:
+def _unanswered(office: AppContext, payment: Payment) -> Payment:
     """Only when it was asked changes; one whose time is over, or whose worker was stopped on the way, is unknown from now on."""
     now = office.now()
     with office.store.unit(write=True) as unit:
@@ -289,7 +291,7 @@ def _unanswered(office: Office, payment: Payment) -> Payment:
     return kept
 
 
-def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
+def _settle(office: AppContext, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
     """Keeps a provider's answer: the payment as it stands now."""
     now = office.now()
     payment = replace(kept_payment(unit, payment_id), checked_at=now)
@@ -373,7 +375,7 @@ def is_placing(payment: Payment) -> bool:
 
 
 def _become(
-    office: Office, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
+    office: AppContext, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
 ) -> Payment:
     after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
     if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
@@ -393,7 +395,7 @@ def _become(
     return after
 
 
-def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
+def credit(office: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
     """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
     if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
         unit.put_payment(payment)
@@ -417,7 +419,7 @@ def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, recei
     return payment
 
 
-def end_unsent(office: Office, unit: Unit, payment: Payment) -> None:
+def end_unsent(office: AppContext, unit: Unit, payment: Payment) -> None:
     """Ends a payment whose order was never handed over, its time being over: its operator knows nothing of it."""
     dossier = unit.dossier(payment.dossier)
     if dossier is None:

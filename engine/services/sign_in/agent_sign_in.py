@@ -17,7 +17,7 @@ from engine.core.values import Plain
 from engine.records.codec import instant_text
 from engine.records.dossier import Account, Actor
 from engine.records.people import SecondFactor
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.secrets import hash_secret, is_secret, new_token, token_digest
 from engine.services.limits.guesses import count_wrong, limits_of, shut
@@ -68,7 +68,7 @@ Passed: TypeAlias = SignedIn | Halfway
 
 @told("password")
 def sign_in(
-    office: Office, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
+    office: AppContext, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
 ) -> Passed:
     """Lets an agent or a controller in, or halfway in. Raises Refused: sign_in_wrong (the same for an unknown login, a wrong
     password and a closed account), too_many_tries (minutes)."""
@@ -97,7 +97,7 @@ def sign_in(
     return passed
 
 
-def _is_same(office: Office, held: Account, secret: str) -> bool:
+def _is_same(office: AppContext, held: Account, secret: str) -> bool:
     """Whether an open account still has the password that was looked at outside this unit."""
     return held.is_open(office.day()) and held.secret == secret
 
@@ -108,7 +108,7 @@ def _is_always_heard(account: Account) -> bool:
     return account.fresh or is_invented(account)
 
 
-def _passed(office: Office, unit: Unit, account: Account, now: datetime, device: str) -> Passed:
+def _passed(office: AppContext, unit: Unit, account: Account, now: datetime, device: str) -> Passed:
     wants = _wanted(office, unit, account)
     if wants is None:
         return open_session(office, unit, account, now, device=device)
@@ -126,7 +126,7 @@ def _halfway(unit: Unit, account: Account | None, now: datetime, wants: Want, ki
     return Halfway(ticket, wants)
 
 
-def _wanted(office: Office, unit: Unit, account: Account) -> Want | None:
+def _wanted(office: AppContext, unit: Unit, account: Account) -> Want | None:
     if account.fresh:
         return "password"
     if second_factor.proven(unit, account.id) is not None:
@@ -137,7 +137,7 @@ def _wanted(office: Office, unit: Unit, account: Account) -> Want | None:
 # -- with a ticket -----------------------------------------------------------------------------------------------------
 
 
-def wanted_of(office: Office, kind: Kind, ticket: str) -> Want | None:
+def wanted_of(office: AppContext, kind: Kind, ticket: str) -> Want | None:
     """What the holder of a ticket is still asked for; none when it is no ticket of this door."""
     with office.store.unit() as unit:
         if _unjudged(office, unit, kind, ticket):
@@ -147,7 +147,7 @@ def wanted_of(office: Office, kind: Kind, ticket: str) -> Want | None:
 
 
 @told("own password at the first sign-in")
-def choose_password(office: Office, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
+def choose_password(office: AppContext, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
     """Replaces a password that somebody else chose. Raises Refused: ticket_over, password_short (least), password_plain."""
     with office.store.unit() as unit:
         account = _needed(office, unit, kind, ticket, "password")
@@ -161,7 +161,7 @@ def choose_password(office: Office, kind: Kind, ticket: str, password: str, devi
         return _passed(office, unit, account, office.now(), device)
 
 
-def enrolment(office: Office, kind: Kind, ticket: str) -> Enrolment:
+def enrolment(office: AppContext, kind: Kind, ticket: str) -> Enrolment:
     """What the page of an enrolment shows. Raises Refused("ticket_over")."""
     with office.store.unit(write=True) as unit:
         account = _needed(office, unit, kind, ticket, "enrolment")
@@ -171,7 +171,7 @@ def enrolment(office: Office, kind: Kind, ticket: str) -> Enrolment:
 
 
 @told("enrolment of a second factor")
-def enrol(office: Office, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
+def enrol(office: AppContext, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
     """Ends an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong."""
     now, done = office.now(), None
     with office.store.unit(write=True) as unit:
@@ -187,7 +187,7 @@ def enrol(office: Office, kind: Kind, ticket: str, typed: str, *, device: str = 
 
 @told("second factor")
 def pass_factor(
-    office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
+    office: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
     """Lets in whoever types a code of their application, or one of their recovery codes. Raises Refused: ticket_over, factor_wrong,
     too_many_tries (minutes)."""
@@ -205,7 +205,7 @@ def pass_factor(
 
 @told("password and second factor")
 def pass_both(
-    office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
+    office: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
     """Judges a password that was not judged together with a code, once. Which of the two is wrong is not told. Raises Refused:
     ticket_over, sign_in_wrong."""
@@ -226,7 +226,7 @@ def pass_both(
 
 
 def _why_not_code(
-    office: Office, unit: Unit, factor: SecondFactor | None, typed: str, client: str, browser: str, of: str = "factor"
+    office: AppContext, unit: Unit, factor: SecondFactor | None, typed: str, client: str, browser: str, of: str = "factor"
 ) -> Refusal | None:  # fmt: skip
     """Uses up a code of the application, or a recovery code; why it is not taken otherwise. A recovery code has 118 bits: it is heard
     however many codes were tried."""
@@ -247,18 +247,18 @@ def _place(ticket: str) -> str:
     return f"halfway/{token_digest(ticket)}"
 
 
-def _kept(office: Office, unit: Unit, ticket: str) -> dict[str, Plain] | None:
+def _kept(office: AppContext, unit: Unit, ticket: str) -> dict[str, Plain] | None:
     kept = unit.peeked_aside(_place(ticket)) if ticket else None
     return kept if isinstance(kept, dict) and str(kept.get("until")) > instant_text(office.now()) else None
 
 
-def _unjudged(office: Office, unit: Unit, kind: Kind, ticket: str) -> bool:
+def _unjudged(office: AppContext, unit: Unit, kind: Kind, ticket: str) -> bool:
     """Whether this is a ticket of this door, of a password that was not judged."""
     kept = _kept(office, unit, ticket)
     return kept is not None and kept.get("both") == kind
 
 
-def _whose(office: Office, unit: Unit, kept: dict[str, Plain] | None) -> Account | None:
+def _whose(office: AppContext, unit: Unit, kept: dict[str, Plain] | None) -> Account | None:
     """The open account of a ticket, as long as it has the password that was typed."""
     account = unit.account_held(str(kept["account"])) if kept is not None else None
     if account is None or kept is None or not account.is_open(office.day()):
@@ -266,14 +266,14 @@ def _whose(office: Office, unit: Unit, kept: dict[str, Plain] | None) -> Account
     return account if token_digest(account.secret) == kept.get("secret") else None
 
 
-def _holder(office: Office, unit: Unit, kind: Kind, ticket: str) -> Account | None:
+def _holder(office: AppContext, unit: Unit, kind: Kind, ticket: str) -> Account | None:
     kept = _kept(office, unit, ticket)
     account = _whose(office, unit, kept)
     judged = kept is not None and not kept.get("both")
     return account if judged and account is not None and account.kind == kind else None
 
 
-def _needed(office: Office, unit: Unit, kind: Kind, ticket: str, want: Want) -> Account:
+def _needed(office: AppContext, unit: Unit, kind: Kind, ticket: str, want: Want) -> Account:
     account = _holder(office, unit, kind, ticket)
     if account is None or _wanted(office, unit, account) != want:
         raise Refused(refusal("ticket_over"))
@@ -283,7 +283,7 @@ def _needed(office: Office, unit: Unit, kind: Kind, ticket: str, want: Want) -> 
 # -- one's own keys ----------------------------------------------------------------------------------------------------
 
 
-def factor_of(office: Office, actor: Actor) -> SecondFactor | None:
+def factor_of(office: AppContext, actor: Actor) -> SecondFactor | None:
     """The second factor this person holds."""
     with office.store.unit() as unit:
         return second_factor.proven(unit, actor.id)
@@ -291,7 +291,7 @@ def factor_of(office: Office, actor: Actor) -> SecondFactor | None:
 
 @told("change of password")
 def change_password(
-    office: Office, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
+    office: AppContext, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
 ) -> None:
     """A new password in place of one's own; every session of before ends. Raises Refused: sign_in_wrong, password_short,
     password_plain, too_many_tries."""
@@ -319,7 +319,7 @@ def change_password(
 
 @told("new recovery codes")
 def renew_recovery(
-    office: Office, actor: Actor, typed: str, client: str = "", browser: str = ""
+    office: AppContext, actor: Actor, typed: str, client: str = "", browser: str = ""
 ) -> tuple[str, ...]:  # fmt: skip
     """New recovery codes, for who types a code of their application. Raises Refused: factor_wrong, too_many_tries."""
     codes = None
@@ -333,7 +333,7 @@ def renew_recovery(
     return codes
 
 
-def _check_password(office: Office, account: Account, password: str) -> None:
+def _check_password(office: AppContext, account: Account, password: str) -> None:
     closed = why_not_password(account, password, office.settings.base_url)
     if closed:
         raise Refused(closed)

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import new_id
-from engine.records.dossier import Account, Letter
+from engine.records.dossier import Account, OutboundMessage
 from engine.records.people import Identifier, IdentifierKind, SignInCode
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.context.rate_limit import Limit, count, left_of
 from engine.services.keys.secrets import new_code, token_digest
@@ -56,7 +56,7 @@ class CodeSent:
 
 
 def send_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
     Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
@@ -64,14 +64,14 @@ def send_code(
 
 
 def send_email_code(
-    office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
     return _owe_code(office, "email", read_email(email_raw), asker, language, mark=mark)
 
 
 def send_help_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
     `send_code` does."""
@@ -79,7 +79,7 @@ def send_help_code(
 
 
 def send_sending_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
@@ -87,7 +87,7 @@ def send_sending_code(
 
 
 def send_move_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
     opens nothing else. Raises as `send_code` does."""
@@ -95,7 +95,7 @@ def send_move_code(
 
 
 def send_link_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
@@ -103,14 +103,14 @@ def send_link_code(
 
 
 def prove_consent(
-    office: Office, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
+    office: AppContext, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
 ) -> Refusal | None:  # fmt: skip
     """Uses up the code that a person read to an agent; why it is not the one otherwise."""
     return taken_code(office, unit, f"{purpose}{phone}", read_code(code), mark)
 
 
 def _owe_code(
-    office: Office, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
+    office: AppContext, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     to = f"{purpose}{number}"
     now, code, sends = office.now(), new_code(), 1
@@ -130,7 +130,7 @@ def _owe_code(
 
 @told("code by SMS")
 def check_code(
-    office: Office, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
+    office: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
     """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
     (left), code_expired."""
@@ -150,7 +150,7 @@ def check_code(
 
 
 @told("proof of a phone")
-def prove_link(office: Office, phone_raw: str, code: str, *, mark: str = "") -> str:
+def prove_link(office: AppContext, phone_raw: str, code: str, *, mark: str = "") -> str:
     """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
     does."""
     phone, digits = read_phone(phone_raw), read_code(code)
@@ -181,7 +181,7 @@ def read_code(code: str) -> str:
 
 
 def taken_code(
-    office: Office, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
+    office: AppContext, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
 ) -> Refusal | None:  # fmt: skip
     """Uses up the code that the browser with this `mark` asked for; why it is not the one otherwise. A wrong code is counted
     for the number too: after `GUESSES_A_DAY` of them, a code has one try, unless the browser is `known`."""
@@ -215,18 +215,18 @@ def _spacing(sends: int) -> timedelta:
     return SPACING[min(sends, len(SPACING)) - 1]
 
 
-def _seals(office: Office, to: str, code: str, mark: str) -> tuple[str, ...]:
+def _seals(office: AppContext, to: str, code: str, mark: str) -> tuple[str, ...]:
     """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
     return office.keys.seals_of(to, code, *((mark,) if mark else ()))
 
 
 def _code_letter(
-    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
-) -> Letter:
+    office: AppContext, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
+) -> OutboundMessage:
     host = urlsplit(office.settings.base_url).hostname or ""
     minutes = int(office.settings.code_lasts.total_seconds()) // 60
     facts = {"code": code, "minutes": str(minutes), "host": host}
     subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
     body = office.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
     letter_id = new_id()
-    return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)
+    return OutboundMessage(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

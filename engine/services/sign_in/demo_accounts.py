@@ -12,7 +12,7 @@ from typing import Final, Literal
 from engine.core.values import Plain
 from engine.model.directory import Directory
 from engine.records.dossier import Account
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import hash_secret
 
 PASSWORD: Final = "demo"
@@ -41,7 +41,7 @@ class DemoPerson:
     role: str
 
 
-def open_demo(office: Office) -> tuple[DemoPerson, ...]:
+def open_demo(office: AppContext) -> tuple[DemoPerson, ...]:
     """Gives every person of the demonstration an open account. All those who may sign in."""
     people = (
         *demo_agents(office.directory),
@@ -62,7 +62,7 @@ def open_demo(office: Office) -> tuple[DemoPerson, ...]:
     return people
 
 
-def close_demo(office: Office) -> None:
+def close_demo(office: AppContext) -> None:
     """Shuts the door to every person of a demonstration held on this store before, and ends their sessions."""
     with office.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))

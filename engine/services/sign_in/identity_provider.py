@@ -11,21 +11,21 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
-from engine.integrations.identity_provider import Begun, Identity, IdentityProvider, NotProven
+from engine.integrations.identity_provider import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import told
 from engine.services.sign_in.sessions import SignedIn, open_session
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: level, and the names that the provider said
 
 
-def begin(office: Office, back: str) -> Begun:
+def begin(office: AppContext, back: str) -> SignInStart:
     """Where to send somebody. Raises NotFound without a provider; Refused("identity_down")."""
     provider = _provider(office)
     try:
@@ -36,7 +36,14 @@ def begin(office: Office, back: str) -> Begun:
 
 @told("identity provider")
 def finish(
-    office: Office, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
+    office: AppContext,
+    back: str,
+    code: str,
+    nonce: str,
+    verifier: str,
+    *,
+    joining: Actor | None = None,
+    device: str = "",
 ) -> SignedIn | None:
     """Signs in whoever the provider says this is, known or new; with `joining`, joins their account to it instead. Raises
     NotFound; Refused: identity_down, identity_unproven, address_taken (another account is joined to it)."""
@@ -60,13 +67,13 @@ def finish(
         return open_session(office, unit, account, now, device=device) if joining is None else None
 
 
-def _provider(office: Office) -> IdentityProvider:
+def _provider(office: AppContext) -> IdentityProvider:
     if office.identity is None:
         raise NotFound
     return office.identity
 
 
-def _joined(unit: Unit, identity: Identity, actor: Actor, office: Office) -> Account:
+def _joined(unit: Unit, identity: VerifiedIdentity, actor: Actor, office: AppContext) -> Account:
     account, known = unit.account_held(actor.id), unit.identifier("provider", identity.subject)
     if account is None or account.kind != "applicant":
         raise NotFound
@@ -77,18 +84,18 @@ def _joined(unit: Unit, identity: Identity, actor: Actor, office: Office) -> Acc
     return account
 
 
-def _reached(office: Office, unit: Unit, account: Account, identity: Identity) -> Account:
+def _reached(office: AppContext, unit: Unit, account: Account, identity: VerifiedIdentity) -> Account:
     """A number and an address that the provider has proven, where nobody is known by them yet."""
     with suppress(Refused):
         phone = read_phone(identity.phone)
         if unit.account_of("applicant", phone) is None:
             account = replace(account, login=phone)
-    with suppress(Refused, Taken):
+    with suppress(Refused, AlreadyExists):
         unit.add_identifier(Identifier("email", read_email(identity.email), account.id, office.now()))
     return account
 
 
-def _with_profile(account: Account, identity: Identity) -> Account:
+def _with_profile(account: Account, identity: VerifiedIdentity) -> Account:
     """What the provider says replaces what was typed, and says so."""
     said: dict[str, Plain] = {
         name: text for name, text in identity.profile.items() if name != "birth_date" or _is_day(text)

@@ -14,8 +14,8 @@ from typing import Final
 from engine.core.problems import Refused, refusal
 from engine.core.values import new_id
 from engine.records.codec import instant_text
-from engine.records.dossier import Letter
-from engine.services.context.app_context import Office
+from engine.records.dossier import OutboundMessage
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email
 from engine.services.keys.secrets import new_token, token_digest
 from engine.services.limits.askers import NOBODY, Asker
@@ -37,7 +37,7 @@ class LinkSent:
     valid_minutes: int
 
 
-def send_link(office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr") -> LinkSent:
+def send_link(office: AppContext, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr") -> LinkSent:
     """Owes the address a link. Raises Refused: email_format, too_many_tries (minutes)."""
     email, now = read_email(email_raw), office.now()
     token, mark = new_token(), new_token()
@@ -50,20 +50,22 @@ def send_link(office: Office, email_raw: str, *, asker: Asker = NOBODY, language
             facts = {"link": f"{office.settings.base_url}/connexion/lien/{token}", "minutes": str(minutes)}
             subject = office.wording.say("letter.link.subject", language, facts)
             letter_id, body = new_id(), office.wording.say("letter.link.email", language, facts)
-            unit.add_letter(Letter(letter_id, None, "email", email, subject, body, now, f"link/{letter_id}", now))
+            unit.add_letter(
+                OutboundMessage(letter_id, None, "email", email, subject, body, now, f"link/{letter_id}", now)
+            )
     if closed:
         raise Refused(closed)
     return LinkSent(email, mark, minutes)
 
 
-def why_not_link(office: Office, token: str, mark: str) -> str | None:
+def why_not_link(office: AppContext, token: str, mark: str) -> str | None:
     """Why this link lets nobody in from this browser: link_over, link_elsewhere. None when it does."""
     with office.store.unit() as unit:
         return _read(office, unit, token, mark)[0]
 
 
 @told("link by e-mail")
-def follow_link(office: Office, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
+def follow_link(office: AppContext, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
     """Signs in whoever reads this mail, known or new. Raises Refused: link_over, link_elsewhere."""
     now, signed_in = office.now(), None
     with office.store.unit(write=True) as unit:
@@ -76,7 +78,7 @@ def follow_link(office: Office, token: str, mark: str, *, keep: bool = False, de
     return signed_in
 
 
-def _read(office: Office, unit: Unit, token: str, mark: str) -> tuple[str | None, str]:
+def _read(office: AppContext, unit: Unit, token: str, mark: str) -> tuple[str | None, str]:
     kept = unit.peeked_aside(_place(token))
     if not isinstance(kept, Mapping) or str(kept.get("until")) <= instant_text(office.now()):
         return "link_over", ""

@@ -14,7 +14,7 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, canonical_json, new_id
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.keys.secrets import new_token, token_digest
 from engine.services.limits.askers import NOBODY, Asker, limits_of
@@ -42,7 +42,7 @@ class SignedIn:
 
 
 def open_session(
-    office: Office, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
+    office: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
 ) -> SignedIn:
     """Lets somebody in who has proven who they are. `keep`: this phone is theirs."""
     token = new_token()
@@ -53,7 +53,7 @@ def open_session(
     return SignedIn(token, office.person(account))
 
 
-def actor_of(office: Office, token: str, touches: bool = True) -> Actor | None:
+def actor_of(office: AppContext, token: str, touches: bool = True) -> Actor | None:
     """Who this session is, at this very moment: a closed account or a session left idle is nobody. `touches`: it was seen."""
     now = office.now()
     digest = token_digest(token)
@@ -68,13 +68,13 @@ def actor_of(office: Office, token: str, touches: bool = True) -> Actor | None:
     return office.person(account)
 
 
-def _touch(office: Office, session: Session, now: datetime) -> None:
+def _touch(office: AppContext, session: Session, now: datetime) -> None:
     with office.store.unit(write=True, patience=GLANCE) as unit:
         if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
             unit.put_session(replace(session, seen_at=now))
 
 
-def is_alive(office: Office, session: Session, account: Account, now: datetime) -> bool:
+def is_alive(office: AppContext, session: Session, account: Account, now: datetime) -> bool:
     """Whether a session of an account is neither over nor left idle."""
     if not account.is_open(office.day()):
         return False
@@ -82,14 +82,14 @@ def is_alive(office: Office, session: Session, account: Account, now: datetime) 
     return now < session.expires_at and (session.kept or now - session.seen_at < idle)
 
 
-def is_fresh(office: Office, token: str) -> bool:
+def is_fresh(office: AppContext, token: str) -> bool:
     """Whether whoever holds this session proved who they are a moment ago (`FRESH`), by whichever way they come in."""
     with office.store.unit() as unit:
         session = unit.session(token_digest(token))
     return session is not None and office.now() - session.created_at < FRESH
 
 
-def sign_out(office: Office, token: str) -> None:
+def sign_out(office: AppContext, token: str) -> None:
     with office.store.unit(write=True) as unit:
         session = unit.session(token_digest(token))
         if session:
@@ -99,7 +99,7 @@ def sign_out(office: Office, token: str) -> None:
 # -- one's own sessions ------------------------------------------------------------------------------------------------
 
 
-def sessions_of(office: Office, actor: Actor) -> tuple[Session, ...]:
+def sessions_of(office: AppContext, actor: Actor) -> tuple[Session, ...]:
     """Where this person is signed in now, the last seen first."""
     now = office.now()
     with office.store.unit() as unit:
@@ -108,13 +108,13 @@ def sessions_of(office: Office, actor: Actor) -> tuple[Session, ...]:
     return tuple(one for one in found if account is not None and is_alive(office, one, account, now))
 
 
-def sign_out_of(office: Office, actor: Actor, session: str) -> None:
+def sign_out_of(office: AppContext, actor: Actor, session: str) -> None:
     """Ends one session of this person, by its digest; another's stays."""
     with office.store.unit(write=True) as unit:
         unit.drop_sessions(actor.id, session)
 
 
-def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
+def sign_out_elsewhere(office: AppContext, actor: Actor, token: str) -> int:
     """Ends every other session of this person: how many."""
     own = token_digest(token)
     with office.store.unit(write=True) as unit:
@@ -128,7 +128,7 @@ def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
 
 
 def put_aside(
-    office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = NOBODY
+    office: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = NOBODY
 ) -> str:  # fmt: skip
     """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
     key. Without a session that is known, only a dossier has somebody to hand it back to: empty for any other address. One
@@ -171,7 +171,7 @@ def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tup
     return [(name, value) for name, value in kept if asks or name not in _SECRETS]
 
 
-def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
+def hand_back(office: AppContext, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
     """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
     account it is of, when it is of another address than `at`, and a day later. What is of nobody known goes to the owner of
     the dossier it was posted to."""

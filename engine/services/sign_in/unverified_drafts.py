@@ -15,14 +15,14 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import CLAIMED, SYSTEM_ACTOR, Account, Actor, Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.commit import forget_draft, keep
 from engine.services.keys.secrets import token_digest
 from engine.services.limits.askers import NOBODY, Asker, limits_of
 from engine.services.sign_in.sessions import SignedIn, is_alive, open_session
-from engine.storage.unit_of_work import Busy, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
 MOST_LINES: Final = 500
 CLOSED_AT_ONCE: Final = 500  # by one sweep
@@ -32,7 +32,7 @@ Choice: TypeAlias = Literal["this", "other"]  # keep the draft of this browser, 
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnverifiedDraft:
     """A draft of this browser that somebody who signed in there must choose about: it was begun with another number, or they
     have a draft of that procedure already (`rival`)."""
 
@@ -44,7 +44,7 @@ class Waiting:
 # -- before the code ---------------------------------------------------------------------------------------------------
 
 
-def go_on_unproven(office: Office, phone_raw: str, *, asker: Asker = NOBODY, device: str = "") -> SignedIn:
+def go_on_unproven(office: AppContext, phone_raw: str, *, asker: Asker = NOBODY, device: str = "") -> SignedIn:
     """Lets somebody begin who has received no code, known number or not. Raises Refused: phone_format, too_many_tries."""
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})
@@ -59,14 +59,14 @@ def go_on_unproven(office: Office, phone_raw: str, *, asker: Asker = NOBODY, dev
     return signed
 
 
-def claimed_phone(office: Office, actor: Actor) -> str:
+def claimed_phone(office: AppContext, actor: Actor) -> str:
     """The number that somebody gave and has not proven; empty for anybody else."""
     with office.store.unit() as unit:
         account = unit.account(actor.id) if actor.unproven else None
     return _phone(account) if account else ""
 
 
-def claim_other(office: Office, actor: Actor, phone_raw: str) -> None:
+def claim_other(office: AppContext, actor: Actor, phone_raw: str) -> None:
     """The number was typed wrong: this is the one. Raises Refused("phone_format")."""
     phone = read_phone(phone_raw)
     with office.store.unit(write=True) as unit:
@@ -75,7 +75,7 @@ def claim_other(office: Office, actor: Actor, phone_raw: str) -> None:
             unit.put_account(replace(account, profile={_PHONE: phone}))
 
 
-def holds(office: Office, actor: Actor, number: str) -> bool:
+def holds(office: AppContext, actor: Actor, number: str) -> bool:
     """Whether this dossier is one that they began here."""
     with office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
@@ -85,7 +85,7 @@ def holds(office: Office, actor: Actor, number: str) -> bool:
 # -- once somebody has signed in ---------------------------------------------------------------------------------------
 
 
-def waiting(office: Office, actor: Actor, token: str) -> tuple[Waiting, ...]:
+def waiting(office: AppContext, actor: Actor, token: str) -> tuple[UnverifiedDraft, ...]:
     """The drafts of the browser that holds this token, about which whoever signed in there must choose."""
     with office.store.unit() as unit:
         source, owner = _claim_of(office, unit, token), unit.account(actor.id)
@@ -93,8 +93,8 @@ def waiting(office: Office, actor: Actor, token: str) -> tuple[Waiting, ...]:
 
 
 def adopt(
-    office: Office, actor: Actor, token: str, chosen: Mapping[str, Choice] | None = None
-) -> tuple[Waiting, ...]:  # fmt: skip
+    office: AppContext, actor: Actor, token: str, chosen: Mapping[str, Choice] | None = None
+) -> tuple[UnverifiedDraft, ...]:  # fmt: skip
     """Gives whoever signed in the drafts begun in this browser under the number they proved, and those of `chosen` (by
     number). What is left is still to be chosen about: nothing of it is lost. All in one unit."""
     try:
@@ -109,7 +109,7 @@ def adopt(
             if not left:
                 _close(unit, source)
             return left
-    except Taken as twin:
+    except AlreadyExists as twin:
         raise Busy("draft") from twin
 
 
@@ -118,7 +118,7 @@ def _may_own(actor: Actor) -> bool:
 
 
 def _settle(
-    office: Office, unit: Unit, one: Waiting, owner: Account, actor: Actor, choice: Choice | None
+    office: AppContext, unit: Unit, one: UnverifiedDraft, owner: Account, actor: Actor, choice: Choice | None
 ) -> bool:  # fmt: skip
     """Whether a draft found its place: its owner's, or none."""
     if choice is None and (one.rival is not None or one.phone != owner.login):
@@ -141,7 +141,7 @@ def _settle(
 # -- leaving -----------------------------------------------------------------------------------------------------------
 
 
-def forsake(office: Office, token: str) -> None:
+def forsake(office: AppContext, token: str) -> None:
     """Forgets what was begun in this browser: its drafts, the number given."""
     with office.store.unit(write=True) as unit:
         source = _claim_of(office, unit, token)
@@ -149,7 +149,7 @@ def forsake(office: Office, token: str) -> None:
             _forget(office, unit, source, source.actor())
 
 
-def close_forsaken(office: Office) -> int:
+def close_forsaken(office: AppContext) -> int:
     """Closes the accounts of browsers that can come back no more, and forgets their drafts. How many."""
     with office.store.unit() as unit:
         left = unit.accounts_left(CLAIMED, office.now(), CLOSED_AT_ONCE)
@@ -161,7 +161,7 @@ def close_forsaken(office: Office) -> int:
     return len(left)
 
 
-def _forget(office: Office, unit: Unit, source: Account, actor: Actor) -> None:
+def _forget(office: AppContext, unit: Unit, source: Account, actor: Actor) -> None:
     for draft in _open_drafts(unit, source):
         forget_draft(office, unit, draft, actor)
     _close(unit, source)
@@ -175,7 +175,7 @@ def _close(unit: Unit, source: Account) -> None:
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 
-def _claim_of(office: Office, unit: Unit, token: str) -> Account | None:
+def _claim_of(office: AppContext, unit: Unit, token: str) -> Account | None:
     """Whose browser this is, while it may still come back."""
     session = unit.session(token_digest(token)) if token else None
     account = unit.account_held(session.account) if session else None
@@ -184,9 +184,9 @@ def _claim_of(office: Office, unit: Unit, token: str) -> Account | None:
     return account if is_alive(office, session, account, office.now()) else None
 
 
-def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[Waiting]:
+def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[UnverifiedDraft]:
     for draft in _open_drafts(unit, source):
-        yield Waiting(draft, _phone(source), unit.draft_of(owner.id, draft.procedure))
+        yield UnverifiedDraft(draft, _phone(source), unit.draft_of(owner.id, draft.procedure))
 
 
 def _open_drafts(unit: Unit, source: Account) -> list[Dossier]:

@@ -17,17 +17,17 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import acting_role
 from engine.domain.common.agent_rights import is_absent
-from engine.domain.messages.preferences import Tidings, how_named, tidings_of, with_tidings
-from engine.journal.search import EventsAsked, Happening
+from engine.domain.messages.preferences import AgentNotifications, how_named, tidings_of, with_tidings
+from engine.journal.search import EventsAsked, JournalEvent
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.codec import instant_text, read_instant
-from engine.records.dossier import Account, Actor, Dossier, Letter
+from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
 from engine.services.applications.casework import tray, tray_counts
 from engine.services.appointments.bookings import day as visits_of
-from engine.services.context.app_context import NotFound, Office, pinned
+from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_email
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Unit
 
 MORNING: Final = time(7)
@@ -43,13 +43,13 @@ _TRAYS: Final = ("to_take", "late", "mine")
 # -- wishing -----------------------------------------------------------------------------------------------------------
 
 
-def own_tidings(office: Office, actor: Actor) -> Tidings:
+def own_tidings(office: AppContext, actor: Actor) -> AgentNotifications:
     """How this agent is told. Raises NotFound."""
     with office.store.unit() as unit:
         return tidings_of(_account(unit, actor))
 
 
-def wish_tidings(office: Office, actor: Actor, how: str, email_raw: str, language: str) -> Tidings:
+def wish_tidings(office: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
     """Keeps their wish; a new address is written to at once, so that a slip is noticed. Raises Refused: email_format,
     email_missing."""
     chosen = how_named(how)
@@ -58,7 +58,7 @@ def wish_tidings(office: Office, actor: Actor, how: str, email_raw: str, languag
     email = read_email(email_raw) if email_raw.strip() else ""
     with office.store.unit(write=True) as unit:
         account = _account(unit, actor)
-        before, after = tidings_of(account), Tidings(chosen, email, language)
+        before, after = tidings_of(account), AgentNotifications(chosen, email, language)
         unit.put_account(replace(account, profile=with_tidings(account, after)))
         if email and email != before.email and chosen != "never":
             _owe(office, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
@@ -75,12 +75,12 @@ def _account(unit: Unit, actor: Actor) -> Account:
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-def tell_agents(office: Office) -> int:
+def tell_agents(office: AppContext) -> int:
     """What is due of it now. How many letters are owed."""
     return _mornings(office) + _news(office)
 
 
-def _mornings(office: Office) -> int:
+def _mornings(office: AppContext) -> int:
     """Once a day that the administration works, from seven in the morning: so many agents a turn, in the order of their ids."""
     now, today = local(office.now()), office.day()
     if now.time() < MORNING or not office.directory.calendar.works(today):
@@ -110,14 +110,14 @@ def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
     return mark.get("done") is True, str(mark.get("after", ""))
 
 
-def _agents(office: Office, unit: Unit) -> list[Account]:
+def _agents(office: AppContext, unit: Unit) -> list[Account]:
     """Those who may sign in today and are there."""
     day = office.day()
     there = (one for one in unit.accounts("agent") if one.is_open(day) and not is_absent(one, day))
     return sorted(there, key=lambda one: one.id)
 
 
-def _waiting(office: Office, agent: Actor) -> dict[str, int]:
+def _waiting(office: AppContext, agent: Actor) -> dict[str, int]:
     """What waits for somebody, by sort; what there is none of is left out."""
     counts = tray_counts(office, agent)
     found = {name: counts[name] for name in _TRAYS}
@@ -143,7 +143,7 @@ class _New:
     moved: bool
 
 
-def _news(office: Office) -> int:
+def _news(office: AppContext) -> int:
     """Once every few minutes, all that came since to whoever wants to be told soon."""
     now = office.now()
     until = now - BEHIND
@@ -162,7 +162,7 @@ def _news(office: Office) -> int:
     return len(told)
 
 
-def _found(office: Office, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
+def _found(office: AppContext, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
     with office.store.unit() as unit:
         wanting = [one for one in _agents(office, unit) if tidings_of(one).soon]
         happened = unit.find_events(EventsAsked(since, until), None, MOST_NEWS) if wanting else ()
@@ -171,8 +171,8 @@ def _found(office: Office, since: datetime, until: datetime) -> list[tuple[Accou
     return [(one, counts) for one, counts in found if counts]
 
 
-def _new(office: Office, unit: Unit, happened: Iterable[Happening], since: datetime) -> Iterator[_New]:
-    by_dossier: dict[str, list[Happening]] = {}
+def _new(office: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: datetime) -> Iterator[_New]:
+    by_dossier: dict[str, list[JournalEvent]] = {}
     for one in happened:
         by_dossier.setdefault(one.dossier, []).append(one)
     unread = unit.unread_messages(list(by_dossier), "applicant")
@@ -182,7 +182,7 @@ def _new(office: Office, unit: Unit, happened: Iterable[Happening], since: datet
             continue
         try:
             book = pinned(office, unit, dossier)
-        except LostEdition:
+        except EditionMissing:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
         hands = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
@@ -206,7 +206,9 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
-def _owe(office: Office, unit: Unit, wish: Tidings, kind: str, found: Mapping[str, int], dedupe: str) -> None:
+def _owe(
+    office: AppContext, unit: Unit, wish: AgentNotifications, kind: str, found: Mapping[str, int], dedupe: str
+) -> None:
     now, say = office.now(), office.wording.say
     lines = [say(f"tidings.line_{name}", wish.language, {"count": str(n)}) for name, n in found.items()]
     facts = {
@@ -217,4 +219,6 @@ def _owe(office: Office, unit: Unit, wish: Tidings, kind: str, found: Mapping[st
     subject = say(f"tidings.{kind}_subject", wish.language, facts)
     body = say(f"tidings.{kind}_body", wish.language, facts)
     letter_id = new_id()
-    unit.add_letter(Letter(letter_id, None, "email", wish.email, subject, body, now, f"tidings/{kind}/{dedupe}", now))
+    unit.add_letter(
+        OutboundMessage(letter_id, None, "email", wish.email, subject, body, now, f"tidings/{kind}/{dedupe}", now)
+    )

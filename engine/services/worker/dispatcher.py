@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from engine.services.context.app_context import Office
-from engine.services.core.call_queue import Call, queued_calls
+from engine.services.context.app_context import AppContext
+from engine.services.core.call_queue import QueuedCall, queued_calls
 from engine.services.core.heartbeat import EVERY, beat
 from engine.services.core.register_lookups import ask_register
 from engine.services.payments.order_placement import place_order
@@ -39,7 +39,7 @@ Lane = tuple[str, str]  # what is done, with whom
 class Dispatcher:
     """`current`: the office to work with, as it is at this moment."""
 
-    def __init__(self, current: Callable[[], Office]) -> None:
+    def __init__(self, current: Callable[[], AppContext]) -> None:
         self._current = current
         self.alone = threading.Lock()  # held by whoever tells stories meanwhile: what these queue is theirs to do
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class Dispatcher:
         with self._lock:
             return bool(self._under_way)
 
-    def look(self, office: Office) -> None:
+    def look(self, office: AppContext) -> None:
         """Starts every call that waits and for which a thread is free. Never waits for a partner."""
         if time.monotonic() - self._beats >= EVERY.total_seconds():
             beat(office)
@@ -87,7 +87,7 @@ class Dispatcher:
             self._polls = time.monotonic()
             self._ask_silent(office)
 
-    def _waiting(self, office: Office) -> Iterable[Call]:
+    def _waiting(self, office: AppContext) -> Iterable[QueuedCall]:
         """What is queued; where it is much, some of each partner, so that a queue before one hides no other's."""
         with office.store.unit() as unit:
             calls = queued_calls(unit, MOST)
@@ -101,7 +101,7 @@ class Dispatcher:
             ]
             return [*providers, *queued_calls(unit, MOST, "register")]
 
-    def _start_call(self, office: Office, call: Call) -> None:
+    def _start_call(self, office: AppContext, call: QueuedCall) -> None:
         if call.kind == "order":
             self._start(("order", call.partner), call.key, ORDERS, partial(place_order, office, call))
         elif call.kind == "told":
@@ -110,7 +110,7 @@ class Dispatcher:
         else:
             self._start(("register", call.partner), call.key, QUESTIONS, partial(ask_register, office, call))
 
-    def _ask_silent(self, office: Office) -> None:
+    def _ask_silent(self, office: AppContext) -> None:
         """Payments that nobody told us about, of the operators that have a thread free."""
         full = [one for one in office.providers if self._running["ask", one] >= QUESTIONS]
         for payment in due_to_ask(office, without=full):

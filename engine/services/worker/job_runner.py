@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from engine.records.jobs import Order, Work
+from engine.records.jobs import Job, Work
 from engine.services.accounts.handover import carry_handover
 from engine.services.applications.bulk_actions import carry_bulk
 from engine.services.audit.exports import FILES, carry_tray
 from engine.services.audit.journal_search import carry_events
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.jobs import LEASE
 from engine.storage.unit_of_work import Busy
 
@@ -26,7 +26,7 @@ FEW_ROWS: Final = 1000  # of a file that the request itself prepares
 PATIENCE: Final = timedelta(days=1)
 _PARTS: Final = 10  # of a file at one turn
 
-_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
+_HANDS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
     "act": carry_bulk,
     "handover": carry_handover,
     "tray": carry_tray,
@@ -34,7 +34,7 @@ _HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
 }
 
 
-def carry_at_once(office: Office, order: Order) -> None:
+def carry_at_once(office: AppContext, order: Job) -> None:
     """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
     the order: it is kept, and a worker goes on."""
     is_file = order.work in FILES
@@ -46,7 +46,7 @@ def carry_at_once(office: Office, order: Order) -> None:
         log.exception("order %s", order.n)
 
 
-def carry_orders(office: Office) -> int:
+def carry_orders(office: AppContext) -> int:
     """One turn at the oldest order that nobody carries out. How many lines were done."""
     now = office.now()
     with office.store.unit() as unit:
@@ -70,7 +70,7 @@ def carry_orders(office: Office) -> int:
     return done
 
 
-def _give_up(office: Office, order: Order) -> None:
+def _give_up(office: AppContext, order: Job) -> None:
     """An order that fails for a day is tried no more: a person must look."""
     if office.now() - order.at < PATIENCE:
         return

@@ -26,7 +26,7 @@ from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.services.applications.draft_answers import without_orphans
-from engine.services.context.app_context import Office, pinned
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.commit import keep
 from engine.storage.unit_of_work import Unit
 
@@ -37,7 +37,7 @@ def is_of_keeping(timer_name: str) -> bool:
     return timer_name.partition(":")[0] in (KEEP, KEEP_DOCUMENT)
 
 
-def forget(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
+def forget(office: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
     """Erases what is not to be kept any more, if it is so by now. None when there is nothing to erase."""
     moments = dict(keep_moments(procedure, dossier, office.directory.calendar))
     at = moments.get(timer_name)
@@ -51,7 +51,7 @@ def forget(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, t
     return _forget_all(office, unit, procedure, dossier)
 
 
-def overdue(office: Office, unit: Unit, dossier: Dossier) -> bool:
+def overdue(office: AppContext, unit: Unit, dossier: Dossier) -> bool:
     """Whether a dossier should have been erased by now: its timer was never set, or was lost."""
     if dossier.closed_at is None or dossier.is_draft or dossier.erased_at is not None:
         return False
@@ -59,7 +59,7 @@ def overdue(office: Office, unit: Unit, dossier: Dossier) -> bool:
     return KEEP in moments and moments[KEEP] <= office.now()
 
 
-def forget_overdue(office: Office, dossier_id: str) -> bool:
+def forget_overdue(office: AppContext, dossier_id: str) -> bool:
     """Erases one dossier found overdue."""
     with office.store.unit(write=True) as unit:
         dossier = unit.dossier(dossier_id)
@@ -68,7 +68,7 @@ def forget_overdue(office: Office, dossier_id: str) -> bool:
         return forget(office, unit, pinned(office, unit, dossier), dossier, KEEP) is not None
 
 
-def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:
+def _forget_all(office: AppContext, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:
     now = office.now()
     after = forgotten(procedure, before, now, local_day(now))
     body: dict[str, Plain] = {
@@ -87,7 +87,7 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     return _written(office, unit, before, after, body)
 
 
-def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
+def _forget_answer(office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
     """One sensitive answer goes before the dossier, wherever it was given; what stood beside it is sealed anew."""
     answers = without_answer(procedure, before.answers, name)
     after = without_orphans(replace(before, answers=answers))
@@ -107,7 +107,7 @@ def _is_part(told: str, sealed: set[str]) -> bool:
     return told.rpartition(".")[0] in sealed
 
 
-def _forget_document(office: Office, unit: Unit, before: Dossier, document_id: str) -> Dossier:
+def _forget_document(office: AppContext, unit: Unit, before: Dossier, document_id: str) -> Dossier:
     """What a document shows, once it is worth nothing any more and its dossier is gone."""
     documents = tuple(without_content(one) if one.id == document_id else one for one in before.documents)
     number = next((one.number for one in before.documents if one.id == document_id), "")
@@ -116,7 +116,7 @@ def _forget_document(office: Office, unit: Unit, before: Dossier, document_id: s
 
 
 def _written(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, body: dict[str, Plain],
+    office: AppContext, unit: Unit, before: Dossier, after: Dossier, body: dict[str, Plain],
     commits: dict[str, Plain] | None = None,
 ) -> Dossier:  # fmt: skip
     dossier = keep(office, unit, before, after, [EntryDraft("erased", body, commits or {})], SYSTEM_ACTOR)
@@ -127,6 +127,6 @@ def _written(
     return dossier
 
 
-def _set_timers(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier) -> None:
+def _set_timers(office: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier) -> None:
     scope = scope_of(procedure, dossier, office.day(), office.directory)
     unit.set_timers(dossier.id, timers_of(procedure, dossier, office.now(), office.directory, scope))

@@ -23,15 +23,15 @@ from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
 from engine.domain.workflow.timers import time_over
 from engine.integrations.message_sender import NotSent
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed
 from engine.services.accounts.delegation_files import forget_papers
 from engine.services.accounts.lost_phones import make_moves
 from engine.services.applications.linked_dossiers import follow_links
 from engine.services.applications.unverified_files import end_removals, remove_idle
 from engine.services.audit.sms_report import count_sms
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import sign_journal
 from engine.services.core.commit import carry_out, forget_expired
 from engine.services.core.journalling import journalise
@@ -47,7 +47,7 @@ from engine.services.worker.agent_notifications import tell_agents
 from engine.services.worker.erasing import erase_codes, forgetful
 from engine.services.worker.job_runner import carry_orders
 from engine.services.worker.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
-from engine.services.worker.time_budget import Patience
+from engine.services.worker.time_budget import TimeBudget
 from engine.storage.unit_of_work import Busy, Unit
 
 log = logging.getLogger("guichet.tour")
@@ -63,7 +63,7 @@ MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries
 
 
 @dataclass(frozen=True, slots=True)
-class Tour:
+class WorkerPass:
     """What one tour did: how many of each."""
 
     timers: int
@@ -80,7 +80,9 @@ class Tour:
         return any(astuple(self))
 
 
-def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True) -> Tour:
+def tour(
+    office: AppContext, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True
+) -> WorkerPass:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
     journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `calls`: those to partners too,
     one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
@@ -101,17 +103,17 @@ def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool =
     swept = _part(office, end_removals) + (_part(office, sweep) + _part(office, remove_idle) if erases else 0)
     if signs:
         _part(office, sign_journal)
-    return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
+    return WorkerPass(timers, letters, registers, payments, swept, links, orders, told, moved)
 
 
-def make_calls(office: Office) -> tuple[int, int]:
+def make_calls(office: AppContext) -> tuple[int, int]:
     """Every call that waits, one after another: how many payments and dossiers were asked about."""
     _part(office, place_orders)
     payments = _part(office, ask_all_told) + _part(office, reconcile)
     return payments, _part(office, ask_registers)
 
 
-def _part(office: Office, work: Callable[[Office], int]) -> int:
+def _part(office: AppContext, work: Callable[[AppContext], int]) -> int:
     """One part of the tour: letters leave although a list of agents could not be made."""
     try:
         return work(office)
@@ -125,7 +127,7 @@ def _part(office: Office, work: Callable[[Office], int]) -> int:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def run_timers(office: Office, *, erases: bool = True) -> int:
+def run_timers(office: AppContext, *, erases: bool = True) -> int:
     """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
     done, tried, without = 0, set[Timer](), () if erases else ERASING
     for _ in range(MOST_BATCHES):
@@ -139,7 +141,7 @@ def run_timers(office: Office, *, erases: bool = True) -> int:
     return done
 
 
-def _run(office: Office, timer: Timer) -> bool:
+def _run(office: AppContext, timer: Timer) -> bool:
     try:
         return _fire(office, timer) is not None
     except Busy:  # none of the others would fare better
@@ -149,7 +151,7 @@ def _run(office: Office, timer: Timer) -> bool:
         return False
 
 
-def _fire(office: Office, timer: Timer) -> Dossier | None:
+def _fire(office: AppContext, timer: Timer) -> Dossier | None:
     """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
     now = office.now()
     with office.store.unit(write=True) as unit:
@@ -186,7 +188,7 @@ def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, n
     return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
 
-def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
+def _is_put_off(office: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
     """Whether the calendar of today puts a timer further off than the one it was set by: a holiday was decreed meanwhile.
     It then waits for its new moment; were it fired now, it would be void, and never ring again."""
     now = office.now()
@@ -207,15 +209,15 @@ def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], no
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
-def deliver_letters(office: Office) -> int:
+def deliver_letters(office: AppContext) -> int:
     """The letters of every channel, one channel after another. How many left."""
     return sum(deliver_channel(office, channel) for channel in office.senders)
 
 
-def deliver_channel(office: Office, channel: str) -> int:
+def deliver_channel(office: AppContext, channel: str) -> int:
     """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
     noting it sends again. How many left."""
-    sent, patience = 0, Patience(office)
+    sent, patience = 0, TimeBudget(office)
     others = tuple(one for one in office.senders if one != channel)
     for _ in range(MOST_BATCHES):
         now = office.now()
@@ -237,7 +239,7 @@ def deliver_channel(office: Office, channel: str) -> int:
     return sent
 
 
-def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) -> Letter:
+def _carry(office: AppContext, letter: OutboundMessage, now: datetime, patience: TimeBudget) -> OutboundMessage:
     sender = office.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
@@ -257,7 +259,7 @@ def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) ->
     return replace(letter, sent_at=now)
 
 
-def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter:
+def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) -> OutboundMessage:
     """Tried again later and later, then given up and told. Being lent counts as an attempt, also to a worker that died before it
     tried: so that no letter is given up untried, the whole time must have passed too."""
     tried = letter.attempts > len(RETRIES) and now - letter.created_at >= sum(RETRIES, timedelta())
@@ -269,7 +271,7 @@ def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter
 # -- sweeping ----------------------------------------------------------------------------------------------------------
 
 
-def sweep(office: Office) -> int:
+def sweep(office: AppContext) -> int:
     """Once a day: files that nothing names, papers of mandates that were over long ago, drafts that no browser comes back to,
     and what served a moment."""
     now = office.now()
@@ -286,7 +288,7 @@ def sweep(office: Office) -> int:
     return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
 
 
-def _forget_overdue(office: Office) -> int:
+def _forget_overdue(office: AppContext) -> int:
     """Closed dossiers kept longer than the book says, whose timer was never set; so many a day at most."""
     late: list[str] = []
     for dossier in _all(office):
@@ -296,12 +298,12 @@ def _forget_overdue(office: Office) -> int:
             with office.store.unit() as unit:
                 if overdue(office, unit, dossier):
                     late.append(dossier.id)
-        except LostEdition:
+        except EditionMissing:
             log.warning("the edition of %s cannot be read", dossier.id)
     return sum(forget_overdue(office, one) for one in late)
 
 
-def _all(office: Office) -> Iterator[Dossier]:
+def _all(office: AppContext) -> Iterator[Dossier]:
     for dossier_id in office.store.all_dossiers():
         with office.store.unit() as unit:
             dossier = unit.dossier(dossier_id)

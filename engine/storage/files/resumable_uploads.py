@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from engine.storage.files.blob_store import Shelf
-from engine.storage.files.encryption import FileKeys, Unsealable
+from engine.storage.files.blob_store import BlobStore
+from engine.storage.files.encryption import FileKeys, Undecryptable
 
 ARRIVING: Final = "arriving"
 LARGEST: Final = 12_000_000  # of one file; what a question takes is judged when the whole is there
@@ -28,7 +28,7 @@ _SHA256: Final = 64
 class Arrivals:
     """Files under way, by dossier and by the key their sender chose: the SHA-256 of the whole, when it could."""
 
-    def __init__(self, shelf: Shelf, keys: FileKeys | None) -> None:
+    def __init__(self, shelf: BlobStore, keys: FileKeys | None) -> None:
         self.shelf, self._keys = shelf, keys
 
     def received(self, dossier: str, key: str) -> int:
@@ -54,7 +54,7 @@ class Arrivals:
         place = _place(dossier, key)
         try:
             data = b"".join(self._opened(name) for name, _ in self._pieces(place))
-        except Unsealable:
+        except Undecryptable:
             return None
         if not data or (len(key) == _SHA256 and hashlib.sha256(data).hexdigest() != key):
             self._forget(place)  # begun again from the start
@@ -83,7 +83,7 @@ class Arrivals:
     def _opened(self, name: str) -> bytes:
         data = self.shelf.read(name)
         if data is None:  # swept between two looks
-            raise Unsealable
+            raise Undecryptable
         return self._keys.unseal(_bound(name), data) if self._keys is not None else data
 
     def _ages(self, under: str) -> dict[str, float]:

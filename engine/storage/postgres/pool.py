@@ -50,7 +50,7 @@ def _born() -> None:
 os.register_at_fork(after_in_child=_born)
 
 
-class Lines:
+class StoreConnections:
     """Connections to one address. A child process makes its own: none ever crosses a fork."""
 
     def __init__(self, address: str, most: int, patience: float) -> None:

@@ -19,30 +19,30 @@ import psycopg
 from psycopg import errors
 
 from engine.records.codec import read_instant
-from engine.records.statistics import Standing
+from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import Waits
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
-from engine.storage.postgres.pool import MOST, OPTIONS, PATIENCE, Lines
-from engine.storage.sql.accounts import DoorVerbs
-from engine.storage.sql.administration import OpeningVerbs
-from engine.storage.sql.clock import ClockVerbs
-from engine.storage.sql.connection import Verbs
-from engine.storage.sql.dossiers import DossierVerbs
-from engine.storage.sql.exchanges import ExchangeVerbs
+from engine.storage.postgres.pool import MOST, OPTIONS, PATIENCE, StoreConnections
+from engine.storage.sql.accounts import SecurityLogQueries
+from engine.storage.sql.administration import OpeningQueries
+from engine.storage.sql.clock import ClockQueries
+from engine.storage.sql.connection import Queries
+from engine.storage.sql.dossiers import DossierQueries
+from engine.storage.sql.exchanges import ExchangeQueries
 from engine.storage.sql.integrity import broken_promises
-from engine.storage.sql.jobs import OrderVerbs
-from engine.storage.sql.journal import EventVerbs, LeafVerbs
-from engine.storage.sql.ledger import LedgerVerbs, RefundVerbs
-from engine.storage.sql.outbox import OutboxVerbs
-from engine.storage.sql.people import PeopleVerbs
-from engine.storage.sql.publications import PublicationVerbs
+from engine.storage.sql.jobs import JobQueries
+from engine.storage.sql.journal import EventQueries, LeafQueries
+from engine.storage.sql.ledger import LedgerQueries, RefundQueries
+from engine.storage.sql.outbox import OutboxQueries
+from engine.storage.sql.people import PeopleQueries
+from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetVerbs
-from engine.storage.sql.statistics import GaugeVerbs, TallyVerbs, standing_of
-from engine.storage.sql.unverified_files import UnprovenVerbs
+from engine.storage.sql.snippets import SnippetQueries
+from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, standing_of
+from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.table_copy import TABLES, Use
-from engine.storage.unit_of_work import Away, Busy, Damaged, Finding, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Away, Busy, Damaged, IntegrityFinding, Unit
 
 _TRIES: Final = 10
 
@@ -129,7 +129,7 @@ def in_postgres(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s").replace("instr(", "strpos(")
 
 
-class PostgresVerbs(Verbs):
+class PostgresQueries(Queries):
     """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
 
     ends_streams = True
@@ -208,16 +208,16 @@ class PostgresVerbs(Verbs):
             with self._postgres.transaction() if may_collide else nullcontext():
                 done = self._ask(whole, cells)
         except errors.UniqueViolation as error:
-            raise Taken(str(error.diag.constraint_name)) from error
+            raise AlreadyExists(str(error.diag.constraint_name)) from error
         if plain and done.rowcount == 0:
-            raise Taken(sql.split(None, 3)[2])
+            raise AlreadyExists(sql.split(None, 3)[2])
         return done
 
 
 class PostgresUnit(
-    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
-    UnprovenVerbs,
+    PostgresQueries, DossierQueries, OutboxQueries, LedgerQueries, PublicationQueries, SecurityLogQueries, PeopleQueries, ExchangeQueries,
+    CounterQueries, JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
+    UnprovenFileQueries,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
@@ -232,7 +232,7 @@ class PostgresStore:
         self._waits = Waits()
         check_address(address)
         await_server(address, OPTIONS, patience)
-        self._lines = Lines(address, most, patience)
+        self._lines = StoreConnections(address, most, patience)
         try:
             with self._connection() as connection:
                 check_settings(_settings(connection))
@@ -284,7 +284,7 @@ class PostgresStore:
             superuser = connection.execute(_SUPERUSER).fetchone()
             return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
 
-    def standing(self) -> Standing:
+    def standing(self) -> MigrationState:
         with self._connection() as connection:
             recorded = connection.execute(RECORDED).fetchone()
             had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
@@ -318,7 +318,7 @@ class PostgresStore:
         with self._connection() as connection:
             return dict(connection.execute(FOUND_ROWS).fetchall())
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[IntegrityFinding]:
         with self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
             with connection.transaction():
@@ -329,7 +329,7 @@ class PostgresStore:
         self._lines.close()
 
 
-def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
     numbers = count()
 
     def ask(sql: str, cells: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -340,7 +340,7 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     try:
         yield from broken_promises(ask)
     except _BROKEN as error:
-        yield Finding("damaged", None, {"said": str(error.sqlstate)})
+        yield IntegrityFinding("damaged", None, {"said": str(error.sqlstate)})
 
 
 def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:

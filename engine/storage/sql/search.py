@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.values import canonical_json
 from engine.records.codec import instant_text
-from engine.storage.unit_of_work import DossierLine, Slice, Tray
+from engine.storage.unit_of_work import DossierLine, DossierQuery, ResultPage
 
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
@@ -45,7 +45,7 @@ def search_words(text: str) -> list[str]:
 
 
 def tray_query(
-    row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None, most: int | None = None
+    row: Row, tray: DossierQuery, columns: str, after: tuple[str, str] | None = None, most: int | None = None
 ) -> tuple[str, list[Any]]:
     """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
     index, so that the first page of a full tray costs no more than that of an empty one. With `most` each stream ends by
@@ -75,7 +75,7 @@ def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
     return f"SELECT {columns} FROM dossier WHERE {where}", [cell for _, cells in terms for cell in cells]
 
 
-def _terms(tray: Tray) -> Terms:
+def _terms(tray: DossierQuery) -> Terms:
     terms: Terms = []
     if tray.open_only:
         terms.append(("closed = 0", []))
@@ -125,13 +125,13 @@ def due_order(line: DossierLine) -> str:
     return instant_text(line.due_at) if line.due_at else LAST
 
 
-def next_page(lines: tuple[DossierLine, ...], limit: int) -> Slice:
+def next_page(lines: tuple[DossierLine, ...], limit: int) -> ResultPage:
     """A slice of `limit` lines out of up to one more, which says that there is a next page."""
     if len(lines) <= limit:
-        return Slice(lines)
+        return ResultPage(lines)
     last = lines[limit - 1]
     mark = base64.urlsafe_b64encode(canonical_json([due_order(last), last.id])).decode().rstrip("=")
-    return Slice(lines[:limit], mark)
+    return ResultPage(lines[:limit], mark)
 
 
 def page_start(after: str | None) -> tuple[str, str] | None:

@@ -13,14 +13,14 @@ import click
 if TYPE_CHECKING:
     from engine.records.dossier import Account
     from engine.services.accounts.agents import Given, Person
-    from engine.services.context.app_context import Office
-    from renderers.i18n.translations import Words
+    from engine.services.context.app_context import AppContext
+    from renderers.i18n.translations import Translations
 
 LANGUAGES = click.Choice(["fr", "en"])
 ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
-def agent_command(opened: Callable[[], Office], kept: Callable[[], Office]) -> click.Command:
+def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContext]) -> click.Command:
     """`opened` makes the installation if need be, for its first administrator; `kept` looks at what is there, and leaves
     when nothing is."""
 
@@ -87,7 +87,9 @@ def _day(text: str) -> date:
         raise click.UsageError(f"Invalid value for '{text}': YYYY-MM-DD") from None
 
 
-def _done(words: Words, office: Office, action: str, login: str, auditor: bool, asked: Person, language: str) -> str:
+def _done(
+    words: Translations, office: AppContext, action: str, login: str, auditor: bool, asked: Person, language: str
+) -> str:
     """Does it, and says what to tell the person."""
     from dataclasses import replace
 
@@ -114,13 +116,13 @@ def _done(words: Words, office: Office, action: str, login: str, auditor: bool, 
     return words.say("people.closed" if action == "close" else "people.factor_reset", language, {"login": login})
 
 
-def _told(words: Words, office: Office, given: Given, language: str) -> str:
+def _told(words: Translations, office: AppContext, given: Given, language: str) -> str:
     door = "audit" if given.account.kind == "auditor" else "agent"
     facts = {"login": given.account.login, "password": given.password, "door": f"{office.settings.base_url}/{door}"}
     return words.say("people.given", language, facts)
 
 
-def _list(words: Words, office: Office, language: str) -> None:
+def _list(words: Translations, office: AppContext, language: str) -> None:
     from engine.records.dossier import SYSTEM_ACTOR
     from engine.services.accounts.agents import team
 
@@ -133,7 +135,7 @@ def _list(words: Words, office: Office, language: str) -> None:
         click.echo("  ".join([named, *_rights(words, office, account, language)]).rstrip())
 
 
-def _rights(words: Words, office: Office, account: Account, language: str) -> list[str]:
+def _rights(words: Translations, office: AppContext, account: Account, language: str) -> list[str]:
     day = office.day()
     said = [f"{role}:{account.ends[role]}" if role in account.ends else role for role in account.roles]
     said += [f"({', '.join(account.offices)})"] if account.offices else []
@@ -144,7 +146,7 @@ def _rights(words: Words, office: Office, account: Account, language: str) -> li
     return said if account.is_open(day) else [*said, words.say("people.is_closed", language, {})]
 
 
-def _words() -> Words:
+def _words() -> Translations:
     from renderers.i18n.translations import load_words
 
     return load_words()

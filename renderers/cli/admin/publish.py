@@ -16,14 +16,14 @@ from renderers.cli.main import can_prove
 
 if TYPE_CHECKING:
     from engine.operations.follower import Follower
-    from engine.operations.refresh import Keeper
+    from engine.operations.refresh import RefreshSource
     from engine.publication.gates import Judge
     from engine.records.publications import Publication
-    from engine.services.context.app_context import Office
-    from renderers.i18n.translations import Words
+    from engine.services.context.app_context import AppContext
+    from renderers.i18n.translations import Translations
 
 
-def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Command:
+def publish_command(opened: Callable[[], tuple[AppContext, RefreshSource]]) -> click.Command:
     """`guichet publish`, over the office that `opened` opens with what keeps it up to date."""
 
     @click.command("publish")
@@ -68,7 +68,7 @@ def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Comman
 # -- a trial -----------------------------------------------------------------------------------------------------------
 
 
-def _check(folder: Path, reference: str, against: str, form: str, words: Words, language: str) -> int:
+def _check(folder: Path, reference: str, against: str, form: str, words: Translations, language: str) -> int:
     from engine.core.clock import SystemClock
     from engine.core.problems import Refused
     from engine.publication.dry_run import tried
@@ -84,7 +84,7 @@ def _check(folder: Path, reference: str, against: str, form: str, words: Words, 
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
 
 
-def judge_of(words: Words) -> Judge:
+def judge_of(words: Translations) -> Judge:
     """The gates of a publication, the solver loaded. Raises UsageError where it is not installed."""
     if not can_prove():
         raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
@@ -99,7 +99,7 @@ def judge_of(words: Words) -> Judge:
 
 
 def _roll_back(
-    opened: Callable[[], tuple[Office, Keeper]], slug: str, which: str | None, because: str, by: str, words: Words, language: str
+    opened: Callable[[], tuple[AppContext, RefreshSource]], slug: str, which: str | None, because: str, by: str, words: Translations, language: str
 ) -> int:  # fmt: skip
     from engine.core.problems import Refused
     from engine.publication.publications import roll_back
@@ -129,7 +129,9 @@ def _roll_back(
     return 0
 
 
-def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words: Words, language: str) -> int:
+def _publish(
+    opened: Callable[[], tuple[AppContext, RefreshSource]], rewritten: bool, words: Translations, language: str
+) -> int:
     from engine.core.problems import Refused
     from engine.operations.follower import Follower
     from engine.storage.unit_of_work import Busy, Conflict
@@ -148,7 +150,7 @@ def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words
         _fail(words.say("publication.did.busy", language, {}))
 
 
-def _publish_head(office: Office, follower: Follower, rewritten: bool, words: Words, language: str) -> int:
+def _publish_head(office: AppContext, follower: Follower, rewritten: bool, words: Translations, language: str) -> int:
     from renderers.reports.publication import PublicationWriter
 
     told = follower.publish_head(office, rewritten=rewritten)
@@ -169,7 +171,7 @@ def _publish_head(office: Office, follower: Follower, rewritten: bool, words: Wo
     return 1
 
 
-def _publish_folder(office: Office, keeper: Keeper, words: Words, language: str) -> int:
+def _publish_folder(office: AppContext, keeper: RefreshSource, words: Translations, language: str) -> int:
     """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
     from renderers.reports.problems import render_report
 
@@ -195,7 +197,7 @@ def _text(file: str) -> str:
         return ""
 
 
-def _say_placed(office: Office, told: Publication, did: str, words: Words, language: str) -> None:
+def _say_placed(office: AppContext, told: Publication, did: str, words: Translations, language: str) -> None:
     from renderers.i18n.translations import in_language
 
     for placed in told.placed:

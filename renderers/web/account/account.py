@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, session
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import agency_of
 from engine.domain.common.names import REFUSALS, first_wrong
-from engine.domain.messages.preferences import Wishes
+from engine.domain.messages.preferences import NotificationPreferences
 from engine.services.accounts.access_log import readings_of_mine
 from engine.services.accounts.applicant_account import (
     NAMES,
@@ -89,7 +89,7 @@ def _said(name: str, value: str) -> str:
     return site().words.facts({name: value}, language())[name]
 
 
-def _wishes(wishes: Wishes) -> list[tuple[str, str]]:
+def _wishes(wishes: NotificationPreferences) -> list[tuple[str, str]]:
     yes_no = site().words.yes_no
     return [
         (say("own.language"), say(f"own.language_{wishes.language or language()}")),
@@ -225,7 +225,7 @@ def messages() -> Response:
             back="/compte",
         )
     spoken = request.form.get("language", "")
-    wishes = Wishes(
+    wishes = NotificationPreferences(
         spoken if spoken in OFFERED else OFFERED[0],
         request.form.get("email") == "1",
         request.form.get("reminders") == "1",

@@ -11,7 +11,7 @@ from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
 from engine.records.dossier import Actor
 from engine.records.people import Mandate, MandateRole
 from engine.services.accounts import delegation as representation
-from engine.services.accounts.mandate_names import COMPANY, Standing, holder_shown, principal_shown
+from engine.services.accounts.mandate_names import COMPANY, MandateView, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
@@ -57,7 +57,7 @@ def _principal(who: Actor) -> str:
     return representation.principal_name(office(), who)
 
 
-def _line(one: Standing) -> dict[str, str]:
+def _line(one: MandateView) -> dict[str, str]:
     mandate = one.mandate
     status = "over" if mandate.status == "active" and not one.active else mandate.status
     parts = [say(f"acting.kind_{mandate.kind}"), say(f"acting.role_{mandate.role}")]
@@ -290,7 +290,7 @@ def _waiting(closed: Refused | None = None, at: str = "") -> Response:
     )  # fmt: skip
 
 
-def _company_number(one: Standing) -> str:
+def _company_number(one: MandateView) -> str:
     return one.principal.login.removeprefix(COMPANY) if one.mandate.kind == "company" else ""
 
 

@@ -12,7 +12,7 @@ from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import received_by
 from engine.services.accounts.lost_phones import (
     PAPERS,
-    Holder,
+    PhoneHolder,
     ask_move,
     check_new,
     check_paper,
@@ -96,7 +96,7 @@ def paper() -> Response:
     return go(f"{HERE}/code")
 
 
-def _waits(holder: Holder, move: PhoneMove) -> Response:
+def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
     """A number waits already: when it comes, or that it does not. The post stops it."""
     if request.method == "POST" and request.form.get("go") == "stop":
         given = _given()
@@ -121,7 +121,7 @@ def _wrong(given: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _paper(holder: Holder, given: dict[str, str], wrong: dict[str, str]) -> Response:
+def _paper(holder: PhoneHolder, given: dict[str, str], wrong: dict[str, str]) -> Response:
     return desk_page(
         "agent/lost_phone_paper.html", 422 if wrong else 200, errors=[(f"#{name}", said) for name, said in wrong.items()],
         wrong=wrong, given=given,
@@ -129,7 +129,7 @@ def _paper(holder: Holder, given: dict[str, str], wrong: dict[str, str]) -> Resp
     )  # fmt: skip
 
 
-def _rows(holder: Holder) -> list[tuple[str, str]]:
+def _rows(holder: PhoneHolder) -> list[tuple[str, str]]:
     book = office().catalogue.current(holder.procedure, office().day())
     return [
         (say("counter.procedure"), label(book.identity.title) if book else holder.procedure),

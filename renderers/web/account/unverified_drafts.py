@@ -14,7 +14,7 @@ from engine.records.dossier import Dossier
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in.unverified_drafts import (
     Choice,
-    Waiting,
+    UnverifiedDraft,
     adopt,
     claim_other,
     forsake,
@@ -82,7 +82,7 @@ def go_on() -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DraftChoiceView:
     """One draft to choose about: what is said of it, and of each choice."""
 
     name: str
@@ -110,23 +110,23 @@ def choose() -> Response:
     return page("citizen/claim.html", 422 if errors else 200, asked=asked, errors=errors)
 
 
-def _chosen(one: Waiting) -> Choice | None:
+def _chosen(one: UnverifiedDraft) -> Choice | None:
     given = request.form.get(_name(one), "")
     return cast(Choice, given) if given in _CHOICES else None
 
 
-def _name(one: Waiting) -> str:
+def _name(one: UnverifiedDraft) -> str:
     return f"d{one.draft.number}"
 
 
-def _asked(one: Waiting, sent: bool) -> Asked:
+def _asked(one: UnverifiedDraft, sent: bool) -> DraftChoiceView:
     outline, rival = office().catalogue.outline(one.draft.procedure), one.rival
     begun = say("unproven.choose.begun", day=_day(one.draft), phone=national(one.phone).replace(" ", "\u00a0"))
     this, other = say("unproven.choose.mine"), say("unproven.choose.not_mine")
     if rival is not None:
         this = say("unproven.choose.this", what=_what(one.draft))
         other = say("unproven.choose.other", day=_day(rival), what=_what(rival))
-    return Asked(
+    return DraftChoiceView(
         _name(one), label(outline.title) if outline else one.draft.procedure, begun, this, other, rival is not None,
         say("unproven.choose.choose_one") if sent else "",
     )  # fmt: skip

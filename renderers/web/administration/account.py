@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import Plain
-from engine.domain.messages.preferences import HOWS, Tidings, how_named
+from engine.domain.messages.preferences import HOWS, AgentNotifications, how_named
 from engine.services.accounts.access_log import my_readings
 from engine.services.audit.journal_search import my_questions
 from engine.services.sign_in.agent_sign_in import change_password, factor_of, renew_recovery
@@ -49,7 +49,7 @@ def auditor_account() -> Response:
     return _account_page()
 
 
-def _account_page(error: str = "", wish: Tidings | None = None) -> Response:
+def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Response:
     """With what is wrong: of the code, or of the `wish` as it was typed."""
     factor, here = factor_of(office(), actor()), _desk()
     return desk_page(
@@ -107,7 +107,7 @@ def _wish() -> Response:
     try:
         after = wish_tidings(office(), actor(), how, email, language())
     except Refused as closed:
-        return _account_page(sentence(closed.reason), Tidings(how_named(how), email))
+        return _account_page(sentence(closed.reason), AgentNotifications(how_named(how), email))
     key = "saved_never" if after.how == "never" else "saved_welcome" if after.email != before.email else "saved"
     session["desk_note"] = say(f"tidings.{key}", email=after.email)
     return go("/agent/compte")

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, jsonify, request
 
 from engine.core.values import Plain
-from engine.records.jobs import Order, OrderLine
+from engine.records.jobs import Job, JobItem
 from engine.services.audit.exports import FILES
 from engine.services.core.jobs import Progress, closed_by, lines, my_orders, progress
 from renderers.html.pagination import paged
@@ -29,7 +29,7 @@ _A_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCard:
+class JobCard:
     """An order in a list."""
 
     href: str
@@ -50,11 +50,11 @@ class Result:
     why: str
 
 
-def asked(order: Order) -> dict[str, Plain]:
+def asked(order: Job) -> dict[str, Plain]:
     return order.asked if isinstance(order.asked, dict) else {}
 
 
-def order_title(order: Order) -> str:
+def order_title(order: Job) -> str:
     """What an order does, in words."""
     said = asked(order)
     book = book_of(str(said.get("procedure", "")))
@@ -98,13 +98,13 @@ def auditor_home() -> Response:
 
 def _orders_page(desk: str) -> Response:
     cards = [
-        OrderCard(f"{desk}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
+        JobCard(f"{desk}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
         for one in my_orders(office(), actor())
     ]
     return desk_page("desk/orders.html", cards=cards, home=desk)
 
 
-def _moment(order: Order) -> str:
+def _moment(order: Job) -> str:
     return moment_of(order.at)
 
 
@@ -146,7 +146,7 @@ def file_state(found: Progress) -> str:
     return say("orders.file_ready", count=found.rows, day=day)
 
 
-def filters_said(order: Order) -> list[tuple[str, str]]:
+def filters_said(order: Job) -> list[tuple[str, str]]:
     """What a list was asked for, in words."""
     if order.work == "events":
         return question_said(asked(order))
@@ -206,7 +206,7 @@ def report(n: int) -> Response:
     return csv_response([head, *rows], f"ordre-{n}.csv")
 
 
-def _result(order: Order, line: OrderLine, name: str) -> Result:
+def _result(order: Job, line: JobItem, name: str) -> Result:
     why = ""
     if line.why:
         reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))

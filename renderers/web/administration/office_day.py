@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import digits_only
-from engine.domain.appointments.opening_changes import Shut, shut_on
+from engine.domain.appointments.opening_changes import ClosedDay, shut_on
 from engine.domain.common.access import acting_role
 from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
@@ -101,7 +101,7 @@ class ShutLine:
     left: str = ""
 
 
-def _shut_lines(shut: Iterable[Shut], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
+def _shut_lines(shut: Iterable[ClosedDay], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
     """One line for each office that is shut; a holiday is said once."""
     held = [line.booking for line in lines]
     days = {one.because: one for one in shut if one.holiday}

@@ -12,12 +12,12 @@ from engine.core.problems import Refused
 from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.common.agent_rights import EVERYWHERE, administers
 from engine.records.administration import OpeningKind
-from engine.services.appointments.lost_appointments import LostVisit
+from engine.services.appointments.lost_appointments import LostAppointment
 from engine.services.appointments.opening_changes import (
     CALENDAR,
-    Asked,
     Changed,
     Foresight,
+    OpeningChangeRequest,
     change_openings,
     foresee,
     managed_office,
@@ -116,7 +116,7 @@ def _form(kind: OpeningKind, office_id: str, here: str, back: str, faults: dict[
     )  # fmt: skip
 
 
-def _asked(kind: OpeningKind, office_id: str) -> tuple[Asked | None, dict[str, str]]:
+def _asked(kind: OpeningKind, office_id: str) -> tuple[OpeningChangeRequest | None, dict[str, str]]:
     """What the form asks for, or what of it cannot be read, by question."""
     faults: dict[str, str] = {}
     first = _day("du", faults)
@@ -127,7 +127,7 @@ def _asked(kind: OpeningKind, office_id: str) -> tuple[Asked | None, dict[str, s
     if faults or first is None or last is None:
         return None, faults
     desks = request.form.get("places", "").strip()
-    return Asked(
+    return OpeningChangeRequest(
         kind, office_id, first, last, opens, shuts, int(desks[:6]) if kind == "desks" and desks.isdecimal() else None,
         request.form.get("raison", "")[:300], request.form.get("raison_en", "")[:300],
     ), {}  # fmt: skip
@@ -179,7 +179,7 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
     )  # fmt: skip
 
 
-def _lost_line(one: LostVisit) -> LostLine:
+def _lost_line(one: LostAppointment) -> LostLine:
     signs = say("openings.sms", signs=one.signs) if one.signs else ""
     book, task = one.procedure, one.appointment
     visit = say("text.named", name=label(book.identity.title), text=label(task.label)) if book and task else ""

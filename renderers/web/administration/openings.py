@@ -37,7 +37,7 @@ _AHEAD = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLine:
+class OpeningChangeRow:
     """One change in words. `lift`: where it is taken back, while it may be."""
 
     what: str
@@ -181,14 +181,14 @@ def change_lines(change: OpeningChange) -> list[str]:
     return [one for one in (there, f"{what_of(change)}, {when_of(change)}", why) if one]
 
 
-def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[ChangeLine]:
+def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[OpeningChangeRow]:
     listed = list(changes)
     names = people(name for one in listed for name in (one.account, one.lifted_by) if name)
     for one in listed:
         lifted = ""
         if one.lifted_at is not None:
             lifted = say("openings.lifted", name=_name(names, one.lifted_by), moment=moment_of(one.lifted_at))
-        yield ChangeLine(
+        yield OpeningChangeRow(
             what_of(one), when_of(one), label(reason_of(one)) if one.because else "",
             say("openings.by", name=_name(names, one.account), moment=moment_of(one.at)),
             f"{CHANGES}/{one.id}" if lifts else "", lifted,

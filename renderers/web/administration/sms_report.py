@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, request
 
 from engine.records.sms_counts import SmsCount
 from engine.services.audit.sms_report import may_read_report, sms_report
-from renderers.reports.sms import Total, csv_rows, total
+from renderers.reports.sms import SmsTotal, csv_rows, total
 from renderers.web.platform.access import agent
 from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
@@ -27,7 +27,7 @@ _HOME = "/agent/equipe/sms"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SmsReportRow:
     name: str
     messages: str
     segments: str
@@ -57,21 +57,23 @@ def home(kind: Kind = "html") -> Response:
     )  # fmt: skip
 
 
-def _by_procedure(counts: Sequence[SmsCount]) -> list[Line]:
+def _by_procedure(counts: Sequence[SmsCount]) -> list[SmsReportRow]:
     return [_line(_named(one.procedure), total([one]), country=one.country or "–") for one in counts]
 
 
-def _by_month(counts: Iterable[SmsCount]) -> list[Line]:
+def _by_month(counts: Iterable[SmsCount]) -> list[SmsReportRow]:
     return [
         _line(_month(month), total(those), f"{_HOME}?{urlencode({'mois': month})}")
         for month, those in groupby(counts, key=lambda one: one.month)
     ]
 
 
-def _line(name: str, sums: Total, href: str = "", country: str = "") -> Line:
+def _line(name: str, sums: SmsTotal, href: str = "", country: str = "") -> SmsReportRow:
     words, spoken = site().words, language()
     cost = words.money(-(-sums.cost // 100), spoken) if sums.cost or not sums.unpriced else say("sms_report.no_price")
-    return Line(name, words.amount(sums.messages, spoken), words.amount(sums.segments, spoken), cost, href, country)
+    return SmsReportRow(
+        name, words.amount(sums.messages, spoken), words.amount(sums.segments, spoken), cost, href, country
+    )
 
 
 def _named(procedure: str) -> str:

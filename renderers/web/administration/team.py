@@ -17,7 +17,7 @@ from engine.domain.common.agent_rights import (
     is_administrator,
     why_not_person,
 )
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Procedure
 from engine.records.dossier import Account, Actor
 from engine.services.accounts import agents as people
@@ -303,11 +303,11 @@ def journal() -> Response:
     return desk_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
 
 
-def _told(entry: Entry, name: str) -> str:
+def _told(entry: JournalEntry, name: str) -> str:
     return str(entry.body.get(name, "")) if isinstance(entry.body, dict) else ""
 
 
-def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
+def _entry(entry: JournalEntry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
     about = names.get(_told(entry, "account"), _told(entry, "login"))
     by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
     told = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
@@ -319,7 +319,7 @@ def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[
 _FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
 
 
-def _fact(entry: Entry, name: str) -> str:
+def _fact(entry: JournalEntry, name: str) -> str:
     """A right in plain words."""
     value = entry.body.get(name) if isinstance(entry.body, dict) else None
     if name == "until":

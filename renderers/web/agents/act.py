@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refusal, Refused
 from engine.core.values import Plain
-from engine.domain.common.decision import Act, Offer
+from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
@@ -176,12 +176,12 @@ def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
     return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
 
 
-def _known(one: AgentCase, transition: str) -> Offer | None:
+def _known(one: AgentCase, transition: str) -> AvailableAction | None:
     """The act as it stands now; none when this step has no such act."""
     return next((offer for offer in offers(office(), actor(), one.id) if offer.transition.id == transition), None)
 
 
-def _offer(one: AgentCase, transition: str) -> Offer:
+def _offer(one: AgentCase, transition: str) -> AvailableAction:
     offer = _known(one, transition)
     if offer is None:
         raise NotFound
@@ -198,7 +198,7 @@ def _asks(way: Transition) -> bool:
 
 
 def _form(
-    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
+    one: AgentCase, offer: AvailableAction, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
     problems: tuple[AnswerProblem, ...] = (),
 ) -> Response:  # fmt: skip
     way, draw = offer.transition, drawing(one)
@@ -264,7 +264,7 @@ def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToC
 # -- before it leaves --------------------------------------------------------------------------------------------------
 
 
-def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
     way = offer.transition
     try:
         preview = preview_transition(office(), actor(), one.id, _act(one, way, typed))
@@ -343,7 +343,7 @@ def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
 # -- somebody was faster -----------------------------------------------------------------------------------------------
 
 
-def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+def _closed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
     """What is not open: said as it is to who only came by its address, and kept for who had begun."""
     closed = why(one, offer)
     said = say("stale.closed", why=closed) if request.method == "POST" else closed

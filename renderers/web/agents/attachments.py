@@ -89,14 +89,14 @@ _FILE = "file:"
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedAgentFiles:
     """What came of a post's files: `touched` tells that the form is to be drawn again and nothing else was asked."""
 
     problems: tuple[AnswerProblem, ...]
     touched: bool
 
 
-def receive_files(one: AgentCase, place: Callable[[str], str]) -> Received:
+def receive_files(one: AgentCase, place: Callable[[str], str]) -> ReceivedAgentFiles:
     """Joins each file posted (`place` tells where the one of a control goes), and takes back the one whose button was
     touched. Raises NotFound, Refused."""
     problems = []
@@ -116,4 +116,4 @@ def receive_files(one: AgentCase, place: Callable[[str], str]) -> Received:
     if gone:
         with suppress(NotFound):  # taken back already, or it went with what was done
             take_back(office(), actor(), one.id, gone, token=form_token())
-    return Received(tuple(problems), bool(gone) or "send" in request.form or bool(problems))
+    return ReceivedAgentFiles(tuple(problems), bool(gone) or "send" in request.form or bool(problems))

@@ -22,12 +22,21 @@ from renderers.web.agents.ledger import booking_lines, document_lines, earlier_d
 from renderers.web.agents.notes import note_lines
 from renderers.web.agents.refunds import refund_lines
 from renderers.web.platform.access import agent
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, day_of, form_token, go, new_token, office, say
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
 from renderers.web.shared.messages import thread_of, unread_of
-from renderers.web.shared.staff import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
+from renderers.web.shared.staff import (
+    DueDateTag,
+    assisted_by,
+    book_of,
+    desk_page,
+    due_tag,
+    editions_of,
+    people,
+    who_did,
+)
 from renderers.web.shared.statuses import TAGS
 from renderers.web.shared.warnings import departs_from_journal
 
@@ -85,7 +94,7 @@ def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> t
     return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
 
 
-def _applicant_wrote(one: Case) -> tuple[str, str] | None:
+def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
     """Why the applicant brought it here, then who and when."""
     act = applicants_act(one.dossier)
     if act is None:
@@ -102,7 +111,7 @@ def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
     return list(reversed(firsts.values()))
 
 
-def _reused(one: Case) -> str:
+def _reused(one: DossierContext) -> str:
     """Of which earlier request answers and papers still stand."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
@@ -111,7 +120,7 @@ def _reused(one: Case) -> str:
     return say("case.reused", day=day, number=whole_number(reused.number))
 
 
-def _edition(one: Case) -> str:
+def _edition(one: DossierContext) -> str:
     since = next(
         (kept.published_at for kept in editions_of(one.procedure.id) if kept.fingerprint == one.procedure.fingerprint),
         None,
@@ -122,14 +131,14 @@ def _edition(one: Case) -> str:
     return say("case.edition_since", edition=one.procedure.edition, day=day_of(day))
 
 
-def _newer(one: Case) -> str:
+def _newer(one: DossierContext) -> str:
     current = book_of(one.procedure.id)
     if current is None or current.fingerprint == one.procedure.fingerprint:
         return ""
     return say("case.newer", edition=current.edition)
 
 
-def _holder(one: Case, names: Mapping[str, str]) -> str:
+def _holder(one: DossierContext, names: Mapping[str, str]) -> str:
     holder = one.dossier.assigned
     if holder is None:
         return say("case.assigned_none")
@@ -138,14 +147,14 @@ def _holder(one: Case, names: Mapping[str, str]) -> str:
     return say("case.assigned", name=names.get(holder) or say("desk.unknown_person"))
 
 
-def _correction_flag(one: Case) -> Tag | None:
+def _correction_flag(one: DossierContext) -> DueDateTag | None:
     """Corrections asked: awaited, or received and to be looked at."""
     correction = one.dossier.correction
     if correction is None or one.dossier.closed_at is not None:
         return None
     if correction.left:
-        return Tag("", say("case.corrections_awaited"))
-    return Tag("act", say("case.corrections_received")) if correction.made else None
+        return DueDateTag("", say("case.corrections_awaited"))
+    return DueDateTag("act", say("case.corrections_received")) if correction.made else None
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Appointment, Link
-from engine.records.dossier import Letter, Taken
+from engine.records.dossier import OutboundMessage, TakenTransition
 from engine.services.applications.casework import letters_of
 from renderers.web.agents.answers import Paper, papers_read
 from renderers.web.platform.dossier_context import label
@@ -52,7 +52,7 @@ def events(one: AgentCase) -> list[Event]:
     """What happened, the newest last, each with the messages it sent word for word."""
     moments = list(_moments(one))
     letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
-    by_moment: dict[int, list[Letter]] = {}
+    by_moment: dict[int, list[OutboundMessage]] = {}
     for letter in letters:
         place = max((at for at, moment in enumerate(moments) if moment.at <= letter.created_at), default=0)
         by_moment.setdefault(place, []).append(letter)
@@ -95,7 +95,7 @@ def _corrected(one: AgentCase, asked: Plain) -> str:
     return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
 
 
-def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
+def _taken(one: AgentCase, taken: TakenTransition, names: Mapping[str, str]) -> _Moment:
     target = one.procedure.states.get(taken.target)
     title = say(
         "case.to_state", label=act_label(one.procedure, taken.transition, taken.source),
@@ -106,7 +106,7 @@ def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
     return _Moment(taken.at, title, by, reason, papers_read(one, taken.attachments))
 
 
-def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
+def _told(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) -> str:
     """What an entry says in one line; never what was answered."""
     book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
     if entry.kind == "assisted":
@@ -132,7 +132,7 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     return say("waits.visit", task=act_label(book, task), what=say(f"journal.{entry.kind}"))
 
 
-def _said(letter: Letter) -> tuple[str, str]:
+def _said(letter: OutboundMessage) -> tuple[str, str]:
     key = "history_letter_failed" if letter.failed else "history_letter" if letter.sent_at else "history_letter_due"
     return say(f"case.{key}", channel=say(f"case.channel_{letter.channel}")), letter.body
 

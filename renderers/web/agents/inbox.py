@@ -14,7 +14,7 @@ from engine.core.values import digits_only
 from engine.domain.common.access import holds
 from engine.model import DRAFT, Form, Procedure
 from engine.model.roles import awaited_roles, role_key
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts.assistance import received_by
 from engine.services.applications.bulk_actions import may_pick
@@ -37,7 +37,7 @@ from renderers.web.platform.request_context import (
     office,
     say,
 )
-from renderers.web.shared.staff import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+from renderers.web.shared.staff import DueDateTag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
 from renderers.web.shared.statuses import lines_public
 
 blueprint = Blueprint("agent", __name__)
@@ -59,13 +59,13 @@ class QueueLink:
 
 
 @dataclass(frozen=True, slots=True)
-class TrayRow:
+class DossierRow:
     number: str
     href: str
     name: str
     procedure: str
     state: str
-    tag: Tag | None
+    tag: DueDateTag | None
     holder: str
     takeable: bool
     unread: str = ""  # messages of the applicant that no agent has read
@@ -192,7 +192,7 @@ def _searched(text: str) -> str:
     return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
 
 
-def my_procedures() -> tuple[Outline, ...]:
+def my_procedures() -> tuple[EditionSummary, ...]:
     """The procedures in service in which the agent has a part, by title."""
     shelf, catalogue = office().shelf, office().catalogue
     return shelf.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
@@ -230,7 +230,7 @@ def _counted(count: int) -> str:
     return say("tray.most", count=count) if count >= MOST_COUNTED else str(count)
 
 
-def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
+def _rows(lines: Iterable[DossierLine]) -> list[DossierRow]:
     lines = tuple(lines)
     names = people(line.assigned for line in lines)
     waiting = unread(office(), actor(), [line.id for line in lines])
@@ -244,12 +244,12 @@ def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
     ]
 
 
-def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> TrayRow:
+def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierRow:
     """A line of the list; `checked`: its payment is being checked, so no time runs against who paid."""
     book = book_of(line.procedure, line.edition)
     state = book.states.get(line.state) if book else None
     holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
-    return TrayRow(
+    return DossierRow(
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
         label(book.identity.title) if book else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
         None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,

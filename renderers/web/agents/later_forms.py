@@ -43,7 +43,7 @@ Raw = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PartInProgress:
     """What is being done: the form, its part (a service, a row from 0, none for a whole form), and how it stands."""
 
     one: AgentCase
@@ -68,12 +68,12 @@ class Errand:
         return self.one.at(f"/a-faire/{self.form.id}" + (f"/{self.part}" if self.part is not None else ""))
 
 
-def _errand(one: AgentCase, form_id: str, part: str | None) -> Errand:
+def _errand(one: AgentCase, form_id: str, part: str | None) -> PartInProgress:
     """Raises `NotFound` when the dossier waits for no such thing."""
     for wait in waits(office(), actor(), one.id):
         task = wait.thing.task
         if task.id == form_id and wait.thing.part == part and isinstance(task, Form):
-            return Errand(one, task, part, wait)
+            return PartInProgress(one, task, part, wait)
     raise NotFound
 
 
@@ -133,7 +133,7 @@ def _lines(one: AgentCase, form: Form) -> list[WaitLine]:
 
 
 def _form(
-    errand: Errand, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
+    errand: PartInProgress, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
 ) -> Response:  # fmt: skip
     one, form, view = errand.one, errand.form, application(errand.one)
     wrong = [problem for problem in answered.problems if judged and not problem.warns]
@@ -155,7 +155,7 @@ def _form(
     )  # fmt: skip
 
 
-def _notes(errand: Errand) -> list[str]:
+def _notes(errand: PartInProgress) -> list[str]:
     """What a service should know before it answers: who reads it, what silence means, that it is given once."""
     service = errand.form.service(errand.part) if errand.part is not None else None
     if service is None:
@@ -169,7 +169,7 @@ def _notes(errand: Errand) -> list[str]:
     return found
 
 
-def _closed(errand: Errand) -> Response:
+def _closed(errand: PartInProgress) -> Response:
     """Somebody was faster, or it is for others."""
     closed, given = errand.wait.closed, given_already(errand.one, errand.form.id, errand.part)
     reason = why_not(errand.one.procedure, closed) if closed else say("errand.already")
@@ -204,7 +204,7 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     )
     if wait is None or not wait.is_mine:
         return _too_late(one, form, part, raw, wait)
-    errand = Errand(one, form, part, wait)
+    errand = PartInProgress(one, form, part, wait)
     received = receive_files(one, lambda question: place_of(form, part, question))
     one = agent_case(one.dossier.number)
     errand = replace(errand, one=one)
@@ -245,7 +245,7 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _is_quiet(errand: Errand, answered: Answered) -> bool:
+def _is_quiet(errand: PartInProgress, answered: Answered) -> bool:
     """Nothing leaves and all can still be changed: a row among others."""
     if errand.number is None:
         return False
@@ -253,7 +253,7 @@ def _is_quiet(errand: Errand, answered: Answered) -> bool:
     return preview.decision.dossier.state == errand.one.dossier.state and not preview.letters
 
 
-def _previewed(errand: Errand, answered: Answered, raw: Raw) -> Response:
+def _previewed(errand: PartInProgress, answered: Answered, raw: Raw) -> Response:
     one, view = errand.one, application(errand.one)
     try:
         preview = preview_errand(office(), actor(), one.id, errand.form.id, errand.part, answered.answers)
@@ -279,7 +279,7 @@ def _said(page: PageView) -> list[tuple[str, str]]:
     return [(label(view.label), view.text or files[view.id] or "–") for view in shown]
 
 
-def _done(errand: Errand, answered: Answered, raw: Raw) -> Response:
+def _done(errand: PartInProgress, answered: Answered, raw: Raw) -> Response:
     one = errand.one
     try:
         after = do_errand(
@@ -299,7 +299,7 @@ def _done(errand: Errand, answered: Answered, raw: Raw) -> Response:
     return go(following or one.at())
 
 
-def _next_row(errand: Errand) -> str:
+def _next_row(errand: PartInProgress) -> str:
     """The next row that this agent may fill; nothing after the last."""
     if errand.number is None:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.services.appointments.walk_ins import Comer, comer, receive
+from engine.services.appointments.walk_ins import WalkIn, comer, receive
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
@@ -28,7 +28,7 @@ def show(number: str, appointment: str) -> Response:
     return _page(one, comer(office(), actor(), one.id, appointment))
 
 
-def _page(one: AgentCase, found: Comer, status: int = 200, note: str = "") -> Response:
+def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> Response:
     task = found.appointment
     if found.closed is not None:
         session["desk_note"] = note or why_not(one.procedure, found.closed)

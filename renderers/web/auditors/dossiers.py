@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from engine.core.problems import Refused
 from engine.core.values import Plain, digits_only
 from engine.domain.fields.raw_answers import OTHER
-from engine.journal.chain import Break, Entry
+from engine.journal.chain import Break, JournalEntry
 from engine.model import Procedure
 from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
@@ -160,7 +160,7 @@ def _signed(one: Dossier) -> str:
     return say("audit.signed", count=n, size=journal.size, at=moment_of(journal.at))
 
 
-def _book_then(one: Dossier, entry: Entry) -> Procedure | None:
+def _book_then(one: Dossier, entry: JournalEntry) -> Procedure | None:
     """The edition that a dossier followed at an entry: it may have come over to a later one since."""
     return office().catalogue.edition(one.procedure, entry.edition)
 
@@ -199,7 +199,7 @@ def evidence(number: str) -> Response:
     return file_response(body, "application/json", f"{one.number}.json")
 
 
-def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLine:
+def _entry_line(book: Procedure, entry: JournalEntry, broken: Break | None) -> EntryLine:
     words = site().words
     kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
     return EntryLine(
@@ -209,7 +209,7 @@ def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLin
     )  # fmt: skip
 
 
-def _actor_kind(entry: Entry) -> str:
+def _actor_kind(entry: JournalEntry) -> str:
     if isinstance(entry.body, dict) and entry.body.get("asked"):  # somebody ran a command
         return "command"
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request, stream_with_context
 
 from engine.core.problems import Refused
 from engine.core.values import Plain, canonical_json
-from engine.journal.search import Asks, Happening
+from engine.journal.search import Asks, JournalEvent
 from engine.records.codec import Unreadable
 from engine.services.audit.exports import take_file
 from engine.services.audit.journal_search import QUESTIONS, Wanted, events, happening, order_events, wanted_of
@@ -141,14 +141,14 @@ def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable
     return Facet(say(f"events.{field}"), values)
 
 
-def _line(one: Happening, names: Mapping[str, str]) -> EventLine:
+def _line(one: JournalEvent, names: Mapping[str, str]) -> EventLine:
     return EventLine(
         moment_of(one.at), kind_label(one.kind), what_of(one), one.number,
         procedure_label(one.procedure), place_label(one.office), hand_of(one, names),
     )  # fmt: skip
 
 
-def hand_of(one: Happening, names: Mapping[str, str]) -> str:
+def hand_of(one: JournalEvent, names: Mapping[str, str]) -> str:
     """Whose hand it was: a name for the administration's people, a word for everyone else."""
     if one.actor:
         return names.get(one.actor) or say("desk.unknown_person")
@@ -156,7 +156,7 @@ def hand_of(one: Happening, names: Mapping[str, str]) -> str:
     return say(f"journal.{kind}")
 
 
-def what_of(one: Happening) -> str:
+def what_of(one: JournalEvent) -> str:
     """What was done, in the words of the edition: the act and where it leads; as part of which order."""
     body = one.body if isinstance(one.body, dict) else {}
     book = book_of(one.procedure, fingerprint=one.edition) or book_of(one.procedure)

@@ -11,10 +11,10 @@ from flask import Blueprint, Response, request
 from engine.core.clock import local_day
 from engine.domain.common.access import in_mandate
 from engine.language.catalogue.catalogue import Catalogue
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.services.applications.casework import tray
 from engine.services.audit.current_counts import standing
-from engine.storage.unit_of_work import Tray
+from engine.storage.unit_of_work import DossierQuery
 from renderers.html.pagination import Paged, paged
 from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import csv_response
@@ -29,7 +29,7 @@ blueprint = Blueprint("auditor_procedures", __name__)
 
 _A_PAGE = 50
 _LAST = 50
-_ordered: dict[str, tuple[Catalogue, tuple[Outline, ...]]] = {}  # by language
+_ordered: dict[str, tuple[Catalogue, tuple[EditionSummary, ...]]] = {}  # by language
 _MOST = 100_000
 
 
@@ -84,7 +84,7 @@ def procedures_csv() -> Response:
     return csv_response([names, *lines], f"demarches-{here.number}.csv")
 
 
-def page_of_procedures(path: str) -> Paged[Outline]:
+def page_of_procedures(path: str) -> Paged[EditionSummary]:
     """The procedures of an agency, or all, that the reader's mandate names, in the order of their titles: outlines only, no
     book is opened."""
     agency, who = request.args.get("agence", "")[:60], actor()
@@ -92,7 +92,7 @@ def page_of_procedures(path: str) -> Paged[Outline]:
     return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
 
 
-def _in_order(catalogue: Catalogue) -> tuple[Outline, ...]:
+def _in_order(catalogue: Catalogue) -> tuple[EditionSummary, ...]:
     """Put so once for a catalogue in each language."""
     kept = _ordered.get(language())
     if kept is None or kept[0] is not catalogue:
@@ -109,11 +109,11 @@ def _agencies() -> list[tuple[str, str]]:
     )
 
 
-def procedure_line(one: Outline) -> ProcedureLine:
+def procedure_line(one: EditionSummary) -> ProcedureLine:
     """What a line says, read from what is known without opening a book."""
     agency = office().directory.agencies.get(one.agency)
     with office().store.unit() as unit:
-        count = unit.count_dossiers(Tray(tuple((one.id, state.id) for state in one.states)), _MOST)
+        count = unit.count_dossiers(DossierQuery(tuple((one.id, state.id) for state in one.states)), _MOST)
         kept = unit.edition(one.id, one.fingerprint)
     begun = max(filter(None, (local_day(kept.published_at) if kept else None, one.from_)), default=None)
     return ProcedureLine(

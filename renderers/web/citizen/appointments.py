@@ -22,7 +22,16 @@ from engine.storage.unit_of_work import Conflict
 from renderers.i18n.translations import first_capital
 from renderers.pdf.icalendar import ics
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, case_of, label, place, place_label, to_bring, visit_place
+from renderers.web.platform.dossier_context import (
+    DossierContext,
+    case,
+    case_of,
+    label,
+    place,
+    place_label,
+    to_bring,
+    visit_place,
+)
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -58,7 +67,7 @@ _GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
 
 
-def wanted(one: Case) -> Appointment:
+def wanted(one: DossierContext) -> Appointment:
     """The visit a page is about. Raises `NotFound` when there is none."""
     found = visit_of(one)
     if found is None:
@@ -66,7 +75,7 @@ def wanted(one: Case) -> Appointment:
     return found
 
 
-def visit_of(one: Case) -> Appointment | None:
+def visit_of(one: DossierContext) -> Appointment | None:
     """The visit named, else the one to take now, else the one already held; none before its time and after it."""
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
@@ -78,7 +87,7 @@ def visit_of(one: Case) -> Appointment | None:
     return named or next((task for task in (*awaited, *held, *lost) if isinstance(task, Appointment)), None)
 
 
-def held(one: Case, appointment: Appointment) -> Booking | None:
+def held(one: DossierContext, appointment: Appointment) -> Booking | None:
     booking = one.dossier.bookings.get(appointment.id)
     return booking if booking is not None and booking.status == "booked" else None
 
@@ -91,7 +100,7 @@ class Counter:
     """One visit where its owner handles it: behind their door, at the desk of an agent who helps them, or at the link of a
     message (`by_link`), which opens this visit and nothing else."""
 
-    one: Case
+    one: DossierContext
     who: Actor
     task: Appointment
     here: str
@@ -268,7 +277,7 @@ class Counter:
         return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
 
 
-def counter(one: Case) -> Counter:
+def counter(one: DossierContext) -> Counter:
     """Behind the owner's door, or with them where an agent helps. Raises `NotFound` when there is no visit."""
     return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
 
@@ -292,7 +301,7 @@ def choose(number: str) -> Response:
     return choose_visit(case(number))
 
 
-def choose_visit(one: Case) -> Response:
+def choose_visit(one: DossierContext) -> Response:
     """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
     return go(one.at()) if visit_of(one) is None else counter(one).choose()
 
@@ -309,7 +318,7 @@ def confirm(number: str) -> Response:
     return confirm_visit(case(number))
 
 
-def confirm_visit(one: Case) -> Response:
+def confirm_visit(one: DossierContext) -> Response:
     """Shows what is about to be booked; nothing is booked yet."""
     return counter(one).hold() if request.method == "POST" else counter(one).confirm()
 
@@ -341,7 +350,7 @@ def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> 
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
 
 
-def _is_told(one: Case) -> bool:
+def _is_told(one: DossierContext) -> bool:
     """Whether there is a way to tell its owner that a place is free."""
     return bool(one.dossier.contact_phone or one.dossier.contact_email)
 

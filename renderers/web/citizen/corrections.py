@@ -8,10 +8,10 @@ from engine.core.problems import Refused
 from engine.domain.fields.views import FieldView, FormView, PageView
 from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
 from engine.storage.unit_of_work import Conflict
-from renderers.html.controls import Drawing, error_summary
+from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, drawing
+from renderers.web.platform.dossier_context import DossierContext, case, drawing
 from renderers.web.platform.request_context import (
     actor,
     at_counter,
@@ -36,7 +36,7 @@ def show(number: str) -> Response:
     return show_corrections(case(number))
 
 
-def show_corrections(one: Case) -> Response:
+def show_corrections(one: DossierContext) -> Response:
     """Every question that is open again, on one page."""
     if not awaits_corrections(one):
         return go(one.at())
@@ -49,7 +49,7 @@ def save(number: str) -> Response:
     return keep_corrections(case(number))
 
 
-def keep_corrections(one: Case) -> Response:
+def keep_corrections(one: DossierContext) -> Response:
     """Keeps the corrections; with « Renvoyer », and nothing left to do, the dossier goes back."""
     number = one.dossier.number
     if not awaits_corrections(one):
@@ -75,7 +75,7 @@ def keep_corrections(one: Case) -> Response:
     return go(one.at("/corrections"))
 
 
-def awaits_corrections(one: Case) -> bool:
+def awaits_corrections(one: DossierContext) -> bool:
     """Whether its owner is to correct it now."""
     state = one.procedure.states.get(one.dossier.state)
     return state is not None and state.mode == "correct" and one.dossier.closed_at is None
@@ -92,10 +92,10 @@ def _may_change(view: FieldView) -> bool:
     return not view.locked and not view.computed and view.type != "note"
 
 
-def _page(one: Case, view: PageView, status: int = 200) -> Response:
+def _page(one: DossierContext, view: PageView, status: int = 200) -> Response:
     correction = one.dossier.correction
     left = correction.left if correction else ()
-    draw: Drawing = drawing(one)
+    draw: DrawingContext = drawing(one)
     return page(
         "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,

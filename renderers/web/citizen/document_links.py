@@ -16,7 +16,7 @@ from engine.services.context.app_context import NotFound
 from renderers.i18n.translations import in_language
 from renderers.pdf.documents import document_pdf
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -68,7 +68,7 @@ def end(number: str, document_id: str, share: str) -> Response:
     return go(one.at(f"/documents/{document_id}/partager"))
 
 
-def _page(one: Case, document_id: str, error: str = "", status: int = 200) -> Response:
+def _page(one: DossierContext, document_id: str, error: str = "", status: int = 200) -> Response:
     found = shares_of(office(), actor(), one.id, document_id)
     document = read_document(office(), actor(), one.id, document_id)
     return page(
@@ -113,7 +113,7 @@ def shown_pdf(token: str) -> Response:
     found = _lent(token)
     if found is None:
         return link_over("share.over", "share.over_text")
-    one = Case(found.dossier, found.procedure)
+    one = DossierContext(found.dossier, found.procedure)
     spoken, address = found.dossier.language, f"{office().settings.short_url}/v"
     body = document_pdf(
         found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, office().wording, spoken

@@ -23,7 +23,7 @@ from renderers.pdf.documents import document_pdf, summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.request_context import (
     actor,
     asker,
@@ -49,7 +49,7 @@ def download(number: str, document_id: str) -> Response:
     return document_file(case(number), document_id)
 
 
-def document_file(one: Case, document_id: str) -> Response:
+def document_file(one: DossierContext, document_id: str) -> Response:
     """A document delivered, as PDF, drawn again from what was signed."""
     document = read_document(office(), actor(), one.id, document_id)
     if status_of(document, local_day(office().now())) in ("revoked", "suspended"):

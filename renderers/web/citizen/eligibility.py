@@ -14,7 +14,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
 from engine.model import Criterion, Procedure
-from renderers.html.controls import Control, Drawing, field_control
+from renderers.html.controls import Control, DrawingContext, field_control
 from renderers.web.platform.dossier_context import label, writer
 from renderers.web.platform.request_context import language, office, page, say, site
 
@@ -65,7 +65,7 @@ def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: 
     speech = Speech(office().wording, language())
     day, directory = local_day(office().now()), office().directory
     view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
-    control = field_control(view, Drawing(site().words, language()))
+    control = field_control(view, DrawingContext(site().words, language()))
     errors = [(f"#{control.id}", control.error)] if control.error else []
     order = [one.id for one in procedure.eligibility]
     step = order.index(criterion.id) + 1

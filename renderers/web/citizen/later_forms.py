@@ -14,13 +14,13 @@ from engine.domain.forms.agent_files import place_of
 from engine.model import APPLICANT, Form
 from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.casework import read_filling
-from engine.services.applications.opinions import Errand, do_errand, errands, read_errand
+from engine.services.applications.opinions import AwaitedPart, do_errand, errands, read_errand
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.unit_of_work import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, drawing, label
+from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.request_context import (
     actor,
     form_revision,
@@ -45,33 +45,33 @@ _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LaterFormView:
     """A later form as its person meets it: whole, or row by row."""
 
     form: Form
     href: str
     title: str
-    parts: tuple[Errand, ...]  # none for a whole form
+    parts: tuple[AwaitedPart, ...]  # none for a whole form
 
     @property
     def left(self) -> int:
         return sum(1 for part in self.parts if not part.done) or (0 if self.parts else 1)
 
 
-def asked_of(one: Case) -> list[Asked]:
+def asked_of(one: DossierContext) -> list[LaterFormView]:
     """The later forms that wait for the applicant now, in the order of the file."""
     mine = [
         found for found in errands(office(), actor(), one.id) if found.closed is None and APPLICANT in found.form.by
     ]
     forms = {found.form.id: found.form for found in mine}
     return [
-        Asked(form, one.at(f"/a-faire/{form.id}"), label(form.label),
+        LaterFormView(form, one.at(f"/a-faire/{form.id}"), label(form.label),
               tuple(found for found in mine if found.form.id == form.id and found.part is not None))
         for form in forms.values()
     ]  # fmt: skip
 
 
-def part_title(one: Case, form: Form, part: str) -> str:
+def part_title(one: DossierContext, form: Form, part: str) -> str:
     """Which row is meant: as the first form calls it."""
     group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
     row = group.rows[int(part)] if group and part.isdecimal() and int(part) < len(group.rows) else None
@@ -87,7 +87,7 @@ def show(number: str, form_id: str) -> Response:
     return show_errand(case(number), form_id)
 
 
-def show_errand(one: Case, form_id: str) -> Response:
+def show_errand(one: DossierContext, form_id: str) -> Response:
     """A later form, or the list of its rows."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
@@ -107,7 +107,7 @@ def show_part(number: str, form_id: str, part: str) -> Response:
     return show_errand_part(case(number), form_id, part)
 
 
-def show_errand_part(one: Case, form_id: str, part: str) -> Response:
+def show_errand_part(one: DossierContext, form_id: str, part: str) -> Response:
     """One row of it."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
@@ -123,7 +123,7 @@ def fill_part(number: str, form_id: str, part: str) -> Response:
     return fill_errand(case(number), form_id, part)
 
 
-def _over(one: Case, form_id: str) -> Response:
+def _over(one: DossierContext, form_id: str) -> Response:
     """Done meanwhile, or no longer asked: the dossier says where things stand. A form that never was is not found."""
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form) or APPLICANT not in form.by:
@@ -132,7 +132,7 @@ def _over(one: Case, form_id: str) -> Response:
     return go(one.at())
 
 
-def _list_page(one: Case, asked: Asked) -> Response:
+def _list_page(one: DossierContext, asked: LaterFormView) -> Response:
     cards = [
         {"href": f"{asked.href}/{part.part}", "title": part_title(one, asked.form, part.part or ""), "done": part.done}
         for part in asked.parts
@@ -143,7 +143,7 @@ def _list_page(one: Case, asked: Asked) -> Response:
     )  # fmt: skip
 
 
-def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
+def _sheet(one: DossierContext, form: Form, part: str | None) -> Sheet:
     title = label(form.label)
     if part is not None:
         title = say("row.of", group=title, label=part_title(one, form, part))
@@ -155,12 +155,12 @@ def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
     )  # fmt: skip
 
 
-def _answered(one: Case, form: Form, part: str | None, raw: bool) -> Filled:
+def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> Filled:
     found = read_errand(office(), actor(), one.id, form.id, part, posted_answers() if raw else None)
     return Filled(found.page, found.problems, found.answers)
 
 
-def fill_errand(one: Case, form_id: str, part: str | None) -> Response:
+def fill_errand(one: DossierContext, form_id: str, part: str | None) -> Response:
     """Keeps a form, or one row of it, when it is whole."""
     number = one.dossier.number
     form = one.procedure.tasks.get(form_id)
@@ -204,7 +204,7 @@ class Sheet:
     """A form asked at once: nothing of it is kept before it is right, but its files. `place` names where the file of a
     question is joined, `read` answers with the post at hand (True) or as the dossier stands."""
 
-    one: Case
+    one: DossierContext
     title: str
     address: str
     above: str
@@ -273,7 +273,7 @@ def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
     return [one for one in problems if one.code not in _NOT_PUT_YET or one.at.partition(".")[0] in seen]
 
 
-def filled_by_act(one: Case, act_id: str, raw: bool) -> Filled:
+def filled_by_act(one: DossierContext, act_id: str, raw: bool) -> Filled:
     """The form that an act fills."""
     found = read_filling(office(), actor(), one.id, act_id, posted_answers() if raw else None)
     return Filled(found.view.pages[0], found.problems, found.answers)

@@ -34,7 +34,7 @@ from renderers.html.controls import national
 from renderers.i18n.translations import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import passive, public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json, sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -89,7 +89,7 @@ def choose(number: str) -> Response:
     return choose_payment(case(number))
 
 
-def choose_payment(one: Case) -> Response:
+def choose_payment(one: DossierContext) -> Response:
     """What is owed, and with which account it is paid; the try under way, where there is one."""
     if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
@@ -103,7 +103,7 @@ def begin(number: str) -> Response:
     return begin_payment(case(number))
 
 
-def begin_payment(one: Case) -> Response:
+def begin_payment(one: DossierContext) -> Response:
     """Queues the order for the worker and follows it, or says what is missing."""
     due = owed(office(), actor(), one.id)
     providers = offered(one)
@@ -126,7 +126,7 @@ def begin_payment(one: Case) -> Response:
     return _started(one, typed, read[0])
 
 
-def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
+def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response:
     try:
         payment = start_payment(
             office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
@@ -148,7 +148,7 @@ def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
     return go(one.at(f"/paiement/{payment.id}"))
 
 
-def _least(one: Case) -> int:
+def _least(one: DossierContext) -> int:
     return least_owed(office(), actor(), one.id)
 
 
@@ -167,7 +167,7 @@ class _Typed:
 
 
 def _choose_page(
-    one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
+    one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
 ) -> Response:  # fmt: skip
     ways = offered(one)
     providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
@@ -193,7 +193,7 @@ def _choose_page(
     )  # fmt: skip
 
 
-def _table(one: Case, account: FeeAccount) -> PriceTable:
+def _table(one: DossierContext, account: FeeAccount) -> PriceTable:
     """What a price is made of; of one paid in part, what is left."""
     table = price_table(one, account.label, account.lines, account.left)
     if not account.paid:
@@ -202,7 +202,7 @@ def _table(one: Case, account: FeeAccount) -> PriceTable:
     return replace(table, lines=(*table.lines, paid), left=True)
 
 
-def _estimates(one: Case) -> list[tuple[str, str]]:
+def _estimates(one: DossierContext) -> list[tuple[str, str]]:
     """The quotes that an office has issued: the paper a price rests on."""
     return [
         (document.title, one.at(f"/documents/{document.id}.pdf"))
@@ -211,7 +211,7 @@ def _estimates(one: Case) -> list[tuple[str, str]]:
     ]
 
 
-def _nothing(one: Case) -> Response:
+def _nothing(one: DossierContext) -> Response:
     """Already paid, or never owed: the last receipt, else the dossier."""
     paid = [payment for payment in payments(office(), actor(), one.id) if payment.status in _RECEIVED]
     return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
@@ -227,7 +227,7 @@ def follow(number: str, payment_id: str) -> Response:
     return follow_payment(case(number), payment_id)
 
 
-def follow_payment(one: Case, payment_id: str) -> Response:
+def follow_payment(one: DossierContext, payment_id: str) -> Response:
     """Where a payment stands, or how it ended. Nothing is asked here: the worker does."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
@@ -251,7 +251,7 @@ def state(number: str, payment_id: str) -> Response:
     return payment_state(case(number), payment_id)
 
 
-def payment_state(one: Case, payment_id: str) -> Response:
+def payment_state(one: DossierContext, payment_id: str) -> Response:
     """For the page that follows: what it says, and when to look again."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status not in _OPEN:
@@ -260,7 +260,7 @@ def payment_state(one: Case, payment_id: str) -> Response:
     return jsonify({"status": now.mark, "again": now.again})
 
 
-def _following_page(one: Case, payment: Payment) -> Response:
+def _following_page(one: DossierContext, payment: Payment) -> Response:
     paused = "pause" in request.args
     return page(
         "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
@@ -269,7 +269,7 @@ def _following_page(one: Case, payment: Payment) -> Response:
     )  # fmt: skip
 
 
-def _ended_page(one: Case, payment: Payment) -> Response:
+def _ended_page(one: DossierContext, payment: Payment) -> Response:
     received, repaid = payment.status in _RECEIVED, _is_repaid(payment)
     kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
     lines, strong = _why(one, payment)
@@ -282,7 +282,7 @@ def _ended_page(one: Case, payment: Payment) -> Response:
     )  # fmt: skip
 
 
-def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
+def _facts(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
@@ -319,7 +319,7 @@ def _number(phone: str) -> str:
     return national(phone).replace(" ", FIXED_SPACE)
 
 
-def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
+def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
     """What happened, and in one strong sentence what it means for the money."""
     facts = {
         "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
@@ -344,7 +344,7 @@ def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
     return [say(keys[0] if keys else "payment.because.other", **facts)], say("payment.nothing_taken")
 
 
-def _page_left(one: Case, payment: Payment) -> str:
+def _page_left(one: DossierContext, payment: Payment) -> str:
     """The operator's page where its payer may still finish; never on the screen of an agent, nor once the dossier is closed."""
     return "" if at_counter() or one.dossier.closed_at else page_left(payment, office().now())
 
@@ -358,7 +358,7 @@ def _over(payment: Payment) -> list[str]:
     return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
 
 
-def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
+def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
     """The one way on first."""
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
@@ -378,7 +378,7 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
     return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
 
 
-def _next_task(one: Case) -> str:
+def _next_task(one: DossierContext) -> str:
     """Where a visit is chosen, once it may be."""
     ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
     return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
@@ -390,7 +390,7 @@ def receipt(number: str, payment_id: str) -> Response:
     return receipt_file(case(number), payment_id)
 
 
-def receipt_file(one: Case, payment_id: str) -> Response:
+def receipt_file(one: DossierContext, payment_id: str) -> Response:
     """The receipt of money that came, as PDF."""
     payment = see_payment(office(), actor(), one.id, payment_id)
     if payment.status not in _RECEIVED:

@@ -19,7 +19,7 @@ from engine.domain.forms.eligibility import adopt_criteria
 from engine.model import Procedure
 from engine.records.dossier import Actor
 from engine.services.applications.drafts import open_dossier, see_form
-from engine.services.applications.prefill import Earlier, earlier_requests, take_over
+from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.context.app_context import NotFound
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, walk_criteria
 from renderers.web.platform.access import public, unproven_too
@@ -61,7 +61,7 @@ def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
     )  # fmt: skip
 
 
-def _earlier(found: Earlier) -> Mapping[str, str]:
+def _earlier(found: EarlierDossier) -> Mapping[str, str]:
     """An earlier request as it is offered: which, its number, and what of it would be taken over."""
     counts = [say("reuse.answers", count=found.answers)] if found.answers else []
     counts += [say("reuse.files", count=found.files)] if found.files else []

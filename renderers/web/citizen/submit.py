@@ -23,7 +23,7 @@ from renderers.web.citizen.start import sent_day
 from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case, case_of, drawing, label, to_bring
+from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring
 from renderers.web.platform.request_context import (
     PROOF,
     actor,
@@ -101,7 +101,7 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
 
 
 def check_page(
-    one: Case, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
+    one: DossierContext, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
 ) -> Response:  # fmt: skip
     """Check-your-answers; at a `counter`, with how the person who is there confirms."""
     errors = [("#declared", say("check.undeclared"))] if undeclared else []
@@ -123,12 +123,12 @@ def check_page(
     )  # fmt: skip
 
 
-def checked_sections(one: Case, sheet: CheckSheet) -> list[AnswerSection]:
+def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
     """Everything that was said, section by section, each line with where it is changed."""
     return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
 
 
-def _reused(one: Case) -> Mapping[str, str] | None:
+def _reused(one: DossierContext) -> Mapping[str, str] | None:
     """The earlier request that answers still stand from."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
@@ -138,13 +138,13 @@ def _reused(one: Case) -> Mapping[str, str] | None:
     return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
 
 
-def _at_once(one: Case, sheet: CheckSheet) -> list[Quote]:
+def _at_once(one: DossierContext, sheet: CheckSheet) -> list[Quote]:
     """What is paid first thing after sending."""
     start = one.procedure.state(one.procedure.start)
     return [quote for quote in sheet.quotes if start.mode == "pay" and quote.fee in start.waits]
 
 
-def _table(one: Case, quote: Quote) -> PriceTable:
+def _table(one: DossierContext, quote: Quote) -> PriceTable:
     """A price that hangs on what an agent will write says so: the amount shown is what is known."""
     table = price_table(one, quote.label, quote.lines, quote.amount)
     fee = one.procedure.tasks[quote.fee]
@@ -153,7 +153,7 @@ def _table(one: Case, quote: Quote) -> PriceTable:
     return replace(table, note=say("money.decided_later")) if decided or quote.missing else table
 
 
-def _links(one: Case) -> list[AnswerSection]:
+def _links(one: DossierContext) -> list[AnswerSection]:
     """The earlier dossiers that were named."""
     lines = [
         AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
@@ -163,7 +163,7 @@ def _links(one: Case) -> list[AnswerSection]:
     return [AnswerSection(say("link.section"), tuple(lines))] if lines else []
 
 
-def _missing(one: Case, sheet: CheckSheet) -> list[tuple[str, str]]:
+def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:
     """Where to complete: an earlier dossier to name, then question by question."""
     found = [(one.at(f"/lien/{link.id}"), label(link.label)) for link in sheet.links]
     for view in sheet.form.pages:

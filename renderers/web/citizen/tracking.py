@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
 from engine.domain.workflow.progress import Milestone, public_status, timeline
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
 from engine.services.applications.drafts import mine
@@ -24,7 +24,7 @@ from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.status import status_box, to_do
 from renderers.web.platform.access import public, signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case, label, visit_place
+from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
@@ -142,7 +142,7 @@ class TimeStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkRow:
     """A line with a link: a booking, a file."""
 
     label: str = ""
@@ -152,7 +152,7 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessageRow:
     at: str
     body: str
 
@@ -191,14 +191,14 @@ def _some_only(results: list[RowResult]) -> Iterator[str]:
         yield say("result.some", granted=granted, all=len(told))
 
 
-def time_steps(one: Case) -> list[TimeStep]:
+def time_steps(one: DossierContext) -> list[TimeStep]:
     """Sent, what was done since, where it stands, what is still to come."""
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
 
 
-def _step(one: Case, milestone: Milestone) -> TimeStep:
+def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
     title = label(milestone.label)
     if milestone.public == "to_pay":
         title = say("track.later_pay")
@@ -218,35 +218,35 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 # -- its parts ---------------------------------------------------------------------------------------------------------
 
 
-def _bookings(one: Case) -> list[Linked]:
+def _bookings(one: DossierContext) -> list[LinkRow]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
-        Linked(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
+        LinkRow(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
 
 
-def _letters(one: Case) -> list[Message]:
+def _letters(one: DossierContext) -> list[MessageRow]:
     """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
-    told: dict[str, list[Letter]] = {}
+    told: dict[str, list[OutboundMessage]] = {}
     for letter in sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at):
         told.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
     return [_message(same) for same in list(told.values())[-10:]]
 
 
-def _message(same: list[Letter]) -> Message:
+def _message(same: list[OutboundMessage]) -> MessageRow:
     ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
     at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
-    return Message(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
+    return MessageRow(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
 
 
-def received_files(one: Case, form: FormView) -> list[Linked]:
+def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
     """The files that answer a question now, each with the proof that it was received."""
     asked = ((part, view) for part in form.pages for view in every_field(part))
     return [
-        Linked(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
+        LinkRow(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
         for part, view in asked
         for file in view.files
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from engine.core.problems import Refused
 from engine.domain.common.names import REFUSALS, first_wrong
 from engine.domain.forms.eligibility import adopt_criteria
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts import assistance
 from engine.services.applications.drafts import see_case
@@ -54,7 +54,7 @@ _AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number w
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class AssistedRequestRow:
     """A request of this visit."""
 
     href: str
@@ -94,7 +94,7 @@ def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Resp
     )  # fmt: skip
 
 
-def _receives() -> Mapping[str, Outline]:
+def _receives() -> Mapping[str, EditionSummary]:
     """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
     found = assistance.received_by(office(), actor())
     if not found:
@@ -102,7 +102,7 @@ def _receives() -> Mapping[str, Outline]:
     return found
 
 
-def _begun(ids: frozenset[str]) -> list[Begun]:
+def _begun(ids: frozenset[str]) -> list[AssistedRequestRow]:
     found = []
     for one in sorted(ids):
         try:
@@ -112,7 +112,9 @@ def _begun(ids: frozenset[str]) -> list[Begun]:
         if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
             continue
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
-        found.append(Begun(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft))
+        found.append(
+            AssistedRequestRow(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft)
+        )
     return found
 
 

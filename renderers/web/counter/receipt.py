@@ -20,7 +20,15 @@ from renderers.web.citizen.status import ToDo, to_book, to_fill
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
-from renderers.web.platform.dossier_context import Case, agency_of, case, label, place_label, to_bring, visit_place
+from renderers.web.platform.dossier_context import (
+    DossierContext,
+    agency_of,
+    case,
+    label,
+    place_label,
+    to_bring,
+    visit_place,
+)
 from renderers.web.platform.request_context import (
     actor,
     file_response,
@@ -86,7 +94,7 @@ def pdf(number: str) -> Response:
     return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
 
 
-def _rows(one: Case) -> list[tuple[str, str]]:
+def _rows(one: DossierContext) -> list[tuple[str, str]]:
     dossier = one.dossier
     due = _due(one)
     sent = moment_of(dossier.submitted_at)
@@ -110,7 +118,7 @@ def _rows(one: Case) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _visits(one: Case) -> Iterator[ToDo]:
+def _visits(one: DossierContext) -> Iterator[ToDo]:
     """The visits held, and where one that is still to come is changed: who has no telephone has them on this paper alone."""
     for booking in one.dossier.bookings.values():
         task = one.procedure.tasks.get(booking.appointment)
@@ -120,12 +128,12 @@ def _visits(one: Case) -> Iterator[ToDo]:
             yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
 
 
-def _bring(one: Case) -> list[str]:
+def _bring(one: DossierContext) -> list[str]:
     """Nothing more once it is over."""
     return to_bring(one) if one.dossier.closed_at is None else []
 
 
-def _ahead(one: Case) -> Iterator[ToDo]:
+def _ahead(one: DossierContext) -> Iterator[ToDo]:
     """What the person may do now, here, but paying, which has its own buttons."""
     if awaits_corrections(one):
         asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
@@ -136,7 +144,7 @@ def _ahead(one: Case) -> Iterator[ToDo]:
     yield from to_book(one)
 
 
-def _receipts(one: Case) -> list[tuple[str, str]]:
+def _receipts(one: DossierContext) -> list[tuple[str, str]]:
     """The receipts of what was paid, to print for the person: their address and their number."""
     return [
         (one.at(f"/recu/{payment.id}.pdf"), say("counter.money_receipt", number=payment.receipt))
@@ -145,25 +153,25 @@ def _receipts(one: Case) -> list[tuple[str, str]]:
     ]
 
 
-def _fee_said(one: Case, due: int) -> str:
+def _fee_said(one: DossierContext, due: int) -> str:
     if awaited_payment(office(), actor(), one.id) is not None:
         return say("status.checking")
     return francs(due) if due else say("counter.nothing_due")
 
 
-def _due(one: Case) -> int:
+def _due(one: DossierContext) -> int:
     """What is asked now: nothing while the operator is asked about a payment."""
     if awaited_payment(office(), actor(), one.id) is not None:
         return 0
     return sum(fee.left for fee in owed(office(), actor(), one.id))
 
 
-def _grouped(one: Case) -> str:
+def _grouped(one: DossierContext) -> str:
     code = follow_code(office(), one.dossier)
     return f"{code[:4]} {code[4:]}" if code else ""
 
 
-def _follow(one: Case) -> str:
+def _follow(one: DossierContext) -> str:
     host = urlsplit(office().settings.short_url).netloc
     phone = one.dossier.contact_phone
     if phone:

@@ -19,7 +19,7 @@ from renderers.web.citizen.row_pages import remove_row, save_row
 from renderers.web.citizen.submit import check_page
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
-from renderers.web.platform.dossier_context import Case, case
+from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, asker, form_revision, form_token, go, language, office, say
 
@@ -136,14 +136,14 @@ def send(number: str) -> Response:
     return go(one.at("/recepisse"))
 
 
-def _send_code(one: Case) -> Response:
+def _send_code(one: DossierContext) -> Response:
     _, phone = person_named(office(), actor())
     send_sending_code(office(), phone, asker=asker(), language=language(), mark=actor().id)
     session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 
 
-def _check(one: Case, error: str = "", status: int = 200, undeclared: bool = False) -> Response:
+def _check(one: DossierContext, error: str = "", status: int = 200, undeclared: bool = False) -> Response:
     how = request.form.get("confirmed", "") or ("code" if request.form.get("go") == "code" else "")
     counter = {
         "phone": person_named(office(), actor())[1], "error": error, "confirmed": how,

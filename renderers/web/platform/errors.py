@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from engine.core.problems import Refusal, Refused
 from engine.records.codec import Unreadable
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.sign_in.sessions import without_secrets
 from engine.storage.files.reserve import NoRoom
 from engine.storage.unit_of_work import Away, Busy, Conflict, Damaged
@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
     app.register_error_handler(Conflict, lambda _: conflict())
     app.register_error_handler(Busy, _busy)
-    for damage in (Unreadable, LostEdition, Damaged):
+    for damage in (Unreadable, EditionMissing, Damaged):
         app.register_error_handler(damage, _damaged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)

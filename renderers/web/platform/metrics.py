@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from engine.operations.metrics import Gauges
+from engine.operations.metrics import MetricValues
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
@@ -48,7 +48,7 @@ def count(method: str, route: str, status: str, seconds: float) -> None:
     _SECONDS.labels(route).observe(seconds)
 
 
-def exposition(gauges: Gauges | None) -> bytes:
+def exposition(gauges: MetricValues | None) -> bytes:
     """Everything, in the text format. Without `gauges`, the store did not answer."""
     read = CollectorRegistry()
     if _SHARED:
@@ -60,7 +60,7 @@ def exposition(gauges: Gauges | None) -> bytes:
 class _Kept:
     """What the store says at this moment."""
 
-    def __init__(self, gauges: Gauges | None) -> None:
+    def __init__(self, gauges: MetricValues | None) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
@@ -69,7 +69,7 @@ class _Kept:
             yield from _metrics(self._gauges)
 
 
-def _metrics(told: Gauges) -> Iterator[Metric]:
+def _metrics(told: MetricValues) -> Iterator[Metric]:
     dossiers = GaugeMetricFamily("guichet_dossiers", "Open dossiers.", labels=("procedure", "state"))
     for (procedure, state), n in sorted(told.dossiers.items()):
         dossiers.add_metric((procedure, state), n)

@@ -22,7 +22,7 @@ from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.services.accounts.assistance import helping, person_named
 from engine.services.accounts.delegation import acting_for, principal_name
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.rate_limit import network_of
 from engine.services.limits.askers import Asker
 from engine.services.limits.known_browsers import with_account
@@ -31,9 +31,9 @@ from engine.storage.unit_of_work import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.language_spans import as_text
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.web.platform.assets import Assets
-from renderers.web.platform.languages import Choice, choices, language
+from renderers.web.platform.languages import LanguageChoice, choices, language
 
 # The first that is named wins: each browser also says the names of those it came after.
 _BROWSERS: Final = (
@@ -86,8 +86,8 @@ class SiteSettings:
 class Site:
     """Everything the desks work with."""
 
-    office: Office
-    words: Words
+    office: AppContext
+    words: Translations
     pages: Pages
     assets: Assets
     settings: SiteSettings = SiteSettings()
@@ -110,14 +110,14 @@ class Frame:
     actor: Actor
     principal: str  # whom they act for
     helped: str  # whom an agent helps at a counter
-    languages: tuple[Choice, ...]
+    languages: tuple[LanguageChoice, ...]
 
 
 def site() -> Site:
     return cast(Site, current_app.extensions["guichet"])
 
 
-def office() -> Office:
+def office() -> AppContext:
     return site().office
 
 

@@ -30,7 +30,7 @@ _ROLE: Final = "guichet.role"
 _NOWHERE: Final = "-"  # an address that is none of ours
 
 
-class Watch:
+class RequestLog:
     """Stands around the whole application. `proxies`: how many trusted ones stand in front. `host`: the name that probes,
     which call a machine by its address, are taken to mean."""
 
@@ -76,7 +76,7 @@ def _tell(environ: WSGIEnvironment, status: str, seconds: float) -> None:
 
 def install(app: Flask, proxies: int = 0, hosts: tuple[str, ...] = ()) -> None:
     """Before anything else that looks at a request: what is refused early is told too."""
-    app.wsgi_app = Watch(app.wsgi_app, proxies, hosts[0].removeprefix(".") if hosts else "")  # type: ignore[method-assign]
+    app.wsgi_app = RequestLog(app.wsgi_app, proxies, hosts[0].removeprefix(".") if hosts else "")  # type: ignore[method-assign]
     app.before_request(_note_route)
     app.teardown_request(_note_role)
 

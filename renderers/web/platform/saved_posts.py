@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from flask import Response, g, request, session
 
 from engine.core.problems import Refused
-from engine.services.accounts.delegation import Hat, hat_for, principal_name
+from engine.services.accounts.delegation import ActingFor, hat_for, principal_name
 from engine.services.sign_in.sessions import hand_back, put_aside
 from renderers.web.platform.request_context import (
     ACTING,
@@ -58,7 +58,7 @@ def under_another_hat() -> Response | None:
     )  # fmt: skip
 
 
-def _found() -> Hat | None:
+def _found() -> ActingFor | None:
     parts = request.path.split("/")
     if (
         g.get("broken", False)

@@ -30,7 +30,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class HelpSection:
     title: str
     lines: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
@@ -44,17 +44,17 @@ def help_() -> Response:
     provider = office().identity
     safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
     sections = [
-        Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
-        Section(say("help.office_title"), (say("help.office"),)),
-        *(Section(say(title), (say(text),)) for title, text in questions),
-        Section(say("help.task_safe"), (say("help.task_safe_text"),), safer),
-        Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
+        HelpSection(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
+        HelpSection(say("help.office_title"), (say("help.office"),)),
+        *(HelpSection(say(title), (say(text),)) for title, text in questions),
+        HelpSection(say("help.task_safe"), (say("help.task_safe_text"),), safer),
+        HelpSection(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
         _offices(),
     ]
     return page("citizen/article.html", title=say("help.title"), sections=sections)
 
 
-def _offices() -> Section:
+def _offices() -> HelpSection:
     """Where the doors are and when they are open, with the days soon that are not as usual."""
     words, spoken, today, directory = site().words, language(), office().day(), office().directory
     points = tuple(
@@ -67,7 +67,7 @@ def _offices() -> Section:
     )
     holidays = tuple(holidays_soon(directory.calendar, today, words, spoken))
     lines = (say("help.holidays", days=joined(" ; " if spoken == REFERENCE else "; ", holidays)),) if holidays else ()
-    return Section(say("help.offices_title"), lines, points)
+    return HelpSection(say("help.offices_title"), lines, points)
 
 
 @blueprint.get("/donnees")
@@ -77,16 +77,18 @@ def data() -> Response:
     listed = in_order()
     here = paged(listed.ids, request.args.get("page", ""), "/donnees")
     each = [
-        Section(label(one.identity.title), (
+        HelpSection(label(one.identity.title), (
             say("data.why", purpose=label(one.personal_data.purpose)),
             *_kept(one.personal_data.keep),
         ))
         for one in map(listed.catalogue.procedures.__getitem__, here.items)
     ]  # fmt: skip
     sections = [
-        Section("", (say("data.intro"),)),
-        Section(say("data.cookie_title"), (say("data.cookie"),)),
-        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))),
+        HelpSection("", (say("data.intro"),)),
+        HelpSection(say("data.cookie_title"), (say("data.cookie"),)),
+        HelpSection(
+            say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))
+        ),
         *each,
     ]
     return page("citizen/article.html", title=say("data.title"), sections=sections, here=here)
@@ -109,9 +111,9 @@ def accessibility() -> Response:
         *(Point(say("accessibility.sample"), f"/?lang={one}") for one in SAMPLES),
     )
     sections = [
-        Section("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
-        Section(say("accessibility.known_title"), (), known),
-        Section(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
+        HelpSection("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
+        HelpSection(say("accessibility.known_title"), (), known),
+        HelpSection(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
     ]
     return page("citizen/article.html", title=say("accessibility.title"), sections=sections)
 

@@ -18,7 +18,7 @@ from engine.model import Procedure
 from engine.services.applications.drafts import mine
 from engine.services.audit.statistics import received_lately
 from renderers.html.pagination import ON_A_PAGE, paged
-from renderers.i18n.language_spans import Spoken
+from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import REFERENCE
 from renderers.procedure.page import ProcedureCard
 from renderers.procedure.search import Searched, WordIndex
@@ -145,7 +145,7 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
             if catalogue.fingerprint(one.id) != one.fingerprint:
                 continue  # a file that no address leads to
             theme, title = one.category or "other", label(one.title)
-            listed.append((isinstance(title, Spoken), title.casefold(), one.id, theme))
+            listed.append((isinstance(title, LanguageSpan), title.casefold(), one.id, theme))
             yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
 
     words = WordIndex(searched(), _sayings())

@@ -18,7 +18,7 @@ from renderers.definition.document import CHAPTERS, OPTIONAL, definition_text
 from renderers.definition.parts import MatrixRow
 from renderers.definition.reader import spelled
 from renderers.definition.workflow import CircuitReader
-from renderers.html.diagram import Way, kind_of, ways, workflow_svg
+from renderers.html.diagram import DiagramRow, kind_of, ways, workflow_svg
 from renderers.html.templates import span_text
 from renderers.reports.publication import SignatureText
 from renderers.web.platform.access import auditor, public
@@ -49,7 +49,7 @@ class EditionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingLine:
+class CurrentEditionRow:
     """One step: its name, what the applicant reads, how many dossiers stand there."""
 
     title: str
@@ -64,7 +64,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class WayLine:
+class TransitionRow:
     """One line of the circuit's table."""
 
     number: int
@@ -179,12 +179,12 @@ def _svg(book: Procedure, counts: Mapping[str, Count]) -> Response:
     return file_response(drawn.encode(), "image/svg+xml; charset=utf-8", f"{book.id}.svg", inline=True)
 
 
-def standing_lines(book: Procedure, few: int) -> list[StandingLine]:
+def standing_lines(book: Procedure, few: int) -> list[CurrentEditionRow]:
     """How many dossiers stand in each step; the list beside the picture."""
     counts = standing(office(), book, few=few)
     said = [(one, counts[one.id]) for one in book.states.values()]
     return [
-        StandingLine(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
+        CurrentEditionRow(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
         for one, count in said
     ]  # fmt: skip
 
@@ -199,20 +199,20 @@ def _matrix(book: Procedure) -> Matrix:
     return Matrix(tuple(reader.role(key) for key in reader.roles()), tuple(reader.matrix()))
 
 
-def _way_line(book: Procedure, way: Way) -> WayLine:
-    return WayLine(
+def _way_line(book: Procedure, way: DiagramRow) -> TransitionRow:
+    return TransitionRow(
         way.number, way.source_label, _action(book, way), _who(way), _delay(book, way), way.target_label, _message(book, way)
     )  # fmt: skip
 
 
-def _action(book: Procedure, way: Way) -> str:
+def _action(book: Procedure, way: DiagramRow) -> str:
     """The act, or what makes it pass by itself; with its condition."""
     said = way.label if way.event is None else event_label(book, way.transition)
     condition = CircuitReader(book, office().directory, site().words, language()).branch(way.transition)
     return f"{said} ({condition})" if condition else said
 
 
-def _who(way: Way) -> str:
+def _who(way: DiagramRow) -> str:
     if way.event is not None:
         return say("desk.system")
     return ", ".join(_role(role) for role in way.by)
@@ -223,7 +223,7 @@ def _role(role: str) -> str:
     return say("desk.applicant_capital") if role == "applicant" else said
 
 
-def _delay(book: Procedure, way: Way) -> str:
+def _delay(book: Procedure, way: DiagramRow) -> str:
     """How long the act stays open, else the time the step allows."""
     if way.transition.within is not None:
         return say("audit.within", span=_span(way.transition.within))
@@ -236,7 +236,7 @@ def _span(span: Span) -> str:
     return span_text(site().words, span, language())
 
 
-def _message(book: Procedure, way: Way) -> str:
+def _message(book: Procedure, way: DiagramRow) -> str:
     """What the applicant is told on arriving: the book's own words, else the house's for that label."""
     own = next(
         (one for one in book.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"), None

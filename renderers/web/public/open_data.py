@@ -11,7 +11,7 @@ from typing import Final
 from flask import Blueprint, Response, current_app, request
 
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.publication.publications import EditionRecord, edition_records
 from engine.records.publications import Publication
 from renderers.html.pagination import paged
@@ -59,7 +59,7 @@ def procedures() -> Response:
     }, "demarches.json")  # fmt: skip
 
 
-def _outline(one: Outline) -> dict[str, object]:
+def _outline(one: EditionSummary) -> dict[str, object]:
     return {
         "procedure": one.id, "title": dict(one.title.versions), "summary": dict(one.summary.versions),
         "agency": one.agency, "category": one.category, "edition": one.edition, "fingerprint": one.fingerprint,

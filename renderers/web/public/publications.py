@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from engine.model import Procedure
 from engine.publication.publications import EditionRecord
-from engine.records.publications import Origin, Publication, Watch
+from engine.records.publications import FollowingState, Origin, Publication
 from renderers.reports.changes import Comparison
 from renderers.reports.publication import GateText, PublicationWriter, SignatureText, change_sentence
 from renderers.web.platform.access import agent, auditor
@@ -89,7 +89,7 @@ def writer() -> PublicationWriter:
     return PublicationWriter(site().words, language())
 
 
-def _watch(watch: Watch | None) -> WatchText | None:
+def _watch(watch: FollowingState | None) -> WatchText | None:
     if watch is None or not watch.trouble:
         return None
     said = writer()

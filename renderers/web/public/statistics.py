@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 from engine.core.clock import local_day
 from engine.domain.common.working_time import add_months, at_minute
 from engine.domain.reporting.figures import FEW
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.services.audit.statistics import (
     EVERYTHING,
     Counted,
@@ -102,12 +102,12 @@ def _public_period(last: str) -> Period:
     return month_period(asked if asked in months_until(last, _OFFERED) else last)
 
 
-def _public_address(outline: Outline, period: Period) -> str:
+def _public_address(outline: EditionSummary, period: Period) -> str:
     return f"/demarches/{outline.id}/statistiques?{urlencode({'mois': period.key})}"
 
 
 def _public_page(
-    shown: Shown, counted: Counted, path: str, procedure: str, more: Paged[Outline] | None = None
+    shown: Shown, counted: Counted, path: str, procedure: str, more: Paged[EditionSummary] | None = None
 ) -> Response:
     last = _last_whole(local_day(counted.until))
     writer = writer_of()
@@ -161,7 +161,7 @@ def _desk(path: str, kind: Kind) -> Response:
         shown = shown_of_one(known(book_of(procedure)), counted.counts, period, 0, place)
     else:
 
-        def address(one: Outline, period: Period) -> str:
+        def address(one: EditionSummary, period: Period) -> str:
             return f"{path}?{urlencode({**asked, 'demarche': one.id})}"
 
         many = many_of(reach(office(), actor(), place), mine.values(), period)
@@ -192,7 +192,7 @@ def _years(day: date) -> tuple[str, ...]:
 
 
 def _desk_fields(
-    mine: Iterable[Outline], places: Sequence[tuple[str, str]]
+    mine: Iterable[EditionSummary], places: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """Name, label, what stands for all, and the choices of each filter."""
     now, writer = office().day(), writer_of()
@@ -206,7 +206,7 @@ def _desk_fields(
     return found
 
 
-def _places(mine: Iterable[Outline]) -> list[tuple[str, str]]:
+def _places(mine: Iterable[EditionSummary]) -> list[tuple[str, str]]:
     """The offices that may be chosen: those of the agencies whose figures these are, as far as this person knows them."""
     who, agencies = actor(), {one.agency: leads(actor(), one) for one in mine}
     return [

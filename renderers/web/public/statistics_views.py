@@ -21,11 +21,11 @@ from engine.domain.reporting.figures import (
     total_cells,
 )
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.statistics import Count
 from engine.services.audit.statistics import Counted, Reach, counted_procedures, table_of, trend_of
 from renderers.html.pagination import Paged, paged
-from renderers.procedure.statistics import Chart, Row, Section, StatisticsWriter, Table
+from renderers.procedure.statistics import Chart, FigureSection, FigureTable, Row, StatisticsWriter
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.request_context import language, office, say, site
 
@@ -57,7 +57,7 @@ class Period:
         return months_until(self.last, _TREND)
 
 
-Address: TypeAlias = Callable[[Outline, Period], str]  # of the page of one procedure
+Address: TypeAlias = Callable[[EditionSummary, Period], str]  # of the page of one procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Shown:
     summary: tuple[str, ...]
     cells: tuple[Cell, ...]
     chart: Chart | None
-    tables: tuple[Table, ...]
-    sections: tuple[Section, ...]
+    tables: tuple[FigureTable, ...]
+    sections: tuple[FigureSection, ...]
     definitions: tuple[tuple[str, str, str], ...]
     rows: tuple[Row, ...]
 
@@ -112,21 +112,21 @@ class Many:
     """Several procedures: those with anything to tell, by title; and how far somebody may look into them."""
 
     within: tuple[Reach, ...]
-    listed: tuple[Outline, ...]
+    listed: tuple[EditionSummary, ...]
 
-    def paged(self, path: str, size: int, **asked: str) -> Paged[Outline]:
+    def paged(self, path: str, size: int, **asked: str) -> Paged[EditionSummary]:
         """One page of them; all of them for machines (`size` 0)."""
         page = request.args.get("page", "") if size else ""
         return paged(self.listed, page, path, size=size or len(self.listed) or 1, **asked)
 
 
-def many_of(within: tuple[Reach, ...], outlines: Iterable[Outline], period: Period) -> Many:
+def many_of(within: tuple[Reach, ...], outlines: Iterable[EditionSummary], period: Period) -> Many:
     known = counted_procedures(office(), within, period.first, period.last)
     return Many(within, tuple(sorted((one for one in outlines if one.id in known), key=lambda one: label(one.title))))
 
 
 def shown_of_many(
-    many: Many, outlines: Sequence[Outline], period: Period, few: int, address: Address
+    many: Many, outlines: Sequence[EditionSummary], period: Period, few: int, address: Address
 ) -> tuple[Shown, Counted]:
     """What several procedures come to, month after month, and each of those `outlines`."""
     table = table_of(office(), many.within, period.first, period.last, [one.id for one in outlines])
@@ -167,7 +167,7 @@ def _months(
 
 def _month_table(
     writer: StatisticsWriter, months: Sequence[tuple[str, Sequence[Cell]]], rounded: frozenset[str]
-) -> Table | None:
+) -> FigureTable | None:
     lines = [(writer.period(month), "", cells) for month, cells in reversed(months)]
     return writer.table(say("stat.by_month"), say("stat.month"), lines, rounded)
 

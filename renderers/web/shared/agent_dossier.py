@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.core.problems import Refusal
-from engine.domain.common.decision import Offer
+from engine.domain.common.decision import AvailableAction
 from engine.domain.fields.views import FieldView
 from engine.domain.workflow.available_actions import correctable_fields
 from engine.model import Procedure, Transition
 from engine.services.accounts.access_log import note_visit
 from engine.services.applications.drafts import procedure_of, see
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, dossier_number, moment_of, office, say
 from renderers.web.shared.staff import event_label, role_label, writer_of
 
 
-class AgentCase(Case):
+class AgentCase(DossierContext):
     """A dossier at an agent's desk: its addresses are the desk's."""
 
     def at(self, rest: str = "") -> str:
@@ -55,16 +55,16 @@ def row_name(form_rows: FieldView | None, number: int) -> str:
 # -- what may be decided -----------------------------------------------------------------------------------------------
 
 
-def correction_offer(found: tuple[Offer, ...]) -> Offer | None:
+def correction_offer(found: tuple[AvailableAction, ...]) -> AvailableAction | None:
     """The act, if one is open, that asks the applicant to correct answers."""
     return next((offer for offer in found if offer.open and "correction" in offer.transition.asks), None)
 
 
-def correctable_of(one: Case, way: Transition) -> frozenset[str]:
+def correctable_of(one: DossierContext, way: Transition) -> frozenset[str]:
     return frozenset(correctable_fields(one.procedure, way, one.standing().values.scope))
 
 
-def why(one: Case, offer: Offer) -> str:
+def why(one: DossierContext, offer: AvailableAction) -> str:
     """Why an act is closed, with what the house's sentence alone could not say: which roles, which condition."""
     reason = offer.closed
     if reason is None:

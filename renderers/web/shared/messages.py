@@ -21,7 +21,7 @@ from engine.services.applications.messages import (
     write_message,
 )
 from renderers.web.platform.access import agent, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -112,19 +112,19 @@ def desk_paper(number: str, attachment_id: str) -> Response:
 # -- both --------------------------------------------------------------------------------------------------------------
 
 
-def unread_of(one: Case) -> str:
+def unread_of(one: DossierContext) -> str:
     """`2 nouveaux messages`, empty when there is none."""
     count = unread(office(), actor(), [one.id]).get(one.id, 0)
     return say("message.unread", count=count) if count else ""
 
 
-def thread_of(one: Case) -> str:
+def thread_of(one: DossierContext) -> str:
     """`Lire les messages (2)`, whoever has read them already; empty when there is none."""
     count = count_messages(office(), actor(), one.id)
     return say("message.see_count", count=count) if count else ""
 
 
-def _write(one: Case) -> Response:
+def _write(one: DossierContext) -> Response:
     body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
     if actor().kind == "agent" and asked_to_insert():
         return _page(one, inserted(one, body))
@@ -139,7 +139,7 @@ def _write(one: Case) -> Response:
     return go(f"{one.at('/messages')}#m-{written.message.id if written.message else ''}")
 
 
-def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Response:
+def _page(one: DossierContext, body: str = "", faults: dict[str, str] | None = None) -> Response:
     ours = actor().kind == "agent"
     found = read_messages(office(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
@@ -154,7 +154,7 @@ def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Re
     )  # fmt: skip
 
 
-def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
+def _line(one: DossierContext, message: Message, ours: bool, name: str) -> MessageLine:
     mine = (message.side == "agent") == ours
     if message.side == "agent":
         who = name if ours and name else say("message.service", agency=agency_of(one))
@@ -167,11 +167,11 @@ def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
     )  # fmt: skip
 
 
-def _paper(one: Case, file: Attachment) -> PaperLine:
+def _paper(one: DossierContext, file: Attachment) -> PaperLine:
     return PaperLine(one.at(f"/messages/{file.id}/fichier"), file.name, site().words.size(file.size, language()))
 
 
-def _file(one: Case, attachment_id: str) -> Response:
+def _file(one: DossierContext, attachment_id: str) -> Response:
     """It is data: it never runs here."""
     attachment, body = read_file(office(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)

@@ -17,7 +17,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import ways_to_pay
 from renderers.i18n.translations import in_language
-from renderers.web.platform.dossier_context import Case
+from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, at_counter, language, new_token, office, page, say
 
 _PREFIX: Final = "+228"
@@ -48,13 +48,13 @@ class HolderField:
     options: tuple[tuple[str, str], ...] = ()
 
 
-def offered(one: Case) -> Mapping[str, PaymentProvider]:
+def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
     """The providers that everything owed now may be paid through. At a counter nobody types a card on somebody else's screen."""
     ways = ways_to_pay(office(), actor(), one.id) - ({"card"} if at_counter() else set())
     return {name: choice for name, choice in office().providers.items() if choice.method in ways}
 
 
-def method_names(one: Case) -> str:
+def method_names(one: DossierContext) -> str:
     """How it must be paid, in words: `argent mobile ou carte bancaire`."""
     names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(office(), actor(), one.id))]
     return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
@@ -91,7 +91,7 @@ def read_holder(provider: PaymentProvider) -> tuple[Customer, Mapping[str, str]]
 
 
 def holder_page(
-    one: Case, provider: str, how_much: str, amount: int, faults: Mapping[str, str] = MappingProxyType({})
+    one: DossierContext, provider: str, how_much: str, amount: int, faults: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
     """Asks what the bank of a card compares. The card itself is typed on the operator's page."""
     choice = office().providers[provider]
@@ -120,7 +120,7 @@ def _countries() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(named, key=lambda one: one[1]))
 
 
-def _answered(one: Case, kind: str) -> str:
+def _answered(one: DossierContext, kind: str) -> str:
     """The first answer of a kind that the request gives."""
     for field in one.procedure.form.fields:
         said = one.dossier.answers.get(field.id)

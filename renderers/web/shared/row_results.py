@@ -13,7 +13,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Form
 from engine.records.dossier import IssuedDocument
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import actor, day_of, language, office, say
 
 
@@ -40,7 +40,7 @@ class RowResult:
     documents: tuple[DocumentLine, ...]
 
 
-def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
+def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine:
     state = status_of(document, local_day(office().now()))
     issued = day_of(document.issued_at)
     text = say("track.document_text", number=document.number, day=issued)
@@ -54,7 +54,7 @@ def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
     )  # fmt: skip
 
 
-def row_results(one: Case, form: FormView) -> list[RowResult]:
+def row_results(one: DossierContext, form: FormView) -> list[RowResult]:
     """Row by row, once the dossier is decided: papers given for a row, and what the agents answered of it. Nothing
     before, for a decision may still be gone over."""
     outputs = one.procedure.outputs
@@ -74,7 +74,7 @@ def row_results(one: Case, form: FormView) -> list[RowResult]:
 
 
 def _of_group(
-    one: Case, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
+    one: DossierContext, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
 ) -> Iterator[RowResult]:  # fmt: skip
     outputs = one.procedure.outputs
     told_apart = any(output.per == view.id and output.grants for output in outputs.values())
@@ -89,7 +89,7 @@ def _of_group(
         )  # fmt: skip
 
 
-def _answers(one: Case, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
+def _answers(one: DossierContext, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
     """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
     standing, speech = one.standing(), Speech(office().wording, language())
     for field in (field for form in forms for field in form.fields):

@@ -13,7 +13,7 @@ from engine.records.snippets import Snippet
 from engine.services.accounts.snippets import agencies_of, keep_snippet, snippet_text, snippet_versions, snippets_for
 from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -41,7 +41,7 @@ class SnippetCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SnippetChoice:
     """A sentence that a form offers."""
 
     id: str
@@ -139,16 +139,16 @@ def _form(
 # -- put in a text -----------------------------------------------------------------------------------------------------
 
 
-def offered() -> list[Choice]:
+def offered() -> list[SnippetChoice]:
     """What a form of an agent offers to put in its text."""
-    return [Choice(one.id, one.title) for one in snippets_for(office(), actor())]
+    return [SnippetChoice(one.id, one.title) for one in snippets_for(office(), actor())]
 
 
 def asked_to_insert() -> bool:
     return "inserer" in request.form
 
 
-def inserted(one: Case, text: str) -> str:
+def inserted(one: DossierContext, text: str) -> str:
     """The text with the sentence chosen at its end, said for this dossier."""
     chosen = request.form.get("modele", "")[:60]
     if not chosen:

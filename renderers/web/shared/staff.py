@@ -49,7 +49,7 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the pas
 
 
 @dataclass(frozen=True, slots=True)
-class Badge:
+class AgentBadge:
     """Who stands at the desk, as the header says it."""
 
     name: str
@@ -57,18 +57,18 @@ class Badge:
     where: str
 
 
-def badge() -> Badge | None:
+def badge() -> AgentBadge | None:
     who = actor()
     if not who.id:
         return None
     if who.kind == "auditor":
-        return Badge(who.name, say("desk.auditor"), "")
+        return AgentBadge(who.name, say("desk.auditor"), "")
     if who.administers and not who.roles:
-        return Badge(who.name, say("team.manager"), "")
+        return AgentBadge(who.name, say("team.manager"), "")
     agencies = {role.partition("/")[0] for role in who.roles}
     offices = (office().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
-    return Badge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
+    return AgentBadge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
 
 
 def role_label(key: str) -> str:
@@ -107,7 +107,7 @@ def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class DueDateTag:
     """A due date in words, its colour, and the date in full."""
 
     kind: str
@@ -120,20 +120,20 @@ def awaits_applicant(state: State) -> bool:
     return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
 
 
-def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> Tag | None:
+def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> DueDateTag | None:
     """How much time is left, never by colour alone; none when nothing is due."""
     if due_at is None or (state is not None and state.is_end):
         return None
     now = office().now()
     if paused:
-        return Tag("", say("due.paused"))
+        return DueDateTag("", say("due.paused"))
     if state is not None and awaits_applicant(state):
-        return Tag("", say("due.theirs", day=day_of(due_at)))
+        return DueDateTag("", say("due.theirs", day=day_of(due_at)))
     title = say("due.by", moment=moment_of(due_at))
     if now > due_at:
-        return Tag("bad", _late(due_at, now), title)
+        return DueDateTag("bad", _late(due_at, now), title)
     used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))
-    return Tag("act" if used >= NEARLY else "we", _left(due_at, now), title)
+    return DueDateTag("act" if used >= NEARLY else "we", _left(due_at, now), title)
 
 
 def _late(due_at: datetime, now: datetime) -> str:
@@ -190,7 +190,7 @@ def writer_of(procedure: Procedure) -> ExpressionWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class DemoSignIn:
     """Someone a demonstration lets in with one touch."""
 
     login: str
@@ -227,20 +227,20 @@ def _door(desk: str, following: str, login: str = "", error: str = "") -> Respon
     )  # fmt: skip
 
 
-def _guests(desk: str) -> list[Guest]:
+def _guests(desk: str) -> list[DemoSignIn]:
     """Those a demonstration lists: the agents who have a part in a procedure in service."""
     if not office().settings.demo:
         return []
     if desk != AGENT_DESK:
-        return [Guest(AUDITOR, say("desk.auditor"), "", "")]
+        return [DemoSignIn(AUDITOR, say("desk.auditor"), "", "")]
     acting = office().shelf.roles(office().catalogue)
     agencies = office().directory.agencies
     acts = [
-        Guest(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
+        DemoSignIn(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
         for one in demo_agents(office().directory)
         if one.role in acting
     ]
-    return [*acts, Guest(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
+    return [*acts, DemoSignIn(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
 
 
 def leave_desk(desk: str, door: str) -> Response:

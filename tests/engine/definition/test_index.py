@@ -14,7 +14,7 @@ import pytest
 from engine.language.catalogue import catalogue as catalogues
 from engine.language.catalogue import parallel as many_files
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
-from engine.language.catalogue.loader import Closed, LostEdition, entries_of, glimpse
+from engine.language.catalogue.loader import EditionMissing, UnloadedProcedure, entries_of, glimpse
 from engine.language.source import schema as shape
 from tests.engine.definition.building import PROCEDURES, a_file
 
@@ -288,7 +288,7 @@ def test_a_start_opens_no_book_and_a_book_is_opened_once(folder: Path, index: Pa
     load_catalogue(folder, index)
     old(index)
     found = load_catalogue(folder, index)
-    assert all(isinstance(entry, Closed) for entry in entries_of(found.procedures).values())
+    assert all(isinstance(entry, UnloadedProcedure) for entry in entries_of(found.procedures).values())
     assert [outline.id for outline in found.outlines()] == ["autre", "encore", "essai"]
     assert found.procedures["essai"] is found.procedures["essai"]
     assert "rien" not in found.procedures
@@ -342,7 +342,7 @@ def test_outlines_stay_in_the_index_they_were_read_from(folder: Path, index: Pat
     old(index)
     found, whole = load_catalogue(folder, index), load_catalogue(folder)
     first = entries_of(found.procedures)["essai"]
-    assert isinstance(first, Closed)
+    assert isinstance(first, UnloadedProcedure)
     assert isinstance(first.kept, int)
     added(folder, index)
     load_catalogue(folder, index)  # writes another index in its place
@@ -364,7 +364,7 @@ def test_a_file_that_changed_meanwhile_is_never_taken_for_the_edition_in_service
     old(index)
     found, whole = load_catalogue(folder, index), load_catalogue(folder)
     changed(folder, index)
-    with pytest.raises(LostEdition):
+    with pytest.raises(EditionMissing):
         found.procedures["essai"]
     book = whole.procedures["essai"]
     arranged = found.with_editions(

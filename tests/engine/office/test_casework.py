@@ -19,7 +19,7 @@ from engine.services.audit import integrity as inspection
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.core import outbound_messages as letters
 from engine.services.payments import payments as cashier
-from engine.storage.sql.accounts import DoorVerbs
+from engine.storage.sql.accounts import SecurityLogQueries
 from engine.storage.unit_of_work import Conflict
 from tests import worker
 from tests.engine.office.world import PASSPORT, World
@@ -64,7 +64,7 @@ class TestActs:
         def refused(*_: object) -> None:
             raise AssertionError("every agent was read")
 
-        monkeypatch.setattr(DoorVerbs, "accounts", refused)
+        monkeypatch.setattr(SecurityLogQueries, "accounts", refused)
         assert offer_of(world, checker, dossier, "conforme").open
         assert world.take(dossier, checker, "conforme").state != dossier.state
 

@@ -24,7 +24,7 @@ from engine.integrations.simulated_operator import SIGNATURE
 from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.journalling import to_give_back
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
@@ -656,7 +656,7 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
 
     def lost(office: Any, unit: Any, payment: Payment, *more: Any) -> Any:
         if payment.id == first.id:
-            raise LostEdition("casier-judiciaire-b3")
+            raise EditionMissing("casier-judiciaire-b3")
         return real(office, unit, payment, *more)
 
     monkeypatch.setattr(settlement, "credit", lost)

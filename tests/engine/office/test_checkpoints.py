@@ -18,7 +18,7 @@ from engine.core.values import canonical_json
 from engine.journal.chain import read_export, seal_of, verify_export
 from engine.journal.checkpoint import read_note
 from engine.services.audit.integrity import export, fsck, proof_of_sending
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import checkpoints
 from engine.services.core.checkpoints import LATEST, _kept, sign_journal
 from engine.services.keys.signing_keys import SigningKeys
@@ -354,7 +354,7 @@ def test_offices_of_every_hand_read_the_same_receipt(world: World) -> None:
     """Auditors take the same proof away."""
     dossier = world.sent(B3)
     sign_journal(world.office)
-    office: Office = world.office
+    office: AppContext = world.office
     plain: Any = export(office, world.auditor(), dossier.id)
     assert plain["receipt"]["n"] == len(plain["entries"])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages.preferences import Wishes, wishes_of
+from engine.domain.messages.preferences import NotificationPreferences, wishes_of
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.services.accounts import agents as people
 from engine.services.accounts import applicant_account as own_account
@@ -82,7 +82,7 @@ def test_rights_given_and_a_wish_are_both_kept(world: World, monkeypatch: pytest
 
 
 KOFFI = {"family_name": "KOFFI", "given_names": "Afi"}
-ENGLISH = Wishes("en", email=False, reminders=True)
+ENGLISH = NotificationPreferences("en", email=False, reminders=True)
 
 
 @pytest.mark.parametrize("first", ["profile", "wishes"])

@@ -12,7 +12,7 @@ import pytest
 
 from engine.integrations.message_sender import InboxSender, NotSent
 from engine.operations.backup import back_up, bring_back
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.sign_in.applicant_sign_in import check_code, send_code, send_help_code, send_link_code
 from engine.services.sign_in.mail_links import send_link
 from engine.services.worker.worker import deliver_letters, sweep, tour
@@ -31,7 +31,7 @@ class Operator:
         self.heard: list[str] = []
         self.fault: NotSent | None = None
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         self.heard.append(letter.body)
         if self.fault is not None:
             raise self.fault

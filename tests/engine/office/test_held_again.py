@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.core.problems import Refused
-from engine.records.dossier import SYSTEM_ACTOR, Letter, Payment
+from engine.records.dossier import SYSTEM_ACTOR, OutboundMessage, Payment
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
 from engine.services.appointments import bookings
@@ -53,7 +53,7 @@ def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: Wor
     tour(world.office)
     administrator = chief(world)
 
-    def reminders() -> list[Letter]:
+    def reminders() -> list[OutboundMessage]:
         return [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
 
     left = replace(reminders()[0], sent_at=world.office.now())

@@ -19,7 +19,7 @@ from engine.services.applications.draft_migration import renew
 from engine.services.applications.drafts import submit
 from engine.services.applications.opinions import fill_row, give_opinion
 from engine.services.worker.worker import tour
-from engine.simulation.environment import Stage
+from engine.simulation.environment import ScenarioEnvironment
 from engine.simulation.scenarios import play
 from renderers.cli.admin.dossiers import replay_command
 from renderers.reports.replay import ReplayWriter
@@ -231,17 +231,17 @@ def _told_of(path: Path) -> list[tuple[str, Replay]]:
     """Each story of a file that comes to an end, replayed under its own edition."""
     book = compiled(path.read_text("utf-8"), path.name)
     catalogue, found = Catalogue.of([book], the_shared()), []
-    stages: list[Stage] = []
-    true = Stage.set_for
+    stages: list[ScenarioEnvironment] = []
+    true = ScenarioEnvironment.set_for
 
-    def kept_open(*arguments: Any) -> Stage:
+    def kept_open(*arguments: Any) -> ScenarioEnvironment:
         stage = true(*arguments)
         stage.office.store.close = lambda: None  # type: ignore[method-assign]
         stages.append(stage)
         return stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stage, "set_for", kept_open)
+        patch.setattr(ScenarioEnvironment, "set_for", kept_open)
         for story in book.scenarios:
             play(book, catalogue, the_words(), story)
             found.append((story.id, replay(stages[-1].office, book, the_directory())))

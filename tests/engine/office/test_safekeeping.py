@@ -24,7 +24,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
-from engine.storage.files.s3 import BucketShelf
+from engine.storage.files.s3 import S3BlobStore
 from engine.storage.sqlite.store import SqliteRows, SqliteStore
 from engine.storage.table_copy import TABLES
 from engine.storage.unit_of_work import Store
@@ -376,7 +376,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
     world.sent(B3, world.applicant("+22890445577"))
     said = run(copy_command(lambda: there), moved)
     assert (said.exit_code, "(1 copied this time)" in said.output) == (0, True), said.output
-    world.office = replace(world.office, attachments=AttachmentStore(BucketShelf(bucket), FileKeys.open(there.keys)))
+    world.office = replace(world.office, attachments=AttachmentStore(S3BlobStore(bucket), FileKeys.open(there.keys)))
     assert fsck(world.office) == ()
     assert run(keys_command(lambda: there), ["rotate"]).exit_code == 0
     said = run(backup_command(lambda: there), [str(tmp_path / "b")])

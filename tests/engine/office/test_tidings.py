@@ -11,9 +11,9 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import group_number, new_id
-from engine.domain.messages.preferences import Tidings
+from engine.domain.messages.preferences import AgentNotifications
 from engine.model.roles import role_key
-from engine.records.dossier import Account, Actor, Letter
+from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.accounts.handover import set_absence
 from engine.services.applications import casework
 from engine.services.applications.messages import write_message
@@ -46,7 +46,7 @@ def checker(world: World, how: str = "daily", login: str = "controleur") -> Acto
     return agent
 
 
-def told(world: World, to: str = MAIL) -> list[Letter]:
+def told(world: World, to: str = MAIL) -> list[OutboundMessage]:
     """What came to an address, oldest first, its no-break spaces made plain."""
     letters = world.read(lambda unit: unit.letters_to(to, 100))
     return [
@@ -221,8 +221,8 @@ class TestSoon:
 class TestWishing:
     def test_without_a_word_an_address_that_signs_in_is_told_each_morning(self, world: World) -> None:
         agent = world.agent("a.koffi@dgdn.example", "dgdn/controleur")
-        assert own_tidings(world.office, agent) == Tidings("daily", "a.koffi@dgdn.example")
-        assert own_tidings(world.office, world.agent("sans", "dgdn/controleur")) == Tidings("daily", "")
+        assert own_tidings(world.office, agent) == AgentNotifications("daily", "a.koffi@dgdn.example")
+        assert own_tidings(world.office, world.agent("sans", "dgdn/controleur")) == AgentNotifications("daily", "")
 
     def test_a_new_address_is_written_to_at_once(self, world: World) -> None:
         agent = world.agent("controleur", "dgdn/controleur")
@@ -231,7 +231,7 @@ class TestWishing:
         assert letter.subject == "You will be told at this address"
         wish_tidings(world.office, agent, "soon", MAIL, "en")
         assert len(world.read(lambda unit: unit.letters_to(MAIL, 10))) == 1
-        assert own_tidings(world.office, agent) == Tidings("soon", MAIL, "en")
+        assert own_tidings(world.office, agent) == AgentNotifications("soon", MAIL, "en")
 
     @pytest.mark.parametrize(("typed", "code"), [("", "email_missing"), ("a.koffi", "email_format")])
     def test_an_address_is_asked_for(self, world: World, typed: str, code: str) -> None:
@@ -239,7 +239,7 @@ class TestWishing:
         with pytest.raises(Refused) as refused:
             wish_tidings(world.office, agent, "daily", typed, "fr")
         assert refused.value.reason.code == code
-        assert wish_tidings(world.office, agent, "never", "", "fr") == Tidings("never", "")
+        assert wish_tidings(world.office, agent, "never", "", "fr") == AgentNotifications("never", "")
 
     def test_it_is_an_agents_own(self, world: World) -> None:
         for other in (world.applicant(), world.auditor()):

@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.domain.common.working_time import at_minute
-from engine.domain.reporting.counters import Case, counts_of
+from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
 from engine.services.appointments import bookings
@@ -129,7 +129,7 @@ def visits(world: World, dossier: Dossier) -> dict[str, int]:
     kept = world.kept(dossier)
     entries = world.read(lambda unit: unit.entries(kept.id))
     book = world.office.catalogue.procedures[kept.procedure]
-    case = Case(kept, entries, {one.edition: book for one in entries})
+    case = CountedDossier(kept, entries, {one.edition: book for one in entries})
     found: dict[str, int] = {}
     for count, n in counts_of(case, {one.n for one in entries}, world.office.directory):
         if count.figure == "visit":

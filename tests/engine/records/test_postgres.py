@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from engine.operations.store_factory import WrongAddress, file_of, open_store
-from engine.storage.files.blob_store import WrongShelf
-from engine.storage.files.encryption import NoRing
+from engine.storage.files.blob_store import WrongBlobStore
+from engine.storage.files.encryption import NoKeyRing
 from engine.storage.postgres import migrations as postgres_schema
 from engine.storage.postgres import pool as postgres_lines
 from engine.storage.postgres import store as postgres
@@ -340,7 +340,9 @@ def test_what_is_no_address_is_told_without_its_secret(address: str) -> None:
     assert not Path(address).exists()
 
 
-@pytest.mark.parametrize("refusal", [UnsafeSettings, ForeignSchema, Damaged, WrongAddress, WrongShelf, NoRing, Busy])
+@pytest.mark.parametrize(
+    "refusal", [UnsafeSettings, ForeignSchema, Damaged, WrongAddress, WrongBlobStore, NoKeyRing, Busy]
+)
 def test_why_it_does_not_open_is_one_sentence(refusal: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, opening():
         raise refusal("fsync=off")

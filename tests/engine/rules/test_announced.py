@@ -18,8 +18,8 @@ from engine.domain.workflow.fee_quotes import quotes
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Field, Procedure, Scenario
 from engine.model.types import Constant
-from engine.simulation.environment import Stage
-from engine.simulation.player import StoryFailed, Told
+from engine.simulation.environment import ScenarioEnvironment
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from tests.engine.rules.test_fees import HEAD, fee
 from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_shared, the_words
 
@@ -37,11 +37,11 @@ def owed_in(procedure: Procedure, scenario: Scenario) -> int | None:
     book = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = Catalogue.of([procedure], the_shared())
     catalogue = replace(catalogue, procedures=MappingProxyType({book.id: book}))
-    stage = Stage.set_for(catalogue, the_words(), scenario.at)
-    told = Told(book, scenario, stage)
+    stage = ScenarioEnvironment.set_for(catalogue, the_words(), scenario.at)
+    told = ScenarioRun(book, scenario, stage)
     try:
         told.tell()
-    except StoryFailed as failed:  # pragma: no cover
+    except ScenarioFailed as failed:  # pragma: no cover
         raise AssertionError(failed.found) from failed
     finally:
         stage.office.store.close()

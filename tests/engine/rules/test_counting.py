@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.reporting.counters import Case, counts_of
-from engine.journal.chain import Entry, seal
+from engine.domain.reporting.counters import CountedDossier, counts_of
+from engine.journal.chain import JournalEntry, seal
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR
 from engine.records.statistics import COUNTED, STANDING, Count
@@ -66,15 +66,15 @@ def at(text: str) -> datetime:
 Told = tuple[str, str, dict[str, Plain]]
 
 
-def a_case(book: Procedure, *told: Told) -> Case:
-    dossier, entries = a_sent_dossier(book, nom="Ama"), list[Entry]()
+def a_case(book: Procedure, *told: Told) -> CountedDossier:
+    dossier, entries = a_sent_dossier(book, nom="Ama"), list[JournalEntry]()
     for when, kind, body in told:
         before = entries[-1] if entries else None
         entries.append(seal(before, dossier.id, at(when), SYSTEM_ACTOR, kind, book.fingerprint, body))
-    return Case(dossier, tuple(entries), {book.fingerprint: book})
+    return CountedDossier(dossier, tuple(entries), {book.fingerprint: book})
 
 
-def counted(case: Case, new: set[int] | None = None) -> dict[tuple[str, str], int]:
+def counted(case: CountedDossier, new: set[int] | None = None) -> dict[tuple[str, str], int]:
     """By figure and detail."""
     numbers = {one.n for one in case.entries if one.kind in COUNTED} if new is None else new
     found: Counter[tuple[str, str]] = Counter()

@@ -36,7 +36,7 @@ from engine.domain.forms.pages import (
 )
 from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
 from engine.model import Field, Procedure
-from engine.records.dossier import Actor, Attachment, Correction, Dossier
+from engine.records.dossier import Actor, Attachment, CorrectionRequest, Dossier
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_procedure, the_words
 
 BOOK = a_procedure("""
@@ -460,7 +460,7 @@ def test_sensitive_answers_are_masked(reader: Actor | None, naissance: bool, loy
 
 # -- once sent ---------------------------------------------------------------------------------------------------------
 
-CORRECTED = Correction({"nom": "Illisible", "nature": "Fausse"}, "Corrigez", NOW, "a1")
+CORRECTED = CorrectionRequest({"nom": "Illisible", "nature": "Fausse"}, "Corrigez", NOW, "a1")
 
 
 def to_correct(**answers: Plain) -> Dossier:

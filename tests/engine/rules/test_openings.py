@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from engine.domain.appointments.appointments import desks_of, free_slots, slot_starts, why_closed
-from engine.domain.appointments.opening_changes import Places, days_of, is_shut_out, over, places, reason_of, shut_on
+from engine.domain.appointments.opening_changes import (
+    DayCapacity,
+    days_of,
+    is_shut_out,
+    over,
+    places,
+    reason_of,
+    shut_on,
+)
 from engine.domain.common.working_time import doors_open
 from engine.records.administration import OpeningChange
 from engine.records.dossier import Booking
@@ -173,14 +181,14 @@ def test_places_are_free_booked_or_closed() -> None:
     whole = len(starts(DIRECTORY))
     taken = {one: frozenset({1}) for one in slot_starts(DEPOT, usual, FREE, DIRECTORY.calendar)[:1]}
 
-    def counted(*changes: OpeningChange, quota: int | None = None) -> Places:
+    def counted(*changes: OpeningChange, quota: int | None = None) -> DayCapacity:
         directory = over(DIRECTORY, changes)
         task = replace(DEPOT, quota=quota)
         there = directory.offices["centre"]
         return places(task, there, usual, taken, FREE, NOW, directory.calendar, DIRECTORY.calendar)
 
-    assert counted() == Places(whole - 1, 1, 0)
-    assert counted(change()) == Places(0, 1, whole)
-    assert counted(change("holiday", office="")) == Places(0, 1, whole)
-    assert counted(change("desks", desks=3)) == Places(3 * whole - 1, 1, 0)
-    assert counted(quota=2) == Places(1, 1, 0)
+    assert counted() == DayCapacity(whole - 1, 1, 0)
+    assert counted(change()) == DayCapacity(0, 1, whole)
+    assert counted(change("holiday", office="")) == DayCapacity(0, 1, whole)
+    assert counted(change("desks", desks=3)) == DayCapacity(3 * whole - 1, 1, 0)
+    assert counted(quota=2) == DayCapacity(1, 1, 0)

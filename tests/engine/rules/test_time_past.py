@@ -10,7 +10,7 @@ from engine.domain.appointments.appointments import missed
 from engine.domain.workflow import opinions as gathering
 from engine.domain.workflow.actions import open_transitions
 from engine.domain.workflow.timers import time_over
-from engine.model import APPLICANT, APPLICATION, Clock, Consulted, Form, Page, Procedure
+from engine.model import APPLICANT, APPLICATION, Consulted, Form, Page, Procedure, TimeLimit
 from engine.model.directory import Calendar
 from engine.records.dossier import Actor
 from tests.engine.rules.small_book import (
@@ -76,7 +76,7 @@ def silence_book(**clock: object) -> Procedure:
         act("reprendre", "perime", "examen", APPLICANT),
         auto("perime", "due", "retire"),
     )
-    silence = Clock(
+    silence = TimeLimit(
         id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"examen", "payer"}),
         paused_in=frozenset({"pieces", "avis", "perime"}),
     )  # fmt: skip
@@ -127,7 +127,7 @@ def test_a_holiday_decreed_meanwhile_counts() -> None:
 def test_a_clock_that_leads_nowhere_from_there_closes_nothing() -> None:
     ways = (act("refuser", "examen", "non", "controleur"),)
     states = (state("examen", "by", by=("controleur",)), state("non", "end", outcome="refused"))
-    only_told = Clock(id="alerte", label=Text.of("Alerte"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
+    only_told = TimeLimit(id="alerte", label=Text.of("Alerte"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
     story = at(Story(book(states, ways, clocks=(only_told,))).submit(), END)
     assert story.take("refuser").state == "non"
 
@@ -144,7 +144,7 @@ def test_a_way_that_the_book_forbids_closes_nothing() -> None:
         act("refuser", "examen", "non", "controleur"), auto("examen", "silence", "ici"), auto("ici", "done", "la"),
         auto("la", "done", "ici"),
     )  # fmt: skip
-    clock = Clock(id="silence", label=Text.of("S"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
+    clock = TimeLimit(id="silence", label=Text.of("S"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
     story = at(Story(book(states, ways, clocks=(clock,))).submit(), END)
     refused("endless", lambda: time_over(story.book, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert story.take("refuser").state == "non"
@@ -230,7 +230,7 @@ def test_an_absence_is_noted_and_the_clock_decides() -> None:
         state("non", "end", outcome="refused"),
     )
     ways = (auto("venir", "done", "tacite"), auto("venir", "missed", "non"), auto("venir", "silence", "tacite"))
-    clock = Clock(id="silence", label=Text.of("S"), lasts=lasting("8 days"), runs_in=frozenset({"venir"}))
+    clock = TimeLimit(id="silence", label=Text.of("S"), lasts=lasting("8 days"), runs_in=frozenset({"venir"}))
     story = Story(book(states, ways, (replace(DEPOT, no_show=0),), clocks=(clock,))).submit()
     story.book_slot("2026-12-02 08:30")
     at(story, MONDAY + timedelta(days=12))

@@ -20,10 +20,10 @@ from engine.domain.workflow.actions import answer_look_up, no_show, open_transit
 from engine.domain.workflow.tasks import open_tasks
 from engine.domain.workflow.timers import time_over
 from engine.domain.workflow.transition_context import Moment
-from engine.journal.chain import Entry
-from engine.model import APPLICANT, APPLICATION, Clock, Effects, Fee, Form, Line, Page, Procedure
+from engine.journal.chain import JournalEntry
+from engine.model import APPLICANT, APPLICATION, Effects, Fee, FeeLine, Form, Page, Procedure, TimeLimit
 from engine.model.types import DATE, Type, constant
-from engine.records.dossier import SYSTEM_ACTOR, Actor, ClockState, Correction, Dossier, IssuedDocument
+from engine.records.dossier import SYSTEM_ACTOR, Actor, ClockState, CorrectionRequest, Dossier, IssuedDocument
 from tests.engine.rules.small_book import (
     CHECKER,
     CLERK,
@@ -68,7 +68,9 @@ class Story:
         """What the office does, as far as the rules can tell."""
         for one in decision.entries:
             self.journal.append(
-                Entry("d1", len(self.journal) + 1, self.now, who.kind, who.id, one.kind, "f", dict(one.body), "", "")
+                JournalEntry(
+                    "d1", len(self.journal) + 1, self.now, who.kind, who.id, one.kind, "f", dict(one.body), "", ""
+                )
             )
         new = tuple(self._issued(order) for order in decision.issue)
         self.dossier = replace(
@@ -171,7 +173,7 @@ def test_from_sending_to_the_passport_in_hand() -> None:
     assert story.dossier.form_day == date(2026, 11, 23)
     story.take("faire_corriger", reason="Illisible", correction={"nom": ""})
     assert story.state == "a_corriger"
-    assert story.dossier.correction == Correction({"nom": ""}, "Illisible", MONDAY, "agent_1")
+    assert story.dossier.correction == CorrectionRequest({"nom": ""}, "Illisible", MONDAY, "agent_1")
     assert APPLICATION not in story.dossier.done
     story.wait("2 days").corrected()
     assert (story.state, story.dossier.correction) == ("conformite", None)
@@ -371,10 +373,10 @@ def test_money_that_comes_too_late_is_credited_and_moves_nothing() -> None:
 
 ENVOI = Fee(
     id="envoi", label=Text.of("Envoi"), when=is_("mode", "poste"),
-    lines=(Line(id="envoi", label=Text.of("Envoi"), amount=constant(1_500, Type("money"))),),
+    lines=(FeeLine(id="envoi", label=Text.of("Envoi"), amount=constant(1_500, Type("money"))),),
 )  # fmt: skip
 FREE = Fee(
-    id="libre", label=Text.of("Libre"), lines=(Line(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),)
+    id="libre", label=Text.of("Libre"), lines=(FeeLine(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),)
 )
 
 
@@ -406,7 +408,7 @@ def test_a_price_is_frozen_until_it_is_asked_anew() -> None:
     price = {"now": 100}
     fee = replace(
         FRAIS,
-        lines=(Line(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),),
+        lines=(FeeLine(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),),
     )
     states = (
         state("a_payer", "pay", "to_pay", waits=("frais",)),
@@ -643,7 +645,7 @@ def gather_book() -> Procedure:
         act("revoir", "decision", "instruction", "controleur", reopens=("rapport",)),
         act("refuser", "decision", "non", "controleur"),
     )
-    silence = Clock(
+    silence = TimeLimit(
         id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"instruction", "decision"}),
         paused_in=frozenset({"pieces"}),
     )  # fmt: skip
