@@ -96,15 +96,15 @@ KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made an
 
 def create_app(
     settings: Settings,
-    office: AppContext | None = None,
+    ctx: AppContext | None = None,
     operator: SandboxOperator | None = None,
     keeper: RefreshSource | None = None,
     kept_for: float = 0,
 ) -> Flask:
     """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
     the site notices what another process publishes. `kept_for`: seconds that pages which are the same for everybody are kept."""
-    if office is None:
-        office, operator = open_office(settings)
+    if ctx is None:
+        ctx, operator = open_office(settings)
         keeper = keeper or open_keeper(settings)
     app = Flask("guichet", static_folder=None, template_folder=None)
     app.secret_key = cookie_secret(settings)
@@ -125,7 +125,7 @@ def create_app(
         settings.https, settings.demo, settings.phone, settings.security_contact,
         lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
     )  # fmt: skip
-    app.extensions["guichet"] = Site(office, words, pages, assets, site_settings, operator)
+    app.extensions["guichet"] = Site(ctx, words, pages, assets, site_settings, operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
@@ -168,8 +168,8 @@ def _probes(app: Flask, settings: Settings) -> Probes:
     return Probes(lambda: not_ready(serving(app), ring, settings.data), readers)
 
 
-def _swap(app: Flask, office: AppContext) -> None:
-    app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
+def _swap(app: Flask, ctx: AppContext) -> None:
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=ctx)
 
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
@@ -177,19 +177,19 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
     return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
 
 
-def _warning(office: AppContext, followed: Followed | None = None) -> str:
+def _warning(ctx: AppContext, followed: Followed | None = None) -> str:
     """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
     was refused, a repository that does not answer."""
-    broken, served = frozenset(office.catalogue.warnings), office.catalogue.procedures.keys()
+    broken, served = frozenset(ctx.catalogue.warnings), ctx.catalogue.procedures.keys()
     kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
     words = load_words()
     said = [words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names]
-    return " ".join([*said, *(_following(office, followed) if followed is not None else ())])
+    return " ".join([*said, *(_following(ctx, followed) if followed is not None else ())])
 
 
-def _following(office: AppContext, followed: Followed) -> Iterator[str]:
+def _following(ctx: AppContext, followed: Followed) -> Iterator[str]:
     words = load_words()
-    refused, troubled = waiting(office.store, followed.source)
+    refused, troubled = waiting(ctx.store, followed.source)
     if refused is not None:
         yield words.say("publication.warning", "fr", {"commit": refused.origin.commit[:7]})
     if troubled is not None:
@@ -229,9 +229,9 @@ def work(
         stop.wait(TOUR_EVERY)
 
 
-def _tour(office: AppContext) -> None:
+def _tour(ctx: AppContext) -> None:
     """The calls to partners are the dispatcher's."""
-    guarded_tour(office, calls=False)
+    guarded_tour(ctx, calls=False)
 
 
 _SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"

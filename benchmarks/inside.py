@@ -93,13 +93,13 @@ class Inside:
         return one
 
 
-def _signed_in(office: AppContext) -> str:
+def _signed_in(ctx: AppContext) -> str:
     """The token of a person's session, by the code of the letter they were sent."""
-    send_code(office, PHONE)
-    with office.store.unit() as unit:
+    send_code(ctx, PHONE)
+    with ctx.store.unit() as unit:
         letter = unit.letters_to(PHONE)[0]
     digits = next(word for word in letter.body.replace(".", " ").split() if len(word) == 6 and word.isdigit())
-    return check_code(office, PHONE, digits).token
+    return check_code(ctx, PHONE, digits).token
 
 
 def bare() -> Ask:

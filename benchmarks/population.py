@@ -50,11 +50,11 @@ class Model:
     known: dict[str, Any]  # its row in the table of lists, by column
 
 
-def fill(office: AppContext, count: int) -> None:
+def fill(ctx: AppContext, count: int) -> None:
     """Puts that many dossiers beside those there are."""
-    models = _models(office)
+    models = _models(ctx)
     for first in range(0, count, SLICE):
-        with office.store.tables("fill") as rows:
+        with ctx.store.tables("fill") as rows:
             _slice(rows, models, range(first, min(count, first + SLICE)))
 
 
@@ -75,24 +75,24 @@ def name_of(number: int) -> str:
     return f"{family.upper()} {''.join(chance.choice('aeiouklmnst') for _ in range(7)).capitalize()}"
 
 
-def _models(office: AppContext) -> list[Model]:
+def _models(ctx: AppContext) -> list[Model]:
     """One in each state of the circuit, then a closed one, so often that nine in ten are."""
-    idents = [_walked(office, steps) for steps in range(STEPS + 1)]
-    with office.store.tables("read") as rows:
+    idents = [_walked(ctx, steps) for steps in range(STEPS + 1)]
+    with ctx.store.tables("read") as rows:
         every = [_model(rows, ident) for ident in idents]
     return [*every[:STEPS], *every[STEPS:] * (9 * STEPS)]
 
 
-def _walked(office: AppContext, steps: int) -> str:
-    owner, dossier = sent(office, NAME)
-    free = slots(office, owner, dossier.id, "depot").first_free
+def _walked(ctx: AppContext, steps: int) -> str:
+    owner, dossier = sent(ctx, NAME)
+    free = slots(ctx, owner, dossier.id, "depot").first_free
     if free is None:
         raise SystemExit("no free slot for a model")
-    book_slot(office, owner, dossier.id, "depot", free.office, free.start)
-    office = replace(office, clock=FixedClock(free.start + timedelta(hours=1)))
-    mark(office, AGENT, dossier.id, "depot", "attended")
+    book_slot(ctx, owner, dossier.id, "depot", free.office, free.start)
+    ctx = replace(ctx, clock=FixedClock(free.start + timedelta(hours=1)))
+    mark(ctx, AGENT, dossier.id, "depot", "attended")
     for n in range(steps):
-        take_transition(office, AGENT, dossier.id, Act(f"avancer{n}"))
+        take_transition(ctx, AGENT, dossier.id, Act(f"avancer{n}"))
     return dossier.id
 
 

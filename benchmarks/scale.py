@@ -192,9 +192,9 @@ def _serve(folder: Path) -> None:
         print(_pss() if line.strip() == "memory" else _asked(client, addresses[line.strip()]), flush=True)
 
 
-def _let_in(office: AppContext, client: Client, cookie: str, account: Account) -> None:
-    token, now = new_token(), office.now()
-    with office.store.unit(write=True) as unit:
+def _let_in(ctx: AppContext, client: Client, cookie: str, account: Account) -> None:
+    token, now = new_token(), ctx.now()
+    with ctx.store.unit(write=True) as unit:
         unit.put_account(account)
         unit.put_session(Session(token_digest(token), account.id, now, now, now + timedelta(days=1)))
     client.set_cookie(cookie, token)

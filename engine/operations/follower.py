@@ -97,15 +97,15 @@ def origins_in(folder: Path) -> OriginOf:
     return origin_of_files
 
 
-def renew(office: AppContext, judge: Judge | None = None) -> AppContext:
+def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
     """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
     it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
-    catalogue = office.catalogue.refresh()
-    if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
-        return _on_this_day(office)
+    catalogue = ctx.catalogue.refresh()
+    if catalogue is ctx.catalogue and ctx.published and _last(ctx.store) == ctx.published:
+        return _on_this_day(ctx)
     origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
-    after = publish_editions(replace(office, catalogue=catalogue), judge, origins)
-    _tell_refused(office.catalogue, after.catalogue)
+    after = publish_editions(replace(ctx, catalogue=catalogue), judge, origins)
+    _tell_refused(ctx.catalogue, after.catalogue)
     return after
 
 
@@ -120,9 +120,9 @@ def _tell_refused(before: Catalogue, after: Catalogue) -> None:
         log.info("%s accepted again", name)
 
 
-def _on_this_day(office: AppContext) -> AppContext:
-    catalogue = office.catalogue.on(office.day())
-    return office if catalogue is office.catalogue else replace(office, catalogue=catalogue)
+def _on_this_day(ctx: AppContext) -> AppContext:
+    catalogue = ctx.catalogue.on(ctx.day())
+    return ctx if catalogue is ctx.catalogue else replace(ctx, catalogue=catalogue)
 
 
 def _last(store: Store) -> int:
@@ -153,11 +153,11 @@ class Follower:
     def source(self) -> str:
         return self.mirror.followed.source
 
-    def renew(self, office: AppContext) -> AppContext:
+    def renew(self, ctx: AppContext) -> AppContext:
         """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
-        if self._is_time(office.now()):
-            self.look(office)
-        return self.serve(office)
+        if self._is_time(ctx.now()):
+            self.look(ctx)
+        return self.serve(ctx)
 
     def _is_time(self, now: datetime) -> bool:
         """A time further off than any wait was set by a clock that has been put back since."""
@@ -165,40 +165,40 @@ class Follower:
 
     # -- looking
 
-    def look(self, office: AppContext) -> None:
+    def look(self, ctx: AppContext) -> None:
         """One look at the branch, unless another process is looking."""
-        self._next = office.now() + self.every
+        self._next = ctx.now() + self.every
         with _alone(self._lock) as mine:
             if not mine:
                 return
             try:
-                self._look(office)
+                self._look(ctx)
             except Refused as refused:
-                self._troubled(office, refused.reason)
+                self._troubled(ctx, refused.reason)
             except Conflict:
-                self._next = office.now()  # something else was decided meanwhile: look again
+                self._next = ctx.now()  # something else was decided meanwhile: look again
 
-    def _look(self, office: AppContext) -> None:
+    def _look(self, ctx: AppContext) -> None:
         head = self.mirror.fetch()
-        self._well(office, head)
-        published = self._published(office.store)
+        self._well(ctx, head)
+        published = self._published(ctx.store)
         if head == self._seen or (published is not None and published.origin.commit == head):
             return
         if published is None or not self._says_the_same(published.origin.commit, head):
-            self.judge_commit(office, head)
+            self.judge_commit(ctx, head)
         self._seen = head
 
-    def publish_head(self, office: AppContext, *, rewritten: bool = False) -> Publication | None:
+    def publish_head(self, ctx: AppContext, *, rewritten: bool = False) -> Publication | None:
         """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
         another process looks. Raises Refused, and `Busy` when that process does not end."""
         with _alone(self._lock, PATIENCE) as mine:
             if not mine:
                 raise Busy(self._lock.name)
             head = self.mirror.fetch()
-            published = self._published(office.store)
+            published = self._published(ctx.store)
             if published is not None and published.origin.commit == head:
                 return None
-            return self.judge_commit(office, head, rewritten=rewritten)
+            return self.judge_commit(ctx, head, rewritten=rewritten)
 
     def _says_the_same(self, published: str, head: str) -> bool:
         return self.mirror.follows(published, head) and self.mirror.same(published, head)
@@ -212,17 +212,17 @@ class Follower:
 
     # -- deciding
 
-    def judge_commit(self, office: AppContext, commit: str, *, rewritten: bool = False) -> Publication:
+    def judge_commit(self, ctx: AppContext, commit: str, *, rewritten: bool = False) -> Publication:
         """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
         past was changed. Raises `Conflict`."""
-        now, origin = office.now(), self.mirror.origin(commit)
-        published = self._published(office.store)
+        now, origin = ctx.now(), self.mirror.origin(commit)
+        published = self._published(ctx.store)
         outside = list(self._outside(commit, origin, published, rewritten))
         if outside:
-            return self._refuse(office, origin, outside)
+            return self._refuse(ctx, origin, outside)
         try:
             self._read = catalogue = load_catalogue(self.mirror.laid_out(commit), self._index)
-            known = decided(office.store, catalogue.procedures)
+            known = decided(ctx.store, catalogue.procedures)
             found = candidates(catalogue, known, now)
             gates = examine(
                 arranged(catalogue, known, {}, now),
@@ -232,15 +232,15 @@ class Follower:
                 FileNames(self.mirror.place, _text),
             )
         except Refused as refused:
-            return self._refuse(office, origin, [shut(FILES, refused.reason)])
+            return self._refuse(ctx, origin, [shut(FILES, refused.reason)])
         except (Busy, Damaged):
             raise
         except Exception as fault:  # a fault of ours that a text brought out: that text is not published
             log.exception("judging %s", commit[:12])
-            return self._refuse(office, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
+            return self._refuse(ctx, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
         if not all(one.passed for one in gates):
-            return self._refuse(office, origin, gates)
-        return self._publish(office, known, catalogue, origin, found, published, gates)
+            return self._refuse(ctx, origin, gates)
+        return self._publish(ctx, known, catalogue, origin, found, published, gates)
 
     def _outside(self, commit: str, origin: Origin, published: Publication | None, rewritten: bool) -> Iterator[Gate]:
         """What is wrong with a commit before its files are opened."""
@@ -272,46 +272,46 @@ class Follower:
             yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
 
     def _publish(
-        self, office: AppContext, known: Decided, catalogue: Catalogue, origin: Origin, found: list[CandidateEdition],
+        self, ctx: AppContext, known: Decided, catalogue: Catalogue, origin: Origin, found: list[CandidateEdition],
         published: Publication | None, gates: Iterable[Gate],
     ) -> Publication:  # fmt: skip
         before = published.origin.commit if published is not None else ""
         each = {one.procedure.id: self.mirror.origin(origin.commit, one.procedure.id, before) for one in found}
         self.mirror.keep(origin.commit)
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             told = decide(
-                unit, known.n, office.now(), "published", origin, [one.procedure for one in found], each=each,
+                unit, known.n, ctx.now(), "published", origin, [one.procedure for one in found], each=each,
                 removed=gone(catalogue, known), gates=tuple(gates),
             )  # fmt: skip
         self.mirror.forget({origin.commit, before})
         log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
         return told
 
-    def _refuse(self, office: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
+    def _refuse(self, ctx: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
         """Keeps why, once: the same reasons for the same commit are not told again."""
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             [last] = unit.recent_publications(1) or (None,)
             if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
                 return last
-            told = decide(unit, unit.last_publication(), office.now(), "refused", origin, gates=tuple(gates))
+            told = decide(unit, unit.last_publication(), ctx.now(), "refused", origin, gates=tuple(gates))
         log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(told.gates)))
         return told
 
     # -- how following goes
 
-    def _well(self, office: AppContext, head: str) -> None:
+    def _well(self, ctx: AppContext, head: str) -> None:
         self._heard = ""
-        known = self._watch(office.store)
+        known = self._watch(ctx.store)
         if known is None or known.trouble or known.commit != head:
-            self._put(office.store, FollowingState(self.source, office.now(), head))
+            self._put(ctx.store, FollowingState(self.source, ctx.now(), head))
 
-    def _troubled(self, office: AppContext, reason: Refusal) -> None:
-        known, now = self._watch(office.store), office.now()
+    def _troubled(self, ctx: AppContext, reason: Refusal) -> None:
+        known, now = self._watch(ctx.store), ctx.now()
         tries = known.tries + 1 if known is not None else 1
         since = known.since if known is not None and known.trouble else now
         facts = plain_facts(reason.facts)
         self._put(
-            office.store,
+            ctx.store,
             FollowingState(self.source, now, known.commit if known else "", reason.code, facts, since, tries),
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
@@ -330,23 +330,23 @@ class Follower:
 
     # -- serving
 
-    def serve(self, office: AppContext) -> AppContext:
+    def serve(self, ctx: AppContext) -> AppContext:
         """The office that serves what the store says was decided; itself when it does."""
-        if office.published == _last(office.store) and office.published:
-            return _on_this_day(office)
-        published = self._published(office.store)
+        if ctx.published == _last(ctx.store) and ctx.published:
+            return _on_this_day(ctx)
+        published = self._published(ctx.store)
         if published is None:
-            return office
+            return ctx
         try:
             folder = self.mirror.laid_out(published.origin.commit)
         except Refused as refused:  # the copy was lost: what is at hand goes on being served
-            self._troubled(office, refused.reason)
-            return office
-        at_hand = (one for one in (self._read, office.catalogue) if one is not None and one.folder == folder)
+            self._troubled(ctx, refused.reason)
+            return ctx
+        at_hand = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
         catalogue = next(at_hand, None) or load_catalogue(folder, self._index)
         self._read = None
-        known = decided(office.store, catalogue.procedures)
-        return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
+        known = decided(ctx.store, catalogue.procedures)
+        return replace(ctx, catalogue=arranged(catalogue, known, {}, ctx.now()), published=known.n)
 
 
 def _reasons(gates: Iterable[Gate]) -> Iterator[str]:

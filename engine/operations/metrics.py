@@ -40,13 +40,13 @@ class MetricValues:
     worker_age: float | None = None
 
 
-def gauges(office: AppContext) -> MetricValues:
+def gauges(ctx: AppContext) -> MetricValues:
     """Raises `Busy` when the store does not answer."""
-    now, catalogue = office.now(), office.catalogue
-    standing = office.store.standing()
-    with office.store.unit() as unit:
+    now, catalogue = ctx.now(), ctx.catalogue
+    standing = ctx.store.standing()
+    with ctx.store.unit() as unit:
         queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
-        new = new_numbers(office.settings.sms, unit, now)
+        new = new_numbers(ctx.settings.sms, unit, now)
     ages = {
         procedure: (now - at).total_seconds()
         for (procedure, fingerprint), at in queues.editions.items()
@@ -55,7 +55,7 @@ def gauges(office: AppContext) -> MetricValues:
     return MetricValues(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
         _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
-        (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
+        (now - tree.at).total_seconds() if tree else None, new, ctx.attachments.reserve.room(),
         beat[1].total_seconds() if beat else None,
     )  # fmt: skip
 
@@ -64,20 +64,20 @@ def _age(waiting: OverdueCount, now: datetime) -> float:
     return (now - waiting.since).total_seconds() if waiting.since else 0.0
 
 
-def not_ready(office: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
+def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
     """Why this process cannot serve now, in codes; empty when it can. `ring`: the file of keys it began with."""
     return (
-        *_of_store(office),
+        *_of_store(ctx),
         *(_of_keys(ring) if ring else ()),
         *_of_disk(data),
-        *(() if _serves(office) else ("no_edition",)),
+        *(() if _serves(ctx) else ("no_edition",)),
     )
 
 
-def _of_store(office: AppContext) -> tuple[str, ...]:
+def _of_store(ctx: AppContext) -> tuple[str, ...]:
     try:
-        standing = office.store.standing()
-        with office.store.unit() as unit:
+        standing = ctx.store.standing()
+        with ctx.store.unit() as unit:
             unit.last_publication()
     except Busy:
         return ("store_unreachable",)
@@ -104,5 +104,5 @@ def _of_disk(data: Path) -> tuple[str, ...]:
         return ("data_unreachable",)
 
 
-def _serves(office: AppContext) -> bool:
-    return bool(office.catalogue.procedures.keys())
+def _serves(ctx: AppContext) -> bool:
+    return bool(ctx.catalogue.procedures.keys())

@@ -25,11 +25,11 @@ EVERY: Final = 1.0  # seconds between two turns, and between two questions to th
 class RefreshSource(Protocol):
     """How an installation learns what to serve."""
 
-    def renew(self, office: AppContext) -> AppContext:
+    def renew(self, ctx: AppContext) -> AppContext:
         """Looks, decides if there is something to decide, and answers the office to serve: itself when nothing changed."""
         ...
 
-    def serve(self, office: AppContext) -> AppContext:
+    def serve(self, ctx: AppContext) -> AppContext:
         """The same without looking: what was decided already."""
         ...
 
@@ -40,11 +40,11 @@ class FolderSource:
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def renew(self, office: AppContext) -> AppContext:
-        return renew(office, self._judge)
+    def renew(self, ctx: AppContext) -> AppContext:
+        return renew(ctx, self._judge)
 
-    def serve(self, office: AppContext) -> AppContext:
-        return renew(office, self._judge)
+    def serve(self, ctx: AppContext) -> AppContext:
+        return renew(ctx, self._judge)
 
 
 class Refresher:

@@ -33,7 +33,7 @@ class Replay:
     more: bool
 
 
-def replay(office: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
+def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
     """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
     that only what the edition changes is told."""
     found: dict[Difference, list[str]] = {}
@@ -41,9 +41,9 @@ def replay(office: AppContext, proposed: Procedure, directory: Directory, limit:
     unfaithful: list[str] = []
     played = same = erased = 0
     more = False
-    for dossier_id in office.store.all_dossiers(proposed.id):
-        with office.store.unit() as unit:
-            office.doors.look(unit)
+    for dossier_id in ctx.store.all_dossiers(proposed.id):
+        with ctx.store.unit() as unit:
+            ctx.doors.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.closed_at is None or dossier.is_draft:
                 continue
@@ -52,7 +52,7 @@ def replay(office: AppContext, proposed: Procedure, directory: Directory, limit:
                 break
             entries = unit.entries(dossier_id)
             try:
-                book = pinned(office, unit, dossier)
+                book = pinned(ctx, unit, dossier)
             except EditionMissing:
                 unfaithful.append(dossier.number)
                 continue
@@ -60,7 +60,7 @@ def replay(office: AppContext, proposed: Procedure, directory: Directory, limit:
         if dossier.erased_at is not None or "erased" in kinds:
             erased += 1
             continue
-        told = None if _has_moved(entries) else _told(office, book, proposed, directory, dossier, entries)
+        told = None if _has_moved(entries) else _told(ctx, book, proposed, directory, dossier, entries)
         if told is None:
             unfaithful.append(dossier.number)
             continue
@@ -80,7 +80,7 @@ def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
 
 
 def _told(
-    office: AppContext,
+    ctx: AppContext,
     book: Procedure,
     proposed: Procedure,
     directory: Directory,
@@ -90,11 +90,11 @@ def _told(
     """What would differ for one dossier; None when its journal does not bring it back under its own book."""
     translation = Translation.between(book, proposed)
     try:
-        then, directory = (office.doors.received(one) for one in (office.catalogue.directory, directory))
-        before = relive(Translation(book, book), dossier, entries, then, office.wording)
+        then, directory = (ctx.doors.received(one) for one in (ctx.catalogue.directory, directory))
+        before = relive(Translation(book, book), dossier, entries, then, ctx.wording)
         if not is_faithful(before, dossier):
             return None
-        after = relive(translation, dossier, entries, directory, office.wording)
+        after = relive(translation, dossier, entries, directory, ctx.wording)
     except Exception:
         log.exception("dossier %s", dossier.id)
         return None

@@ -63,38 +63,38 @@ class DemoScenario:
     asks: bool  # whether its owner writes to the office at the end
 
 
-def before_stories(office: AppContext) -> AppContext:
+def before_stories(ctx: AppContext) -> AppContext:
     """The office on the day before the first of them: what it publishes then is the edition that they were sent under."""
-    return replace(office, clock=FixedClock(office.now() - timedelta(days=DAYS + 3)))
+    return replace(ctx, clock=FixedClock(ctx.now() - timedelta(days=DAYS + 3)))
 
 
-def tell_stories(office: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
+def tell_stories(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
     """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
     operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""
-    end, made = office.now(), False
-    with office.store.unit() as unit:
+    end, made = ctx.now(), False
+    with ctx.store.unit() as unit:
         agents = unit.accounts("agent")
     try:
-        for one in planned(office, end):
-            if not _begun(office, one.person):
+        for one in planned(ctx, end):
+            if not _begun(ctx, one.person):
                 continue
             made = True
             try:
-                _tell(office, ledger, one, agents, end)
+                _tell(ctx, ledger, one, agents, end)
             except Exception:  # one that goes wrong must not keep the others
                 log.exception("the story %s of %s", one.story.id, one.procedure.id)
             yield one.person.id
     finally:
         if made:
-            count_again(office)  # they are older than what was counted
+            count_again(ctx)  # they are older than what was counted
 
 
-def _begun(office: AppContext, person: Account) -> bool:
+def _begun(ctx: AppContext, person: Account) -> bool:
     """Whether this one is to be told, and by this process."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         if unit.account(person.id) is not None:
             return False
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         if unit.account(person.id) is not None:
             return False
         unit.put_account(person)
@@ -104,15 +104,15 @@ def _begun(office: AppContext, person: Account) -> bool:
 # -- the bill ----------------------------------------------------------------------------------------------------------
 
 
-def planned(office: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
+def planned(ctx: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
     """Who will have asked for what, in order of time; the same people at each start."""
-    return tuple(sorted(_planned(office, end), key=lambda one: one.begins))
+    return tuple(sorted(_planned(ctx, end), key=lambda one: one.begins))
 
 
-def _planned(office: AppContext, end: datetime) -> Iterator[DemoScenario]:
+def _planned(ctx: AppContext, end: datetime) -> Iterator[DemoScenario]:
     number = 0
-    for name in sorted(office.catalogue.procedures)[:MOST_PROCEDURES]:
-        procedure = office.catalogue.procedures[name]
+    for name in sorted(ctx.catalogue.procedures)[:MOST_PROCEDURES]:
+        procedure = ctx.catalogue.procedures[name]
         stories = [one for one in procedure.scenarios if not one.stops and not one.refuses]
         chance = random.Random(procedure.id)
         for at, days in enumerate(_ages(procedure, chance) if stories else ()):
@@ -205,14 +205,14 @@ def _login(account: Account) -> str:
 
 
 def _tell(
-    office: AppContext, ledger: Callable[[FixedClock], SandboxOperator], one: DemoScenario, agents: tuple[Account, ...],
+    ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator], one: DemoScenario, agents: tuple[Account, ...],
     end: datetime,
 ) -> None:  # fmt: skip
     clock = FixedClock(one.begins)
     chance, registers = random.Random(one.person.id), ScenarioRegister()
-    operator = chance.choice(sorted(name for name, one in office.providers.items() if one.method == MOBILE_MONEY))
+    operator = chance.choice(sorted(name for name, one in ctx.providers.items() if one.method == MOBILE_MONEY))
     then = replace(
-        office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None, expects_worker=False),
+        ctx, clock=clock, registers={"*": registers}, settings=replace(ctx.settings, checkpoints=None, expects_worker=False),
         providers={operator: SandboxProvider(ledger(clock), operator)},
     )  # fmt: skip
     stage = _Stage(

@@ -163,13 +163,13 @@ _SLOTS_TOLD: Final = 3
 
 
 def instead(
-    procedure: Procedure, dossier: Dossier, step: Step, why: str, office: AppContext, places: Mapping[str, str]
+    procedure: Procedure, dossier: Dossier, step: Step, why: str, ctx: AppContext, places: Mapping[str, str]
 ) -> dict[str, Fact]:
     """What could have been done where a step was refused: slots near the one asked, the roles of an act, or all that the
     state admits. `places`: the office of each appointment."""
     if why in _TIMES and isinstance(step.value, dict):
         asked = step.value.items()
-        return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), office, places))}
+        return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), ctx, places))}
     acts = acts_of(procedure, dossier.state)
     if why == "role" and str(step.value) in acts:
         own = f"{procedure.identity.agency}/"
@@ -180,13 +180,13 @@ def instead(
 
 
 def _slots(
-    procedure: Procedure, name: str, asked: str, office: AppContext, places: Mapping[str, str]
+    procedure: Procedure, name: str, asked: str, ctx: AppContext, places: Mapping[str, str]
 ) -> tuple[str, ...]:
     """The first slots that can be taken from the day asked, else from today, as a story writes them."""
-    task, place = procedure.tasks.get(name), office.directory.offices.get(places.get(name, ""))
+    task, place = procedure.tasks.get(name), ctx.directory.offices.get(places.get(name, ""))
     if not isinstance(task, Appointment) or place is None:
         return ()
-    now, calendar = office.now(), office.directory.calendar
+    now, calendar = ctx.now(), ctx.directory.calendar
     days = (datetime.strptime(asked[:10], "%Y-%m-%d").date(), local_day(now))
     tried = (free_slots(task, place, {}, now, calendar, day, _SLOTS_TOLD) for day in days)
     found = next((free for free in tried if free), ())

@@ -20,7 +20,7 @@ MOST_DOSSIERS: Final = 500
 _OVER: Final = frozenset({"ended", "refused"})  # of a mandate
 
 
-def change_phone(office: AppContext, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
+def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
     """The account, which is held, is known by this number from now on: running dossiers write there, those it fills for others
     too; mandates that awaited the number before are its own; that number is told. Raises `AlreadyExists` for the number of somebody
     who has something of their own."""
@@ -38,9 +38,9 @@ def change_phone(office: AppContext, unit: Unit, account: Account, phone: str, a
             unit.put_mandate(replace(mandate, holder=account.id))
     unit.put_account(replace(account, login=phone))
     unit.drop_phone_move(account.id)
-    write_to(office, unit, account, actor, phone=phone)
+    write_to(ctx, unit, account, actor, phone=phone)
     if before and before != phone:
-        tell(office, unit, account, "phone_changed", before, office.now())
+        tell(ctx, unit, account, "phone_changed", before, ctx.now())
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
@@ -67,7 +67,7 @@ def leave(unit: Unit, account_id: str) -> None:
 
 
 def write_to(
-    office: AppContext,
+    ctx: AppContext,
     unit: Unit,
     account: Account,
     actor: Actor,
@@ -89,28 +89,28 @@ def write_to(
             continue
         if before.owner != account.id and before.contact_phone != account.login:
             continue
-        _write_there(office, unit, before, actor, phone, email)
+        _write_there(ctx, unit, before, actor, phone, email)
 
 
 def _write_there(
-    office: AppContext, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
+    ctx: AppContext, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
 ) -> None:  # fmt: skip
     after = replace(before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email)
     body: dict[str, Plain] = {"revision": before.revision + 1}
-    keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
+    keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
 
 
-def tell(office: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
+def tell(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
     """Owes a number or an address the news of its kind (`letter.<kind>`), in the words the account reads: the letter's id."""
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
     facts = {
-        "link": f"{office.settings.base_url}/compte",
-        "meeting": f"{office.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
+        "link": f"{ctx.settings.base_url}/compte",
+        "meeting": f"{ctx.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
     }
-    said = office.wording.say(f"letter.{kind}.{channel}", spoken, facts)
-    subject = office.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
-    letter_id, now = new_id(), office.now()
+    said = ctx.wording.say(f"letter.{kind}.{channel}", spoken, facts)
+    subject = ctx.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
+    letter_id, now = new_id(), ctx.now()
     body = to_gsm(said) if channel == "sms" else said
     unit.add_letter(OutboundMessage(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))
     return letter_id

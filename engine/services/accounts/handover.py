@@ -37,15 +37,15 @@ class Handed:
 # -- away --------------------------------------------------------------------------------------------------------------
 
 
-def set_absence(office: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
+def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
     """Says that somebody of the team is away from one day to another; without days, that they are back. Raises NotFound;
     Refused: absence_backwards, absence_past."""
     absence = Absence(first, last) if first is not None and last is not None else None
     if absence is not None and absence.last < absence.first:
         raise Refused(refusal("absence_backwards"))
-    if absence is not None and absence.last < office.day():
+    if absence is not None and absence.last < ctx.day():
         raise Refused(refusal("absence_past"))
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = unit.account_held(account_id)
         if before is None or before.kind != "agent" or not may_see_person(actor, before):
             raise NotFound
@@ -53,93 +53,93 @@ def set_absence(office: AppContext, actor: Actor, account_id: str, first: date |
         if after != before:
             unit.put_account(after)
             told: dict[str, Plain] = {"until": absence.last.isoformat() if absence else None}
-            note_about(office, unit, actor, "absence_set" if absence else "absence_ended", after, told)
+            note_about(ctx, unit, actor, "absence_set" if absence else "absence_ended", after, told)
     return after
 
 
 # -- their dossiers ----------------------------------------------------------------------------------------------------
 
 
-def held_by(office: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
+def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
     """The open dossiers in somebody's hands that this administrator may hand over, by due date. Raises NotFound."""
-    held = member(office, actor, account_id)
-    with office.store.unit() as unit:
+    held = member(ctx, actor, account_id)
+    with ctx.store.unit() as unit:
         found = unit.find_dossiers(DossierQuery(assigned=held.id), limit=MOST_LINES).lines
-    agencies = {line.procedure: _agency(office, line.procedure) for line in found}
+    agencies = {line.procedure: _agency(ctx, line.procedure) for line in found}
     return tuple(line for line in found if administers(actor, (agencies[line.procedure],)))
 
 
-def _agency(office: AppContext, procedure: str) -> str:
-    return next((one.agency for one in office.shelf.outlines(office.catalogue, procedure)), "")
+def _agency(ctx: AppContext, procedure: str) -> str:
+    return next((one.agency for one in ctx.shelf.outlines(ctx.catalogue, procedure)), "")
 
 
-def hands_for(office: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
+def hands_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
     """Those of the team who are there today and hold a role of this person's."""
-    held, day = member(office, actor, account_id), office.day()
+    held, day = member(ctx, actor, account_id), ctx.day()
     return tuple(
-        one for one in team(office, actor)
+        one for one in team(ctx, actor)
         if one.kind == "agent" and one.id != held.id and one.is_open(day) and not is_absent(one, day)
         and set(one.roles) & set(held.roles)
     )  # fmt: skip
 
 
-def preview_handover(office: AppContext, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
+def preview_handover(ctx: AppContext, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
     """Which of these dossiers may be given to somebody (to nobody: back to the queue). Keeps nothing."""
     found = []
-    with office.store.unit() as unit:
-        people = people_of(office, unit)
+    with ctx.store.unit() as unit:
+        people = people_of(ctx, unit)
         for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
             dossier = unit.dossier_numbered(number)
             if dossier is None:
                 continue
-            book = pinned(office, unit, dossier)
+            book = pinned(ctx, unit, dossier)
             if administers(actor, (book.identity.agency,)):
-                found.append(Handed(dossier, _why_not(office, unit, book, dossier, to, people)))
+                found.append(Handed(dossier, _why_not(ctx, unit, book, dossier, to, people)))
     return tuple(found)
 
 
 def _why_not(
-    office: AppContext, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
+    ctx: AppContext, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
 ) -> Refusal | None:
     if dossier.closed_at is not None or dossier.is_draft:
         return refusal("closed")
     if not to:
         return None
     account, hand = unit.account(to), people.get(to)
-    if account is None or hand is None or not account.is_open(office.day()):
+    if account is None or hand is None or not account.is_open(ctx.day()):
         return refusal("role")
-    if is_absent(account, office.day()):
+    if is_absent(account, ctx.day()):
         return refusal("absent")
     roles = sorted(awaited_roles(book, dossier.state))
     return None if acting_role(book, dossier, hand, roles) is not None else refusal("hand_role")
 
 
 def order_handover(
-    office: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
+    ctx: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
 ) -> Job:  # fmt: skip
     """Keeps the order to give these dossiers (number, revision seen) of somebody to another, or to nobody. Raises NotFound
     for whose team it is not; Refused: nothing_picked, too_many_picked."""
-    member(office, actor, holder)
+    member(ctx, actor, holder)
     if to:
-        member(office, actor, to)
+        member(ctx, actor, to)
 
     def work(unit: Unit) -> Job:
         lines = []
         for number, revision in dict(picked).items():
             dossier = unit.dossier_numbered(number)
-            if dossier is None or not administers(actor, (pinned(office, unit, dossier).identity.agency,)):
+            if dossier is None or not administers(actor, (pinned(ctx, unit, dossier).identity.agency,)):
                 raise NotFound
             lines.append((dossier.id, dossier.number, revision))
         if not lines:
             raise Refused(refusal("nothing_picked"))
         if len(lines) > MOST_LINES:
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
-        return give(office, unit, actor, "handover", {"from": holder, "to": to}, len(lines), lines)
+        return give(ctx, unit, actor, "handover", {"from": holder, "to": to}, len(lines), lines)
 
-    return once(office, actor, "order_handover", token, (holder, to, list(picked)), work, ORDER)
+    return once(ctx, actor, "order_handover", token, (holder, to, list(picked)), work, ORDER)
 
 
-def carry_handover(office: AppContext, order: Job, most: int) -> int:
+def carry_handover(ctx: AppContext, order: Job, most: int) -> int:
     """Hands over the dossiers left of an order, so many at most."""
 
     def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
@@ -147,15 +147,15 @@ def carry_handover(office: AppContext, order: Job, most: int) -> int:
         to, dossier = str(asked.get("to") or ""), unit.dossier(line.dossier)
         if dossier is None:
             raise NotFound
-        book = pinned(office, unit, dossier)
+        book = pinned(ctx, unit, dossier)
         if not administers(actor, (book.identity.agency,)):
             raise Refused(refusal("role"))
         if dossier.revision != line.revision or dossier.assigned != asked.get("from"):
             raise Conflict(dossier.number)
-        closed = _why_not(office, unit, book, dossier, to, people_of(office, unit))
+        closed = _why_not(ctx, unit, book, dossier, to, people_of(ctx, unit))
         if closed is not None:
             raise Refused(closed)
         body: dict[str, Plain] = {"revision": dossier.revision + 1, "to": to or None, "bulk": order.n}
-        keep(office, unit, dossier, replace(dossier, assigned=to or None), [EntryDraft("assigned", body)], actor)
+        keep(ctx, unit, dossier, replace(dossier, assigned=to or None), [EntryDraft("assigned", body)], actor)
 
-    return carry_lines(office, order, work, most)
+    return carry_lines(ctx, order, work, most)

@@ -36,7 +36,7 @@ def tells_by_sms(unit: Unit, actor: Actor) -> bool:
 
 
 def too_many_invitations(
-    office: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
+    ctx: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
 ) -> Refusal | None:  # fmt: skip
     """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not, until
     the bounds on SMS to new numbers are full. Those without SMS use up nothing of a number's share of the others."""
@@ -48,16 +48,16 @@ def too_many_invitations(
     )  # fmt: skip
     if full:
         return refusal("invitations_many")
-    paused = refuse_sms(office, unit, now, phone) if by_sms else None
+    paused = refuse_sms(ctx, unit, now, phone) if by_sms else None
     return refusal("invitations_paused", minutes=paused.facts["minutes"]) if paused else None
 
 
 def tell_of_mandate(
-    office: AppContext, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
+    ctx: AppContext, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
 ) -> None:  # fmt: skip
     """Owes a number the news of a mandate, in the language of its account where it has one."""
-    facts = {"dossier": dossier, "link": f"{office.settings.short_url}/compte/entreprises"}
+    facts = {"dossier": dossier, "link": f"{ctx.settings.short_url}/compte/entreprises"}
     language = (wishes_of(account).language if account else "") or "fr"
-    said = office.wording.say(f"letter.mandate_{news}.sms", language, facts)
-    letter_id, now = new_id(), office.now()
+    said = ctx.wording.say(f"letter.mandate_{news}.sms", language, facts)
+    letter_id, now = new_id(), ctx.now()
     unit.add_letter(OutboundMessage(letter_id, None, "sms", phone, "", to_gsm(said), now, f"mandate/{letter_id}", now))

@@ -78,21 +78,21 @@ def _keyed(procedure: Procedure, role: str) -> str:
 
 
 def picked_all(
-    office: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
+    ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> tuple[str, ...]:  # fmt: skip
     """The numbers of a whole list, as many as an order may have."""
     found = tray(
-        office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
+        ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
     )
     return tuple(line.number for line in found.lines)
 
 
-def bulk_acts(office: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
+def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
     """What may be done with these dossiers at once, the commonest first."""
     found: dict[tuple[str, str], BulkAct] = {}
-    with office.store.unit() as unit:
-        for dossier in _picked(office, unit, actor, numbers):
-            book = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        for dossier in _picked(ctx, unit, actor, numbers):
+            book = pinned(ctx, unit, dossier)
             ways = {way.id: way for way in book.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
             for way in ways.values():
                 if acting_role(book, dossier, actor, way.by) is None:
@@ -104,39 +104,39 @@ def bulk_acts(office: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 
 
-def _picked(office: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
+def _picked(ctx: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
     """Those this person may see, each once; the others say nothing."""
     found = []
     for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
         try:
-            found.append(seen(unit, office, actor, number))
+            found.append(seen(unit, ctx, actor, number))
         except NotFound:
             continue
     return found
 
 
 def preview_bulk(
-    office: AppContext, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
+    ctx: AppContext, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
 ) -> BulkPreview:  # fmt: skip
     """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
     can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
     book: Procedure | None = None
     first: Transition | None = None
-    with office.store.unit() as unit:
-        people = people_of(office, unit)
-        for dossier in _picked(office, unit, actor, numbers):
-            own = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        people = people_of(ctx, unit)
+        for dossier in _picked(ctx, unit, actor, numbers):
+            own = pinned(ctx, unit, dossier)
             try:
-                decision = _judged(office, unit, own, dossier, procedure, act, actor, people)
+                decision = _judged(ctx, unit, own, dossier, procedure, act, actor, people)
             except Refused as closed:
                 cannot.append(Foreseen(dossier, closed=closed.reason))
                 continue
             way = bulk_act(own, dossier.state, act.transition)
             book, first = book or own, first or way
             can.append(Foreseen(dossier, own.state(decision.dossier.state).label))
-            letters = letters_owed(office, own, dossier, decision, actor, office.now())
+            letters = letters_owed(ctx, own, dossier, decision, actor, ctx.now())
             sms += sum(sms_parts(one.body).count for one in letters if one.channel == "sms")
-    shown = book or office.catalogue.procedures.get(procedure)
+    shown = book or ctx.catalogue.procedures.get(procedure)
     ways = shown.transitions if shown else ()
     first = first or next((way for way in ways if way.id == act.transition and way.bulk), None)
     if shown is None or first is None:
@@ -145,7 +145,7 @@ def preview_bulk(
 
 
 def _judged(
-    office: AppContext, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
+    ctx: AppContext, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
     people: Mapping[str, Actor] | None = None,
 ) -> Decision:  # fmt: skip
     """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
@@ -154,14 +154,14 @@ def _judged(
     known = any(way.id == act.transition and way.event is None for way in book.leaving.get(dossier.state, ()))
     if known and bulk_act(book, dossier.state, act.transition) is None:
         raise Refused(refusal("not_in_bulk"))
-    return decide_in(office, unit, dossier, act, actor, people)
+    return decide_in(ctx, unit, dossier, act, actor, people)
 
 
 # -- ordered -----------------------------------------------------------------------------------------------------------
 
 
 def order_bulk(
-    office: AppContext, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
+    ctx: AppContext, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
     token: str | None = None,
 ) -> Job:  # fmt: skip
     """Keeps the order to take an act on these dossiers (number, revision seen). Raises Refused: nothing_picked,
@@ -174,26 +174,26 @@ def order_bulk(
         if len(revisions) > MOST_LINES:
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
         hold_all(unit, revisions)
-        dossiers = [(seen(unit, office, actor, number), revision) for number, revision in revisions.items()]
+        dossiers = [(seen(unit, ctx, actor, number), revision) for number, revision in revisions.items()]
         asked = {"procedure": procedure, "act": act, "reason": reason}
         lines = [(one.id, one.number, revision) for one, revision in dossiers]
-        return give(office, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
+        return give(ctx, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
 
-    return once(office, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
+    return once(ctx, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
 
 
-def carry_bulk(office: AppContext, order: Job, most: int) -> int:
+def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:
     """Decides the dossiers left of an order, so many at most."""
 
     def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
         act = Act(str(asked.get("act", "")), str(asked.get("reason") or "") or None)
-        dossier = seen(unit, office, actor, line.dossier, line.revision)
-        book = pinned(office, unit, dossier)
-        decision = _judged(office, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
-        carry_out(office, unit, dossier, _in_order(decision, order), actor)
+        dossier = seen(unit, ctx, actor, line.dossier, line.revision)
+        book = pinned(ctx, unit, dossier)
+        decision = _judged(ctx, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
+        carry_out(ctx, unit, dossier, _in_order(decision, order), actor)
 
-    return carry_lines(office, order, work, most)
+    return carry_lines(ctx, order, work, most)
 
 
 def _in_order(decision: Decision, order: Job) -> Decision:

@@ -31,8 +31,8 @@ from engine.storage.unit_of_work import DossierQuery, ResultPage, Unit
 class Colleagues(Mapping[str, Actor]):
     """Agents whose account is open, as they act today. Answers while its unit is open, and asks about each once."""
 
-    def __init__(self, office: AppContext, unit: Unit) -> None:
-        self._office, self._unit = office, unit
+    def __init__(self, ctx: AppContext, unit: Unit) -> None:
+        self._office, self._unit = ctx, unit
         self._known: dict[str, Actor | None] = {}
 
     def __getitem__(self, account_id: str) -> Actor:
@@ -94,17 +94,17 @@ class ActPreview:
 # -- acts --------------------------------------------------------------------------------------------------------------
 
 
-def offers(office: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAction, ...]:
+def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAction, ...]:
     """Every act of the dossier's state: open to this person, or closed and why."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        people = people_of(office, unit)
-        return open_transitions(procedure, dossier, actor, office.now(), office.directory, office.wording, people)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        people = people_of(ctx, unit)
+        return open_transitions(procedure, dossier, actor, ctx.now(), ctx.directory, ctx.wording, people)
 
 
 def take_transition(
-    office: AppContext,
+    ctx: AppContext,
     actor: Actor,
     dossier_id: str,
     act: Act,
@@ -116,46 +116,46 @@ def take_transition(
     form it fills), Conflict (the dossier changed since it was seen)."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        decision = decide_in(office, unit, dossier, act, actor)
-        return carry_out(office, unit, dossier, decision, actor)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
+        decision = decide_in(ctx, unit, dossier, act, actor)
+        return carry_out(ctx, unit, dossier, decision, actor)
 
-    return once(office, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER)
+    return once(ctx, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER)
 
 
-def preview_transition(office: AppContext, actor: Actor, dossier_id: str, act: Act) -> ActPreview:
+def preview_transition(ctx: AppContext, actor: Actor, dossier_id: str, act: Act) -> ActPreview:
     """What taking an act would do and say. Raises as `take_transition` does; keeps nothing."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        decision = decide_in(office, unit, dossier, act, actor)
-        return foreseen(office, unit, procedure, dossier, decision, actor)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        decision = decide_in(ctx, unit, dossier, act, actor)
+        return foreseen(ctx, unit, procedure, dossier, decision, actor)
 
 
 def foreseen(
-    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor
 ) -> ActPreview:  # fmt: skip
     """What carrying a decision out would come to."""
-    now, after = office.now(), decision.dossier
+    now, after = ctx.now(), decision.dossier
     outputs = tuple(order.output for order in decision.issue)
     own = (after.document(document_id) for document_id, _ in decision.documents)
-    ended = (one for _, those in succession(office, unit, procedure, before, after, outputs, now) for one in those)
-    letters = letters_owed(office, procedure, before, decision, actor, now)
+    ended = (one for _, those in succession(ctx, unit, procedure, before, after, outputs, now) for one in those)
+    letters = letters_owed(ctx, procedure, before, decision, actor, now)
     back = given_back(unit.entries(before.id) if decision.returns else (), decision)
     return ActPreview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back)
 
 
 def decide_in(
-    office: AppContext, unit: Unit, dossier: Dossier, act: Act, actor: Actor, people: Mapping[str, Actor] | None = None
+    ctx: AppContext, unit: Unit, dossier: Dossier, act: Act, actor: Actor, people: Mapping[str, Actor] | None = None
 ) -> Decision:
     """What taking an act decides, judged in the caller's unit. `people` as `people_of` has them, when many are decided."""
-    procedure, now = pinned(office, unit, dossier), office.now()
-    people = people_of(office, unit) if people is None else people
-    moment = Moment(procedure, actor, now, office.directory, office.wording)
+    procedure, now = pinned(ctx, unit, dossier), ctx.now()
+    people = people_of(ctx, unit) if people is None else people
+    moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
     known = offers_of(moment, dossier, people)
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed act says why before anything typed is judged
-        _check_filling(office, procedure, dossier, offer, act)
+        _check_filling(ctx, procedure, dossier, offer, act)
         pending = {one.id for one in pending_files(dossier, actor.id, act.transition)}
         if not pending.issuperset(act.attachments):
             raise Refused(refusal("attachment_missing"))
@@ -163,29 +163,29 @@ def decide_in(
 
 
 def _check_filling(
-    office: AppContext, procedure: Procedure, dossier: Dossier, offer: AvailableAction, act: Act
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, offer: AvailableAction, act: Act
 ) -> None:
     form = offer.transition.fills
     if form is None:
         return
-    found = forms.check_filling(procedure, form, dossier, act.filling, office.day(), office.directory)
+    found = forms.check_filling(procedure, form, dossier, act.filling, ctx.day(), ctx.directory)
     if any(not one.warns for one in found):
         raise WrongAnswers(found)
 
 
 def read_filling(
-    office: AppContext, actor: Actor, dossier_id: str, transition: str, raw: Mapping[str, Sequence[str]] | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, transition: str, raw: Mapping[str, Sequence[str]] | None = None
 ) -> Filling:
     """The later form that an act fills: as it stands, or as a post would fill it. Nothing is kept. Raises `NotFound` when
     the act fills none."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
     ways = procedure.leaving.get(dossier.state, ())
     form = next((way.fills for way in ways if way.id == transition and way.fills), None)
     if form is None:
         raise NotFound
-    day, directory, words = office.day(), office.directory, office.wording
+    day, directory, words = ctx.day(), ctx.directory, ctx.wording
     task = procedure.tasks[form]
     dossier = with_pending(task, None, dossier, actor.id) if isinstance(task, Form) else dossier
     if raw is None:
@@ -196,33 +196,33 @@ def read_filling(
     return Filling(read.answers, found, view)
 
 
-def people_of(office: AppContext, unit: Unit) -> Mapping[str, Actor]:
+def people_of(ctx: AppContext, unit: Unit) -> Mapping[str, Actor]:
     """Agents who still hold their roles, by account id, as long as the unit is open."""
-    return Colleagues(office, unit)
+    return Colleagues(ctx, unit)
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------
 
 
 def assign(
-    office: AppContext, actor: Actor, dossier_id: str, to: str | None, *, revision: int | None = None,
+    ctx: AppContext, actor: Actor, dossier_id: str, to: str | None, *, revision: int | None = None,
     token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Gives a dossier to an agent who may act on it now, or to nobody. Raises Refused: role, closed."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        procedure = pinned(office, unit, dossier)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
+        procedure = pinned(ctx, unit, dossier)
         if dossier.closed_at is not None or dossier.is_draft:
             raise Refused(refusal("closed"))
-        known = people_of(office, unit)
+        known = people_of(ctx, unit)
         for hand in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
             if hand is None or hand.kind != "agent" or not _may_handle(procedure, dossier, hand):
                 raise Refused(refusal("role"))
         body = {"revision": dossier.revision + 1, "to": to}
-        return keep(office, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
+        return keep(ctx, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
 
-    return once(office, actor, "assign", token, (dossier_id, to, revision), work, DOSSIER)
+    return once(ctx, actor, "assign", token, (dossier_id, to, revision), work, DOSSIER)
 
 
 def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
@@ -233,26 +233,26 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
 
 
 def tray(
-    office: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
+    ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
 ) -> ResultPage:  # fmt: skip
     """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
-    asked = tray_of(office, actor, queue, procedure, state, office_id, text)
+    asked = tray_of(ctx, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return ResultPage(())
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.find_dossiers(asked, after, limit)
 
 
-def tray_counts(office: AppContext, actor: Actor) -> Mapping[str, int]:
+def tray_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
     """How many dossiers stand in each queue (at most 1000 are counted)."""
-    trays = {queue: tray_of(office, actor, queue, None, None, None, "") for queue in QUEUES}
-    with office.store.unit() as unit:
+    trays = {queue: tray_of(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
+    with ctx.store.unit() as unit:
         return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in trays.items()}
 
 
 def tray_of(
-    office: AppContext,
+    ctx: AppContext,
     actor: Actor,
     queue: str,
     procedure: str | None,
@@ -266,11 +266,11 @@ def tray_of(
         return None
     if procedure is None:
         name = (queue, actor.kind, actor.roles, actor.procedures)
-        places = office.shelf.worked_out(
-            office.catalogue, name, lambda _: _places(_books(office, actor), chosen, actor)
+        places = ctx.shelf.worked_out(
+            ctx.catalogue, name, lambda _: _places(_books(ctx, actor), chosen, actor)
         )
     else:
-        places = _places(office.shelf.outlines(office.catalogue, procedure), chosen, actor)
+        places = _places(ctx.shelf.outlines(ctx.catalogue, procedure), chosen, actor)
     if state is not None:
         places = tuple(place for place in places if place[1] == state)
     offices = actor.offices or None
@@ -281,15 +281,15 @@ def tray_of(
     return DossierQuery(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
-        late_at=office.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
+        late_at=ctx.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
     )  # fmt: skip
 
 
-def _books(office: AppContext, actor: Actor) -> Iterator[EditionSummary]:
+def _books(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:
     """The editions that a person handles: all of them, for a controller."""
     if actor.kind == "auditor":
-        return office.shelf.outlines(office.catalogue)
-    return office.shelf.having(office.catalogue, actor.roles)
+        return ctx.shelf.outlines(ctx.catalogue)
+    return ctx.shelf.having(ctx.catalogue, actor.roles)
 
 
 def _places(books: Iterable[EditionSummary], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:

@@ -45,11 +45,11 @@ class Saved:
 
 
 def own(
-    unit: Unit, office: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+    unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
     """The dossier, in its owner's hand and still open. `filling`: what is done is no more than filling it in, which needs no
     proven number. Raises NotFound, Conflict, Refused: unproven, role, closed."""
-    dossier = seen(unit, office, actor, dossier_id, revision)
+    dossier = seen(unit, ctx, actor, dossier_id, revision)
     if actor.unproven and not filling:
         raise Refused(refusal("unproven"))
     if not is_owner(dossier, actor):
@@ -60,17 +60,17 @@ def own(
 
 
 def own_draft(
-    unit: Unit, office: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+    unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
     """The same, not sent yet. Raises Refused("already_submitted") besides."""
-    dossier = own(unit, office, actor, dossier_id, revision, filling=filling)
+    dossier = own(unit, ctx, actor, dossier_id, revision, filling=filling)
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
     return dossier
 
 
 def keep_answers(
-    office: AppContext, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
 ) -> Dossier:
     """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
     and commits to them, for good: so often and no more. Raises Refused: already_submitted, closed, for what is kept of drafts only and
@@ -80,21 +80,21 @@ def keep_answers(
     if after == before:
         return before
     if actor.kind != "system":
-        _count(office, unit, actor)
-    procedure = pinned(office, unit, before)
-    label = dossier_label(procedure, after, office.day(), office.directory, office.wording)
+        _count(ctx, unit, actor)
+    procedure = pinned(ctx, unit, before)
+    label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
     changed = changed_answers(before, after)
     after = _still_reused(before, after, changed)
     commits = {f"answers.{name}": answer for name, answer in changed.items()}
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
-    return keep(office, unit, before, replace(after, label=label), [draft], actor)
+    return keep(ctx, unit, before, replace(after, label=label), [draft], actor)
 
 
-def _count(office: AppContext, unit: Unit, actor: Actor) -> None:
+def _count(ctx: AppContext, unit: Unit, actor: Actor) -> None:
     closed = too_many(
-        unit, office.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
+        unit, ctx.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
     )
     if closed is not None:
         raise Refused(closed)
@@ -118,7 +118,7 @@ def changed_answers(before: Dossier, after: Dossier) -> dict[str, Plain]:
 
 
 def shown_form(
-    office: AppContext,
+    ctx: AppContext,
     procedure: Procedure,
     dossier: Dossier,
     actor: Actor | None,
@@ -127,12 +127,12 @@ def shown_form(
 ) -> FormView:
     """The one view of the application, for this reader, today."""
     return view_form(
-        procedure, dossier, office.day(), office.directory, office.wording, problems, only=only, reader=actor
+        procedure, dossier, ctx.day(), ctx.directory, ctx.wording, problems, only=only, reader=actor
     )  # fmt: skip
 
 
 def shown_page(
-    office: AppContext,
+    ctx: AppContext,
     standing: EvaluatedAnswers,
     dossier: Dossier,
     actor: Actor | None,
@@ -140,7 +140,7 @@ def shown_page(
     judged: bool = True,
 ) -> PageView | None:
     """One page of it as the dossier stands, its questions showing no fault; none when it is not on the path."""
-    return view_page(standing, page_id, dossier, office.wording, reader=actor, judged=judged)
+    return view_page(standing, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 
 def without_orphans(dossier: Dossier) -> Dossier:
@@ -170,7 +170,7 @@ class SavedAnswers:
     wrong: tuple[str, ...] = ()
 
 
-def remember_written(office: AppContext) -> Memory[SavedAnswers]:
+def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
     """A saving is remembered by its places; found again, it is told as the dossier stands."""
 
     def keep_written(written: SavedAnswers) -> Plain:
@@ -183,15 +183,15 @@ def remember_written(office: AppContext) -> Memory[SavedAnswers]:
         following, wrong = said.get("next"), said.get("wrong")
         ats = tuple(str(at) for at in wrong) if isinstance(wrong, list) else ()
         following = following if isinstance(following, str) else None
-        return SavedAnswers(pinned(office, unit, dossier), dossier, following, None, ats)
+        return SavedAnswers(pinned(ctx, unit, dossier), dossier, following, None, ats)
 
     return Memory(keep_written, recall)
 
 
-def saved_from(office: AppContext, written: SavedAnswers) -> Saved:
+def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
     """What is told of a saving; one found again by its token has what is still wrong of what was wrong then."""
     problems = written.problems
     if problems is None:
-        found = check_answers(written.procedure, written.dossier, office.day(), office.directory)
+        found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)
         problems = tuple(one for one in found if one.at in written.wrong)
     return Saved(written.dossier, problems, written.following)

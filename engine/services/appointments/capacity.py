@@ -45,22 +45,22 @@ class KindPlaces:
     days: tuple[DayPlaces, ...]
 
 
-def places_of(office: AppContext, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
+def places_of(ctx: AppContext, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
     """Each kind of visit that an office receives, day by day from today."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-        found, there = [], office.directory.offices[office_id]
-        for book, task in _kinds(office, unit, office_id):
-            first = office.day()
+    with ctx.store.unit() as unit:
+        ctx.doors.look(unit)
+        found, there = [], ctx.directory.offices[office_id]
+        for book, task in _kinds(ctx, unit, office_id):
+            first = ctx.day()
             each = (first + timedelta(days=n) for n in range(days))
-            counted = _counted(office, unit, office.directory, book, task, office_id, tuple(each))
-            rows = tuple(_day_places(office, office_id, day, found) for day, found in counted.items())
+            counted = _counted(ctx, unit, ctx.directory, book, task, office_id, tuple(each))
+            rows = tuple(_day_places(ctx, office_id, day, found) for day, found in counted.items())
             found.append(KindPlaces(book.identity.title, task.label, desks_of(task, there, first), rows))
     return tuple(found)
 
 
-def _day_places(office: AppContext, office_id: str, day: date, counted: DayCapacity) -> DayPlaces:
-    there, holidays = office.directory.offices[office_id], office.directory.calendar.holidays
+def _day_places(ctx: AppContext, office_id: str, day: date, counted: DayCapacity) -> DayPlaces:
+    there, holidays = ctx.directory.offices[office_id], ctx.directory.calendar.holidays
     whole, part = there.closure_on(day), there.closed_in_part(day)
     closure = whole or part
     if day in holidays and whole is None:
@@ -69,11 +69,11 @@ def _day_places(office: AppContext, office_id: str, day: date, counted: DayCapac
 
 
 def _counted(
-    office: AppContext, unit: Unit, told: directory.Directory, book: Procedure, task: Appointment, office_id: str,
+    ctx: AppContext, unit: Unit, told: directory.Directory, book: Procedure, task: Appointment, office_id: str,
     days: tuple[date, ...],
 ) -> Mapping[date, DayCapacity]:  # fmt: skip
     """The places of these days, as a directory says."""
-    usual, now = office.catalogue.directory, office.now()
+    usual, now = ctx.catalogue.directory, ctx.now()
     from_, until = at_minute(days[0], 0), at_minute(days[-1], 1440)
     taken = by_day(unit.seats_taken(resource_key(book, task.id), office_id, from_, until))
     return {
@@ -85,21 +85,21 @@ def _counted(
     }  # fmt: skip
 
 
-def _kinds(office: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
+def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
     """The visits that the agency's procedures make, and any other that somebody holds there."""
-    agency = office.directory.offices[office_id].agency
+    agency = ctx.directory.offices[office_id].agency
     told = set[str]()
-    for book, task in office.shelf.worked_out(office.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)):
+    for book, task in ctx.shelf.worked_out(ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)):
         told.add(resource_key(book, task.id))
         yield book, task
-    from_ = at_minute(office.day(), 0)
+    from_ = at_minute(ctx.day(), 0)
     for dossier_id, resource, booking in unit.bookings_on([office_id], from_, from_ + timedelta(days=DAYS)):
         dossier = unit.dossier(dossier_id) if resource not in told else None
         if dossier is None:
             continue
         told.add(resource)
         try:
-            book = pinned(office, unit, dossier)
+            book = pinned(ctx, unit, dossier)
         except EditionMissing:  # the other kinds are told all the same
             continue
         other = book.tasks.get(booking.appointment)
@@ -117,33 +117,33 @@ def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appoint
 # -- who waits ---------------------------------------------------------------------------------------------------------
 
 
-def serve_waiting(office: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
+def serve_waiting(ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
     """Tells those who wait of places that a change opened, or that taking one back gave again: as many times the places won
     as for a seat freed. `office` stands after, `before` is the directory as it stood; how many were told."""
-    offices = [change.office] if change.office else sorted(office.directory.offices)
+    offices = [change.office] if change.office else sorted(ctx.directory.offices)
     told = 0
     for office_id in offices:
-        for book, task in _kinds(office, unit, office_id):
+        for book, task in _kinds(ctx, unit, office_id):
             resource = resource_key(book, task.id)
             if not unit.waiting_for(resource, office_id, 1):
                 continue
-            won = _won(office, unit, change, before, book, task, office_id)
+            won = _won(ctx, unit, change, before, book, task, office_id)
             most = min(won * TOLD_AT_ONCE, MOST_TOLD)
-            told += tell_waiting(office, unit, resource, office_id, change.id, most)
+            told += tell_waiting(ctx, unit, resource, office_id, change.id, most)
     return told
 
 
 def _won(
-    office: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory, book: Procedure, task: Appointment,
+    ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory, book: Procedure, task: Appointment,
     office_id: str,
 ) -> int:  # fmt: skip
     """How many more places can be booked."""
-    now, calendar = office.now(), office.directory.calendar
+    now, calendar = ctx.now(), ctx.directory.calendar
     first, last = local_day(first_bookable(task, now, calendar)), last_day(task, now, calendar)
     days = tuple(day for day in days_of(change) if first <= day <= last)
     if not days:
         return 0
     then, was = (
-        _counted(office, unit, told, book, task, office_id, days) for told in (office.directory, before)
+        _counted(ctx, unit, told, book, task, office_id, days) for told in (ctx.directory, before)
     )  # fmt: skip
     return sum(max(0, then[day].free - was[day].free) for day in days)

@@ -60,13 +60,13 @@ class LostAppointment:
 
 
 def shut_out(
-    office: AppContext, unit: Unit, change: OpeningChange, directory: Directory
+    ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory
 ) -> Iterator[tuple[Dossier, Booking]]:
     """The visits held where a change closes doors, by hour. `directory` stands without it. In a unit that writes, each
     dossier is locked first, then read: a visit moved meanwhile is not lost."""
     offices = sorted(directory.offices) if change.kind == "holiday" else [change.office]
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
-    now = office.now()
+    now = ctx.now()
     for dossier_id, _, booked in unit.bookings_on(offices, from_, until):
         if not is_shut_out(booked, directory, change, now):
             continue
@@ -77,15 +77,15 @@ def shut_out(
 
 
 def foreseen(
-    office: AppContext, unit: Unit, change: OpeningChange, directory: Directory
+    ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory
 ) -> tuple[LostAppointment, ...]:
     """What a change would take away. `office` stands with it, `directory` without."""
-    nearby, found = _Nearby(office, unit), []
-    for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory)):
-        letter = news_of(office, dossier, booking, change, opens=book is not None)
+    nearby, found = _Nearby(ctx, unit), []
+    for dossier, booking, book in _with_books(ctx, unit, shut_out(ctx, unit, change, directory)):
+        letter = news_of(ctx, dossier, booking, change, opens=book is not None)
         near = nearby.of(book, dossier, booking) if book is not None else ()
         signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
-        link = visit_link(office, dossier, booking.appointment)
+        link = visit_link(ctx, dossier, booking.appointment)
         shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
         found.append(LostAppointment(dossier, booking, book, shown, signs, near))
     return tuple(found)
@@ -96,11 +96,11 @@ def _no_link(link: str) -> str:
 
 
 def _with_books(
-    office: AppContext, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
+    ctx: AppContext, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
 ) -> Iterator[tuple[Dossier, Booking, Procedure | None]]:
     for dossier, booking in found:
         try:
-            book = pinned(office, unit, dossier)
+            book = pinned(ctx, unit, dossier)
         except EditionMissing:  # nobody is received for it either
             yield dossier, booking, None
             continue
@@ -116,20 +116,20 @@ class TakenAway:
     unread: tuple[str, ...]
 
 
-def take_away(office: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
+def take_away(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
     """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
     without."""
-    lost = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
+    lost = list(_with_books(ctx, unit, shut_out(ctx, unit, change, directory)))
     for dossier, booking, book in lost:
-        now = office.now()
-        letter = news_of(office, dossier, booking, change, opens=book is not None)
+        now = ctx.now()
+        letter = news_of(ctx, dossier, booking, change, opens=book is not None)
         if letter is not None:
             unit.add_letter(letter)
         if book is None:
-            after = _lose_unread(office, unit, change, dossier, booking, actor)
+            after = _lose_unread(ctx, unit, change, dossier, booking, actor)
         else:
-            decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
-            after = carry_out(office, unit, dossier, decision, actor)
+            decision = lose(book, dossier, booking.appointment, change.id, actor, now, ctx.directory, ctx.wording)
+            after = carry_out(ctx, unit, dossier, decision, actor)
             resource = resource_key(book, booking.appointment)
             unit.put_waiting(WaitingListEntry(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
@@ -137,15 +137,15 @@ def take_away(office: AppContext, unit: Unit, change: OpeningChange, directory: 
 
 
 def _lose_unread(
-    office: AppContext, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
+    ctx: AppContext, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
 ) -> Dossier:
     """Without the book: no message of the procedure, no timer. They do not wait for another seat, which no link would let them
     take."""
     log.warning("the edition of %s cannot be read: its visit is given back without it", dossier.id)
-    passage = lose_unread(dossier, booking.appointment, change.id, office.now(), office.directory.calendar)
+    passage = lose_unread(dossier, booking.appointment, change.id, ctx.now(), ctx.directory.calendar)
     unit.release_seat(booking.id)
     unit.put_booking(passage.dossier.bookings[booking.appointment])
-    return keep(office, unit, dossier, passage.dossier, passage.entries, actor)
+    return keep(ctx, unit, dossier, passage.dossier, passage.entries, actor)
 
 
 def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
@@ -160,25 +160,25 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
 
 
 def news_of(
-    office: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
+    ctx: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
 ) -> OutboundMessage | None:  # fmt: skip
     """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site. `opens`: its
     link leads to where another date is chosen."""
-    now, spoken = office.now(), dossier.language
-    there = office.directory.offices.get(booking.office)
+    now, spoken = ctx.now(), dossier.language
+    there = ctx.directory.offices.get(booking.office)
     facts = {
         "dossier": group_number(dossier.number),
         "office": there.label.in_(spoken) if there else "", "because": reason_of(change).in_(spoken),
-        "meeting": f"{office.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
+        "meeting": f"{ctx.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
     }  # fmt: skip
     if opens:
-        facts["link"] = visit_link(office, dossier, booking.appointment)
+        facts["link"] = visit_link(ctx, dossier, booking.appointment)
     dedupe = f"{dossier.id}:lost:{booking.id}:{change.id}"
     if dossier.contact_phone:
-        body = _one_part(office, spoken, facts, _SAID if opens else _SAID_UNREAD)
+        body = _one_part(ctx, spoken, facts, _SAID if opens else _SAID_UNREAD)
         return OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
-    subject = office.wording.say("visit.lost.subject", spoken, facts)
-    long = office.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
+    subject = ctx.wording.say("visit.lost.subject", spoken, facts)
+    long = ctx.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
     if dossier.contact_email:
         return OutboundMessage(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
     if dossier.owner:
@@ -186,11 +186,11 @@ def news_of(
     return None
 
 
-def _one_part(office: AppContext, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
+def _one_part(ctx: AppContext, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
     """The fullest wording that leaves as one message."""
     body = ""
     for name in wordings:
-        body = in_alphabet(office.wording.say(f"visit.lost.{name}", spoken, facts))
+        body = in_alphabet(ctx.wording.say(f"visit.lost.{name}", spoken, facts))
         if sms_parts(body).count == 1:
             break
     return body
@@ -202,8 +202,8 @@ def _one_part(office: AppContext, spoken: str, facts: dict[str, str], wordings: 
 class _Nearby:
     """Free slots near those lost, looked for once for each kind of visit and office."""
 
-    def __init__(self, office: AppContext, unit: Unit) -> None:
-        self._office, self._unit = office, unit
+    def __init__(self, ctx: AppContext, unit: Unit) -> None:
+        self._office, self._unit = ctx, unit
         self._free: dict[tuple[str, str], tuple[datetime, ...]] = {}
 
     def of(self, book: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:

@@ -15,9 +15,9 @@ FEW: Final = 10  # the public reads `<10` where fewer dossiers stand
 _MOST: Final = 100_000
 
 
-def standing(office: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, Count]:
+def standing(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, Count]:
     """Dossiers by step, whatever their edition and over or not; a count below `few` is only said to be so."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         counts = {
             one: unit.count_dossiers(DossierQuery(((procedure.id, one),), open_only=False), _MOST)
             for one in procedure.states
@@ -25,8 +25,8 @@ def standing(office: AppContext, procedure: Procedure, *, few: int = 0) -> Mappi
     return MappingProxyType({one: f"<{few}" if 0 < count < few else count for one, count in counts.items()})
 
 
-def running(office: AppContext, procedure: Procedure, *, few: int = 0) -> Snapshot:
+def running(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Snapshot:
     """What a comparison of editions says of the dossiers that run: how many in each step that is no end."""
-    counts = standing(office, procedure, few=few)
+    counts = standing(ctx, procedure, few=few)
     states = {one: count for one, count in counts.items() if count and not procedure.states[one].is_end}
     return Snapshot(added(states.values()), states=MappingProxyType(states))

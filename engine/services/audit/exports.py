@@ -41,69 +41,69 @@ class TrayAsked:
     text: str = ""
 
 
-def order_tray(office: AppContext, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Job:
+def order_tray(ctx: AppContext, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Job:
     """Keeps the order to prepare a list. Raises NotFound for what is no list of this person."""
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
     def work(unit: Unit) -> Job:
-        wanted = tray_of(office, actor, *_filters(asked))
+        wanted = tray_of(ctx, actor, *_filters(asked))
         total = unit.count_dossiers(wanted, MOST_ROWS) if wanted else 0
         body = to_plain(asked)
-        return give(office, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
+        return give(ctx, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
 
-    return once(office, actor, "order_tray", token, asked, work, ORDER)
+    return once(ctx, actor, "order_tray", token, asked, work, ORDER)
 
 
 def _filters(asked: TrayAsked) -> tuple[str, str | None, str | None, str | None, str]:
     return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text
 
 
-def carry_tray(office: AppContext, order: Job, parts: int) -> int:
+def carry_tray(ctx: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of a list. How many rows."""
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         queue, procedure, state, office_id, text = _filters(from_plain(TrayAsked, order.asked))
         found = tray(
-            office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
+            ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
             after=mark or None, limit=_PART,
         )  # fmt: skip
         return [to_plain(replace(line, owner="")) for line in found.lines], found.after or ""
 
-    return carry_parts(office, order, part, parts)
+    return carry_parts(ctx, order, part, parts)
 
 
-def carry_parts(office: AppContext, order: Job, part_of: PartOf, most: int) -> int:
+def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:
     """Writes so many parts at most, each once, whoever else is at it; ends the order after the last."""
     written = 0
     for _ in range(most):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             n, rows, mark = unit.order_parts(order.id)
             try:
-                actor = giver(office, unit, order)
+                actor = giver(ctx, unit, order)
             except Refused:  # nobody is there to take the file
                 mark, n = "", max(n, 1)
         if n and not mark:
-            _end(office, order, rows)
+            _end(ctx, order, rows)
             break
         found, after = part_of(order, actor, mark)
         after = after if rows + len(found) < MOST_ROWS else ""
         kept = JobChunk(order.id, n + 1, len(found), after, canonical_json(found).decode())
         try:
-            with office.store.unit(write=True) as unit:
+            with ctx.store.unit(write=True) as unit:
                 unit.add_order_part(kept)
         except AlreadyExists:  # somebody else wrote it meanwhile
             continue
         written += len(found)
         if not after:
-            _end(office, order, rows + len(found))
+            _end(ctx, order, rows + len(found))
             break
     return written
 
 
-def _end(office: AppContext, order: Job, rows: int) -> None:
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+def _end(ctx: AppContext, order: Job, rows: int) -> None:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
             unit.put_order(replace(kept, total=rows, ended_at=now, until=now + FILE_KEPT, claimed_until=None))
@@ -112,20 +112,20 @@ def _end(office: AppContext, order: Job, rows: int) -> None:
 # -- taken -------------------------------------------------------------------------------------------------------------
 
 
-def take_file(office: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
+def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
     """The rows of a file that is ready, noted as taken, without the dossiers that are no longer this person's to see. Raises
     NotFound, Refused: file_not_ready, file_gone."""
-    found = progress(office, actor, n)
+    found = progress(ctx, actor, n)
     if found.order.work not in FILES:
         raise NotFound
     if not found.ended:
         raise Refused(refusal("file_not_ready"))
-    if found.order.until is None or found.order.until <= office.now():
+    if found.order.until is None or found.order.until <= ctx.now():
         raise Refused(refusal("file_gone"))
-    with office.store.unit(write=True) as unit:
-        note(office, unit, actor, f"{found.order.work}_taken", found.order)
-    rows = _rows(office, found.order, found.parts)
-    return filter(_seen_by(office, actor) if found.order.work == "tray" else _within_mandate(actor), rows)
+    with ctx.store.unit(write=True) as unit:
+        note(ctx, unit, actor, f"{found.order.work}_taken", found.order)
+    rows = _rows(ctx, found.order, found.parts)
+    return filter(_seen_by(ctx, actor) if found.order.work == "tray" else _within_mandate(actor), rows)
 
 
 def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
@@ -133,9 +133,9 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
     return lambda row: isinstance(row, dict) and in_mandate(actor, str(row.get("procedure")))
 
 
-def _seen_by(office: AppContext, actor: Actor) -> Callable[[Plain], bool]:
+def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
-    handled = {book.id for book in office.shelf.having(office.catalogue, actor.roles)}
+    handled = {book.id for book in ctx.shelf.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
         line = tray_line(row)
@@ -145,9 +145,9 @@ def _seen_by(office: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     return may
 
 
-def _rows(office: AppContext, order: Job, parts: int) -> Iterator[Plain]:
+def _rows(ctx: AppContext, order: Job, parts: int) -> Iterator[Plain]:
     for n in range(1, parts + 1):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             part = unit.order_part(order.id, n)
         rows = json.loads(part.body) if part else []
         yield from rows

@@ -39,45 +39,45 @@ from engine.storage.unit_of_work import Damaged, IntegrityFinding, Unit
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 
 
-def trail(office: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
+def trail(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
     """The journal of a dossier, and the first entry that does not hold, if any."""
-    with office.store.unit() as unit:
-        entries = unit.entries(seen(unit, office, actor, dossier_id).id)
+    with ctx.store.unit() as unit:
+        entries = unit.entries(seen(unit, ctx, actor, dossier_id).id)
     return entries, verify(entries)
 
 
-def signed_place(office: AppContext, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
+def signed_place(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
     """How many of a dossier's entries are under the last signed journal, and which; None before its first minute."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         receipt = receipt_of(unit, dossier.id, unit.head(dossier.id)[0])
     return (receipt.n, read_note(receipt.checkpoint)) if receipt else None
 
 
-def export(office: AppContext, actor: Actor, dossier_id: str) -> Plain:
+def export(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
     """The journal as a file that verifies offline. Its owner's also opens the commitments to the answers the dossier
     still holds: they prove what they sent, and when. What the owner may not read (a confidential opinion, a file of the
     service) stays sealed."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         entries = unit.entries(dossier.id)
         salts = unit.salts(dossier.id) if is_owner(dossier, actor) else {}
-        procedure, receipt = pinned(office, unit, dossier), receipt_of(unit, dossier.id, len(entries))
+        procedure, receipt = pinned(ctx, unit, dossier), receipt_of(unit, dossier.id, len(entries))
     salts = _openable(procedure, dossier, salts, actor)
     return export_plain(entries, salts, _opened(dossier, entries, salts), receipt)
 
 
-def proof_of_sending(office: AppContext, actor: Actor, dossier_id: str) -> Plain:
+def proof_of_sending(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
     """The journal until the request was sent, which its owner alone wrote, as a file that verifies offline: what they sent, and
     when. Raises `NotFound` before that."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         whole = unit.entries(dossier.id)
         sent = next((one.n for one in whole if one.kind == "submitted"), 0)
         if not sent or not is_owner(dossier, actor):
             raise NotFound
         entries, salts = whole[:sent], {n: those for n, those in unit.salts(dossier.id).items() if n <= sent}
-        openable = _openable(pinned(office, unit, dossier), dossier, salts, actor)
+        openable = _openable(pinned(ctx, unit, dossier), dossier, salts, actor)
         receipt = receipt_of(unit, dossier.id, sent)
     return export_plain(entries, openable, _opened(dossier, entries, openable), receipt)
 
@@ -129,58 +129,58 @@ class Inspected:
     before: Mapping[str, int]
 
 
-def fsck(office: AppContext) -> tuple[IntegrityFinding, ...]:
+def fsck(ctx: AppContext) -> tuple[IntegrityFinding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
-    return inspect(office).findings
+    return inspect(ctx).findings
 
 
-def inspect(office: AppContext) -> Inspected:
+def inspect(ctx: AppContext) -> Inspected:
     """The same, with the count of what no journal knows."""
-    before = dict(office.store.not_journalled())
-    return Inspected(tuple(findings(office, before)), before)
+    before = dict(ctx.store.not_journalled())
+    return Inspected(tuple(findings(ctx, before)), before)
 
 
-def findings(office: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:
+def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:
     """Each as it is found. `before` counts what no journal knows on the way."""
-    yield from office.store.findings()
+    yield from ctx.store.findings()
     try:
-        yield from broken_publications(office.store)
-        yield from broken_checkpoints(office)
-        yield from broken_rights(office)
-        yield from broken_orders(office)
-        yield from broken_openings(office)
+        yield from broken_publications(ctx.store)
+        yield from broken_checkpoints(ctx)
+        yield from broken_rights(ctx)
+        yield from broken_orders(ctx)
+        yield from broken_openings(ctx)
     except (Damaged, Unreadable) as unread:
         yield IntegrityFinding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []
     given: dict[str, int] = {}
-    for dossier_id in office.store.all_dossiers():
-        yield from _of_dossier(office, dossier_id, files, given, before)
-    yield from _of_serials(office, given)
-    yield from office.attachments.findings(files)
+    for dossier_id in ctx.store.all_dossiers():
+        yield from _of_dossier(ctx, dossier_id, files, given, before)
+    yield from _of_serials(ctx, given)
+    yield from ctx.attachments.findings(files)
 
 
-def number_of(office: AppContext, dossier_id: str) -> str | None:
+def number_of(ctx: AppContext, dossier_id: str) -> str | None:
     """What people call a dossier by, also one whose content cannot be read."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.number_of(dossier_id)
 
 
 def _of_dossier(
-    office: AppContext, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
+    ctx: AppContext, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
 ) -> Iterator[IntegrityFinding]:
     """One dossier; what it names and the numbers it was given are noted for the end. Without its edition, all that the law has no
     part in."""
     try:
-        with office.store.unit() as unit:
-            office.doors.look(unit)
+        with ctx.store.unit() as unit:
+            ctx.doors.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None:
                 return
             files += places_of(unit, dossier)
             entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
             refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
-            procedure, lost = _book_of(office, unit, dossier)
+            procedure, lost = _book_of(ctx, unit, dossier)
     except (Damaged, Unreadable) as broken:  # the store has told where
         yield IntegrityFinding("unread", dossier_id, {"said": str(broken)})
         return
@@ -195,21 +195,21 @@ def _of_dossier(
     yield from _of_refunds(dossier, entries, refunds, beside.payments, salts)
     if procedure is not None:
         yield from _of_written(procedure, dossier, entries, salts)
-        yield from _of_documents(office, procedure, dossier)
-        yield from _of_seats(office, procedure, dossier)
+        yield from _of_documents(ctx, procedure, dossier)
+        yield from _of_seats(ctx, procedure, dossier)
 
 
-def _book_of(office: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
+def _book_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
     """The edition of a dossier, or which is lost."""
     try:
-        return pinned(office, unit, dossier), ""
+        return pinned(ctx, unit, dossier), ""
     except EditionMissing as lost:
         return None, str(lost)
 
 
-def _of_serials(office: AppContext, given: Mapping[str, int]) -> Iterator[IntegrityFinding]:
+def _of_serials(ctx: AppContext, given: Mapping[str, int]) -> Iterator[IntegrityFinding]:
     """No series goes on from before a number that was given: two papers would carry it."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         serials = unit.serials()
     for series, number in sorted(given.items()):
         if serials.get(series, 0) < number:
@@ -384,18 +384,18 @@ def _forgot_a_price(entries: tuple[JournalEntry, ...]) -> bool:
     return False
 
 
-def _of_documents(office: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
+def _of_documents(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
     for document in dossier.documents:
         emptied = is_erased(document) and dossier.erased_at is None
-        if emptied or not is_intact(office, procedure, document):
+        if emptied or not is_intact(ctx, procedure, document):
             yield IntegrityFinding("document_forged", dossier.id, {"number": document.number})
 
 
-def _of_seats(office: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
+def _of_seats(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
     """A visit still to come sits at a desk that exists, and not behind doors that an administrator closed."""
     for booking in dossier.bookings.values():
-        task, there = procedure.tasks.get(booking.appointment), office.directory.offices.get(booking.office)
-        if booking.status != "booked" or booking.start <= office.now() or not isinstance(task, Appointment):
+        task, there = procedure.tasks.get(booking.appointment), ctx.directory.offices.get(booking.office)
+        if booking.status != "booked" or booking.start <= ctx.now() or not isinstance(task, Appointment):
             continue
         if there is None or not 1 <= booking.seat <= most_desks(task, there, local_day(booking.start)):
             yield IntegrityFinding("seat_beyond", dossier.id, {"office": booking.office, "seat": booking.seat})

@@ -55,24 +55,24 @@ _NAMED: Final = 16  # signs of a made-up name
 Row = tuple[str, Mapping[str, Cell]]
 
 
-def write_for_controllers(office: AppContext, file: Path, procedure: str | None = None) -> dict[str, int]:
+def write_for_controllers(ctx: AppContext, file: Path, procedure: str | None = None) -> dict[str, int]:
     """Writes the file; how many rows each table has. Drafts are not in it: nobody but their owner reads them. Each dossier is
     read at one moment, the file as a whole is not. Raises FileExistsError, OSError."""
-    return write_masked(file, TABLES, INDEXES, _rows(office, procedure))
+    return write_masked(file, TABLES, INDEXES, _rows(ctx, procedure))
 
 
-def _rows(office: AppContext, procedure: str | None) -> Iterator[Row]:
-    for dossier_id in office.store.all_dossiers(procedure):
-        with office.store.unit() as unit:
+def _rows(ctx: AppContext, procedure: str | None) -> Iterator[Row]:
+    for dossier_id in ctx.store.all_dossiers(procedure):
+        with ctx.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.is_draft:
                 continue
             entries, payments = unit.entries(dossier_id), unit.payments_of(dossier_id)
-        yield from _of(dossier, entries, payments, lambda kind, id: _name(office, kind, id))
+        yield from _of(dossier, entries, payments, lambda kind, id: _name(ctx, kind, id))
 
 
-def _name(office: AppContext, kind: str, id: str | None) -> str | None:
-    return office.keys.seal_code("masked", kind, id)[:_NAMED] if id else None
+def _name(ctx: AppContext, kind: str, id: str | None) -> str | None:
+    return ctx.keys.seal_code("masked", kind, id)[:_NAMED] if id else None
 
 
 def _of(

@@ -38,19 +38,19 @@ _TIMES: Final = ("delay", "judged", "late")
 # -- counting ----------------------------------------------------------------------------------------------------------
 
 
-def count_up(office: AppContext) -> int:
+def count_up(ctx: AppContext) -> int:
     """Counts what the journal holds since the last time; so much at a turn. How many entries were counted. Any number of
     workers may do it at once: an entry is counted once, by whoever moves the mark over it."""
-    until, done = office.now() - BEHIND, 0
+    until, done = ctx.now() - BEHIND, 0
     for _ in range(AT_ONCE):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             before = unit.tally_mark()
             new = unit.counted_after(before, until, BATCH)
-            counts = {**_counted(office, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
+            counts = {**_counted(ctx, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
         if not new:
             break
         try:
-            with office.store.unit(write=True) as unit:
+            with ctx.store.unit(write=True) as unit:
                 unit.add_tallies(counts, before, new[-1])
         except Conflict:
             break
@@ -58,12 +58,12 @@ def count_up(office: AppContext) -> int:
     return done
 
 
-def count_again(office: AppContext) -> int:
+def count_again(ctx: AppContext) -> int:
     """Forgets what was counted and counts the whole journal anew: after a backup was brought back, or to check."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.forget_tallies()
     done = 0
-    while counted := count_up(office):
+    while counted := count_up(ctx):
         done += counted
     return done
 
@@ -73,17 +73,17 @@ def _uncounted(unit: Unit, mark: JournalCursor | None) -> int:
     return 0 if mark is None or unit.tallies(CounterQuery((JOURNAL,))) else unit.entries_until(mark)
 
 
-def _counted(office: AppContext, unit: Unit, new: Iterable[JournalCursor]) -> Mapping[Count, int]:
+def _counted(ctx: AppContext, unit: Unit, new: Iterable[JournalCursor]) -> Mapping[Count, int]:
     by_dossier: dict[str, set[int]] = {}
     for one in new:
         by_dossier.setdefault(one.dossier, set()).add(one.n)
     counts: Counter[Count] = Counter()
     for dossier_id, numbers in by_dossier.items():
-        case = _case(office, unit, dossier_id)
+        case = _case(ctx, unit, dossier_id)
         if case is None:
             continue
         try:
-            found = list(counts_of(case, numbers, office.directory))
+            found = list(counts_of(case, numbers, ctx.directory))
         except Exception:  # one dossier that cannot be counted must not stop all the others for ever
             log.exception("dossier %s is not counted", dossier_id)
             continue
@@ -92,14 +92,14 @@ def _counted(office: AppContext, unit: Unit, new: Iterable[JournalCursor]) -> Ma
     return counts
 
 
-def _case(office: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None:
+def _case(ctx: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None:
     dossier, entries = unit.dossier(dossier_id), unit.entries(dossier_id)
     if dossier is None:
         return None
     books: dict[str, Procedure] = {}
     for fingerprint in {dossier.fingerprint, *(one.edition for one in entries)}:
         try:
-            books[fingerprint] = office.shelf.pinned(office.catalogue, unit, replace(dossier, fingerprint=fingerprint))
+            books[fingerprint] = ctx.shelf.pinned(ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint))
         except EditionMissing:
             log.warning("the edition %s cannot be read", fingerprint[:12])
     return CountedDossier(dossier, entries, books)
@@ -116,10 +116,10 @@ class Counted:
     until: datetime
 
 
-def counted_until(office: AppContext) -> datetime:
+def counted_until(ctx: AppContext) -> datetime:
     """The instant until which everything is counted: now, unless entries wait to be."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         return _until(unit, now)
 
 
@@ -129,20 +129,20 @@ def _until(unit: Unit, now: datetime) -> datetime:
     return mark.at if waiting and mark else waiting[0].at if waiting else now
 
 
-def public_counts(office: AppContext, since: str, procedure: str) -> Counted:
+def public_counts(ctx: AppContext, since: str, procedure: str) -> Counted:
     """Of one procedure, from a month on."""
-    return _read(office, [CounterQuery(_from(office, since), (procedure,))])
+    return _read(ctx, [CounterQuery(_from(ctx, since), (procedure,))])
 
 
-def counts_of_one(office: AppContext, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
+def counts_of_one(ctx: AppContext, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
     """The same as an agent or a controller may know it, of one office where it is said. An agent bound to offices knows these;
     who leads an agency knows all of its offices."""
     asked = [
-        CounterQuery(_from(office, since), (one.id,), _places(_bounds(actor, one), place))
-        for one in scope(office, actor)
+        CounterQuery(_from(ctx, since), (one.id,), _places(_bounds(actor, one), place))
+        for one in scope(ctx, actor)
         if one.id == procedure
     ]
-    return _read(office, asked)
+    return _read(ctx, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,47 +156,47 @@ class Reach:
 EVERYTHING: Final = (Reach(),)
 
 
-def reach(office: AppContext, actor: Actor, place: str = "") -> tuple[Reach, ...]:
+def reach(ctx: AppContext, actor: Actor, place: str = "") -> tuple[Reach, ...]:
     """What an agent or a controller may know, of one office where it is said."""
     if actor.kind == "auditor" and not actor.procedures and not place:
         return EVERYTHING
     by_bounds: dict[frozenset[str], list[str]] = {}
-    for one in scope(office, actor):
+    for one in scope(ctx, actor):
         by_bounds.setdefault(_bounds(actor, one), []).append(one.id)
     return tuple(Reach(tuple(ids), _places(bounds, place)) for bounds, ids in by_bounds.items())
 
 
-def counted_procedures(office: AppContext, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
+def counted_procedures(ctx: AppContext, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
     """Those with anything to tell between two months, or now."""
-    months = tuple(one for one in _from(office, first) if one <= last)
-    with office.store.unit() as unit:
+    months = tuple(one for one in _from(ctx, first) if one <= last)
+    with ctx.store.unit() as unit:
         return frozenset().union(*(unit.tallied(CounterQuery(months, *_of(one), figures=FLOWING)) for one in within))
 
 
-def table_of(office: AppContext, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
+def table_of(ctx: AppContext, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
     """What each of these procedures counts between two months, its offices together."""
-    months = _from(office, first)
+    months = _from(ctx, first)
     asked = []
     for one in within:
         known = tuple(sorted(set(ids) if one.ids is None else set(ids) & set(one.ids)))
         if known:
             inside = tuple(month for month in months if first <= month <= last)
             asked += [CounterQuery(months, known, one.places, FLOWING), CounterQuery(inside, known, one.places, _TIMES)]
-    return _read(office, asked, together=True)
+    return _read(ctx, asked, together=True)
 
 
-def trend_of(office: AppContext, within: Iterable[Reach], since: str) -> Counted:
+def trend_of(ctx: AppContext, within: Iterable[Reach], since: str) -> Counted:
     """What all of them come to, from a month on."""
-    months, figures = _from(office, since), (*FLOWING, "judged", "late")
+    months, figures = _from(ctx, since), (*FLOWING, "judged", "late")
     asked = [CounterQuery(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
-    return _read(office, asked, together=True)
+    return _read(ctx, asked, together=True)
 
 
-def received_lately(office: AppContext) -> Mapping[str, int]:
+def received_lately(ctx: AppContext) -> Mapping[str, int]:
     """How many requests each procedure received these last months, in one reading of the counts."""
-    first = add_months(office.day().replace(day=1), 1 - LATELY).isoformat()[:7]
-    months = tuple(one for one in _from(office, first) if one != STANDING)
-    with office.store.unit() as unit:
+    first = add_months(ctx.day().replace(day=1), 1 - LATELY).isoformat()[:7]
+    months = tuple(one for one in _from(ctx, first) if one != STANDING)
+    with ctx.store.unit() as unit:
         found = unit.tallies_together(CounterQuery(months, figures=("received",)))
     total = Counter[str]()
     for one, n in found.items():
@@ -209,10 +209,10 @@ def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
     return one.ids, one.places
 
 
-def _from(office: AppContext, first: str) -> tuple[str, ...]:
+def _from(ctx: AppContext, first: str) -> tuple[str, ...]:
     """The months from one until now, and what stands now."""
     day, found = date.fromisoformat(f"{first}-01"), [STANDING]
-    while day <= office.day():
+    while day <= ctx.day():
         found.append(day.isoformat()[:7])
         day = add_months(day, 1)
     return tuple(found)
@@ -230,24 +230,24 @@ def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
     return offices | {""} if offices else None
 
 
-def _read(office: AppContext, asked: Iterable[CounterQuery], together: bool = False) -> Counted:
-    now = office.now()
-    with office.store.unit() as unit:
+def _read(ctx: AppContext, asked: Iterable[CounterQuery], together: bool = False) -> Counted:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         found: dict[Count, int] = {}
         for one in asked:
             found.update(unit.tallies_together(one) if together else unit.tallies(one))
         return Counted(found, _until(unit, now))
 
 
-def scope(office: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
+def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
     """The procedures in service whose figures are this person's to know: those in which they have a part or whose agency they
     lead; those of a controller's mandate."""
-    catalogue = office.catalogue
+    catalogue = ctx.catalogue
     if actor.kind == "auditor":
         return tuple(one for one in catalogue.outlines() if in_mandate(actor, one.id))
     if actor.kind != "agent":
         return ()
-    mine = {one.id for one in office.shelf.having(catalogue, actor.roles)}
+    mine = {one.id for one in ctx.shelf.having(catalogue, actor.roles)}
     return tuple(one for one in catalogue.outlines() if one.id in mine or leads(actor, one))
 
 
@@ -265,9 +265,9 @@ class OwnActs:
     messages: int
 
 
-def own_acts(office: AppContext, actor: Actor, first: datetime, end: datetime) -> OwnActs:
+def own_acts(ctx: AppContext, actor: Actor, first: datetime, end: datetime) -> OwnActs:
     """Of the person who asks, and of nobody else: nobody's work is compared with another's."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         acts = unit.acts_of(actor.id, first, end)
     steps, dossiers = acts.get("transition", (0, 0))
     return OwnActs(steps, dossiers, acts.get("message", (0, 0))[0])

@@ -123,23 +123,23 @@ class AppContext:
         return local_day(self.clock.now())
 
 
-def publish_editions(office: AppContext, judge: Judge | None = None, origin_of: OriginOf | None = None) -> AppContext:
+def publish_editions(ctx: AppContext, judge: Judge | None = None, origin_of: OriginOf | None = None) -> AppContext:
     """At start, and after a refresh: puts the files of the folder in service, and keeps every edition for ever. With a
     `judge` each goes through every gate first. The same office with a catalogue that serves what was decided."""
-    catalogue, published = publish(office.catalogue, office.store, office.now(), judge, origin_of)
-    return replace(office, catalogue=catalogue, published=published)
+    catalogue, published = publish(ctx.catalogue, ctx.store, ctx.now(), judge, origin_of)
+    return replace(ctx, catalogue=catalogue, published=published)
 
 
-def pinned(office: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
+def pinned(ctx: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
     """The edition a dossier is judged by."""
-    return office.shelf.pinned(office.catalogue, unit, dossier)
+    return ctx.shelf.pinned(ctx.catalogue, unit, dossier)
 
 
-def seen(unit: Unit, office: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
     """The one door to a dossier, by id or number. Raises `NotFound` for what is unknown or not for this person to see, and
     `Conflict` when it is no longer at the revision the person saw."""
     dossier = _found(unit, dossier_id)
-    if dossier is None or not may_see(pinned(office, unit, dossier), dossier, actor):
+    if dossier is None or not may_see(pinned(ctx, unit, dossier), dossier, actor):
         raise NotFound
     if revision is not None and dossier.revision != revision:
         raise Conflict(f"{dossier.number}: revision {dossier.revision}, seen {revision}")

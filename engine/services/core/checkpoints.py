@@ -36,14 +36,14 @@ _BATCH: Final = 1000
 _MOST_BATCHES: Final = 200
 
 
-def sign_journal(office: AppContext) -> bool:
+def sign_journal(ctx: AppContext) -> bool:
     """Brings the tree up to date and signs it, once a minute whatever the number of workers. Whether this one did."""
-    folder = office.settings.checkpoints
-    if folder is None or not _is_due(office):
+    folder = ctx.settings.checkpoints
+    if folder is None or not _is_due(ctx):
         return False
     for _ in range(_MOST_BATCHES):
         with suppress(Conflict):
-            done = _grow(office)
+            done = _grow(ctx)
             if done is not None:
                 return _kept(folder, done)
             continue
@@ -51,9 +51,9 @@ def sign_journal(office: AppContext) -> bool:
     return False
 
 
-def _is_due(office: AppContext) -> bool:
-    with office.store.unit() as unit:
-        return _is_old(unit.tree(), office.now())
+def _is_due(ctx: AppContext) -> bool:
+    with ctx.store.unit() as unit:
+        return _is_old(unit.tree(), ctx.now())
 
 
 def _is_old(tree: Tree | None, now: datetime) -> bool:
@@ -62,10 +62,10 @@ def _is_old(tree: Tree | None, now: datetime) -> bool:
     return tree is None or not tree.note or not -EVERY < now - tree.at < EVERY
 
 
-def _grow(office: AppContext) -> Tree | None:
+def _grow(ctx: AppContext) -> Tree | None:
     """One batch of what is owed; the signed tree once nothing is. Raises `Conflict` where another worker has just signed it."""
-    with office.store.unit(write=True) as unit:
-        before, now = unit.tree(), office.now()
+    with ctx.store.unit(write=True) as unit:
+        before, now = unit.tree(), ctx.now()
         if not _is_old(before, now):
             raise Conflict("tree")
         owed = unit.owed_leaves(_BATCH)
@@ -73,22 +73,22 @@ def _grow(office: AppContext) -> Tree | None:
         unit.add_leaves(size, owed)
         size += len(owed)
         whole = len(owed) < _BATCH
-        note = _note(office, unit, size) if whole else (before.note if before else "")
+        note = _note(ctx, unit, size) if whole else (before.note if before else "")
         after = Tree(size, now if whole or before is None else before.at, note)
         unit.put_tree(after, first=before is None)
     return after if whole else None
 
 
-def _note(office: AppContext, unit: Unit, size: int) -> str:
-    name = origin_of(office)
-    text = text_of(name, size, root_of(size, unit.tree_nodes), office.now())
-    public, signature = office.keys.sign_bytes(text.encode())
+def _note(ctx: AppContext, unit: Unit, size: int) -> str:
+    name = origin_of(ctx)
+    text = text_of(name, size, root_of(size, unit.tree_nodes), ctx.now())
+    public, signature = ctx.keys.sign_bytes(text.encode())
     return signed(text, name, public, signature)
 
 
-def origin_of(office: AppContext) -> str:
+def origin_of(ctx: AppContext) -> str:
     """What a note names the journal by."""
-    return f"{urlsplit(office.settings.base_url).netloc or 'guichet'}/journal"
+    return f"{urlsplit(ctx.settings.base_url).netloc or 'guichet'}/journal"
 
 
 def note_name(size: int) -> str:
@@ -164,11 +164,11 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_checkpoints(office: AppContext) -> Iterator[IntegrityFinding]:
+def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf. The store's own
     must be a note of ours, since receipts carry it."""
-    folder, keys = office.settings.checkpoints, office.keys.public_keys()
-    with office.store.unit() as unit:
+    folder, keys = ctx.settings.checkpoints, ctx.keys.public_keys()
+    with ctx.store.unit() as unit:
         tree = unit.tree()
     if tree is not None and tree.note:
         yield from _wrong("(store)", lambda: tree.note, keys)
@@ -183,8 +183,8 @@ def broken_checkpoints(office: AppContext) -> Iterator[IntegrityFinding]:
             continue
         one = read_note(file.read_text("utf-8"))
         notes.setdefault(one.size, []).append((name, one))
-    yield from _of_lengths(office.store, notes)
-    yield from _backdated(office.store, notes)
+    yield from _of_lengths(ctx.store, notes)
+    yield from _backdated(ctx.store, notes)
 
 
 def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[IntegrityFinding]:

@@ -53,14 +53,14 @@ class FeeAccount:
         return next((part for part in self.parts if not part.paid), None)
 
 
-def fee_accounts(office: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
+def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
     """Every price that fell due on the dossier, in the order of the file."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         given_back = refunds(unit.entries(dossier.id))
     return tuple(
-        _account(office, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
+        _account(ctx, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
     )
 
 
@@ -103,13 +103,13 @@ def _gone_already(entries: Iterable[JournalEntry]) -> dict[str, int]:
 
 
 def _account(
-    office: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
 ) -> FeeAccount:
     owed, returned = dossier.owed[fee.id], given_back.get(fee.id, 0)
     state = procedure.states.get(dossier.state)
     awaited = dossier.closed_at is None and state is not None and fee.id in state.waits
     is_open = bool(owed.left) and (awaited or fee.id in dossier.done)
-    parts = tuple(_parts(office, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
+    parts = tuple(_parts(ctx, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
     upcoming = next((part.due for part in parts if not part.paid), None)
     due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
     return FeeAccount(
@@ -126,11 +126,11 @@ def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
     return "kept" if dossier.closed_at is not None else "held"
 
 
-def _parts(office: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[InstalmentStatus]:
+def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[InstalmentStatus]:
     """The instalments, the last one smaller when the price does not divide: the state's own day for the first that is
     left while the state waits for the money, then one after each span."""
     plan, owed = fee.instalments, dossier.owed[fee.id]
-    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
     if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
         return
     share, done, left = ceil(owed.amount / plan.most), dossier.done.get(fee.id), owed.amount
@@ -140,15 +140,15 @@ def _parts(office: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee)
         left -= amount
         paid = owed.paid >= owed.amount - left
         yield InstalmentStatus(
-            amount, None if paid else _due(office, plan, dossier, done.at if done else None, number, ahead), paid
+            amount, None if paid else _due(ctx, plan, dossier, done.at if done else None, number, ahead), paid
         )
         number, ahead = number + 1, ahead + (not paid)
 
 
 def _due(
-    office: AppContext, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
+    ctx: AppContext, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
 ) -> datetime | None:
-    calendar = office.directory.calendar
+    calendar = ctx.directory.calendar
     if opened is not None:  # paid enough to pass on: the rest follows from that day
         return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
     if dossier.due_at is None or not ahead:

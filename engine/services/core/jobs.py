@@ -58,24 +58,24 @@ class Progress:
 
 
 def give(
-    office: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
+    ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
     lines: Sequence[tuple[str, str, int]] = (), told: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
     """Keeps an order, its dossiers as (id, number, revision seen), and says in the journal of people who gave it."""
-    now, n = office.now(), unit.next_serial(_SERIES)
+    now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
     unit.add_order(order, kept)
-    note(office, unit, actor, f"{work}{_ORDERED}", order, told)
+    note(ctx, unit, actor, f"{work}{_ORDERED}", order, told)
     return order
 
 
 def note(
-    office: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, told: Mapping[str, Plain] | None = None
+    ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, told: Mapping[str, Plain] | None = None
 ) -> None:
     """One entry about an order in the journal of people: who, what, how many; never of whom."""
     body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(told or {})}
-    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", body))
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
 
 def _order_again(unit: Unit, kept: Plain) -> Job:
@@ -91,31 +91,31 @@ ORDER: Final[Memory[Job]] = Memory(lambda order: order.id, _order_again)
 # -- looked at ---------------------------------------------------------------------------------------------------------
 
 
-def progress(office: AppContext, actor: Actor, n: int) -> Progress:
+def progress(ctx: AppContext, actor: Actor, n: int) -> Progress:
     """How far an order of this person is. Raises `NotFound` for anybody else's."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         order = unit.order_numbered(n) if n < _MOST_NUMBERED else None
         if order is None or order.account != actor.id:
             raise NotFound
         return _progress(unit, order)
 
 
-def my_orders(office: AppContext, actor: Actor) -> tuple[Progress, ...]:
+def my_orders(ctx: AppContext, actor: Actor) -> tuple[Progress, ...]:
     """The newest first."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return tuple(_progress(unit, order) for order in unit.orders_of(actor.id))
 
 
-def lines(office: AppContext, actor: Actor, n: int) -> tuple[tuple[JobItem, str], ...]:
+def lines(ctx: AppContext, actor: Actor, n: int) -> tuple[tuple[JobItem, str], ...]:
     """What came of each dossier of an order, with its label where this person may still see it."""
-    order = progress(office, actor, n).order
-    with office.store.unit() as unit:
-        return tuple((line, _label(office, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
+    order = progress(ctx, actor, n).order
+    with ctx.store.unit() as unit:
+        return tuple((line, _label(ctx, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
 
 
-def _label(office: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> str:
+def _label(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> str:
     dossier = unit.dossier(dossier_id)
-    return dossier.label if dossier is not None and may_see(pinned(office, unit, dossier), dossier, actor) else ""
+    return dossier.label if dossier is not None and may_see(pinned(ctx, unit, dossier), dossier, actor) else ""
 
 
 def closed_by(line: JobItem) -> Refusal:
@@ -135,65 +135,65 @@ def _progress(unit: Unit, order: Job) -> Progress:
 # -- carried out -------------------------------------------------------------------------------------------------------
 
 
-def giver(office: AppContext, unit: Unit, order: Job) -> Actor:
+def giver(ctx: AppContext, unit: Unit, order: Job) -> Actor:
     """Who gave the order, with the rights they have now. Raises Refused when their account was closed meanwhile."""
     account = unit.account(order.account)
-    if account is None or not account.is_open(office.day()):
+    if account is None or not account.is_open(ctx.day()):
         raise Refused(refusal("role", roles=()))
-    return office.person(account)
+    return ctx.person(account)
 
 
-def carry_lines(office: AppContext, order: Job, work: LineWork, most: int) -> int:
+def carry_lines(ctx: AppContext, order: Job, work: LineWork, most: int) -> int:
     """Does the lines left, so many at most; ends the order after the last. How many were looked at."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         left = unit.order_lines_left(order.id, most)
     for line in left:
-        _carry_line(office, order, line, work)
-    with office.store.unit(write=True) as unit:
+        _carry_line(ctx, order, line, work)
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None and not unit.order_lines_left(order.id, 1):
-            unit.put_order(replace(kept, ended_at=office.now(), claimed_until=None))
+            unit.put_order(replace(kept, ended_at=ctx.now(), claimed_until=None))
     return len(left)
 
 
-def _carry_line(office: AppContext, order: Job, line: JobItem, work: LineWork) -> None:
+def _carry_line(ctx: AppContext, order: Job, line: JobItem, work: LineWork) -> None:
     try:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             kept = unit.order_line(order.id, line.rank)
             if kept is None or kept.outcome:  # somebody else did it meanwhile
                 return
-            work(unit, order, kept, giver(office, unit, order))
-            unit.put_order_line(replace(kept, outcome="done", at=office.now()))
+            work(unit, order, kept, giver(ctx, unit, order))
+            unit.put_order_line(replace(kept, outcome="done", at=ctx.now()))
     except Busy:
         raise
     except Refused as closed:
-        _settle(office, line, "closed", closed.reason)
+        _settle(ctx, line, "closed", closed.reason)
     except (NotFound, WrongAnswers):
-        _settle(office, line, "closed", Refusal("role"))
+        _settle(ctx, line, "closed", Refusal("role"))
     except Conflict:
-        _settle(office, line, "changed", Refusal("changed_meanwhile"))
+        _settle(ctx, line, "changed", Refusal("changed_meanwhile"))
     except Exception:
         log.exception("line %s of order %s", line.rank, order.n)
-        _settle(office, line, "failed", Refusal("other"))
+        _settle(ctx, line, "failed", Refusal("other"))
 
 
-def _settle(office: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -> None:
+def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -> None:
     """Notes what a line came to; nothing of its dossier was changed."""
     facts: dict[str, Plain] = {
         name: list(fact) if isinstance(fact, tuple) else fact for name, fact in reason.facts.items()
     }
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order_line(line.work_order, line.rank)
         if kept is not None and not kept.outcome:
-            unit.put_order_line(replace(kept, outcome=outcome, why=reason.code, facts=facts, at=office.now()))
+            unit.put_order_line(replace(kept, outcome=outcome, why=reason.code, facts=facts, at=ctx.now()))
 
 
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_orders(office: AppContext) -> Iterator[IntegrityFinding]:
+def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """Each order that the journal of people tells of has its row, by the same person and of as many dossiers; no other has."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind.endswith(_ORDERED) and isinstance(one.body, dict)]
     told = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}

@@ -29,10 +29,10 @@ class Debt:
     fee: str | None = None
 
 
-def to_give_back(office: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
+def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
     """Francs that came in over the price, by the payment they came with; a payment with nothing over is not named."""
-    with office.store.unit() as unit:
-        return surplus(unit.entries(seen(unit, office, actor, dossier_id).id))
+    with ctx.store.unit() as unit:
+        return surplus(unit.entries(seen(unit, ctx, actor, dossier_id).id))
 
 
 def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:

@@ -25,13 +25,13 @@ _PAYMENT_KEYS: Final = {
 _VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
-def dossier_link(office: AppContext, dossier: Dossier) -> str:
+def dossier_link(ctx: AppContext, dossier: Dossier) -> str:
     """The address a message carries: by number, which opens nothing without signing in."""
-    return f"{office.settings.short_url}/d/{dossier.number}"
+    return f"{ctx.settings.short_url}/d/{dossier.number}"
 
 
 def payment_letter(
-    office: AppContext, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
+    ctx: AppContext, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
 ) -> bool:  # fmt: skip
     """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it.
     Whether there was any to owe."""
@@ -41,30 +41,30 @@ def payment_letter(
     if over:
         key = "notice.paid_closed.sms" if dossier.closed_at is not None else "notice.paid_over.sms"
     facts = {
-        "amount": office.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
-        "receipt": payment.receipt or "", "link": dossier_link(office, dossier),
+        "amount": ctx.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
+        "receipt": payment.receipt or "", "link": dossier_link(ctx, dossier),
     }  # fmt: skip
-    body = office.wording.say(key, dossier.language, facts)
+    body = ctx.wording.say(key, dossier.language, facts)
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
     if dossier.contact_phone:
         letter = OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", to_gsm(body), now, dedupe, now)
     else:
-        subject = office.wording.say(f"payment.{payment.status}", dossier.language, {})
+        subject = ctx.wording.say(f"payment.{payment.status}", dossier.language, {})
         letter = OutboundMessage(
             new_id(), dossier.id, "email", dossier.contact_email or "", subject, body, now, dedupe, now
         )
     return unit.add_letter(letter)
 
 
-def repaid_letter(office: AppContext, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
+def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
     """Tells that money was paid back, to the number it went to and to whoever the dossier writes to."""
     facts = {
-        "amount": office.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
-        "reference": refund.reference or "", "link": dossier_link(office, dossier),
+        "amount": ctx.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
+        "reference": refund.reference or "", "link": dossier_link(ctx, dossier),
     }  # fmt: skip
-    body = office.wording.say("notice.repaid.sms", dossier.language, facts)
+    body = ctx.wording.say("notice.repaid.sms", dossier.language, facts)
     phones = dict.fromkeys(one for one in (refund.payer, dossier.contact_phone) if one)
-    by_mail = {dossier.contact_email: office.wording.say("notice.repaid.subject", dossier.language, facts)}
+    by_mail = {dossier.contact_email: ctx.wording.say("notice.repaid.subject", dossier.language, facts)}
     for to in phones:
         dedupe = f"{dossier.id}:repaid:{refund.entry}:sms:{to}"
         unit.add_letter(OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
@@ -74,10 +74,10 @@ def repaid_letter(office: AppContext, unit: Unit, dossier: Dossier, refund: Refu
             unit.add_letter(OutboundMessage(new_id(), dossier.id, "email", address, subject, body, now, dedupe, now))
 
 
-def letters_of(office: AppContext, actor: Actor, dossier_id: str) -> tuple[OutboundMessage, ...]:
+def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OutboundMessage, ...]:
     """Every message owed or sent about a dossier that this person may read."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         return readable(dossier, unit.letters_of(dossier.id), actor)
 
 

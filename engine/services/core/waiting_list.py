@@ -40,15 +40,15 @@ PAGE: Final = 50
 MOST_PAGES: Final = 20
 
 
-def wait_for_seat(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
+def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
     """Puts the dossier on the list of an office, in place of the one it was on. Raises NotFound; Refused: why it cannot
     book this visit."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         task = procedure.tasks.get(appointment_id)
-        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         if not isinstance(task, Appointment):
             raise NotFound
         if (closed := bookable(moment, dossier, appointment_id)) is not None:
@@ -61,20 +61,20 @@ def wait_for_seat(office: AppContext, actor: Actor, dossier_id: str, appointment
             unit.put_waiting(WaitingListEntry(dossier.id, appointment_id, resource, office_id, now))
 
 
-def stop_waiting(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
-    with office.store.unit(write=True) as unit:
-        unit.drop_waiting(seen(unit, office, actor, dossier_id).id, appointment_id)
+def stop_waiting(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
+    with ctx.store.unit(write=True) as unit:
+        unit.drop_waiting(seen(unit, ctx, actor, dossier_id).id, appointment_id)
 
 
-def waits_at(office: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:
+def waits_at(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:
     """The office where the dossier waits for a seat; empty when it waits nowhere."""
-    with office.store.unit() as unit:
-        found = unit.waiting_of(seen(unit, office, actor, dossier_id).id)
+    with ctx.store.unit() as unit:
+        found = unit.waiting_of(seen(unit, ctx, actor, dossier_id).id)
     return next((one.office for one in found if one.appointment == appointment_id), "")
 
 
 def seats_changed(
-    office: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
 ) -> None:
     """What a decision means for those who hold or wait for seats: who has a visit, or no use of one any more, waits no more."""
     freed = frozenset(releases)
@@ -83,47 +83,47 @@ def seats_changed(
             unit.drop_waiting(after.id, name)
             unit.drop_hold(after.id, name)
     if not before.is_draft and procedure.appointments():
-        _leave(office, unit, after)
+        _leave(ctx, unit, after)
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
-            _tell(office, unit, task, resource_key(procedure, name), booking, after.id)
+            _tell(ctx, unit, task, resource_key(procedure, name), booking, after.id)
 
 
-def _leave(office: AppContext, unit: Unit, dossier: Dossier) -> None:
+def _leave(ctx: AppContext, unit: Unit, dossier: Dossier) -> None:
     for one in unit.waiting_of(dossier.id):
-        if _judged(office, unit, dossier, one.appointment, is_done_with):
+        if _judged(ctx, unit, dossier, one.appointment, is_done_with):
             unit.drop_waiting(dossier.id, one.appointment)
 
 
 def _judged(
-    office: AppContext, unit: Unit, dossier: Dossier, appointment: str,
+    ctx: AppContext, unit: Unit, dossier: Dossier, appointment: str,
     rule: Callable[[Procedure, Dossier, str, Scope], bool],
 ) -> bool:  # fmt: skip
-    procedure = pinned(office, unit, dossier)
-    return rule(procedure, dossier, appointment, scope_of(procedure, dossier, office.day(), office.directory))
+    procedure = pinned(ctx, unit, dossier)
+    return rule(procedure, dossier, appointment, scope_of(procedure, dossier, ctx.day(), ctx.directory))
 
 
-def _tell(office: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
-    if _stands(office, task, freed):
-        tell_waiting(office, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
+def _tell(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
+    if _stands(ctx, task, freed):
+        tell_waiting(ctx, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
 
 
-def _stands(office: AppContext, task: Appointment, freed: Booking) -> bool:
+def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
     """Whether the seat given back can be taken: a closed office has none, nor a desk that is no more."""
-    calendar, day = office.directory.calendar, local_day(freed.start)
-    there = office.directory.offices.get(freed.office)
-    if there is None or freed.start < first_bookable(task, office.now(), calendar):
+    calendar, day = ctx.directory.calendar, local_day(freed.start)
+    there = ctx.directory.offices.get(freed.office)
+    if there is None or freed.start < first_bookable(task, ctx.now(), calendar):
         return False
     return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= desks_of(task, there, day)
 
 
 def tell_waiting(
-    office: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
+    ctx: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
     """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
     it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
-    now, told = office.now(), 0
+    now, told = ctx.now(), 0
     for one in _in_turn(unit, resource, office_id, now - QUIET):
         if told >= most:
             break
@@ -132,8 +132,8 @@ def tell_waiting(
         if dossier is None or still is None or (still.told_at is not None and now - still.told_at < QUIET):
             continue
         try:
-            wanted = _judged(office, unit, dossier, one.appointment, has_use_of_seat)
-            done = not wanted and _judged(office, unit, dossier, one.appointment, is_done_with)
+            wanted = _judged(ctx, unit, dossier, one.appointment, has_use_of_seat)
+            done = not wanted and _judged(ctx, unit, dossier, one.appointment, is_done_with)
         except EditionMissing:  # nobody could book under it
             continue
         if done:  # left on the list by an earlier release
@@ -141,7 +141,7 @@ def tell_waiting(
         if not wanted:
             continue
         unit.put_waiting(replace(still, told_at=now))
-        told += _owe(office, unit, dossier, office_id, source, now)
+        told += _owe(ctx, unit, dossier, office_id, source, now)
     return told
 
 
@@ -162,22 +162,22 @@ def _still(unit: Unit, one: WaitingListEntry) -> WaitingListEntry | None:
     return next((now for now in same if (now.resource, now.office) == (one.resource, one.office)), None)
 
 
-def _owe(office: AppContext, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
-    there = office.directory.offices.get(office_id)
+def _owe(ctx: AppContext, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
+    there = ctx.directory.offices.get(office_id)
     facts = {
-        "dossier": group_number(dossier.number), "link": dossier_link(office, dossier),
+        "dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier),
         "office": there.label.in_(dossier.language) if there else "",
     }  # fmt: skip
     channel = "sms" if dossier.contact_phone else "email"
     to = dossier.contact_phone or dossier.contact_email
     if not to:
         return False
-    body = office.wording.say("visit.freed.sms", dossier.language, facts)
+    body = ctx.wording.say("visit.freed.sms", dossier.language, facts)
     dedupe = f"{dossier.id}:freed:{source}:{channel}"
     if channel == "sms":
         letter = OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
     else:
-        subject = office.wording.say("visit.freed.subject", dossier.language, facts)
+        subject = ctx.wording.say("visit.freed.subject", dossier.language, facts)
         letter = OutboundMessage(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
     if not unit.add_letter(letter):
         return False

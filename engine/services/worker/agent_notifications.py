@@ -43,25 +43,25 @@ _TRAYS: Final = ("to_take", "late", "mine")
 # -- wishing -----------------------------------------------------------------------------------------------------------
 
 
-def own_tidings(office: AppContext, actor: Actor) -> AgentNotifications:
+def own_tidings(ctx: AppContext, actor: Actor) -> AgentNotifications:
     """How this agent is told. Raises NotFound."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return tidings_of(_account(unit, actor))
 
 
-def wish_tidings(office: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
+def wish_tidings(ctx: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
     """Keeps their wish; a new address is written to at once, so that a slip is noticed. Raises Refused: email_format,
     email_missing."""
     chosen = how_named(how)
     if not email_raw.strip() and chosen != "never":
         raise Refused(refusal("email_missing"))
     email = read_email(email_raw) if email_raw.strip() else ""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         before, after = tidings_of(account), AgentNotifications(chosen, email, language)
         unit.put_account(replace(account, profile=with_tidings(account, after)))
         if email and email != before.email and chosen != "never":
-            _owe(office, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
+            _owe(ctx, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
     return after
 
 
@@ -75,32 +75,32 @@ def _account(unit: Unit, actor: Actor) -> Account:
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-def tell_agents(office: AppContext) -> int:
+def tell_agents(ctx: AppContext) -> int:
     """What is due of it now. How many letters are owed."""
-    return _mornings(office) + _news(office)
+    return _mornings(ctx) + _news(ctx)
 
 
-def _mornings(office: AppContext) -> int:
+def _mornings(ctx: AppContext) -> int:
     """Once a day that the administration works, from seven in the morning: so many agents a turn, in the order of their ids."""
-    now, today = local(office.now()), office.day()
-    if now.time() < MORNING or not office.directory.calendar.works(today):
+    now, today = local(ctx.now()), ctx.day()
+    if now.time() < MORNING or not ctx.directory.calendar.works(today):
         return 0
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mark = unit.peeked_aside(_MORNINGS)
         done, after = _morning_mark(mark, today.isoformat())
         if done:
             return 0
-        wanted = [one for one in _agents(office, unit) if tidings_of(one).each_morning and one.id > after]
+        wanted = [one for one in _agents(ctx, unit) if tidings_of(one).each_morning and one.id > after]
     batch = wanted[:AT_ONCE]
-    told = [(one, found) for one in batch if (found := _waiting(office, office.person(one)))]
-    with office.store.unit(write=True) as unit:
+    told = [(one, found) for one in batch if (found := _waiting(ctx, ctx.person(one)))]
+    with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_MORNINGS) != mark:
             return 0  # another worker is at it
         for one, found in told:
-            _owe(office, unit, tidings_of(one), "morning", found, f"{one.id}/{today}")
+            _owe(ctx, unit, tidings_of(one), "morning", found, f"{one.id}/{today}")
         left = len(wanted) > len(batch)
         body: Plain = {"day": today.isoformat(), "after": batch[-1].id if left else "", "done": not left}
-        unit.keep_aside(_MORNINGS, body, office.now())
+        unit.keep_aside(_MORNINGS, body, ctx.now())
     return len(told)
 
 
@@ -110,21 +110,21 @@ def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
     return mark.get("done") is True, str(mark.get("after", ""))
 
 
-def _agents(office: AppContext, unit: Unit) -> list[Account]:
+def _agents(ctx: AppContext, unit: Unit) -> list[Account]:
     """Those who may sign in today and are there."""
-    day = office.day()
+    day = ctx.day()
     there = (one for one in unit.accounts("agent") if one.is_open(day) and not is_absent(one, day))
     return sorted(there, key=lambda one: one.id)
 
 
-def _waiting(office: AppContext, agent: Actor) -> dict[str, int]:
+def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
     """What waits for somebody, by sort; what there is none of is left out."""
-    counts = tray_counts(office, agent)
+    counts = tray_counts(ctx, agent)
     found = {name: counts[name] for name in _TRAYS}
-    names = [line.id for queue in ("mine", "to_take") for line in tray(office, agent, queue, limit=_LOOKED_AT).lines]
-    with office.store.unit() as unit:
+    names = [line.id for queue in ("mine", "to_take") for line in tray(ctx, agent, queue, limit=_LOOKED_AT).lines]
+    with ctx.store.unit() as unit:
         found["messages"] = sum(unit.unread_messages(list(dict.fromkeys(names)), "applicant").values())
-    today = visits_of(office, agent, office.day())
+    today = visits_of(ctx, agent, ctx.day())
     found["visits"] = sum(one.booking.status == "booked" for one in today)
     return {name: n for name, n in found.items() if n}
 
@@ -143,35 +143,35 @@ class _New:
     moved: bool
 
 
-def _news(office: AppContext) -> int:
+def _news(ctx: AppContext) -> int:
     """Once every few minutes, all that came since to whoever wants to be told soon."""
-    now = office.now()
+    now = ctx.now()
     until = now - BEHIND
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mark = unit.peeked_aside(_NEWS)
     since = read_instant(mark) if isinstance(mark, str) else None
     if since is not None and until - since < EVERY:
         return 0
-    told = _found(office, since, until) if since is not None else []
-    with office.store.unit(write=True) as unit:
+    told = _found(ctx, since, until) if since is not None else []
+    with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_NEWS) != mark:
             return 0
         for account, found in told:
-            _owe(office, unit, tidings_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
+            _owe(ctx, unit, tidings_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
         unit.keep_aside(_NEWS, instant_text(until), now)
     return len(told)
 
 
-def _found(office: AppContext, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
-    with office.store.unit() as unit:
-        wanting = [one for one in _agents(office, unit) if tidings_of(one).soon]
+def _found(ctx: AppContext, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
+    with ctx.store.unit() as unit:
+        wanting = [one for one in _agents(ctx, unit) if tidings_of(one).soon]
         happened = unit.find_events(EventsAsked(since, until), None, MOST_NEWS) if wanting else ()
-        new = list(_new(office, unit, happened, since))
-    found = ((one, _for(office.person(one), new)) for one in wanting)
+        new = list(_new(ctx, unit, happened, since))
+    found = ((one, _for(ctx.person(one), new)) for one in wanting)
     return [(one, counts) for one, counts in found if counts]
 
 
-def _new(office: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: datetime) -> Iterator[_New]:
+def _new(ctx: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: datetime) -> Iterator[_New]:
     by_dossier: dict[str, list[JournalEvent]] = {}
     for one in happened:
         by_dossier.setdefault(one.dossier, []).append(one)
@@ -181,7 +181,7 @@ def _new(office: AppContext, unit: Unit, happened: Iterable[JournalEvent], since
         if dossier is None or dossier.is_draft or dossier.closed_at is not None:
             continue
         try:
-            book = pinned(office, unit, dossier)
+            book = pinned(ctx, unit, dossier)
         except EditionMissing:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
@@ -207,14 +207,14 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
 
 
 def _owe(
-    office: AppContext, unit: Unit, wish: AgentNotifications, kind: str, found: Mapping[str, int], dedupe: str
+    ctx: AppContext, unit: Unit, wish: AgentNotifications, kind: str, found: Mapping[str, int], dedupe: str
 ) -> None:
-    now, say = office.now(), office.wording.say
+    now, say = ctx.now(), ctx.wording.say
     lines = [say(f"tidings.line_{name}", wish.language, {"count": str(n)}) for name, n in found.items()]
     facts = {
-        "lines": "\n".join(lines), "link": f"{office.settings.base_url}/agent",
-        "own": f"{office.settings.base_url}/agent/compte#avis",
-        "day": office.wording.plain_day(local_day(now), wish.language),
+        "lines": "\n".join(lines), "link": f"{ctx.settings.base_url}/agent",
+        "own": f"{ctx.settings.base_url}/agent/compte#avis",
+        "day": ctx.wording.plain_day(local_day(now), wish.language),
     }  # fmt: skip
     subject = say(f"tidings.{kind}_subject", wish.language, facts)
     body = say(f"tidings.{kind}_body", wish.language, facts)

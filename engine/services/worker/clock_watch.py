@@ -50,20 +50,20 @@ class ClockWatch:
         return self.is_proven() or self.step < LONG_STEP
 
 
-def guarded_tour(office: AppContext, *, calls: bool = True) -> WorkerPass:
+def guarded_tour(ctx: AppContext, *, calls: bool = True) -> WorkerPass:
     """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
-    watched = watch_clock(office)
-    return tour(office, calls=calls, acts=watched.acts, erases=watched.erases)
+    watched = watch_clock(ctx)
+    return tour(ctx, calls=calls, acts=watched.acts, erases=watched.erases)
 
 
-def watch_clock(office: AppContext) -> ClockWatch:
+def watch_clock(ctx: AppContext) -> ClockWatch:
     """Notes that a worker is here, at most once a minute; after a step, from when the clock is to prove itself."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         before = clock_seen(unit)
     if before is not None and -ASTRAY <= now - before.seen < NOTED_EVERY:
         return before
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = clock_seen(unit)
         watched = _watched(before, now)
         if before is None or now < before.seen - ASTRAY or now.date() != before.seen.date():

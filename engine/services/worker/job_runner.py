@@ -34,47 +34,47 @@ _HANDS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
 }
 
 
-def carry_at_once(office: AppContext, order: Job) -> None:
+def carry_at_once(ctx: AppContext, order: Job) -> None:
     """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
     the order: it is kept, and a worker goes on."""
     is_file = order.work in FILES
     if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):
         return
     try:
-        _HANDS[order.work](office, order, _PARTS if is_file else AT_ONCE)
+        _HANDS[order.work](ctx, order, _PARTS if is_file else AT_ONCE)
     except Exception:
         log.exception("order %s", order.n)
 
 
-def carry_orders(office: AppContext) -> int:
+def carry_orders(ctx: AppContext) -> int:
     """One turn at the oldest order that nobody carries out. How many lines were done."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         if not unit.orders_left():
             return 0
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         order = unit.claim_order(now, now + LEASE)
     if order is None:
         return 0
     try:
-        done = _HANDS[order.work](office, order, _PARTS if order.work in FILES else TURN)
+        done = _HANDS[order.work](ctx, order, _PARTS if order.work in FILES else TURN)
     except Exception as fault:  # it stays lent for a while, so that the others have their turn
         if not isinstance(fault, Busy):
             log.exception("order %s", order.n)
-            _give_up(office, order)
+            _give_up(ctx, order)
         return 0
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
             unit.put_order(replace(kept, claimed_until=None))
     return done
 
 
-def _give_up(office: AppContext, order: Job) -> None:
+def _give_up(ctx: AppContext, order: Job) -> None:
     """An order that fails for a day is tried no more: a person must look."""
-    if office.now() - order.at < PATIENCE:
+    if ctx.now() - order.at < PATIENCE:
         return
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
-            unit.put_order(replace(kept, ended_at=office.now(), claimed_until=None))
+            unit.put_order(replace(kept, ended_at=ctx.now(), claimed_until=None))

@@ -16,8 +16,8 @@ class TimeBudget:
     """Of one channel: until its share of time is over, or its gateway left us twice without an answer. What is not tried is
     given back as it was."""
 
-    def __init__(self, office: AppContext) -> None:
-        self._office, self._until = office, office.now() + SHARE
+    def __init__(self, ctx: AppContext) -> None:
+        self._office, self._until = ctx, ctx.now() + SHARE
         self._silences = 0
 
     def is_over(self) -> bool:

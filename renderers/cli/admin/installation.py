@@ -229,10 +229,10 @@ def cookie_secret(settings: Settings) -> str:
     return path.read_text("utf-8")
 
 
-def demo_stories(settings: Settings, office: AppContext) -> Iterator[str]:
+def demo_stories(settings: Settings, ctx: AppContext) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
     secret = cookie_secret(settings).encode()
-    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+    return tell_stories(ctx, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
 
 # -- as the commands open it -------------------------------------------------------------------------------------------

@@ -150,16 +150,16 @@ def _publish(
         _fail(words.say("publication.did.busy", language, {}))
 
 
-def _publish_head(office: AppContext, follower: Follower, rewritten: bool, words: Translations, language: str) -> int:
+def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: Translations, language: str) -> int:
     from renderers.reports.publication import PublicationWriter
 
-    told = follower.publish_head(office, rewritten=rewritten)
+    told = follower.publish_head(ctx, rewritten=rewritten)
     if told is None:
         click.echo(words.say("publication.did.same", language, {"what": follower.mirror.followed.branch}))
         return 0
     if told.outcome == "published":
-        office = follower.serve(office)
-        _say_placed(office, told, "published", words, language)
+        ctx = follower.serve(ctx)
+        _say_placed(ctx, told, "published", words, language)
         return 0
     writer = PublicationWriter(words, language)
     for gate in writer.gates(told.gates):
@@ -171,22 +171,22 @@ def _publish_head(office: AppContext, follower: Follower, rewritten: bool, words
     return 1
 
 
-def _publish_folder(office: AppContext, keeper: RefreshSource, words: Translations, language: str) -> int:
+def _publish_folder(ctx: AppContext, keeper: RefreshSource, words: Translations, language: str) -> int:
     """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
     from renderers.reports.problems import render_report
 
-    before = office.published
-    office = keeper.renew(office)
-    refused = [report for _, report in sorted(office.catalogue.warnings.items())]
+    before = ctx.published
+    ctx = keeper.renew(ctx)
+    refused = [report for _, report in sorted(ctx.catalogue.warnings.items())]
     for report in refused:
         texts = {one.where.file: _text(one.where.file) for one in report}
         click.echo(render_report(report, texts, language=language))
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         told = unit.publications(before)
     for one in told:
-        _say_placed(office, one, "published", words, language)
+        _say_placed(ctx, one, "published", words, language)
     if not told and not refused:
-        click.echo(words.say("publication.did.same", language, {"what": str(office.catalogue.folder)}))
+        click.echo(words.say("publication.did.same", language, {"what": str(ctx.catalogue.folder)}))
     return 1 if refused else 0
 
 
@@ -197,19 +197,19 @@ def _text(file: str) -> str:
         return ""
 
 
-def _say_placed(office: AppContext, told: Publication, did: str, words: Translations, language: str) -> None:
+def _say_placed(ctx: AppContext, told: Publication, did: str, words: Translations, language: str) -> None:
     from renderers.i18n.translations import in_language
 
     for placed in told.placed:
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             kept = unit.edition(placed.procedure, placed.fingerprint)
-        book = office.catalogue.edition(placed.procedure, placed.fingerprint) or (
-            office.catalogue.rebuild(kept) if kept else None
+        book = ctx.catalogue.edition(placed.procedure, placed.fingerprint) or (
+            ctx.catalogue.rebuild(kept) if kept else None
         )
         title = in_language(book.identity.title, language) if book else placed.procedure
         facts = {"title": title, "edition": str(placed.edition)}
         begins = book.identity.from_ if book else None
-        later = did == "published" and begins is not None and begins > office.day()
+        later = did == "published" and begins is not None and begins > ctx.day()
         if later and begins is not None:
             facts["day"] = words.day(begins, language)
         click.echo(words.say(f"publication.did.{did}{'_on' if later else ''}", language, facts))
