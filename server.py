@@ -36,9 +36,9 @@ from engine.services.audit.integrity import inspect, number_of
 from engine.services.audit.statistics import count_again, count_up
 from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import PASSWORD
-from engine.services.worker.clock_watch import guarded_tour
+from engine.services.worker.clock_watch import guarded_pass
 from engine.services.worker.dispatcher import Dispatcher
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.simulation.preview import PreviewSession, StatePaths
 from engine.storage.unit_of_work import Busy
 from renderers.cli.admin.agents import agent_command
@@ -51,8 +51,8 @@ from renderers.cli.admin.installation import (
     demo_stories,
     installation,
     office_kept,
-    open_keeper,
     open_office,
+    open_source,
     opened_to_publish,
     place_looked_at,
     say_trouble,
@@ -86,7 +86,7 @@ log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
-TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
+PASS_EVERY: Final = 3.0  # seconds between two tours of the worker
 THREADS: Final = 8  # that serve, where nothing else is said
 KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made anew
 
@@ -98,14 +98,14 @@ def create_app(
     settings: Settings,
     ctx: AppContext | None = None,
     operator: SandboxOperator | None = None,
-    keeper: RefreshSource | None = None,
+    source: RefreshSource | None = None,
     kept_for: float = 0,
 ) -> Flask:
     """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
     the site notices what another process publishes. `kept_for`: seconds that pages which are the same for everybody are kept."""
     if ctx is None:
         ctx, operator = open_office(settings)
-        keeper = keeper or open_keeper(settings)
+        source = source or open_source(settings)
     app = Flask("guichet", static_folder=None, template_folder=None)
     app.secret_key = cookie_secret(settings)
     app.config.update(
@@ -137,9 +137,9 @@ def create_app(
     refusals.register(app)
     check_guards(app)
     app.after_request(lambda response: _wake(app, response))
-    if keeper is not None:
+    if source is not None:
         app.extensions["guichet.keeping"] = keeping = Refresher(
-            keeper, lambda: serving(app), lambda new: _swap(app, new)
+            source, lambda: serving(app), lambda new: _swap(app, new)
         )
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
@@ -217,7 +217,7 @@ def work(
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
         before, silent = silent, False
-        for turn in (_tour, count_up):
+        for turn in (_run_pass, count_up):
             try:
                 turn(current())
             except Busy:  # locked, full, cut: no fault of ours, told once
@@ -226,25 +226,25 @@ def work(
                 log.exception("a tour failed")
         if silent is not before:
             log.warning(_SILENT if silent else "the store answers again")
-        stop.wait(TOUR_EVERY)
+        stop.wait(PASS_EVERY)
 
 
-def _tour(ctx: AppContext) -> None:
+def _run_pass(ctx: AppContext) -> None:
     """The calls to partners are the dispatcher's."""
-    guarded_tour(ctx, calls=False)
+    guarded_pass(ctx, calls=False)
 
 
 _SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
 
 
 def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
-    last, told = time.monotonic(), iter(stories)
+    last, reported = time.monotonic(), iter(stories)
     while not stop.is_set():
         with alone:
-            if next(told, None) is None:
+            if next(reported, None) is None:
                 break
-        if time.monotonic() - last > TOUR_EVERY:
-            tour(current(), signs=False, calls=False)
+        if time.monotonic() - last > PASS_EVERY:
+            run_pass(current(), signs=False, calls=False)
             last = time.monotonic()
 
 
@@ -287,7 +287,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings, say_trouble), KEPT_FOR)
+    app = create_app(settings, office, operator, open_source(settings, say_trouble), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:
@@ -324,7 +324,7 @@ def worker(demo: bool, recount: bool) -> None:
     kept = [open_office(settings)[0]]
     if recount:
         count_again(kept[0])
-    keeping = Refresher(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
+    keeping = Refresher(open_source(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     turns = _turns(lambda: kept[0], keeping, stop)
     for thread in turns:
         thread.start()
@@ -348,11 +348,11 @@ def check_store(language: str) -> None:
     raise SystemExit(1 if inspected.findings else 0)
 
 
-def _previewed(manuscript: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
+def _previewed(watched_file: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
     """A site of its own over one file, in a folder that nobody else uses."""
-    tryout = PreviewSession.open(data, manuscript.folder / "registers", load_words(), address)
-    app = create_app(Settings(data=data, base_url=address, demo=True), tryout.office, tryout.operator)
-    install(app, PreviewSite(manuscript, tryout, leads))
+    session = PreviewSession.open(data, watched_file.folder / "registers", load_words(), address)
+    app = create_app(Settings(data=data, base_url=address, demo=True), session.office, session.operator)
+    install(app, PreviewSite(watched_file, session, leads))
     return app
 
 

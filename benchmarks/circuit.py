@@ -81,8 +81,8 @@ def spiff(path: Path) -> Iterator[Walk]:
 
         def walk(synchronous: int, count: int) -> dict[str, float]:
             print(synchronous, count, file=process.stdin, flush=True)
-            told: dict[str, float] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
-            return told
+            reported: dict[str, float] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
+            return reported
 
         yield walk
         process.stdin.close()
@@ -92,8 +92,8 @@ def _beside_spiff(ctx: AppContext, walk: Walk, synchronous: int) -> Measure:
     clock, name = (CPU, "cpu") if synchronous == NORMAL else (WALL, "wall")
 
     def theirs() -> float:
-        told = walk(synchronous, FLOWS)
-        return told[name] / told["steps"]
+        reported = walk(synchronous, FLOWS)
+        return reported[name] / reported["steps"]
 
     rounds = in_turns(lambda: walked(ctx, clock), theirs)
     us, them = 1000 * median_of(rounds, 0), 1000 * median_of(rounds, 1)
@@ -186,8 +186,8 @@ def _crowd(ctx: AppContext, log: Path) -> Iterator[Measure]:
     )
     yield Measure("T6-floor", "the same: times append + fdatasync", median_ratio(rounds, 0, 2), 3, 6, False)
     p50, p99 = (1000 * percentile(waits, share) for share in (0.5, 0.99))
-    told = f"median {p50:.0f} ms, 99 of 100 within {p99:.0f} ms"
-    yield Measure("T6-wait", "the same: the longest wait (ms)", 1000 * max(waits), 100, 50, beside=told)
+    reported = f"median {p50:.0f} ms, 99 of 100 within {p99:.0f} ms"
+    yield Measure("T6-wait", "the same: the longest wait (ms)", 1000 * max(waits), 100, 50, beside=reported)
 
 
 def _together(ctx: AppContext, waits: list[float]) -> float:

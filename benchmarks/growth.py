@@ -20,7 +20,7 @@ from benchmarks.plot import Series
 from benchmarks.population import fill, name_of, number_of, owner_of, people_of
 from benchmarks.portal import ROOT
 from engine.records.dossier import Actor
-from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.applications.drafts import mine, see_case
 from engine.services.appointments.bookings import book_slot, slots
 from engine.services.context.app_context import AppContext
@@ -153,9 +153,9 @@ def _works(ctx: AppContext, act: str, numbers: Sequence[int]) -> list[Callable[[
     if act == "booking":
         return [_booking(ctx, place) for place in range(4)]
     if act == "inbox":
-        return [lambda: _some(tray(ctx, AGENT, "to_take").lines)] * TRIES
+        return [lambda: _some(list_inbox(ctx, AGENT, "to_take").lines)] * TRIES
     if act == "counts":
-        return [lambda: tray_counts(ctx, AGENT)] * TRIES
+        return [lambda: inbox_counts(ctx, AGENT)] * TRIES
     if act == "mine":
         return [lambda n=n: _some(mine(ctx, _owner(n))) for n in numbers]  # type: ignore[misc]
     return [lambda n=n: see_case(ctx, _owner(n), number_of(n)) for n in numbers]  # type: ignore[misc]
@@ -198,8 +198,8 @@ def _searched(
         _some(work())
         return clock() - began
 
-    rare = sorted(timed(lambda word=word: tray(ctx, AGENT, "all", text=word).lines) for word in asked)  # type: ignore[misc]
-    common = [timed(lambda: tray(ctx, AGENT, "all", text=commonest).lines) for _ in range(SEARCHES)]
+    rare = sorted(timed(lambda word=word: list_inbox(ctx, AGENT, "all", text=word).lines) for word in asked)  # type: ignore[misc]
+    common = [timed(lambda: list_inbox(ctx, AGENT, "all", text=commonest).lines) for _ in range(SEARCHES)]
     read = statistics.median(timed(lambda n=n: like(f"%{name_of(n).split()[1]}%")) for n in numbers[:7])  # type: ignore[misc]
     usual = statistics.median(rare)
     beside = f"{1000 * usual:.2f} ms ours, {1000 * read:.0f} ms LIKE; the commonest name {1000 * statistics.median(common):.2f} ms"

@@ -112,15 +112,15 @@ def _model(rows: TableRows, ident: str) -> Model:
 
 def _slice(rows: TableRows, models: list[Model], numbers: range) -> None:
     columns = models[0].columns
-    told = [_told(models[n % len(models)], n) for n in numbers]
+    reported = [_reported(models[n % len(models)], n) for n in numbers]
     for table in _TABLES:
-        rows.write(table, columns[table], (row for one in told for row in one[table]))
+        rows.write(table, columns[table], (row for one in reported for row in one[table]))
     words = ((word, _id(n)) for n in numbers for word in sorted({number_of(n), *label_words(name_of(n))}))
     rows.write("dossier_word", ("word", "dossier"), words)
     rows.write("booking", _BOOKING, (_booking(n) for n in numbers))
 
 
-def _told(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
+def _reported(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
     """The same dossier of somebody else, at another time."""
     known, swaps = model.known, _swaps(model.known, number)
 
@@ -134,12 +134,12 @@ def _told(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
                 cell = cell.replace(was, becomes)
         return cell
 
-    told = {
+    reported = {
         table: [tuple(map(other, row)) for row in model.rows[table]] for table in ("dossier", "dossier_body", "timer")
     }
     at = {name: model.columns["entry"].index(name) for name in ("dossier", "n", "hash", "previous")}
-    told["entry"] = [_entry(row, at, number) for row in model.rows["entry"][:ENTRIES]]
-    return told
+    reported["entry"] = [_entry(row, at, number) for row in model.rows["entry"][:ENTRIES]]
+    return reported
 
 
 def _swaps(known: dict[str, Any], number: int) -> dict[str, str]:

@@ -135,8 +135,8 @@ class Serving:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        told = json.loads(self._line())
-        self.start, self.count = float(told["start"]), int(told["count"])
+        reported = json.loads(self._line())
+        self.start, self.count = float(reported["start"]), int(reported["count"])
 
     def ask(self, page: str) -> float:
         """Milliseconds of processor a request."""
@@ -182,7 +182,7 @@ def _serve(folder: Path) -> None:
     _let_in(office, client, "guichet", Account("person", "applicant", "", "+22890112233"))
     agent = Account("measures", "agent", "Mesures", "mesures", roles=(f"{AGENCY}/instructeur", f"{AGENCY}/directeur"))
     _let_in(office, client, "guichet-agent", agent)
-    slug = min(one.id for one in office.catalogue.outlines() if one.agency == AGENCY)
+    slug = min(one.id for one in office.catalogue.summaries() if one.agency == AGENCY)
     addresses = {
         name: path.format(slug=slug, form=_draft(client, slug) if name == "form" else "")
         for name, path in PAGES.items()

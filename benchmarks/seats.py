@@ -78,11 +78,11 @@ def _free(ctx: AppContext) -> list[tuple[str, datetime]]:
 
 
 def _pace(ctx: AppContext, wanted: Sequence[tuple[str, datetime]]) -> float:
-    told: list[str] = []
+    reported: list[str] = []
     people = [sent(ctx) for _ in wanted]
-    took = spent(lambda: told.extend(_together(ctx, people, lambda n: wanted[n])), WALL)
-    if Counter(told) != {"booked": len(wanted)}:
-        raise SystemExit(f"bookings: {Counter(told)}")
+    took = spent(lambda: reported.extend(_together(ctx, people, lambda n: wanted[n])), WALL)
+    if Counter(reported) != {"booked": len(wanted)}:
+        raise SystemExit(f"bookings: {Counter(reported)}")
     return len(wanted) / took
 
 
@@ -94,23 +94,23 @@ def _together(
     ctx: AppContext, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
 ) -> list[str]:
     """What came of each, all from one start."""
-    start, told = threading.Barrier(len(people)), list[str]()
+    start, reported = threading.Barrier(len(people)), list[str]()
 
     def one(n: int) -> None:
         (owner, dossier), (place, at) = people[n], wanted(n)
         start.wait()
         try:
             book_slot(ctx, owner, dossier.id, "depot", place, at)
-            told.append("booked")
+            reported.append("booked")
         except Refused as closed:
-            told.append(closed.reason.code)
+            reported.append(closed.reason.code)
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(len(people))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return reported
 
 
 _SEAT, _TAKEN = (

@@ -31,7 +31,7 @@ from engine.records.publications import (
 )
 from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
-from engine.records.statistics import ENTRIES, STANDING, Count, CounterQuery, JournalCursor
+from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import AlreadyExists, Conflict, DossierQuery, Reply, Store, Unit
 from tests.beside import Beside
@@ -1067,11 +1067,11 @@ def test_who_waits_is_told_in_turn_while_their_dossier_is_open(store: Store) -> 
         for one in names:
             unit.put_waiting(rows[one])
         assert [one.dossier for one in unit.waiting_for("desk", "lome")] == ["d4", "d5", "d2", "d3", "d1"]
-        before = [one.dossier for one in unit.waiting_for("desk", "lome", told_before=later(hours=8))]
+        before = [one.dossier for one in unit.waiting_for("desk", "lome", reported_before=later(hours=8))]
         assert before == ["d4", "d5", "d2", "d3"]
         for last, next_ in (("d4", ["d5", "d2"]), ("d5", ["d2", "d3"]), ("d2", ["d3", "d1"]), ("d1", [])):
             assert [one.dossier for one in unit.waiting_for("desk", "lome", 2, after=rows[last])] == next_
-        page = unit.waiting_for("desk", "lome", 2, told_before=later(hours=7), after=rows["d5"])
+        page = unit.waiting_for("desk", "lome", 2, reported_before=later(hours=7), after=rows["d5"])
         assert page == (rows["d2"],)
         unit.put_dossier(a_dossier("d4", revision=1, closed_at=NOON), 0)
         assert unit.waiting_for("desk", "lome", 2) == (rows["d5"], rows["d2"])
@@ -1142,7 +1142,7 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         Count("permit", "2026-03", "received", "lome", "web"),
         Count("permit", "2026-03", "received", "kara", "web"),
     )
-    april, now = replace(lome, month="2026-04"), Count("permit", STANDING, "standing", "lome")
+    april, now = replace(lome, month="2026-04"), Count("permit", CURRENT, "standing", "lome")
     one, two = JournalCursor(NOON, "d1", 1), JournalCursor(later(hours=1), "d1", 2)
     with store.unit(write=True) as unit:
         assert unit.tally_mark() is None
@@ -1156,7 +1156,7 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         with pytest.raises(Conflict), store.unit(write=True) as unit:
             unit.add_tallies({lome: 1}, before, two)
     with store.unit() as unit:
-        assert unit.tallies(CounterQuery(("2026-03", "2026-04", STANDING))) == {lome: 5, kara: 1, april: 1}
+        assert unit.tallies(CounterQuery(("2026-03", "2026-04", CURRENT))) == {lome: 5, kara: 1, april: 1}
         assert unit.tallies(CounterQuery(("2026-04",))) == {april: 1}
         assert unit.tallies(CounterQuery(("2026-03",), offices=frozenset({"kara"}))) == {kara: 1}
         assert unit.tallies(CounterQuery(("2026-03",), ("permit", "other"))) == {lome: 5, kara: 1}
@@ -1165,13 +1165,13 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         assert unit.tallies(CounterQuery(("2026-03",), figures=("answered",))) == {}
         assert unit.tallies_together(CounterQuery(("2026-03",))) == {replace(lome, office=""): 6}
         assert unit.tallied(CounterQuery(("2026-03",))) == {"permit"}
-        assert unit.tallied(CounterQuery((STANDING,))) == frozenset()  # one came and one went
+        assert unit.tallied(CounterQuery((CURRENT,))) == frozenset()  # one came and one went
     with store.unit(write=True) as unit:
         unit.add_tallies({now: 7}, two, two)
-        assert unit.tallies(CounterQuery(("2026-05", STANDING))) == {now: 7}
+        assert unit.tallies(CounterQuery(("2026-05", CURRENT))) == {now: 7}
         assert unit.tallies(CounterQuery(("2026-05",))) == {}
         unit.forget_tallies()
-        assert (unit.tally_mark(), unit.tallies(CounterQuery(("2026-03", STANDING)))) == (None, {})
+        assert (unit.tally_mark(), unit.tallies(CounterQuery(("2026-03", CURRENT)))) == (None, {})
 
 
 def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:

@@ -31,7 +31,7 @@ def start_payment(office: AppContext, actor: Actor, dossier_id: str, **given: An
 def record_callback(office: AppContext, provider: str, headers: dict[str, str], body: bytes) -> CallbackOutcome:
     """A callback that was asked about; the payment as it stands then."""
     outcome = settlement.record_callback(office, provider, headers, body)
-    settlement.ask_all_told(office)
+    settlement.ask_all_reported(office)
     ask_registers(office)
     return replace(outcome, payment=_kept(office, outcome.payment)) if outcome.payment else outcome
 

@@ -96,20 +96,23 @@ class CinetPay(Wallet):
             fields = parse_qs(body.decode("utf-8"), max_num_fields=100, keep_blank_values=True)
         except ValueError as wrong:
             raise BadCallback("unreadable") from wrong
-        told = {name: values[-1] for name, values in fields.items()}
-        message = "".join(told.get(name, "") for name in SIGNED).encode()
+        reported = {name: values[-1] for name, values in fields.items()}
+        message = "".join(reported.get(name, "") for name in SIGNED).encode()
         expected = hmac.new(self._secret.encode(), message, hashlib.sha256).hexdigest().encode()
         given = {name.lower(): value for name, value in headers.items()}.get(TOKEN, "")
-        if not hmac.compare_digest(expected, given.encode("utf-8", "replace")) or told.get("cpm_site_id") != self._site:
+        if (
+            not hmac.compare_digest(expected, given.encode("utf-8", "replace"))
+            or reported.get("cpm_site_id") != self._site
+        ):
             raise BadCallback("signature")
-        reference, amount = told.get("cpm_trans_id", ""), whole_francs(told.get("cpm_amount"))
+        reference, amount = reported.get("cpm_trans_id", ""), whole_francs(reported.get("cpm_amount"))
         if not reference or amount is None:
             raise BadCallback("unreadable")
-        failed = told.get("cpm_error_message", "").upper() not in ("", "SUCCES", "SUCCESS")
+        failed = reported.get("cpm_error_message", "").upper() not in ("", "SUCCES", "SUCCESS")
         kind: PaymentStatus = "failed" if failed else "paid"
-        event = f"{reference}:{told.get('cpm_trans_date', '')}:{kind}"
+        event = f"{reference}:{reported.get('cpm_trans_date', '')}:{kind}"
         now = self._clock.now()
-        return PaymentNotice(event, reference, None, kind, amount, told.get("cpm_currency", ""), now)
+        return PaymentNotice(event, reference, None, kind, amount, reported.get("cpm_currency", ""), now)
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
         answer = self._wire.post(

@@ -77,8 +77,8 @@ class FedaPay(Wallet):
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         at = self._check_signature(headers, body)
         try:
-            told = json.loads(body)
-            event, entity = f"{told['name']}:{told['entity']['id']}", told["entity"]
+            reported = json.loads(body)
+            event, entity = f"{reported['name']}:{reported['entity']['id']}", reported["entity"]
             reference = str(entity.get("merchant_reference") or entity["custom_metadata"]["reference"])
             kind, _ = _KINDS[entity["status"]]
         except (ValueError, TypeError, KeyError, RecursionError) as wrong:
@@ -98,8 +98,8 @@ class FedaPay(Wallet):
         found = _transaction(answer)
         kind, reason = _KINDS.get(str(found.get("status")), ("unknown", None))
         metadata = found.get("custom_metadata")
-        told = metadata.get("reference") if isinstance(metadata, dict) else None
-        named = str(found.get("merchant_reference") or told or "")
+        reported = metadata.get("reference") if isinstance(metadata, dict) else None
+        named = str(found.get("merchant_reference") or reported or "")
         amount = whole_francs(found.get("amount"))
         return ProviderStatus(
             kind, amount or 0, _currency(found), named, reason, str(found.get("id") or "") or None

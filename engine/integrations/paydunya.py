@@ -85,11 +85,14 @@ class PayDunya(payments.Wallet):
             fields = parse_qs(body.decode("utf-8"), max_num_fields=200, keep_blank_values=True)
         except ValueError as wrong:
             raise BadCallback("unreadable") from wrong
-        told = {name: values[-1] for name, values in fields.items()}
-        if not hmac.compare_digest(self._hash.encode(), told.get("data[hash]", "").encode("utf-8", "replace")):
+        reported = {name: values[-1] for name, values in fields.items()}
+        if not hmac.compare_digest(self._hash.encode(), reported.get("data[hash]", "").encode("utf-8", "replace")):
             raise BadCallback("signature")
-        token, reference = told.get("data[invoice][token]", ""), told.get("data[custom_data][reference]", "")
-        amount, kind = whole_francs(told.get("data[invoice][total_amount]")), _KINDS.get(told.get("data[status]", ""))
+        token, reference = reported.get("data[invoice][token]", ""), reported.get("data[custom_data][reference]", "")
+        amount, kind = (
+            whole_francs(reported.get("data[invoice][total_amount]")),
+            _KINDS.get(reported.get("data[status]", "")),
+        )
         if not token or not reference or amount is None or kind is None:
             raise BadCallback("unreadable")
         event = f"{token}:{kind[0]}"

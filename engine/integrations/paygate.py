@@ -52,11 +52,11 @@ class PayGate(Wallet):
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         try:
-            told = json.loads(body)
-            reference, theirs = str(told["identifier"]), str(told["tx_reference"])
+            reported = json.loads(body)
+            reference, theirs = str(reported["identifier"]), str(reported["tx_reference"])
         except (ValueError, TypeError, KeyError, RecursionError) as wrong:
             raise BadCallback("unreadable") from wrong
-        amount = whole_francs(told.get("amount"))
+        amount = whole_francs(reported.get("amount"))
         if amount is None:
             raise BadCallback("unreadable")
         return PaymentNotice(theirs, reference, theirs, "paid", amount, CURRENCY, self._clock.now())

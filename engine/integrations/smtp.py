@@ -20,7 +20,7 @@ from engine.integrations.message_sender import NotSent
 from engine.records.dossier import OutboundMessage
 
 Security = Literal["starttls", "tls", "none"]
-_PATIENCE, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
+_WAIT_LIMIT, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
 _NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this letter is too large (RFC 5321)
 # Refusals of who we are, not of one letter: the next one would fare no better.
 _ABOUT_US: Final = (
@@ -92,9 +92,9 @@ class MailServer:
     def _open(self, until: SocketDeadline) -> smtplib.SMTP:
         context = ssl.create_default_context()
         if self._security == "tls":
-            server: smtplib.SMTP = _TlsSession(until, self._host, self._port, timeout=_PATIENCE, context=context)
+            server: smtplib.SMTP = _TlsSession(until, self._host, self._port, timeout=_WAIT_LIMIT, context=context)
         else:
-            server = _Session(until, self._host, self._port, timeout=_PATIENCE)
+            server = _Session(until, self._host, self._port, timeout=_WAIT_LIMIT)
         try:
             if self._security == "starttls":
                 server.starttls(context=context)

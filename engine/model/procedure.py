@@ -144,8 +144,8 @@ class Procedure(Lasting):
         return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))
 
 
-def _later_forms(book: Procedure) -> tuple[Form, ...]:
-    return tuple(task for task in book.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+def _later_forms(procedure: Procedure) -> tuple[Form, ...]:
+    return tuple(task for task in procedure.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
 
 
 @dataclass(frozen=True, slots=True)

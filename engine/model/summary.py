@@ -51,7 +51,7 @@ class EditionSummary:
     receives: frozenset[str] = frozenset()
 
 
-def outline_of(procedure: Procedure) -> EditionSummary:
+def summarize(procedure: Procedure) -> EditionSummary:
     identity = procedure.identity
     return EditionSummary(
         procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
@@ -74,28 +74,28 @@ def _state(procedure: Procedure, name: str) -> StateSummary:
 # -- as a line ---------------------------------------------------------------------------------------------------------
 
 
-def write_outline(outline: EditionSummary) -> str:
+def write_summary(summary: EditionSummary) -> str:
     """All but what a closed book says itself: id, edition, fingerprint and days."""
-    roles = sorted(outline.roles | outline.receives)
+    roles = sorted(summary.roles | summary.receives)
     rank = {role: number for number, role in enumerate(roles)}
     states = [
         [one.id, sum(getattr(one, flag) << bit for bit, flag in enumerate(_FLAGS)), sorted(rank[role] for role in one.roles)]
-        for one in outline.states
+        for one in summary.states
     ]  # fmt: skip
     whole = [
-        dict(outline.title.versions),
-        dict(outline.summary.versions),
-        outline.category,
-        outline.agency,
-        sorted(rank[role] for role in outline.roles),
+        dict(summary.title.versions),
+        dict(summary.summary.versions),
+        summary.category,
+        summary.agency,
+        sorted(rank[role] for role in summary.roles),
         roles,
         states,
-        sorted(rank[role] for role in outline.receives),
+        sorted(rank[role] for role in summary.receives),
     ]
     return json.dumps(whole, separators=(",", ":"))
 
 
-def read_outline(
+def read_summary(
     line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
 ) -> EditionSummary:  # fmt: skip
     """The outline of a line that `write_outline` wrote."""

@@ -79,7 +79,7 @@ class InstallationProbe:
     kept_nothing: Callable[[], bool]  # no store was ever made
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
-    open_shelf: Callable[[], BlobStore] | None = None  # of a bucket; raises WrongShelf
+    open_blob_store: Callable[[], BlobStore] | None = None  # of a bucket; raises WrongShelf
     reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
@@ -160,9 +160,9 @@ def _libraries(place: InstallationProbe, now: datetime) -> DoctorCheck:
     (`docs/deploy/guichet-weaknesses.timer`). Who was not answered about each of them was not answered."""
     file = place.data / WEAKNESSES
     try:
-        told = json.loads(file.read_text("utf-8"))["dependencies"]
-        weak = sorted(f"{one['name']} {one['version']}" for one in told if one.get("vulns"))
-        silent = not told or any("skip_reason" in one for one in told)
+        reported = json.loads(file.read_text("utf-8"))["dependencies"]
+        weak = sorted(f"{one['name']} {one['version']}" for one in reported if one.get("vulns"))
+        silent = not reported or any("skip_reason" in one for one in reported)
         days = _days_since(file.stat(), now)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         weak, silent, days = [], True, 0
@@ -183,7 +183,7 @@ def _disk(data: Path, reserve: Reserve) -> DoctorCheck:
     facts = {"free": f"{free / 1024**3:.1f}"}
     if free < LEAST_FREE:
         return DoctorCheck("disk", "disk_full", "mend", facts)
-    if reserve.room() <= 0:  # on the disk of the files, which may be another
+    if reserve.free_bytes() <= 0:  # on the disk of the files, which may be another
         return DoctorCheck("disk", "disk_reserve", "mend", facts)
     return (
         DoctorCheck("disk", "disk_low", "watch", facts)
@@ -194,17 +194,17 @@ def _disk(data: Path, reserve: Reserve) -> DoctorCheck:
 
 def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:
     """Where files handed in are kept, when that is not the data folder: something is kept there, read, removed."""
-    if place.open_shelf is None:
+    if place.open_blob_store is None:
         return
     try:
-        shelf = place.open_shelf()
-        shelf.check()
+        store = place.open_blob_store()
+        store.check()
     except WrongBlobStore as wrong:
         yield DoctorCheck("files", "files_wrong", "mend", {"why": str(wrong)})
     except Busy as silent:
         yield DoctorCheck("files", "files_silent", "mend", {"why": str(silent)})
     else:
-        yield DoctorCheck("files", "files_well", "well", {"name": str(shelf)})
+        yield DoctorCheck("files", "files_well", "well", {"name": str(store)})
 
 
 def _solver() -> DoctorCheck:
@@ -234,12 +234,12 @@ def _store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
         yield DoctorCheck("store", "store_unproven", "watch", {"host": place.unproven})
     try:
         store = place.open_store()
-        standing, said = store.standing(), store.settings()
-        yield _of_release(standing, said)
+        evaluated, said = store.standing(), store.settings()
+        yield _of_release(evaluated, said)
         if role := said.get("superuser"):
             yield DoctorCheck("store", "store_superuser", "watch", {"role": role})
-        yield _drift((standing.at - datetime.now(UTC)).total_seconds())
-        if standing.pending or standing.strange:
+        yield _drift((evaluated.at - datetime.now(UTC)).total_seconds())
+        if evaluated.pending or evaluated.strange:
             return
         with store.unit() as unit:
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
@@ -279,12 +279,12 @@ def _read_only(file: Path, why: str) -> DoctorCheck:
     return DoctorCheck("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
 
 
-def _of_release(standing: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
+def _of_release(evaluated: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
     """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
-    if standing.strange:
-        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(standing.strange)})
-    if standing.pending:
-        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(standing.pending)})
+    if evaluated.strange:
+        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(evaluated.strange)})
+    if evaluated.pending:
+        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(evaluated.pending)})
     version = said.get("version") or said.get("server_version", "")
     return DoctorCheck("store", "store_well", "well", {"kind": said["store"], "version": version})
 
@@ -351,13 +351,17 @@ def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Doctor
         yield DoctorCheck("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
 
 
-def _new_numbers(policy: SmsPolicy, told: Mapping[str, tuple[int, int]]) -> DoctorCheck:
+def _new_numbers(policy: SmsPolicy, reported: Mapping[str, tuple[int, int]]) -> DoctorCheck:
     """Codes to numbers that never signed in: near the bound of an hour, somebody makes the installation pay for SMS."""
-    near = [country for country, (n, most) in told.items() if n >= most * _NEAR]
+    near = [country for country, (n, most) in reported.items() if n >= most * _NEAR]
     if near:
-        counts = ", ".join(f"{country} {told[country][0]}/{told[country][1]}" for country in near)
+        counts = ", ".join(f"{country} {reported[country][0]}/{reported[country][1]}" for country in near)
         return DoctorCheck("codes", "codes_many", "watch", {"counts": counts})
-    facts = {"count": str(told["all"][0]), "most": str(told["all"][1]), "countries": ", ".join(policy.countries)}
+    facts = {
+        "count": str(reported["all"][0]),
+        "most": str(reported["all"][1]),
+        "countries": ", ".join(policy.countries),
+    }
     return DoctorCheck("codes", "codes_well", "well", facts)
 
 

@@ -30,7 +30,7 @@ from engine.model import Procedure
 from engine.publication.gates import (
     FILES,
     HISTORY,
-    MOST_TOLD,
+    MOST_REPORTED,
     SIGNATURE,
     CandidateEdition,
     FileNames,
@@ -53,7 +53,7 @@ log = logging.getLogger("guichet")
 LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
 AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
-PATIENCE: Final = (
+WAIT_LIMIT: Final = (
     150.0  # seconds that somebody who asks waits for a process that is looking: longer than a fetch may last
 )
 _AGAIN: Final = 0.05
@@ -105,17 +105,17 @@ def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
         return _on_this_day(ctx)
     origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
     after = publish_editions(replace(ctx, catalogue=catalogue), judge, origins)
-    _tell_refused(ctx.catalogue, after.catalogue)
+    _report_refused(ctx.catalogue, after.catalogue)
     return after
 
 
-def _tell_refused(before: Catalogue, after: Catalogue) -> None:
+def _report_refused(before: Catalogue, after: Catalogue) -> None:
     """For whoever watches the log while files are saved: what is refused since, why and where; what is mended."""
     for name, report in after.warnings.items():
         if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
             left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
-            told = _line(plain_facts(first.facts))
-            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, told)
+            reported = _line(plain_facts(first.facts))
+            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, reported)
     for name in before.warnings.keys() & after.procedures.keys() - after.warnings.keys():
         log.info("%s accepted again", name)
 
@@ -139,10 +139,10 @@ class Follower:
 
     def __init__(
         self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None,
-        tell: Callable[[Refusal], None] = lambda reason: None,
+        report: Callable[[Refusal], None] = lambda reason: None,
     ) -> None:  # fmt: skip
         self.mirror, self.judge = mirror, judge
-        self._tell, self._heard = tell, ""
+        self._report, self._heard = report, ""
         self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
         self._lock, self._index = data / "following.lock", data / INDEX
         self._next: datetime | None = None
@@ -191,7 +191,7 @@ class Follower:
     def publish_head(self, ctx: AppContext, *, rewritten: bool = False) -> Publication | None:
         """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
         another process looks. Raises Refused, and `Busy` when that process does not end."""
-        with _alone(self._lock, PATIENCE) as mine:
+        with _alone(self._lock, WAIT_LIMIT) as mine:
             if not mine:
                 raise Busy(self._lock.name)
             head = self.mirror.fetch()
@@ -206,8 +206,8 @@ class Follower:
     def _published(self, store: Store) -> Publication | None:
         """The last commit of this repository that was published."""
         with store.unit() as unit:
-            told = unit.publications()
-        ours = (one for one in reversed(told) if one.outcome == "published" and one.origin.source == self.source)
+            reported = unit.publications()
+        ours = (one for one in reversed(reported) if one.outcome == "published" and one.origin.source == self.source)
         return next(ours, None)
 
     # -- deciding
@@ -263,13 +263,13 @@ class Follower:
             yield shut(SIGNATURE, refused.reason)
             return
         if found:
-            told = tuple(
+            reported = tuple(
                 GateFinding(
                     "git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file}
                 )
-                for one in found[:MOST_TOLD]
+                for one in found[:MOST_REPORTED]
             )
-            yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
+            yield Gate(SIGNATURE, False, reported, max(0, len(found) - MOST_REPORTED))
 
     def _publish(
         self, ctx: AppContext, known: Decided, catalogue: Catalogue, origin: Origin, found: list[CandidateEdition],
@@ -279,13 +279,13 @@ class Follower:
         each = {one.procedure.id: self.mirror.origin(origin.commit, one.procedure.id, before) for one in found}
         self.mirror.keep(origin.commit)
         with ctx.store.unit(write=True) as unit:
-            told = decide(
+            reported = decide(
                 unit, known.n, ctx.now(), "published", origin, [one.procedure for one in found], each=each,
                 removed=gone(catalogue, known), gates=tuple(gates),
             )  # fmt: skip
         self.mirror.forget({origin.commit, before})
-        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
-        return told
+        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in reported.placed) or "-")
+        return reported
 
     def _refuse(self, ctx: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
         """Keeps why, once: the same reasons for the same commit are not told again."""
@@ -293,9 +293,9 @@ class Follower:
             [last] = unit.recent_publications(1) or (None,)
             if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
                 return last
-            told = decide(unit, unit.last_publication(), ctx.now(), "refused", origin, gates=tuple(gates))
-        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(told.gates)))
-        return told
+            reported = decide(unit, unit.last_publication(), ctx.now(), "refused", origin, gates=tuple(gates))
+        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(reported.gates)))
+        return reported
 
     # -- how following goes
 
@@ -318,7 +318,7 @@ class Follower:
         log.warning("the followed repository: %s %s", reason.code, _line(facts))
         if reason.code != self._heard:
             self._heard = reason.code
-            self._tell(reason)
+            self._report(reason)
 
     def _watch(self, store: Store) -> FollowingState | None:
         with store.unit() as unit:
@@ -362,11 +362,11 @@ def _line(facts: Mapping[str, Plain]) -> str:
 
 
 @contextmanager
-def _alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+def _alone(path: Path, wait_limit: float = 0.0) -> Iterator[bool]:
     """Whether this process is the only one here, within some seconds; it is let go when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    until = time.monotonic() + patience
+    until = time.monotonic() + wait_limit
     try:
         while not (mine := _taken(handle)) and time.monotonic() < until:
             time.sleep(_AGAIN)

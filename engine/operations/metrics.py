@@ -43,7 +43,7 @@ class MetricValues:
 def gauges(ctx: AppContext) -> MetricValues:
     """Raises `Busy` when the store does not answer."""
     now, catalogue = ctx.now(), ctx.catalogue
-    standing = ctx.store.standing()
+    evaluated = ctx.store.standing()
     with ctx.store.unit() as unit:
         queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
         new = new_numbers(ctx.settings.sms, unit, now)
@@ -54,8 +54,8 @@ def gauges(ctx: AppContext) -> MetricValues:
     }
     return MetricValues(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
-        _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
-        (now - tree.at).total_seconds() if tree else None, new, ctx.attachments.reserve.room(),
+        _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(evaluated.pending), published, ages,
+        (now - tree.at).total_seconds() if tree else None, new, ctx.attachments.reserve.free_bytes(),
         beat[1].total_seconds() if beat else None,
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]
 
 def _of_store(ctx: AppContext) -> tuple[str, ...]:
     try:
-        standing = ctx.store.standing()
+        evaluated = ctx.store.standing()
         with ctx.store.unit() as unit:
             unit.last_publication()
     except Busy:
@@ -84,8 +84,8 @@ def _of_store(ctx: AppContext) -> tuple[str, ...]:
     except Damaged:
         return ("store_damaged",)
     return (
-        *(("migrations_pending",) if standing.pending else ()),
-        *(("store_of_another_release",) if standing.strange else ()),
+        *(("migrations_pending",) if evaluated.pending else ()),
+        *(("store_of_another_release",) if evaluated.strange else ()),
     )
 
 

@@ -51,7 +51,7 @@ class Migration:
     """What was done, or would be (`dry_run`). `there` are those already of the edition, `closed` those that are over; `more`
     tells that the limit was reached before the end."""
 
-    book: Procedure
+    definition: Procedure
     before: Mapping[int, Procedure]  # the editions that dossiers come from
     dry_run: bool
     moved: tuple[MigratedDossier, ...]
@@ -67,25 +67,25 @@ def migrate(
 ) -> Migration:  # fmt: skip
     """Brings the open dossiers of earlier editions over to one that was published: the one in force, unless `edition` names
     another. At most `limit` of them. `by` is who asks for it, whom the journals name. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
-    book = published(ctx, procedure_id, edition)
+    procedure = published(ctx, procedure_id, edition)
     moved: list[MigratedDossier] = []
     staying: list[Staying] = []
-    books: dict[int, Procedure] = {}
+    procedures: dict[int, Procedure] = {}
     there = closed = 0
     for dossier_id in ctx.store.all_dossiers(procedure_id):
         if limit is not None and len(moved) >= limit:
-            return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, True)
-        found = _one(ctx, book, dossier_id, dry_run, by)
+            return Migration(procedure, procedures, dry_run, tuple(moved), tuple(staying), there, closed, True)
+        found = _one(ctx, procedure, dossier_id, dry_run, by)
         if isinstance(found, Dossier):
             there, closed = there + (found.closed_at is None), closed + (found.closed_at is not None)
         elif found is not None:
-            before, told = found
-            books.setdefault(before.edition, before)
-            if isinstance(told, MigratedDossier):
-                moved.append(told)
+            before, reported = found
+            procedures.setdefault(before.edition, before)
+            if isinstance(reported, MigratedDossier):
+                moved.append(reported)
             else:
-                staying.append(told)
-    return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, False)
+                staying.append(reported)
+    return Migration(procedure, procedures, dry_run, tuple(moved), tuple(staying), there, closed, False)
 
 
 def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Procedure:
@@ -105,15 +105,17 @@ def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Proced
     if not wanted:
         raise Refused(refusal("edition_unpublished", edition=edition or 0))
     last = wanted[-1]
-    book = ctx.catalogue.edition(procedure_id, last.fingerprint) or ctx.catalogue.rebuild(last)
-    if not book.migrate:
-        earlier = max((one.edition for one in kept if one.edition < book.edition), default=book.edition)
-        raise Refused(refusal("edition_without_map", edition=book.edition, before=earlier, next=kept[-1].edition + 1))
-    return book
+    procedure = ctx.catalogue.edition(procedure_id, last.fingerprint) or ctx.catalogue.rebuild(last)
+    if not procedure.migrate:
+        earlier = max((one.edition for one in kept if one.edition < procedure.edition), default=procedure.edition)
+        raise Refused(
+            refusal("edition_without_map", edition=procedure.edition, before=earlier, next=kept[-1].edition + 1)
+        )
+    return procedure
 
 
 def _one(
-    ctx: AppContext, book: Procedure, dossier_id: str, dry_run: bool, by: str
+    ctx: AppContext, procedure: Procedure, dossier_id: str, dry_run: bool, by: str
 ) -> Dossier | tuple[Procedure, MigratedDossier | Staying] | None:
     """One dossier looked at, then judged again and moved in one unit. The dossier itself when it is not concerned. What
     fails unexpectedly stays as it was and is told; the others go on."""
@@ -121,34 +123,34 @@ def _one(
         dossier = unit.dossier(dossier_id)
     if dossier is None or _is_forgotten(dossier):
         return None
-    if not _is_concerned(book, dossier):
+    if not _is_concerned(procedure, dossier):
         return dossier
     try:
         with ctx.store.unit() as unit:
-            before, crossing = _judged(ctx, unit, book, dossier, by)
+            before, crossing = _judged(ctx, unit, procedure, dossier, by)
         after = dossier
         if isinstance(crossing, Crossing) and dry_run:
             after = crossing.decision.dossier
         elif isinstance(crossing, Crossing):
             with ctx.store.unit(write=True) as unit:
                 dossier = unit.dossier(dossier_id) or dossier
-                if not _is_concerned(book, dossier):  # somebody was faster
+                if not _is_concerned(procedure, dossier):  # somebody was faster
                     return dossier
-                before, crossing = _judged(ctx, unit, book, dossier, by)
+                before, crossing = _judged(ctx, unit, procedure, dossier, by)
                 after = _kept(ctx, unit, crossing) if isinstance(crossing, Crossing) else dossier
     except (Busy, Damaged):
         raise
     except Exception as fault:
         log.exception("dossier %s", dossier_id)
         why = Stays("edition_lost" if isinstance(fault, EditionMissing) else "fault", {})
-        return book, Staying(dossier.number, dossier.edition, dossier.state, why)
+        return procedure, Staying(dossier.number, dossier.edition, dossier.state, why)
     if isinstance(crossing, Stays):
         return before, Staying(dossier.number, dossier.edition, dossier.state, crossing)
     return before, MigratedDossier(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
 
 
-def _is_concerned(book: Procedure, dossier: Dossier) -> bool:
-    return dossier.closed_at is None and dossier.edition < book.edition
+def _is_concerned(procedure: Procedure, dossier: Dossier) -> bool:
+    return dossier.closed_at is None and dossier.edition < procedure.edition
 
 
 def _is_forgotten(dossier: Dossier) -> bool:
@@ -157,11 +159,11 @@ def _is_forgotten(dossier: Dossier) -> bool:
 
 
 def _judged(
-    ctx: AppContext, unit: Unit, book: Procedure, dossier: Dossier, by: str
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, by: str
 ) -> tuple[Procedure, Crossing | Stays]:  # fmt: skip
     before = pinned(ctx, unit, dossier)
-    moment = Moment(book, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
-    return before, cross(Translation.between(before, book), dossier, unit.payments_of(dossier.id), moment, by)
+    moment = Moment(procedure, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
+    return before, cross(Translation.between(before, procedure), dossier, unit.payments_of(dossier.id), moment, by)
 
 
 def _kept(ctx: AppContext, unit: Unit, crossing: Crossing) -> Dossier:

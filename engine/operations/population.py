@@ -20,15 +20,15 @@ def take_snapshot(ctx: AppContext) -> Plain:
             if dossier is None or dossier.closed_at is not None:
                 continue
             try:
-                book: Procedure | None = pinned(ctx, unit, dossier)
+                procedure: Procedure | None = pinned(ctx, unit, dossier)
             except EditionMissing:
-                book = None  # it runs all the same
+                procedure = None  # it runs all the same
         tally = tallies.setdefault(dossier.procedure, {}).setdefault(dossier.edition, Tally())
-        _count(ctx, tally, dossier, book)
+        _count(ctx, tally, dossier, procedure)
     return snapshot_plain(tallies, ctx.day())
 
 
-def _count(ctx: AppContext, tally: Tally, dossier: Dossier, book: Procedure | None) -> None:
+def _count(ctx: AppContext, tally: Tally, dossier: Dossier, procedure: Procedure | None) -> None:
     if dossier.is_draft:
         tally.drafts += 1
         return
@@ -38,5 +38,5 @@ def _count(ctx: AppContext, tally: Tally, dossier: Dossier, book: Procedure | No
     tally.add(
         "bookings", [name for name, one in dossier.bookings.items() if one.status == "booked" and one.start > now]
     )
-    if book is not None:
-        tally.add("answers", names_in_use(book, dossier.answers))
+    if procedure is not None:
+        tally.add("answers", names_in_use(procedure, dossier.answers))

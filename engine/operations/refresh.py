@@ -51,9 +51,9 @@ class Refresher:
     """One process and the office it works with. `current` answers it, `changed` takes its successor."""
 
     def __init__(
-        self, keeper: RefreshSource, current: Callable[[], AppContext], changed: Callable[[AppContext], None]
+        self, source: RefreshSource, current: Callable[[], AppContext], changed: Callable[[AppContext], None]
     ) -> None:
-        self._keeper, self._current, self._changed = keeper, current, changed
+        self._source, self._current, self._changed = source, current, changed
         self._turning = threading.Lock()
         self._asking = threading.Lock()
         self._next = 0.0
@@ -65,8 +65,8 @@ class Refresher:
         try:
             before = self._current()
             with before.store.unit() as unit:
-                before.doors.look(unit)
-            after = self._keeper.renew(before) if looks else self._keeper.serve(before)
+                before.directories.look(unit)
+            after = self._source.renew(before) if looks else self._source.serve(before)
             if after is not before:
                 self._changed(after)
         except Busy:
@@ -91,7 +91,7 @@ class Refresher:
             self._next = time.monotonic() + EVERY
             office = self._current()
             with office.store.unit() as unit:
-                office.doors.look(unit)
+                office.directories.look(unit)
                 behind = unit.last_publication() != office.published
             if behind or office.catalogue.on(office.day()) is not office.catalogue:
                 threading.Thread(target=self.turn, args=(False,), name="publications", daemon=True).start()

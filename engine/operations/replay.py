@@ -24,7 +24,7 @@ class Replay:
     followed, the newest last. `erased` and `unfaithful` could not be replayed; `more`: the limit was reached."""
 
     proposed: Procedure
-    books: tuple[Procedure, ...]
+    definitions: tuple[Procedure, ...]
     played: int
     same: int
     found: Mapping[Difference, tuple[str, ...]]
@@ -37,13 +37,13 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
     """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
     that only what the edition changes is told."""
     found: dict[Difference, list[str]] = {}
-    books: dict[str, Procedure] = {}
+    procedures: dict[str, Procedure] = {}
     unfaithful: list[str] = []
     played = same = erased = 0
     more = False
     for dossier_id in ctx.store.all_dossiers(proposed.id):
         with ctx.store.unit() as unit:
-            ctx.doors.look(unit)
+            ctx.directories.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.closed_at is None or dossier.is_draft:
                 continue
@@ -52,7 +52,7 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
                 break
             entries = unit.entries(dossier_id)
             try:
-                book = pinned(ctx, unit, dossier)
+                procedure = pinned(ctx, unit, dossier)
             except EditionMissing:
                 unfaithful.append(dossier.number)
                 continue
@@ -60,15 +60,15 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
         if dossier.erased_at is not None or "erased" in kinds:
             erased += 1
             continue
-        told = None if _has_moved(entries) else _told(ctx, book, proposed, directory, dossier, entries)
-        if told is None:
+        reported = None if _has_moved(entries) else _reported(ctx, procedure, proposed, directory, dossier, entries)
+        if reported is None:
             unfaithful.append(dossier.number)
             continue
-        books[book.fingerprint] = book
-        played, same = played + 1, same + (not told)
-        for one in told:
+        procedures[procedure.fingerprint] = procedure
+        played, same = played + 1, same + (not reported)
+        for one in reported:
             found.setdefault(one, []).append(dossier.number)
-    ordered = tuple(sorted(books.values(), key=lambda one: one.edition))
+    ordered = tuple(sorted(procedures.values(), key=lambda one: one.edition))
     groups = {one: tuple(found[one]) for one in sorted(found, key=lambda one: (-len(found[one]), one))}
     return Replay(proposed, ordered, played, same, groups, erased, tuple(unfaithful), more)
 
@@ -79,19 +79,19 @@ def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
     return any(entry.kind == "migrated" for entry in entries[sent:])
 
 
-def _told(
+def _reported(
     ctx: AppContext,
-    book: Procedure,
+    procedure: Procedure,
     proposed: Procedure,
     directory: Directory,
     dossier: Dossier,
     entries: tuple[JournalEntry, ...],
 ) -> tuple[Difference, ...] | None:
     """What would differ for one dossier; None when its journal does not bring it back under its own book."""
-    translation = Translation.between(book, proposed)
+    translation = Translation.between(procedure, proposed)
     try:
-        then, directory = (ctx.doors.received(one) for one in (ctx.catalogue.directory, directory))
-        before = relive(Translation(book, book), dossier, entries, then, ctx.wording)
+        then, directory = (ctx.directories.received(one) for one in (ctx.catalogue.directory, directory))
+        before = relive(Translation(procedure, procedure), dossier, entries, then, ctx.wording)
         if not is_faithful(before, dossier):
             return None
         after = relive(translation, dossier, entries, directory, ctx.wording)

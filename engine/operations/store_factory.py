@@ -81,7 +81,7 @@ def _without_secret(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def open_shelf(place: Path | Bucket) -> BlobStore:
+def open_blob_store(place: Path | Bucket) -> BlobStore:
     """Where files handed in lie: a folder, or a bucket, whose client is loaded for it alone. Raises `WrongShelf`."""
     if isinstance(place, Path):
         return FolderBlobStore(place)

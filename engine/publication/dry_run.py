@@ -72,10 +72,10 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
         alone: Alone = ""
         if not against:
             named, other, alone = _branch(root, reference, commit, branch)
-            standing, refused = past.let_in(other) if other else (other, 0)
+            evaluated, refused = past.let_in(other) if other else (other, 0)
             if refused:
-                named, alone = _named_from(root, named, other, standing), "" if standing else "none_let_in"
-                other = standing
+                named, alone = _named_from(root, named, other, evaluated), "" if evaluated else "none_let_in"
+                other = evaluated
         before = past.at(other)
         found = tuple(_candidates(before, after))
         yield Trial(
@@ -166,9 +166,9 @@ class _Past:
         return line[base], base
 
     def _line(self, commit: str) -> list[str]:
-        told = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
+        reported = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
                        f":(top,literal){self.within}")  # fmt: skip
-        line = (told or b"").decode("ascii", "replace").split()
+        line = (reported or b"").decode("ascii", "replace").split()
         return line if len(line) == _MOST_REFUSED else [*line, ""]  # empty: before the first of all
 
     def _stands(self, line: list[str], at: int) -> bool:

@@ -30,7 +30,7 @@ EDITION: Final = "edition"
 PROOFS: Final = "proofs"
 STORIES: Final = "stories"
 CHANGES: Final = "changes"
-MOST_TOLD: Final = 20  # findings of one gate
+MOST_REPORTED: Final = 20  # findings of one gate
 _WIDEST: Final = 400  # signs of a line that is kept beside a finding
 
 
@@ -96,8 +96,8 @@ def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Number
         return None
     for one in kept:
         if one.edition == procedure.edition:
-            book = catalogue.edition(procedure.id, one.fingerprint)
-            if book is not None and same_meaning(book, procedure):
+            definition = catalogue.edition(procedure.id, one.fingerprint)
+            if definition is not None and same_meaning(definition, procedure):
                 return None
     highest = max((one.edition for one in kept), default=0)
     if procedure.edition > highest:
@@ -129,7 +129,7 @@ def examine(
         for gate, problem_ in faults_of(catalogue, one, judge, day):
             found[gate].append(problem_)
     unread = bool(found[LINT])  # what cannot be read was not proven: its other gates are not told to be open
-    return tuple(_gate(name, told, places) for name, told in found.items() if told or not unread)
+    return tuple(_gate(name, reported, places) for name, reported in found.items() if reported or not unread)
 
 
 def passes(catalogue: Catalogue, candidates: Sequence[CandidateEdition], judge: Judge, day: date) -> bool:
@@ -162,11 +162,11 @@ def faults_of(catalogue: Catalogue, one: CandidateEdition, judge: Judge, day: da
 
 def _break(change: Change, procedure: Procedure) -> Problem:
     where = change.where_after if change.where_after.file else _written(procedure)
-    told: dict[str, Fact] = {**change.facts, "name": change.at, "edition": procedure.edition}
+    reported: dict[str, Fact] = {**change.facts, "name": change.at, "edition": procedure.edition}
     before, after = _written_value(change.before), _written_value(change.after)
     if before and after:
-        told |= {"before": before, "after": after}
-    return problem(change.code, where, **told)
+        reported |= {"before": before, "after": after}
+    return problem(change.code, where, **reported)
 
 
 def _written_value(value: object) -> str:
@@ -179,9 +179,9 @@ def _written_value(value: object) -> str:
 
 
 def _gate(name: str, problems: Iterable[Problem], places: FileNames) -> Gate:
-    told = Report.of(problems).problems
-    shown = tuple(found_of(one, places) for one in told[:MOST_TOLD])
-    return Gate(name, not told, shown, max(0, len(told) - MOST_TOLD))
+    reported = Report.of(problems).problems
+    shown = tuple(found_of(one, places) for one in reported[:MOST_REPORTED])
+    return Gate(name, not reported, shown, max(0, len(reported) - MOST_REPORTED))
 
 
 def shut(name: str, reason: Refusal) -> Gate:

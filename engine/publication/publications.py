@@ -57,14 +57,14 @@ class Decided:
 def decided(store: Store, names: Iterable[str]) -> Decided:
     """`names`: procedures that may have been kept before publications were."""
     with store.unit() as unit:
-        told, heads = unit.publications(), unit.edition_heads()
-    known = {*names, *(placed.procedure for one in told for placed in one.placed)}
+        reported, heads = unit.publications(), unit.edition_heads()
+    known = {*names, *(placed.procedure for one in reported for placed in one.placed)}
     kept: dict[str, tuple[PublishedEdition, ...]] = {}
     for name, editions in groupby(heads, lambda one: one.procedure):
         if name in known:
             kept[name] = tuple(editions)
     before = {name: tuple(one.fingerprint for one in editions) for name, editions in kept.items()}
-    return Decided(told[-1].n if told else 0, lines_of(told, before), kept, text_in(store))
+    return Decided(reported[-1].n if reported else 0, lines_of(reported, before), kept, text_in(store))
 
 
 def text_in(store: Store) -> KeptOf:
@@ -102,8 +102,8 @@ def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidat
 
 def _taken_back(catalogue: Catalogue, written: Procedure, line: PublishedLine) -> bool:
     """Whether a text only dresses anew an edition that was taken back: another comment, another story."""
-    books = (catalogue.edition(written.id, one) for one in line.withdrawn)
-    return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in books)
+    procedures = (catalogue.edition(written.id, one) for one in line.withdrawn)
+    return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in procedures)
 
 
 # -- a folder of the installation --------------------------------------------------------------------------------------
@@ -166,36 +166,36 @@ def decide(
 ) -> Publication:  # fmt: skip
     """Keeps one decision: the editions placed, the publication, and its entry unless it was refused. Raises `Conflict`
     when something was decided since `after`."""
-    told = Publication(
+    reported = Publication(
         after + 1, at, outcome, origin, tuple(PublishedEdition(one.id, one.edition, one.fingerprint) for one in placed),
         tuple(removed), tuple(gates), by, because,
     )  # fmt: skip
-    unit.add_publication(told)
+    unit.add_publication(reported)
     if outcome == "refused":
-        return told
+        return reported
     for one in placed:
         own = (each or {}).get(one.id, origin)
         unit.add_edition(
             Edition(one.id, one.edition, one.fingerprint, one.source, one.expanded, at, own.author, own.commit or None)
         )
-    unit.add_deed(seal(unit.deed_head(), CHAIN, at, SYSTEM_ACTOR, outcome, "", deed_of(told)))
-    return told
+    unit.add_deed(seal(unit.deed_head(), CHAIN, at, SYSTEM_ACTOR, outcome, "", deed_of(reported)))
+    return reported
 
 
-def deed_of(told: Publication) -> dict[str, Plain]:
+def deed_of(reported: Publication) -> dict[str, Plain]:
     """What the entry of a publication says; `fsck` holds one against the other."""
     return {
-        "publication": told.n,
-        "commit": told.origin.commit,
-        "source": told.origin.source,
-        "author": told.origin.author,
-        "reviewers": list(told.origin.reviewers),
-        "signature": told.origin.signature,
+        "publication": reported.n,
+        "commit": reported.origin.commit,
+        "source": reported.origin.source,
+        "author": reported.origin.author,
+        "reviewers": list(reported.origin.reviewers),
+        "signature": reported.origin.signature,
         "placed": [{"procedure": one.procedure, "edition": one.edition, "fingerprint": one.fingerprint}
-                   for one in told.placed],
-        "removed": list(told.removed),
-        "by": told.by,
-        "because": told.because,
+                   for one in reported.placed],
+        "removed": list(reported.removed),
+        "by": reported.by,
+        "because": reported.because,
     }  # fmt: skip
 
 
@@ -203,10 +203,10 @@ def broken_publications(store: Store) -> Iterator[IntegrityFinding]:
     """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
     nowhere, or whose text is not the one that it is known by."""
     with store.unit() as unit:
-        told = {one.n: one for one in unit.publications() if one.stands}
+        reported = {one.n: one for one in unit.publications() if one.stands}
         deeds = {_number(one): one for one in unit.deeds()}
         heads = {(one.procedure, one.fingerprint): one.edition for one in unit.edition_heads()}
-        for n, one in told.items():
+        for n, one in reported.items():
             deed = deeds.get(n)
             if deed is None:
                 yield IntegrityFinding("publication_unjournaled", None, {"publication": n})
@@ -224,7 +224,7 @@ def broken_publications(store: Store) -> Iterator[IntegrityFinding]:
             kept = unit.edition(procedure, fingerprint)
             if kept is not None and fingerprint_of(kept.expanded) != fingerprint:
                 yield IntegrityFinding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
-    for n in sorted(deeds.keys() - told.keys()):
+    for n in sorted(deeds.keys() - reported.keys()):
         yield IntegrityFinding("publication_missing", None, {"publication": n, "n": deeds[n].n})
 
 
@@ -255,17 +255,21 @@ def roll_back(
         raise Refused(refusal(code, name=procedure, edition=edition or 0, allowed=numbers))
     if serving is not None and target.fingerprint == serving.fingerprint == line.standing[-1]:
         raise Refused(refusal("rollback_same", name=procedure, edition=target.edition))
-    book = whole.edition(procedure, target.fingerprint)
-    if book is None:
+    definition = whole.edition(procedure, target.fingerprint)
+    if definition is None:
         raise EditionMissing(f"{procedure} {target.fingerprint[:12]}")
-    if book.identity.until is not None and book.identity.until < day:
+    if definition.identity.until is not None and definition.identity.until < day:
         raise Refused(
-            refusal("rollback_over", name=procedure, edition=target.edition, until=book.identity.until.isoformat())
+            refusal(
+                "rollback_over", name=procedure, edition=target.edition, until=definition.identity.until.isoformat()
+            )
         )
     with store.unit(write=True) as unit:
-        told = unit.edition(procedure, target.fingerprint)
-        origin = Origin("hand", commit=(told and told.commit) or "", author=told.published_by if told else "")
-        return decide(unit, known.n, now, "rolled_back", origin, [book], by=by, because=because)
+        reported = unit.edition(procedure, target.fingerprint)
+        origin = Origin(
+            "hand", commit=(reported and reported.commit) or "", author=reported.published_by if reported else ""
+        )
+        return decide(unit, known.n, now, "rolled_back", origin, [definition], by=by, because=because)
 
 
 def _target(
@@ -306,13 +310,13 @@ class EditionRecord:
 def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     """Every edition ever kept of a procedure, the last placed first."""
     with store.unit() as unit:
-        told, kept = unit.publications(), unit.editions(procedure)
+        reported, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
     line = PublishedLine()
-    for early, former in _kept_before(kept, told):
+    for early, former in _kept_before(kept, reported):
         records[early.fingerprint] = replace(records[early.fingerprint], before=former)
         line = line.with_placed(early.fingerprint)
-    for one in told:
+    for one in reported:
         for placed in one.placed if one.stands else ():
             if placed.procedure != procedure or placed.fingerprint not in records:
                 continue
@@ -333,10 +337,10 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     return tuple(sorted(records.values(), key=lambda one: _rank(one, order), reverse=True))
 
 
-def _kept_before(kept: Sequence[Edition], told: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
+def _kept_before(kept: Sequence[Edition], reported: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
     """The editions from before publications were kept, in their order, each with the fingerprint of the one before it."""
     first: dict[str, datetime] = {}
-    for one in told:
+    for one in reported:
         for placed in one.placed if one.stands else ():
             first.setdefault(placed.fingerprint, one.at)
     former = ""

@@ -182,7 +182,7 @@ def lines_of(
     publications: Iterable[Publication], before: Mapping[str, tuple[str, ...]] | None = None
 ) -> dict[str, PublishedLine]:
     """By procedure, what publications in their order leave standing. `before`: what stood when none was kept yet."""
-    lines = {name: PublishedLine(standing) for name, standing in (before or {}).items()}
+    lines = {name: PublishedLine(evaluated) for name, evaluated in (before or {}).items()}
     for one in publications:
         for placed in one.placed if one.stands else ():
             line = lines.get(placed.procedure, PublishedLine())

@@ -38,7 +38,7 @@ CREATE INDEX entry_counted ON entry (at, dossier, n) WHERE {AMONG};
 CREATE INDEX entry_of_agent ON entry (actor, at) WHERE actor_kind = 'agent';
 """
 
-STANDING: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
+CURRENT: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
 JOURNAL: Final = "journal"  # the month of how many entries were counted, whatever they mean: no page asks for it
 
 # What `fsck` asks: how many entries up to the mark were not counted. They were sealed while a clock was back.

@@ -42,7 +42,7 @@ MOST_PROCEDURES: Final = 40  # whatever the catalogue holds
 _DRAFTS: Final = 11  # one dossier in so many is not sent yet
 _WRITES: Final = 7  # one applicant in so many asks the office something
 _NEAR: Final = timedelta(days=400)  # a date of a story this near its own day goes with it
-_DOORS: Final = (time(8), time(16))
+_OPENING_HOURS: Final = (time(8), time(16))
 _TODAY: Final = 0.5  # of those who may still come today, how many do
 _LOOKED_AT: Final = 40  # slots among which somebody chooses
 
@@ -68,7 +68,7 @@ def before_stories(ctx: AppContext) -> AppContext:
     return replace(ctx, clock=FixedClock(ctx.now() - timedelta(days=DAYS + 3)))
 
 
-def tell_stories(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
+def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
     """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
     operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""
     end, made = ctx.now(), False
@@ -80,7 +80,7 @@ def tell_stories(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator
                 continue
             made = True
             try:
-                _tell(ctx, ledger, one, agents, end)
+                _report(ctx, ledger, one, agents, end)
             except Exception:  # one that goes wrong must not keep the others
                 log.exception("the story %s of %s", one.story.id, one.procedure.id)
             yield one.person.id
@@ -204,7 +204,7 @@ def _login(account: Account) -> str:
     return account.login
 
 
-def _tell(
+def _report(
     ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator], one: DemoScenario, agents: tuple[Account, ...],
     end: datetime,
 ) -> None:  # fmt: skip
@@ -218,28 +218,28 @@ def _tell(
     stage = _Stage(
         then, clock, registers, one.person.actor(), provider=operator, agents=agents, end=end, chance=chance
     )  # fmt: skip
-    told = ScenarioRun(one.procedure, _as_of(one), stage)
+    reported = ScenarioRun(one.procedure, _as_of(one), stage)
     try:
-        if told.prepare() and not one.draft:
-            told.hand_in()
-            for step in told.scenario.steps:
-                _follow(told, stage, step)
+        if reported.prepare() and not one.draft:
+            reported.submit()
+            for step in reported.scenario.steps:
+                _follow(reported, stage, step)
         stage.pass_time(end + timedelta(seconds=1))
     except (_Now, ScenarioFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
         _catch_up(stage)
-    if one.asks and told.dossier is not None:
-        _ask(stage, told.dossier.id)
+    if one.asks and reported.dossier is not None:
+        _ask(stage, reported.dossier.id)
     deliver_letters(then)
 
 
-def _follow(told: ScenarioRun, stage: _Stage, step: Step) -> None:
+def _follow(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
     if not step.verb or step.options.get("refused") is True:
         return
-    _think(told, stage, step)
-    if told.dossier is not None:
-        told.dossier = stage.dossier(told.dossier.id)
-    told.step = step
-    told.do(_with_slot(told, stage, step) if step.verb == "book" else step)
+    _think(reported, stage, step)
+    if reported.dossier is not None:
+        reported.dossier = stage.dossier(reported.dossier.id)
+    reported.step = step
+    reported.do(_with_slot(reported, stage, step) if step.verb == "book" else step)
 
 
 def _catch_up(stage: _Stage) -> None:
@@ -257,45 +257,47 @@ def _ask(stage: _Stage, dossier_id: str) -> None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def _think(told: ScenarioRun, stage: _Stage, step: Step) -> None:
+def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
     """Nobody acts at once: people within some days, agents while doors are open, most of them before the due date."""
-    if step.verb in ("wait", "visit", "look_up") or told.dossier is None:
+    if step.verb in ("wait", "visit", "look_up") or reported.dossier is None:
         return
-    by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(told, step)
-    chance, now, due = stage.chance, stage.clock.now(), told.dossier.due_at
+    by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(reported, step)
+    chance, now, due = stage.chance, stage.clock.now(), reported.dossier.due_at
     lapse = timedelta(hours=chance.uniform(1, 60) if by_agent else chance.uniform(0.2, 40))
     if due is not None and due > now:
-        strict = any(way.event == "due" for way in told.procedure.leaving.get(told.dossier.state, ()))
+        strict = any(way.event == "due" for way in reported.procedure.leaving.get(reported.dossier.state, ()))
         lapse = min(lapse, (due - now) * (0.5 if strict or not by_agent else chance.uniform(0.4, 1.15)))
     then = now + lapse
     stage.pass_time(max(now, _at_work(stage, then)) if by_agent and then < stage.end else then)
 
 
-def _is_applicants(told: ScenarioRun, step: Step) -> bool:
-    assert told.dossier is not None
-    ways = told.procedure.leaving.get(told.dossier.state, ())
+def _is_applicants(reported: ScenarioRun, step: Step) -> bool:
+    assert reported.dossier is not None
+    ways = reported.procedure.leaving.get(reported.dossier.state, ())
     return any(way.id == step.value and APPLICANT in way.by for way in ways)
 
 
 def _at_work(stage: _Stage, instant: datetime) -> datetime:
     """The same moment while doors are open, else the beginning of the next day they are; the present at the latest."""
     at, calendar = local(instant), stage.office.directory.calendar
-    if at.time() >= _DOORS[1]:
-        at = datetime.combine(at.date() + timedelta(days=1), _DOORS[0], ZONE)
-    if at.time() < _DOORS[0]:
-        at = datetime.combine(at.date(), _DOORS[0], ZONE)
+    if at.time() >= _OPENING_HOURS[1]:
+        at = datetime.combine(at.date() + timedelta(days=1), _OPENING_HOURS[0], ZONE)
+    if at.time() < _OPENING_HOURS[0]:
+        at = datetime.combine(at.date(), _OPENING_HOURS[0], ZONE)
     while not calendar.works(at.date()):
-        at = datetime.combine(at.date() + timedelta(days=1), _DOORS[0], ZONE)
+        at = datetime.combine(at.date() + timedelta(days=1), _OPENING_HOURS[0], ZONE)
     return at + timedelta(minutes=stage.chance.randint(0, 50))
 
 
-def _with_slot(told: ScenarioRun, stage: _Stage, step: Step) -> Step:
+def _with_slot(reported: ScenarioRun, stage: _Stage, step: Step) -> Step:
     """The visit of the story at a free slot of these days; often today's, where there is one."""
-    assert told.dossier is not None
+    assert reported.dossier is not None
     value: dict[str, Plain] = {}
     for appointment in step.value if isinstance(step.value, dict) else ():
-        place = told.office_of(appointment)
-        sheet = slots(stage.office, stage.applicant, told.dossier.id, appointment, office_id=place, limit=_LOOKED_AT)
+        place = reported.office_of(appointment)
+        sheet = slots(
+            stage.office, stage.applicant, reported.dossier.id, appointment, office_id=place, limit=_LOOKED_AT
+        )
         free = [slot for day in sheet.days for slot in day.slots]
         if not free:
             raise _Now

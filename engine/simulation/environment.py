@@ -24,7 +24,7 @@ from engine.model import APPLICANT, Procedure
 from engine.records.dossier import Account, Actor, Attachment, Dossier
 from engine.services.context.app_context import AppContext
 from engine.services.keys.signing_keys import SigningKeys
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.files.attachments import AttachmentStore, StoredFile
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
@@ -121,9 +121,9 @@ class ScenarioEnvironment:
             if not ahead:
                 break
             self.clock.instant = max(self.clock.instant, ahead[0])
-            tour(self.office)
+            run_pass(self.office)
         self.clock.instant = max(self.clock.instant, until)
-        tour(self.office)
+        run_pass(self.office)
 
     def later(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))

@@ -13,7 +13,7 @@ from engine.core.problems import Fact
 from engine.core.values import Plain
 from engine.domain.appointments.appointments import free_slots
 from engine.domain.fields.field_type import Speech
-from engine.domain.fields.scope import EvaluatedAnswers, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.workflow.available_actions import acts_of
 from engine.domain.workflow.due_dates import clock_left
@@ -35,7 +35,7 @@ class ObservedDossier:
 
     @cached_property
     def standing(self) -> EvaluatedAnswers:
-        return standing_of(self.procedure, self.dossier, self.day, self.office.directory)
+        return evaluate_answers(self.procedure, self.dossier, self.day, self.office.directory)
 
     @property
     def scope(self) -> Scope:
@@ -159,7 +159,7 @@ _EYES: Final[Mapping[str, Callable[[ObservedDossier, Plain], Iterator[Comparison
 
 
 _TIMES: Final = frozenset({"slot_closed", "slot_full", "too_early"})
-_SLOTS_TOLD: Final = 3
+_SLOTS_SHOWN: Final = 3
 
 
 def instead(
@@ -179,16 +179,14 @@ def instead(
     return {"possible": possible} if why in ("state", "not_now", "role") and possible else {}
 
 
-def _slots(
-    procedure: Procedure, name: str, asked: str, ctx: AppContext, places: Mapping[str, str]
-) -> tuple[str, ...]:
+def _slots(procedure: Procedure, name: str, asked: str, ctx: AppContext, places: Mapping[str, str]) -> tuple[str, ...]:
     """The first slots that can be taken from the day asked, else from today, as a story writes them."""
     task, place = procedure.tasks.get(name), ctx.directory.offices.get(places.get(name, ""))
     if not isinstance(task, Appointment) or place is None:
         return ()
     now, calendar = ctx.now(), ctx.directory.calendar
     days = (datetime.strptime(asked[:10], "%Y-%m-%d").date(), local_day(now))
-    tried = (free_slots(task, place, {}, now, calendar, day, _SLOTS_TOLD) for day in days)
+    tried = (free_slots(task, place, {}, now, calendar, day, _SLOTS_SHOWN) for day in days)
     found = next((free for free in tried if free), ())
     return tuple(one.start.astimezone(ZONE).strftime("%Y-%m-%d %H:%M") for one in found)
 

@@ -34,11 +34,11 @@ from engine.simulation.solver_answers import StartAnswers, beginnings, leading_t
 _NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
-def blanks_in(procedure: Procedure, told: ScenarioRun, known: frozenset[str]) -> Iterator[tuple[str, str]]:
+def blanks_in(procedure: Procedure, reported: ScenarioRun, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     """The event and the name of each blank in the letters sent since those of `known` ids."""
-    assert told.dossier is not None
-    with told.stage.office.store.unit() as unit:
-        letters = [one for one in unit.letters_of(told.dossier.id) if one.id not in known]
+    assert reported.dossier is not None
+    with reported.stage.office.store.unit() as unit:
+        letters = [one for one in unit.letters_of(reported.dossier.id) if one.id not in known]
     for letter in letters:
         event = letter.dedupe.split(":", 2)[2] if letter.dedupe.count(":") > 1 else ""
         for notice in procedure.notices:
@@ -88,7 +88,7 @@ class Explored:
 
     procedure: Procedure
     findings: tuple[ExplorationFinding, ...]
-    trails: int
+    paths: int
     steps: int
     states: frozenset[str]
     ways: frozenset[str]
@@ -126,7 +126,7 @@ class Explorer:
     found: dict[tuple[str, str], ExplorationFinding] = field(default_factory=dict)
     states: set[str] = field(default_factory=set)
     ways: set[str] = field(default_factory=set)
-    trails: int = 0
+    paths: int = 0
     steps: int = 0
     tried: set[tuple[object, ...]] = field(default_factory=set)
     begun: set[tuple[object, ...]] = field(default_factory=set)
@@ -167,15 +167,15 @@ class Explorer:
         if self.unsent is not None and not self.sent:
             self.note(self.unsent)
         return Explored(
-            self.procedure, tuple(self.found.values()), self.trails, self.steps, frozenset(self.states),
+            self.procedure, tuple(self.found.values()), self.paths, self.steps, frozenset(self.states),
             frozenset(self.ways), whole,
         )  # fmt: skip
 
     def later(self, trails: Iterable[ExplorationPath]) -> None:
         """Keeps trails to walk: those whose new step was never tried in its state come first."""
-        for trail in trails:
-            mark = (trail.state, _label(trail.steps[-1]))
-            (self.ahead.append if mark in self.begun else self.ahead.appendleft)(trail)
+        for path in trails:
+            mark = (path.state, _label(path.steps[-1]))
+            (self.ahead.append if mark in self.begun else self.ahead.appendleft)(path)
             self.begun.add(mark)
 
     def _never_reached(self) -> None:
@@ -191,8 +191,8 @@ class Explorer:
 class _Walk:
     """One trail being walked, from an empty office."""
 
-    def __init__(self, explorer: Explorer, trail: ExplorationPath, chance: random.Random, until: float) -> None:
-        self.explorer, self.trail, self.chance, self.until = explorer, trail, chance, until
+    def __init__(self, explorer: Explorer, path: ExplorationPath, chance: random.Random, until: float) -> None:
+        self.explorer, self.trail, self.chance, self.until = explorer, path, chance, until
         self.procedure = explorer.procedure
         self.steps: list[Step] = []
         self.shown: dict[str, int] = {}  # the price shown before sending, by fee
@@ -200,12 +200,12 @@ class _Walk:
 
     def go(self) -> None:
         explorer, beginning = self.explorer, self.trail.beginning
-        explorer.trails += 1
+        explorer.paths += 1
         stage = ScenarioEnvironment.set_for(explorer.catalogue, explorer.wording, beginning.day)
-        told = ScenarioRun(self.procedure, self._story(()), stage)
+        reported = ScenarioRun(self.procedure, self._story(()), stage)
         try:
-            if self._sent(told) and self._again(told):
-                self._on(told)
+            if self._sent(reported) and self._again(reported):
+                self._on(reported)
         finally:
             stage.office.store.close()
 
@@ -217,15 +217,15 @@ class _Walk:
 
     # -- the way there -------------------------------------------------------------------------------------------------
 
-    def _sent(self, told: ScenarioRun) -> bool:
+    def _sent(self, reported: ScenarioRun) -> bool:
         """The form filled and sent; the price was shown just before."""
         explorer = self.explorer
         try:
-            if not told.prepare():
+            if not reported.prepare():
                 return False
-            self._note_price(told)
-            draft = _now(told)
-            told.hand_in()
+            self._note_price(reported)
+            draft = _now(reported)
+            reported.submit()
         except ScenarioFailed as failed:
             explorer.unsent = explorer.unsent or ExplorationFinding(
                 "form", APPLICATION, failed.found.facts, self._story(())
@@ -234,28 +234,28 @@ class _Walk:
         except Exception as error:
             self._crashed(APPLICATION, error)
             return False
-        if told.dossier is None or told.dossier.state == DRAFT:
+        if reported.dossier is None or reported.dossier.state == DRAFT:
             return False
         explorer.sent = True
-        self._look(told, draft, frozenset())
+        self._look(reported, draft, frozenset())
         return True
 
-    def _note_price(self, told: ScenarioRun) -> None:
-        assert told.dossier is not None
-        sheet = check(told.stage.office, told.stage.applicant, told.dossier.id)
+    def _note_price(self, reported: ScenarioRun) -> None:
+        assert reported.dossier is not None
+        sheet = check(reported.stage.office, reported.stage.applicant, reported.dossier.id)
         self.shown = {one.fee: one.amount for one in sheet.quotes if not one.missing}
 
-    def _again(self, told: ScenarioRun) -> bool:
+    def _again(self, reported: ScenarioRun) -> bool:
         """The steps already known, then the first new one."""
-        return all(self._do(told, step) for step in self.trail.steps)
+        return all(self._do(reported, step) for step in self.trail.steps)
 
     # -- onwards -------------------------------------------------------------------------------------------------------
 
-    def _on(self, told: ScenarioRun) -> None:
+    def _on(self, reported: ScenarioRun) -> None:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
-            dossier = _now(told)
+            dossier = _now(reported)
             try:
-                outlook = NextSteps(told, self.trail.beginning.wishes, self.explorer.reason)
+                outlook = NextSteps(reported, self.trail.beginning.wishes, self.explorer.reason)
                 steps = outlook.steps()
             except Exception as error:
                 self._crashed(dossier.state, error)
@@ -269,7 +269,7 @@ class _Walk:
             self.explorer.later(
                 ExplorationPath(self.trail.beginning, (*self.steps, one), dossier.state) for one in others
             )
-            if not self._do(told, first):
+            if not self._do(reported, first):
                 return
 
     def _fresh(self, outlook: NextSteps, steps: list[Step]) -> list[Step]:
@@ -285,14 +285,14 @@ class _Walk:
         mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # what goes well first
         return sorted(mixed, key=lambda one: (not leads(one, way), (state, _label(one)) in begun))
 
-    def _do(self, told: ScenarioRun, step: Step) -> bool:
+    def _do(self, reported: ScenarioRun, step: Step) -> bool:
         """One step and what is seen after it; false when the trail ends here."""
-        before = _now(told)
-        letters = _letters(told)
-        told.step = step
+        before = _now(reported)
+        letters = _letters(reported)
+        reported.step = step
         self.explorer.steps += 1
         try:
-            told.do(step)
+            reported.do(step)
         except ScenarioFailed as failed:
             self.steps.append(step)
             self._note("refused", _name(step), failed.found.facts)
@@ -301,16 +301,16 @@ class _Walk:
             self.steps.append(step)
             self._crashed(_name(step), error)
             return False
-        after = _now(told)
+        after = _now(reported)
         self.steps.append(replace(step, then=after.state) if after.state != before.state else step)
         self.untouched = self.untouched and step.verb not in _ANSWERING and "with" not in step.options
-        self._look(told, before, letters)
+        self._look(reported, before, letters)
         return True
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
-    def _look(self, told: ScenarioRun, before: Dossier, letters: frozenset[str]) -> None:
-        dossier, explorer = _now(told), self.explorer
+    def _look(self, reported: ScenarioRun, before: Dossier, letters: frozenset[str]) -> None:
+        dossier, explorer = _now(reported), self.explorer
         explorer.states.update(taken.target for taken in dossier.taken)
         explorer.states.add(dossier.state)
         if dossier.state == explorer.wanted and explorer.arrived is None:
@@ -320,7 +320,7 @@ class _Walk:
             known = self.shown.get(name)
             if name not in before.owed and self.untouched and known is not None and known != frozen.amount:
                 self._note("price", name, {"shown": known, "asked": frozen.amount})
-        for event, blank in blanks_in(self.procedure, told, letters):
+        for event, blank in blanks_in(self.procedure, reported, letters):
             self._note("message", event, {"name": blank})
 
     def _judge(self, outlook: NextSteps, steps: list[Step]) -> None:
@@ -328,7 +328,7 @@ class _Walk:
         state = self.procedure.states.get(outlook.dossier.state)
         if state is None or state.is_end:
             return
-        for one in (*outlook.shut, *outlook.of_nobody()):
+        for one in (*outlook.shut, *outlook.without_holder()):
             if one.because.code in ("no_slot", "no_role") or (one.because.code == "role" and one.name in state.waits):
                 self._note("nobody", one.name, {"why": one.because.code, "state": state.id, **one.because.facts})
         if not steps:
@@ -416,12 +416,12 @@ def _name(step: Step) -> str:
     return next(iter(step.value), step.verb) if isinstance(step.value, dict) else step.verb
 
 
-def _now(told: ScenarioRun) -> Dossier:
-    assert told.dossier is not None
-    return told.stage.dossier(told.dossier.id)
+def _now(reported: ScenarioRun) -> Dossier:
+    assert reported.dossier is not None
+    return reported.stage.dossier(reported.dossier.id)
 
 
-def _letters(told: ScenarioRun) -> frozenset[str]:
-    assert told.dossier is not None
-    with told.stage.office.store.unit() as unit:
-        return frozenset(letter.id for letter in unit.letters_of(told.dossier.id))
+def _letters(reported: ScenarioRun) -> frozenset[str]:
+    assert reported.dossier is not None
+    with reported.stage.office.store.unit() as unit:
+        return frozenset(letter.id for letter in unit.letters_of(reported.dossier.id))

@@ -69,7 +69,7 @@ class ScenarioRun:
         """The whole story. Raises `ScenarioFailed` at the first step that does not go as told."""
         if not self.prepare():
             return
-        self.hand_in()
+        self.submit()
         for step in self.scenario.steps:
             self.step = step
             self.do(step)
@@ -117,7 +117,7 @@ class ScenarioRun:
         with stage.office.store.unit(write=True) as unit:
             self.dossier = keep_answers(stage.office, unit, opened, filled, "saved", stage.applicant)
 
-    def hand_in(self) -> None:
+    def submit(self) -> None:
         """Sends the draft; a story may want it refused."""
         stage, draft, wanted = self.stage, self._dossier(), set(self.scenario.refuses)
         try:
@@ -345,8 +345,8 @@ class ScenarioRun:
     def _impossible(self, step: Step, why: str) -> NoReturn:
         dossier, office = self._dossier(), self.stage.office
         places = {name: self.office_of(name) for name, _ in self._pairs(step)} if step.verb == "book" else {}
-        told = instead(self.procedure, dossier, step, why, office, places)
-        self._fail("T902", what=_called(step), why=why, state=dossier.state, **told)
+        reported = instead(self.procedure, dossier, step, why, office, places)
+        self._fail("T902", what=_called(step), why=why, state=dossier.state, **reported)
 
     def _dossier(self) -> Dossier:
         if self.dossier is None:

@@ -190,11 +190,11 @@ class PreviewSession:
 
     def _filled(self, draft: Dossier | None, given: Mapping[str, Plain]) -> Dossier:
         own = dict(draft.answers) if draft is not None else {}
-        day, said = local_day(self.office.now()), {**given, **self._as_told(own)}
-        told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=said))
-        told.prepare()
-        assert told.dossier is not None
-        made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
+        day, said = local_day(self.office.now()), {**given, **self._as_written(own)}
+        reported = self._reported(Scenario(id="tryout", story=Text(()), at=day, given=said))
+        reported.prepare()
+        assert reported.dossier is not None
+        made, papers = self.stage.dossier(reported.dossier.id), draft.attachments if draft is not None else ()
         heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
         return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
 
@@ -202,7 +202,7 @@ class PreviewSession:
         newest = self.newest()
         return newest if newest is not None and newest.is_draft and newest.closed_at is None else None
 
-    def _as_told(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
+    def _as_written(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
         """The answers that a story writes as they are kept."""
         return {name: kept for name, kept in answers.items() if kept not in (None, "") and self._is_plain(name, kept)}
 
@@ -214,26 +214,26 @@ class PreviewSession:
         """A whole story, from the morning of its day. Raises `StoryFailed` where it does not go as told."""
         with self.lock:
             self._turn_to(story)
-            told = self._told(story)
+            reported = self._reported(story)
             self.registers.telling = True
             try:
-                if told.prepare():
-                    told.hand_in()
-                    self._follow(told, story.steps)
+                if reported.prepare():
+                    reported.submit()
+                    self._follow(reported, story.steps)
             finally:
                 self.registers.telling = False
-            return self.stage.dossier(told.dossier.id) if told.dossier is not None else None
+            return self.stage.dossier(reported.dossier.id) if reported.dossier is not None else None
 
-    def _follow(self, told: ScenarioRun, steps: tuple[Step, ...]) -> None:
+    def _follow(self, reported: ScenarioRun, steps: tuple[Step, ...]) -> None:
         for step in steps:
-            told.step = step
-            told.do(self._now_free(told, step))
+            reported.step = step
+            reported.do(self._now_free(reported, step))
 
-    def _now_free(self, told: ScenarioRun, step: Step) -> Step:
+    def _now_free(self, reported: ScenarioRun, step: Step) -> Step:
         """A slot that another dossier of the tryout may hold is the first free one here."""
         if step.verb != "book" or not isinstance(step.value, dict):
             return step
-        free = [one for one in NextSteps(told, {}, "").steps() if one.verb == "book"]
+        free = [one for one in NextSteps(reported, {}, "").steps() if one.verb == "book"]
         return next(
             (one for one in free if isinstance(one.value, dict) and one.value.keys() == step.value.keys()), step
         )
@@ -252,7 +252,7 @@ class PreviewSession:
         now = local(self.office.now())
         return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
 
-    def _told(self, story: Scenario) -> ScenarioRun:
+    def _reported(self, story: Scenario) -> ScenarioRun:
         procedure = self.procedure
         assert procedure is not None
         return ScenarioRun(procedure, story, self.stage)

@@ -34,18 +34,18 @@ def play(
     procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
     stage = ScenarioEnvironment.set_for(catalogue, wording, scenario.at, store)
-    told = ScenarioRun(procedure, scenario, stage)
+    reported = ScenarioRun(procedure, scenario, stage)
     failure: Problem | None = None
     try:
-        told.tell()
+        reported.tell()
     except ScenarioFailed as failed:
         failure = failed.found
     finally:
         stage.office.store.close()
-    dossier = told.dossier
+    dossier = reported.dossier
     passed = {taken.source for taken in dossier.taken} | {taken.target for taken in dossier.taken} if dossier else set()
     states = passed | ({dossier.state} - {DRAFT} if dossier else set())
     acts = {f"{taken.source}.{taken.transition}" for taken in dossier.taken} if dossier else set()
     return Outcome(
-        scenario.id, scenario.story.in_("fr"), told.played, failure, frozenset(states), frozenset(acts)
+        scenario.id, scenario.story.in_("fr"), reported.played, failure, frozenset(states), frozenset(acts)
     )  # fmt: skip

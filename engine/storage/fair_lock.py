@@ -70,7 +70,7 @@ class Waits:
         self._since: dict[object, float] = {}
 
     @contextmanager
-    def patience(self, most: float) -> Iterator[float]:
+    def wait_limit(self, most: float) -> Iterator[float]:
         """Seconds for one writer, while it writes."""
         me, now = object(), monotonic()
         with self._guard:

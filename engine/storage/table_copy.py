@@ -72,7 +72,7 @@ class CopiedTable:
 
 
 def move(
-    source: Movable, target: Movable, told: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
+    source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
 ) -> tuple[CopiedTable, ...]:
     """Everything of `source` in `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
     done = []
@@ -88,7 +88,7 @@ def move(
             if mine != theirs:
                 raise NotWhole(f"{table}: {mine.rows}, {mine.digest} here, {theirs.rows}, {theirs.digest} there")
             done.append(mine)
-            told(mine)
+            reported(mine)
     return tuple(done)
 
 

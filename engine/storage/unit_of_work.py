@@ -149,8 +149,8 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]: ...
-    def find_dossiers(self, tray: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage: ...
-    def count_dossiers(self, tray: DossierQuery, most: int = 1000) -> int: ...
+    def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage: ...
+    def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int: ...
 
     def body_digest(self, dossier_id: str) -> str:
         """SHA-256 of the dossier's body as it is kept; empty where there is none."""
@@ -344,7 +344,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
     def waiting_of(self, dossier_id: str) -> tuple[WaitingListEntry, ...]: ...
     def waiting_for(
         self, resource: str, office: str, limit: int = 50, *,
-        told_before: datetime | None = None, after: WaitingListEntry | None = None,
+        reported_before: datetime | None = None, after: WaitingListEntry | None = None,
     ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
         """Who waits for a seat there with a dossier that is open: those never told first, then those told the longest ago; of
         these the longest waiting. Without those told later than `told_before`; from the one `after` on."""
@@ -384,7 +384,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
 
 
 class Store(Protocol):
-    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> AbstractContextManager[Unit]:
         """Opens a unit of work. Writing units are serialised or retried; an exception undoes everything. `patience`: seconds to
         wait for a lock that another process holds, before `Busy`."""
         ...

@@ -93,10 +93,10 @@ def preview_command(opened: Opened) -> click.Command:
         file = definition_path(slug_or_path)
         if not file.is_file():
             raise click.UsageError(say("missing", file=file, slug=file.stem))
-        manuscript = WatchedFile(file, shared_folder(file))
+        watched_file = WatchedFile(file, shared_folder(file))
         with TemporaryDirectory(prefix="guichet-preview-") as folder:
             address = f"http://{HOST}:{port}"
-            app = opened(manuscript, Path(folder), address, solver(language))
+            app = opened(watched_file, Path(folder), address, solver(language))
             if title is not None and not app.extensions["preview"].begin_with(title):
                 raise click.ClickException(say("no_story", title=title))
             try:

@@ -91,11 +91,11 @@ class MoneyReader(ProcedureReader):
 
     def tables(self) -> Iterator[TableText]:
         uses: dict[str, Lookup] = {}
-        for expression in _expressions(self.book, set()):
+        for expression in _expressions(self.definition, set()):
             for node in walk(tree(expression)):
                 if isinstance(node, Lookup):
                     uses.setdefault(node.table, node)
-        for one in self.book.tables.values():
+        for one in self.definition.tables.values():
             yield self._table(one, uses.get(one.id))
 
     def _table(self, table: Table, used: Lookup | None) -> TableText:
@@ -126,7 +126,7 @@ class MoneyReader(ProcedureReader):
 
     def _codes(self, codes: frozenset[str] | None) -> Mapping[str, str]:
         """The choices of the question that has just these codes, by code."""
-        every = (column for field in self.book.fields.values() for column in (field, *field.rows))
+        every = (column for field in self.definition.fields.values() for column in (field, *field.rows))
         asked = next((one for one in every if codes is not None and one.value_type.codes == codes), None)
         return {option.code: self.t(option.label) for option in _choices(asked)} if asked else {}
 

@@ -36,7 +36,7 @@ class FormReader(ProcedureReader):
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def eligibility(self) -> Iterator[Clause]:
-        for one in self.book.eligibility:
+        for one in self.definition.eligibility:
             asked = self.question(one.field)
             lines = [*asked.lines, self._stop(one), self.say("answer", because=self.t(one.because))]
             if one.instead:
@@ -107,7 +107,7 @@ class FormReader(ProcedureReader):
     # -- what may be answered ------------------------------------------------------------------------------------------
 
     def _values(self, one: Field) -> Iterator[str]:
-        listed = self.book.lists.get(one.list_id or "")
+        listed = self.definition.lists.get(one.list_id or "")
         if one.under:
             yield self.say("under", question=self.label(one.under))
         if listed is not None:
@@ -150,9 +150,12 @@ class FormReader(ProcedureReader):
         """What a code is called, where it belongs to some question or list."""
         if code is None:
             return None
-        every = (*self.book.fields.values(), *(column for one in self.book.fields.values() for column in one.rows))
+        every = (
+            *self.definition.fields.values(),
+            *(column for one in self.definition.fields.values() for column in one.rows),
+        )
         own = (option for field in every for option in field.options)
-        listed = (item for code_list in self.book.lists.values() for item in code_list.items)
+        listed = (item for code_list in self.definition.lists.values() for item in code_list.items)
         return next((one.label for one in (*own, *listed) if one.code == code), Text.of(code))
 
     def _bounds(self, one: Field) -> Iterator[str]:
@@ -197,7 +200,7 @@ class FormReader(ProcedureReader):
 
     def _kind(self, one: Field) -> Iterator[str]:
         """What only some kinds of questions have."""
-        scheme = self.book.schemes.get(one.scheme or "")
+        scheme = self.definition.schemes.get(one.scheme or "")
         if scheme is not None:
             yield self.say("scheme", scheme=self.t(scheme.label))
         if one.type == "place":
@@ -259,16 +262,16 @@ class FormReader(ProcedureReader):
 
     def lists(self) -> Iterator[ListText]:
         """The lists that questions of this book offer, written out once."""
-        for one in self.book.lists.values():
+        for one in self.definition.lists.values():
             notes = (self.say("source", source=one.source) if one.source else "",)
-            parents = (item for other in self.book.lists.values() for item in other.items)
+            parents = (item for other in self.definition.lists.values() for item in other.items)
             known = tuple(parents)
             items = tuple(self.option(item, known) for item in one.items)
             yield ListText(self.t(one.title), tuple(filter(None, notes)), items)
 
     def numbers(self) -> Iterator[Clause]:
         """The kinds of numbers that questions ask for."""
-        for one in self.book.schemes.values():
+        for one in self.definition.schemes.values():
             lines = (
                 *self.pattern(one.pattern, one.example or ""),
                 self.say("checksum", name=one.checksum) if one.checksum else "",

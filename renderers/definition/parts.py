@@ -163,7 +163,7 @@ class DefinitionReader:
     """Reads one book aloud, in one language."""
 
     def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
-        self.book, self.directory, self.words, self.language = procedure, directory, words, language
+        self.definition, self.directory, self.words, self.language = procedure, directory, words, language
         self.expressions = ExpressionWriter(procedure, directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -183,7 +183,9 @@ class DefinitionReader:
 
     def branch(self, way: Transition) -> str:
         """Under what a way opens; an entry after the first of a list is tried when none before it held: « sinon »."""
-        before = [one for one in self.book.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank]
+        before = [
+            one for one in self.definition.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank
+        ]
         held = FALSE
         for one in sorted(before, key=lambda one: one.rank):
             held = either(held, own_part(one.when, negate(held)) or one.when)
@@ -195,7 +197,7 @@ class DefinitionReader:
     def role(self, key: str) -> str:
         if key in (APPLICANT, SYSTEM):
             return self.words.say(f"desk.{'applicant_capital' if key == APPLICANT else 'system'}", self.language, {})
-        role = self.directory.role(role_key(self.book, key))
+        role = self.directory.role(role_key(self.definition, key))
         return self.t(role.label) if role else key
 
     def roles_text(self, roles: Iterable[str]) -> str:
@@ -203,15 +205,20 @@ class DefinitionReader:
 
     def label(self, name: str) -> str:
         """What people call a thing of the book, or a question of its rows."""
-        book = self.book
-        thing = book.fields.get(name) or book.tasks.get(name) or book.things.get(name) or book.clocks.get(name)
+        procedure = self.definition
+        thing = (
+            procedure.fields.get(name)
+            or procedure.tasks.get(name)
+            or procedure.things.get(name)
+            or procedure.clocks.get(name)
+        )
         thing = thing or self.expressions.columns.get(name.rpartition(".")[2])
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         return self.t(label) if isinstance(label, Text) else name
 
     def table_called(self, table_id: str) -> str:
         """A table has no label: it is called as the line of a fee that reads it, else by its number."""
-        for line in (line for fee in self.book.fees() for line in fee.lines):
+        for line in (line for fee in self.definition.fees() for line in fee.lines):
             if any(isinstance(node, Lookup) and node.table == table_id for node in walk(tree(line.amount))):
                 return self.t(line.label)
         return self.say("table_number", number=self.expressions.table(table_id))

@@ -54,7 +54,7 @@ class ProcedureReader(DefinitionReader):
 
     def law_title(self, law_id: str) -> str:
         """A text and what it is worth: `Loi n° 2020-09 (avec source)`."""
-        law = self.book.laws.get(law_id)
+        law = self.definition.laws.get(law_id)
         return f"{self.t(law.title)} ({self.say(f'status_{law.status}')})" if law else ""
 
     def basis(self, thing: NamedElement, noun: str = "", *, needs: str = "") -> str:
@@ -105,8 +105,8 @@ class ProcedureReader(DefinitionReader):
 
     def hole(self, name: str) -> str:
         key = f"definition.hole.{name}"
-        if name in self.book.definitions:
-            return self.expressions.value(self.book.definitions[name])
+        if name in self.definition.definitions:
+            return self.expressions.value(self.definition.definitions[name])
         if self.label(name) == name and self.words.has(key):
             return self.words.say(key, self.language, {})
         return self.label(name)

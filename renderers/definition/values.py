@@ -122,7 +122,7 @@ class ChangeValues:
 
     def _pair(self, name: str, one: object) -> str:
         if isinstance(one, str):  # a law, for some of the values
-            law = self.reader.book.laws.get(one)
+            law = self.reader.definition.laws.get(one)
             said = self.reader.t(law.title) if law else one
             return said if name == "*" else f"{self.facet('', name)} : {said}"
         return f"{self._word(name)} : {self._any(one)}"
@@ -132,12 +132,12 @@ class ChangeValues:
         if "/" in name:
             return self.reader.role(name)
         key = f"changes.word.{name}"
-        book = self.reader.book
-        if name not in book.things and name not in book.tasks:
+        procedure = self.reader.definition
+        if name not in procedure.things and name not in procedure.tasks:
             for group in (f"definition.type.{name}", key):
                 if self.words.has(group):
                     return self.words.say(group, self.language, {})
-            law = book.laws.get(name)
+            law = procedure.laws.get(name)
             return self.reader.t(law.title) if law else name
         label = self.reader.label(name)
         return label if label == name else quoted(label, self.language)
@@ -183,7 +183,7 @@ class ChangeValues:
         )
 
     def _way(self, way: TransitionTarget) -> str:
-        state = self.reader.book.states.get(way.to)
+        state = self.reader.definition.states.get(way.to)
         name = self.reader.t(state.label) if state else way.to
         condition = self.condition(way.when)
         said = (

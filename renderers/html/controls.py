@@ -93,7 +93,7 @@ class Control:
     lines: int = 1
     files: tuple[FileControl, ...] = ()
     uploads: bool = False
-    room: str = ""  # add, replace, or nothing
+    upload_mode: str = ""  # add, replace, or nothing
     accept: str = ""
     most: int = 0  # bytes of one file
     bring: str = ""
@@ -177,7 +177,7 @@ def field_control(view: FieldView, drawing: DrawingContext) -> Control:
         lines=max(view.lines, 2),
         files=tuple(_file(one, drawing) for one in view.files),
         uploads=_uploads(view),
-        room=_room(view),
+        upload_mode=_space_left(view),
         most=view.max_size or 0,
         accept=",".join(_MIME.get(kind, f".{kind}") for kind in view.accept),
         bring=_bring(view, drawing),
@@ -236,7 +236,7 @@ def _target(at: str, page: PageView) -> str:
         return control_id(at) + "_day"
     if view is not None and view.type in ("date", "partial_date"):
         return control_id(at) + "_day"
-    if view is not None and view.type in _FILES and not (_uploads(view) and _room(view)):
+    if view is not None and view.type in _FILES and not (_uploads(view) and _space_left(view)):
         return "piece-" + control_id(at)
     return control_id(at)
 
@@ -343,7 +343,7 @@ def _uploads(view: FieldView) -> bool:
     return view.type in ("file", "photo") or "upload" in view.how
 
 
-def _room(view: FieldView) -> str:
+def _space_left(view: FieldView) -> str:
     if len(view.files) < view.max_items:
         return "add"
     return "replace" if view.max_items == 1 else ""

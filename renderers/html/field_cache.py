@@ -81,8 +81,8 @@ class FieldCache:
                 yield text
 
     def _drawn(self, view: FieldView, drawing: DrawingContext, written: bool, value: str) -> Pieces:
-        of_book = (view.book, view.path, view.shown, *(one.chosen for one in view.options))
-        look = _look(view) if view.book is None else of_book
+        of_procedure = (view.definition, view.path, view.shown, *(one.chosen for one in view.options))
+        look = _look(view) if view.definition is None else of_procedure
         key = (look, condition_text(view), None if written else value)
         pieces = self._kept.get(key)
         if pieces is None:

@@ -49,19 +49,19 @@ def _back_edges(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: s
     for root in [start, *nodes]:
         if root in done:
             continue
-        trail = [(root, iter(follows[root]))]
+        path = [(root, iter(follows[root]))]
         open_nodes = {root}
-        while trail:
-            node, rest = trail[-1]
+        while path:
+            node, rest = path[-1]
             following = next(rest, None)
             if following is None:
-                trail.pop()
+                path.pop()
                 open_nodes.discard(node)
                 done.add(node)
             elif following in open_nodes:
                 back.add((node, following))
             elif following not in done:
-                trail.append((following, iter(follows[following])))
+                path.append((following, iter(follows[following])))
                 open_nodes.add(following)
     return back
 

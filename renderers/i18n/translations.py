@@ -150,7 +150,7 @@ class Translations:
         """The sentence beside a field: the definition's own words, else that of its code for this kind of field."""
         if problem.message:
             return problem.message.in_(language)
-        code, facts = _told(problem)
+        code, facts = _reported(problem)
         said = {**self.facts(facts, language), "label": label}
         if code in ("minimum", "maximum", "between"):
             said |= self._bounds(code, kind, said, language)
@@ -199,7 +199,7 @@ class Translations:
         return value
 
 
-def _told(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
+def _reported(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
     """The code and facts as the sentences want them: how many signs too many, between which bounds."""
     code, facts = problem.code, problem.facts
     if code == "length":

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.fee_quotes import quote
 from engine.language.expressions.compiler import tree
@@ -58,7 +58,7 @@ def usual_price(
     if not isinstance(task, Fee):
         return None
     answers = example_answers(procedure, {}, day, directory)
-    scope = standing_before(procedure, answers, day, directory).scope
+    scope = evaluated_before(procedure, answers, day, directory).scope
     if not task.when.holds(scope):
         return None
     found = quote(procedure, fee, scope, language, words)

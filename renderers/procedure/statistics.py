@@ -116,9 +116,9 @@ class StatisticsWriter:
     """Writes figures in one language. `operators` are the names of payment providers; `book` names what is in a procedure."""
 
     def __init__(
-        self, words: Translations, language: str, operators: Mapping[str, str], book: Procedure | None = None
+        self, words: Translations, language: str, operators: Mapping[str, str], procedure: Procedure | None = None
     ) -> None:
-        self.words, self.language, self.operators, self.book = words, language, operators, book
+        self.words, self.language, self.operators, self.definition = words, language, operators, procedure
 
     def say(self, key: str, /, **facts: object) -> str:
         return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
@@ -151,25 +151,25 @@ class StatisticsWriter:
     def _page(self, detail: str) -> str:
         if not detail:
             return self.say("stat.no_page")
-        pages = self.book.form.pages if self.book else ()
+        pages = self.definition.form.pages if self.definition else ()
         return next((self._label_of(page.title, detail) for page in pages if page.id == detail), detail)
 
     def _field(self, detail: str) -> str:
-        field = self.book.fields.get(detail) if self.book else None
+        field = self.definition.fields.get(detail) if self.definition else None
         return self._label_of(field.label if field else None, detail)
 
     def _refusal(self, detail: str) -> str:
         act, _, state = detail.partition(">")
-        if self.book is None:
+        if self.definition is None:
             return detail
-        way = next((way for way in self.book.transitions if way.id == act and way.event is None), None)
-        end = self.book.states.get(state)
+        way = next((way for way in self.definition.transitions if way.id == act and way.event is None), None)
+        end = self.definition.states.get(state)
         names = (self._label_of(way.label, act) if way else "", self._label_of(end.label if end else None, state))
         return " → ".join(name for name in names if name)
 
     def _visit(self, detail: str) -> str:
         name, _, what = detail.partition(":")
-        task = self.book.tasks.get(name) if self.book else None
+        task = self.definition.tasks.get(name) if self.definition else None
         return self.say(f"stat.visit_{what}", label=self._label_of(task.label if task else None, name))
 
     def _payment(self, detail: str) -> str:
@@ -202,14 +202,14 @@ class StatisticsWriter:
         """What comes first: how many, how many in time, how long. Figures in `rounded` are told as nearly so many."""
         known = {one.figure: one for one in cells if not one.detail}
         found = [self._summed(period, known, rounded)]
-        if told := self._told(known, "in_time"):
+        if reported := self._reported(known, "in_time"):
             announced = self.announced()
             key = "stat.sum_in_time_of" if announced else "stat.sum_in_time"
-            found.append(self.say(key, percent=self.value(told), announced=announced))
-        median, most = self._told(known, "delay_median"), self._told(known, "delay_most")
+            found.append(self.say(key, percent=self.value(reported), announced=announced))
+        median, most = self._reported(known, "delay_median"), self._reported(known, "delay_most")
         if median and most:
             found.append(self.say("stat.sum_time", median=self.value(median), most=self.value(most)))
-        dropped = self._told(known, "dropped")
+        dropped = self._reported(known, "dropped")
         if dropped and dropped.value:
             found.append(self.say("stat.sum_dropped", count=self.value(dropped)))
         return found
@@ -217,21 +217,21 @@ class StatisticsWriter:
     def _summed(self, period: str, known: Mapping[str, Cell], rounded: frozenset[str]) -> str:
         parts = []
         for figure, key in (("received", "sum_in"), ("answered", "sum_out"), ("standing", "sum_wait")):
-            cell = self._told(known, figure)
+            cell = self._reported(known, figure)
             if cell is not None:
                 parts.append(self.say(f"stat.{key}", count=self.value(cell, figure in rounded)))
-        if not parts or self._told(known, "received") is None:
+        if not parts or self._reported(known, "received") is None:
             parts.insert(0, self.say("stat.sum_in_few"))
         text = self.say("stat.sum_first", period=self.period(period), parts=", ".join(parts))
         return text[:1].upper() + text[1:]
 
-    def _told(self, known: Mapping[str, Cell], figure: str) -> Cell | None:
+    def _reported(self, known: Mapping[str, Cell], figure: str) -> Cell | None:
         cell = known.get(figure)
         return cell if cell is not None and cell.value is not None else None
 
     def announced(self) -> str:
         """The delay that the sheet announces; each of its cases."""
-        entries = self.book.identity.delay.entries if self.book else ()
+        entries = self.definition.identity.delay.entries if self.definition else ()
         return " / ".join(dict.fromkeys(span_text(self.words, span, self.language) for _, span in entries))
 
     # -- tables --------------------------------------------------------------------------------------------------------
@@ -243,14 +243,14 @@ class StatisticsWriter:
         rows = [(name, href, {one.figure: one for one in cells}) for name, href, cells in lines]
         figures = [figure for figure in LINE if any(figure in cells for _, _, cells in rows)]
         heads = tuple((figure, self.say(f"stat.figure.{figure}")) for figure in figures)
-        told = tuple(
+        reported = tuple(
             TableLine(name, href, tuple(
                 self.value(cells[figure], figure in rounded) if figure in cells else "–"
                 for figure in figures
             ))
             for name, href, cells in rows
         )  # fmt: skip
-        return FigureTable(title, first, heads, told) if told else None
+        return FigureTable(title, first, heads, reported) if reported else None
 
     def sections(self, cells: Sequence[Cell]) -> Iterator[FigureSection]:
         """What is known besides, one matter after the other; what nothing is known of is left out."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.workflow.progress import likely_path
 from engine.model import Appointment, Fee, Procedure, Task
 from engine.model.directory import Directory
@@ -31,7 +31,7 @@ class StepWriter:
     def steps(self) -> Iterator[str]:
         yield self.say("sheet.step_form")
         procedure = self.procedure
-        scope = standing_before(procedure, {}, self.day, self.directory).scope
+        scope = evaluated_before(procedure, {}, self.day, self.directory).scope
         before = ""
         for state_id in (procedure.start, *likely_path(procedure, procedure.start, scope)):
             state = procedure.state(state_id)

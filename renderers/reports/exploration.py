@@ -36,7 +36,7 @@ def _lines(explored: Explored, words: Translations, language: str) -> Iterator[s
         return words.say(f"explore.{key}", language, {name: str(fact) for name, fact in facts.items()})
 
     yield say(
-        "done", trails=explored.trails, steps=explored.steps, states=len(explored.states), ways=len(explored.ways)
+        "done", trails=explored.paths, steps=explored.steps, states=len(explored.states), ways=len(explored.ways)
     )  # fmt: skip
     yield say("whole" if explored.whole else "cut")
     if not explored.whole:
@@ -70,6 +70,6 @@ def exploration_plain(explored: Explored, language: str) -> dict[str, Any]:
         for number, one in enumerate(explored.findings, 1)
     ]  # fmt: skip
     return {
-        "trails": explored.trails, "steps": explored.steps, "whole": explored.whole,
+        "trails": explored.paths, "steps": explored.steps, "whole": explored.whole,
         "states_left": list(explored.states_left), "ways_left": list(explored.ways_left), "findings": findings,
     }  # fmt: skip

@@ -24,7 +24,7 @@ SIGNATURES: Final[Mapping[str, str]] = {
     "N": "unsigned",
 }  # fmt: skip
 _TONES: Final[Mapping[str, str]] = {"good": "ok", "forged": "bad", "revoked": "bad"}
-_TOLD: Final = 3  # changes a sentence names
+_REPORTED: Final = 3  # changes a sentence names
 DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
 
 
@@ -145,10 +145,10 @@ def change_sentence(compared: Comparison | None, words: Translations, language: 
     if not lines:
         return words.say("publication.history.no_effect", language, {})
     felt = [line for line in lines if line.change.chapter in DOMAIN] or lines
-    told = [_short(line, words, language) for line in felt[:_TOLD]]
-    left = len(lines) - len(told)
+    reported = [_short(line, words, language) for line in felt[:_REPORTED]]
+    left = len(lines) - len(reported)
     more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []
-    return " ; ".join([*told, *more])
+    return " ; ".join([*reported, *more])
 
 
 def _short(line: ChangeLine, words: Translations, language: str) -> str:

@@ -72,18 +72,18 @@ class _Report:
             return
         yield say("check.passed") + ("" if one.candidates or one.removed else " " + say("check.nothing"))
         for candidate in one.candidates:
-            book = candidate.procedure
+            procedure = candidate.procedure
             facts = {
-                "title": in_language(book.identity.title, self.language), "edition": book.edition, "print": book.fingerprint[:7]
+                "title": in_language(procedure.identity.title, self.language), "edition": procedure.edition, "print": procedure.fingerprint[:7]
             }  # fmt: skip
-            begins = book.identity.from_
+            begins = procedure.identity.from_
             later = begins is not None and begins > one.day
             if later and begins is not None:
                 yield say("check.later", **facts, day=self.words.day(begins, self.language))
             else:
                 yield say("check.now", **facts)
-            if candidate.before is not None and candidate.before.edition != book.edition:
-                yield "  " + say("check.back", name=book.id, edition=candidate.before.edition)
+            if candidate.before is not None and candidate.before.edition != procedure.edition:
+                yield "  " + say("check.back", name=procedure.id, edition=candidate.before.edition)
         for name in one.removed:
             yield say("check.removed", name=name)
 

@@ -155,7 +155,7 @@ def _routes() -> Iterator[tuple[str, str]]:
         for rule in app.url_map.iter_rules():
             yield "routes", f"{rule.rule} {' '.join(sorted(rule.methods or ()))}"
         yield "cookies", str(app.config["SESSION_COOKIE_NAME"])
-    yield from (("cookies", name) for name in (cookies, base.AGENT_DESK, base.AUDITOR_DESK))
+    yield from (("cookies", name) for name in (cookies, base.AGENT_AREA, base.AUDITOR_AREA))
     yield from (("cookies", name) for name in (languages.COOKIE, preview.COOKIE))
 
 

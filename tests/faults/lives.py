@@ -26,7 +26,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, AppSettings, NotFound, publish_editions
 from engine.services.context.edition_cache import EditionCache
 from engine.services.payments import settlement
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.simulation.environment import ScenarioEnvironment, ScenarioRegister, keep_specimen
 from engine.simulation.next_steps import NextSteps
 from engine.simulation.player import ScenarioFailed, ScenarioRun
@@ -109,9 +109,9 @@ class _Stage(ScenarioEnvironment):
                 break
             tried.add(ahead[0])
             self.clock.instant = max(self.clock.instant, ahead[0].due_at)
-            tour(self.office)
+            run_pass(self.office)
         self.clock.instant = max(self.clock.instant, until)
-        tour(self.office)
+        run_pass(self.office)
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Lives:
     clock: FixedClock
     told: dict[str, ScenarioRun] = field(default_factory=dict)
     known: dict[str, Dossier] = field(default_factory=dict)
-    books: dict[str, Procedure] = field(default_factory=dict)
+    definitions: dict[str, Procedure] = field(default_factory=dict)
     stages: list[_Stage] = field(default_factory=list)
     backup: tuple[Path, dict[str, Dossier], datetime] | None = None
     history: list[str] = field(default_factory=list)
@@ -151,7 +151,7 @@ class Lives:
         self.told[told.dossier.id] = told
         self.heard(told.dossier.id)
         if choose((True, True, True, False)):
-            self._done(told, told.hand_in)
+            self._done(told, told.submit)
 
     def goes_on(self, choose: Choose) -> None:
         """One of the steps that are open on one of the dossiers, whoever may take it."""
@@ -159,7 +159,7 @@ class Lives:
         if told is None:
             return
         told.dossier = told.stage.dossier(told.dossier.id)  # type: ignore[union-attr]
-        told.procedure = self.books[told.dossier.fingerprint]
+        told.procedure = self.definitions[told.dossier.fingerprint]
         steps = NextSteps(told, {}, "Motif").steps()
         if steps:
             told.step = step = choose(steps)
@@ -227,7 +227,7 @@ class Lives:
         text = re.sub(r"\ntitle: (\{fr: )?", r"\g<0>Encore ", text, count=1).split("\nmigrate:")[0]
         maps = "".join(f"  {number}: {{}}\n" for number in range(1, book.edition + 1))
         later = compiled(f"{text.rstrip()}\nmigrate:\n{maps}", f"{book.id}.yaml")
-        self.books[later.fingerprint] = later
+        self.definitions[later.fingerprint] = later
         publish(self, later)  # type: ignore[arg-type]
         self._opened(self.store.path)
 
@@ -305,7 +305,7 @@ def begun(folder: Path) -> Lives:
         AppSettings(),
     )  # fmt: skip
     lives = Lives(folder, publish_editions(office), clock)
-    lives.books = {one.fingerprint: one for one in lives.office.catalogue.all()}
+    lives.definitions = {one.fingerprint: one for one in lives.office.catalogue.all()}
     lives.begins(lambda things: things[0])
     return lives
 
@@ -333,7 +333,7 @@ def wrong_in(lives: Lives) -> Iterator[str]:
         yield from _of_its_edition(lives, now)
         if now.erased_at is not None:
             left = {
-                "answers": _telling(lives.books[now.fingerprint], now),
+                "answers": _telling(lives.definitions[now.fingerprint], now),
                 "files": now.attachments,
                 "label": now.label,
                 "salts": [name for names in salts.values() for name in names if not name.startswith("rows.")],
@@ -354,7 +354,7 @@ def _telling(book: Procedure, dossier: Dossier) -> list[str]:
 
 
 def _of_its_edition(lives: Lives, dossier: Dossier) -> Iterator[str]:
-    book = lives.books[dossier.fingerprint]
+    book = lives.definitions[dossier.fingerprint]
     if intake.procedure_of(lives.office, dossier) != book:
         yield f"{dossier.id} is judged by another edition"
     ways, at = {(way.source, way.target) for way in book.transitions}, None

@@ -256,7 +256,7 @@ def deliver(bar: Bar, posted: list[Letter]) -> None:
             rest = {name: value for name, value in headers.items() if name != "Content-Type"}
             answer = client.post(f"/retours/{where}", data=body, headers=rest, content_type=kind)
             bar.answers.append((where, worth, answer.status_code))
-            settlement.ask_all_told(bar.world.office)
+            settlement.ask_all_reported(bar.world.office)
 
     raised = [one for one in together(THREADS, carry) if one is not None]
     assert not raised, raised
@@ -279,7 +279,7 @@ def play(bar: Bar, times: int, seed: int = 1) -> None:
 def settle(bar: Bar) -> None:
     """The tour of the worker, once the operators have had ten minutes."""
     bar.world.wait(minutes=10, seconds=1)
-    settlement.ask_all_told(bar.world.office, 500)
+    settlement.ask_all_reported(bar.world.office, 500)
     settlement.reconcile(bar.world.office, 500)
 
 

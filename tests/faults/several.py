@@ -54,12 +54,12 @@ class Together:
     """Two who stand at the same place before either goes on, where nothing keeps them apart; where something does, the first waits
     in vain and goes on alone."""
 
-    patience: float = 0.4
+    wait_limit: float = 0.4
     gate: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
 
     def meet(self) -> None:
         with suppress(threading.BrokenBarrierError):
-            self.gate.wait(self.patience)
+            self.gate.wait(self.wait_limit)
 
     def again(self) -> None:
         self.gate.reset()

@@ -22,7 +22,7 @@ from werkzeug.routing import IntegerConverter, Rule
 import server
 from engine.integrations.smtp import MailServer
 from engine.records.dossier import OutboundMessage
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import JsonLines
 from renderers.web.platform import csv as tables
@@ -311,7 +311,7 @@ def machines_asked(folder: Path) -> list[str]:
             for row in (one for one in table() if one.method == "POST"):
                 for persona in [*readers(row), "none"][:1]:
                     ask(site, persona, row, values_of(site, row, site.owner))
-            tour(site.world.office)
+            run_pass(site.world.office)
     return touched
 
 

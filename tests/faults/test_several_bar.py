@@ -223,7 +223,7 @@ def an_act(world: World, agent: Actor, dossier: Dossier, draft: Dossier, chance:
             raw = {"nom": [f"AMEGAN {chance.random()}"]}
             return intake.save_page(office, world.owner(draft), draft.id, "vous", raw, token=token)
         case _:
-            return timers.tour(office)
+            return timers.run_pass(office)
 
 
 def storm(world: World, acts: int) -> list[str]:

@@ -132,7 +132,7 @@ def decide(folder: Path) -> Work:
 
 def timer(folder: Path) -> Work:
     world = world_in(folder)
-    return lambda: timers.tour(world.office)
+    return lambda: timers.run_pass(world.office)
 
 
 def backup(folder: Path) -> Work:

@@ -77,7 +77,7 @@ def a_server_is_always_waited_for() -> None:
     """Whoever needs the database waits for it, however long it has been away, and tries are ever further apart."""
 
     def waits(lines: Any, pool: Any) -> Any:
-        return pool.getconn(timeout=postgres_lines.PATIENCE)
+        return pool.getconn(timeout=postgres_lines.WAIT_LIMIT)
 
     StoreConnections._waited_for = waits  # type: ignore
     postgres_lines.TRIED_FOR = 300.0  # type: ignore

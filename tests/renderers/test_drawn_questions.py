@@ -76,7 +76,7 @@ def test_kept_pieces_say_what_the_macro_says(view: FieldView, language: str) -> 
     plain = macro(language)(field_control(view, DRAW[language]))
     assert KEPT[language].question(view, DRAW[language]) == plain
     assert KEPT[language].question(view, DRAW[language]) == plain
-    assert KEPT[language].question(replace(view, book=book_of(view)), DRAW[language]) == plain
+    assert KEPT[language].question(replace(view, definition=book_of(view)), DRAW[language]) == plain
 
 
 BOOKS: dict[FieldView, object] = {}

@@ -416,8 +416,8 @@ def _listed(office: AppContext, agent: Actor) -> int:
         with office.store.unit(write=True) as unit:
             unit.put_account(one)
         if one is in_post:
-            order = exports.order_tray(office, in_post.actor(), exports.TrayAsked("all"))
-            exports.carry_tray(office, order, 9)
+            order = exports.order_export(office, in_post.actor(), exports.InboxExport("all"))
+            exports.run_export(office, order, 9)
     return order.n
 
 

@@ -17,11 +17,11 @@ from engine.records.dossier import Account, Actor
 from engine.records.people import Session
 from engine.records.statistics import Count, JournalCursor
 from engine.services.accounts.assistance import help_on_paper, received_by
-from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.audit.statistics import received_lately
 from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from renderers.cli.admin.installation import open_office
 from renderers.web.public import catalogue
 from server import Settings, create_app
@@ -172,9 +172,9 @@ def test_the_home_page_begins_with_those_most_asked_for(
         (lambda client, office: seated(client, office).get("/agent?file=tous"), 0),
         (lambda client, office: seated(client, office).get("/agent/guichet"), 0),
         (lambda client, office: received_by(office, AGENT), 0),
-        (lambda client, office: tray(office, AGENT, "all"), 0),
-        (lambda client, office: tray_counts(office, AGENT), 0),
-        (lambda client, office: tour(office), 0),
+        (lambda client, office: list_inbox(office, AGENT, "all"), 0),
+        (lambda client, office: inbox_counts(office, AGENT), 0),
+        (lambda client, office: run_pass(office), 0),
     ],
     ids=["home", "list", "search", "data", "sheet", "door", "inbox", "counter", "receives", "tray", "counts", "tour"],
 )

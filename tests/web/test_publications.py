@@ -18,7 +18,7 @@ from engine.operations.refresh import FolderSource, Refresher
 from engine.publication.mirror import Followed
 from engine.publication.publications import roll_back
 from engine.services.context.app_context import AppContext
-from renderers.cli.admin.installation import open_keeper, open_office
+from renderers.cli.admin.installation import open_office, open_source
 from renderers.cli.admin.publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
@@ -42,7 +42,7 @@ def settings(tmp_path: Path, agency: Agency) -> Settings:
 
 def site(settings: Settings) -> Flask:
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings))
+    app = create_app(settings, office, operator, open_source(settings))
     app.config["WTF_CSRF_ENABLED"] = False
     return app
 
@@ -50,7 +50,7 @@ def site(settings: Settings) -> Flask:
 def turn(app: Flask) -> None:
     """What the thread beside the web does each second, its time come."""
     keeping: Refresher = app.extensions["guichet.keeping"]
-    keeping._keeper._next = None  # type: ignore[attr-defined]
+    keeping._source._next = None  # type: ignore[attr-defined]
     keeping.turn()
 
 

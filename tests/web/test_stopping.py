@@ -132,7 +132,7 @@ def test_a_turn_that_began_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         assert go_on.wait(20)
         turns.append(office)
 
-    monkeypatch.setattr("server.guarded_tour", turn)
+    monkeypatch.setattr("server.guarded_pass", turn)
     worker = threading.Thread(target=work, args=(lambda: "office", stop), daemon=True)
     worker.start()
     assert begun.wait(20)

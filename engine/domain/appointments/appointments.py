@@ -58,7 +58,7 @@ def resource_key(procedure: Procedure, appointment: str) -> str:
     return f"{procedure.id}/{appointment}"
 
 
-def desks_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
+def capacity_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
     """Places in parallel: one, or what the appointment says, never more than the office has; on a day for which an
     administrator said how many, that many."""
     said = office.desks_on(day) if day is not None else None
@@ -129,7 +129,7 @@ def _free(
     minutes = minutes_of(appointment.lasts)
     full = _quota_reached(appointment, taken)
     while day <= end:
-        desks = desks_of(appointment, office, day)
+        desks = capacity_of(appointment, office, day)
         starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
         if starts and not full(day):
             for start in starts:
@@ -153,7 +153,7 @@ def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], b
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
     """The first free place of a slot, numbered from 1; none when it is full."""
     held = taken.get(start, frozenset())
-    desks = desks_of(appointment, office, local_day(start))
+    desks = capacity_of(appointment, office, local_day(start))
     return next((seat for seat in range(1, desks + 1) if seat not in held), None)
 
 

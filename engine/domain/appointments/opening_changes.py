@@ -13,8 +13,8 @@ from engine.core.clock import local_day
 from engine.core.gsm7 import to_gsm
 from engine.core.problems import Refusal, refusal
 from engine.core.values import Plain, Text
-from engine.domain.appointments.appointments import GRACE, Seats, desks_of, iso_minute, slot_starts
-from engine.domain.common.working_time import add_span, doors_open, local_minute
+from engine.domain.appointments.appointments import GRACE, Seats, capacity_of, iso_minute, slot_starts
+from engine.domain.common.working_time import add_span, local_minute, opening_hours
 from engine.domain.workflow.due_dates import resume_due
 from engine.domain.workflow.transition_context import TransitionContext
 from engine.model import Appointment, Hours
@@ -155,7 +155,7 @@ def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, n
 def most_desks(appointment: Appointment, office: Office, day: date) -> int:
     """The places of a day by any of what was said of it: who has a seat keeps it when places are fewer later on."""
     said = [one.desks for one in office.opened if one.desks is not None and one.covers(day)]
-    return max([desks_of(appointment, office), *said])
+    return max([capacity_of(appointment, office), *said])
 
 
 def rests_on(
@@ -176,7 +176,7 @@ def rests_on(
     within = hours.start < end and start < hours.end
     if task is None:
         return within and not any(
-            one.start <= start and end <= one.end for one in doors_open(there, day, without.calendar)
+            one.start <= start and end <= one.end for one in opening_hours(there, day, without.calendar)
         )
     if booking.start in slot_starts(task, there, day, without.calendar):
         return False
@@ -216,14 +216,14 @@ def places(
     calendar: Calendar, usual_calendar: Calendar,
 ) -> DayCapacity:  # fmt: skip
     """Of a day of an office; `usual` and `usual_calendar` are as their files say."""
-    desks = desks_of(appointment, office, day)
+    desks = capacity_of(appointment, office, day)
     starts = [one for one in slot_starts(appointment, office, day, calendar) if one > now]
     free = sum(max(0, desks - len(taken.get(one, ()))) for one in starts)
     booked = sum(len(seats) for start, seats in taken.items() if local_day(start) == day)
     if appointment.quota is not None:
         free = min(free, max(0, appointment.quota - booked))
     before = {one for one in slot_starts(appointment, usual, day, usual_calendar) if one > now}
-    return DayCapacity(free, booked, len(before - set(starts)) * desks_of(appointment, usual))
+    return DayCapacity(free, booked, len(before - set(starts)) * capacity_of(appointment, usual))
 
 
 def by_day(taken: Seats) -> Mapping[date, Seats]:

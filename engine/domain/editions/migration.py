@@ -131,12 +131,23 @@ def _held(kept: Dossier) -> frozenset[str]:
     return frozenset({kept.state, *ways, *answers, *(name for part in parts for name in part)})
 
 
-def _ids(book: Procedure) -> frozenset[str]:
+def _ids(procedure: Procedure) -> frozenset[str]:
     """Every name that an edition gives to something a dossier may hold."""
-    services = (one.id for form in book.forms() for one in form.services)
-    acts = (way.id.partition(".")[0] for way in book.transitions)
-    criteria = (one.id for one in book.eligibility)
-    return frozenset({*book.things, *book.tasks, *book.fields, *book.clocks, *services, *acts, *criteria, APPLICATION})
+    services = (one.id for form in procedure.forms() for one in form.services)
+    acts = (way.id.partition(".")[0] for way in procedure.transitions)
+    criteria = (one.id for one in procedure.eligibility)
+    return frozenset(
+        {
+            *procedure.things,
+            *procedure.tasks,
+            *procedure.fields,
+            *procedure.clocks,
+            *services,
+            *acts,
+            *criteria,
+            APPLICATION,
+        }
+    )
 
 
 # -- once translated ---------------------------------------------------------------------------------------------------
@@ -159,8 +170,8 @@ def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Mo
             yield Stays("answer_missing" if one.code in ("empty", "file") else "answer_wrong", {"at": one.at})
 
 
-def _faults(book: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
-    found = check_answers(book, dossier, local_day(moment.now), moment.directory)
+def _faults(procedure: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
+    found = check_answers(procedure, dossier, local_day(moment.now), moment.directory)
     return tuple(one for one in found if not one.warns)
 
 

@@ -198,11 +198,11 @@ class Translation:
 _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})
 
 
-def names_in_use(book: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
+def names_in_use(procedure: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
     """The questions, columns and options that a dossier's answers use, by the names that `migrate` gives them."""
-    asked = {**{one.id: one.field for one in book.eligibility}, **book.fields}
+    asked = {**{one.id: one.field for one in procedure.eligibility}, **procedure.fields}
     for name, answer in answers.items():
-        form = book.tasks.get(name)
+        form = procedure.tasks.get(name)
         if isinstance(form, Form) and form.each:
             yield name
             for one in answer if isinstance(answer, list) else []:

@@ -187,7 +187,7 @@ class EvaluatedAnswers:
         )
 
 
-def standing_of(
+def evaluate_answers(
     procedure: Procedure,
     dossier: Dossier,
     day: date,
@@ -209,17 +209,17 @@ def standing_of(
         if done or day != form_day:
             days.update({field.id: local_day(done.at) if done else day for field in form.fields})
     kept = dossier.answers if answers is None else answers
-    return _standing(procedure, kept, directory, base, form_day, days)
+    return _evaluated(procedure, kept, directory, base, form_day, days)
 
 
-def standing_before(
+def evaluated_before(
     procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory
 ) -> EvaluatedAnswers:
     """Answers that no dossier holds yet: eligibility, examples."""
-    return _standing(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
+    return _evaluated(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
 
 
-def _standing(
+def _evaluated(
     procedure: Procedure,
     answers: Mapping[str, Plain],
     directory: Directory,
@@ -291,4 +291,4 @@ def _counts(names: Iterable[str]) -> Mapping[str, int]:
 
 def scope_of(procedure: Procedure, dossier: Dossier, day: date, directory: Directory) -> Scope:
     """Every name of the book on this dossier: answers, computed values, later forms, look-ups, what was done."""
-    return standing_of(procedure, dossier, day, directory).scope
+    return evaluate_answers(procedure, dossier, day, directory).scope

@@ -16,37 +16,37 @@ from engine.model import Field, FormCheck, Page
 from engine.model.types import Scope, Value
 
 
-def page_problems(standing: EvaluatedAnswers, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
+def page_problems(evaluated: EvaluatedAnswers, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
     """What is wrong on one page: its questions (only those named by `among`), then its checks."""
     fields = [field for field in page.fields if among is None or field.id in among]
-    found = list(_problems(standing, fields, standing.values, ""))
+    found = list(_problems(evaluated, fields, evaluated.values, ""))
     for check in page.checks:
-        scope = standing.asking_for(needed_names(tree(check.holds))).scope
+        scope = evaluated.asking_for(needed_names(tree(check.holds))).scope
         found += _check_problems(check, page.fields, scope, "")
     return found
 
 
-def row_page_problems(standing: EvaluatedAnswers, page: Page, row: Values) -> Iterator[AnswerProblem]:
+def row_page_problems(evaluated: EvaluatedAnswers, page: Page, row: Values) -> Iterator[AnswerProblem]:
     """What is wrong with a page that is answered for one row."""
-    yield from _problems(standing, page.fields, row, "")
+    yield from _problems(evaluated, page.fields, row, "")
     for check in page.checks:
         yield from _check_problems(check, page.fields, row.scope, "")
 
 
 def _problems(
-    standing: EvaluatedAnswers, fields: Iterable[Field], values: Values, prefix: str
+    evaluated: EvaluatedAnswers, fields: Iterable[Field], values: Values, prefix: str
 ) -> Iterator[AnswerProblem]:
     for field in fields:
         if not is_asked(field) or not values.shows(field.id):
             continue
         path = prefix + field.id
         if field.type == "rows":
-            yield from _rows_problems(standing, field, values, path)
+            yield from _rows_problems(evaluated, field, values, path)
         else:
-            yield from field_problems(field, values.answers, path, standing.asking_in(values.scope_for(field.id)))
+            yield from field_problems(field, values.answers, path, evaluated.asking_in(values.scope_for(field.id)))
 
 
-def _rows_problems(standing: EvaluatedAnswers, field: Field, values: Values, path: str) -> Iterator[AnswerProblem]:
+def _rows_problems(evaluated: EvaluatedAnswers, field: Field, values: Values, path: str) -> Iterator[AnswerProblem]:
     rows, bounds, scope = values.rows(field.id), field.bounds, values.scope_for(field.id)
     required = field.required.holds(scope)
     if (required or rows) and len(rows) < bounds.min_items:
@@ -55,7 +55,7 @@ def _rows_problems(standing: EvaluatedAnswers, field: Field, values: Values, pat
         yield fault("rows_many", maximum=bounds.max_items).at(path, field)
     for number, row in enumerate(rows):
         prefix = f"{path}.{number}."
-        yield from _problems(standing, field.rows, row, prefix)
+        yield from _problems(evaluated, field.rows, row, prefix)
         for check in field.checks:
             yield from _check_problems(check, field.rows, row.scope, prefix)
     for columns in field.unique:

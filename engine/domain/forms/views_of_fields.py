@@ -85,11 +85,11 @@ class Showing:
 
     def may_read(self) -> Callable[[str], bool]:
         """Whether the reader may see the answer to a question."""
-        reader, dossier, book = self.reader, self.dossier, self.standing.procedure
+        reader, dossier, procedure = self.reader, self.dossier, self.standing.procedure
         if reader is None or dossier is None:
             return lambda _: True
-        sees = may_see(book, dossier, reader)
-        return lambda name: sees and may_read_seen(book, dossier, name, reader)
+        sees = may_see(procedure, dossier, reader)
+        return lambda name: sees and may_read_seen(procedure, dossier, name, reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _view(
     plain = _readable(showing, one, place, locked, masked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
     said, is_rows = one.once(_said), one.type == "rows"
-    view = said.view if said.view.book is not None else said.view.with_answer(
+    view = said.view if said.view.definition is not None else said.view.with_answer(
         required=one.required.holds(asking.scope), example=_example(one, asking),
     )  # fmt: skip
     view = view.with_answer(
@@ -161,7 +161,7 @@ def _view(
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
         boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
         text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
-        options=said.picked(plain) if view.book is not None else tuple(_options(showing, one, asking, plain)),
+        options=said.picked(plain) if view.definition is not None else tuple(_options(showing, one, asking, plain)),
         problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
         # by whom, and when
         shown=shown, locked=locked, masked=masked, condition=condition,
@@ -197,7 +197,7 @@ def _said(one: Field) -> _Said:
         asks_issue_date=evidence is not None and evidence.max_age is not None,
         columns=tuple(column.type for column in one.rows if is_asked(column)),
         required=settled and one.required.holds(asking.scope), example=_example(one, asking) if settled else "",
-        book=object() if settled else None,
+        definition=object() if settled else None,
     )  # fmt: skip
     options = kind_of(one).options(one, asking) if settled else ()
     shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
@@ -242,15 +242,15 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
     return values.answers.get(one.id)
 
 
-def _too_early(standing: EvaluatedAnswers, one: Field) -> bool:
+def _too_early(evaluated: EvaluatedAnswers, one: Field) -> bool:
     """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
-    fields, seen, left = standing.procedure.fields, set[str](), set(one.value.names if one.value else ())
+    fields, seen, left = evaluated.procedure.fields, set[str](), set(one.value.names if one.value else ())
     while left:
         name = left.pop()
         seen.add(name)
         field = fields.get(name)
-        if field is not None and field.type == "rows" and standing.shows(field) and not standing.values.rows(name):
-            return field.required.holds(standing.scope)
+        if field is not None and field.type == "rows" and evaluated.shows(field) and not evaluated.values.rows(name):
+            return field.required.holds(evaluated.scope)
         left |= set(field.value.names) - seen if field is not None and field.value is not None else set()
     return False
 

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 from engine.core.values import Plain
 from engine.records.dossier import Account, OutboundMessage
 
-TIDINGS: Final = "tidings"  # in an account's profile
+NOTIFICATIONS_KEY: Final = "tidings"  # in an account's profile
 
 How: TypeAlias = Literal["daily", "soon", "never"]
 HOWS: Final[tuple[How, ...]] = ("daily", "soon", "never")
@@ -39,9 +39,9 @@ def how_named(said: str) -> How:
     return "daily"
 
 
-def tidings_of(account: Account) -> AgentNotifications:
+def notifications_of(account: Account) -> AgentNotifications:
     """As they were said; else each morning, to the address they sign in with, where it is one."""
-    said = account.profile.get(TIDINGS)
+    said = account.profile.get(NOTIFICATIONS_KEY)
     if not isinstance(said, Mapping):
         return AgentNotifications(email=account.login if "@" in account.login else "")
     return AgentNotifications(
@@ -49,10 +49,10 @@ def tidings_of(account: Account) -> AgentNotifications:
     )
 
 
-def with_tidings(account: Account, tidings: AgentNotifications) -> Mapping[str, Plain]:
+def with_notifications(account: Account, notifications: AgentNotifications) -> Mapping[str, Plain]:
     """The profile of somebody who wishes so."""
-    kept: Plain = {"how": tidings.how, "email": tidings.email, "language": tidings.language}
-    return {**account.profile, TIDINGS: kept}
+    kept: Plain = {"how": notifications.how, "email": notifications.email, "language": notifications.language}
+    return {**account.profile, NOTIFICATIONS_KEY: kept}
 
 
 WISHES: Final = "wishes"  # where they lie in the profile
@@ -78,8 +78,8 @@ def wishes_of(account: Account | None) -> NotificationPreferences:
     )
 
 
-def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, told_by_sms: bool) -> bool:
+def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, notified_by_sms: bool) -> bool:
     """Whether a letter about an event leaves: a copy by e-mail only where it is wished, or nothing else tells the news."""
     if not wishes.reminders and event.partition(":")[0] in _REMINDERS:
         return False
-    return wishes.email or letter.channel != "email" or not told_by_sms
+    return wishes.email or letter.channel != "email" or not notified_by_sms

@@ -22,7 +22,7 @@ from engine.model.directory import Directory
 from engine.model.graph import waits_for_applicant
 from engine.model.types import Scope
 from engine.records.dossier import Dossier
-from engine.records.statistics import STANDING, Count
+from engine.records.statistics import CURRENT, Count
 
 HOUR: Final = 3600  # seconds
 TOTALLED: Final = frozenset(
@@ -39,12 +39,12 @@ class CountedDossier:
 
     dossier: Dossier
     entries: tuple[JournalEntry, ...]
-    books: Mapping[str, Procedure]
+    definitions: Mapping[str, Procedure]
 
     @property
-    def book(self) -> Procedure | None:
+    def definition(self) -> Procedure | None:
         """The edition it is under now."""
-        return self.books.get(self.dossier.fingerprint)
+        return self.definitions.get(self.dossier.fingerprint)
 
     def sent(self) -> JournalEntry | None:
         return next((one for one in self.entries if one.kind == "submitted"), None)
@@ -72,7 +72,7 @@ def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) 
             continue
         office = place if sent is not None and sent.n <= entry.n else ""
         for at, figure, detail, n in _added(case, entry, answer, directory):
-            month = STANDING if figure == "standing" else month_of(at)
+            month = CURRENT if figure == "standing" else month_of(at)
             yield Count(case.dossier.procedure, month, figure, office, detail), n
             if figure in TOTALLED:
                 yield Count("", month, figure, "", detail), n
@@ -104,19 +104,19 @@ def _added(
 def first_answer(case: CountedDossier) -> FirstDecision | None:
     """None while it waits for one."""
     for entry in case.entries:
-        book, body = case.books.get(entry.edition), _body(entry)
-        if book is None or entry.kind not in ("submitted", "transition"):
+        procedure, body = case.definitions.get(entry.edition), _body(entry)
+        if procedure is None or entry.kind not in ("submitted", "transition"):
             continue
-        if any(_grants(book, output) for output in _names(body.get("issues"))):
+        if any(_grants(procedure, output) for output in _names(body.get("issues"))):
             return FirstDecision(entry, "granted")
-        state = book.states.get(_text(body.get("target") or body.get("state")))
+        state = procedure.states.get(_text(body.get("target") or body.get("state")))
         if state is not None and (state.outcome is not None or state.public == "ready"):
             return FirstDecision(entry, state.outcome or "granted")
     return None
 
 
-def _grants(book: Procedure, output: str) -> bool:
-    return output in book.outputs and book.outputs[output].grants
+def _grants(procedure: Procedure, output: str) -> bool:
+    return output in procedure.outputs and procedure.outputs[output].grants
 
 
 def _answered(case: CountedDossier, answer: FirstDecision, directory: Directory) -> Iterator[tuple[str, str, int]]:
@@ -126,13 +126,13 @@ def _answered(case: CountedDossier, answer: FirstDecision, directory: Directory)
     if asked is not None:
         yield "corrected", "", 1
         yield from (("corrected_field", name, 1) for name in sorted(asked))
-    if answer.outcome not in JUDGED or case.book is None:
+    if answer.outcome not in JUDGED or case.definition is None:
         return
     body = _body(answer.entry)
     if answer.outcome == "refused":
         yield "refusal", f"{_text(body.get('transition'))}>{_text(body.get('target') or body.get('state'))}", 1
-    scope = scope_of(case.book, case.dossier, local_day(answer.entry.at), directory)
-    span = announced(case.book, scope)
+    scope = scope_of(case.definition, case.dossier, local_day(answer.entry.at), directory)
+    span = announced(case.definition, scope)
     used, paused = time_of_answer(case, answer, span or NOTHING_ANNOUNCED, scope, directory)
     counted = span or NOTHING_ANNOUNCED
     yield "delay", _length(used, counted), 1
@@ -157,9 +157,9 @@ def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def announced(book: Procedure, scope: Scope) -> Span | None:
+def announced(procedure: Procedure, scope: Scope) -> Span | None:
     """The delay that the sheet announces for these answers."""
-    return next((span for when, span in book.identity.delay.entries if when.holds(scope)), None)
+    return next((span for when, span in procedure.identity.delay.entries if when.holds(scope)), None)
 
 
 def unit_of(span: Span) -> str:
@@ -186,7 +186,7 @@ def time_of_answer(
     counts."""
     used = paused = 0
     state: State | None = None
-    book: Procedure | None = None
+    procedure: Procedure | None = None
     done: set[str] = set()
     since: datetime | None = None
     for entry in case.entries:
@@ -195,7 +195,7 @@ def time_of_answer(
             continue
         if since is not None:
             length = elapsed(since, entry.at, span, directory.calendar)
-            if state is not None and book is not None and is_theirs(book, state, done, scope):
+            if state is not None and procedure is not None and is_theirs(procedure, state, done, scope):
                 paused += length
             else:
                 used += length
@@ -203,21 +203,21 @@ def time_of_answer(
         if isinstance(names, dict):
             done = {_text(names.get(one, one)) for one in done}
         done = (done | _names(body.get("done"))) - _names(body.get("reopened"))
-        book = case.books.get(entry.edition)
-        state = book.states.get(_text(body["state"])) if book else None
+        procedure = case.definitions.get(entry.edition)
+        state = procedure.states.get(_text(body["state"])) if procedure else None
         since = entry.at if since is not None or entry.kind == "submitted" else None
         if entry.n >= answer.entry.n:
             break
     return used, paused
 
 
-def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
+def is_theirs(procedure: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
     """Whether nobody but the applicant is waited for: then the administration's time stands still."""
     if state.mode in _THEIRS or state.public == "ready":
         return True
     if state.mode == "by":
         return state.by == (APPLICANT,)
-    left = [book.tasks[one] for one in state.waits if one not in done]
+    left = [procedure.tasks[one] for one in state.waits if one not in done]
     left = [task for task in left if task.when.holds(scope)]
     return bool(left) and all(waits_for_applicant(task) for task in left)
 
@@ -228,15 +228,15 @@ def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope
 def last_page(case: CountedDossier) -> str:
     """The furthest page of the form that was answered; empty when none was."""
     seen = {_text(_body(one).get("page")) for one in case.entries if one.kind == "saved"}
-    pages = case.book.form.pages if case.book else ()
+    pages = case.definition.form.pages if case.definition else ()
     return next((page.id for page in reversed(pages) if page.id in seen), "")
 
 
 def _visit(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[str, int]]:
     """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
-    body, book = _body(entry), case.books.get(entry.edition)
+    body, procedure = _body(entry), case.definitions.get(entry.edition)
     name = _text(body.get("appointment") or body.get("task"))
-    if book is not None and isinstance(book.tasks.get(name), Appointment):
+    if procedure is not None and isinstance(procedure.tasks.get(name), Appointment):
         yield f"{name}:{'attended' if entry.kind == 'task_done' else 'missed'}", -1 if entry.kind == "came_late" else 1
 
 

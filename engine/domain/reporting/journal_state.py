@@ -66,7 +66,7 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
         done=done,
         revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
         closed=closed if isinstance(closed, bool) else before.closed,
-        hands={name: by for name, by in {**before.hands, **_hands(entry, body)}.items() if name in done},
+        hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
         taken=(*before.taken, _way(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
     )
@@ -98,11 +98,11 @@ def _renamed(before: Projection, names: Plain) -> Projection:
     )
 
 
-def _hands(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
+def _persons(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
     """Who did the tasks that an entry tells done: the hands it names, else whoever it is of."""
     named = body.get("hands")
-    hands = named if isinstance(named, dict) else {}
-    return {name: str(hands.get(name, entry.actor)) for name in _names(body.get("done"))}
+    persons = named if isinstance(named, dict) else {}
+    return {name: str(persons.get(name, entry.actor)) for name in _names(body.get("done"))}
 
 
 def _way(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:

@@ -153,7 +153,7 @@ def task_done(
     if isinstance(task, Fee):
         return pay(procedure, dossier, (task_id,), dossier.owed[task_id].left, actor, now, directory, wording)
     passage = _carried_out(TransitionContext.of(dossier), moment, task_id, answers or {})
-    body: dict[str, Plain] = {"task": task_id, "by": _hand(moment, dossier, task)}
+    body: dict[str, Plain] = {"task": task_id, "by": _actor_role(moment, dossier, task)}
     if task_id == APPLICATION and dossier.correction:
         body["fields"] = codes(dossier.correction.fields)
     commits = {f"answers.{name}": answer for name, answer in (answers or {}).items()}
@@ -180,10 +180,10 @@ def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: s
     blockers = task_blockers(procedure, task, dossier, scope)
     if blockers:
         return refusal("not_yet", task=task_id, after=blockers)
-    hand = _hand(moment, dossier, task)
-    if hand is None:
+    person = _actor_role(moment, dossier, task)
+    if person is None:
         return refusal("role", task.where, roles=tuple(role_key(procedure, role) for role in task.by))
-    late = closed_by_time(moment, time_past(moment, dossier), hand, task.where)
+    late = closed_by_time(moment, time_past(moment, dossier), person, task.where)
     if late is not None:
         return late
     everything = procedure.state(dossier.state).correct == "everything"
@@ -196,7 +196,7 @@ def _visit_closed(moment: Moment, dossier: Dossier, task: Appointment) -> Refusa
     booking = dossier.bookings.get(task.id)
     if booking is None or booking.status != "booked":
         return refusal("not_booked", task=task.id)
-    if _hand(moment, dossier, task) is None:
+    if _actor_role(moment, dossier, task) is None:
         return refusal("role", task.where, roles=tuple(role_key(moment.procedure, role) for role in task.by))
     return None
 
@@ -207,7 +207,7 @@ def visit_ahead(booking: Booking, now: datetime) -> Refusal | None:
     return refusal("visit_ahead", task=booking.appointment, day=day.isoformat()) if local_day(now) < day else None
 
 
-def _hand(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
+def _actor_role(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
     """In which role the actor does a task: the system may do any, the owner corrects their form."""
     if moment.actor.kind == "system":
         return SYSTEM
@@ -323,7 +323,9 @@ def no_show(
         bookings={**dossier.bookings, appointment: replace(booking, status="missed")},
         missed={**dossier.missed, appointment: count},
     )
-    passage = passage.note("missed", {"appointment": appointment, "count": count, "by": _hand(moment, dossier, task)})
+    passage = passage.note(
+        "missed", {"appointment": appointment, "count": count, "by": _actor_role(moment, dossier, task)}
+    )
     passage = passage.happened(f"missed:{appointment}")
     awaited = appointment in procedure.state(dossier.state).waits
     way = way_of(passage, moment, "missed") if awaited and count > task.no_show else None

@@ -87,20 +87,20 @@ def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: A
     """Who helped to fill the request in has had a hand in it already."""
     if way.other_than and actor.id in dossier.assisted:
         return refusal("assisted", way.where)
-    mine = next((one for one in way.other_than if actor.id in _hands(procedure, dossier, one)), None)
+    mine = next((one for one in way.other_than if actor.id in _persons(procedure, dossier, one)), None)
     return refusal("four_eyes", way.where, act=mine) if mine else None
 
 
-def _hands(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
+def _persons(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
     """Who last took that transition or did that task, its parts included."""
-    last = last_hand(dossier, act_or_task)
+    last = last_actor(dossier, act_or_task)
     return hands(procedure, dossier, act_or_task) | ({last} if last else set())
 
 
 def _same_as(
     procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor, people: People | None
 ) -> Refusal | None:
-    first = last_hand(dossier, way.same_as) if way.same_as else None
+    first = last_actor(dossier, way.same_as) if way.same_as else None
     if way.same_as is None or first in (None, actor.id):
         return None
     if people is not None and (first not in people or not acting_role(procedure, dossier, people[first], way.by)):
@@ -108,7 +108,7 @@ def _same_as(
     return refusal("same_as", way.where, act=way.same_as)
 
 
-def last_hand(dossier: Dossier, act_or_task: str) -> str | None:
+def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
     """Who last took that transition or did that task (account id)."""
     taken = next((one.by for one in reversed(dossier.taken) if one.transition == act_or_task), None)
     done = dossier.done.get(act_or_task)

@@ -38,7 +38,7 @@ from engine.records.dossier import Booking, ClockState, Dossier, Timer
 DRAFT_KEPT: Final = Span(30, "day")
 DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
 LOOK_UP_DUE: Final = Span(1, "day")
-PATIENCE: Final = timedelta(minutes=15)  # for who is late to a visit
+WAIT_LIMIT: Final = timedelta(minutes=15)  # for who is late to a visit
 
 
 def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
@@ -70,7 +70,7 @@ def resume_due(dossier: Dossier, now: datetime) -> Dossier:
 
 def absent_from(booking: Booking) -> datetime:
     """From when somebody is absent: who is a little late is waited for, no longer than the visit would have lasted."""
-    return booking.start + min(PATIENCE, timedelta(minutes=booking.minutes))
+    return booking.start + min(WAIT_LIMIT, timedelta(minutes=booking.minutes))
 
 
 def visit_end(booking: Booking) -> datetime:

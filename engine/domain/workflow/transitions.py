@@ -9,7 +9,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import Act, IssueOrder
-from engine.domain.documents.documents import is_in_hand, status_of
+from engine.domain.documents.documents import is_issued, status_of
 from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
@@ -60,7 +60,7 @@ def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Itera
 def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int | None) -> bool:
     """Whether the document in hand is the one. A letter tells a decision: another decision has its own, unless it is the one
     that makes the letter good again."""
-    if not is_in_hand(passage.dossier, output.id, row, local_day(moment.now)):
+    if not is_issued(passage.dossier, output.id, row, local_day(moment.now)):
         return False
     mine = {(one.id, "valid") for one in passage.dossier.documents if (one.output, one.row) == (output.id, row)}
     return output.kind != "letter" or bool(mine.intersection(passage.documents))
@@ -95,8 +95,8 @@ def _become(
         replace(one, status=after, changed_at=moment.now) if one.id in changed else one
         for one in passage.dossier.documents
     )
-    told = tuple((one.id, after) for one in passage.dossier.documents if one.id in changed)
-    passage = replace(passage, documents=(*passage.documents, *told))
+    reported = tuple((one.id, after) for one in passage.dossier.documents if one.id in changed)
+    passage = replace(passage, documents=(*passage.documents, *reported))
     return passage.with_(documents=kept)
 
 
@@ -163,11 +163,11 @@ def _leave(passage: TransitionContext, moment: Moment, way: Transition, act: Act
         correction = None
     if act and act.correction and "correction" in way.asks:
         correction = CorrectionRequest(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
-    kept = passage.dossier.assigned if keeps_hand(procedure, passage.dossier, way.target) else None
+    kept = passage.dossier.assigned if keeps_actor(procedure, passage.dossier, way.target) else None
     return passage.with_(correction=correction, assigned=kept)
 
 
-def keeps_hand(procedure: Procedure, dossier: Dossier, target: str) -> bool:
+def keeps_actor(procedure: Procedure, dossier: Dossier, target: str) -> bool:
     """Whether the agent in charge stays so: they do until the dossier reaches other roles than the last that had it."""
     roles = _agents_of(procedure, target)
     if not roles:

@@ -136,9 +136,9 @@ def write_line(name: str, one: IndexedFile, folder: Path) -> str:
     report = json.dumps(found, separators=(",", ":")) if found else ""
     cells = [name, str(one.stamp), one.digest.hex(), report]
     if one.entry is not None:
-        book = one.entry if isinstance(one.entry, UnloadedProcedure) else closed(one.entry)
-        days = (day.isoformat() if day else "" for day in (book.from_, book.until))
-        cells += [book.id, str(book.edition), book.fingerprint, *days, book.line]
+        procedure = one.entry if isinstance(one.entry, UnloadedProcedure) else closed(one.entry)
+        days = (day.isoformat() if day else "" for day in (procedure.from_, procedure.until))
+        cells += [procedure.id, str(procedure.edition), procedure.fingerprint, *days, procedure.line]
     return "\t".join(cells)
 
 
@@ -177,5 +177,5 @@ def _plain(one: Problem, folder: Path) -> list[Any]:
 
 def _problem(one: list[Any], folder: str) -> Problem:
     code, within, name, line, column, width, facts = one
-    told = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
-    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **told)
+    reported = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
+    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **reported)

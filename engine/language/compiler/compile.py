@@ -27,7 +27,7 @@ from engine.language.compiler.build_tasks import build_tasks
 from engine.language.compiler.build_workflow import BuiltWorkflow, build_circuit
 from engine.language.compiler.canonical import contract, expand, library_used
 from engine.language.compiler.evaluation_order import order_of
-from engine.language.compiler.includes import CombinedTree, splice
+from engine.language.compiler.includes import CombinedTree, combine
 from engine.language.compiler.namespace import read_namespace
 from engine.language.compiler.shared_files import Shared
 from engine.language.compiler.symbols import SymbolContext, read_vocabularies
@@ -41,7 +41,7 @@ from engine.model.types import Expression
 
 def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, list[Problem]]:
     """The compiled procedure and every fault of names and expressions; None as soon as one of them is an error."""
-    placed, problems = splice(source, shared.blocks, shared.presets)
+    placed, problems = combine(source, shared.blocks, shared.presets)
     return build_spliced(placed, problems, shared)
 
 
@@ -51,10 +51,10 @@ def build_spliced(
     """The same from a file already spliced; `problems` are those of the splicing."""
     if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
         return None, problems
-    bench = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
-    bench.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
-    procedure = _compile(bench)
-    found = set_once([*problems, *bench.problems])
+    build = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
+    build.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
+    procedure = _compile(build)
+    found = set_once([*problems, *build.problems])
     return (None if any(one.is_error for one in found) else procedure), found
 
 
@@ -70,9 +70,9 @@ def build_from_expanded(expanded: str, source: Source, directory: Directory) -> 
     form itself cannot be compiled.
     """
     tree, library = contract(expanded, directory)
-    bench = BuildContext(CombinedTree(tree, source), library)
-    procedure = _compile(bench)
-    faults = [one for one in bench.problems if one.is_error and one.code != "N304"]
+    build = BuildContext(CombinedTree(tree, source), library)
+    procedure = _compile(build)
+    faults = [one for one in build.problems if one.is_error and one.code != "N304"]
     if procedure is None or faults:
         raise InvalidDefinition(Report.of(faults))
     return replace(procedure, expanded=expanded, fingerprint=fingerprint_of(expanded))
@@ -83,25 +83,25 @@ def fingerprint_of(expanded: str) -> str:
     return hashlib.sha256(expanded.encode("utf-8")).hexdigest()
 
 
-def _compile(bench: BuildContext) -> Procedure | None:
+def _compile(build: BuildContext) -> Procedure | None:
     """Everything, whatever is missing; None when there is no state to start from."""
-    names = read_namespace(bench)
-    shop = SymbolContext(bench, names, read_vocabularies(bench, names))
-    eligibility = build_eligibility(shop)
-    form = build_application(shop)
+    names = read_namespace(build)
+    symbols = SymbolContext(build, names, read_vocabularies(build, names))
+    eligibility = build_eligibility(symbols)
+    form = build_application(symbols)
     tasks: dict[str, Task] = {APPLICATION: form}
-    for task in build_tasks(shop):
+    for task in build_tasks(symbols):
         tasks.setdefault(task.id, task)
-    outputs = {one.id: one for one in build_outputs(shop)}
-    circuit = build_circuit(shop, tasks, outputs)
-    tables = {one.id: one for one in build_tables(shop)}
+    outputs = {one.id: one for one in build_outputs(symbols)}
+    circuit = build_circuit(symbols, tasks, outputs)
+    tables = {one.id: one for one in build_tables(symbols)}
     fields = _fields(eligibility, tasks)
-    order = order_of(bench, names, fields, form.pages)
-    used = library_used(bench.placed, bench.library)
-    expanded = expand(bench.placed, used)
+    order = order_of(build, names, fields, form.pages)
+    used = library_used(build.placed, build.library)
+    expanded = expand(build.placed, used)
     procedure = Procedure(
-        identity=build_identity(shop, form),
-        laws=frozen({law.id: law for law in build_laws(bench)}),
+        identity=build_identity(symbols, form),
+        laws=frozen({law.id: law for law in build_laws(build)}),
         eligibility=eligibility,
         form=form,
         things=frozen(_things(fields, tasks, circuit, outputs, tables)),
@@ -115,17 +115,17 @@ def _compile(bench: BuildContext) -> Procedure | None:
         leaving=circuit.leaving,
         clocks=circuit.clocks,
         tables=frozen(tables),
-        definitions=frozen(dict(_definitions(shop))),
+        definitions=frozen(dict(_definitions(symbols))),
         outputs=frozen(outputs),
-        notices=tuple(build_notices(shop)),
-        personal_data=build_personal_data(shop),
-        scenarios=tuple(build_scenarios(shop)),
-        migrate=MappingProxyType(dict(build_migrate(bench))),
-        accept=tuple(build_accept(bench)),
+        notices=tuple(build_notices(symbols)),
+        personal_data=build_personal_data(symbols),
+        scenarios=tuple(build_scenarios(symbols)),
+        migrate=MappingProxyType(dict(build_migrate(build))),
+        accept=tuple(build_accept(build)),
         lists=used.lists,
         schemes=used.schemes,
         fingerprint=fingerprint_of(expanded),
-        source=bench.placed.base.text,
+        source=build.placed.base.text,
         expanded=expanded,
     )
     return procedure if circuit.start else None
@@ -163,9 +163,9 @@ def _things(
     return found
 
 
-def _definitions(shop: SymbolContext) -> Iterator[tuple[str, Expression]]:
+def _definitions(symbols: SymbolContext) -> Iterator[tuple[str, Expression]]:
     """The named values that stand outside rows, for the messages that print them. Their faults were told already."""
-    words = replace(shop.words.everywhere, maybe_empty=None)
+    words = replace(symbols.words.everywhere, maybe_empty=None)
     for name, definition in words.definitions.items():
         found, problems = parse_expression(name, words, definition.where)
         if found is not None and not problems:

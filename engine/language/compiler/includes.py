@@ -71,7 +71,7 @@ class CombinedTree:
         return node
 
 
-def splice(
+def combine(
     source: Source, blocks: Mapping[str, Source], presets: Mapping[str, Source]
 ) -> tuple[CombinedTree, list[Problem]]:
     """The file with its preset under it and its blocks inside it."""

@@ -18,7 +18,7 @@ from engine.core.problems import Fact, Position
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.change import CHAPTERS, Change, Chapter, Kind
-from engine.language.diff.elements import KEPT, Element, Path, portrait
+from engine.language.diff.elements import KEPT, Element, Path, flatten
 from engine.language.diff.equivalence import Equivalence, moves_between
 from engine.language.diff.impact import EditionPair, FacetPair, Impact, ImpactDetail
 from engine.language.diff.population import Count, Snapshot, read_snapshot
@@ -48,12 +48,12 @@ def compare(
 def unchanged(before: Procedure, after: Procedure, changes: Iterable[Change]) -> tuple[Element, ...]:
     """The elements of the later edition that no change touches."""
     touched = {change.path for change in changes}
-    return tuple(one for path, one in portrait(after).items() if path not in touched)
+    return tuple(one for path, one in flatten(after).items() if path not in touched)
 
 
 def renamed(before: Procedure, after: Procedure) -> Mapping[str, str]:
     """The renames that the later edition declares and that hold: old name → new name."""
-    known = {one.at for one in portrait(before).values()}
+    known = {one.at for one in flatten(before).values()}
     moves = moves_between(before, after)
     return {old: new for old, new in moves.items() if new is not None and new != old and old in known}
 
@@ -71,7 +71,7 @@ class _Comparison:
 
     def __init__(self, before: Procedure, after: Procedure, counts: Snapshot) -> None:
         self.before, self.after, self.counts = before, after, counts
-        self.old, self.new = portrait(before), portrait(after)
+        self.old, self.new = flatten(before), flatten(after)
         self.declared = moves_between(before, after)
         self.moves = _followed(self.declared, before)
         self.around = EditionPair(before, after, before.edition in after.migrate, counts.bookings)

@@ -117,7 +117,7 @@ class TransitionTarget:
     without: tuple[str, ...] = field(default=())
 
 
-def portrait(procedure: Procedure) -> Mapping[Path, Element]:
+def flatten(procedure: Procedure) -> Mapping[Path, Element]:
     """Every element by its path, in the order of the chapters of a file."""
     found: dict[Path, Element] = {}
     for element in _elements(procedure):

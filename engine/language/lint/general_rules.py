@@ -9,7 +9,7 @@ from engine.core.gsm7 import sms_parts, to_gsm
 from engine.core.problems import Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
-from engine.language.diff.elements import portrait
+from engine.language.diff.elements import flatten
 from engine.language.lint.rule_registry import rule
 from engine.language.source.loader import read_source
 from engine.model import (
@@ -248,15 +248,17 @@ def longest_value(procedure: Procedure, name: str) -> str:
 
 
 @rule("N310")
-def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """An answer few may read stands neither in the name of a dossier nor in a message."""
     said: list[tuple[NamedElement, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
     for notice in procedure.notices:
         said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
     rows = {one.id: one.row_label for one in procedure.fields.values() if one.row_label is not None}
     said += [(thing, rows[name]) for thing, text in said[:1] if text for name in sorted(text.names & rows.keys())]
-    told = dict.fromkeys((thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names))
-    for at, name, where in told:
+    reported = dict.fromkeys(
+        (thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names)
+    )
+    for at, name, where in reported:
         if name in procedure.personal_data.sensitive:
             yield problem("N310", where, at=at, name=name)
 
@@ -286,7 +288,7 @@ def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Pro
     """Each line of `migrate` leads to a name of this edition, or to one that a later line moves on."""
     if not procedure.migrate:
         return
-    known = {element.at for element in portrait(procedure).values()}
+    known = {element.at for element in flatten(procedure).values()}
     source = read_source(procedure.source, procedure.identity.where.file)
     for edition, moves in procedure.migrate.items():
         later = {old for other, map_ in procedure.migrate.items() if other > edition for old in map_}

@@ -140,15 +140,15 @@ class _Reading:
             at = max(at, end)
 
     def _between(self) -> None:
-        told = dict(self.comments)
+        reported = dict(self.comments)
         pending = False  # an empty line that nothing took yet
         offset = 0
         for line in self.text.split("\n"):
             inside = self._inside(offset)
             own = _OWN_LINE.match(line)
             at = offset + own.end() if own else offset + len(line)
-            if not inside and own and at in told:
-                self._above(at, own.end() + 1, told.pop(at), pending)
+            if not inside and own and at in reported:
+                self._above(at, own.end() + 1, reported.pop(at), pending)
                 pending = False
             elif not inside and not line.strip():
                 pending = True
@@ -158,7 +158,7 @@ class _Reading:
                     self.placed[first].entry.above.append("")
                 pending = False
             offset += len(line) + 1
-        for at, comment in told.items():
+        for at, comment in reported.items():
             self._beside(at, comment)
 
     def _inside(self, offset: int) -> bool:

@@ -123,10 +123,10 @@ def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Sour
     if any(one.code in ("Y103", "Y107") for one in found):
         raise InvalidDefinition(Report.of(found))
     reader = _read_around_faults(clean, file, limits, found)
-    told = Report.of(found)
-    if told.errors:
-        raise InvalidDefinition(Report(told.problems[: limits.problems]))
-    return Source(file, clean, reader.tree, told.problems, reader.values, reader.keys)
+    reported = Report.of(found)
+    if reported.errors:
+        raise InvalidDefinition(Report(reported.problems[: limits.problems]))
+    return Source(file, clean, reader.tree, reported.problems, reader.values, reader.keys)
 
 
 def read_texts(text: str) -> Any:
@@ -175,8 +175,8 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
         if where.line in corrected:
             break
         if not tabs or correction:  # once tabs are told, a syntax they broke is not told again
-            told = facts.pop("code", None)
-            found.append(problem(str(told or (correction and correction.code)), where, **facts))
+            reported = facts.pop("code", None)
+            found.append(problem(str(reported or (correction and correction.code)), where, **facts))
         if correction is None or len(corrected) >= _ATTEMPTS:
             break
         corrected.add(where.line)
@@ -239,8 +239,8 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
     marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
     for mark in marks:
         if mark.line < len(lines) and (spaced := no_break_after_key(lines[mark.line])):
-            told: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
-            return Position(file, mark.line + 1, spaced.column), told, spaced
+            reported: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
+            return Position(file, mark.line + 1, spaced.column), reported, spaced
     for mark in marks:
         fixed = repair(lines[mark.line]) if mark.line < len(lines) else None
         if fixed and not fixed.sure:

@@ -85,7 +85,7 @@ def check_shape(source: PositionedTree, partial: bool | None = None) -> list[Pro
         partial = isinstance(tree, dict) and "extends" in tree
     faults = _Faults(source, partial)
     found = [one for error in errors_of(None, tree) for one in faults.of(error)]
-    return _once(faults.told_once([*found, *rules_of_procedure(source, partial)]))
+    return _once(faults.without_repeats([*found, *rules_of_procedure(source, partial)]))
 
 
 def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem]:
@@ -158,7 +158,7 @@ class _Faults:
         else:
             yield self._value(error, path)
 
-    def told_once(self, problems: list[Problem]) -> list[Problem]:
+    def without_repeats(self, problems: list[Problem]) -> list[Problem]:
         """A key that is missing because it is misspelt was told where it is written."""
         return [
             one

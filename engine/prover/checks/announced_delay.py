@@ -73,7 +73,7 @@ def _late(places: ProofContext, journeys: list[Journey], span: Span, here: tuple
         if answer.verdict == "yes":
             facts: dict[str, Fact] = {"given": ceil(working_days(span)), "days": ceil(one.takes)}
             facts |= {"cycles": cycles} if (cycles := _cycles(places.procedure, one.path)) else {}
-            facts |= facts_of(places.book, answer.witness, query.holds)
+            facts |= facts_of(places.definition, answer.witness, query.holds)
             identity = places.procedure.identity
             where = identity.delay.where if identity.delay.where.line else identity.where
             yield problem("P10", where, at="delay", name="delay", path=one.path.states, **facts)

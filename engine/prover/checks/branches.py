@@ -98,7 +98,7 @@ def _without(
         answer = places.prover.example(query)
         unknown = unknown or answer.verdict == "unknown"
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, query.holds)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             where = _turning(procedure, path, waiting, before).where
             yield problem("P4", where, at=output.id, name=output.id, task=task.id, path=path.states, **facts)
             return
@@ -153,7 +153,7 @@ def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transi
         query = Query((_when(ones), _when(others)), sure=places.before(others[0]))
         answer = places.prover.example(query)
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, query.holds)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             where = others[0].where
             yield problem("P5", where, at=second, state=state.id, fault="overlap", names=(first, second), **facts)
         elif answer.verdict == "unknown":
@@ -168,7 +168,7 @@ def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition
     query = Query((), tuple(tree(way.when) for way in every), sure=places.before(every[0]))
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.fails)
+        facts = facts_of(places.definition, answer.witness, query.fails)
         yield problem("P5", every[-1].where, at=every[-1].id, state=state.id, fault="lack", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", every[-1])
@@ -193,14 +193,16 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     query = Query((), tuple(opened), sure=places.sure[state.id])
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.fails)
+        facts = facts_of(places.definition, answer.witness, query.fails)
         yield problem("P5", state.where, at=state.id, state=state.id, fault="closed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", state)
 
 
 def _filled_by(places: ProofContext, way: Transition) -> frozenset[str]:
-    return frozenset(name for name, form in places.book.owners.items() if way.fills is not None and form == way.fills)
+    return frozenset(
+        name for name, form in places.definition.owners.items() if way.fills is not None and form == way.fills
+    )
 
 
 def _at_best(node: Node, filled: frozenset[str], holds: bool = True) -> Node:

@@ -60,11 +60,11 @@ def conditions_that_never_change(places: ProofContext) -> Iterator[Problem]:
     for one in _conditions(places):
         if not isinstance(tree(one.expression), Constant) and not places.is_shared(one.expression):
             read.setdefault((one.thing.id, one.expression.text), []).append(one)
-    told: set[str] = set()
+    reported: set[str] = set()
     for (_, text), uses in read.items():
-        if text not in told:
+        if text not in reported:
             found = list(_judged(places, uses))
-            told |= {text} if found else set()
+            reported |= {text} if found else set()
             yield from found
 
 
@@ -93,7 +93,7 @@ def _any(places: ProofContext, queries: list[Query]) -> Verdict:
 
 def _conditions(places: ProofContext) -> Iterator[Condition]:
     yield from _of_criteria(places)
-    for form in (places.procedure.form, *places.book.later_forms()):
+    for form in (places.procedure.form, *places.definition.later_forms()):
         yield from _of_form(places, form)
     yield from _of_tasks(places)
     yield from _of_circuit(places)
@@ -173,19 +173,21 @@ def _of_circuit(places: ProofContext) -> Iterator[Condition]:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def what_nobody_can_answer(places: ProofContext) -> Iterator[Problem]:
+def unanswerable_questions(places: ProofContext) -> Iterator[Problem]:
     """Each question and each check leave an answer; no list of options is ever all shut."""
-    for form in (places.procedure.form, *places.book.later_forms()):
+    for form in (places.procedure.form, *places.definition.later_forms()):
         rows = (form.each,) if form.each else ()
         for page in form.pages:
             for field in page.fields:
                 yield from _answerable(places, form, field, (tree(page.when),), rows)
-    for rule in places.book.rules:
+    for rule in places.definition.rules:
         if isinstance(rule, Must):
             yield from _passable(places, rule.check, (tree(rule.page.when),), (), rule.owner)
-    for field in places.book.fields.values():
+    for field in places.definition.fields.values():
         for check in field.checks:
-            yield from _passable(places, check, (tree(field.when),), (field.id,), places.book.owners.get(field.id))
+            yield from _passable(
+                places, check, (tree(field.when),), (field.id,), places.definition.owners.get(field.id)
+            )
 
 
 def _answerable(
@@ -197,7 +199,7 @@ def _answerable(
         return
     shown = (*around, tree(field.when))
     filling = frozenset({form.id}) - {APPLICATION}
-    checks = frozenset(rule.id for rule in places.book.rules_on.get(field.id, ()))  # each is judged by itself
+    checks = frozenset(rule.id for rule in places.definition.rules_on.get(field.id, ()))  # each is judged by itself
     there = FunctionCall("answered", (places.name(field.id, rows),), YES_NO)
     before = places.prover.possible(Query(shown, (), rows, filling=filling, without=checks | {f"answer:{field.id}"}))
     verdict = places.prover.possible(Query((*shown, there), (), rows, filling=filling, without=checks))
@@ -233,7 +235,7 @@ def _shut(
     query = Query((*shown, tree(field.required)), tuple(opened), rows, filling=filling, without=own)
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*query.holds, *query.fails], rows)
+        facts = facts_of(places.definition, answer.witness, [*query.holds, *query.fails], rows)
         yield problem("P6", field.where, at=field.id, name=field.id, fault="shut", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P6", field)

@@ -28,19 +28,19 @@ _MOST_ROUNDS: Final = 60
 
 def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
     """One is told for each state at which a round begins."""
-    told: set[str] = set()
+    reported: set[str] = set()
     for at, ways in enumerate(_rounds(places.procedure)):
         if at >= _MOST_ROUNDS:
             return
         first = places.procedure.states[ways[0].source]
-        if first.id in told:
+        if first.id in reported:
             continue
         sure = frozenset[str]().union(*(places.before(way) for way in ways))
         query = Query(tuple(dict.fromkeys(tree(way.when) for way in ways if way.when != TRUE)), sure=sure)
         answer = places.prover.example(query)
         if answer.verdict == "yes":
-            told.add(first.id)
-            facts = facts_of(places.book, answer.witness, query.holds)
+            reported.add(first.id)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             trap = tuple(way.source for way in ways)
             yield problem("P2", ways[-1].where, at=first.id, state=first.id, trap=trap, fault="round", **facts)
         elif answer.verdict == "unknown":
@@ -91,10 +91,10 @@ def _may_change(node: Node) -> bool:
     return aging or isinstance(node, Ambient | Happened) or any(_may_change(child) for child in children(node))
 
 
-def states_behind_closed_doors(places: ProofContext, found: Sequence[Problem]) -> Iterator[Problem]:
+def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> Iterator[Problem]:
     """`found`: what the proofs told so far."""
     never = {one.facts["at"] for one in found if one.code == "P6" and one.facts.get("fault") == "never"}
-    procedure, directory = places.procedure, places.book.directory
+    procedure, directory = places.procedure, places.definition.directory
     closed = [way for way in procedure.transitions if way.id in never and not _opens(places, way)]
     if not closed:
         return

@@ -48,7 +48,7 @@ def _empty(
     holds = (*owed, tree(line.when), *there)
     answer = places.prover.example(Query(holds, (FunctionCall("answered", (tree(amount),), YES_NO),), rows, sure))
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*owed, tree(line.when), tree(amount)], rows)
+        facts = facts_of(places.definition, answer.witness, [*owed, tree(line.when), tree(amount)], rows)
         yield problem("P7", place_of(line, amount), at=fee.id, name=fee.id, fault="empty", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)
@@ -61,7 +61,7 @@ def _negative(
         return
     answer = places.prover.example(Query((*owed, Compare(total, "<", _NOTHING_OWED)), (), sure=sure))
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*owed, total])
+        facts = facts_of(places.definition, answer.witness, [*owed, total])
         where = place_of(fee.lines[0], fee.lines[0].amount) if len(fee.lines) == 1 else fee.where
         yield problem("P7", where, at=fee.id, name=fee.id, fault="negative", **facts)
     elif answer.verdict == "unknown":
@@ -75,7 +75,7 @@ def _crossed(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: froze
     query = Query((*owed, Compare(tree(fee.at_least), ">", tree(fee.at_most))), (), sure=sure)
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.holds)
+        facts = facts_of(places.definition, answer.witness, query.holds)
         yield problem("P7", place_of(fee, fee.at_most), at=fee.id, name=fee.id, fault="crossed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)

@@ -41,12 +41,12 @@ class Use:
 
 
 def what_may_be_missing(places: ProofContext) -> Iterator[Problem]:
-    told: set[tuple[Position, str]] = set()
+    reported: set[tuple[Position, str]] = set()
     for use in _uses(places):
         for one in (*_too_early(places, use), *_left_out(places, use)):
             key = (one.where, str(one.facts.get("name")))
-            if key not in told:
-                told.add(key)
+            if key not in reported:
+                reported.add(key)
                 yield one
 
 
@@ -63,11 +63,13 @@ def _too_early(places: ProofContext, use: Use) -> Iterator[Problem]:
 
 def _later_names(places: ProofContext, node: Node) -> Iterator[tuple[str, str]]:
     seen: dict[str, str] = {}
-    columns = {field.id: form for added in places.book.added.values() for field, form in added}
+    columns = {field.id: form for added in places.definition.added.values() for field, form in added}
     for one in walk(node):
         if isinstance(one, Name):
-            look_up = one.id if places.book.is_look_up(one.id) and one.id not in places.book.fields else None
-            task = columns.get(one.id) if one.in_row else places.book.owners.get(one.id) or look_up
+            look_up = (
+                one.id if places.definition.is_look_up(one.id) and one.id not in places.definition.fields else None
+            )
+            task = columns.get(one.id) if one.in_row else places.definition.owners.get(one.id) or look_up
             if task is not None:
                 seen.setdefault(one.id, task)
     yield from seen.items()
@@ -99,7 +101,7 @@ def _left_out(places: ProofContext, use: Use) -> Iterator[Problem]:
         fails = (missing,) if isinstance(use.node, Name) else (missing, empty)
         answer = places.prover.example(Query(use.around, fails, use.rows, use.sure, use.filling))
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
+            facts = facts_of(places.definition, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
             facts.pop("missing", None)
             yield problem("P8", use.where, at=use.thing.id, name=name, fault="empty", **_instead(places, name), **facts)
         elif answer.verdict == "unknown":
@@ -108,8 +110,12 @@ def _left_out(places: ProofContext, use: Use) -> Iterator[Problem]:
 
 def _instead(places: ProofContext, name: str) -> dict[str, Fact]:
     """What may stand for an answer that is missing: of its own kind, else the advice is another fault."""
-    field = places.book.fields.get(name)
-    codes = places.book.codes_of(field) if field is not None and field.type in ("choice", "office", "country") else None
+    field = places.definition.fields.get(name)
+    codes = (
+        places.definition.codes_of(field)
+        if field is not None and field.type in ("choice", "office", "country")
+        else None
+    )
     if field is not None and codes:
         return {"instead": f"'{next((one.code for one in field.options if one.code in codes), sorted(codes)[0])}'"}
     found = _OF_A_KIND.get(field.type) if field is not None else None
@@ -118,7 +124,7 @@ def _instead(places: ProofContext, name: str) -> dict[str, Fact]:
 
 def _shown_by(places: ProofContext, name: str) -> Iterator[Node]:
     """What shows the question of that name: why it may be missing."""
-    field, page = places.book.fields.get(name), places.book.guards.get(name)
+    field, page = places.definition.fields.get(name), places.definition.guards.get(name)
     yield from (tree(one) for one in (page, field.when if field is not None else None) if one is not None)
 
 
@@ -126,7 +132,7 @@ def _shown_by(places: ProofContext, name: str) -> Iterator[Node]:
 
 
 def _uses(places: ProofContext) -> Iterator[Use]:
-    for form in (places.procedure.form, *places.book.later_forms()):
+    for form in (places.procedure.form, *places.definition.later_forms()):
         yield from _in_form(places, form)
     for task in places.procedure.tasks.values():
         sure = places.for_task(task.id)
@@ -222,7 +228,7 @@ def _in_output(places: ProofContext, output: Output) -> Iterator[Use]:
 def _in_notice(places: ProofContext, notice: Notice) -> Iterator[Use]:
     sure = places.for_event(notice.event)
     yield _use(notice, notice.when, (), (), sure)
-    if notice.to in places.book.fields:
+    if notice.to in places.definition.fields:
         yield Use(notice, places.name(notice.to), notice.where, (tree(notice.when),), (), sure)
     texts = (notice.sms, notice.email_subject, notice.email_body, notice.inbox)
     yield from _said(places, notice, texts, (tree(notice.when),), (), sure)
@@ -235,7 +241,7 @@ def _said(
     """The answers and the named values that a text prints."""
     columns = {column.id for name in rows for column in places.columns(name)}
     for name in sorted(frozenset[str]().union(*(text.names for text in texts if text is not None))):
-        if name in places.book.fields or name in columns:
+        if name in places.definition.fields or name in columns:
             yield Use(thing, places.name(name, rows), thing.where, around, rows, sure, whole=True)
         elif name in places.procedure.definitions:
             yield Use(thing, tree(places.procedure.definitions[name]), thing.where, around, rows, sure, whole=True)

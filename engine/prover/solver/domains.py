@@ -30,8 +30,8 @@ LATEST: Final = date(2399, 12, 31).toordinal()
 class Domain(Variables):
     """The answers of one procedure on one day: its variables, and what holds of them."""
 
-    def __init__(self, book: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
-        super().__init__(book, today, floor, depth, dated)
+    def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
+        super().__init__(procedure, today, floor, depth, dated)
         self._groups: dict[str, Trace] = {}
 
     # -- what bears on what --------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ class Domain(Variables):
             yield self.needs[name]
         if f"answer:{name}" not in without:
             yield self._group(name, lambda: self._rules(name))
-        for rule in self.book.rules_on.get(name, ()):
+        for rule in self.definition.rules_on.get(name, ()):
             if rule.id not in without:
                 yield self._group(f"rule:{rule.key}", partial(self._ruled, rule))
         yield from self._around_column(name)
@@ -95,8 +95,8 @@ class Domain(Variables):
 
     def _rules(self, name: str) -> Iterator[Z]:
         """What holds of one name by itself."""
-        procedure, kind, task = self.book.procedure, *name.partition(":")[::2]
-        if name in self.book.services:
+        procedure, kind, task = self.definition.procedure, *name.partition(":")[::2]
+        if name in self.definition.services:
             yield from self._opinion_rules(name)
         elif name in self.questions or name in self.columns:
             yield from self._question_rules(self.questions.get(name) or self.columns[name])
@@ -113,14 +113,14 @@ class Domain(Variables):
                 yield z3.Bool(name)
             elif isinstance(form, Form):
                 yield implies(z3.Bool(name), z3.Or(z3.Not(self.awaited(task)), self.filled(task)))
-        elif name in procedure.tasks and name not in self.book.fields:
+        elif name in procedure.tasks and name not in self.definition.fields:
             yield any_of(*(z3.Int(name) == self.codes.number(one) for one in LOOK_UP))
-        elif name.endswith("_other") and name not in self.book.fields:
+        elif name.endswith("_other") and name not in self.definition.fields:
             yield from self._detail_rules(name)
 
     def _opinion_rules(self, name: str) -> Iterator[Z]:
         """One service's opinion: asked of the consulted only; all are there once a round without quorum is done."""
-        one, round_ = self.questions[name], self.book.rounds[self.book.owners[name]]
+        one, round_ = self.questions[name], self.definition.rounds[self.definition.owners[name]]
         yield implies(one.term.answered, self.awaited(name))
         yield implies(one.term.answered, all_of(*self._allowed(one)))
         if round_.quorum is None:
@@ -128,7 +128,7 @@ class Domain(Variables):
 
     def _detail_rules(self, name: str) -> Iterator[Z]:
         """« Autre, précisez »: there when, and only when, that is the answer."""
-        asked = self.book.fields.get(name.removesuffix("_other"))
+        asked = self.definition.fields.get(name.removesuffix("_other"))
         if asked is None or not asked.other:
             return
         parent = self.name(asked.id, asked.value_type)
@@ -162,7 +162,7 @@ class Domain(Variables):
             if found is not None:
                 return found
             slot = slot.outer
-        return self.name(name, self.book.type_of(name))
+        return self.name(name, self.definition.type_of(name))
 
     # -- one question --------------------------------------------------------------------------------------------------
 
@@ -179,10 +179,10 @@ class Domain(Variables):
             yield implies(all_of(shown, given), term.value)
         elif asked.type == "rows":
             yield from self._rows_rules(one, shown, required)
-        elif one.owner is not None and self.book.is_look_up(one.owner):
+        elif one.owner is not None and self.definition.is_look_up(one.owner):
             found = z3.Int(one.owner) == self.codes.number("found")
             yield implies(term.answered, all_of(self.filled(one.owner), found))
-            self.name(one.owner, self.book.type_of(one.owner))
+            self.name(one.owner, self.definition.type_of(one.owner))
         else:
             yield implies(term.answered, shown)
             yield implies(all_of(shown, required), term.answered)
@@ -221,7 +221,7 @@ class Domain(Variables):
                 yield implies(limit.answered, value >= limit.value if above else value <= limit.value)
 
     def _chosen(self, one: Question) -> Iterator[Z]:
-        codes = self.book.codes_of(one.field)
+        codes = self.definition.codes_of(one.field)
         if codes is None:
             return
         numbers = sorted(self.codes.number(code) for code in codes)
@@ -230,7 +230,7 @@ class Domain(Variables):
             yield z3.And(value >= numbers[0], value <= numbers[-1])
         else:
             yield any_of(*(value == number for number in numbers))
-        for option in self.book.options_of(one.field):
+        for option in self.definition.options_of(one.field):
             opened = self.open_option(one, option)
             if not z3.is_true(opened):
                 yield implies(value == self.codes.number(option.code), opened)
@@ -247,7 +247,7 @@ class Domain(Variables):
 
     def _rows_rules(self, one: Question, shown: Z, required: Z) -> Iterator[Z]:
         asked, slots = one.field, one.term.value
-        if not slots or asked.id in self.book.rounds:
+        if not slots or asked.id in self.definition.rounds:
             return
         least = asked.bounds.min_items
         yield implies(slots[0].present, shown if least <= asked.bounds.max_items else NO)

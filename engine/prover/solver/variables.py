@@ -53,9 +53,9 @@ class Question:
 class Variables:
     """The answers of one procedure on one day, rows unrolled to `depth`. The world of its terms."""
 
-    def __init__(self, book: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
+    def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
         """`floor` is the first day a dossier may have been sent; `dated` options are shut out of their dates."""
-        self.book, self.today, self.floor, self.depth, self.dated = book, today, floor, depth, dated
+        self.definition, self.today, self.floor, self.depth, self.dated = procedure, today, floor, depth, dated
         self.codes = Codes()
         self.terms = Terms(self)
         self.truncated: set[str] = set()  # rows that may be more than unrolled
@@ -103,25 +103,25 @@ class Variables:
         return z3.Bool(f"filled:{form}")
 
     def table(self, name: str) -> Table:
-        return self.book.procedure.tables[name]
+        return self.definition.procedure.tables[name]
 
     def listed(self, name: str) -> frozenset[str]:
-        return self.book.lists.get(name, frozenset())
+        return self.definition.lists.get(name, frozenset())
 
     def office_serving(self, place: str) -> str | None:
-        return self.book.directory.office_serving(place, self.book.procedure.identity.agency)
+        return self.definition.directory.office_serving(place, self.definition.procedure.identity.agency)
 
     def places(self) -> frozenset[str]:
-        return self.book.places
+        return self.definition.places
 
     def working_days(self, day: date, count: int) -> date | None:
-        return self.book.directory.calendar.add_working_days(day, count)
+        return self.definition.directory.calendar.add_working_days(day, count)
 
     def length_of(self, node: Node, value: Z) -> Z:
         """How long a text is: within the bounds of its question; exact for the texts that the file writes."""
         self.measured = True
         found = self.length(value)
-        asked = self.book.fields.get(node.id) if isinstance(node, Name) else None
+        asked = self.definition.fields.get(node.id) if isinstance(node, Name) else None
         bounds = asked.bounds if asked is not None and asked.type == "text" else Bounds(max_length=MOST)
         self.given(z3.And(found >= max(1, bounds.min_length), found <= bounds.max_length))
         for text, number in self.codes.numbers.items():
@@ -131,10 +131,10 @@ class Variables:
     # -- terms of answers ----------------------------------------------------------------------------------------------
 
     def _made(self, name: str, type_: Type) -> Term:
-        asked = self.book.fields.get(name)
+        asked = self.definition.fields.get(name)
         if asked is not None:
-            return self._question(asked, name, self.book.guards.get(name), None, self.book.owners.get(name))
-        if isinstance(self.book.procedure.tasks.get(name), Form):
+            return self._question(asked, name, self.definition.guards.get(name), None, self.definition.owners.get(name))
+        if isinstance(self.definition.procedure.tasks.get(name), Form):
             return Term(z3.Int(name), self.filled(name))  # a look-up: what the register said
         return self._free(name, type_)
 
@@ -185,14 +185,14 @@ class Variables:
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def _rows(self, asked: Field, key: str, outer: SymbolicRow | None) -> Term:
-        if asked.id in self.book.rounds:
-            return self._round_rows(asked, self.book.rounds[asked.id])
+        if asked.id in self.definition.rounds:
+            return self._round_rows(asked, self.definition.rounds[asked.id])
         bounds = asked.bounds
         count = min(bounds.max_items, max(bounds.min_items, self.depth))
         if count < bounds.max_items:
             self.truncated.add(key)
         columns: dict[str, tuple[Field, str | None]] = {one.id: (one, None) for one in asked.rows}
-        columns |= {one.id: (one, form) for one, form in self.book.added.get(asked.id, ())}
+        columns |= {one.id: (one, form) for one, form in self.definition.added.get(asked.id, ())}
         slots = []
         for at in range(count):
             slots.append(self._slot(f"{key}.{at}", columns, outer))
@@ -205,7 +205,7 @@ class Variables:
 
     def _round_slot(self, asked: Field, service: Consulted) -> SymbolicRow:
         present = self.awaited(service.id)
-        opinion = self.name(service.id, self.book.type_of(service.id))
+        opinion = self.name(service.id, self.definition.type_of(service.id))
         given = all_of(present, opinion.answered, opinion.value != self.codes.number("silent"))
         said = {
             "service": Term(z3.IntVal(self.codes.number(service.id))),
@@ -278,5 +278,5 @@ class Variables:
 
     def awaited(self, task: str) -> Z:
         """Somebody waits for the task, or the service is consulted: its `when` holds."""
-        known = self.book.procedure.tasks.get(task) or self.book.services.get(task)
+        known = self.definition.procedure.tasks.get(task) or self.definition.services.get(task)
         return YES if known is None else self.terms.holds(tree(known.when))

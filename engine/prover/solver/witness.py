@@ -99,15 +99,15 @@ class Witness:
         found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
         return {name: plain for name, plain in found.items() if plain != ["example"]}
 
-    def scope(self, book: ProverInput) -> Scope:
+    def scope(self, definition: ProverInput) -> Scope:
         """What every name is worth here, computed answers included."""
-        procedure, directory = book.procedure, book.directory
-        answers = Answers(book.fields, book.guards, self.answers)
+        procedure, directory = definition.procedure, definition.directory
+        answers = Answers(definition.fields, definition.guards, self.answers)
         answers.scope = Scope(
             values=answers,
             today=self.today,
             history=self.history,
-            lists=book.lists,
+            lists=definition.lists,
             submitted_on=self.submitted_on,
             channel=self.channel,
             add_working_days=directory.calendar.add_working_days,
@@ -116,9 +116,9 @@ class Witness:
         )
         return answers.scope
 
-    def holds(self, book: ProverInput, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
+    def holds(self, procedure: ProverInput, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
         """Whether a condition holds with these answers, in the first row of `rows`."""
-        scope = self.scope(book)
+        scope = self.scope(procedure)
         for name in rows:
             found = scope.get(name)
             first = found[0] if isinstance(found, tuple) and found else None

@@ -18,13 +18,13 @@ _LONGEST: Final = 40
 
 
 def facts_of(
-    book: ProverInput, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()
+    procedure: ProverInput, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()
 ) -> dict[str, Fact]:
     """`with`: the answers that these conditions read, as `age(date_naissance) = 17`; `missing`: those that are not
     there; `day`, when it is not the day of the proof. Nothing when there is no witness."""
     if witness is None:
         return {}
-    scope = witness.scope(book)
+    scope = witness.scope(procedure)
     for name in rows:
         found = scope.get(name)
         if isinstance(found, tuple) and found and isinstance(found[0], Answers):

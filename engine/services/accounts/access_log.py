@@ -59,7 +59,7 @@ def note_owed(ctx: AppContext) -> int:
     worker beside. How many. Raises Busy."""
     owed = list(ctx.unnoted)
     if owed:
-        with ctx.store.unit(write=True, patience=GLANCE) as unit:
+        with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
             for one in owed:
                 unit.note_reading(one)
         for one in owed:

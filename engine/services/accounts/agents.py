@@ -273,8 +273,8 @@ def note_about(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
 ) -> None:
     """One entry about somebody in the journal of people."""
-    told: Plain = {"account": account.id, "login": account.login, **(more or {})}
-    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", told))
+    reported: Plain = {"account": account.id, "login": account.login, **(more or {})}
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 
 
 # -- fsck --------------------------------------------------------------------------------------------------------------

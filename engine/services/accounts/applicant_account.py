@@ -18,7 +18,7 @@ from engine.services.accounts.contact_change import change_phone, is_bare, leave
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
 from engine.storage.unit_of_work import AlreadyExists, Unit
@@ -75,7 +75,7 @@ def _account(unit: Unit, actor: Actor) -> Account:
 
 
 def send_proof(
-    ctx: AppContext, kind: Way, raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, kind: Way, raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes a new number or address a code. Raises as `send_code`."""
     return (send_code if kind == "phone" else send_email_code)(ctx, raw, asker=asker, language=language, mark=mark)

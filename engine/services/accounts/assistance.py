@@ -33,7 +33,7 @@ from engine.services.core.commit import keep
 from engine.services.limits.guesses import count_wrong, limits_of, shut
 from engine.services.limits.known_browsers import is_known
 from engine.services.sign_in.applicant_sign_in import SEND, applicant_known_by, prove_consent
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -69,7 +69,7 @@ def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
 
     def work(catalogue: Catalogue) -> Mapping[str, EditionSummary]:
         near = dict.fromkeys(one.id for one in ctx.shelf.having(catalogue, agent.roles))
-        current = (catalogue.current_outline(name, day) for name in near)
+        current = (catalogue.current_summary(name, day) for name in near)
         return MappingProxyType({one.id: one for one in current if one and _receives(catalogue, one, agent)})
 
     return ctx.shelf.worked_out(ctx.catalogue, ("received", day, agent.roles, agent.offices), work)
@@ -285,7 +285,7 @@ def _codes(ctx: AppContext, number: str) -> list[str]:
     return [f"{int(one, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}" for one in seals]
 
 
-@told("code of a receipt")
+@logged("code of a receipt")
 def follow_by_code(
     ctx: AppContext, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> tuple[SignedIn, str]:

@@ -40,7 +40,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     unit.drop_phone_move(account.id)
     write_to(ctx, unit, account, actor, phone=phone)
     if before and before != phone:
-        tell(ctx, unit, account, "phone_changed", before, ctx.now())
+        notify(ctx, unit, account, "phone_changed", before, ctx.now())
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
@@ -100,7 +100,7 @@ def _write_there(
     keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
 
 
-def tell(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
+def notify(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
     """Owes a number or an address the news of its kind (`letter.<kind>`), in the words the account reads: the letter's id."""
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"

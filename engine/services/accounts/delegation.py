@@ -18,13 +18,13 @@ from engine.domain.common.names import company_name, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, Mandate, MandateKind, MandateRole, MandateStatus
-from engine.services.accounts.invitations import tell_of_mandate, tells_by_sms, too_many_invitations
+from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
 from engine.services.accounts.mandate_names import COMPANY, PAPER, MandateView, called
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.limits.file_counts import sender_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.storage.files.inspection import Rejected
@@ -58,7 +58,7 @@ class ActingFor:
     principal: str = ""
 
 
-def hat_for(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
+def acting_choice(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
     """As whom this person, who is themself here, sees a dossier; none when they do not at all."""
     with ctx.store.unit() as unit:
         if _sees(ctx, unit, actor, dossier_id):
@@ -98,7 +98,7 @@ def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
                 if not mandate.holder and mandate.invited == account.login:  # not ended meanwhile
                     unit.put_mandate(replace(mandate, holder=actor.id))
     with ctx.store.unit() as unit:
-        return tuple(_standing(ctx, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
+        return tuple(_mandate_view(ctx, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
 
 
 def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
@@ -108,20 +108,20 @@ def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
         return ()
     with ctx.store.unit() as unit:
         found = unit.mandates_given(actor.owns)
-        return tuple(_standing(ctx, unit, one) for one in found if one.status not in ("ended", "refused"))
+        return tuple(_mandate_view(ctx, unit, one) for one in found if one.status not in ("ended", "refused"))
 
 
-def _standing(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
+def _mandate_view(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
     principal, holder = unit.account(mandate.principal), unit.account(mandate.holder) if mandate.holder else None
     if principal is None:
         raise NotFound
     return MandateView(mandate, principal, holder, is_active(mandate, ctx.day()))
 
 
-def is_told_by_sms(ctx: AppContext, actor: Actor) -> bool:
+def invites_by_sms(ctx: AppContext, actor: Actor) -> bool:
     """Whether whom this person invites is sent an SMS: otherwise they find it on the site."""
     with ctx.store.unit() as unit:
-        return tells_by_sms(unit, actor)
+        return notifies_by_sms(unit, actor)
 
 
 # -- beginning ---------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], bor
 
 
 def ask_person(
-    ctx: AppContext, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = NOBODY
+    ctx: AppContext, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = UNKNOWN_ASKER
 ) -> Mandate:  # fmt: skip
     """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
     asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
@@ -237,8 +237,8 @@ def ask_person(
                 declared=name,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            if tells_by_sms(unit, actor):
-                tell_of_mandate(ctx, unit, phone, "asked", principal)
+            if notifies_by_sms(unit, actor):
+                notify_of_mandate(ctx, unit, phone, "asked", principal)
     if closed:
         raise Refused(closed)
     return mandate
@@ -246,7 +246,7 @@ def ask_person(
 
 def give(
     ctx: AppContext, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
-    procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = NOBODY,
+    procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = UNKNOWN_ASKER,
 ) -> Mandate:  # fmt: skip
     """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
     mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many, invitations_paused."""
@@ -279,8 +279,8 @@ def give(
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            if tells_by_sms(unit, actor):
-                tell_of_mandate(ctx, unit, phone, "dossier" if number else "given", known, number)
+            if notifies_by_sms(unit, actor):
+                notify_of_mandate(ctx, unit, phone, "dossier" if number else "given", known, number)
     if closed:
         raise Refused(closed)
     return mandate
@@ -354,17 +354,17 @@ def check(
         _journalise(ctx, unit, actor, done, principal)
         holder = unit.account(done.holder)
         if holder is not None and holder.login.startswith("+"):
-            tell_of_mandate(ctx, unit, holder.login, "accepted" if yes else "refused", holder)
+            notify_of_mandate(ctx, unit, holder.login, "accepted" if yes else "refused", holder)
     return done
 
 
 def _journalise(ctx: AppContext, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
     """Who accepted or refused a document, and under which name the company was accepted, sealed."""
-    told: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
+    reported: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
     if mandate.status == "active" and mandate.kind == "company":
-        told["name"] = ctx.keys.seal_code(*_sealed(principal))
+        reported["name"] = ctx.keys.seal_code(*_sealed(principal))
     kind = "mandate_accepted" if mandate.status == "active" else "mandate_refused"
-    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", told))
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 
 
 def _sealed(company: Account) -> tuple[str, str, str]:
@@ -376,7 +376,7 @@ def to_check(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     if not may_check(actor):
         raise NotFound
     with ctx.store.unit() as unit:
-        return tuple(_standing(ctx, unit, one) for one in unit.mandates_to_check())
+        return tuple(_mandate_view(ctx, unit, one) for one in unit.mandates_to_check())
 
 
 def proof_of(ctx: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes]:

@@ -16,7 +16,7 @@ from engine.records.people import Mandate
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
-PaperFate: TypeAlias = Literal["kept", "erased"]
+PaperOutcome: TypeAlias = Literal["kept", "erased"]
 _ON_PAPER: Final = ("company:", "person:")  # the principals whom somebody acts for on the word of a paper
 
 
@@ -43,7 +43,7 @@ def _is_late(ctx: AppContext, unit: Unit, mandate: Mandate) -> bool:
     return mandate.status == "refused" or not unit.handled_under(mandate, over)
 
 
-def paper_of(mandate: Mandate, principal: Account | None) -> PaperFate | None:
+def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None:
     """What became of the paper of a mandate; none for one that never had any."""
     if mandate.proof:
         return "kept"

@@ -52,8 +52,8 @@ def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | No
         after = replace(before, profile=with_absence(before, absence))
         if after != before:
             unit.put_account(after)
-            told: dict[str, Plain] = {"until": absence.last.isoformat() if absence else None}
-            note_about(ctx, unit, actor, "absence_set" if absence else "absence_ended", after, told)
+            reported: dict[str, Plain] = {"until": absence.last.isoformat() if absence else None}
+            note_about(ctx, unit, actor, "absence_set" if absence else "absence_ended", after, reported)
     return after
 
 
@@ -70,10 +70,10 @@ def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine
 
 
 def _agency(ctx: AppContext, procedure: str) -> str:
-    return next((one.agency for one in ctx.shelf.outlines(ctx.catalogue, procedure)), "")
+    return next((one.agency for one in ctx.shelf.summaries(ctx.catalogue, procedure)), "")
 
 
-def hands_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
+def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
     """Those of the team who are there today and hold a role of this person's."""
     held, day = member(ctx, actor, account_id), ctx.day()
     return tuple(
@@ -92,26 +92,26 @@ def preview_handover(ctx: AppContext, actor: Actor, numbers: Sequence[str], to: 
             dossier = unit.dossier_numbered(number)
             if dossier is None:
                 continue
-            book = pinned(ctx, unit, dossier)
-            if administers(actor, (book.identity.agency,)):
-                found.append(Handed(dossier, _why_not(ctx, unit, book, dossier, to, people)))
+            procedure = pinned(ctx, unit, dossier)
+            if administers(actor, (procedure.identity.agency,)):
+                found.append(Handed(dossier, _why_not(ctx, unit, procedure, dossier, to, people)))
     return tuple(found)
 
 
 def _why_not(
-    ctx: AppContext, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
 ) -> Refusal | None:
     if dossier.closed_at is not None or dossier.is_draft:
         return refusal("closed")
     if not to:
         return None
-    account, hand = unit.account(to), people.get(to)
-    if account is None or hand is None or not account.is_open(ctx.day()):
+    account, person = unit.account(to), people.get(to)
+    if account is None or person is None or not account.is_open(ctx.day()):
         return refusal("role")
     if is_absent(account, ctx.day()):
         return refusal("absent")
-    roles = sorted(awaited_roles(book, dossier.state))
-    return None if acting_role(book, dossier, hand, roles) is not None else refusal("hand_role")
+    roles = sorted(awaited_roles(procedure, dossier.state))
+    return None if acting_role(procedure, dossier, person, roles) is not None else refusal("hand_role")
 
 
 def order_handover(
@@ -147,12 +147,12 @@ def carry_handover(ctx: AppContext, order: Job, most: int) -> int:
         to, dossier = str(asked.get("to") or ""), unit.dossier(line.dossier)
         if dossier is None:
             raise NotFound
-        book = pinned(ctx, unit, dossier)
-        if not administers(actor, (book.identity.agency,)):
+        procedure = pinned(ctx, unit, dossier)
+        if not administers(actor, (procedure.identity.agency,)):
             raise Refused(refusal("role"))
         if dossier.revision != line.revision or dossier.assigned != asked.get("from"):
             raise Conflict(dossier.number)
-        closed = _why_not(ctx, unit, book, dossier, to, people_of(ctx, unit))
+        closed = _why_not(ctx, unit, procedure, dossier, to, people_of(ctx, unit))
         if closed is not None:
             raise Refused(closed)
         body: dict[str, Plain] = {"revision": dossier.revision + 1, "to": to or None, "bulk": order.n}

@@ -16,7 +16,7 @@ from engine.domain.messages.preferences import wishes_of
 from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.limits.askers import NOBODY, Asker, limits_of
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.limits.code_limits import refuse_sms
 from engine.storage.unit_of_work import Unit
 
@@ -28,7 +28,7 @@ RECEIVED_BY_ONE: Final = 5  # that a number receives in a day, from all senders 
 News: TypeAlias = Literal["asked", "given", "dossier", "accepted", "refused"]
 
 
-def tells_by_sms(unit: Unit, actor: Actor) -> bool:
+def notifies_by_sms(unit: Unit, actor: Actor) -> bool:
     """Whether somebody's invitations are told by SMS: of who proved a telephone. An e-mail address costs its owner nothing, so
     what is asked with it waits on the site, for a number that is known here and one that is not."""
     account = unit.account(actor.id)
@@ -36,11 +36,11 @@ def tells_by_sms(unit: Unit, actor: Actor) -> bool:
 
 
 def too_many_invitations(
-    ctx: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = NOBODY
+    ctx: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = UNKNOWN_ASKER
 ) -> Refusal | None:  # fmt: skip
     """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not, until
     the bounds on SMS to new numbers are full. Those without SMS use up nothing of a number's share of the others."""
-    by_sms = tells_by_sms(unit, actor)
+    by_sms = notifies_by_sms(unit, actor)
     received = "invited" if by_sms else "invited-silently"
     full = too_many(
         unit, now, Limit(f"invites:{actor.id}:{phone}", TO_THE_SAME, DAY), Limit(f"invites:{actor.id}", SENT_BY_ONE, DAY),
@@ -52,7 +52,7 @@ def too_many_invitations(
     return refusal("invitations_paused", minutes=paused.facts["minutes"]) if paused else None
 
 
-def tell_of_mandate(
+def notify_of_mandate(
     ctx: AppContext, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
 ) -> None:  # fmt: skip
     """Owes a number the news of a mandate, in the language of its account where it has one."""

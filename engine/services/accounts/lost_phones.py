@@ -20,7 +20,7 @@ from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, OutboundMessage
 from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import NUMBERS_TRIED, received_by
-from engine.services.accounts.contact_change import change_phone, is_bare, tell
+from engine.services.accounts.contact_change import change_phone, is_bare, notify
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
@@ -155,10 +155,10 @@ def _put(
 ) -> PhoneMove:  # fmt: skip
     now = ctx.now()
     due = now + WAIT
-    letter = tell(ctx, unit, account, "move_asked", account.login, due)
+    letter = notify(ctx, unit, account, "move_asked", account.login, due)
     for way in unit.identifiers_of(account.id):
         if way.kind == "email":
-            tell(ctx, unit, account, "move_asked", way.value, due)
+            notify(ctx, unit, account, "move_asked", way.value, due)
     move = PhoneMove(account.id, account.login, phone, dossier.id, agent.id, letter, now, due)
     unit.add_phone_move(move)
     body: dict[str, Plain] = {"seen": paper, "moves_on": local_day(due).isoformat()}
@@ -184,20 +184,20 @@ def refuse_move(ctx: AppContext, actor: Actor) -> None:
     _stop(ctx, actor.id, actor, "move_refused")
 
 
-def _stop(ctx: AppContext, account_id: str, actor: Actor, told: str) -> None:
+def _stop(ctx: AppContext, account_id: str, actor: Actor, reported: str) -> None:
     with ctx.store.unit(write=True) as unit:
         account, move = unit.account_held(account_id), unit.phone_move(account_id)
         if account is None or move is None:
             raise NotFound
-        _give_up(ctx, unit, account, move, actor, told)
+        _give_up(ctx, unit, account, move, actor, reported)
 
 
-def _give_up(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove, actor: Actor, told: str) -> None:
+def _give_up(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove, actor: Actor, reported: str) -> None:
     unit.drop_phone_move(account.id)
     dossier = unit.dossier(move.dossier)
     if dossier is not None:
         _note(ctx, unit, dossier, "number_refused", actor, {}, {})
-    tell(ctx, unit, account, told, move.phone, move.due_at)
+    notify(ctx, unit, account, reported, move.phone, move.due_at)
 
 
 # -- once its day has come ---------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def _make(ctx: AppContext, due: PhoneMove) -> bool:
             _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen telephone may still be signed in
-        tell(ctx, unit, account, "move_made", move.phone, move.due_at)
+        notify(ctx, unit, account, "move_made", move.phone, move.due_at)
         return True
 
 
@@ -251,7 +251,7 @@ def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) ->
         return False
     if until is None:
         until = now + WAIT
-        move = replace(move, letter=tell(ctx, unit, account, "move_asked", move.former, until))
+        move = replace(move, letter=notify(ctx, unit, account, "move_asked", move.former, until))
     unit.drop_phone_move(account.id)
     unit.add_phone_move(replace(move, due_at=until))
     return True

@@ -64,8 +64,8 @@ def keep_snippet(
         if retired and before:
             kept = replace(kept, title=before[0].title, body=before[0].body, retired=True)
         unit.add_snippet(kept)
-        told: Plain = {"account": actor.id, "snippet": kept.id, "version": kept.version, "agency": own}
-        unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, "snippet_kept", "", told))
+        reported: Plain = {"account": actor.id, "snippet": kept.id, "version": kept.version, "agency": own}
+        unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, "snippet_kept", "", reported))
         return kept
 
     arguments = (agency, title, body, snippet_id, version, retired)
@@ -83,7 +83,7 @@ def snippet_text(ctx: AppContext, actor: Actor, snippet_id: str, dossier_id: str
     """A sentence filled for one dossier, in its applicant's language where it says names and dates."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
-        book = pinned(ctx, unit, dossier)
+        procedure = pinned(ctx, unit, dossier)
         found = unit.snippet_versions(snippet_id)
     if not found or found[0].retired or found[0].agency not in agencies_of(ctx, actor):
         raise NotFound
@@ -91,6 +91,6 @@ def snippet_text(ctx: AppContext, actor: Actor, snippet_id: str, dossier_id: str
     spoken = dossier.language
     due = ctx.wording.short_day(local_day(dossier.due_at), spoken) if dossier.due_at else ""
     return filled(found[0].body, {
-        "dossier": group_number(dossier.number), "title": book.identity.title.in_(spoken), "agent": actor.name,
+        "dossier": group_number(dossier.number), "title": procedure.identity.title.in_(spoken), "agent": actor.name,
         "office": place.label.in_(spoken) if place else "", "due": due,
     })  # fmt: skip

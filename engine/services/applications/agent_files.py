@@ -21,7 +21,7 @@ from engine.model import Bounds, Field, Form, Transition
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload
 from engine.services.applications.casework import people_of
-from engine.services.applications.opinions import errand_closed
+from engine.services.applications.opinions import part_closed
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import Memory, once
@@ -117,7 +117,7 @@ def _place(ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, path: st
         raise NotFound
     part = rest[0] if len(rest) == 2 else None
     if form.id in procedure.state(dossier.state).waits:
-        closed = errand_closed(moment, dossier, form, part)
+        closed = part_closed(moment, dossier, form, part)
         if closed is not None:
             raise Refused(closed)
     else:

@@ -12,7 +12,7 @@ from engine.core.values import Plain, new_id
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.files import files_of, with_file, without_file
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.scope import Values, standing_of
+from engine.domain.fields.scope import Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import open_fields, read_corrections, read_page
 from engine.model import Field, Procedure
@@ -85,9 +85,7 @@ def attach(
     with ctx.store.unit() as unit:
         dossier = own(unit, ctx, actor, dossier_id, filling=True)
         spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
-    before_it_lies = (
-        partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
-    )
+    before_it_lies = partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
     weigh = partial(count_pixels, ctx, actor, client, browser) if actor.unproven else None
     sender = sender_of(ctx, actor, browser)
     count_file(ctx, dossier, len(file.data), client, browser)
@@ -111,9 +109,7 @@ def attach(
         return Attached(keep_answers(ctx, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
 
     try:
-        attached = once(
-            ctx, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED
-        )
+        attached = once(ctx, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
     finally:
         if not actor.unproven:
             settle(ctx, dossier_id, kept.sha256)
@@ -126,9 +122,7 @@ ATTACHED: Final[Memory[Attached]] = Memory(
 )
 
 
-def detach(
-    ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
-) -> Dossier:
+def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
     """Takes a file away from the question it answers."""
     gone: list[UnprovenFile] = []
 
@@ -185,8 +179,8 @@ def spot_of(ctx: AppContext, procedure: Procedure, dossier: Dossier, path: str) 
         raise NotFound
     if name not in open_fields(procedure, dossier):
         raise Refused(refusal("not_correctable" if not dossier.is_draft else "not_now", field=name))
-    standing = standing_of(procedure, dossier, ctx.day(), ctx.directory)
-    field = _column(root, standing.values, rest)
+    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
+    field = _column(root, evaluated.values, rest)
     if field is None or field.type not in FILE_TYPES:
         raise NotFound
     return UploadField(path, field, root)

@@ -15,7 +15,7 @@ from engine.domain.common.decision import Act, Decision
 from engine.model import Procedure, Transition
 from engine.records.dossier import Actor, Dossier
 from engine.records.jobs import Job, JobItem
-from engine.services.applications.casework import decide_in, people_of, tray
+from engine.services.applications.casework import decide_in, list_inbox, people_of
 from engine.services.context.app_context import AppContext, NotFound, hold_all, pinned, seen
 from engine.services.core.commit import carry_out, letters_owed
 from engine.services.core.idempotency import once
@@ -49,7 +49,7 @@ class BulkPreview:
     """What an order would do: `sms` are the parts that would leave; `messages` the different texts, an example of each
     kind."""
 
-    book: Procedure
+    definition: Procedure
     act: Transition
     can: tuple[Foreseen, ...]
     cannot: tuple[Foreseen, ...]
@@ -81,7 +81,7 @@ def picked_all(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> tuple[str, ...]:  # fmt: skip
     """The numbers of a whole list, as many as an order may have."""
-    found = tray(
+    found = list_inbox(
         ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
     )
     return tuple(line.number for line in found.lines)
@@ -92,15 +92,17 @@ def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[Bu
     found: dict[tuple[str, str], BulkAct] = {}
     with ctx.store.unit() as unit:
         for dossier in _picked(ctx, unit, actor, numbers):
-            book = pinned(ctx, unit, dossier)
-            ways = {way.id: way for way in book.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
+            procedure = pinned(ctx, unit, dossier)
+            ways = {way.id: way for way in procedure.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
             for way in ways.values():
-                if acting_role(book, dossier, actor, way.by) is None:
+                if acting_role(procedure, dossier, actor, way.by) is None:
                     continue
-                known = found.get((book.id, way.id))
+                known = found.get((procedure.id, way.id))
                 count = known.count + 1 if known else 1
                 asks = "reason" in way.asks or bool(known and known.reason)
-                found[book.id, way.id] = BulkAct(book.id, book.identity.title, way.id, way.label, count, asks)
+                found[procedure.id, way.id] = BulkAct(
+                    procedure.id, procedure.identity.title, way.id, way.label, count, asks
+                )
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 
 
@@ -120,7 +122,7 @@ def preview_bulk(
 ) -> BulkPreview:  # fmt: skip
     """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
     can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
-    book: Procedure | None = None
+    definition: Procedure | None = None
     first: Transition | None = None
     with ctx.store.unit() as unit:
         people = people_of(ctx, unit)
@@ -132,11 +134,11 @@ def preview_bulk(
                 cannot.append(Foreseen(dossier, closed=closed.reason))
                 continue
             way = bulk_act(own, dossier.state, act.transition)
-            book, first = book or own, first or way
+            definition, first = definition or own, first or way
             can.append(Foreseen(dossier, own.state(decision.dossier.state).label))
             letters = letters_owed(ctx, own, dossier, decision, actor, ctx.now())
             sms += sum(sms_parts(one.body).count for one in letters if one.channel == "sms")
-    shown = book or ctx.catalogue.procedures.get(procedure)
+    shown = definition or ctx.catalogue.procedures.get(procedure)
     ways = shown.transitions if shown else ()
     first = first or next((way for way in ways if way.id == act.transition and way.bulk), None)
     if shown is None or first is None:
@@ -145,14 +147,14 @@ def preview_bulk(
 
 
 def _judged(
-    ctx: AppContext, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
+    ctx: AppContext, unit: Unit, definition: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
     people: Mapping[str, Actor] | None = None,
 ) -> Decision:  # fmt: skip
     """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
-    if book.id != procedure:
+    if definition.id != procedure:
         raise Refused(refusal("other_procedure"))
-    known = any(way.id == act.transition and way.event is None for way in book.leaving.get(dossier.state, ()))
-    if known and bulk_act(book, dossier.state, act.transition) is None:
+    known = any(way.id == act.transition and way.event is None for way in definition.leaving.get(dossier.state, ()))
+    if known and bulk_act(definition, dossier.state, act.transition) is None:
         raise Refused(refusal("not_in_bulk"))
     return decide_in(ctx, unit, dossier, act, actor, people)
 
@@ -189,8 +191,8 @@ def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:
         asked = order.asked if isinstance(order.asked, dict) else {}
         act = Act(str(asked.get("act", "")), str(asked.get("reason") or "") or None)
         dossier = seen(unit, ctx, actor, line.dossier, line.revision)
-        book = pinned(ctx, unit, dossier)
-        decision = _judged(ctx, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
+        procedure = pinned(ctx, unit, dossier)
+        decision = _judged(ctx, unit, procedure, dossier, str(asked.get("procedure", "")), act, actor)
         carry_out(ctx, unit, dossier, _in_order(decision, order), actor)
 
     return carry_lines(ctx, order, work, most)

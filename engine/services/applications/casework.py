@@ -57,13 +57,13 @@ __all__ = [
     "Filling",
     "assign",
     "carry_out",
+    "inbox_counts",
     "letters_of",
+    "list_inbox",
     "offers",
     "preview_transition",
     "read_filling",
     "take_transition",
-    "tray",
-    "tray_counts",
 ]
 
 
@@ -162,9 +162,7 @@ def decide_in(
     return take_offered(moment, dossier, act, known)
 
 
-def _check_filling(
-    ctx: AppContext, procedure: Procedure, dossier: Dossier, offer: AvailableAction, act: Act
-) -> None:
+def _check_filling(ctx: AppContext, procedure: Procedure, dossier: Dossier, offer: AvailableAction, act: Act) -> None:
     form = offer.transition.fills
     if form is None:
         return
@@ -216,8 +214,8 @@ def assign(
         if dossier.closed_at is not None or dossier.is_draft:
             raise Refused(refusal("closed"))
         known = people_of(ctx, unit)
-        for hand in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
-            if hand is None or hand.kind != "agent" or not _may_handle(procedure, dossier, hand):
+        for person in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
+            if person is None or person.kind != "agent" or not _may_handle(procedure, dossier, person):
                 raise Refused(refusal("role"))
         body = {"revision": dossier.revision + 1, "to": to}
         return keep(ctx, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
@@ -232,26 +230,26 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
 # -- trays -------------------------------------------------------------------------------------------------------------
 
 
-def tray(
+def list_inbox(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
 ) -> ResultPage:  # fmt: skip
     """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
-    asked = tray_of(ctx, actor, queue, procedure, state, office_id, text)
+    asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
         return unit.find_dossiers(asked, after, limit)
 
 
-def tray_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
+def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
     """How many dossiers stand in each queue (at most 1000 are counted)."""
-    trays = {queue: tray_of(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
+    queries = {queue: inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
     with ctx.store.unit() as unit:
-        return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in trays.items()}
+        return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in queries.items()}
 
 
-def tray_of(
+def inbox_query(
     ctx: AppContext,
     actor: Actor,
     queue: str,
@@ -266,11 +264,9 @@ def tray_of(
         return None
     if procedure is None:
         name = (queue, actor.kind, actor.roles, actor.procedures)
-        places = ctx.shelf.worked_out(
-            ctx.catalogue, name, lambda _: _places(_books(ctx, actor), chosen, actor)
-        )
+        places = ctx.shelf.worked_out(ctx.catalogue, name, lambda _: _places(_procedures(ctx, actor), chosen, actor))
     else:
-        places = _places(ctx.shelf.outlines(ctx.catalogue, procedure), chosen, actor)
+        places = _places(ctx.shelf.summaries(ctx.catalogue, procedure), chosen, actor)
     if state is not None:
         places = tuple(place for place in places if place[1] == state)
     offices = actor.offices or None
@@ -285,18 +281,22 @@ def tray_of(
     )  # fmt: skip
 
 
-def _books(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:
+def _procedures(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:
     """The editions that a person handles: all of them, for a controller."""
     if actor.kind == "auditor":
-        return ctx.shelf.outlines(ctx.catalogue)
+        return ctx.shelf.summaries(ctx.catalogue)
     return ctx.shelf.having(ctx.catalogue, actor.roles)
 
 
-def _places(books: Iterable[EditionSummary], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:
+def _places(procedures: Iterable[EditionSummary], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:
     auditor = actor.kind == "auditor"
-    mine = (book for book in books if (in_mandate(actor, book.id) if auditor else holds(actor, book.roles)))
+    mine = (
+        procedure
+        for procedure in procedures
+        if (in_mandate(actor, procedure.id) if auditor else holds(actor, procedure.roles))
+    )
     return tuple(
-        dict.fromkeys((book.id, state.id) for book in mine for state in book.states if chosen(state, actor))
+        dict.fromkeys((procedure.id, state.id) for procedure in mine for state in procedure.states if chosen(state, actor))
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from engine.core.problems import Refusal
 from engine.core.values import Text
 from engine.domain.appointments.appointments import bookable
 from engine.domain.common.access import acting_role, may_read
-from engine.domain.common.task_parts import filling_at, fillings, hand_of, is_in_parts
+from engine.domain.common.task_parts import filling_at, fillings, is_in_parts, person_of
 from engine.domain.fields.views import PageView
 from engine.domain.forms.part_forms import view_part
 from engine.domain.workflow.awaited import Awaited, awaited
@@ -18,7 +18,7 @@ from engine.domain.workflow.tasks import holds_slot
 from engine.domain.workflow.transition_context import Moment
 from engine.model import APPLICATION, SYSTEM, Appointment, Form, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.opinions import errand_closed
+from engine.services.applications.opinions import part_closed
 from engine.services.context.app_context import AppContext, pinned, seen
 
 
@@ -64,7 +64,7 @@ def _given(
     for number in range(len(fillings(form.id, dossier.answers)) if form.each else 0):
         if filling_at(form.id, dossier.answers, number) is not None:
             page = _page(ctx, actor, procedure, dossier, form, str(number), form.id)
-            by = hand_of(form.id, dossier.answers, number) or ""
+            by = person_of(form.id, dossier.answers, number) or ""
             yield Contribution(form, str(number), form.label, by, None, page)
 
 
@@ -96,5 +96,5 @@ def _wait(moment: Moment, dossier: Dossier, thing: Awaited) -> Wait:
         return Wait(thing, closed, closed is None and bool(proposes) and not holds_slot(dossier, form.id))
     if not isinstance(form, Form) or SYSTEM in form.by or form.id == APPLICATION:
         return Wait(thing, None, False)
-    closed = errand_closed(moment, dossier, form, thing.part)
+    closed = part_closed(moment, dossier, form, thing.part)
     return Wait(thing, closed, closed is None)

@@ -76,8 +76,8 @@ def _save(
         wrong += [full] if full else []
     only = open_fields(procedure, before)
     found = check_answers(procedure, after, ctx.day(), ctx.directory)
-    told = {one.at for one in wrong}
-    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in told))
+    reported = {one.at for one in wrong}
+    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in reported))
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
     dossier = keep_answers(ctx, unit, before, after, "corrected", actor, made=made)

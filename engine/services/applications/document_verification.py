@@ -15,7 +15,7 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, IssuedDocument
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.unit_of_work import GLANCE
 
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
@@ -47,10 +47,10 @@ def is_code(token_or_code: str) -> bool:
     return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
 
 
-def verify(ctx: AppContext, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
+def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) -> Verdict:
     """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
     digits, by_code = digits_only(token_or_code), is_code(token_or_code)
-    if by_code and asker != NOBODY:
+    if by_code and asker != UNKNOWN_ASKER:
         _count(ctx, asker)
     if by_code and not has_check_digit(digits):
         return UNKNOWN
@@ -85,7 +85,7 @@ def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -
 
 
 def _count(ctx: AppContext, asker: Asker) -> None:
-    with ctx.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # a guess that is not counted is not answered
         closed = too_many(unit, ctx.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
     if closed is not None:
         raise Refused(closed)

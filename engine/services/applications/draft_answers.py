@@ -133,14 +133,14 @@ def shown_form(
 
 def shown_page(
     ctx: AppContext,
-    standing: EvaluatedAnswers,
+    evaluated: EvaluatedAnswers,
     dossier: Dossier,
     actor: Actor | None,
     page_id: str,
     judged: bool = True,
 ) -> PageView | None:
     """One page of it as the dossier stands, its questions showing no fault; none when it is not on the path."""
-    return view_page(standing, page_id, dossier, ctx.wording, reader=actor, judged=judged)
+    return view_page(evaluated, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 
 def without_orphans(dossier: Dossier) -> Dossier:

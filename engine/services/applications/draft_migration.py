@@ -25,7 +25,7 @@ class Renewed:
     answer must be given again or looked at; `prices`: in francs, before and now, where they differ."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     since: date | None
     new: int
     again: tuple[str, ...]
@@ -44,17 +44,17 @@ def renew(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
 
 
 def _brought_over(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
-    with ctx.store.unit(write=True, patience=GLANCE) as unit:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
         draft = own_draft(unit, ctx, actor, dossier.id, filling=True)
         found = _judged(ctx, unit, draft)
         if found is None:
             return None
-        book, told = found
-        after = without_orphans(told.decision.dossier)
-        label = dossier_label(book, after, ctx.day(), ctx.directory, ctx.wording)
-        decision = replace(told.decision, dossier=replace(after, label=label))
-        kept = carry_out(ctx, unit, told.before, decision, SYSTEM_ACTOR)
-    return Renewed(kept, book, book.identity.from_, len(told.new), told.again, told.prices)
+        procedure, reported = found
+        after = without_orphans(reported.decision.dossier)
+        label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
+        decision = replace(reported.decision, dossier=replace(after, label=label))
+        kept = carry_out(ctx, unit, reported.before, decision, SYSTEM_ACTOR)
+    return Renewed(kept, procedure, procedure.identity.from_, len(reported.new), reported.again, reported.prices)
 
 
 def is_outdated(ctx: AppContext, dossier: Dossier) -> bool:
@@ -74,12 +74,12 @@ def _judged(ctx: AppContext, unit: Unit, draft: Dossier) -> tuple[Procedure, Red
     if not is_outdated(ctx, draft):  # somebody was faster
         return None
     try:
-        book = ctx.catalogue.current(draft.procedure, ctx.day())
+        procedure = ctx.catalogue.current(draft.procedure, ctx.day())
     except EditionMissing:
         return None
-    if book is None:
+    if procedure is None:
         return None
-    translation = Translation.between(pinned(ctx, unit, draft), book)
-    moment = Moment(book, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
-    told = redraft(translation, draft, unit.payments_of(draft.id), moment)
-    return (book, told) if told is not None else None
+    translation = Translation.between(pinned(ctx, unit, draft), procedure)
+    moment = Moment(procedure, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
+    reported = redraft(translation, draft, unit.payments_of(draft.id), moment)
+    return (procedure, reported) if reported is not None else None

@@ -180,8 +180,8 @@ def blank_draft(
 ) -> Dossier:  # fmt: skip
     """A draft as it begins, with what the account knows; nothing keeps it yet."""
     by = actor.owns if actor.kind == "agent" else actor.id  # an agent who helps is not who is written to
-    now, account, hand = ctx.now(), unit.account(actor.owns), unit.account(by)
-    phone = hand.login if hand and hand.login.startswith("+") else None
+    now, account, person = ctx.now(), unit.account(actor.owns), unit.account(by)
+    phone = person.login if person and person.login.startswith("+") else None
     draft = Dossier(
         id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
         fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,

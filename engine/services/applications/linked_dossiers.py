@@ -17,8 +17,8 @@ from engine.services.context.app_context import AppContext, NotFound, pinned, se
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
-from engine.services.core.register_lookups import next_standing
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.core.register_lookups import next_in_states
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import prove_link, send_link_code
 from engine.storage.unit_of_work import Conflict, Unit
 
@@ -72,7 +72,7 @@ class LinkCandidate:
     cannot be named after all."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     rows: tuple[str, ...] = ()
     unfit: Refusal | None = None
 
@@ -88,10 +88,10 @@ def candidate(
         if not isinstance(link, Link):
             raise NotFound
         earlier = _earlier(unit, ctx, actor, number, phone)
-        book = pinned(ctx, unit, earlier)
-    rows = _rows(ctx, link, earlier, book)
+        definition = pinned(ctx, unit, earlier)
+    rows = _rows(ctx, link, earlier, definition)
     scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
-    return LinkCandidate(earlier, book, rows, link_unfit(link, earlier, book, 0 if rows else None, scope))
+    return LinkCandidate(earlier, definition, rows, link_unfit(link, earlier, definition, 0 if rows else None, scope))
 
 
 def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:
@@ -110,16 +110,18 @@ def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> 
     return tuple(one for one in found if one.unfit is None)
 
 
-def _rows(ctx: AppContext, link: Link, earlier: Dossier, book: Procedure) -> tuple[str, ...]:
+def _rows(ctx: AppContext, link: Link, earlier: Dossier, procedure: Procedure) -> tuple[str, ...]:
     """What the rows of an earlier dossier are called, where one of them is picked; empty for one without a name."""
     if link.row is None:
         return ()
-    form = shown_form(ctx, book, earlier, None)
+    form = shown_form(ctx, procedure, earlier, None)
     group = next((view for page in form.pages for view in page.fields if view.id == link.row), None)
     return tuple(row.label for row in group.rows) if group is not None else ()
 
 
-def send_proof(ctx: AppContext, number: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = "") -> None:
+def send_proof(
+    ctx: AppContext, number: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
+) -> None:
     """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
     and whether a code has just left, is told to nobody."""
     phone = _phone_of(ctx, number)
@@ -148,9 +150,9 @@ def _phone_of(ctx: AppContext, number: str) -> str | None:
 def follow_links(ctx: AppContext, limit: int = 50) -> int:
     """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
     places = ctx.shelf.worked_out(ctx.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
-        (book.id, state.id) for book in ctx.shelf.outlines(catalogue) for state in book.states if state.links
+        (procedure.id, state.id) for procedure in ctx.shelf.summaries(catalogue) for state in procedure.states if state.links
     )))  # fmt: skip
-    return sum(_follow(ctx, one) for one in next_standing(ctx, _NEXT, places, limit))
+    return sum(_follow(ctx, one) for one in next_in_states(ctx, _NEXT, places, limit))
 
 
 def _follow(ctx: AppContext, dossier_id: str) -> bool:
@@ -182,6 +184,6 @@ def _pass_on(ctx: AppContext, unit: Unit, dossier_id: str) -> bool:
     return False
 
 
-def _end_of(book: Procedure, earlier: Dossier) -> str | None:
-    state = book.states.get(earlier.state)
+def _end_of(procedure: Procedure, earlier: Dossier) -> str | None:
+    state = procedure.states.get(earlier.state)
     return state.outcome if state is not None and earlier.closed_at is not None else None

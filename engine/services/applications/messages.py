@@ -76,14 +76,14 @@ def write_message(
             raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
         others: Side = "agent" if side == "applicant" else "applicant"
         unit.read_messages(before.id, others, now)  # who answers has read
-        told_already = before.id in unit.unread_messages([before.id], side)
+        reported_already = before.id in unit.unread_messages([before.id], side)
         message = Message(new_id(), before.id, now, actor.id, side, text, files)
         unit.add_message(message)
         entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
         commits: dict[str, Plain] = {f"messages.{message.id}": text}
         commits |= {f"files.{one.id}": one.sha256 for one in files}
-        if side == "agent" and not told_already:
-            _tell(ctx, unit, before, message)
+        if side == "agent" and not reported_already:
+            _report(ctx, unit, before, message)
         journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
         return SentMessage(message)
 
@@ -109,7 +109,7 @@ def read_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Messa
         others: Side = "agent" if _side(dossier, actor) == "applicant" else "applicant"
         unread = unit.unread_messages([dossier.id], others)
     if unread:
-        with suppress(Busy), ctx.store.unit(write=True, patience=GLANCE) as unit:  # the next look marks them
+        with suppress(Busy), ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # the next look marks them
             unit.read_messages(dossier.id, others, ctx.now())
     return found
 
@@ -172,7 +172,7 @@ def _kept(ctx: AppContext, actor: Actor, dossier: Dossier, file: Upload) -> Atta
     )  # fmt: skip
 
 
-def _tell(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
+def _report(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
     """The applicant, that a message waits; never what it says."""
     facts = {"dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier)}
     addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))

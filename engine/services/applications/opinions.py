@@ -50,7 +50,7 @@ class Answered:
 # -- looking -----------------------------------------------------------------------------------------------------------
 
 
-def errands(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
+def awaited_parts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
     """The forms and opinions that are open on the dossier now, done in part or not at all, as this person sees them."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
@@ -74,7 +74,7 @@ def errands(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart
     return tuple(found)
 
 
-def read_errand(
+def read_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
     raw: Mapping[str, Sequence[str]] | None = None,
 ) -> Answered:  # fmt: skip
@@ -84,7 +84,7 @@ def read_errand(
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
     form = _form(procedure, form_id)
-    closed = errand_closed(_moment(ctx, procedure, actor), dossier, form, part)
+    closed = part_closed(_moment(ctx, procedure, actor), dossier, form, part)
     if closed is not None:
         raise Refused(closed)
     dossier = with_pending(form, part, dossier, actor.id)
@@ -174,7 +174,7 @@ def fill_row(
     return once(ctx, actor, "fill_row", token, arguments, work, DOSSIER)
 
 
-def do_errand(
+def do_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
@@ -186,7 +186,7 @@ def do_errand(
     return fill_row(ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
 
 
-def preview_errand(
+def preview_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
 ) -> ActPreview:
     """What doing an errand would do and say. Raises as doing it does; keeps nothing."""
@@ -211,7 +211,7 @@ def _decided(
 ) -> Decision:  # fmt: skip
     """Whoever may not do it learns why before what they typed is judged."""
     form, now = _form(procedure, form_id), ctx.now()
-    closed = errand_closed(_moment(ctx, procedure, actor), dossier, form, part)
+    closed = part_closed(_moment(ctx, procedure, actor), dossier, form, part)
     if closed is not None:
         raise Refused(closed)
     if part is None:
@@ -234,7 +234,7 @@ def _form(procedure: Procedure, form_id: str) -> Form:
     return form
 
 
-def errand_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
+def part_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
     """Why this person may not do an errand now; none when they may. Raises `NotFound` when it has no such part."""
     if is_in_parts(form) != (part is not None) or (part is not None and part_forms.part_page(form, part) is None):
         raise NotFound

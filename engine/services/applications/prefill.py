@@ -35,7 +35,7 @@ class EarlierDossier:
     """A request whose answers may be taken over: how many, and how many files."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     answers: int
     files: int
 
@@ -72,10 +72,12 @@ def _offered(
 ) -> EarlierDossier | None:
     with suppress(NotFound):
         earlier = _kept(ctx, unit, actor, draft, earlier_id)
-        book = pinned(ctx, unit, earlier)
-        found = reusable(procedure, draft, book, earlier, ctx.day(), ctx.directory, _gone(ctx, book, earlier))
-        if found.files or found.said >= (1 if book.id == procedure.id else WORTH):
-            return EarlierDossier(earlier, book, found.said, len(found.files))
+        definition = pinned(ctx, unit, earlier)
+        found = reusable(
+            procedure, draft, definition, earlier, ctx.day(), ctx.directory, _gone(ctx, definition, earlier)
+        )
+        if found.files or found.said >= (1 if definition.id == procedure.id else WORTH):
+            return EarlierDossier(earlier, definition, found.said, len(found.files))
     return None
 
 
@@ -107,9 +109,9 @@ def _found(
 ) -> tuple[Dossier, Dossier, Reusable]:
     draft = own_draft(unit, ctx, actor, dossier_id)
     earlier = _kept(ctx, unit, actor, draft, number)
-    book, procedure = pinned(ctx, unit, earlier), pinned(ctx, unit, draft)
-    without = {*lost, *_gone(ctx, book, earlier)}
-    return draft, earlier, reusable(procedure, draft, book, earlier, ctx.day(), ctx.directory, without)
+    definition, procedure = pinned(ctx, unit, earlier), pinned(ctx, unit, draft)
+    without = {*lost, *_gone(ctx, definition, earlier)}
+    return draft, earlier, reusable(procedure, draft, definition, earlier, ctx.day(), ctx.directory, without)
 
 
 def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
@@ -122,10 +124,10 @@ def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id:
     return earlier
 
 
-def _gone(ctx: AppContext, book: Procedure, earlier: Dossier) -> frozenset[str]:
+def _gone(ctx: AppContext, procedure: Procedure, earlier: Dossier) -> frozenset[str]:
     """The answers whose time to be erased has come, whether the round was made or not; an empty name is the whole."""
     now = ctx.now()
-    moments = keep_moments(book, earlier, ctx.directory.calendar)
+    moments = keep_moments(procedure, earlier, ctx.directory.calendar)
     return frozenset(name.partition(":")[2] for name, at in moments if name.partition(":")[0] == KEEP and at <= now)
 
 

@@ -101,9 +101,7 @@ def settle(ctx: AppContext, dossier_id: str, digest: str) -> None:
     with suppress(Busy):
         with ctx.store.unit(write=True) as unit:
             held = unit.unproven_file(dossier_id, digest)
-            claimed = (
-                unit.claim_unproven_file(held, ctx.now()) if held is not None and held.state != "going" else None
-            )
+            claimed = unit.claim_unproven_file(held, ctx.now()) if held is not None and held.state != "going" else None
         if claimed is not None:
             _finish(ctx, claimed)
 

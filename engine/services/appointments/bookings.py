@@ -27,7 +27,7 @@ from engine.domain.appointments.appointments import (
 from engine.domain.common.access import in_their_offices, may_see
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
-from engine.domain.fields.scope import EvaluatedAnswers, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
@@ -97,7 +97,7 @@ def slots(
     dossier's; where it names none, all that receive for the agency."""
     now = ctx.now()
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
@@ -188,7 +188,7 @@ def book_slot(
     then sees the seat taken. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
 
     def work(unit: Unit) -> Dossier:
-        ctx.doors.look(unit, "share")
+        ctx.directories.look(unit, "share")
         now = ctx.now()
         dossier = seen(unit, ctx, actor, dossier_id, revision)
         procedure = pinned(ctx, unit, dossier)
@@ -221,7 +221,7 @@ def hold_slot(
     """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
     raises."""
     with ctx.store.unit(write=True) as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
         now = ctx.now()
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -238,9 +238,7 @@ def hold_slot(
     return until
 
 
-def held_until(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, start: datetime
-) -> datetime | None:
+def held_until(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
     """Until when this slot is kept for the dossier; none when it is not."""
     with ctx.store.unit() as unit:
         hold = unit.hold_of(seen(unit, ctx, actor, dossier_id).id, appointment_id)
@@ -253,7 +251,7 @@ def cancel_booking(
     """Gives the seat back to somebody else."""
 
     def work(unit: Unit) -> Dossier:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
         decision = release(
@@ -307,18 +305,18 @@ def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booki
 
 def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
     """The papers to show, hand over or sign at the desk, those of questions that were put; the forms to print first."""
-    standing = standing_of(procedure, dossier, ctx.day(), ctx.directory)
+    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
     papers = (
         field.label
         for field in procedure.form.fields
-        if field.evidence is not None and set(field.evidence.how) - {"upload"} and standing.shows(field)
+        if field.evidence is not None and set(field.evidence.how) - {"upload"} and evaluated.shows(field)
     )
-    return (*(form.title for form in forms_to_bring(procedure, standing)), *papers)
+    return (*(form.title for form in forms_to_bring(procedure, evaluated)), *papers)
 
 
-def forms_to_bring(procedure: Procedure, standing: EvaluatedAnswers) -> tuple[Output, ...]:
+def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[Output, ...]:
     """What the applicant prints and brings: the forms that the procedure draws from these answers."""
-    return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(standing.scope))
+    return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(evaluated.scope))
 
 
 def mark(

@@ -76,18 +76,16 @@ def shut_out(
             yield dossier, booking
 
 
-def foreseen(
-    ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory
-) -> tuple[LostAppointment, ...]:
+def foreseen(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostAppointment, ...]:
     """What a change would take away. `office` stands with it, `directory` without."""
     nearby, found = _Nearby(ctx, unit), []
-    for dossier, booking, book in _with_books(ctx, unit, shut_out(ctx, unit, change, directory)):
-        letter = news_of(ctx, dossier, booking, change, opens=book is not None)
-        near = nearby.of(book, dossier, booking) if book is not None else ()
+    for dossier, booking, procedure in _with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)):
+        letter = news_of(ctx, dossier, booking, change, opens=procedure is not None)
+        near = nearby.of(procedure, dossier, booking) if procedure is not None else ()
         signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
         link = visit_link(ctx, dossier, booking.appointment)
         shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
-        found.append(LostAppointment(dossier, booking, book, shown, signs, near))
+        found.append(LostAppointment(dossier, booking, procedure, shown, signs, near))
     return tuple(found)
 
 
@@ -95,17 +93,17 @@ def _no_link(link: str) -> str:
     return f"{link.rpartition('/')[0]}/…"
 
 
-def _with_books(
+def _with_procedures(
     ctx: AppContext, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
 ) -> Iterator[tuple[Dossier, Booking, Procedure | None]]:
     for dossier, booking in found:
         try:
-            book = pinned(ctx, unit, dossier)
+            procedure = pinned(ctx, unit, dossier)
         except EditionMissing:  # nobody is received for it either
             yield dossier, booking, None
             continue
-        if isinstance(book.tasks.get(booking.appointment), Appointment):
-            yield dossier, booking, book
+        if isinstance(procedure.tasks.get(booking.appointment), Appointment):
+            yield dossier, booking, procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +117,21 @@ class TakenAway:
 def take_away(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
     """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
     without."""
-    lost = list(_with_books(ctx, unit, shut_out(ctx, unit, change, directory)))
-    for dossier, booking, book in lost:
+    lost = list(_with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)))
+    for dossier, booking, procedure in lost:
         now = ctx.now()
-        letter = news_of(ctx, dossier, booking, change, opens=book is not None)
+        letter = news_of(ctx, dossier, booking, change, opens=procedure is not None)
         if letter is not None:
             unit.add_letter(letter)
-        if book is None:
+        if procedure is None:
             after = _lose_unread(ctx, unit, change, dossier, booking, actor)
         else:
-            decision = lose(book, dossier, booking.appointment, change.id, actor, now, ctx.directory, ctx.wording)
+            decision = lose(procedure, dossier, booking.appointment, change.id, actor, now, ctx.directory, ctx.wording)
             after = carry_out(ctx, unit, dossier, decision, actor)
-            resource = resource_key(book, booking.appointment)
+            resource = resource_key(procedure, booking.appointment)
             unit.put_waiting(WaitingListEntry(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
-    return TakenAway(len(lost), tuple(dossier.number for dossier, _, book in lost if book is None))
+    return TakenAway(len(lost), tuple(dossier.number for dossier, _, procedure in lost if procedure is None))
 
 
 def _lose_unread(
@@ -206,23 +204,23 @@ class _Nearby:
         self._office, self._unit = ctx, unit
         self._free: dict[tuple[str, str], tuple[datetime, ...]] = {}
 
-    def of(self, book: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:
+    def of(self, procedure: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:
         office, now = self._office, self._office.now()
-        task = book.tasks[booking.appointment]
+        task = procedure.tasks[booking.appointment]
         assert isinstance(task, Appointment)
-        moment = Moment(book, Actor("system", "system"), now, office.directory, office.wording)
-        where = [one.id for one in offices_for(book, task, dossier, moment)]
+        moment = Moment(procedure, Actor("system", "system"), now, office.directory, office.wording)
+        where = [one.id for one in offices_for(procedure, task, dossier, moment)]
         there = booking.office if booking.office in where or not where else where[0]
-        key = (resource_key(book, task.id), there)
+        key = (resource_key(procedure, task.id), there)
         if key not in self._free:
-            self._free[key] = self._look(book, task, there, booking.start - _LOOKED)
+            self._free[key] = self._look(procedure, task, there, booking.start - _LOOKED)
         near = sorted(self._free[key], key=lambda start: abs(start - booking.start))[:NEAREST]
         return tuple(sorted(near))
 
-    def _look(self, book: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
+    def _look(self, procedure: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
         office, now = self._office, self._office.now()
         day = max(local_day(from_), local_day(now))
-        taken = self._unit.seats_taken(resource_key(book, task.id), there, at_minute(day, 0), END)
+        taken = self._unit.seats_taken(resource_key(procedure, task.id), there, at_minute(day, 0), END)
         free = free_slots(
             task, office.directory.offices[there], taken, now, office.directory.calendar, day, _MOST_LOOKED
         )

@@ -28,7 +28,7 @@ from engine.services.core.idempotency import Memory, once
 from engine.storage.unit_of_work import IntegrityFinding, Unit
 
 _WHOLE: Final = 2**31  # entries: the whole journal
-_TOLD: Final = frozenset({"openings_changed", "openings_restored"})
+_REPORTED: Final = frozenset({"openings_changed", "openings_restored"})
 CALENDAR: Final = ""  # where an office would be named: the holidays of all
 
 
@@ -77,7 +77,7 @@ def managed_offices(ctx: AppContext, actor: Actor) -> tuple[directory.Office, ..
 def managed_office(ctx: AppContext, actor: Actor, office_id: str) -> directory.Office:
     """One of them as it stands. Raises NotFound."""
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
     there = ctx.directory.offices.get(office_id)
     if there is None or not administers(actor, (there.agency,)):
         raise NotFound
@@ -91,7 +91,7 @@ def changes_of(ctx: AppContext, actor: Actor, office_id: str) -> tuple[OpeningCh
         return unit.opening_changes_of([office_id])
 
 
-def standing_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
+def current_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
     """Every change of the offices an administrator manages that counts today or later, the next first."""
     mine, today = {one.id for one in managed_offices(ctx, actor)}, ctx.day()
     with ctx.store.unit() as unit:
@@ -99,7 +99,7 @@ def standing_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]
     return tuple(sorted(found, key=lambda one: (one.first_day, one.n)))
 
 
-def standing_change(ctx: AppContext, change_id: str) -> OpeningChange | None:
+def current_change(ctx: AppContext, change_id: str) -> OpeningChange | None:
     """A change by its id, for whoever lost a visit by it."""
     with ctx.store.unit() as unit:
         return unit.opening_change(change_id)
@@ -120,9 +120,9 @@ def foresee(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Fores
     """What a change would do. Keeps nothing. Raises NotFound; Refused: what is wrong with it (`rules.openings.why_not`),
     opening_known where it is there already."""
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
-        change = _made(ctx, actor, asked, ctx.doors.n + 1)
-        then = replace(ctx, doors=ctx.doors.with_(change))
+        ctx.directories.look(unit)
+        change = _made(ctx, actor, asked, ctx.directories.n + 1)
+        then = replace(ctx, directories=ctx.directories.with_(change))
         lost = foreseen(then, unit, change, ctx.directory)
         return Foresight(change, lost, _beyond(unit, change))
 
@@ -155,23 +155,21 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
-def change_openings(
-    ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None
-) -> Changed:
+def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None) -> Changed:
     """Makes a change: from then on what it closes is offered no more, the visits it takes away are given back and told;
     where it opens, who waits is told. Raises what `foresee` raises."""
 
     def work(unit: Unit) -> Changed:
-        n = ctx.doors.look(unit, "change")
+        n = ctx.directories.look(unit, "change")
         change = _made(ctx, actor, asked, n + 1)
         before = ctx.directory
-        then = replace(ctx, doors=ctx.doors.with_(change))
+        then = replace(ctx, directories=ctx.directories.with_(change))
         unit.add_opening_change(change)
         lost = take_away(then, unit, change, before, actor)
         served = serve_waiting(then, unit, change, before) if change.kind in ("open", "desks") else 0
-        told = lost.count + served
-        _note(ctx, unit, actor, "openings_changed", change, told)
-        return Changed(change, told, lost.unread)
+        reported = lost.count + served
+        _note(ctx, unit, actor, "openings_changed", change, reported)
+        return Changed(change, reported, lost.unread)
 
     done = once(ctx, actor, "change_openings", token, asked, work, _CHANGED)
     _look_again(ctx)
@@ -183,15 +181,15 @@ def take_back(ctx: AppContext, actor: Actor, change_id: str, *, token: str | Non
     Refused: opening_lifted, opening_over, opening_booked (count) where somebody comes to what was opened."""
 
     def work(unit: Unit) -> Changed:
-        ctx.doors.look(unit, "change")
+        ctx.directories.look(unit, "change")
         change = _liftable(ctx, unit, actor, change_id)
         before = ctx.directory
-        then = replace(ctx, doors=ctx.doors.without(change.id))
+        then = replace(ctx, directories=ctx.directories.without(change.id))
         lifted = replace(change, lifted_at=ctx.now(), lifted_by=actor.id)
         unit.put_opening_change(lifted)
-        told = serve_waiting(then, unit, change, before) if change.kind in ("closed", "holiday") else 0
-        _note(ctx, unit, actor, "openings_restored", lifted, told)
-        return Changed(lifted, told)
+        reported = serve_waiting(then, unit, change, before) if change.kind in ("closed", "holiday") else 0
+        _note(ctx, unit, actor, "openings_restored", lifted, reported)
+        return Changed(lifted, reported)
 
     done = once(ctx, actor, "take_back", token, change_id, work, _CHANGED)
     _look_again(ctx)
@@ -201,7 +199,7 @@ def take_back(ctx: AppContext, actor: Actor, change_id: str, *, token: str | Non
 def to_take_back(ctx: AppContext, actor: Actor, change_id: str) -> OpeningChange:
     """A change that may be taken back now. Raises what `take_back` raises."""
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
         return _liftable(ctx, unit, actor, change_id)
 
 
@@ -224,7 +222,7 @@ def _liftable(ctx: AppContext, unit: Unit, actor: Actor, change_id: str) -> Open
 def _held_by(ctx: AppContext, unit: Unit, change: OpeningChange) -> int:
     """Visits still to come that only this change makes possible."""
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
-    without = replace(ctx, doors=ctx.doors.without(change.id)).directory
+    without = replace(ctx, directories=ctx.directories.without(change.id)).directory
     return sum(
         rests_on(change, one, _visit_of(ctx, unit, dossier_id, one), ctx.directory, without)
         for dossier_id, _, one in unit.bookings_on([change.office], from_, until)
@@ -242,10 +240,10 @@ def _visit_of(ctx: AppContext, unit: Unit, dossier_id: str, booking: Booking) ->
     return task if isinstance(task, Appointment) else None
 
 
-def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:
+def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, reported: int) -> None:
     """In the journal of the people of the administration: who, what, how many were told."""
     body: dict[str, Plain] = {
-        "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": told,
+        "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": reported,
         "from": change.first_day.isoformat(), "until": change.last_day.isoformat(), "row": _digest(change),
     }  # fmt: skip
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
@@ -261,27 +259,27 @@ def broken_openings(ctx: AppContext) -> Iterator[IntegrityFinding]:
     releases tell of the kind, the office and the days."""
     with ctx.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}
-        entries = [one for one in unit.rights(_WHOLE) if one.kind in _TOLD]
-    told: dict[str, JournalEntry] = {}
+        entries = [one for one in unit.rights(_WHOLE) if one.kind in _REPORTED]
+    reported: dict[str, JournalEntry] = {}
     for entry in entries:  # the newest first
-        told.setdefault(str(_body(entry).get("change")), entry)
-    for change_id in sorted(kept.keys() | told.keys()):
-        if change_id not in told:
+        reported.setdefault(str(_body(entry).get("change")), entry)
+    for change_id in sorted(kept.keys() | reported.keys()):
+        if change_id not in reported:
             yield IntegrityFinding("opening_unjournaled", None, {"about": change_id})
         elif change_id not in kept:
             yield IntegrityFinding("opening_deleted", None, {"about": change_id})
-        elif not _is_as_told(kept[change_id], told[change_id]):
+        elif not _is_as_reported(kept[change_id], reported[change_id]):
             yield IntegrityFinding("opening_differs", None, {"about": change_id})
 
 
-def _is_as_told(change: OpeningChange, entry: JournalEntry) -> bool:
+def _is_as_reported(change: OpeningChange, entry: JournalEntry) -> bool:
     body = _body(entry)
     if "row" in body:
         return body["row"] == _digest(change)
-    told = (body.get("what"), body.get("office"), body.get("from"), body.get("until"))
+    reported = (body.get("what"), body.get("office"), body.get("from"), body.get("until"))
     days = (change.first_day.isoformat(), change.last_day.isoformat())
     lifted = change.lifted_at is not None
-    return told == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
+    return reported == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
 
 
 def _body(entry: JournalEntry) -> Mapping[str, Plain]:
@@ -291,16 +289,16 @@ def _body(entry: JournalEntry) -> Mapping[str, Plain]:
 def _look_again(ctx: AppContext) -> None:
     """Once it is kept: this process serves it from now on; others within a second, and at any seat they take."""
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
 
 
 def _again(unit: Unit, kept: Plain) -> Changed:
     known = kept if isinstance(kept, dict) else {}
-    change, told, unread = unit.opening_change(str(known.get("change"))), known.get("told"), known.get("unread")
+    change, reported, unread = unit.opening_change(str(known.get("change"))), known.get("told"), known.get("unread")
     if change is None:
         raise NotFound
     numbers = tuple(map(str, unread)) if isinstance(unread, list) else ()
-    return Changed(change, told if isinstance(told, int) else 0, numbers)
+    return Changed(change, reported if isinstance(reported, int) else 0, numbers)
 
 
 _CHANGED: Final[Memory[Changed]] = Memory(

@@ -29,7 +29,7 @@ class WalkIn:
     closed: Refusal | None
 
 
-def comer(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> WalkIn:
+def walk_in(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> WalkIn:
     """Where this agent may receive them. Raises NotFound."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

@@ -15,7 +15,7 @@ FEW: Final = 10  # the public reads `<10` where fewer dossiers stand
 _MOST: Final = 100_000
 
 
-def standing(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, Count]:
+def current_counts(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, Count]:
     """Dossiers by step, whatever their edition and over or not; a count below `few` is only said to be so."""
     with ctx.store.unit() as unit:
         counts = {
@@ -27,6 +27,6 @@ def standing(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[
 
 def running(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Snapshot:
     """What a comparison of editions says of the dossiers that run: how many in each step that is no end."""
-    counts = standing(ctx, procedure, few=few)
+    counts = current_counts(ctx, procedure, few=few)
     states = {one: count for one, count in counts.items() if count and not procedure.states[one].is_end}
     return Snapshot(added(states.values()), states=MappingProxyType(states))

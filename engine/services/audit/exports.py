@@ -15,7 +15,7 @@ from engine.domain.common.access import in_mandate
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
 from engine.records.jobs import Job, JobChunk, Work
-from engine.services.applications.casework import QUEUES, tray, tray_of
+from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import ORDER, give, giver, note, progress
@@ -31,7 +31,7 @@ PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
 
 
 @dataclass(frozen=True, slots=True)
-class TrayAsked:
+class InboxExport:
     """Which list: a queue and its filters, as the inbox has them."""
 
     queue: str
@@ -41,13 +41,13 @@ class TrayAsked:
     text: str = ""
 
 
-def order_tray(ctx: AppContext, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Job:
+def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
     """Keeps the order to prepare a list. Raises NotFound for what is no list of this person."""
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
     def work(unit: Unit) -> Job:
-        wanted = tray_of(ctx, actor, *_filters(asked))
+        wanted = inbox_query(ctx, actor, *_filters(asked))
         total = unit.count_dossiers(wanted, MOST_ROWS) if wanted else 0
         body = to_plain(asked)
         return give(ctx, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
@@ -55,16 +55,16 @@ def order_tray(ctx: AppContext, actor: Actor, asked: TrayAsked, *, token: str | 
     return once(ctx, actor, "order_tray", token, asked, work, ORDER)
 
 
-def _filters(asked: TrayAsked) -> tuple[str, str | None, str | None, str | None, str]:
+def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | None, str]:
     return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text
 
 
-def carry_tray(ctx: AppContext, order: Job, parts: int) -> int:
+def run_export(ctx: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of a list. How many rows."""
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
-        queue, procedure, state, office_id, text = _filters(from_plain(TrayAsked, order.asked))
-        found = tray(
+        queue, procedure, state, office_id, text = _filters(from_plain(InboxExport, order.asked))
+        found = list_inbox(
             ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
             after=mark or None, limit=_PART,
         )  # fmt: skip
@@ -135,10 +135,10 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
 
 def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
-    handled = {book.id for book in ctx.shelf.having(ctx.catalogue, actor.roles)}
+    handled = {procedure.id for procedure in ctx.shelf.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
-        line = tray_line(row)
+        line = export_row(row)
         theirs = not actor.offices or line.office is None or line.office in actor.offices
         return line.procedure in handled and theirs
 
@@ -153,7 +153,7 @@ def _rows(ctx: AppContext, order: Job, parts: int) -> Iterator[Plain]:
         yield from rows
 
 
-def tray_line(row: Plain) -> DossierLine:
+def export_row(row: Plain) -> DossierLine:
     """A row of a list, as lists have it."""
     return from_plain(DossierLine, row)
 

@@ -39,7 +39,7 @@ from engine.storage.unit_of_work import Damaged, IntegrityFinding, Unit
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 
 
-def trail(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
+def checked_journal(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
     """The journal of a dossier, and the first entry that does not hold, if any."""
     with ctx.store.unit() as unit:
         entries = unit.entries(seen(unit, ctx, actor, dossier_id).id)
@@ -173,14 +173,14 @@ def _of_dossier(
     part in."""
     try:
         with ctx.store.unit() as unit:
-            ctx.doors.look(unit)
+            ctx.directories.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None:
                 return
             files += places_of(unit, dossier)
             entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
             refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
-            procedure, lost = _book_of(ctx, unit, dossier)
+            procedure, lost = _procedure_of(ctx, unit, dossier)
     except (Damaged, Unreadable) as broken:  # the store has told where
         yield IntegrityFinding("unread", dossier_id, {"said": str(broken)})
         return
@@ -199,7 +199,7 @@ def _of_dossier(
         yield from _of_seats(ctx, procedure, dossier)
 
 
-def _book_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
+def _procedure_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
     """The edition of a dossier, or which is lost."""
     try:
         return pinned(ctx, unit, dossier), ""
@@ -258,8 +258,10 @@ def _of_written(
         yield IntegrityFinding("files_differ", dossier.id, {"files": codes(strange)})
     moves = [entry for entry in entries if entry.kind == "transition"]
     for entry, taken in zip(moves, dossier.taken, strict=False):
-        told = _seals((entry,), salts)
-        if ("reason" in told) != bool(taken.reason) or (taken.reason and not _is_sealed(told, "reason", taken.reason)):
+        reported = _seals((entry,), salts)
+        if ("reason" in reported) != bool(taken.reason) or (
+            taken.reason and not _is_sealed(reported, "reason", taken.reason)
+        ):
             yield IntegrityFinding("reason_differs", dossier.id, {"transition": taken.transition})
 
 
@@ -280,7 +282,7 @@ def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
     """Whether the last commitment to a name is to this value; a row may have moved: any filling of its form will do."""
     form, _, row = name.rpartition(".")
     if row.endswith("*"):
-        rows = (one for told, all_ in seals.items() if told.rpartition(".")[0] == form for one in all_)
+        rows = (one for reported, all_ in seals.items() if reported.rpartition(".")[0] == form for one in all_)
         return any(_opens(sealed, salt, value) for sealed, salt in rows)
     last = seals.get(name, ())[-1:]
     return any(_opens(sealed, salt, value) for sealed, salt in last)
@@ -339,9 +341,9 @@ def _of_refunds(
     for entry in sorted(owed.keys() | lines.keys()):
         if entry not in owed or entry not in lines or not _is_owed(dossier, owed[entry], lines[entry], payers):
             yield IntegrityFinding("refund_differs", dossier.id, {"entry": entry})
-    told = sorted((one, e.at, e.actor) for e in entries if e.kind == "refunded" for one in _owed_entry(e))
+    reported = sorted((one, e.at, e.actor) for e in entries if e.kind == "refunded" for one in _owed_entry(e))
     paid = sorted((one.entry, one.paid_at, one.paid_by) for one in refunds if one.paid_at is not None)
-    if paid != told:
+    if paid != reported:
         yield IntegrityFinding(
             "refund_unjournaled", dossier.id, {"entries": [*sorted(one.entry for one in refunds if one.paid_at)]}
         )

@@ -188,13 +188,13 @@ def _of_messages(
     messages = [("message", one.id, one.body, message_row(one)) for one in beside.messages]
     notes = [("note", one.id, one.body, note_row(one)) for one in beside.notes]
     for kind, rows in (("message", messages), ("note", notes)):
-        told = {str(body.get(kind)) for one in entries[since:] if one.kind == kind and (body := _body(one))}
+        reported = {str(body.get(kind)) for one in entries[since:] if one.kind == kind and (body := _body(one))}
         for _, row, text, (name, value) in rows:
-            if row not in told:
+            if row not in reported:
                 yield IntegrityFinding(f"{kind}_unjournaled", dossier.id, {"about": row})
             elif not known.opens(f"{kind}s.{row}", text) or (name in known.last and not known.opens(name, value)):
                 yield IntegrityFinding(f"{kind}_differs", dossier.id, {"about": row})
-        for gone in sorted(told - {row for _, row, _, _ in rows}):
+        for gone in sorted(reported - {row for _, row, _, _ in rows}):
             yield IntegrityFinding(f"{kind}_deleted", dossier.id, {"about": gone})
 
 
@@ -208,9 +208,9 @@ def _of_payments(
         if body is None:
             yield IntegrityFinding("payment_unjournaled", dossier.id, {"about": one.id})
             continue
-        told = (body.get("provider"), body.get("amount"), body.get("fees"))
+        reported = (body.get("provider"), body.get("amount"), body.get("fees"))
         receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
-        if told != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
+        if reported != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
             yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
         elif name not in known.last:
             before["payment"] = before.get("payment", 0) + 1
@@ -218,9 +218,9 @@ def _of_payments(
             yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
     for gone in sorted(started.keys() - {one.id for one in beside.payments}):
         yield IntegrityFinding("payment_deleted", dossier.id, {"about": gone})
-    told_credits = {name: (_body(one).get("amount"), instant_text(one.at)) for name, one in credited.items()}
-    for name in sorted(told_credits.keys() | beside.credits.keys()):
-        if told_credits.get(name) != beside.credits.get(name):
+    reported_credits = {name: (_body(one).get("amount"), instant_text(one.at)) for name, one in credited.items()}
+    for name in sorted(reported_credits.keys() | beside.credits.keys()):
+        if reported_credits.get(name) != beside.credits.get(name):
             yield IntegrityFinding("credit_differs", dossier.id, {"about": name})
 
 
@@ -274,9 +274,9 @@ def _of_seats_given(
             code = "booking_differs" if name in there else "booking_deleted"
             yield IntegrityFinding(code, dossier.id, {"about": name.rpartition(".")[2]})
     bodies = (_body(one) for one in entries if one.kind in _SEATING)
-    told = Counter(f"{body.get('office')} {body.get('start')}" for body in bodies)
+    reported = Counter(f"{body.get('office')} {body.get('start')}" for body in bodies)
     kept = Counter(f"{row.office} {iso_minute(row.start)}" for _, row in rows)
-    for code, differing in (("booking_deleted", told - kept), ("booking_unjournaled", kept - told)):
+    for code, differing in (("booking_deleted", reported - kept), ("booking_unjournaled", kept - reported)):
         for about in sorted(differing):
             yield IntegrityFinding(code, dossier.id, {"about": about})
 

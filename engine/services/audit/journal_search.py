@@ -86,7 +86,7 @@ def _asked(ctx: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
 def _refusing(ctx: AppContext) -> tuple[tuple[str, str], ...]:
     """The ends that say no, of every edition."""
     return ctx.shelf.worked_out(ctx.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
-        (book.id, state.id) for book in ctx.shelf.outlines(ctx.catalogue) for state in book.states if state.refuses
+        (procedure.id, state.id) for procedure in ctx.shelf.summaries(ctx.catalogue) for state in procedure.states if state.refuses
     )))  # fmt: skip
 
 
@@ -102,16 +102,16 @@ def _masked(one: JournalEvent) -> JournalEvent:
 
 def _note(ctx: AppContext, actor: Actor, wanted: Wanted) -> None:
     """Once a day and a question: reading on, or again, says nothing new."""
-    told = asked_of(wanted)
+    reported = asked_of(wanted)
 
     def work(unit: Unit) -> None:
-        body: Plain = {"account": actor.id, **told}
+        body: Plain = {"account": actor.id, **reported}
         unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, READ, "", body))
 
-    token = f"{ctx.day().isoformat()}:{fingerprint(dict(told))[:32]}"
+    token = f"{ctx.day().isoformat()}:{fingerprint(dict(reported))[:32]}"
     for left in reversed(range(_TRIES)):
         try:
-            once(ctx, actor, READ, token, told, work, NOTHING)
+            once(ctx, actor, READ, token, reported, work, NOTHING)
             return
         except Conflict:  # somebody else wrote in that journal at this very moment
             if not left:

@@ -67,6 +67,6 @@ def sms_report(ctx: AppContext, actor: Actor, month: str = "") -> tuple[SmsCount
     if administers(actor, (EVERYWHERE,)):
         return found
     day, catalogue = ctx.day(), ctx.catalogue
-    outlines = {name: catalogue.current_outline(name, day) for name in {one.procedure for one in found}}
-    mine = {name for name, outline in outlines.items() if outline and administers(actor, (outline.agency,))}
+    summaries = {name: catalogue.current_summary(name, day) for name in {one.procedure for one in found}}
+    mine = {name for name, summary in summaries.items() if summary and administers(actor, (summary.agency,))}
     return tuple(one for one in found if one.procedure in mine)

@@ -21,7 +21,7 @@ from engine.domain.reporting.figures import FLOWING
 from engine.model import Procedure
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
-from engine.records.statistics import ENTRIES, JOURNAL, STANDING, Count, CounterQuery, JournalCursor
+from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
 from engine.services.context.app_context import AppContext
 from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Conflict, Unit
@@ -96,13 +96,13 @@ def _case(ctx: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None
     dossier, entries = unit.dossier(dossier_id), unit.entries(dossier_id)
     if dossier is None:
         return None
-    books: dict[str, Procedure] = {}
+    procedures: dict[str, Procedure] = {}
     for fingerprint in {dossier.fingerprint, *(one.edition for one in entries)}:
         try:
-            books[fingerprint] = ctx.shelf.pinned(ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint))
+            procedures[fingerprint] = ctx.shelf.pinned(ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint))
         except EditionMissing:
             log.warning("the edition %s cannot be read", fingerprint[:12])
-    return CountedDossier(dossier, entries, books)
+    return CountedDossier(dossier, entries, procedures)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def trend_of(ctx: AppContext, within: Iterable[Reach], since: str) -> Counted:
 def received_lately(ctx: AppContext) -> Mapping[str, int]:
     """How many requests each procedure received these last months, in one reading of the counts."""
     first = add_months(ctx.day().replace(day=1), 1 - LATELY).isoformat()[:7]
-    months = tuple(one for one in _from(ctx, first) if one != STANDING)
+    months = tuple(one for one in _from(ctx, first) if one != CURRENT)
     with ctx.store.unit() as unit:
         found = unit.tallies_together(CounterQuery(months, figures=("received",)))
     total = Counter[str]()
@@ -211,7 +211,7 @@ def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
 
 def _from(ctx: AppContext, first: str) -> tuple[str, ...]:
     """The months from one until now, and what stands now."""
-    day, found = date.fromisoformat(f"{first}-01"), [STANDING]
+    day, found = date.fromisoformat(f"{first}-01"), [CURRENT]
     while day <= ctx.day():
         found.append(day.isoformat()[:7])
         day = add_months(day, 1)
@@ -244,11 +244,11 @@ def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
     lead; those of a controller's mandate."""
     catalogue = ctx.catalogue
     if actor.kind == "auditor":
-        return tuple(one for one in catalogue.outlines() if in_mandate(actor, one.id))
+        return tuple(one for one in catalogue.summaries() if in_mandate(actor, one.id))
     if actor.kind != "agent":
         return ()
     mine = {one.id for one in ctx.shelf.having(catalogue, actor.roles)}
-    return tuple(one for one in catalogue.outlines() if one.id in mine or leads(actor, one))
+    return tuple(one for one in catalogue.summaries() if one.id in mine or leads(actor, one))
 
 
 def leads(actor: Actor, procedure: EditionSummary) -> bool:

@@ -97,7 +97,7 @@ class AppContext:
     shelf: EditionCache = field(default_factory=EditionCache)
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
-    doors: DirectoryCache = field(
+    directories: DirectoryCache = field(
         default_factory=DirectoryCache
     )  # what administrators changed of openings and holidays
     sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
@@ -111,7 +111,7 @@ class AppContext:
 
     @property
     def directory(self) -> Directory:
-        return self.doors.directory(self.catalogue.directory)
+        return self.directories.directory(self.catalogue.directory)
 
     def person(self, account: Account) -> Actor:
         """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""

@@ -16,7 +16,7 @@ from engine.model import Fee, Instalments, Procedure
 from engine.records.dossier import Actor, Dossier, OwedLine
 from engine.services.context.app_context import AppContext, pinned, seen
 
-DepositFate: TypeAlias = Literal["none", "held", "returned", "kept"]
+DepositOutcome: TypeAlias = Literal["none", "held", "returned", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class FeeAccount:
     open: bool
     due: datetime | None
     parts: tuple[InstalmentStatus, ...]
-    deposit: DepositFate
+    deposit: DepositOutcome
     returned: int
 
     @property
@@ -118,7 +118,7 @@ def _account(
     )  # fmt: skip
 
 
-def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
+def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositOutcome:
     if not fee.deposit or not paid:
         return "none"
     if returned:

@@ -59,22 +59,22 @@ class Progress:
 
 def give(
     ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
-    lines: Sequence[tuple[str, str, int]] = (), told: Mapping[str, Plain] | None = None,
+    lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
     """Keeps an order, its dossiers as (id, number, revision seen), and says in the journal of people who gave it."""
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
     unit.add_order(order, kept)
-    note(ctx, unit, actor, f"{work}{_ORDERED}", order, told)
+    note(ctx, unit, actor, f"{work}{_ORDERED}", order, reported)
     return order
 
 
 def note(
-    ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, told: Mapping[str, Plain] | None = None
+    ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, reported: Mapping[str, Plain] | None = None
 ) -> None:
     """One entry about an order in the journal of people: who, what, how many; never of whom."""
-    body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(told or {})}
+    body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(reported or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
 
@@ -196,10 +196,10 @@ def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
     with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind.endswith(_ORDERED) and isinstance(one.body, dict)]
-    told = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}
-    for n in sorted(kept.keys() - told.keys()):
+    reported = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}
+    for n in sorted(kept.keys() - reported.keys()):
         yield IntegrityFinding("order_unjournaled", None, {"about": n})
-    for n, entry in told.items():
+    for n, entry in reported.items():
         order = kept.get(n)
         if order is None:
             yield IntegrityFinding("order_deleted", None, {"about": n})
@@ -212,5 +212,5 @@ def _is_as_given(order: Job, entry: JournalEntry) -> bool:
     total = (
         body.get("total") if order.work in ("act", "handover") else order.total
     )  # a file says at its end how many rows
-    told = (f"{order.work}{_ORDERED}", order.account, order.total)
-    return told == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT
+    reported = (f"{order.work}{_ORDERED}", order.account, order.total)
+    return reported == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT

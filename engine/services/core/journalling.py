@@ -100,6 +100,6 @@ def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor
         owe_back(unit, dossier, before + 1)
 
 
-def journalise_told(unit: Unit, dossier: Dossier, event: str, now: datetime) -> None:
+def journalise_message(unit: Unit, dossier: Dossier, event: str, now: datetime) -> None:
     """For a letter that no other entry tells of: after it is added."""
     journalise(unit, dossier, [EntryDraft("told", {"event": event})], SYSTEM_ACTOR, now)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Plain
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.domain.workflow.actions import answer_look_up
 from engine.domain.workflow.awaited import registers_awaited
 from engine.integrations.registers import RegisterAnswer
@@ -31,7 +31,7 @@ def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossi
     and for stories: no request waits for it. A store that is busy keeps no answer: it is asked again."""
     with suppress(Busy):
         for _ in range(10):  # an answer may lead to the next look-up
-            procedure = _book_of(ctx, dossier)
+            procedure = _procedure_of(ctx, dossier)
             waiting = [task for task in waits_for(ctx, procedure, dossier) if only in (None, task.register)]
             before = dossier
             for task in waiting:
@@ -41,9 +41,9 @@ def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossi
     return dossier
 
 
-def _book_of(ctx: AppContext, dossier: Dossier) -> Procedure:
+def _procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
     """The edition that judges a dossier; the store is asked only for one that is not at hand."""
-    known = ctx.shelf.book(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
+    known = ctx.shelf.definition(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
     if known is not None:
         return known
     with ctx.store.unit() as unit:
@@ -69,9 +69,9 @@ def _ask(ctx: AppContext, procedure: Procedure, dossier: Dossier, task: Form) ->
 
 def _sent(ctx: AppContext, procedure: Procedure, dossier: Dossier, task: Form) -> dict[str, Plain]:
     """The answers handed to the register; what is hidden or blank is sent as nothing."""
-    standing = standing_of(procedure, dossier, local_day(ctx.now()), ctx.directory)
+    evaluated = evaluate_answers(procedure, dossier, local_day(ctx.now()), ctx.directory)
     return {
-        name: dossier.answers.get(name) if standing.scope.get(name) is not None else None for name in task.sends
+        name: dossier.answers.get(name) if evaluated.scope.get(name) is not None else None for name in task.sends
     }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def queue_registers(ctx: AppContext, limit: int = 50) -> int:
     queued = 0
     for dossier in _waiting(ctx, limit):
         try:
-            procedure = _book_of(ctx, dossier)
+            procedure = _procedure_of(ctx, dossier)
         except EditionMissing:
             log.exception("dossier %s waits for a register", dossier.id)
             continue
@@ -138,9 +138,9 @@ def _minute(ctx: AppContext) -> str:
 
 def _waiting(ctx: AppContext, limit: int) -> tuple[Dossier, ...]:
     places = ctx.shelf.worked_out(ctx.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
-        (book.id, state.id) for book in ctx.shelf.outlines(catalogue) for state in book.states if state.asks
+        (procedure.id, state.id) for procedure in ctx.shelf.summaries(catalogue) for state in procedure.states if state.asks
     )))  # fmt: skip
-    found = next_standing(ctx, _NEXT, places, limit)
+    found = next_in_states(ctx, _NEXT, places, limit)
     if not found:
         return ()
     with ctx.store.unit() as unit:
@@ -148,7 +148,7 @@ def _waiting(ctx: AppContext, limit: int) -> tuple[Dossier, ...]:
     return tuple(dossier for dossier in waiting if dossier is not None)
 
 
-def next_standing(ctx: AppContext, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
+def next_in_states(ctx: AppContext, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
     """The dossiers that stand in these places, the next ones after those of the last tour, whoever ran it: none waits behind
     others that nothing comes to. `name`: of the mark that says where the next tour begins."""
     if not places:

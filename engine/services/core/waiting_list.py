@@ -14,7 +14,7 @@ from engine.core.problems import Refused
 from engine.core.values import group_number, new_id
 from engine.domain.appointments.appointments import (
     bookable,
-    desks_of,
+    capacity_of,
     first_bookable,
     has_use_of_seat,
     is_done_with,
@@ -30,11 +30,11 @@ from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
 from engine.records.exchanges import WaitingListEntry
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
-from engine.services.core.journalling import journalise_told
+from engine.services.core.journalling import journalise_message
 from engine.services.core.outbound_messages import dossier_link
 from engine.storage.unit_of_work import Unit
 
-TOLD_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
+NOTIFIED_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
 QUIET: Final = timedelta(hours=12)  # nobody is told twice within
 PAGE: Final = 50
 MOST_PAGES: Final = 20
@@ -87,7 +87,7 @@ def seats_changed(
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
-            _tell(ctx, unit, task, resource_key(procedure, name), booking, after.id)
+            _report(ctx, unit, task, resource_key(procedure, name), booking, after.id)
 
 
 def _leave(ctx: AppContext, unit: Unit, dossier: Dossier) -> None:
@@ -104,9 +104,9 @@ def _judged(
     return rule(procedure, dossier, appointment, scope_of(procedure, dossier, ctx.day(), ctx.directory))
 
 
-def _tell(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
+def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
     if _stands(ctx, task, freed):
-        tell_waiting(ctx, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
+        notify_waiting(ctx, unit, resource, freed.office, freed.id, NOTIFIED_AT_ONCE, but)
 
 
 def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
@@ -115,17 +115,17 @@ def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
     there = ctx.directory.offices.get(freed.office)
     if there is None or freed.start < first_bookable(task, ctx.now(), calendar):
         return False
-    return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= desks_of(task, there, day)
+    return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= capacity_of(task, there, day)
 
 
-def tell_waiting(
+def notify_waiting(
     ctx: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
     """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
     it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
-    now, told = ctx.now(), 0
+    now, reported = ctx.now(), 0
     for one in _in_turn(unit, resource, office_id, now - QUIET):
-        if told >= most:
+        if reported >= most:
             break
         dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
         still = _still(unit, one) if dossier is not None else None
@@ -141,15 +141,15 @@ def tell_waiting(
         if not wanted:
             continue
         unit.put_waiting(replace(still, told_at=now))
-        told += _owe(ctx, unit, dossier, office_id, source, now)
-    return told
+        reported += _owe(ctx, unit, dossier, office_id, source, now)
+    return reported
 
 
 def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[WaitingListEntry]:
     """Those who may be told, as far as one seat is worth looking: who is passed over hides nobody behind."""
     last = None
     for _ in range(MOST_PAGES):
-        page = unit.waiting_for(resource, office_id, PAGE, told_before=quiet, after=last)
+        page = unit.waiting_for(resource, office_id, PAGE, reported_before=quiet, after=last)
         yield from page
         if len(page) < PAGE:
             break
@@ -181,5 +181,5 @@ def _owe(ctx: AppContext, unit: Unit, dossier: Dossier, office_id: str, source: 
         letter = OutboundMessage(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
     if not unit.add_letter(letter):
         return False
-    journalise_told(unit, dossier, "freed", now)
+    journalise_message(unit, dossier, "freed", now)
     return True

@@ -36,9 +36,7 @@ def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str
     """Counts a code that is about to be sent; why it is not sent otherwise: too_many_tries, codes_paused (minutes), sms_country,
     sms_kind. `to`: under what the code is kept, which is not that of the door for every code."""
     if not number.startswith("+"):
-        return too_many(
-            unit, now, *_limits(ctx, "code", to, _holder(unit, "email", number), asker, CODES_PER_NUMBER)
-        )
+        return too_many(unit, now, *_limits(ctx, "code", to, _holder(unit, "email", number), asker, CODES_PER_NUMBER))
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
     bounds = () if served or asker.staff else _bounds(ctx.settings.sms, sms_country(number))

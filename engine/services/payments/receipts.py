@@ -22,7 +22,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinne
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
 from engine.services.limits import guesses
-from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.unit_of_work import Unit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
@@ -71,7 +71,7 @@ def verify_receipt(ctx: AppContext, code: str) -> ReceiptVerdict:
         return _verdict(ctx, unit, payment)
 
 
-def verify_receipt_number(ctx: AppContext, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
+def verify_receipt_number(ctx: AppContext, receipt: str, number: str, asker: Asker = UNKNOWN_ASKER) -> ReceiptVerdict:
     """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
     tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")

@@ -24,7 +24,7 @@ from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, Pay
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out
-from engine.services.core.journalling import journalise, journalise_told
+from engine.services.core.journalling import journalise, journalise_message
 from engine.services.core.outbound_messages import payment_letter
 from engine.storage.unit_of_work import Busy, Unit
 
@@ -35,11 +35,11 @@ RANK: Final[Mapping[PaymentStatus, int]] = {
 }  # fmt: skip
 OPEN: Final = frozenset({"pending", "unknown"})
 FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
-TOLD_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
-TOLD_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
-TOLD_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
+CALLBACKS_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
+CALLBACKS_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
+CALLBACK_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
 # how long ago a silent payment must have been asked about, by its age
-PATIENCE: Final = (
+WAIT_LIMIT: Final = (
     (timedelta(seconds=6), timedelta(seconds=2)),
     (timedelta(minutes=1), timedelta(seconds=4)),
     (timedelta(minutes=10), timedelta(seconds=10)),
@@ -92,20 +92,20 @@ def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], 
     with ctx.store.unit(write=True) as unit:
         payment = unit.payment_referenced(notice.reference)
         ours = payment if payment is not None and payment.provider == provider else None
-        told = PaymentEvent(
+        reported = PaymentEvent(
             provider, f"told:{notice.event_id}"[:180], ours.id if ours else None, notice.kind, notice.amount,
             notice.currency, now, verified=False, note="told" if ours else "unmatched",
         )  # fmt: skip
         if ours is None:
-            _note_some(unit, told)
+            _note_some(unit, reported)
             return CallbackOutcome("unmatched")
         events = unit.events_of(ours.id)
-        noted = sum(one.event_id.startswith("told:") for one in events) < TOLD_NOTED
-        noted = unit.count_try(f"told@{provider}", f"{now:%Y-%m-%dT%H}") <= TOLD_HOURLY and noted
-        is_new = noted and unit.add_event(told)
-        if not is_new and ours.status not in OPEN and _answer_to(told).event_id in {one.event_id for one in events}:
+        noted = sum(one.event_id.startswith("told:") for one in events) < CALLBACKS_NOTED
+        noted = unit.count_try(f"told@{provider}", f"{now:%Y-%m-%dT%H}") <= CALLBACKS_HOURLY and noted
+        is_new = noted and unit.add_event(reported)
+        if not is_new and ours.status not in OPEN and _answer_to(reported).event_id in {one.event_id for one in events}:
             return CallbackOutcome("repeated", ours)
-        due = now if noted else now + TOLD_PAUSE  # what is too many to be noted is asked about less often
+        due = now if noted else now + CALLBACK_PAUSE  # what is too many to be noted is asked about less often
         call = QueuedCall("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
         if noted or unit.peeked_aside(call.key) is None:
             queue_call(unit, call, now)
@@ -113,9 +113,9 @@ def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], 
     return CallbackOutcome("noted" if is_new else "repeated", ours)
 
 
-def _answer_to(told: PaymentEvent) -> PaymentEvent:
+def _answer_to(reported: PaymentEvent) -> PaymentEvent:
     """The trace of its having been asked about, whatever the answer was."""
-    return replace(told, event_id=f"answered:{told.event_id}", note="answered")
+    return replace(reported, event_id=f"answered:{reported.event_id}", note="answered")
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
@@ -142,16 +142,16 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def ask_told(ctx: AppContext, call: QueuedCall) -> bool:
+def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
     """Asks about a payment that a callback named: at once, then once a minute until its provider answers. False where another
     worker does."""
     now = ctx.now()
-    later = replace(call, body=[_theirs(call), (now + TOLD_PAUSE).isoformat()])
+    later = replace(call, body=[_theirs(call), (now + CALLBACK_PAUSE).isoformat()])
     with ctx.store.unit(write=True) as unit:
         payment = unit.payment(call.subject)
         if payment is None or unit.peeked_aside(call.key) != call.body:
             return False
-        if now - payment.started_at >= PATIENCE[-1][0]:  # the last time: it is asked about no more
+        if now - payment.started_at >= WAIT_LIMIT[-1][0]:  # the last time: it is asked about no more
             take_call(unit, call)
         else:
             queue_call(unit, later, now)
@@ -166,11 +166,11 @@ def ask_told(ctx: AppContext, call: QueuedCall) -> bool:
     return True
 
 
-def ask_all_told(ctx: AppContext, limit: int = 200) -> int:
+def ask_all_reported(ctx: AppContext, limit: int = 200) -> int:
     """Asks about every payment that a callback named, one after another. How many."""
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "told")
-    return sum(ask_told(ctx, call) for call in calls if is_due(call, ctx.now()))
+    return sum(ask_reported(ctx, call) for call in calls if is_due(call, ctx.now()))
 
 
 def is_due(call: QueuedCall, now: datetime) -> bool:
@@ -247,7 +247,7 @@ def _asked(ctx: AppContext, payment: Payment, theirs: str | None = None) -> bool
 def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) -> list[Payment]:
     """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
     ages, younger = [], timedelta()
-    for until, pause in PATIENCE:
+    for until, pause in WAIT_LIMIT:
         between = {"started_after": now - until, "started_by": now - younger}
         ages.append(unit.pending_payments(now - pause, limit, **between, without=without))
         younger = until
@@ -329,7 +329,7 @@ def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | No
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _PaymentResult:
     """What a payment becomes by an answer."""
 
     status: PaymentStatus
@@ -338,12 +338,12 @@ class _Standing:
     provider_ref: str | None
 
 
-def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _Standing:
+def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
     """By the answer just received and by nothing that the store says was answered before: whoever writes to the store credits
     nothing by it."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
     received = amount if kind in RECEIVED else 0
-    return _Standing(kind, received, reason, payment.provider_ref or status.provider_ref)
+    return _PaymentResult(kind, received, reason, payment.provider_ref or status.provider_ref)
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
@@ -375,23 +375,23 @@ def is_placing(payment: Payment) -> bool:
 
 
 def _become(
-    ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
+    ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, evaluated: _PaymentResult, now: datetime
 ) -> Payment:
-    after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
-    if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
-        reason = standing.reason if payment.status == "pending" else payment.reason
-        unit.put_payment(replace(payment, provider_ref=standing.provider_ref, reason=reason))
+    after = replace(payment, status=evaluated.status, provider_ref=evaluated.provider_ref, reason=evaluated.reason)
+    if evaluated.status == payment.status or RANK[evaluated.status] < RANK[payment.status]:
+        reason = evaluated.reason if payment.status == "pending" else payment.reason
+        unit.put_payment(replace(payment, provider_ref=evaluated.provider_ref, reason=reason))
         return payment
-    if standing.status in RECEIVED:
-        return credit(ctx, unit, replace(after, reason=None), dossier, standing.received, now)
-    if standing.status in ("failed", "expired"):
+    if evaluated.status in RECEIVED:
+        return credit(ctx, unit, replace(after, reason=None), dossier, evaluated.received, now)
+    if evaluated.status in ("failed", "expired"):
         after = replace(after, ended_at=now)
     unit.put_payment(after)
-    told = payment_letter(ctx, unit, dossier, after, now)
+    reported = payment_letter(ctx, unit, dossier, after, now)
     if after.ended_at is not None:
-        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
-    elif told:
-        journalise_told(unit, dossier, after.status, now)
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=evaluated.status, why=evaluated.reason)
+    elif reported:
+        journalise_message(unit, dossier, after.status, now)
     return after
 
 
@@ -425,7 +425,7 @@ def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
     if dossier is None:
         raise NotFound
     now = ctx.now()
-    _become(ctx, unit, replace(payment, checked_at=now), dossier, _Standing("failed", 0, "not_sent", None), now)
+    _become(ctx, unit, replace(payment, checked_at=now), dossier, _PaymentResult("failed", 0, "not_sent", None), now)
 
 
 def forget_orders(unit: Unit) -> None:

@@ -25,7 +25,7 @@ from engine.services.limits.known_browsers import is_known
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import is_invented
 from engine.services.sign_in.passwords import why_not_password
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -66,7 +66,7 @@ class Enrolled:
 Passed: TypeAlias = SignedIn | Halfway
 
 
-@told("password")
+@logged("password")
 def sign_in(
     ctx: AppContext, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
 ) -> Passed:
@@ -146,7 +146,7 @@ def wanted_of(ctx: AppContext, kind: Kind, ticket: str) -> Want | None:
         return _wanted(ctx, unit, account) if account is not None else None
 
 
-@told("own password at the first sign-in")
+@logged("own password at the first sign-in")
 def choose_password(ctx: AppContext, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
     """Replaces a password that somebody else chose. Raises Refused: ticket_over, password_short (least), password_plain."""
     with ctx.store.unit() as unit:
@@ -170,7 +170,7 @@ def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
     return Enrolment(second_factor.application_address(key, account.login, issuer), key)
 
 
-@told("enrolment of a second factor")
+@logged("enrolment of a second factor")
 def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
     """Ends an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong."""
     now, done = ctx.now(), None
@@ -185,7 +185,7 @@ def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str =
     return done
 
 
-@told("second factor")
+@logged("second factor")
 def pass_factor(
     ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
@@ -203,7 +203,7 @@ def pass_factor(
     return done
 
 
-@told("password and second factor")
+@logged("password and second factor")
 def pass_both(
     ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
@@ -289,7 +289,7 @@ def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:
         return second_factor.proven(unit, actor.id)
 
 
-@told("change of password")
+@logged("change of password")
 def change_password(
     ctx: AppContext, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
 ) -> None:
@@ -317,7 +317,7 @@ def change_password(
         unit.drop_sessions(actor.id)
 
 
-@told("new recovery codes")
+@logged("new recovery codes")
 def renew_recovery(
     ctx: AppContext, actor: Actor, typed: str, client: str = "", browser: str = ""
 ) -> tuple[str, ...]:  # fmt: skip

@@ -20,10 +20,10 @@ from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.context.rate_limit import Limit, count, left_of
 from engine.services.keys.secrets import new_code, token_digest
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.limits.code_limits import refuse_code
 from engine.services.limits.known_browsers import is_known
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -56,7 +56,7 @@ class CodeSent:
 
 
 def send_code(
-    ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
     Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
@@ -64,14 +64,14 @@ def send_code(
 
 
 def send_email_code(
-    ctx: AppContext, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
     return _owe_code(ctx, "email", read_email(email_raw), asker, language, mark=mark)
 
 
 def send_help_code(
-    ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
     `send_code` does."""
@@ -79,7 +79,7 @@ def send_help_code(
 
 
 def send_sending_code(
-    ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
@@ -87,7 +87,7 @@ def send_sending_code(
 
 
 def send_move_code(
-    ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
     opens nothing else. Raises as `send_code` does."""
@@ -95,7 +95,7 @@ def send_move_code(
 
 
 def send_link_code(
-    ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
@@ -128,7 +128,7 @@ def _owe_code(
     return CodeSent(number, int(_spacing(sends).total_seconds()), int(ctx.settings.code_lasts.total_seconds()) // 60)
 
 
-@told("code by SMS")
+@logged("code by SMS")
 def check_code(
     ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
@@ -149,7 +149,7 @@ def check_code(
     return signed_in
 
 
-@told("proof of a phone")
+@logged("proof of a phone")
 def prove_link(ctx: AppContext, phone_raw: str, code: str, *, mark: str = "") -> str:
     """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
     does."""

@@ -18,7 +18,7 @@ from engine.records.people import Identifier
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
@@ -34,7 +34,7 @@ def begin(ctx: AppContext, back: str) -> SignInStart:
         raise Refused(refusal("identity_down")) from None
 
 
-@told("identity provider")
+@logged("identity provider")
 def finish(
     ctx: AppContext,
     back: str,

@@ -18,10 +18,10 @@ from engine.records.dossier import OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.limits.code_limits import refuse_link
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -37,7 +37,7 @@ class LinkSent:
     valid_minutes: int
 
 
-def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr") -> LinkSent:
+def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr") -> LinkSent:
     """Owes the address a link. Raises Refused: email_format, too_many_tries (minutes)."""
     email, now = read_email(email_raw), ctx.now()
     token, mark = new_token(), new_token()
@@ -64,7 +64,7 @@ def why_not_link(ctx: AppContext, token: str, mark: str) -> str | None:
         return _read(ctx, unit, token, mark)[0]
 
 
-@told("link by e-mail")
+@logged("link by e-mail")
 def follow_link(ctx: AppContext, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
     """Signs in whoever reads this mail, known or new. Raises Refused: link_over, link_elsewhere."""
     now, signed_in = ctx.now(), None

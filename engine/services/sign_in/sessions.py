@@ -17,7 +17,7 @@ from engine.records.people import Session
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.limits.askers import NOBODY, Asker, limits_of
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.payments.customers import HOLDER
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
@@ -69,7 +69,7 @@ def actor_of(ctx: AppContext, token: str, touches: bool = True) -> Actor | None:
 
 
 def _touch(ctx: AppContext, session: Session, now: datetime) -> None:
-    with ctx.store.unit(write=True, patience=GLANCE) as unit:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
         if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
             unit.put_session(replace(session, seen_at=now))
 
@@ -128,7 +128,7 @@ def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
 
 
 def put_aside(
-    ctx: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = NOBODY
+    ctx: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = UNKNOWN_ASKER
 ) -> str:  # fmt: skip
     """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
     key. Without a session that is known, only a dossier has somebody to hand it back to: empty for any other address. One
@@ -171,7 +171,7 @@ def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tup
     return [(name, value) for name, value in kept if asks or name not in _SECRETS]
 
 
-def hand_back(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
+def take_saved_post(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
     """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
     account it is of, when it is of another address than `at`, and a day later. What is of nobody known goes to the owner of
     the dossier it was posted to."""

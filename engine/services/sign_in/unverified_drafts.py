@@ -20,7 +20,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.commit import forget_draft, keep
 from engine.services.keys.secrets import token_digest
-from engine.services.limits.askers import NOBODY, Asker, limits_of
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.sign_in.sessions import SignedIn, is_alive, open_session
 from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
@@ -44,7 +44,7 @@ class UnverifiedDraft:
 # -- before the code ---------------------------------------------------------------------------------------------------
 
 
-def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = NOBODY, device: str = "") -> SignedIn:
+def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, device: str = "") -> SignedIn:
     """Lets somebody begin who has received no code, known number or not. Raises Refused: phone_format, too_many_tries."""
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})

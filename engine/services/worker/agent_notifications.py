@@ -17,13 +17,13 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import acting_role
 from engine.domain.common.agent_rights import is_absent
-from engine.domain.messages.preferences import AgentNotifications, how_named, tidings_of, with_tidings
+from engine.domain.messages.preferences import AgentNotifications, how_named, notifications_of, with_notifications
 from engine.journal.search import EventsAsked, JournalEvent
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
-from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.appointments.bookings import day as visits_of
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_email
@@ -37,19 +37,19 @@ BEHIND: Final = timedelta(minutes=2)  # longer than a unit may last: none is sea
 MOST_NEWS: Final = 2000  # entries of one turn
 _LOOKED_AT: Final = 200  # dossiers of a tray whose messages are counted
 _MORNINGS, _NEWS = "tidings/morning", "tidings/news"  # where the marks lie
-_TRAYS: Final = ("to_take", "late", "mine")
+_COUNTED_QUEUES: Final = ("to_take", "late", "mine")
 
 
 # -- wishing -----------------------------------------------------------------------------------------------------------
 
 
-def own_tidings(ctx: AppContext, actor: Actor) -> AgentNotifications:
+def own_notifications(ctx: AppContext, actor: Actor) -> AgentNotifications:
     """How this agent is told. Raises NotFound."""
     with ctx.store.unit() as unit:
-        return tidings_of(_account(unit, actor))
+        return notifications_of(_account(unit, actor))
 
 
-def wish_tidings(ctx: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
+def choose_notifications(ctx: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
     """Keeps their wish; a new address is written to at once, so that a slip is noticed. Raises Refused: email_format,
     email_missing."""
     chosen = how_named(how)
@@ -58,8 +58,8 @@ def wish_tidings(ctx: AppContext, actor: Actor, how: str, email_raw: str, langua
     email = read_email(email_raw) if email_raw.strip() else ""
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
-        before, after = tidings_of(account), AgentNotifications(chosen, email, language)
-        unit.put_account(replace(account, profile=with_tidings(account, after)))
+        before, after = notifications_of(account), AgentNotifications(chosen, email, language)
+        unit.put_account(replace(account, profile=with_notifications(account, after)))
         if email and email != before.email and chosen != "never":
             _owe(ctx, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
     return after
@@ -75,7 +75,7 @@ def _account(unit: Unit, actor: Actor) -> Account:
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-def tell_agents(ctx: AppContext) -> int:
+def notify_agents(ctx: AppContext) -> int:
     """What is due of it now. How many letters are owed."""
     return _mornings(ctx) + _news(ctx)
 
@@ -90,18 +90,18 @@ def _mornings(ctx: AppContext) -> int:
         done, after = _morning_mark(mark, today.isoformat())
         if done:
             return 0
-        wanted = [one for one in _agents(ctx, unit) if tidings_of(one).each_morning and one.id > after]
+        wanted = [one for one in _agents(ctx, unit) if notifications_of(one).each_morning and one.id > after]
     batch = wanted[:AT_ONCE]
-    told = [(one, found) for one in batch if (found := _waiting(ctx, ctx.person(one)))]
+    reported = [(one, found) for one in batch if (found := _waiting(ctx, ctx.person(one)))]
     with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_MORNINGS) != mark:
             return 0  # another worker is at it
-        for one, found in told:
-            _owe(ctx, unit, tidings_of(one), "morning", found, f"{one.id}/{today}")
+        for one, found in reported:
+            _owe(ctx, unit, notifications_of(one), "morning", found, f"{one.id}/{today}")
         left = len(wanted) > len(batch)
         body: Plain = {"day": today.isoformat(), "after": batch[-1].id if left else "", "done": not left}
         unit.keep_aside(_MORNINGS, body, ctx.now())
-    return len(told)
+    return len(reported)
 
 
 def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
@@ -119,9 +119,9 @@ def _agents(ctx: AppContext, unit: Unit) -> list[Account]:
 
 def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
     """What waits for somebody, by sort; what there is none of is left out."""
-    counts = tray_counts(ctx, agent)
-    found = {name: counts[name] for name in _TRAYS}
-    names = [line.id for queue in ("mine", "to_take") for line in tray(ctx, agent, queue, limit=_LOOKED_AT).lines]
+    counts = inbox_counts(ctx, agent)
+    found = {name: counts[name] for name in _COUNTED_QUEUES}
+    names = [line.id for queue in ("mine", "to_take") for line in list_inbox(ctx, agent, queue, limit=_LOOKED_AT).lines]
     with ctx.store.unit() as unit:
         found["messages"] = sum(unit.unread_messages(list(dict.fromkeys(names)), "applicant").values())
     today = visits_of(ctx, agent, ctx.day())
@@ -136,7 +136,7 @@ def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
 class _New:
     """A dossier that something happened to: by whom, and whether its owner wrote."""
 
-    book: Procedure
+    definition: Procedure
     dossier: Dossier
     hands: frozenset[str]
     wrote: bool
@@ -152,19 +152,19 @@ def _news(ctx: AppContext) -> int:
     since = read_instant(mark) if isinstance(mark, str) else None
     if since is not None and until - since < EVERY:
         return 0
-    told = _found(ctx, since, until) if since is not None else []
+    reported = _found(ctx, since, until) if since is not None else []
     with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_NEWS) != mark:
             return 0
-        for account, found in told:
-            _owe(ctx, unit, tidings_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
+        for account, found in reported:
+            _owe(ctx, unit, notifications_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
         unit.keep_aside(_NEWS, instant_text(until), now)
-    return len(told)
+    return len(reported)
 
 
 def _found(ctx: AppContext, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
     with ctx.store.unit() as unit:
-        wanting = [one for one in _agents(ctx, unit) if tidings_of(one).soon]
+        wanting = [one for one in _agents(ctx, unit) if notifications_of(one).soon]
         happened = unit.find_events(EventsAsked(since, until), None, MOST_NEWS) if wanting else ()
         new = list(_new(ctx, unit, happened, since))
     found = ((one, _for(ctx.person(one), new)) for one in wanting)
@@ -181,12 +181,12 @@ def _new(ctx: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: d
         if dossier is None or dossier.is_draft or dossier.closed_at is not None:
             continue
         try:
-            book = pinned(ctx, unit, dossier)
+            procedure = pinned(ctx, unit, dossier)
         except EditionMissing:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
-        hands = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
-        yield _New(book, dossier, hands, wrote, dossier.entered_at >= since)
+        persons = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
+        yield _New(procedure, dossier, persons, wrote, dossier.entered_at >= since)
 
 
 def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
@@ -194,8 +194,8 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for one in new:
         awaited = one.dossier.awaits
-        roles = awaited if awaited is not None else sorted(awaited_roles(one.book, one.dossier.state))
-        acts = acting_role(one.book, one.dossier, agent, roles) is not None
+        roles = awaited if awaited is not None else sorted(awaited_roles(one.definition, one.dossier.state))
+        acts = acting_role(one.definition, one.dossier, agent, roles) is not None
         if acts and one.moved and one.dossier.assigned in (None, agent.id) and agent.id not in one.hands:
             counts["new"] += 1
         if one.wrote and (one.dossier.assigned == agent.id or (acts and one.dossier.assigned is None)):

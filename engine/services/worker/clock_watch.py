@@ -17,7 +17,7 @@ from engine.core.values import Plain
 from engine.records.codec import Unreadable, instant_text, read_instant
 from engine.services.context.app_context import AppContext
 from engine.services.core.checkpoints import ASTRAY
-from engine.services.worker.worker import WorkerPass, tour
+from engine.services.worker.worker import WorkerPass, run_pass
 from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.clock")
@@ -50,10 +50,10 @@ class ClockWatch:
         return self.is_proven() or self.step < LONG_STEP
 
 
-def guarded_tour(ctx: AppContext, *, calls: bool = True) -> WorkerPass:
+def guarded_pass(ctx: AppContext, *, calls: bool = True) -> WorkerPass:
     """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
     watched = watch_clock(ctx)
-    return tour(ctx, calls=calls, acts=watched.acts, erases=watched.erases)
+    return run_pass(ctx, calls=calls, acts=watched.acts, erases=watched.erases)
 
 
 def watch_clock(ctx: AppContext) -> ClockWatch:

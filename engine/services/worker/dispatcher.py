@@ -20,7 +20,7 @@ from engine.services.core.call_queue import QueuedCall, queued_calls
 from engine.services.core.heartbeat import EVERY, beat
 from engine.services.core.register_lookups import ask_register
 from engine.services.payments.order_placement import place_order
-from engine.services.payments.settlement import ask_again, ask_told, due_to_ask, is_due
+from engine.services.payments.settlement import ask_again, ask_reported, due_to_ask, is_due
 from engine.services.worker.worker import deliver_channel
 from engine.storage.unit_of_work import Busy
 
@@ -106,7 +106,7 @@ class Dispatcher:
             self._start(("order", call.partner), call.key, ORDERS, partial(place_order, ctx, call))
         elif call.kind == "told":
             if is_due(call, ctx.now()):
-                self._start(("ask", call.partner), call.subject, QUESTIONS, partial(ask_told, ctx, call))
+                self._start(("ask", call.partner), call.subject, QUESTIONS, partial(ask_reported, ctx, call))
         else:
             self._start(("register", call.partner), call.key, QUESTIONS, partial(ask_register, ctx, call))
 

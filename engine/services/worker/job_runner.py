@@ -11,7 +11,7 @@ from typing import Final
 from engine.records.jobs import Job, Work
 from engine.services.accounts.handover import carry_handover
 from engine.services.applications.bulk_actions import carry_bulk
-from engine.services.audit.exports import FILES, carry_tray
+from engine.services.audit.exports import FILES, run_export
 from engine.services.audit.journal_search import carry_events
 from engine.services.context.app_context import AppContext
 from engine.services.core.jobs import LEASE
@@ -23,13 +23,13 @@ AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person 
 TURN: Final = 100  # lines of one turn: letters and due dates wait behind
 
 FEW_ROWS: Final = 1000  # of a file that the request itself prepares
-PATIENCE: Final = timedelta(days=1)
+WAIT_LIMIT: Final = timedelta(days=1)
 _PARTS: Final = 10  # of a file at one turn
 
-_HANDS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
+_RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
     "act": carry_bulk,
     "handover": carry_handover,
-    "tray": carry_tray,
+    "tray": run_export,
     "events": carry_events,
 }
 
@@ -41,7 +41,7 @@ def carry_at_once(ctx: AppContext, order: Job) -> None:
     if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):
         return
     try:
-        _HANDS[order.work](ctx, order, _PARTS if is_file else AT_ONCE)
+        _RUNNERS[order.work](ctx, order, _PARTS if is_file else AT_ONCE)
     except Exception:
         log.exception("order %s", order.n)
 
@@ -57,7 +57,7 @@ def carry_orders(ctx: AppContext) -> int:
     if order is None:
         return 0
     try:
-        done = _HANDS[order.work](ctx, order, _PARTS if order.work in FILES else TURN)
+        done = _RUNNERS[order.work](ctx, order, _PARTS if order.work in FILES else TURN)
     except Exception as fault:  # it stays lent for a while, so that the others have their turn
         if not isinstance(fault, Busy):
             log.exception("order %s", order.n)
@@ -72,7 +72,7 @@ def carry_orders(ctx: AppContext) -> int:
 
 def _give_up(ctx: AppContext, order: Job) -> None:
     """An order that fails for a day is tried no more: a person must look."""
-    if ctx.now() - order.at < PATIENCE:
+    if ctx.now() - order.at < WAIT_LIMIT:
         return
     with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)

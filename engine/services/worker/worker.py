@@ -40,10 +40,10 @@ from engine.services.core.stored_files import places
 from engine.services.limits.code_limits import why_no_letter
 from engine.services.payments.order_placement import place_orders
 from engine.services.payments.payments import awaited_in
-from engine.services.payments.settlement import ask_all_told, reconcile
+from engine.services.payments.settlement import ask_all_reported, reconcile
 from engine.services.sign_in.sessions import ASIDE_LASTS
 from engine.services.sign_in.unverified_drafts import close_forsaken
-from engine.services.worker.agent_notifications import tell_agents
+from engine.services.worker.agent_notifications import notify_agents
 from engine.services.worker.erasing import erase_codes, forgetful
 from engine.services.worker.job_runner import carry_orders
 from engine.services.worker.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
@@ -80,7 +80,7 @@ class WorkerPass:
         return any(astuple(self))
 
 
-def tour(
+def run_pass(
     ctx: AppContext, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True
 ) -> WorkerPass:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
@@ -88,7 +88,7 @@ def tour(
     one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
     `erases`: what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
     with ctx.store.unit() as unit:
-        ctx.doors.look(unit)
+        ctx.directories.look(unit)
     if calls:
         payments, registers = make_calls(ctx)
     else:
@@ -96,20 +96,20 @@ def tour(
     links = _part(ctx, follow_links)  # what came meanwhile counts before the time that was over for it
     timers = _part(ctx, partial(run_timers, erases=erases)) if acts else 0
     orders = _part(ctx, carry_orders)
-    told = _part(ctx, tell_agents)
+    reported = _part(ctx, notify_agents)
     moved = _part(ctx, make_moves) if erases else 0
     _part(ctx, note_owed)
     letters = _part(ctx, deliver_letters) if calls else 0
     swept = _part(ctx, end_removals) + (_part(ctx, sweep) + _part(ctx, remove_idle) if erases else 0)
     if signs:
         _part(ctx, sign_journal)
-    return WorkerPass(timers, letters, registers, payments, swept, links, orders, told, moved)
+    return WorkerPass(timers, letters, registers, payments, swept, links, orders, reported, moved)
 
 
 def make_calls(ctx: AppContext) -> tuple[int, int]:
     """Every call that waits, one after another: how many payments and dossiers were asked about."""
     _part(ctx, place_orders)
-    payments = _part(ctx, ask_all_told) + _part(ctx, reconcile)
+    payments = _part(ctx, ask_all_reported) + _part(ctx, reconcile)
     return payments, _part(ctx, ask_registers)
 
 
@@ -217,7 +217,7 @@ def deliver_letters(ctx: AppContext) -> int:
 def deliver_channel(ctx: AppContext, channel: str) -> int:
     """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
     noting it sends again. How many left."""
-    sent, patience = 0, TimeBudget(ctx)
+    sent, wait_limit = 0, TimeBudget(ctx)
     others = tuple(one for one in ctx.senders if one != channel)
     for _ in range(MOST_BATCHES):
         now = ctx.now()
@@ -226,7 +226,7 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
             lent = unit.claim_letters(now, until, BATCH, others)
         if not lent:
             break
-        settled = [_carry(ctx, letter, now, patience) for letter in lent]
+        settled = [_carry(ctx, letter, now, wait_limit) for letter in lent]
         with ctx.store.unit(write=True) as unit:
             count_sms(ctx, unit, settled)
             for letter in settled:
@@ -234,28 +234,28 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
                 with suppress(LookupError):
                     unit.settle_letter(forgetful(ctx, letter), None if letter.sent_at else until)
                     sent += letter.sent_at is not None
-        if patience.is_over():
+        if wait_limit.is_over():
             break
     return sent
 
 
-def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, patience: TimeBudget) -> OutboundMessage:
+def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: TimeBudget) -> OutboundMessage:
     sender = ctx.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
     if letter.channel == "sms" and (closed := why_no_letter(ctx, letter.to)):
         return replace(letter, failed=closed)
-    if patience.is_over():
+    if wait_limit.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
     try:
         sender.send(letter)
     except NotSent as failure:
-        patience.note(not failure.silent)
+        wait_limit.note(not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
     except Exception:  # one sender's fault must not keep the other letters
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, SENDER_FAULT, False)
-    patience.note(True)
+    wait_limit.note(True)
     return replace(letter, sent_at=now)
 
 
@@ -280,9 +280,7 @@ def sweep(ctx: AppContext) -> int:
         unit.keep_aside("swept", today, now)
         if last == today:
             return 0
-        forgotten = (
-            unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(ctx, unit)
-        )
+        forgotten = unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(ctx, unit)
     forgotten += _forget_overdue(ctx) + close_forsaken(ctx) + forget_papers(ctx)
     named = set(places(ctx.store))
     return forgotten + len(ctx.attachments.sweep(named, now - ORPHANS_KEPT))

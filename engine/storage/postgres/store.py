@@ -23,7 +23,7 @@ from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import Waits
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
-from engine.storage.postgres.pool import MOST, OPTIONS, PATIENCE, StoreConnections
+from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.sql.accounts import SecurityLogQueries
 from engine.storage.sql.administration import OpeningQueries
 from engine.storage.sql.clock import ClockQueries
@@ -39,7 +39,7 @@ from engine.storage.sql.people import PeopleQueries
 from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
 from engine.storage.sql.snippets import SnippetQueries
-from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, standing_of
+from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, migration_state
 from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.table_copy import TABLES, Use
 from engine.storage.unit_of_work import AlreadyExists, Away, Busy, Damaged, IntegrityFinding, Unit
@@ -164,10 +164,10 @@ class PostgresQueries(Queries):
         return self._ask(in_postgres(sql), cells).fetchall()
 
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
-        return self._told(sql, cells).rowcount
+        return self._reported(sql, cells).rowcount
 
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
-        return self._told(sql, cells).fetchall()
+        return self._reported(sql, cells).fetchall()
 
     def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
         self._may_write()
@@ -197,7 +197,7 @@ class PostgresQueries(Queries):
         if not self._writes:
             raise RuntimeError("a reading unit was asked to write")
 
-    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+    def _reported(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
         self._may_write()
         plain = sql.startswith("INSERT") and "ON CONFLICT" not in sql
         whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
@@ -226,13 +226,13 @@ class PostgresStore:
     """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
     `Unreachable`, `Busy`, `UnsafeSettings`."""
 
-    def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
+    def __init__(self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT) -> None:
         self.address = address
         self._inside = threading.local()
         self._waits = Waits()
         check_address(address)
-        await_server(address, OPTIONS, patience)
-        self._lines = StoreConnections(address, most, patience)
+        await_server(address, OPTIONS, wait_limit)
+        self._lines = StoreConnections(address, most, wait_limit)
         try:
             with self._connection() as connection:
                 check_settings(_settings(connection))
@@ -243,13 +243,13 @@ class PostgresStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
         with (
-            self._waits.patience(PATIENCE if patience is None else patience)
+            self._waits.wait_limit(WAIT_LIMIT if wait_limit is None else wait_limit)
             if write
-            else nullcontext(PATIENCE) as granted,
+            else nullcontext(WAIT_LIMIT) as granted,
             self._connection() as connection,
         ):
             self._inside.unit = True
@@ -259,7 +259,7 @@ class PostgresStore:
                 )
                 connection.read_only = not write
                 with connection.transaction():
-                    if granted < PATIENCE:
+                    if granted < WAIT_LIMIT:
                         connection.execute(_HURRIED, (str(int(granted * 1000)),))
                     unit = PostgresUnit(connection, write)
                     yield unit
@@ -288,8 +288,8 @@ class PostgresStore:
         with self._connection() as connection:
             recorded = connection.execute(RECORDED).fetchone()
             had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
-            told = connection.execute(CLOCK).fetchone()
-            return standing_of((row[0] for row in had), told[0] if told else "")
+            reported = connection.execute(CLOCK).fetchone()
+            return migration_state((row[0] for row in had), reported[0] if reported else "")
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)

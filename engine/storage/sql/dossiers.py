@@ -13,7 +13,7 @@ from engine.journal.row_commitments import BODY, WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.storage.sql.connection import Queries, TableMapping, read_json
-from engine.storage.sql.search import label_words, next_page, page_start, tray_query
+from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
 from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, ResultPage
 
 LINES: Final = TableMapping(DossierLine, "dossier")
@@ -112,8 +112,8 @@ class DossierQueries(Queries):
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
-        tell = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
-        tell(sql, [dossier.revision, *changed.values(), dossier.id])
+        report = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
+        report(sql, [dossier.revision, *changed.values(), dossier.id])
         self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
         if "label" in changed:
             self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
@@ -143,14 +143,14 @@ class DossierQueries(Queries):
         sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
         return LINES.read_all(self._rows(sql, (owner, limit)))
 
-    def find_dossiers(self, tray: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
+    def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
         most = limit + 1 if self.ends_streams else None
-        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after), most)
+        sql, cells = dossier_query(self._row, query, f"{LINES.columns}, due_order", page_start(after), most)
         lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
         return next_page(lines, limit)
 
-    def count_dossiers(self, tray: DossierQuery, most: int = 1000) -> int:
-        sql, cells = tray_query(self._row, tray, "1")
+    def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int:
+        sql, cells = dossier_query(self._row, query, "1")
         count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
         return count
 

@@ -17,8 +17,8 @@ HOLDS: Final = TableMapping(SeatHold, "seat_hold", ("resource", "office", "start
 WAITING: Final = TableMapping(WaitingListEntry, "waiting", ("dossier", "appointment"))
 SHARES: Final = TableMapping(Share, "share", ("token_sha256",))
 _OPEN: Final = "NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.id = waiting.dossier AND closed = 1)"
-_TOLD: Final = "coalesce(told_at, '')"
-_TURN: Final = f"{_TOLD}, since, dossier, appointment"
+_REPORTED: Final = "coalesce(told_at, '')"
+_TURN: Final = f"{_REPORTED}, since, dossier, appointment"
 
 
 class ExchangeQueries(Queries):
@@ -100,14 +100,14 @@ class ExchangeQueries(Queries):
 
     def waiting_for(
         self, resource: str, office: str, limit: int = 50, *,
-        told_before: datetime | None = None, after: WaitingListEntry | None = None,
+        reported_before: datetime | None = None, after: WaitingListEntry | None = None,
     ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
         sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
-        if told_before is not None:
-            sql, cells = f"{sql} AND {_TOLD} <= ?", [*cells, instant_text(told_before)]
+        if reported_before is not None:
+            sql, cells = f"{sql} AND {_REPORTED} <= ?", [*cells, instant_text(reported_before)]
         if after is not None:
-            told = instant_text(after.told_at) if after.told_at else ""
-            place = (told, instant_text(after.since), after.dossier, after.appointment)
+            reported = instant_text(after.told_at) if after.told_at else ""
+            place = (reported, instant_text(after.since), after.dossier, after.appointment)
             sql, cells = f"{sql} AND ({_TURN}) > (?, ?, ?, ?)", [*cells, *place]
         return WAITING.read_all(self._rows(f"{sql} ORDER BY {_TURN} LIMIT ?", (*cells, limit)))
 

@@ -130,7 +130,7 @@ class OutboxQueries(Queries):
     def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
         others = " AND name <> ? AND name NOT LIKE ?" * len(without)
         sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ?{others} ORDER BY due_at, dossier, name LIMIT ?"
-        kinds = (told for kind in without for told in (kind, f"{kind}:%"))
+        kinds = (reported for kind in without for reported in (kind, f"{kind}:%"))
         return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:

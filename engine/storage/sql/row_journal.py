@@ -80,19 +80,19 @@ class RowQueries(Queries):
 def broken_rows(ask: Ask) -> Iterator[IntegrityFinding]:
     """Rows that are not as the last entry of their chain commits to, or that no entry knows."""
     for page in joined(account_pages(ask, _COLUMNS.__getitem__), mandate_pages(ask, _COLUMNS.__getitem__)):
-        told = _told(ask, min(page), max(page))
+        reported = _reported(ask, min(page), max(page))
         for chain, rows in page.items():
-            yield from _of_chain(chain, rows, told.get(chain))
+            yield from _of_chain(chain, rows, reported.get(chain))
 
 
-def _of_chain(chain: str, rows: Rows, told: Mapping[str, tuple[str, str]] | None) -> Iterator[IntegrityFinding]:
+def _of_chain(chain: str, rows: Rows, reported: Mapping[str, tuple[str, str]] | None) -> Iterator[IntegrityFinding]:
     table, _, key = chain.partition("/")
     about = _named(rows, key)
-    if told is None:
+    if reported is None:
         yield IntegrityFinding(f"{table}_unjournaled", None, {"about": about})
         return
-    for name in sorted(rows.keys() | told.keys()):
-        sealed, salt = told.get(name, ("", ""))
+    for name in sorted(rows.keys() | reported.keys()):
+        sealed, salt = reported.get(name, ("", ""))
         if name not in rows or not _opens(sealed, salt, rows[name]):
             yield IntegrityFinding(
                 f"{name}_differs" if name != "identifiers" else "identifier_differs", None, {"about": about}
@@ -114,7 +114,7 @@ def _opens(sealed: str, salt: str, value: Plain) -> bool:
         return False
 
 
-def _told(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
+def _reported(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
     """By chain, what its entries last committed to for each row that there should be, with the salt."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     sql = "SELECT dossier, body FROM row_entry WHERE dossier >= ? AND dossier <= ? ORDER BY dossier, n"

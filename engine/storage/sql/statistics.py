@@ -118,7 +118,7 @@ class MigrationStateQueries(Queries):
         return OverdueCount(count, read_instant(since) if since else None)
 
 
-def standing_of(had: Iterable[str], now: str) -> MigrationState:
+def migration_state(had: Iterable[str], now: str) -> MigrationState:
     """From the names of the migrations that a store had, and its clock."""
     known = set(had)
     return MigrationState(

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import LOCKED_AFTER, FairLock
-from engine.storage.schema.migration_list import NAMES, PATIENCE, ForeignSchema, applied, prepare, read_settings
+from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
 from engine.storage.sql.accounts import SecurityLogQueries
 from engine.storage.sql.administration import OpeningQueries
 from engine.storage.sql.clock import ClockQueries
@@ -33,7 +33,7 @@ from engine.storage.sql.people import PeopleQueries
 from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
 from engine.storage.sql.snippets import SnippetQueries
-from engine.storage.sql.statistics import CLOCK, CounterQueries, MigrationStateQueries, standing_of
+from engine.storage.sql.statistics import CLOCK, CounterQueries, MigrationStateQueries, migration_state
 from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.sqlite.write_queue import Flush
 from engine.storage.table_copy import ORDERED, Use, in_batches
@@ -124,22 +124,22 @@ class SqliteStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         if write and not self._in_memory:
-            with self._shared(PATIENCE if patience is None else patience) as connection:
+            with self._shared(WAIT_LIMIT if wait_limit is None else wait_limit) as connection:
                 yield SqliteUnit(connection, write)
         else:
             with self._connection(alone=write) as connection, _transaction(connection, write):
                 yield SqliteUnit(connection, write)
 
     @contextmanager
-    def _shared(self, patience: float) -> Iterator[sqlite3.Connection]:
+    def _shared(self, wait_limit: float) -> Iterator[sqlite3.Connection]:
         """The connection of a flush that those who wait behind may join."""
-        self._enter(alone=True, patience=patience)
+        self._enter(alone=True, wait_limit=wait_limit)
         flush: Flush | None = None
         try:
             with _passing():
-                flush, self._flush = self._flush or self._begun(patience), None
+                flush, self._flush = self._flush or self._begun(wait_limit), None
                 with flush.part():
                     yield flush.connection
         except BaseException:
@@ -153,11 +153,11 @@ class SqliteStore:
         finally:
             self._inside.unit = False
 
-    def _begun(self, patience: float) -> Flush:
+    def _begun(self, wait_limit: float) -> Flush:
         connection = self._idle.pop() if self._idle else self._connect()
         self._asked_since = time.monotonic()
         try:
-            return Flush(connection, patience)
+            return Flush(connection, wait_limit)
         except BaseException:
             connection.close()
             raise
@@ -194,7 +194,7 @@ class SqliteStore:
             self._idle.append(flush.connection)
         flush.tell(error)
 
-    def _enter(self, alone: bool, patience: float | None = None) -> None:
+    def _enter(self, alone: bool, wait_limit: float | None = None) -> None:
         """Nobody is inside twice; `alone` waits for the turn among writers."""
         if os.getpid() != self._process:
             if self._in_memory:
@@ -203,7 +203,7 @@ class SqliteStore:
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
-        if alone and not self._turns.take(PATIENCE if patience is None else patience, self._is_locked):
+        if alone and not self._turns.take(WAIT_LIMIT if wait_limit is None else wait_limit, self._is_locked):
             raise Busy("turn")
         self._inside.unit = True
 
@@ -254,7 +254,7 @@ class SqliteStore:
     def standing(self) -> MigrationState:
         with self._connection(alone=False) as connection:
             had = applied(connection)
-            return standing_of(had, connection.execute(CLOCK).fetchone()[0])
+            return migration_state(had, connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)
@@ -313,7 +313,7 @@ def _whatever_it_is(cell: bytes) -> str:
 
 def _open(path: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=WAIT_LIMIT, isolation_level=None, check_same_thread=False, cached_statements=256
     )  # fmt: skip
 
 

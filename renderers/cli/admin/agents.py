@@ -99,7 +99,7 @@ def _done(
 
     if action == "add":
         kind: people.Kind = "auditor" if auditor else "agent"
-        return _told(words, ctx, people.add_person(ctx, SYSTEM_ACTOR, kind, login, asked), language)
+        return _reported(words, ctx, people.add_person(ctx, SYSTEM_ACTOR, kind, login, asked), language)
     try:
         account = people.found_by_login(ctx, "auditor" if auditor else "agent", login)
     except NotFound:
@@ -110,15 +110,15 @@ def _done(
         return words.say("people.changed", language, {"login": login})
     if action in ("reopen", "password"):
         verb = people.reopen_person if action == "reopen" else people.give_password
-        return _told(words, ctx, verb(ctx, SYSTEM_ACTOR, account.id), language)
+        return _reported(words, ctx, verb(ctx, SYSTEM_ACTOR, account.id), language)
     verb_of = {"close": people.close_person, "reset-totp": people.reset_factor}
     verb_of[action](ctx, SYSTEM_ACTOR, account.id)
     return words.say("people.closed" if action == "close" else "people.factor_reset", language, {"login": login})
 
 
-def _told(words: Translations, ctx: AppContext, given: Given, language: str) -> str:
-    door = "audit" if given.account.kind == "auditor" else "agent"
-    facts = {"login": given.account.login, "password": given.password, "door": f"{ctx.settings.base_url}/{door}"}
+def _reported(words: Translations, ctx: AppContext, given: Given, language: str) -> str:
+    area = "audit" if given.account.kind == "auditor" else "agent"
+    facts = {"login": given.account.login, "password": given.password, "door": f"{ctx.settings.base_url}/{area}"}
     return words.say("people.given", language, facts)
 
 

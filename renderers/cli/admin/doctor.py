@@ -46,11 +46,11 @@ def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
         )
         level = worst(checks)
         if as_json:
-            told = [
+            reported = [
                 {**_plain(one), "said": found(one, words, language), "do": to_do(one, words, language)}
                 for one in checks
             ]
-            click.echo(json.dumps({"level": level, "checks": told}, ensure_ascii=False, indent=1))
+            click.echo(json.dumps({"level": level, "checks": reported}, ensure_ascii=False, indent=1))
         else:
             click.echo("\n".join(line for one in checks for line in _lines(one, words, language)))
             click.echo(words.say(f"doctor.result.{level}", language, {}))

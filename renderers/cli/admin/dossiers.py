@@ -153,7 +153,7 @@ def masked_command(opened: Callable[[], AppContext]) -> click.Command:
         from renderers.reports.changes import counted
 
         words, office = load_words(), opened()
-        if procedure is not None and office.catalogue.outline(procedure) is None:
+        if procedure is not None and office.catalogue.summary(procedure) is None:
             _fail(words.say("masked.no_procedure", language, {"name": procedure}))
         try:
             counts = write_for_controllers(office, file, procedure)

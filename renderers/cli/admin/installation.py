@@ -31,14 +31,14 @@ from engine.operations.doctor import InstallationProbe
 from engine.operations.follower import INDEX, Follower, stories_of
 from engine.operations.refresh import FolderSource, RefreshSource
 from engine.operations.settings import Settings, UnreadFile, unknown_settings
-from engine.operations.store_factory import file_of, kept_nothing, open_shelf, open_store, unproven_server
+from engine.operations.store_factory import file_of, kept_nothing, open_blob_store, open_store, unproven_server
 from engine.publication.gates import Judge
 from engine.publication.git import root_of
 from engine.publication.mirror import Mirror
 from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import close_demo, open_demo
-from engine.simulation.demo_data import before_stories, tell_stories
+from engine.simulation.demo_data import before_stories, play_scenarios
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.blob_store import Bucket
 from engine.storage.files.encryption import FileKeys, NoKeyRing
@@ -82,14 +82,14 @@ def open_office(settings: Settings) -> tuple[AppContext, SandboxOperator | None]
     )
     keys = _ring(settings, store)
     office = _office(settings, store, keys, _gateways(settings, operator))
-    keeper, clock = open_keeper(settings), office.clock
+    source, clock = open_source(settings), office.clock
     with store.unit() as unit:
         begins = settings.demo and not unit.last_publication()
-    office = keeper.serve(before_stories(office) if begins else office)
+    office = source.serve(before_stories(office) if begins else office)
     if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
-        office = keeper.renew(office)
+        office = source.renew(office)
     if office.clock is not clock:
-        office = keeper.renew(replace(office, clock=clock))
+        office = source.renew(replace(office, clock=clock))
     if settings.demo:
         open_demo(office)
     else:
@@ -112,7 +112,7 @@ def _store(settings: Settings) -> Store:
         store = open_store(settings.store)
         store.migrate()
         if isinstance(settings.files, Bucket):
-            open_shelf(settings.files).check()
+            open_blob_store(settings.files).check()
     return store
 
 
@@ -127,13 +127,13 @@ def _ring(settings: Settings, store: Store) -> SigningKeys:
         return SigningKeys.open(settings.ring, make=True)
 
 
-def open_keeper(settings: Settings, tell: Callable[[Refusal], None] = lambda reason: None) -> RefreshSource:
+def open_source(settings: Settings, report: Callable[[Refusal], None] = lambda reason: None) -> RefreshSource:
     """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
     for writing: its files are checked, not proven nor played, before they are served. `tell` hears why a repository that is
     followed does not answer."""
     if settings.follow is not None:
         every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
-        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, tell)
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, report)
     return FolderSource(None if settings.demo else _judge())
 
 
@@ -170,7 +170,9 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
 def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
     inspect = gateways.scanner.inspect if gateways.scanner is not None else None
     with opening():
-        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings))
+        return AttachmentStore(
+            open_blob_store(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings)
+        )
 
 
 def _reserve(settings: Settings) -> Reserve:
@@ -232,7 +234,7 @@ def cookie_secret(settings: Settings) -> str:
 def demo_stories(settings: Settings, ctx: AppContext) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
     secret = cookie_secret(settings).encode()
-    return tell_stories(ctx, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+    return play_scenarios(ctx, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
 
 # -- as the commands open it -------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ def place_looked_at() -> InstallationProbe:
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
         file=file_of(settings.store), open_store=lambda: open_store(settings.store),
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
-        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        open_blob_store=(lambda: open_blob_store(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
         sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
     )  # fmt: skip
@@ -284,9 +286,9 @@ def opened_to_publish() -> tuple[AppContext, RefreshSource]:
         settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     keys = _ring(settings, store)
-    keeper = open_keeper(settings)
+    source = open_source(settings)
     office = _office(settings, store, keys, Gateways({}, {}))
-    return keeper.serve(office) if settings.follow is not None else office, keeper
+    return source.serve(office) if settings.follow is not None else office, source
 
 
 def installation() -> Installation:

@@ -114,11 +114,11 @@ def kept(address: str, words: Translations, language: str) -> Store:
 
 
 def files_of(place: Installation) -> AttachmentStore:
-    from engine.operations.store_factory import open_shelf
+    from engine.operations.store_factory import open_blob_store
     from engine.storage.files.attachments import AttachmentStore
     from engine.storage.files.encryption import FileKeys
 
-    return AttachmentStore(open_shelf(place.files), FileKeys.open(place.keys))
+    return AttachmentStore(open_blob_store(place.files), FileKeys.open(place.keys))
 
 
 def named(address: str) -> str:

@@ -118,8 +118,8 @@ def _forget(words: Translations, place: Installation, store: Store, language: st
             count = forget_secrets(place.keys, keys)
     except (NoKeys, NoKeyRing) as ring:
         without_ring(words, place, ring, language)
-    told = "secrets_forgotten" if count else "secrets_none"
-    click.echo(words.say(f"operations.{told}", language, {"count": str(count)}))
+    reported = "secrets_forgotten" if count else "secrets_none"
+    click.echo(words.say(f"operations.{reported}", language, {"count": str(count)}))
     if count and people:
         click.echo(words.say("operations.recovery_stale", language, {"count": str(people)}))
 

@@ -111,7 +111,7 @@ def _roll_back(
         raise click.UsageError(words.say("publication.did.reason", language, {"name": slug}))
     office, _ = opened()
     try:
-        told = roll_back(
+        reported = roll_back(
             office.catalogue,
             office.store,
             office.now(),
@@ -124,7 +124,7 @@ def _roll_back(
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
     except (Busy, Conflict):
         _fail(words.say("publication.did.busy", language, {}))
-    _say_placed(office, told, "rolled_back", words, language)
+    _say_placed(office, reported, "rolled_back", words, language)
     click.echo(words.say("publication.did.rolled_back_note", language, {}))
     return 0
 
@@ -137,13 +137,13 @@ def _publish(
     from engine.storage.unit_of_work import Busy, Conflict
 
     logging.getLogger("guichet").addHandler(logging.NullHandler())  # what a server logs is said here in words
-    office, keeper = opened()
-    if not isinstance(keeper, Follower):
+    office, source = opened()
+    if not isinstance(source, Follower):
         if rewritten:
             raise click.UsageError(words.say("publication.did.not_followed", language, {}))
-        return _publish_folder(office, keeper, words, language)
+        return _publish_folder(office, source, words, language)
     try:
-        return _publish_head(office, keeper, rewritten, words, language)
+        return _publish_head(office, source, rewritten, words, language)
     except Refused as refused:
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
     except (Busy, Conflict):
@@ -153,39 +153,39 @@ def _publish(
 def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: Translations, language: str) -> int:
     from renderers.reports.publication import PublicationWriter
 
-    told = follower.publish_head(ctx, rewritten=rewritten)
-    if told is None:
+    reported = follower.publish_head(ctx, rewritten=rewritten)
+    if reported is None:
         click.echo(words.say("publication.did.same", language, {"what": follower.mirror.followed.branch}))
         return 0
-    if told.outcome == "published":
+    if reported.outcome == "published":
         ctx = follower.serve(ctx)
-        _say_placed(ctx, told, "published", words, language)
+        _say_placed(ctx, reported, "published", words, language)
         return 0
     writer = PublicationWriter(words, language)
-    for gate in writer.gates(told.gates):
+    for gate in writer.gates(reported.gates):
         if not gate.passed:
             click.echo(f"✗ {gate.name}")
             for finding in gate.findings:
                 click.echo(finding + "\n")
-    click.echo(writer.say("check.refused", gates=writer.shut(told.gates)))
+    click.echo(writer.say("check.refused", gates=writer.shut(reported.gates)))
     return 1
 
 
-def _publish_folder(ctx: AppContext, keeper: RefreshSource, words: Translations, language: str) -> int:
+def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations, language: str) -> int:
     """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
     from renderers.reports.problems import render_report
 
     before = ctx.published
-    ctx = keeper.renew(ctx)
+    ctx = source.renew(ctx)
     refused = [report for _, report in sorted(ctx.catalogue.warnings.items())]
     for report in refused:
         texts = {one.where.file: _text(one.where.file) for one in report}
         click.echo(render_report(report, texts, language=language))
     with ctx.store.unit() as unit:
-        told = unit.publications(before)
-    for one in told:
+        reported = unit.publications(before)
+    for one in reported:
         _say_placed(ctx, one, "published", words, language)
-    if not told and not refused:
+    if not reported and not refused:
         click.echo(words.say("publication.did.same", language, {"what": str(ctx.catalogue.folder)}))
     return 1 if refused else 0
 
@@ -197,18 +197,18 @@ def _text(file: str) -> str:
         return ""
 
 
-def _say_placed(ctx: AppContext, told: Publication, did: str, words: Translations, language: str) -> None:
+def _say_placed(ctx: AppContext, reported: Publication, did: str, words: Translations, language: str) -> None:
     from renderers.i18n.translations import in_language
 
-    for placed in told.placed:
+    for placed in reported.placed:
         with ctx.store.unit() as unit:
             kept = unit.edition(placed.procedure, placed.fingerprint)
-        book = ctx.catalogue.edition(placed.procedure, placed.fingerprint) or (
+        procedure = ctx.catalogue.edition(placed.procedure, placed.fingerprint) or (
             ctx.catalogue.rebuild(kept) if kept else None
         )
-        title = in_language(book.identity.title, language) if book else placed.procedure
+        title = in_language(procedure.identity.title, language) if procedure else placed.procedure
         facts = {"title": title, "edition": str(placed.edition)}
-        begins = book.identity.from_ if book else None
+        begins = procedure.identity.from_ if procedure else None
         later = did == "published" and begins is not None and begins > ctx.day()
         if later and begins is not None:
             facts["day"] = words.day(begins, language)

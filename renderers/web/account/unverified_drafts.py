@@ -31,6 +31,7 @@ from renderers.web.platform.request_context import (
     CLAIM,
     PROOF,
     actor,
+    app_ctx,
     asker,
     claimant,
     close_session,
@@ -40,7 +41,6 @@ from renderers.web.platform.request_context import (
     language,
     myself,
     note_served,
-    office,
     open_session,
     page,
     say,
@@ -61,9 +61,9 @@ def go_on() -> Response:
     who, signed = claimant(), None
     try:
         if who.id:
-            claim_other(office(), who, phone)
+            claim_other(app_ctx(), who, phone)
         else:
-            signed = go_on_unproven(office(), phone, asker=asker(), device=device())
+            signed = go_on_unproven(app_ctx(), phone, asker=asker(), device=device())
             who = replace(signed.actor, language=language())
             note_served()
     except Refused as closed:
@@ -72,7 +72,7 @@ def go_on() -> Response:
         answer = go(begun_by(who, opening))
     except (Refused, NotFound):
         if signed is not None:
-            forsake(office(), signed.token)
+            forsake(app_ctx(), signed.token)
         raise
     session.pop("opening", None)
     return open_session(answer, signed, CLAIM, keep=True) if signed is not None else answer
@@ -99,10 +99,10 @@ class DraftChoiceView:
 def choose() -> Response:
     """The draft of this browser beside the one they have already, or begun under another number than theirs."""
     token = session_token(CLAIM)
-    found = waiting(office(), myself(), token)
+    found = waiting(app_ctx(), myself(), token)
     if request.method == "POST":
         chosen = {one.draft.number: choice for one in found if (choice := _chosen(one)) is not None}
-        found = adopt(office(), myself(), token, chosen)
+        found = adopt(app_ctx(), myself(), token, chosen)
     if not found:
         return close_session(go(where_next(myself())), CLAIM)
     asked = [_asked(one, request.method == "POST") for one in found]
@@ -120,14 +120,14 @@ def _name(one: UnverifiedDraft) -> str:
 
 
 def _asked(one: UnverifiedDraft, sent: bool) -> DraftChoiceView:
-    outline, rival = office().catalogue.outline(one.draft.procedure), one.rival
+    summary, rival = app_ctx().catalogue.summary(one.draft.procedure), one.rival
     begun = say("unproven.choose.begun", day=_day(one.draft), phone=national(one.phone).replace(" ", "\u00a0"))
     this, other = say("unproven.choose.mine"), say("unproven.choose.not_mine")
     if rival is not None:
         this = say("unproven.choose.this", what=_what(one.draft))
         other = say("unproven.choose.other", day=_day(rival), what=_what(rival))
     return DraftChoiceView(
-        _name(one), label(outline.title) if outline else one.draft.procedure, begun, this, other, rival is not None,
+        _name(one), label(summary.title) if summary else one.draft.procedure, begun, this, other, rival is not None,
         say("unproven.choose.choose_one") if sent else "",
     )  # fmt: skip
 

@@ -16,9 +16,9 @@ from renderers.reports.sms import SmsTotal, csv_rows, total
 from renderers.web.platform.access import agent
 from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, language, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, language, say, site
 from renderers.web.public.statistics_views import writer_of
-from renderers.web.shared.staff import book_of, desk_page
+from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("sms_report", __name__)
 
@@ -43,14 +43,14 @@ def home(kind: Kind = "html") -> Response:
     """A month, the last one unless `mois` says another; and what each month came to."""
     if not may_read_report(actor()):
         abort(403)
-    counts = sms_report(office(), actor())
+    counts = sms_report(app_ctx(), actor())
     months = tuple(dict.fromkeys(one.month for one in counts))
     asked = request.args.get("mois", "")
     month = asked if asked in months else next(iter(months), "")
     shown = [one for one in counts if one.month == month]
     if kind == "csv":
         return csv_response(csv_rows(shown), f"sms-{month or 'aucun'}.csv")
-    return desk_page(
+    return staff_page(
         "agent/sms_report.html", month=_month(month) if month else "", lines=_by_procedure(shown),
         whole=_line("", total(shown)), months=_by_month(counts), unpriced=site().words.amount(total(shown).unpriced, language())
         if total(shown).unpriced else "", csv=f"{_HOME}.csv?{urlencode({'mois': month})}",
@@ -79,8 +79,8 @@ def _line(name: str, sums: SmsTotal, href: str = "", country: str = "") -> SmsRe
 def _named(procedure: str) -> str:
     if not procedure:
         return say("sms_report.portal")
-    book = book_of(procedure)
-    return str(label(book.identity.title)) if book else procedure
+    definition = procedure_of(procedure)
+    return str(label(definition.identity.title)) if definition else procedure
 
 
 def _month(month: str) -> str:

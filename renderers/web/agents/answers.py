@@ -14,7 +14,7 @@ from engine.records.dossier import Attachment, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, row_name
 from renderers.web.shared.staff import people
 
@@ -49,7 +49,7 @@ class AgentAnswerSection:
 
 def application(one: AgentCase) -> FormView:
     """What the applicant sent, as this agent may read it."""
-    return see_form(office(), actor(), one.id)
+    return see_form(app_ctx(), actor(), one.id)
 
 
 def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> list[AgentAnswerSection]:
@@ -61,7 +61,7 @@ def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> li
 def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
     """What the services, the applicant or a register gave since; opinions and rows under the task they are parts of."""
     parts: dict[str, list[Contribution]] = {}
-    for given in contributions(office(), actor(), one.id):
+    for given in contributions(app_ctx(), actor(), one.id):
         parts.setdefault(given.form.id, []).append(given)
     names = people(given.by for those in parts.values() for given in those)
     found = []
@@ -84,7 +84,7 @@ def _whole(one: AgentCase, task: Form) -> Iterator[AnswerView]:
     if task.id == APPLICATION:
         return
     view = view_filling(
-        one.procedure, task.id, one.dossier, office().day(), office().directory, office().wording, reader=actor()
+        one.procedure, task.id, one.dossier, app_ctx().day(), app_ctx().directory, app_ctx().wording, reader=actor()
     )
     for page in view.pages:
         yield from _answers(one, page, frozenset())
@@ -94,27 +94,27 @@ def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[st
     """An opinion, or what was filled for a row: its first answer under its own name, the others after it."""
     title = label(given.label) if given.form.services else row_name(rows_of(form, given.form.each), int(given.part))
     if given.page is None:
-        yield AnswerView(title, "", masked=True, note=_hand(given, names), note_kind="by")
+        yield AnswerView(title, "", masked=True, note=_person(given, names), note_kind="by")
         return
     for number, answer in enumerate(_answers(one, given.page, frozenset())):
         if number == 0 and given.form.services:
             silent = one.dossier.answers.get(given.part) == SILENT
             said = say("waits.silent") if silent else answer.text
-            yield replace(answer, label=title, text=said, note=_hand(given, names), note_kind="by")
+            yield replace(answer, label=title, text=said, note=_person(given, names), note_kind="by")
         else:
-            own = (_hand(given, names), "by") if number == 0 else ("", "")
+            own = (_person(given, names), "by") if number == 0 else ("", "")
             yield replace(answer, label=f"{title} – {answer.label}", note=own[0], note_kind=own[1])
 
 
 def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
     """Who gave an opinion or filled a row, and when, as the dossier tells it; empty when nobody did."""
-    for given in contributions(office(), actor(), one.id):
+    for given in contributions(app_ctx(), actor(), one.id):
         if (given.form.id, given.part) == (form_id, part):
-            return _hand(given, people([given.by]))
+            return _person(given, people([given.by]))
     return ""
 
 
-def _hand(given: Contribution, names: Mapping[str, str]) -> str:
+def _person(given: Contribution, names: Mapping[str, str]) -> str:
     """Who gave it and when; of a silence, that time did."""
     if given.at is None:
         return say("waits.hand", name=names.get(given.by) or say("desk.unknown_person"))

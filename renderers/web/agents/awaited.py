@@ -21,7 +21,7 @@ from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import rows_of
 from renderers.web.agents.walk_ins import arrival_href
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
 from renderers.web.shared.money import provider_label
 from renderers.web.shared.staff import DueDateTag, people, role_label
@@ -52,7 +52,7 @@ class DueDateView:
 
 def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
     """Everything the present step waits for besides a decision, in the order of the file."""
-    found = waits(office(), actor(), one.id)
+    found = waits(app_ctx(), actor(), one.id)
     names = people(wait.thing.hand for wait in found)
     return [_line(one, form, wait, names) for wait in found]
 
@@ -62,7 +62,7 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
     title = label(thing.label)
     if isinstance(thing.task, Form) and thing.part is not None and not thing.task.services:
         title = say("waits.of_row", title=title, row=row_name(rows_of(form, thing.task.each), int(thing.part)))
-    tag, text = _standing(one, thing, names)
+    tag, text = _state_label(one, thing, names)
     if isinstance(thing.task, Appointment):
         return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
     href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
@@ -88,7 +88,7 @@ def _verb(thing: Awaited) -> str:
     return say("waits.change" if thing.status == "done" else "waits.fill")
 
 
-def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[DueDateTag, str]:
+def _state_label(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[DueDateTag, str]:
     if thing.status == "done":
         return _done(one, thing, names)
     if thing.status == "needless":
@@ -102,7 +102,7 @@ def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple
     who = _awaited_of(one, thing)
     if thing.until is None:
         return DueDateTag("we", say("waits.open")), who
-    late = office().now() > thing.until
+    late = app_ctx().now() > thing.until
     until = moment_of(thing.until)
     return DueDateTag("bad", say("waits.late")) if late else DueDateTag("we", say("waits.open")), say(
         "waits.until", who=who, until=until
@@ -111,7 +111,7 @@ def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple
 
 def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
     """The payment of this price whose end the operator has not told yet: the applicant has done their part."""
-    payment = awaited_payment(office(), actor(), one.id) if isinstance(thing.task, Fee) else None
+    payment = awaited_payment(app_ctx(), actor(), one.id) if isinstance(thing.task, Fee) else None
     return payment if payment is not None and thing.task.id in payment.fees else None
 
 
@@ -170,7 +170,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def payment_of_step(one: AgentCase) -> Payment | None:
     """The payment under way of a price that the present step waits for: meanwhile its time closes nothing."""
-    payment, state = awaited_payment(office(), actor(), one.id), one.procedure.states.get(one.dossier.state)
+    payment, state = awaited_payment(app_ctx(), actor(), one.id), one.procedure.states.get(one.dossier.state)
     waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
     return payment if waited else None
 
@@ -211,8 +211,8 @@ def _of_clock(one: AgentCase, clock: TimeLimit) -> Iterator[DueDateView]:
     known = one.dossier.clocks.get(clock.id)
     if known is None or known.over:
         return
-    scope, calendar = one.standing().scope, office().directory.calendar
-    left = clock_left(one.dossier, clock, office().now(), scope, calendar)
+    scope, calendar = one.standing().scope, app_ctx().directory.calendar
+    left = clock_left(one.dossier, clock, app_ctx().now(), scope, calendar)
     end = clock_end(one.dossier, clock, scope, calendar)
     if end is None:
         said = say("waits.clock_paused") if left is None else say("waits.clock_paused_left", count=left)

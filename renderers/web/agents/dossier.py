@@ -12,7 +12,7 @@ from engine.core.problems import Refused
 from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
 from engine.records.dossier import Payment
-from engine.services.applications.casework import assign, offers, tray
+from engine.services.applications.casework import assign, list_inbox, offers
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, later_sections
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
@@ -24,17 +24,17 @@ from renderers.web.agents.refunds import refund_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, form_token, go, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
 from renderers.web.shared.messages import thread_of, unread_of
 from renderers.web.shared.staff import (
     DueDateTag,
     assisted_by,
-    book_of,
-    desk_page,
     due_tag,
     editions_of,
     people,
+    procedure_of,
+    staff_page,
     who_did,
 )
 from renderers.web.shared.statuses import TAGS
@@ -62,18 +62,18 @@ def show(number: str) -> Response:
 
 
 def dossier_page(one: AgentCase, error: str = "") -> Response:
-    found = offers(office(), actor(), one.id)
+    found = offers(app_ctx(), actor(), one.id)
     correcting = correction_offer(found)
     ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
     dossier, form = one.dossier, application(one)
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer)) for offer in found]
-    return desk_page(
+    return staff_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
-        standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        standing=_state_label(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
@@ -83,11 +83,11 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
         unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
-        takes_next=bool(went_on) and bool(tray(office(), actor(), "to_take", limit=1).lines),
+        takes_next=bool(went_on) and bool(list_inbox(app_ctx(), actor(), "to_take", limit=1).lines),
     )  # fmt: skip
 
 
-def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
+def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
     """The colour and words of where it stands: nobody has to pay what is being checked."""
     if checked is not None:
         return TAGS["checking"], say("status.checking")
@@ -99,9 +99,9 @@ def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
     act = applicants_act(one.dossier)
     if act is None:
         return None
-    told = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
+    reported = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
     day = day_of(act.at)
-    return told, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
+    return reported, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
 
 
 def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
@@ -132,7 +132,7 @@ def _edition(one: DossierContext) -> str:
 
 
 def _newer(one: DossierContext) -> str:
-    current = book_of(one.procedure.id)
+    current = procedure_of(one.procedure.id)
     if current is None or current.fingerprint == one.procedure.fingerprint:
         return ""
     return say("case.newer", edition=current.edition)
@@ -167,7 +167,7 @@ def hold(number: str) -> Response:
     one = agent_case(number)
     back = request.form.get("vers") == "file"
     try:
-        assign(office(), actor(), one.id, None if back else actor().id, token=form_token())
+        assign(app_ctx(), actor(), one.id, None if back else actor().id, token=form_token())
     except Refused as closed:
         session["desk_note"] = sentence(closed.reason)
         return go(one.at())

@@ -25,7 +25,7 @@ from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, form_token, go, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, say
 from renderers.web.shared.money import francs
 
 blueprint = Blueprint("acts", __name__)
@@ -33,7 +33,7 @@ blueprint = Blueprint("acts", __name__)
 
 def theirs(one: DossierContext) -> list[AvailableAction]:
     """The acts of the present state that are the applicant's, open or closed."""
-    found = offers(office(), actor(), one.id)
+    found = offers(app_ctx(), actor(), one.id)
     return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
 
 
@@ -65,10 +65,10 @@ class NoWayOut:
 
 def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
     """None where they may withdraw, or have nothing to give up. `paying`: money is under way, so nothing lapses."""
-    book, dossier = one.procedure, one.dossier
-    if actor().only_reads or not may_ask_to_give_up(book, dossier) or has_way_out(book, dossier.state):
+    procedure, dossier = one.procedure, one.dossier
+    if actor().only_reads or not may_ask_to_give_up(procedure, dossier) or has_way_out(procedure, dossier.state):
         return None
-    until = None if paying else lapses_at(book, dossier)
+    until = None if paying else lapses_at(procedure, dossier)
     if until is None:
         return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
     day = day_of(until)
@@ -102,7 +102,7 @@ def take(number: str, act_id: str) -> Response:
         return sheet.refused(tuple(errors), reason)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
     try:
-        take_transition(office(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
+        take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused((), reason)
     session["note"] = say("track.act_done", act=label(way.label))
@@ -140,9 +140,9 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
     """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
     if not ends_for_good(one.procedure, offer.ways):
         return []
-    again = office().catalogue.current_entry(one.procedure.id, office().day()) is not None
+    again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
-    payment = awaited_payment(office(), actor(), one.id)
+    payment = awaited_payment(app_ctx(), actor(), one.id)
     owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
@@ -195,5 +195,5 @@ def how_to_contest(one: DossierContext) -> str:
 
 
 def _last_day(one: DossierContext, within: Span) -> str:
-    until = add_span(one.dossier.entered_at, within, office().directory.calendar)
+    until = add_span(one.dossier.entered_at, within, app_ctx().directory.calendar)
     return day_of(until)

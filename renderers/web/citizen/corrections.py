@@ -14,12 +14,12 @@ from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     at_counter,
     form_revision,
     form_token,
     go,
     new_token,
-    office,
     page,
     say,
     site,
@@ -40,7 +40,7 @@ def show_corrections(one: DossierContext) -> Response:
     """Every question that is open again, on one page."""
     if not awaits_corrections(one):
         return go(one.at())
-    return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), ()))
+    return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), ()))
 
 
 @blueprint.post("/dossiers/<number>/corrections")
@@ -56,20 +56,20 @@ def keep_corrections(one: DossierContext) -> Response:
         return go(one.at())
     try:
         saved = save_corrections(
-            office(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
+            app_ctx(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
         )  # fmt: skip
     except (Conflict, Refused) as clash:
         if not is_clash(clash):
             raise
         one = case(number)
-        return versions_page(one, asked_page(see_corrections(office(), actor(), one.id)), one.at("/corrections"))
+        return versions_page(one, asked_page(see_corrections(app_ctx(), actor(), one.id)), one.at("/corrections"))
     one = case(number)
     errors = [problem for problem in saved.problems if not problem.warns]
     if errors:
-        return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), errors), 422)
+        return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), errors), 422)
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
-        send_corrections(office(), actor(), one.id, revision=None, token=form_token())
+        send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
         session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
         return go(one.at())
     return go(one.at("/corrections"))

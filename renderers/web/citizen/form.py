@@ -26,6 +26,7 @@ from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     day_of,
     dossiers_home,
     file_response,
@@ -33,7 +34,6 @@ from renderers.web.platform.request_context import (
     form_token,
     go,
     new_token,
-    office,
     page,
     say,
     site,
@@ -74,7 +74,7 @@ def tasks_page(one: DossierContext) -> Response:
     links = link_lines(one)
     left += sum(1 for link in links if link.required and not link.named)
     following = first_to_do(form)
-    expires = local_day(one.dossier.created_at + office().settings.draft_lasts)
+    expires = local_day(one.dossier.created_at + app_ctx().settings.draft_lasts)
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
         resume=_resume(one, links, following), check=one.at("/verification"),
@@ -105,7 +105,7 @@ def drop(number: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     if request.method == "POST":
-        drop_draft(office(), actor(), one.id, token=form_token())
+        drop_draft(app_ctx(), actor(), one.id, token=form_token())
         return go("/dossiers?supprime=1")
     return page(
         "citizen/confirm.html", title=say("tasks.drop_title"), procedure=one.title, lines=[say("tasks.drop_text")],
@@ -184,7 +184,7 @@ def save_screen(screen: Screen) -> Response:
         return go(one.at())
     try:
         saved = save_page(
-            office(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
+            app_ctx(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
             token=form_token(),
         )  # fmt: skip
     except (Conflict, Refused) as clash:
@@ -197,8 +197,8 @@ def save_screen(screen: Screen) -> Response:
         return go(dossiers_home())
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
-    told = () if staying else saved.errors
-    faults = [*received.problems, *(_left_wrong(screen, told, received.problems) if told else ())]
+    reported = () if staying else saved.errors
+    faults = [*received.problems, *(_left_wrong(screen, reported, received.problems) if reported else ())]
     if faults and (view := screen.view()) is not None:
         return _page(screen, page_with(view, faults), status=status_of(faults), note=received.note, note_kind="ok")
     if added := _added_row(screen):
@@ -243,13 +243,13 @@ def is_clash(error: Exception) -> bool:
 
 
 def _left_wrong(
-    screen: Screen, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
+    screen: Screen, reported: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
 ) -> list[AnswerProblem]:
     """Of what was wrong when the page was saved, what still is once its files have come in."""
     view = screen.view()
     still = {(problem.at, problem.code) for problem in view.errors} if view else set()
     refused = {problem.at for problem in received}
-    left = (problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused)
+    left = (problem for problem in reported if (problem.at, problem.code) in still and problem.at not in refused)
     return [as_refused(screen.one, problem) for problem in left]
 
 
@@ -303,7 +303,7 @@ def piece(number: str, attachment_id: str) -> Response:
 
 def piece_of(one: DossierContext, attachment_id: str) -> Response:
     """A file handed in, to whom it belongs. It is data: it never runs here."""
-    attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
+    attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY
     return answer
@@ -319,15 +319,15 @@ def posted_answers() -> dict[str, list[str]]:
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
     """The page showing these faults and no others."""
-    told = tuple(problems)
-    fields = tuple(_field_with(one, told) for one in view.fields)
-    return replace(view, fields=fields, problems=told)
+    reported = tuple(problems)
+    fields = tuple(_field_with(one, reported) for one in view.fields)
+    return replace(view, fields=fields, problems=reported)
 
 
-def _field_with(view: FieldView, told: tuple[AnswerProblem, ...]) -> FieldView:
+def _field_with(view: FieldView, reported: tuple[AnswerProblem, ...]) -> FieldView:
     mine = {view.path, f"{view.path}_other", f"{view.path}_issued"}
-    rows = tuple(replace(row, fields=tuple(_field_with(one, told) for one in row.fields)) for row in view.rows)
-    return replace(view, problems=tuple(one for one in told if one.at in mine), rows=rows)
+    rows = tuple(replace(row, fields=tuple(_field_with(one, reported) for one in row.fields)) for row in view.rows)
+    return replace(view, problems=tuple(one for one in reported if one.at in mine), rows=rows)
 
 
 def _page(

@@ -26,6 +26,7 @@ from renderers.web.platform.dossier_context import DossierContext, case, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     asker,
     day_of,
     form_revision,
@@ -33,7 +34,6 @@ from renderers.web.platform.request_context import (
     go,
     language,
     new_token,
-    office,
     page,
     say,
 )
@@ -81,7 +81,7 @@ def awaited_ends(one: DossierContext) -> list[str]:
 
 def _is_seen(dossier_id: str) -> bool:
     try:
-        see(office(), actor(), dossier_id)
+        see(app_ctx(), actor(), dossier_id)
     except NotFound:
         return False
     return True
@@ -115,7 +115,7 @@ def name_link(one: DossierContext, link_id: str) -> Response:
         return go(one.at())
     link = _link(one, link_id)
     picked, typed = request.form.get("earlier", "")[:40], request.form.get("number", "")[:40]
-    own = {found.dossier.number for found in candidates(office(), actor(), one.id, link.id)}
+    own = {found.dossier.number for found in candidates(app_ctx(), actor(), one.id, link.id)}
     if picked in own:
         return _named(one, link, picked, None)
     if own and picked != _OTHER:
@@ -128,14 +128,14 @@ def name_link(one: DossierContext, link_id: str) -> Response:
         return _named(one, link, digits, None) if mine.unfit is None else _page(
             one, link, typed, number_error=say("link.unfit", title=_title_of(link))
         )  # fmt: skip
-    send_proof(office(), digits, asker=asker(), language=language(), mark=actor().id)
+    send_proof(app_ctx(), digits, asker=asker(), language=language(), mark=actor().id)
     session["proving"] = digits
     return go(one.at(f"/lien/{link.id}/code"))
 
 
 def _mine(one: DossierContext, link: Link, number: str) -> LinkCandidate | None:
     try:
-        return candidate(office(), actor(), one.id, link.id, number)
+        return candidate(app_ctx(), actor(), one.id, link.id, number)
     except NotFound:
         return None
 
@@ -148,16 +148,16 @@ def _link(one: DossierContext, link_id: str) -> Link:
 
 
 def _title_of(link: Link) -> str:
-    earlier = office().catalogue.procedures.get(link.procedure)
+    earlier = app_ctx().catalogue.procedures.get(link.procedure)
     return label(earlier.identity.title) if earlier else ""
 
 
 def _page(one: DossierContext, link: Link, typed: str = "", choice_error: str = "", number_error: str = "") -> Response:
-    found = candidates(office(), actor(), one.id, link.id)
+    found = candidates(app_ctx(), actor(), one.id, link.id)
     linked = one.dossier.links.get(link.id)
     errors = [(href, said) for href, said in (("#earlier", choice_error), ("#number", number_error)) if said]
     choices = [
-        {"number": each.dossier.number, "label": each.dossier.label or label(each.book.identity.title), "hint": _hint(each)}
+        {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
         for each in found
     ]  # fmt: skip
     picked = _OTHER if number_error or typed else linked.number if linked else ""
@@ -212,7 +212,7 @@ def check_link_code(one: DossierContext, link_id: str) -> Response:
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
     link = _link(one, link_id)
-    phone = prove_earlier(office(), wanted, request.form.get("code", "")[:20], mark=actor().id)
+    phone = prove_earlier(app_ctx(), wanted, request.form.get("code", "")[:20], mark=actor().id)
     if phone is None:
         return _code_page(one, link, say("link.code_wrong"))
     session.pop("proving", None)
@@ -238,7 +238,7 @@ def _proved(number: str) -> str | None:
 
 
 def _named(one: DossierContext, link: Link, number: str, phone: str | None) -> Response:
-    found = candidate(office(), actor(), one.id, link.id, number, phone)
+    found = candidate(app_ctx(), actor(), one.id, link.id, number, phone)
     if found.unfit is not None:
         return _page(one, link, group_number(number), number_error=_unfit(link, found))
     if found.rows and link.row:
@@ -255,7 +255,7 @@ def _unfit(link: Link, found: LinkCandidate) -> str:
 def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: str | None) -> Response:
     try:
         name_earlier(
-            office(), actor(), one.id, link.id, number, row, phone=phone, revision=form_revision(), token=form_token()
+            app_ctx(), actor(), one.id, link.id, number, row, phone=phone, revision=form_revision(), token=form_token()
         )  # fmt: skip
     except Refused as closed:
         if closed.reason.code not in ("link_unfit", "link_row"):
@@ -294,7 +294,7 @@ def keep_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
 
 
 def _row_page(one: DossierContext, link: Link, earlier: str, error: str = "") -> Response:
-    found = candidate(office(), actor(), one.id, link.id, earlier, _proved(earlier))
+    found = candidate(app_ctx(), actor(), one.id, link.id, earlier, _proved(earlier))
     rows = [(at, name or say("rows.number", number=at + 1)) for at, name in enumerate(found.rows)]
     return page(
         "citizen/link_row.html", 422 if error else 200, procedure=one.title, title=label(link.label),

@@ -17,7 +17,7 @@ from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
 from renderers.web.platform.dossier_context import DossierContext, label, place_label, visit_place, whereabouts
-from renderers.web.platform.request_context import actor, at_counter, day_of, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say, site
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
 from renderers.web.shared.money import francs, provider_label
 from renderers.web.shared.payment_stages import page_left
@@ -46,8 +46,8 @@ def to_fill(one: DossierContext) -> Iterator[ToDo]:
 
 
 def _money(one: DossierContext) -> Iterator[ToDo]:
-    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
-    if not accounts or awaited_payment(office(), actor(), one.id) is not None:
+    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
+    if not accounts or awaited_payment(app_ctx(), actor(), one.id) is not None:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
@@ -91,7 +91,7 @@ class StatusBox:
 
 def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     key = _key(one, status)
-    late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
+    late = status.late or (status.who == "applicant" and status.until is not None and app_ctx().now() > status.until)
     if (payment := _awaited(one, key, ahead)) is not None:
         return _checking_box(one, payment, ahead)
     href, action = _what_to_do(one, key, ahead)
@@ -115,7 +115,7 @@ def _key(one: DossierContext, status: PublicStatus) -> str:
 
 
 def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
-    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
+    amount = sum(fee.left for fee in owed(app_ctx(), actor(), one.id)) if key == "to_pay" else 0
     moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
@@ -127,12 +127,12 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
 
 def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
     """The payment whose end is not known yet, where the dossier waits for nothing before it."""
-    return awaited_payment(office(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
+    return awaited_payment(app_ctx(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
 
 
 def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> StatusBox:
     """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
-    who = "else" if ahead else "page" if page_left(payment, office().now()) else payment.status
+    who = "else" if ahead else "page" if page_left(payment, app_ctx().now()) else payment.status
     return StatusBox(
         kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
         where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
@@ -187,7 +187,7 @@ def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
     if status.public not in ("to_book", "to_do", "in_review"):
         return
     for task in one.procedure.appointments():
-        if there := place_label(waits_at(office(), actor(), one.id, task.id)):
+        if there := place_label(waits_at(app_ctx(), actor(), one.id, task.id)):
             yield say("waiting.listed", office=there)
 
 
@@ -222,5 +222,5 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
 
 def next_act(one: DossierContext) -> tuple[str, str]:
     """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
-    status = public_status(one.procedure, one.dossier, office().now())
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
     return _what_to_do(one, _key(one, status), to_do(one))

@@ -27,13 +27,13 @@ from renderers.web.platform.dossier_context import DossierContext, case, case_of
 from renderers.web.platform.request_context import (
     PROOF,
     actor,
+    app_ctx,
     day_of,
     form_revision,
     form_token,
     go,
     language,
     new_token,
-    office,
     page,
     say,
     site,
@@ -53,7 +53,7 @@ def verify(number: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     undeclared = session.pop("undeclared", "") == number
-    return check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
+    return check_page(one, check(app_ctx(), actor(), one.id), undeclared=undeclared)
 
 
 @blueprint.post("/dossiers/<number>/verification")
@@ -76,14 +76,14 @@ def send(number: str) -> Response:
         session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
         return go(PROOF)
     try:
-        submit(office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
+        submit(app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
     except WrongAnswers:
         return go(one.at("/verification"))
     except Refused as closed:
         if closed.reason.code != "link_missing":
             raise
         return go(one.at("/verification"))
-    return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
+    return go(one.at("/paiement" if owed(app_ctx(), actor(), one.id) else "/envoye"))
 
 
 def send_declared(who: Actor, number: str, revision: int) -> str:
@@ -94,10 +94,10 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
     except NotFound:  # they chose not to keep it
         return "/dossiers"
     try:
-        submit(office(), who, one.id, declared=True, revision=revision)
+        submit(app_ctx(), who, one.id, declared=True, revision=revision)
     except (WrongAnswers, Refused, Conflict):
         return one.at("/verification")
-    return one.at("/paiement" if owed(office(), who, one.id) else "/envoye")
+    return one.at("/paiement" if owed(app_ctx(), who, one.id) else "/envoye")
 
 
 def check_page(
@@ -116,7 +116,7 @@ def check_page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
-        today=day_of(office().now()), pay_later=total > 0 and not now,
+        today=day_of(app_ctx().now()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
@@ -133,8 +133,8 @@ def _reused(one: DossierContext) -> Mapping[str, str] | None:
     reused = one.dossier.reused
     if reused is None or not reused.fields:
         return None
-    outline = office().catalogue.outline(reused.procedure)
-    title = label(outline.title) if outline else reused.procedure
+    summary = app_ctx().catalogue.summary(reused.procedure)
+    title = label(summary.title) if summary else reused.procedure
     return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
 
 
@@ -183,8 +183,8 @@ def sent(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
-    due = sum(fee.left for fee in owed(office(), actor(), one.id))
-    phone, awaited = one.dossier.contact_phone, awaited_payment(office(), actor(), one.id)
+    due = sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
+    phone, awaited = one.dossier.contact_phone, awaited_payment(app_ctx(), actor(), one.id)
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title,
         checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",

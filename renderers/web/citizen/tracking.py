@@ -28,12 +28,12 @@ from renderers.web.platform.dossier_context import DossierContext, case, label, 
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
+    app_ctx,
     day_of,
     go,
     language,
     moment_of,
     myself,
-    office,
     page,
     say,
     session_token,
@@ -46,7 +46,7 @@ from renderers.web.shared.money import money_lines, payment_lines
 from renderers.web.shared.row_results import RowResult, document_line, row_results
 from renderers.web.shared.staff import assisted_by
 from renderers.web.shared.statuses import TAGS, line_title, lines_public
-from renderers.web.shared.warnings import move_told
+from renderers.web.shared.warnings import move_notice
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -79,8 +79,8 @@ class Group:
 @signed_in
 @unproven_too
 def dossiers() -> Response:
-    found = mine(office(), actor())
-    waiting = unread(office(), actor(), [line.id for line in found])
+    found = mine(app_ctx(), actor())
+    waiting = unread(app_ctx(), actor(), [line.id for line in found])
     labels = lines_public(found)
     lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
     groups = [
@@ -92,15 +92,15 @@ def dossiers() -> Response:
         note = say("tasks.dropped")
     if request.args.get("introuvable"):
         note = say("follow.not_found")
-    waits = bool(session_token(CLAIM)) and bool(waiting_here(office(), myself(), session_token(CLAIM)))
-    trusted = not actor().principal and any(one.active for one in held(office(), myself()))
+    waits = bool(session_token(CLAIM)) and bool(waiting_here(app_ctx(), myself(), session_token(CLAIM)))
+    trusted = not actor().principal and any(one.active for one in held(app_ctx(), myself()))
     return page(
         "citizen/dossiers.html",
         groups=[group for group in groups if group.lines],
         note=note,
         waits=waits,
         trusted=trusted,
-        move=move_told(),
+        move=move_notice(),
     )
 
 
@@ -163,7 +163,7 @@ def follow(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
-    status = public_status(one.procedure, one.dossier, office().now())
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
     if status.public == "accepted":
@@ -185,10 +185,10 @@ def follow(number: str) -> Response:
 
 def _some_only(results: list[RowResult]) -> Iterator[str]:
     """An accepted request may hold refusals."""
-    told = [result for result in results if result.tag]
-    granted = sum(1 for result in told if result.kind == "ok")
-    if granted < len(told):
-        yield say("result.some", granted=granted, all=len(told))
+    reported = [result for result in results if result.tag]
+    granted = sum(1 for result in reported if result.kind == "ok")
+    if granted < len(reported):
+        yield say("result.some", granted=granted, all=len(reported))
 
 
 def time_steps(one: DossierContext) -> list[TimeStep]:
@@ -229,10 +229,10 @@ def _bookings(one: DossierContext) -> list[LinkRow]:
 
 def _letters(one: DossierContext) -> list[MessageRow]:
     """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
-    told: dict[str, list[OutboundMessage]] = {}
-    for letter in sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at):
-        told.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
-    return [_message(same) for same in list(told.values())[-10:]]
+    reported: dict[str, list[OutboundMessage]] = {}
+    for letter in sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at):
+        reported.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
+    return [_message(same) for same in list(reported.values())[-10:]]
 
 
 def _message(same: list[OutboundMessage]) -> MessageRow:

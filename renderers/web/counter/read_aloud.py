@@ -12,7 +12,7 @@ from renderers.web.citizen.submit import checked_sections
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import DossierContext, case, to_bring
-from renderers.web.platform.request_context import actor, go, office, page, say
+from renderers.web.platform.request_context import actor, app_ctx, go, page, say
 from renderers.web.shared.answers import AnswerLine
 from renderers.web.shared.money import francs
 
@@ -40,7 +40,7 @@ def read(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
-    sheet = check(office(), actor(), one.id)
+    sheet = check(app_ctx(), actor(), one.id)
     return page(
         "agent/counter_reading.html", procedure=one.title, back=one.at("/verification"), parts=list(_parts(one, sheet))
     )  # fmt: skip

@@ -16,7 +16,7 @@ from engine.operations.metrics import MetricValues, gauges
 from engine.storage.unit_of_work import Busy, Damaged
 from renderers.web.platform.access import unasked
 from renderers.web.platform.metrics import CONTENT_TYPE, exposition
-from renderers.web.platform.request_context import office
+from renderers.web.platform.request_context import app_ctx
 
 blueprint = Blueprint("probes", __name__)
 
@@ -90,7 +90,7 @@ class Probes:
 
 def _gauges() -> MetricValues | None:
     try:
-        return gauges(office())
+        return gauges(app_ctx())
     except (Busy, Damaged):
         return None
 

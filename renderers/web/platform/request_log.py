@@ -53,25 +53,25 @@ class RequestLog:
             try:
                 return self._within(environ, started)
             finally:
-                _tell(environ, status, time.monotonic() - begun)
+                _report(environ, status, time.monotonic() - begun)
 
     def _named(self, environ: WSGIEnvironment) -> str:
         given = environ.get("HTTP_X_REQUEST_ID", "") if self._proxies else ""
         return given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
 
 
-def _tell(environ: WSGIEnvironment, status: str, seconds: float) -> None:
+def _report(environ: WSGIEnvironment, status: str, seconds: float) -> None:
     method = environ.get("REQUEST_METHOD", "")
     method = method if method in _METHODS else "OTHER"
     route = environ.get(ROUTE, _NOWHERE)
     if route in PROBES and status == "200":
         return
     count(method, route, status, seconds)
-    told = {
+    reported = {
         "method": method, "route": route, "status": int(status), "ms": round(seconds * 1000),
         "role": environ.get(_ROLE, "anonymous"),
     }  # fmt: skip
-    log.info("request", extra=told)
+    log.info("request", extra=reported)
 
 
 def install(app: Flask, proxies: int = 0, hosts: tuple[str, ...] = ()) -> None:

@@ -16,7 +16,7 @@ from engine.services.applications.drafts import Upload, attach, detach
 from engine.services.context.app_context import NotFound
 from renderers.html.controls import file_fields
 from renderers.web.platform.dossier_context import DossierContext
-from renderers.web.platform.request_context import actor, asker, client, form_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, asker, client, form_token, say
 
 OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
 _FILE: Final = "file:"
@@ -44,14 +44,14 @@ def receive(one: DossierContext, view: Callable[[], PageView | None]) -> Receive
     """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` draws
     the page they were posted from."""
     if taken := request.form.get("detach"):
-        detach(office(), actor(), one.id, taken, token=form_token())
+        detach(app_ctx(), actor(), one.id, taken, token=form_token())
         return ReceivedFiles((), say("piece.removed"))
     uploads, problems, stored = posted_files(one), [], 0
     details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
     for at, upload in uploads.items():
         token = f"{form_token()}:{at}" if form_token() else None
         attached = attach(
-            office(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
+            app_ctx(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
         )
         problems += [attached.problem] if attached.problem else []
         stored += attached.problem is None
@@ -74,7 +74,7 @@ def posted_files(one: DossierContext) -> dict[str, Upload]:
     for name in (one for one in request.form if one.startswith(_ARRIVED)):
         key, _, called = request.form[name].partition("/")
         if _KEY.match(key):
-            data = arrived(office(), actor(), one.id, key)
+            data = arrived(app_ctx(), actor(), one.id, key)
             if data is not None:
                 found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
     for name, file in request.files.items():

@@ -16,7 +16,7 @@ from renderers.i18n.translations import REFERENCE, SAMPLES
 from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import language, office, page, say, site
+from renderers.web.platform.request_context import app_ctx, language, page, say, site
 from renderers.web.public.catalogue import in_order
 
 blueprint = Blueprint("articles", __name__)
@@ -41,7 +41,7 @@ class HelpSection:
 def help_() -> Response:
     phone = site().settings.phone
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
-    provider = office().identity
+    provider = app_ctx().identity
     safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
     sections = [
         HelpSection(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
@@ -56,7 +56,7 @@ def help_() -> Response:
 
 def _offices() -> HelpSection:
     """Where the doors are and when they are open, with the days soon that are not as usual."""
-    words, spoken, today, directory = site().words, language(), office().day(), office().directory
+    words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
     points = tuple(
         Point(
             joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
@@ -128,7 +128,7 @@ def security() -> Response:
     contact = site().settings.security_contact
     if not contact:
         abort(404)
-    expires = (office().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    expires = (app_ctx().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
     body = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: fr, en\n"
     answer = make_response(body)
     answer.content_type = "text/plain; charset=utf-8"

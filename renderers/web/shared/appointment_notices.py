@@ -12,11 +12,11 @@ from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.model import Appointment, State
 from engine.records.dossier import Actor, Booking
-from engine.services.appointments.opening_changes import standing_change
+from engine.services.appointments.opening_changes import current_change
 from engine.services.core.waiting_list import waits_at
 from renderers.i18n.translations import first_capital
 from renderers.web.platform.dossier_context import DossierContext, label, place, place_label
-from renderers.web.platform.request_context import at_counter, language, moment_of, office, say, site
+from renderers.web.platform.request_context import app_ctx, at_counter, language, moment_of, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ def lost_box(
 ) -> CancelledAppointmentBox | None:
     """What is said of it at `here`, where the visit is handled; `who` asks whether they wait for another place."""
     booking = lost_of(one, task)
-    change = standing_change(office(), booking.lost) if booking is not None and booking.lost else None
+    change = current_change(app_ctx(), booking.lost) if booking is not None and booking.lost else None
     if booking is None or change is None:
         return None
     lines = [_who(booking, change.kind == "holiday")]
     lines.append(say("lost_visit.because", because=label(reason_of(change))))
     lines.append(say("lost_visit.again"))
-    if who is not None and waits_at(office(), who, one.id, task.id):
+    if who is not None and waits_at(app_ctx(), who, one.id, task.id):
         lines.append(say("lost_visit.waiting"))
     diary = "" if at_counter() else f"{here}.ics?quoi={task.id}"
     return CancelledAppointmentBox(tuple(lines), f"{here}?quoi={task.id}", diary)
@@ -54,7 +54,7 @@ def lost_box(
 
 def _who(booking: Booking, holiday: bool) -> str:
     there = place(booking.office)
-    agency = office().directory.agencies.get(there.agency) if there else None
+    agency = app_ctx().directory.agencies.get(there.agency) if there else None
     name, of = place_label(booking.office), label(agency.label) if agency else ""
     if holiday:
         day = site().words.day(local_day(booking.start), language())
@@ -80,14 +80,14 @@ def day_note(note: Refusal) -> str:
 def _named(note: Refusal) -> str:
     there, day = place(str(note.facts.get("office", ""))), date.fromisoformat(str(note.facts.get("day", "")))
     if note.facts.get("why") == "holiday":
-        return label(office().directory.calendar.holidays.get(day))
+        return label(app_ctx().directory.calendar.holidays.get(day))
     closure = (there.closure_on(day) or there.closed_in_part(day)) if there else None
     return label(closure.because) if closure and closure.because else ""
 
 
 def hour_come(one: DossierContext, booking: Booking) -> Iterator[str]:
     """Nothing before the hour; then whether they are expected yet, and what to do where nobody noted that they came."""
-    now, phone = office().now(), site().settings.phone
+    now, phone = app_ctx().now(), site().settings.phone
     task = one.procedure.tasks.get(booking.appointment)
     at_home = isinstance(task, Appointment) and task.place == "applicant"
     if at_home:

@@ -10,7 +10,7 @@ from engine.services.core.fee_accounts import FeeAccount, fee_accounts
 from engine.services.payments.payments import CASH, awaited_payment, payments
 from engine.services.payments.refunds import OwedBack, owed_back
 from renderers.web.platform.dossier_context import DossierContext, label
-from renderers.web.platform.request_context import actor, day_of, language, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def francs(amount: int) -> str:
 
 def money_lines(one: DossierContext) -> list[MoneyLine]:
     """Every price that fell due, with what became of it."""
-    awaited = awaited_payment(office(), actor(), one.id)
-    back = [line for line in owed_back(office(), actor(), one.id) if line.refund.fee is not None]
+    awaited = awaited_payment(app_ctx(), actor(), one.id)
+    back = [line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.fee is not None]
     return [
         money_line(account, awaited, [line for line in back if line.refund.fee == account.fee])
-        for account in fee_accounts(office(), actor(), one.id)
+        for account in fee_accounts(app_ctx(), actor(), one.id)
     ]
 
 
@@ -72,7 +72,7 @@ def provider_label(provider: str) -> str:
     """What people call an operator."""
     if provider == CASH:
         return say("counter.cash")
-    known = office().providers.get(provider)
+    known = app_ctx().providers.get(provider)
     return known.label if known else provider
 
 
@@ -108,10 +108,10 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
 
 def payment_lines(one: DossierContext) -> list[PaymentLine]:
     """Every try to pay, oldest first."""
-    back = owed_back(office(), actor(), one.id)
+    back = owed_back(app_ctx(), actor(), one.id)
     return [
         _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
-        for payment in payments(office(), actor(), one.id)
+        for payment in payments(app_ctx(), actor(), one.id)
     ]
 
 

@@ -148,11 +148,11 @@ def test_an_order_that_fails_lets_the_others_pass_and_is_given_up_after_a_day(
             raise RuntimeError("a fault of ours")
         return bulk.carry_bulk(office, order, most)
 
-    monkeypatch.setitem(carrying_orders._HANDS, "act", failing)  # type: ignore[arg-type]
+    monkeypatch.setitem(carrying_orders._RUNNERS, "act", failing)  # type: ignore[arg-type]
     assert [carry_orders(world.office) for _ in range(2)] == [0, 1]
     assert orders.progress(world.office, who, good.n).ended
     assert not orders.progress(world.office, who, bad.n).ended
-    world.clock.advance(carrying_orders.PATIENCE)
+    world.clock.advance(carrying_orders.WAIT_LIMIT)
     carry_orders(world.office)
     assert orders.progress(world.office, who, bad.n).ended
 

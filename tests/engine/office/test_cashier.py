@@ -28,7 +28,7 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.journalling import to_give_back
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
-from engine.services.worker.worker import run_timers, tour
+from engine.services.worker.worker import run_pass, run_timers
 from tests import worker
 from tests.engine.office.world import PHONE, World, a_world
 
@@ -661,7 +661,7 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
 
     monkeypatch.setattr(settlement, "credit", lost)
     world.wait(seconds=10)
-    tour(world.office)
+    run_pass(world.office)
     assert world.worked_off(dossier).state == "signature"
     assert f"payment {first.id}" in caplog.text
     assert settlement.reconcile(world.office) == 0, "asked a moment ago"

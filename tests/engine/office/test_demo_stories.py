@@ -25,8 +25,8 @@ from engine.services.audit.statistics import public_counts
 from engine.services.context.app_context import AppContext, publish_editions
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import is_invented, open_demo
-from engine.services.worker.worker import tour
-from engine.simulation.demo_data import DAYS, before_stories, planned, tell_stories
+from engine.services.worker.worker import run_pass
+from engine.simulation.demo_data import DAYS, before_stories, planned, play_scenarios
 from engine.simulation.environment import ScenarioRegister
 from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
@@ -49,7 +49,7 @@ class Demo:
     failed: list[ScenarioFailed]
 
     def tell(self) -> list[str]:
-        return list(tell_stories(self.office, lambda clock: SandboxOperator(None, clock, b"demo")))
+        return list(play_scenarios(self.office, lambda clock: SandboxOperator(None, clock, b"demo")))
 
     def dossiers(self) -> list[Dossier]:
         names = list(self.office.store.all_dossiers())
@@ -115,7 +115,7 @@ def test_each_procedure_has_dossiers_and_most_desks_have_something_to_do(demo: D
     assert len(waiting) >= 10
     with demo.office.store.unit() as unit:
         desks = [demo.office.person(one) for one in unit.accounts("agent")]
-    trays = [casework.tray_counts(demo.office, one) for one in desks]
+    trays = [casework.inbox_counts(demo.office, one) for one in desks]
     assert sum(one["to_take"] > 0 for one in trays) >= 15
     assert sum(one["late"] > 0 for one in trays) >= 2
 
@@ -224,22 +224,22 @@ def test_none_is_told_twice(small: Demo) -> None:
 def test_its_past_is_signed_once_it_is_told(small: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No dossier seems to be dated back, though each was lived before what was told already."""
     small.office = replace(small.office, settings=replace(small.office.settings, checkpoints=tmp_path / "notes"))
-    monkeypatch.setattr(server, "TOUR_EVERY", -1.0)
+    monkeypatch.setattr(server, "PASS_EVERY", -1.0)
     monkeypatch.setattr("engine.simulation.demo_data.planned", lambda *given: planned(*given)[:3])
-    telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
+    telling = play_scenarios(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
     server._begin(lambda: small.office, threading.Event(), telling, threading.Lock())
     assert not list((tmp_path / "notes").rglob("*.note"))
-    tour(small.office)
+    run_pass(small.office)
     assert list((tmp_path / "notes").rglob("*.note"))
     assert len(small.dossiers()) == 3
     assert fsck(small.office) == ()
 
 
 def test_what_was_cut_goes_on_at_the_next_start(small: Demo) -> None:
-    telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
+    telling = play_scenarios(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
     first = [next(telling), next(telling)]
     telling.close()
-    tour(small.office)  # between two stories everything is up to date: a tour does no harm
+    run_pass(small.office)  # between two stories everything is up to date: a tour does no harm
     later = small.tell()
     assert not set(first) & set(later)
     assert len(first) + len(later) == len(small.dossiers()) == len(planned(small.office, NOW))

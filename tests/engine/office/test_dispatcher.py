@@ -328,11 +328,11 @@ class TestCallbackRows:
         world = a_world(tmp_path, providers={"told": told})
         payment = begin(world, "told", owing(world))
         work_off(world.office)
-        for number in range(settlement.TOLD_NOTED + 30):
+        for number in range(settlement.CALLBACKS_NOTED + 30):
             outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} e{number}".encode())
             assert outcome.code in ("noted", "repeated")
         events = world.read(lambda unit: unit.events_of(payment.id))
-        assert len([one for one in events if one.event_id.startswith("told:")]) == settlement.TOLD_NOTED
+        assert len([one for one in events if one.event_id.startswith("told:")]) == settlement.CALLBACKS_NOTED
         asked = told.asked
         told.says = {"kind": "paid"}
         work_off(world.office)
@@ -340,7 +340,7 @@ class TestCallbackRows:
         assert now(world, payment).status == "paid"
 
     def test_nor_more_than_so_many_an_hour(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(settlement, "TOLD_HOURLY", 3)
+        monkeypatch.setattr(settlement, "CALLBACKS_HOURLY", 3)
         world = a_world(tmp_path, providers={"told": Told()})
         payments = [begin(world, "told", one) for one in [owing(world, n) for n in range(5)]]
         work_off(world.office)

@@ -88,7 +88,7 @@ def test_a_sound_procedure_is_played_whole() -> None:
 
 def test_the_same_seed_explores_the_same() -> None:
     first, again = explored(SOUND, 3), explored(SOUND, 3)
-    assert (first.trails, first.steps) == (again.trails, again.steps)
+    assert (first.paths, first.steps) == (again.paths, again.steps)
 
 
 def test_every_state_can_be_gone_to() -> None:

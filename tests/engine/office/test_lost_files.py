@@ -76,7 +76,7 @@ def a_month_passes(world: World) -> Callable[[str], None]:
             for path in lie(world.office.attachments.shelf.folder):  # type: ignore[attr-defined]
                 os.utime(path, (0, 0))
             world.clock.advance(timedelta(days=31))
-            timers.tour(world.office)
+            timers.run_pass(world.office)
 
     return told
 

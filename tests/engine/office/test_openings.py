@@ -27,7 +27,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.core import waiting_list
 from engine.services.core.appointment_links import visit_token
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import book, to_book
 from tests.engine.office.world import MONDAY, PASSPORT, World, a_world
@@ -151,7 +151,7 @@ class TestClosing:
         lost = world.kept(dossier)
         assert lost.due_at == end_of_day(local_day(world.office.now()) + timedelta(days=7))
         world.wait(days=6)
-        tour(world.office)
+        run_pass(world.office)
         assert world.kept(dossier).state == held.state
         assert fsck(world.office) == ()
 
@@ -184,14 +184,14 @@ class TestClosing:
         friday = replace(STRIKE, first_day=date(2026, 11, 27), last_day=date(2026, 11, 27))
         openings.change_openings(world.office, chief(world), friday)
         world.wait(days=2)
-        tour(world.office)
+        run_pass(world.office)
         assert "reminded" not in world.kinds(dossier)
 
     def test_a_reminder_owed_already_is_silenced(self, world: World) -> None:
         dossier = on(world, to_book(world), date(2026, 11, 27))
         world.clock.instant = dossier.bookings["depot"].start - timedelta(hours=20)
         world.office.senders["sms"].send = _refuses  # type: ignore[method-assign,attr-defined]
-        tour(world.office)
+        run_pass(world.office)
         mine = [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
         assert [one.sent_at for one in mine] == [None]
         friday = replace(STRIKE, first_day=date(2026, 11, 27), last_day=date(2026, 11, 27))
@@ -355,13 +355,13 @@ class TestHoliday:
         eve = replace(self.EVE, first_day=tuesday, last_day=tuesday)
         openings.change_openings(world.office, chief(world, "*"), eve)
         world.clock.instant = end_of_day(tuesday) + timedelta(minutes=1)
-        tour(world.office)
+        run_pass(world.office)
         assert rung(world, dossier) == ["due"]  # the day told for the whole stays
         assert ("inscription_rccm", end_of_day(WEDNESDAY)) in timers(world, dossier)
         assert (world.kinds(dossier)[-1], fsck(world.office)) == ("timer_moved", ())
         world.clock.instant = end_of_day(WEDNESDAY) + timedelta(minutes=1)
-        tour(world.office)
-        tour(world.office)
+        run_pass(world.office)
+        run_pass(world.office)
         assert rung(world, dossier).count("inscription_rccm") == 1
         assert fsck(world.office) == ()
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from engine.core.clock import SystemClock
 from engine.core.problems import Refused
 from engine.operations.backup import CONTENTS, FILES, STORE, back_up, bring_back
-from engine.operations.store_factory import open_shelf, open_store
+from engine.operations.store_factory import open_blob_store, open_store
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
 from engine.storage.files.attachments import AttachmentStore
@@ -391,7 +391,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
         (new.files, new.keys, open_store(new.store)),
         (back.files, back.keys, world.office.store),
     ):
-        kept = AttachmentStore(open_shelf(files), FileKeys.open(keys_))
+        kept = AttachmentStore(open_blob_store(files), FileKeys.open(keys_))
         assert fsck(replace(world.office, store=store, attachments=kept)) == ()
     assert run(copy_command(lambda: replace(back, files=replace(bucket, secret="wrong"))), moved).exit_code == 1
     assert run(copy_command(lambda: back), ["--from", "x", "--files-from", "y"]).exit_code == 2

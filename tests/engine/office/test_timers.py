@@ -78,7 +78,7 @@ class TestTime:
             timers.run_timers(world.office)
             assert world.kept(dossier).state == "a_payer"
         world.wait(minutes=30)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         assert cashier.see_payment(world.office, owner, dossier.id, started.id).status == ends
         assert world.kept(dossier).state == state
         assert fsck(world.office) == ()
@@ -101,7 +101,7 @@ class TestTime:
         dossier, told = world.draft(), set[str]()
         for _ in range(32):
             world.wait(days=1)
-            timers.tour(world.office)
+            timers.run_pass(world.office)
             letters = world.read(lambda unit: unit.letters_to(PHONE, 100))
             told.update(one.id for one in letters if one.body.startswith("notice.draft.sms"))
         kept = world.kept(dossier)
@@ -196,7 +196,7 @@ def test_a_part_of_the_tour_that_fails_leaves_the_others(
 
     world.sent()
     monkeypatch.setattr(timers, part, faulty)
-    assert timers.tour(world.office).letters
+    assert timers.run_pass(world.office).letters
     assert "a part of the tour" in caplog.text
 
 
@@ -299,7 +299,7 @@ class TestRegisters:
         assert [timers.ask_registers(world.office) for _ in range(3)] == [1, 0, 0]
         register.answer = RegisterAnswer("not_found")
         world.wait(minutes=1)
-        assert timers.tour(world.office).registers == 1
+        assert timers.run_pass(world.office).registers == 1
         assert world.kept(dossier).state == "signature"
 
     def test_those_that_stay_silent_keep_nobody_waiting(self, tmp_path: Path) -> None:
@@ -321,14 +321,14 @@ class TestRegisters:
         with world.office.store.unit() as unit:
             first = next(line.id for line in unit.find_dossiers(DossierQuery(), None, 9).lines)
         lost.add(first)
-        book_of = lookups._book_of
+        book_of = lookups._procedure_of
 
         def reading(office: AppContext, dossier: Dossier) -> Procedure:
             if dossier.id in lost:
                 raise EditionMissing(dossier.procedure)
             return book_of(office, dossier)
 
-        monkeypatch.setattr(lookups, "_book_of", reading)
+        monkeypatch.setattr(lookups, "_procedure_of", reading)
         world.wait(minutes=1)
         register.asked.clear()
         assert lookups.queue_registers(world.office) == 2
@@ -343,7 +343,7 @@ class TestRegisters:
         world = a_world(tmp_path, registers={})
         dossier = world.paid(world.sent())
         world.wait(hours=13)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         after = world.kept(dossier)
         assert (after.state, after.answers["recherche"]) == ("controle", "unavailable")
         assert fsck(world.office) == ()

@@ -12,7 +12,7 @@ from engine.storage.unit_of_work import Busy
 
 
 def test_few_are_in_few_wait_and_all_others_are_told_at_once() -> None:
-    gate, leave, inside = AdmissionGate(1, 1, patience=0.3), threading.Event(), threading.Event()
+    gate, leave, inside = AdmissionGate(1, 1, wait_limit=0.3), threading.Event(), threading.Event()
     told: list[float] = []
 
     def stays() -> None:
@@ -53,7 +53,7 @@ def test_who_fails_inside_leaves_all_the_same() -> None:
 
 
 def test_a_caller_is_there_once_by_any_of_its_names() -> None:
-    gate = AdmissionGate(3, 3, patience=30)
+    gate = AdmissionGate(3, 3, wait_limit=30)
     with gate.turn("account:a", "browser:x"):
         for names in (("account:a", "browser:y"), ("account:b", "browser:x")):
             with pytest.raises(Crowded, match="twice"), gate.turn(*names):
@@ -65,7 +65,7 @@ def test_a_caller_is_there_once_by_any_of_its_names() -> None:
 
 
 def test_a_place_is_kept_for_callers_that_are_known() -> None:
-    gate = AdmissionGate(2, 2, patience=0.2, kept=1)
+    gate = AdmissionGate(2, 2, wait_limit=0.2, kept=1)
     with gate.turn("account:a", known=False):
         with pytest.raises(Crowded, match="turn"), gate.turn("account:b", known=False):
             pass
@@ -76,7 +76,7 @@ def test_a_place_is_kept_for_callers_that_are_known() -> None:
 
 
 def test_strangers_do_not_fill_the_line_of_callers_that_are_known() -> None:
-    gate, told = AdmissionGate(2, 2, patience=2, kept=1), list[str]()
+    gate, told = AdmissionGate(2, 2, wait_limit=2, kept=1), list[str]()
 
     def tries(name: str) -> None:
         try:

@@ -265,7 +265,7 @@ def test_a_line_that_is_cut_is_busy_then_not(store: PostgresStore) -> None:
 
 def test_no_server_is_busy() -> None:
     with pytest.raises(Busy):
-        PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", patience=1.0)
+        PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", wait_limit=1.0)
 
 
 def test_a_child_process_begins_with_its_own_connections() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.operations.store_factory import open_shelf
+from engine.operations.store_factory import open_blob_store
 from engine.storage.files.attachments import AttachmentStore, Lost
 from engine.storage.files.blob_store import BlobStore, Bucket, FolderBlobStore, WrongBlobStore
 from engine.storage.files.encryption import FileKeys, add_key
@@ -34,7 +34,7 @@ def bucket() -> S3BlobStore:
 
 @pytest.fixture(params=["folder", "bucket"])
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return open_shelf(tmp_path / "files" if request.param == "folder" else service().a_bucket("office/files"))
+    return open_blob_store(tmp_path / "files" if request.param == "folder" else service().a_bucket("office/files"))
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ def test_a_place_that_does_not_let_us_in_is_told_and_no_file_is_called_lost(buck
 def test_what_is_said_badly_is_told_before_anything_is_asked(change: dict[str, object]) -> None:
     sound = Bucket("s3://papers/files", "https://files.example", "key", "secret")
     with pytest.raises(WrongBlobStore, match="GUICHET_FILES") as told:
-        open_shelf(replace(sound, **change))  # type: ignore[arg-type]
+        open_blob_store(replace(sound, **change))  # type: ignore[arg-type]
     assert "secret" not in str(told.value).lower().replace("guichet_files_secret", "")
 
 
@@ -312,8 +312,8 @@ def test_a_service_that_is_cut_is_busy_and_then_all_is_there(own_service: Servic
 
 
 def test_a_folder_may_be_named_too(tmp_path: Path) -> None:
-    assert isinstance(open_shelf(tmp_path), FolderBlobStore)
-    assert str(open_shelf(tmp_path)) == str(tmp_path)
+    assert isinstance(open_blob_store(tmp_path), FolderBlobStore)
+    assert str(open_blob_store(tmp_path)) == str(tmp_path)
 
 
 def a_png() -> bytes:

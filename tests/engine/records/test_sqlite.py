@@ -16,7 +16,7 @@ import pytest
 
 from engine.storage.schema import migration_list as sqlite_schema
 from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
-from engine.storage.sql.search import tray_query
+from engine.storage.sql.search import dossier_query
 from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.migrations import MIGRATIONS
 from engine.storage.sqlite.store import SqliteStore
@@ -180,7 +180,7 @@ def test_a_timer_belongs_to_the_dossier_it_is_set_for(store: SqliteStore) -> Non
 
 @pytest.fixture
 def impatient(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT_LIMIT", 0.05)
     monkeypatch.setitem(SETTINGS, "busy_timeout", "50")
     one = SqliteStore(path)
     one.migrate()
@@ -293,7 +293,7 @@ def test_no_list_is_sorted_or_walked_whole(
 ) -> None:
     with store.unit() as unit:
         connection: sqlite3.Connection = unit._connection  # type: ignore[attr-defined]
-        sql, cells = tray_query(unit._row, tray, "id, due_order", after)  # type: ignore[attr-defined]
+        sql, cells = dossier_query(unit._row, tray, "id, due_order", after)  # type: ignore[attr-defined]
         plan = connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY due_order, id LIMIT 50", cells).fetchall()
     steps = [step[-1] for step in plan]
     assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step or step == "SCAN dossier"], steps

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.announced import announced_price
 from engine.domain.workflow.fee_quotes import quotes
@@ -76,7 +76,7 @@ def cases(procedure: Procedure) -> Iterator[int]:
     for answers in product(*told.values()):
         given = dict(zip(told, answers, strict=True))
         whole = {**example_answers(procedure, given, TODAY, the_directory()), **given}
-        scope = standing_before(procedure, whole, TODAY, the_directory()).scope
+        scope = evaluated_before(procedure, whole, TODAY, the_directory()).scope
         found = quotes(procedure, scope, "fr", the_words())
         if not any(one.missing for one in found):
             yield sum(one.amount for one in found)

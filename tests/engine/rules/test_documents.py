@@ -14,7 +14,7 @@ from engine.domain.documents.documents import (
     check_claims,
     document_claims,
     document_number,
-    is_in_hand,
+    is_issued,
     masked,
     prepare_document,
     series_of,
@@ -192,9 +192,9 @@ def test_worth_on_a_day(status: str, day: date, worth: str) -> None:
     document = replace(prepared(), status=status)  # type: ignore[arg-type]
     assert status_of(document, day) == worth
     dossier = draft(PASSPORT, documents=(document,))
-    assert is_in_hand(dossier, "passeport", None, day) is (worth in ("valid", "suspended"))
-    assert not is_in_hand(dossier, "passeport", 0, day)
-    assert not is_in_hand(dossier, "lettre", None, day)
+    assert is_issued(dossier, "passeport", None, day) is (worth in ("valid", "suspended"))
+    assert not is_issued(dossier, "passeport", 0, day)
+    assert not is_issued(dossier, "lettre", None, day)
 
 
 def test_the_signature_covers_what_the_paper_shows_and_names_nobody() -> None:

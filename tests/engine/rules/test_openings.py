@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.appointments.appointments import desks_of, free_slots, slot_starts, why_closed
+from engine.domain.appointments.appointments import capacity_of, free_slots, slot_starts, why_closed
 from engine.domain.appointments.opening_changes import (
     DayCapacity,
     days_of,
@@ -19,7 +19,7 @@ from engine.domain.appointments.opening_changes import (
     reason_of,
     shut_on,
 )
-from engine.domain.common.working_time import doors_open
+from engine.domain.common.working_time import opening_hours
 from engine.records.administration import OpeningChange
 from engine.records.dossier import Booking
 from tests.engine.rules.small_book import DEPOT, DIRECTORY
@@ -105,10 +105,10 @@ def minute(clock: str) -> int:
 
 def test_more_hours_leave_the_usual_slots_where_they_are() -> None:
     """Doors that open before, between and after: the slots known keep their hours."""
-    usual = doors_open(DIRECTORY.offices["centre"], FREE, DIRECTORY.calendar)
+    usual = opening_hours(DIRECTORY.offices["centre"], FREE, DIRECTORY.calendar)
     opens, shuts = usual[0].start - 45, usual[-1].end + 50
     directory = over(DIRECTORY, [change("open", from_minute=opens, to_minute=shuts)])
-    doors = doors_open(directory.offices["centre"], FREE, directory.calendar)
+    doors = opening_hours(directory.offices["centre"], FREE, directory.calendar)
     assert doors[: len(usual)] == usual
     assert sum(one.end - one.start for one in doors) == shuts - opens
     whole = replace(DEPOT, hours=(), weekdays=())
@@ -129,8 +129,8 @@ def test_an_office_opens_on_a_sunday_and_on_a_feast() -> None:
 def test_so_many_desks_that_day_alone_the_last_word_counts() -> None:
     directory = over(DIRECTORY, [change("desks", desks=4), change("desks", desks=2, n=2)])
     office = directory.offices["centre"]
-    assert [desks_of(DEPOT, office, day) for day in (FREE, date(2026, 12, 10))] == [2, 1]
-    assert desks_of(DEPOT, office) == 1
+    assert [capacity_of(DEPOT, office, day) for day in (FREE, date(2026, 12, 10))] == [2, 1]
+    assert capacity_of(DEPOT, office) == 1
     free = free_slots(DEPOT, office, {}, datetime(2026, 12, 8, 7, tzinfo=UTC), directory.calendar, FREE, 1)
     assert [one.left for one in free] == [2]
 

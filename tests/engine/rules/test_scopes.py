@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import scope_of, standing_of
+from engine.domain.fields.scope import evaluate_answers, scope_of
 from engine.model import APPLICATION
 from engine.model.types import Value
 from engine.records.dossier import CorrectionRequest, Done, TakenTransition
@@ -111,7 +111,7 @@ def test_a_sent_form_keeps_its_day_while_the_circuit_goes_on() -> None:
 def test_what_a_correction_reopens_sees_the_present_day() -> None:
     sent = a_sent_dossier(PROCEDURE, "a_corriger", naissance="1966-11-25")
     sent = replace(sent, correction=CorrectionRequest({"doyen": "Vérifiez"}, "Vérifiez", NOW, "agent"))
-    standing = standing_of(PROCEDURE, sent, date(2027, 3, 1), the_directory())
+    standing = evaluate_answers(PROCEDURE, sent, date(2027, 3, 1), the_directory())
     assert standing.scope.get("doyen") is True
     assert standing.asking_for(("doyen", "genre")).scope.today == date(2027, 3, 1)
     assert standing.asking_for(("genre",)).scope.today == TODAY
