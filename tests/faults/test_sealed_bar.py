@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from engine.storage.files import attachments
 from engine.storage.files import encryption as file_keys
 from engine.storage.files.attachments import AttachmentStore, Lost, Place
-from engine.storage.files.blob_store import FolderShelf
-from engine.storage.files.encryption import FileKeys, NoFileKey, Unsealable, add_key
+from engine.storage.files.blob_store import FolderBlobStore
+from engine.storage.files.encryption import FileKeys, NoFileKey, Undecryptable, add_key
 from tests.effort import tries
 from tests.engine.office.world import keys, pdf
 from tests.faults.rotating import opened
@@ -127,8 +127,8 @@ def dying(patch: pytest.MonkeyPatch, after: int) -> None:
             raise Died
         honest(shelf, name, data, lasting)
 
-    honest = FolderShelf.write
-    patch.setattr(FolderShelf, "write", write)
+    honest = FolderBlobStore.write
+    patch.setattr(FolderBlobStore, "write", write)
 
 
 def brought_over(store: AttachmentStore, places: list[Place]) -> Iterator[str]:
@@ -233,7 +233,7 @@ def only_what_comes(patch: pytest.MonkeyPatch) -> None:
 def test_a_defence_taken_away_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
     twin(monkeypatch)
     found = []
-    with suppress(Unsealable):  # from a file that is not one any more
+    with suppress(Undecryptable):  # from a file that is not one any more
         for fault in rotated(folder, 3):
             found.append(fault)
     assert any(seen in fault for fault in found), found

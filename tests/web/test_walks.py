@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from engine.model import Procedure, Scenario
-from engine.simulation.environment import TellingRegister
+from engine.simulation.environment import ScenarioRegister
 from tests.effort import EFFORT
 from tests.makers import the_shared
 from tests.postgres import database
@@ -72,12 +72,12 @@ LONG_RUN = [
 
 
 @pytest.fixture(scope="module")
-def registers() -> TellingRegister:
-    return TellingRegister()
+def registers() -> ScenarioRegister:
+    return ScenarioRegister()
 
 
 @pytest.fixture(scope="module")
-def portals(tmp_path_factory: pytest.TempPathFactory, registers: TellingRegister) -> Iterator[Callable[[str], Portal]]:
+def portals(tmp_path_factory: pytest.TempPathFactory, registers: ScenarioRegister) -> Iterator[Callable[[str], Portal]]:
     """One a store for all the walks of a worker, opened by the first; its clock is put back to the day of each."""
     with ExitStack() as kept:
 
@@ -103,7 +103,7 @@ def test_every_procedure_is_walked() -> None:
     "way", [*WAYS, *(pytest.param(way, marks=pytest.mark.fuzz) for way in LONG_RUN if EFFORT > 1)], ids=str
 )
 def test_a_walk(
-    browser: Browser, portals: Callable[[str], Portal], registers: TellingRegister, looker: Looker, way: Way,
+    browser: Browser, portals: Callable[[str], Portal], registers: ScenarioRegister, looker: Looker, way: Way,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     portal = portals(way.store)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from engine.storage.files.blob_store import Shelf
-from engine.storage.files.encryption import FileKeys, Unsealable
+from engine.storage.files.blob_store import BlobStore
+from engine.storage.files.encryption import FileKeys, Undecryptable
 
 ARRIVING: Final = "arriving"
 LARGEST: Final = 12_000_000  # of one file; what a question takes is judged when the whole is there
@@ -28,8 +28,8 @@ _SHA256: Final = 64
 class Arrivals:
     """Files under way, by dossier and by the key their sender chose: the SHA-256 of the whole, when it could."""
 
-    def __init__(self, shelf: Shelf, keys: FileKeys | None) -> None:
-        self.shelf, self._keys = shelf, keys
+    def __init__(self, store: BlobStore, keys: FileKeys | None) -> None:
+        self.shelf, self._keys = store, keys
 
     def received(self, dossier: str, key: str) -> int:
         """How many bytes from the start are there."""
@@ -43,7 +43,7 @@ class Arrivals:
         if at > before or not fresh or len(data) > LARGEST_PIECE or before + len(fresh) > LARGEST:
             return before
         if not before:
-            self._make_room(place)
+            self._free_space(place)
         name = f"{place}/{before:09d}-{len(fresh):07d}"
         sealed = self._keys.seal(_bound(name), fresh) if self._keys is not None else fresh
         self.shelf.write(name, sealed, lasting=False)
@@ -54,7 +54,7 @@ class Arrivals:
         place = _place(dossier, key)
         try:
             data = b"".join(self._opened(name) for name, _ in self._pieces(place))
-        except Unsealable:
+        except Undecryptable:
             return None
         if not data or (len(key) == _SHA256 and hashlib.sha256(data).hexdigest() != key):
             self._forget(place)  # begun again from the start
@@ -83,7 +83,7 @@ class Arrivals:
     def _opened(self, name: str) -> bytes:
         data = self.shelf.read(name)
         if data is None:  # swept between two looks
-            raise Unsealable
+            raise Undecryptable
         return self._keys.unseal(_bound(name), data) if self._keys is not None else data
 
     def _ages(self, under: str) -> dict[str, float]:
@@ -94,7 +94,7 @@ class Arrivals:
             ages[place] = max(one.at, ages.get(place, 0.0))
         return ages
 
-    def _make_room(self, place: str) -> None:
+    def _free_space(self, place: str) -> None:
         others = sorted(self._ages(place.rpartition("/")[0]).items(), key=lambda one: one[1])
         for oldest, _ in others[: max(0, len(others) - AT_ONCE + 1)]:
             self._forget(oldest)

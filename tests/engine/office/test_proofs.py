@@ -128,7 +128,7 @@ class TestPapers:
 class TestJournals:
     def test_a_trail_holds(self, world: World) -> None:
         dossier = issued(world)
-        entries, broken = inspection.trail(world.office, world.auditor(), dossier.id)
+        entries, broken = inspection.checked_journal(world.office, world.auditor(), dossier.id)
         assert broken is None
         assert [entry.kind for entry in entries][:2] == ["opened", "saved"]
 

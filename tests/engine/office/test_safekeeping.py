@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from engine.core.clock import SystemClock
 from engine.core.problems import Refused
 from engine.operations.backup import CONTENTS, FILES, STORE, back_up, bring_back
-from engine.operations.store_factory import open_shelf, open_store
+from engine.operations.store_factory import open_blob_store, open_store
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
-from engine.storage.files.s3 import BucketShelf
+from engine.storage.files.s3 import S3BlobStore
 from engine.storage.sqlite.store import SqliteRows, SqliteStore
 from engine.storage.table_copy import TABLES
 from engine.storage.unit_of_work import Store
@@ -376,7 +376,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
     world.sent(B3, world.applicant("+22890445577"))
     said = run(copy_command(lambda: there), moved)
     assert (said.exit_code, "(1 copied this time)" in said.output) == (0, True), said.output
-    world.office = replace(world.office, attachments=AttachmentStore(BucketShelf(bucket), FileKeys.open(there.keys)))
+    world.office = replace(world.office, attachments=AttachmentStore(S3BlobStore(bucket), FileKeys.open(there.keys)))
     assert fsck(world.office) == ()
     assert run(keys_command(lambda: there), ["rotate"]).exit_code == 0
     said = run(backup_command(lambda: there), [str(tmp_path / "b")])
@@ -391,7 +391,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
         (new.files, new.keys, open_store(new.store)),
         (back.files, back.keys, world.office.store),
     ):
-        kept = AttachmentStore(open_shelf(files), FileKeys.open(keys_))
+        kept = AttachmentStore(open_blob_store(files), FileKeys.open(keys_))
         assert fsck(replace(world.office, store=store, attachments=kept)) == ()
     assert run(copy_command(lambda: replace(back, files=replace(bucket, secret="wrong"))), moved).exit_code == 1
     assert run(copy_command(lambda: back), ["--from", "x", "--files-from", "y"]).exit_code == 2

@@ -26,7 +26,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from engine.storage.files.attachments import AttachmentStore, Kept, Lost, Weigh, display_name
+from engine.storage.files.attachments import AttachmentStore, Lost, StoredFile, Weigh, display_name
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.images import LONGEST_SIDE, MOST_SCANS
 from engine.storage.files.inspection import Rejected
@@ -71,7 +71,7 @@ def an_action(kind: str, **more: object) -> DictionaryObject:
     return DictionaryObject(table)
 
 
-def kept_picture(store: AttachmentStore, kept: Kept) -> Image.Image:
+def kept_picture(store: AttachmentStore, kept: StoredFile) -> Image.Image:
     return Image.open(io.BytesIO(store.read(kept.sha256)))
 
 
@@ -92,7 +92,7 @@ def why_refused(
 def test_a_picture_is_kept_as_what_it_is(store: AttachmentStore, form: str, kind: str, mode: str) -> None:
     kept = store.keep(a_picture(form, mode=mode, colour="white"), "scan", ALL, SIZE)
     data = store.read(kept.sha256)
-    assert kept == Kept(hashlib.sha256(data).hexdigest(), kind, len(data), 1, f"scan.{kind}")
+    assert kept == StoredFile(hashlib.sha256(data).hexdigest(), kind, len(data), 1, f"scan.{kind}")
     assert kept_picture(store, kept).size == (40, 20)
 
 

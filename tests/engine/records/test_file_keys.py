@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.storage.files.attachments import AttachmentStore, Lost
-from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoRing, add_key
+from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoKeyRing, add_key
 from tests.engine.office.world import keys, pdf
 
 ALL = ("pdf",)
@@ -108,7 +108,7 @@ def test_a_ring_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) ->
     file = tmp_path / "keys.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(NoRing):
+    with pytest.raises(NoKeyRing):
         FileKeys.open(file)
 
 
