@@ -339,7 +339,7 @@ def worker(demo: bool, recount: bool) -> None:
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
     office = office_kept(missing_code=2)
-    if office.store.standing().pending:
+    if office.store.migration_state().pending:
         click.echo(load_words().say("fsck.pending", language, {}), err=True)
         raise SystemExit(2)
     inspected = inspect(office)

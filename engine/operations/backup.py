@@ -163,16 +163,16 @@ def _checked(file: Path, backup: Backup) -> bool:
         raise Refused(refusal("backup_differs", what=STORE))
     try:
         with closing(SqliteStore(file)) as store:
-            evaluated = store.standing()
+            state = store.migration_state()
             found = {one.table: (one.rows, one.digest) for one in contents(store)}
     except Damaged as broken:
         raise Refused(refusal("backup_damaged", why=str(broken))) from None
-    if evaluated.strange:
-        raise Refused(refusal("backup_newer", name=evaluated.strange[0]))
+    if state.strange:
+        raise Refused(refusal("backup_newer", name=state.strange[0]))
     wrong = [name for name, said in backup.tables.items() if found.get(name) != said]
     if wrong := wrong + [name for name, (rows, _) in found.items() if rows and name not in backup.tables]:
         raise Refused(refusal("backup_differs", what=wrong[0]))
-    return bool(evaluated.pending)
+    return bool(state.pending)
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def _store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
         yield DoctorCheck("store", "store_unproven", "watch", {"host": place.unproven})
     try:
         store = place.open_store()
-        evaluated, said = store.standing(), store.settings()
+        evaluated, said = store.migration_state(), store.settings()
         yield _of_release(evaluated, said)
         if role := said.get("superuser"):
             yield DoctorCheck("store", "store_superuser", "watch", {"role": role})
@@ -279,12 +279,12 @@ def _read_only(file: Path, why: str) -> DoctorCheck:
     return DoctorCheck("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
 
 
-def _of_release(evaluated: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
+def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
     """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
-    if evaluated.strange:
-        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(evaluated.strange)})
-    if evaluated.pending:
-        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(evaluated.pending)})
+    if state.strange:
+        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
+    if state.pending:
+        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(state.pending)})
     version = said.get("version") or said.get("server_version", "")
     return DoctorCheck("store", "store_well", "well", {"kind": said["store"], "version": version})
 

@@ -43,7 +43,7 @@ class MetricValues:
 def gauges(ctx: AppContext) -> MetricValues:
     """Raises `Busy` when the store does not answer."""
     now, catalogue = ctx.now(), ctx.catalogue
-    evaluated = ctx.store.standing()
+    evaluated = ctx.store.migration_state()
     with ctx.store.unit() as unit:
         queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
         new = new_numbers(ctx.settings.sms, unit, now)
@@ -76,7 +76,7 @@ def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]
 
 def _of_store(ctx: AppContext) -> tuple[str, ...]:
     try:
-        evaluated = ctx.store.standing()
+        evaluated = ctx.store.migration_state()
         with ctx.store.unit() as unit:
             unit.last_publication()
     except Busy:

@@ -53,7 +53,7 @@ def kept_nothing(address: str | Path) -> bool:
             os.lstat(file)
             return False
         with closing(open_store(address)) as store:
-            return store.standing().untouched
+            return store.migration_state().untouched
     except FileNotFoundError:
         return True
     except Exception:  # away, shut, damaged, no address: whatever keeps us from seeing

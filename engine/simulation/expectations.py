@@ -34,12 +34,12 @@ class ObservedDossier:
     day: date
 
     @cached_property
-    def standing(self) -> EvaluatedAnswers:
+    def evaluated(self) -> EvaluatedAnswers:
         return evaluate_answers(self.procedure, self.dossier, self.day, self.office.directory)
 
     @property
     def scope(self) -> Scope:
-        return self.standing.scope
+        return self.evaluated.scope
 
     @property
     def speech(self) -> Speech:
@@ -105,9 +105,9 @@ def _hidden(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
 def _is_shown(seen: ObservedDossier, name: str) -> bool:
     field = seen.procedure.fields.get(name)
     if field is not None:
-        return seen.standing.shows(field)
+        return seen.evaluated.shows(field)
     return any(
-        seen.standing.shows(group) and any(column.id == name for column in group.rows)
+        seen.evaluated.shows(group) and any(column.id == name for column in group.rows)
         for group in seen.procedure.form.fields
         if group.rows
     )

@@ -394,7 +394,7 @@ class Store(Protocol):
         """What the store really runs with (journal mode, synchronous…), for `doctor` and the start's assertion."""
         ...
 
-    def standing(self) -> MigrationState:
+    def migration_state(self) -> MigrationState:
         """How it stands beside this release. Changes nothing."""
         ...
 

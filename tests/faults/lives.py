@@ -213,7 +213,7 @@ class Lives:
         self.count += 1
         there = SqliteStore(self.folder / f"back{self.count}.db")
         there.migrate()
-        bring_back(where, there, self.office.attachments.shelf, self.ring)
+        bring_back(where, there, self.office.attachments.blobs, self.ring)
         there.close()
         self.store.close()
         self.known = dict(known)
@@ -259,7 +259,7 @@ class Lives:
     def _opened(self, path: str) -> None:
         """As another process opens it: nothing is remembered."""
         self.store.close()
-        self.office = replace(self.office, store=MortalStore(path), shelf=EditionCache())
+        self.office = replace(self.office, store=MortalStore(path), editions=EditionCache())
         for stage in self.stages:
             stage.office = self.office
 

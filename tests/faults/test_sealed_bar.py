@@ -60,7 +60,7 @@ def opened_elsewhere(folder: Path) -> list[str]:
     the disk says."""
     store = opened(folder)
     places = handed_in(store, 6)
-    shelf, found = store.shelf, []
+    shelf, found = store.blobs, []
     own = {place: shelf.read(store._name(place)) for place in places}
     found += [f"{place} is readable" for place, sealed in own.items() if sealed is None or CANARY in sealed]
     for place, (dossier, digest) in itertools.product(places, places):
@@ -205,8 +205,8 @@ def files_are_emptied_first(patch: pytest.MonkeyPatch) -> None:
         for place in known:
             fresh = store.keys.rewrapped(attachments._bound(place), store._raw(place))  # type: ignore[union-attr]
             if fresh is not None:
-                (store.shelf.folder / store._name(place)).write_bytes(b"")  # type: ignore[attr-defined]
-                store.shelf.write(store._name(place), fresh)
+                (store.blobs.folder / store._name(place)).write_bytes(b"")  # type: ignore[attr-defined]
+                store.blobs.write(store._name(place), fresh)
         return 0, ()
 
     patch.setattr(AttachmentStore, "rewrap", rewrap)

@@ -194,8 +194,8 @@ def test_a_tray_finds_what_waits_in_closed_books(office: AppContext) -> None:
     with office.store.unit() as unit:
         assert len(unit.edition_heads()) == COUNT
         assert [one.edition for one in unit.edition_heads("demarche-03")] == [1]
-    assert office.shelf.roles(office.catalogue) >= AGENT.roles
-    assert [one.id for one in office.shelf.having(office.catalogue, AGENT.roles)] == [
+    assert office.editions.roles(office.catalogue) >= AGENT.roles
+    assert [one.id for one in office.editions.having(office.catalogue, AGENT.roles)] == [
         f"demarche-{number:02}" for number in range(COUNT)
     ]
-    assert not list(office.shelf.having(office.catalogue, ["nulle/part"]))
+    assert not list(office.editions.having(office.catalogue, ["nulle/part"]))

@@ -332,7 +332,7 @@ def _page_view(
     judged: bool = True,
 ) -> PageView:
     """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
-    evaluated, page = showing.standing, pages[position - 1]
+    evaluated, page = showing.evaluated, pages[position - 1]
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(evaluated, page, only)) if judged else ()

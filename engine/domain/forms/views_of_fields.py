@@ -76,7 +76,7 @@ _WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 class Showing:
     """To whom and how a form is shown. `open` are the questions that may be answered now (none = all of them)."""
 
-    standing: EvaluatedAnswers
+    evaluated: EvaluatedAnswers
     speech: Speech
     dossier: Dossier | None = None
     open: frozenset[str] | None = None
@@ -85,7 +85,7 @@ class Showing:
 
     def may_read(self) -> Callable[[str], bool]:
         """Whether the reader may see the answer to a question."""
-        reader, dossier, procedure = self.reader, self.dossier, self.standing.procedure
+        reader, dossier, procedure = self.reader, self.dossier, self.evaluated.procedure
         if reader is None or dossier is None:
             return lambda _: True
         sees = may_see(procedure, dossier, reader)
@@ -111,7 +111,7 @@ def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Spee
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
     """The questions of a page: those shown, and those a browser may reveal."""
-    place = _Place(showing.standing.values, "", _controls(fields, ""), False, False)
+    place = _Place(showing.evaluated.values, "", _controls(fields, ""), False, False)
     return _views(showing, fields, place)
 
 
@@ -148,7 +148,7 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
 def _view(
     showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
 ) -> FieldView:
-    asking, path = showing.standing.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
+    asking, path = showing.evaluated.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
     plain = _readable(showing, one, place, locked, masked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
     said, is_rows = one.once(_said), one.type == "rows"
@@ -165,7 +165,7 @@ def _view(
         problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
         # by whom, and when
         shown=shown, locked=locked, masked=masked, condition=condition,
-        sensitive=one.id in showing.standing.procedure.personal_data.sensitive,
+        sensitive=one.id in showing.evaluated.procedure.personal_data.sensitive,
     )  # fmt: skip
     if is_rows:
         rows = tuple(_rows(showing, one, place, path, locked, masked))
@@ -220,7 +220,7 @@ def _is_written(*expressions: Expression | None) -> bool:
 
 def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
     """The answer as this reader may see it, once there is one."""
-    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
+    early = one.value is not None and not place.prefix and _too_early(showing.evaluated, one)
     return None if masked or early else _answer(one, place.values, locked)
 
 
@@ -258,7 +258,7 @@ def _too_early(evaluated: EvaluatedAnswers, one: Field) -> bool:
 def _options(showing: Showing, one: Field, asking: FieldContext, plain: Plain) -> Iterator[OptionView]:
     """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
     are answered on one page."""
-    kind, above = kind_of(one), showing.standing.procedure.fields.get(one.under or "")
+    kind, above = kind_of(one), showing.evaluated.procedure.fields.get(one.under or "")
     offered, groups = kind.options(one, asking), dict[str | None, Text]()
     if above and isinstance(kind, ChoiceKind) and asking.scope.get(above.id) is None:
         offered = kind.all_options(one, asking)

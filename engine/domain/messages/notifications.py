@@ -57,7 +57,7 @@ class _NoticeContext:
     _known: list[EvaluatedAnswers] = field(default_factory=list, repr=False)
 
     @property
-    def standing(self) -> EvaluatedAnswers:
+    def evaluated(self) -> EvaluatedAnswers:
         """What every name is worth, worked out by the first message that asks."""
         if not self._known:
             self._known.append(evaluate_answers(self.procedure, self.dossier, local_day(self.now), self.directory))
@@ -93,7 +93,7 @@ def _letters_on(context: _NoticeContext, event: str) -> Iterator[OutboundMessage
     said, _, about = event.partition(":")
     if said in _OF_A_VISIT and context.visit_link is not None:
         context = replace(context, link=context.visit_link(about.partition(":")[0]))
-    declared = [notice for notice in _notices(context.procedure, event) if notice.when.holds(context.standing.scope)]
+    declared = [notice for notice in _notices(context.procedure, event) if notice.when.holds(context.evaluated.scope)]
     for notice in declared:
         yield from _declared(replace(context, about=notice.event), event, notice)
     if event == context.dossier.state and not any(notice.to == APPLICANT for notice in declared):
@@ -147,7 +147,7 @@ def _addresses(context: _NoticeContext, to: str) -> tuple[str | None, str | None
     if to == APPLICANT:
         return dossier.contact_phone, dossier.contact_email, dossier.owner
     if to in context.procedure.fields:
-        answer = context.standing.scope.get(to)
+        answer = context.evaluated.scope.get(to)
         known = answer if isinstance(answer, str) else ""
         return (known if known.startswith("+") else None), (known if "@" in known else None), None
     role = ROLE_ADDRESS + role_key(context.procedure, to)
@@ -167,14 +167,14 @@ def _word(context: _NoticeContext, name: str, short: bool) -> str:
     task = context.procedure.tasks.get(name)
     if isinstance(task, Fee):
         return _amount(context, task)
-    return answer_words(context.standing, name, Speech(context.wording, context.language))
+    return answer_words(context.evaluated, name, Speech(context.wording, context.language))
 
 
 def _amount(context: _NoticeContext, fee: Fee) -> str:
     owed = context.dossier.owed.get(fee.id)
     if owed is not None:
         return context.wording.amount(owed.amount, context.language)
-    priced = quote(context.procedure, fee.id, context.standing.scope, context.language, context.wording)
+    priced = quote(context.procedure, fee.id, context.evaluated.scope, context.language, context.wording)
     return context.wording.amount(priced.amount, context.language)
 
 
@@ -186,7 +186,7 @@ def _due(context: _NoticeContext, short: bool) -> str:
     """The day of what the letter is about: a clock's end, a draft's, the state's, else the meeting's."""
     dossier, booking, calendar = context.dossier, _meeting(context), context.directory.calendar
     clock = context.procedure.clocks.get(context.about)
-    due = clock_end(dossier, clock, context.standing.scope, calendar) if clock else dossier.due_at
+    due = clock_end(dossier, clock, context.evaluated.scope, calendar) if clock else dossier.due_at
     if dossier.is_draft:
         due = draft_end(dossier, calendar)
     due = due or (booking.start if booking else None)

@@ -46,9 +46,9 @@ class Spread:
 class Figures:
     """The counts of some procedures, offices and months, taken together. `standing` is the stock at their end."""
 
-    def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], evaluated: int = 0) -> None:
+    def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], current: int = 0) -> None:
         self._by: dict[str, dict[str, int]] = {}
-        self.standing = max(0, evaluated)
+        self.standing = max(0, current)
         for one, n in counts.items() if isinstance(counts, Mapping) else counts:
             if one.month != CURRENT:
                 details = self._by.setdefault(one.figure, {})

@@ -79,7 +79,7 @@ class Catalogue:
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     seen: Mapping[str, IndexedFile] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     shared_stamps: Mapping[str, Stamp] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    shelf: ProcedureLoader | None = field(default=None, repr=False)
+    loader: ProcedureLoader | None = field(default=None, repr=False)
     index: Index | None = field(default=None, repr=False)
     calm: tuple[date, date] | None = None
 
@@ -139,9 +139,9 @@ class Catalogue:
         """The book of an entry. Raises LostEdition."""
         if isinstance(entry, Procedure):
             return entry
-        if self.shelf is None:
+        if self.loader is None:
             raise EditionMissing(entry.id)
-        return self.shelf.open(entry, kept)
+        return self.loader.open(entry, kept)
 
     def current(self, procedure_id: str, day: date) -> Procedure | None:
         """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
@@ -230,10 +230,10 @@ class Catalogue:
                 newest[entry.id] = entry
         broken = self.warnings.keys() - self.procedures.keys()
         rescued = {name: newest[name] for name in broken if name in newest}
-        store = self.shelf.asking(kept) if self.shelf is not None else None
+        store = self.loader.asking(kept) if self.loader is not None else None
         serving = {**entries_of(self.procedures), **rescued}
         return replace(
-            self, older=lazy_procedures(older, store), procedures=lazy_procedures(serving, store), shelf=store
+            self, older=lazy_procedures(older, store), procedures=lazy_procedures(serving, store), loader=store
         )
 
     def _past(self, kept: StoredEdition | None) -> Entry | None:
@@ -241,32 +241,32 @@ class Catalogue:
             procedure = self.rebuild(kept) if kept is not None else None
         except InvalidDefinition:
             return None
-        return self.shelf.add(procedure) if procedure is not None and self.shelf is not None else procedure
+        return self.loader.add(procedure) if procedure is not None and self.loader is not None else procedure
 
     def standing_as(
-        self, evaluated: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
+        self, in_force: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
     ) -> Catalogue:
         """The catalogue as it was decided: `refused` files serve nothing, what stood before them does, with a warning.
         Its older editions must be at hand (`with_editions`)."""
         kept = {name: one for name, one in entries_of(self.procedures).items() if name not in refused}
-        last = {name: one for name in refused for one in [self._last(name, evaluated)] if one is not None}
+        last = {name: one for name in refused for one in [self._last(name, in_force)] if one is not None}
         return replace(
             self,
-            procedures=lazy_procedures({**kept, **last}, self.shelf),
+            procedures=lazy_procedures({**kept, **last}, self.loader),
             warnings=MappingProxyType({**self.warnings, **refused}),
-            standing=MappingProxyType(dict(self._in_own_words(evaluated))),
+            standing=MappingProxyType(dict(self._in_own_words(in_force))),
             calm=None,
         ).on(day)
 
-    def _in_own_words(self, evaluated: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _in_own_words(self, in_force: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The same names and fingerprints, the texts those of our entries: of thousands, none is kept twice."""
-        for name, line in evaluated.items():
+        for name, line in in_force.items():
             entries = [self._entry(name, one) for one in line]
             own = tuple(entry.fingerprint if entry else one for one, entry in zip(line, entries, strict=True))
             yield next((entry.id for entry in entries if entry and entry.id == name), name), own
 
-    def _last(self, procedure_id: str, evaluated: Mapping[str, tuple[str, ...]]) -> Entry | None:
-        line = (self._entry(procedure_id, one) for one in reversed(evaluated.get(procedure_id, ())))
+    def _last(self, procedure_id: str, in_force: Mapping[str, tuple[str, ...]]) -> Entry | None:
+        line = (self._entry(procedure_id, one) for one in reversed(in_force.get(procedure_id, ())))
         return next((one for one in line if one is not None), None)
 
     def on(self, day: date) -> Catalogue:
@@ -283,8 +283,8 @@ class Catalogue:
         left = {(name, serving[name].fingerprint): serving[name] for name in moved}
         return replace(
             self,
-            procedures=lazy_procedures({**serving, **moved}, self.shelf) if moved else self.procedures,
-            older=lazy_procedures({**entries_of(self.older), **left}, self.shelf) if moved else self.older,
+            procedures=lazy_procedures({**serving, **moved}, self.loader) if moved else self.procedures,
+            older=lazy_procedures({**entries_of(self.older), **left}, self.loader) if moved else self.older,
             calm=(day, min(self._turns(day), default=date.max)),
         )
 
@@ -326,10 +326,10 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
             index.clean = not problems
         faults = Report.of(problems)
         store = ProcedureLoader(folder, shared) if index is not None else None
-        if before is not None and before.shelf is not None and store is not None:
-            store = before.shelf.over(shared)
+        if before is not None and before.loader is not None and store is not None:
+            store = before.loader.over(shared)
     else:
-        known, shared, faults, store = before.seen, before.shared, before.shared_problems, before.shelf
+        known, shared, faults, store = before.seen, before.shared, before.shared_problems, before.loader
     files = _files(folder)
     found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
     names = {name: name for name in known}  # one text of each name, not two
@@ -347,7 +347,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
         standing=before.standing if before else MappingProxyType({}),
         seen=MappingProxyType(seen),
         shared_stamps=MappingProxyType(stamps),
-        shelf=store,
+        loader=store,
         index=index,
     ), before)  # fmt: skip
 
@@ -371,9 +371,9 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
             older[(name, entry.fingerprint)] = entry  # its dossiers go on
     return replace(
         read,
-        procedures=lazy_procedures(serving, read.shelf),
+        procedures=lazy_procedures(serving, read.loader),
         warnings=MappingProxyType(warnings),
-        older=lazy_procedures(older, read.shelf),
+        older=lazy_procedures(older, read.loader),
     )
 
 

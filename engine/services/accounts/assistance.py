@@ -68,11 +68,11 @@ def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
     day = ctx.day()
 
     def work(catalogue: Catalogue) -> Mapping[str, EditionSummary]:
-        near = dict.fromkeys(one.id for one in ctx.shelf.having(catalogue, agent.roles))
+        near = dict.fromkeys(one.id for one in ctx.editions.having(catalogue, agent.roles))
         current = (catalogue.current_summary(name, day) for name in near)
         return MappingProxyType({one.id: one for one in current if one and _receives(catalogue, one, agent)})
 
-    return ctx.shelf.worked_out(ctx.catalogue, ("received", day, agent.roles, agent.offices), work)
+    return ctx.editions.worked_out(ctx.catalogue, ("received", day, agent.roles, agent.offices), work)
 
 
 def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> bool:

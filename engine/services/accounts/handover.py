@@ -70,7 +70,7 @@ def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine
 
 
 def _agency(ctx: AppContext, procedure: str) -> str:
-    return next((one.agency for one in ctx.shelf.summaries(ctx.catalogue, procedure)), "")
+    return next((one.agency for one in ctx.editions.summaries(ctx.catalogue, procedure)), "")
 
 
 def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:

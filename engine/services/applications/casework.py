@@ -264,9 +264,9 @@ def inbox_query(
         return None
     if procedure is None:
         name = (queue, actor.kind, actor.roles, actor.procedures)
-        places = ctx.shelf.worked_out(ctx.catalogue, name, lambda _: _places(_procedures(ctx, actor), chosen, actor))
+        places = ctx.editions.worked_out(ctx.catalogue, name, lambda _: _places(_procedures(ctx, actor), chosen, actor))
     else:
-        places = _places(ctx.shelf.summaries(ctx.catalogue, procedure), chosen, actor)
+        places = _places(ctx.editions.summaries(ctx.catalogue, procedure), chosen, actor)
     if state is not None:
         places = tuple(place for place in places if place[1] == state)
     offices = actor.offices or None
@@ -284,8 +284,8 @@ def inbox_query(
 def _procedures(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:
     """The editions that a person handles: all of them, for a controller."""
     if actor.kind == "auditor":
-        return ctx.shelf.summaries(ctx.catalogue)
-    return ctx.shelf.having(ctx.catalogue, actor.roles)
+        return ctx.editions.summaries(ctx.catalogue)
+    return ctx.editions.having(ctx.catalogue, actor.roles)
 
 
 def _places(procedures: Iterable[EditionSummary], chosen: _Chosen, actor: Actor) -> tuple[tuple[str, str], ...]:

@@ -149,8 +149,8 @@ def _phone_of(ctx: AppContext, number: str) -> str | None:
 
 def follow_links(ctx: AppContext, limit: int = 50) -> int:
     """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
-    places = ctx.shelf.worked_out(ctx.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
-        (procedure.id, state.id) for procedure in ctx.shelf.summaries(catalogue) for state in procedure.states if state.links
+    places = ctx.editions.worked_out(ctx.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
+        (procedure.id, state.id) for procedure in ctx.editions.summaries(catalogue) for state in procedure.states if state.links
     )))  # fmt: skip
     return sum(_follow(ctx, one) for one in next_in_states(ctx, _NEXT, places, limit))
 

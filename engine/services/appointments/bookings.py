@@ -296,7 +296,7 @@ def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, bookin
 
 def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
     """For who has a part in the procedure, by the editions that can be read."""
-    mine = ctx.shelf.having(ctx.catalogue, actor.roles)
+    mine = ctx.editions.having(ctx.catalogue, actor.roles)
     known = next((one for one in mine if one.id == dossier.procedure), None)
     if known is None or not in_their_offices(dossier, actor):
         return None

@@ -89,7 +89,9 @@ def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Proced
     """The visits that the agency's procedures make, and any other that somebody holds there."""
     agency = ctx.directory.offices[office_id].agency
     reported = set[str]()
-    for procedure, task in ctx.shelf.worked_out(ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)):
+    for procedure, task in ctx.editions.worked_out(
+        ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)
+    ):
         reported.add(resource_key(procedure, task.id))
         yield procedure, task
     from_ = at_minute(ctx.day(), 0)

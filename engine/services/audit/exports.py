@@ -135,7 +135,7 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
 
 def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
-    handled = {procedure.id for procedure in ctx.shelf.having(ctx.catalogue, actor.roles)}
+    handled = {procedure.id for procedure in ctx.editions.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
         line = export_row(row)

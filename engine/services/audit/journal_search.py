@@ -85,8 +85,8 @@ def _asked(ctx: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
 
 def _refusing(ctx: AppContext) -> tuple[tuple[str, str], ...]:
     """The ends that say no, of every edition."""
-    return ctx.shelf.worked_out(ctx.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
-        (procedure.id, state.id) for procedure in ctx.shelf.summaries(ctx.catalogue) for state in procedure.states if state.refuses
+    return ctx.editions.worked_out(ctx.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
+        (procedure.id, state.id) for procedure in ctx.editions.summaries(ctx.catalogue) for state in procedure.states if state.refuses
     )))  # fmt: skip
 
 

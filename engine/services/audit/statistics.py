@@ -99,7 +99,9 @@ def _case(ctx: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None
     procedures: dict[str, Procedure] = {}
     for fingerprint in {dossier.fingerprint, *(one.edition for one in entries)}:
         try:
-            procedures[fingerprint] = ctx.shelf.pinned(ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint))
+            procedures[fingerprint] = ctx.editions.pinned(
+                ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint)
+            )
         except EditionMissing:
             log.warning("the edition %s cannot be read", fingerprint[:12])
     return CountedDossier(dossier, entries, procedures)
@@ -247,7 +249,7 @@ def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
         return tuple(one for one in catalogue.summaries() if in_mandate(actor, one.id))
     if actor.kind != "agent":
         return ()
-    mine = {one.id for one in ctx.shelf.having(catalogue, actor.roles)}
+    mine = {one.id for one in ctx.editions.having(catalogue, actor.roles)}
     return tuple(one for one in catalogue.summaries() if one.id in mine or leads(actor, one))
 
 

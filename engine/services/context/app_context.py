@@ -94,7 +94,7 @@ class AppContext:
     wording: Wording
     keys: SigningKeys
     settings: AppSettings = AppSettings()
-    shelf: EditionCache = field(default_factory=EditionCache)
+    editions: EditionCache = field(default_factory=EditionCache)
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
     directories: DirectoryCache = field(
@@ -132,7 +132,7 @@ def publish_editions(ctx: AppContext, judge: Judge | None = None, origin_of: Ori
 
 def pinned(ctx: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
     """The edition a dossier is judged by."""
-    return ctx.shelf.pinned(ctx.catalogue, unit, dossier)
+    return ctx.editions.pinned(ctx.catalogue, unit, dossier)
 
 
 def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:

@@ -43,7 +43,7 @@ def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossi
 
 def _procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
     """The edition that judges a dossier; the store is asked only for one that is not at hand."""
-    known = ctx.shelf.definition(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
+    known = ctx.editions.definition(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
     if known is not None:
         return known
     with ctx.store.unit() as unit:
@@ -137,8 +137,8 @@ def _minute(ctx: AppContext) -> str:
 
 
 def _waiting(ctx: AppContext, limit: int) -> tuple[Dossier, ...]:
-    places = ctx.shelf.worked_out(ctx.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
-        (procedure.id, state.id) for procedure in ctx.shelf.summaries(catalogue) for state in procedure.states if state.asks
+    places = ctx.editions.worked_out(ctx.catalogue, "asks", lambda catalogue: tuple(dict.fromkeys(
+        (procedure.id, state.id) for procedure in ctx.editions.summaries(catalogue) for state in procedure.states if state.asks
     )))  # fmt: skip
     found = next_in_states(ctx, _NEXT, places, limit)
     if not found:

@@ -83,11 +83,11 @@ def _paid_by(ctx: AppContext, actor: Actor) -> Mapping[str, str]:
     """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
 
     def work(_: Catalogue) -> Mapping[str, str]:
-        mine = ctx.shelf.having(ctx.catalogue, actor.roles)
+        mine = ctx.editions.having(ctx.catalogue, actor.roles)
         return MappingProxyType({one.id: one.agency for one in mine if _may_pay(one.agency, one.roles, actor)})
 
     name = ("paid back", actor.kind, actor.principal, actor.roles)
-    return ctx.shelf.worked_out(ctx.catalogue, name, work)
+    return ctx.editions.worked_out(ctx.catalogue, name, work)
 
 
 def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:

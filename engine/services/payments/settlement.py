@@ -375,21 +375,21 @@ def is_placing(payment: Payment) -> bool:
 
 
 def _become(
-    ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, evaluated: _PaymentResult, now: datetime
+    ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, result: _PaymentResult, now: datetime
 ) -> Payment:
-    after = replace(payment, status=evaluated.status, provider_ref=evaluated.provider_ref, reason=evaluated.reason)
-    if evaluated.status == payment.status or RANK[evaluated.status] < RANK[payment.status]:
-        reason = evaluated.reason if payment.status == "pending" else payment.reason
-        unit.put_payment(replace(payment, provider_ref=evaluated.provider_ref, reason=reason))
+    after = replace(payment, status=result.status, provider_ref=result.provider_ref, reason=result.reason)
+    if result.status == payment.status or RANK[result.status] < RANK[payment.status]:
+        reason = result.reason if payment.status == "pending" else payment.reason
+        unit.put_payment(replace(payment, provider_ref=result.provider_ref, reason=reason))
         return payment
-    if evaluated.status in RECEIVED:
-        return credit(ctx, unit, replace(after, reason=None), dossier, evaluated.received, now)
-    if evaluated.status in ("failed", "expired"):
+    if result.status in RECEIVED:
+        return credit(ctx, unit, replace(after, reason=None), dossier, result.received, now)
+    if result.status in ("failed", "expired"):
         after = replace(after, ended_at=now)
     unit.put_payment(after)
     reported = payment_letter(ctx, unit, dossier, after, now)
     if after.ended_at is not None:
-        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=evaluated.status, why=evaluated.reason)
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=result.status, why=result.reason)
     elif reported:
         journalise_message(unit, dossier, after.status, now)
     return after

@@ -78,11 +78,11 @@ class AttachmentStore:
     def __init__(
         self, place: BlobStore | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None, reserve: Reserve | None = None
     ) -> None:  # fmt: skip
-        self.shelf: BlobStore = FolderBlobStore(place) if isinstance(place, (str, Path)) else place
+        self.blobs: BlobStore = FolderBlobStore(place) if isinstance(place, (str, Path)) else place
         self.keys = keys
         self._inspect = inspect
         self.reserve = reserve or Reserve(())
-        self.arriving = Arrivals(self.shelf, keys)
+        self.arriving = Arrivals(self.blobs, keys)
         self._judging = AdmissionGate(AT_ONCE, WAITING, kept=FOR_KNOWN)
 
     def keep(
@@ -144,7 +144,7 @@ class AttachmentStore:
 
     def take_back(self, place: Place) -> None:
         """Removes what was adopted for rows that did not come after all."""
-        self.shelf.remove(self._name(place))
+        self.blobs.remove(self._name(place))
 
     def keeps(self, place: Place) -> bool:
         """Whether a file is there, whole."""
@@ -166,7 +166,7 @@ class AttachmentStore:
             except (Lost, Undecryptable):
                 lost.append(place)
         for digest in bare.difference(digest for _, digest in lost):
-            self.shelf.remove(_bare(digest))
+            self.blobs.remove(_bare(digest))
         return changed, tuple(lost)
 
     def _rewrapped(self, keys: FileKeys, place: Place, bare: set[str]) -> bool:
@@ -177,7 +177,7 @@ class AttachmentStore:
             return True
         fresh = keys.rewrapped(_bound(place), raw)
         if fresh is not None:
-            self.shelf.write(self._name(place), fresh)
+            self.blobs.write(self._name(place), fresh)
         return fresh is not None
 
     def sealed_under(self, place: Place) -> str:
@@ -193,9 +193,9 @@ class AttachmentStore:
         named = {_bare(digest) for _, digest in known} | {self._name(place) for place in known}
         limit = older_than.timestamp()
         self.arriving.sweep(older_than)
-        self.shelf.tidy(named, limit)
+        self.blobs.tidy(named, limit)
         orphans = [name for name in self._names() if name not in named]
-        return tuple(name.rpartition("/")[2] for name in orphans if self.shelf.take_away(name, limit))
+        return tuple(name.rpartition("/")[2] for name in orphans if self.blobs.take_away(name, limit))
 
     def findings(self, known: Iterable[Place]) -> Iterator[IntegrityFinding]:
         """Which files that dossiers name are lost, damaged, or sealed under a key that is not there; not those that were erased."""
@@ -217,7 +217,7 @@ class AttachmentStore:
 
     def _raw(self, place: Place) -> bytes:
         for name in dict.fromkeys((self._name(place), _bare(place[1]))):
-            if (found := self.shelf.read(name)) is not None:
+            if (found := self.blobs.read(name)) is not None:
                 return found
         raise Lost(place[1])
 
@@ -234,12 +234,12 @@ class AttachmentStore:
     def _store(self, place: Place, data: bytes) -> None:
         """Writes what is not there yet. What is there is made young, so that no sweep takes it before its row is written."""
         name = self._name(place)
-        if self.shelf.renew(name) and self._is_whole(place, name, data):
+        if self.blobs.renew(name) and self._is_whole(place, name, data):
             return
-        self.shelf.write(name, data if self.keys is None else self.keys.seal(_bound(place), data))
+        self.blobs.write(name, data if self.keys is None else self.keys.seal(_bound(place), data))
 
     def _is_whole(self, place: Place, name: str, data: bytes) -> bool:
-        kept = self.shelf.read(name)
+        kept = self.blobs.read(name)
         if kept is None or self.keys is None:
             return kept == data
         try:
@@ -248,7 +248,7 @@ class AttachmentStore:
             return False
 
     def _names(self) -> list[str]:
-        return [one.name for one in self.shelf.lies() if _NAME.match(one.name)]
+        return [one.name for one in self.blobs.lies() if _NAME.match(one.name)]
 
 
 def _bare(digest: str) -> str:

@@ -29,7 +29,7 @@ class Arrivals:
     """Files under way, by dossier and by the key their sender chose: the SHA-256 of the whole, when it could."""
 
     def __init__(self, store: BlobStore, keys: FileKeys | None) -> None:
-        self.shelf, self._keys = store, keys
+        self.blobs, self._keys = store, keys
 
     def received(self, dossier: str, key: str) -> int:
         """How many bytes from the start are there."""
@@ -46,7 +46,7 @@ class Arrivals:
             self._free_space(place)
         name = f"{place}/{before:09d}-{len(fresh):07d}"
         sealed = self._keys.seal(_bound(name), fresh) if self._keys is not None else fresh
-        self.shelf.write(name, sealed, lasting=False)
+        self.blobs.write(name, sealed, lasting=False)
         return self.received(dossier, key)
 
     def whole(self, dossier: str, key: str) -> bytes | None:
@@ -74,14 +74,14 @@ class Arrivals:
     def _pieces(self, place: str) -> Iterator[tuple[str, int]]:
         """Those that follow each other from the start, and their lengths."""
         reached = 0
-        for name in sorted(one.name for one in self.shelf.lies(place)):
+        for name in sorted(one.name for one in self.blobs.lies(place)):
             found = _PIECE.match(name.rpartition("/")[2])
             if found and int(found[1]) == reached:
                 yield name, int(found[2])
                 reached += int(found[2])
 
     def _opened(self, name: str) -> bytes:
-        data = self.shelf.read(name)
+        data = self.blobs.read(name)
         if data is None:  # swept between two looks
             raise Undecryptable
         return self._keys.unseal(_bound(name), data) if self._keys is not None else data
@@ -89,7 +89,7 @@ class Arrivals:
     def _ages(self, under: str) -> dict[str, float]:
         """When the last piece of each came."""
         ages: dict[str, float] = {}
-        for one in self.shelf.lies(under):
+        for one in self.blobs.lies(under):
             place = one.name.rpartition("/")[0]
             ages[place] = max(one.at, ages.get(place, 0.0))
         return ages
@@ -100,8 +100,8 @@ class Arrivals:
             self._forget(oldest)
 
     def _forget(self, place: str) -> None:
-        for one in list(self.shelf.lies(place)):
-            self.shelf.remove(one.name)
+        for one in list(self.blobs.lies(place)):
+            self.blobs.remove(one.name)
 
 
 def _place(dossier: str, key: str) -> str:

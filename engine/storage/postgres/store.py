@@ -284,7 +284,7 @@ class PostgresStore:
             superuser = connection.execute(_SUPERUSER).fetchone()
             return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
 
-    def standing(self) -> MigrationState:
+    def migration_state(self) -> MigrationState:
         with self._connection() as connection:
             recorded = connection.execute(RECORDED).fetchone()
             had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []

@@ -251,7 +251,7 @@ class SqliteStore:
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
 
-    def standing(self) -> MigrationState:
+    def migration_state(self) -> MigrationState:
         with self._connection(alone=False) as connection:
             had = applied(connection)
             return migration_state(had, connection.execute(CLOCK).fetchone()[0])

@@ -184,14 +184,14 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
     store = kept(place.store, words, language)
     try:
         source, target = files_of(replace(place, files=there)), files_of(place)
-        target.shelf.check()
+        target.blobs.check()
         count, new, lost = copy_files(store, source, target)
     except Lost as one:
-        fail(words, "file_not_taken", language, name=str(target.shelf), digest=str(one)[:12])
+        fail(words, "file_not_taken", language, name=str(target.blobs), digest=str(one)[:12])
     except NoFileKey as missing:
         fail(words, "no_file_key", language, name=str(missing))
     except Busy as busy:
         fail(words, "busy", language, why=str(busy))
-    facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
+    facts = {"name": str(target.blobs), "count": str(count), "new": str(new)}
     click.echo(words.say("operations.files_copied", language, facts))
     fail_for_lost(words, "files_not_copied", language, lost)

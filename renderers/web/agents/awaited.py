@@ -211,7 +211,7 @@ def _of_clock(one: AgentCase, clock: TimeLimit) -> Iterator[DueDateView]:
     known = one.dossier.clocks.get(clock.id)
     if known is None or known.over:
         return
-    scope, calendar = one.standing().scope, app_ctx().directory.calendar
+    scope, calendar = one.evaluated().scope, app_ctx().directory.calendar
     left = clock_left(one.dossier, clock, app_ctx().now(), scope, calendar)
     end = clock_end(one.dossier, clock, scope, calendar)
     if end is None:

@@ -194,7 +194,7 @@ def _searched(text: str) -> str:
 
 def my_procedures() -> tuple[EditionSummary, ...]:
     """The procedures in service in which the agent has a part, by title."""
-    store, catalogue = app_ctx().shelf, app_ctx().catalogue
+    store, catalogue = app_ctx().editions, app_ctx().catalogue
     return store.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
         (one for one in store.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
         key=lambda one: label(one.title),

@@ -172,7 +172,7 @@ def _attachment(one: DossierContext, act_id: str) -> Control:
 
 def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
     """The ways to contest of a refused request, each with its last day."""
-    pairs = zip(writer(one.procedure).appeals(), appeals_of(one.standing()), strict=True)
+    pairs = zip(writer(one.procedure).appeals(), appeals_of(one.evaluated()), strict=True)
     return tuple(
         replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
         for line, appeal in pairs
@@ -181,13 +181,13 @@ def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
 
 def open_appeal(one: DossierContext) -> AvailableAction | None:
     """The act by which the applicant contests here and now."""
-    acts = {appeal.act for appeal in appeals_of(one.standing()) if appeal.act}
+    acts = {appeal.act for appeal in appeals_of(one.evaluated()) if appeal.act}
     return next((offer for offer in theirs(one) if offer.open and offer.transition.id in acts), None)
 
 
 def how_to_contest(one: DossierContext) -> str:
     """What the box of a refusal says of it; nothing where there is no way."""
-    if not appeals_of(one.standing()):
+    if not appeals_of(one.evaluated()):
         return ""
     offer = open_appeal(one)
     within = offer.transition.within if offer else None

@@ -79,7 +79,7 @@ def visit_of(one: DossierContext) -> Appointment | None:
     """The visit named, else the one to take now, else the one already held; none before its time and after it."""
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
-    awaited = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if task.id in tasks]
+    awaited = [task for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope) if task.id in tasks]
     held = [
         tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"
     ]

@@ -264,7 +264,7 @@ def _next(one: DossierContext, page_id: str) -> str:
     if one.dossier.reused is not None:
         following = next_to_do(one.form(), page_id, seen=True)
         return one.at(f"/demande/{following}" if following else "/verification")
-    ids = [found.id for found in path(one.procedure, one.standing().values.scope)]
+    ids = [found.id for found in path(one.procedure, one.evaluated().values.scope)]
     after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
     if after:
         return one.at(f"/demande/{after[0]}")
@@ -368,7 +368,7 @@ def _title(screen: Screen, view: PageView) -> str:
 def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
     """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
     may be. A question that must be answered and was left empty is as one nobody saw."""
-    scope = one.standing().values.scope
+    scope = one.evaluated().values.scope
     shown = {page.id for page in path(one.procedure, scope)}
     answered = {
         name for name, said in one.dossier.answers.items()

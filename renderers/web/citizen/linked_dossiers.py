@@ -54,7 +54,7 @@ class LinkLine:
 
 def link_lines(one: DossierContext) -> list[LinkLine]:
     """The earlier dossiers that a draft asks to name, as far as its answers tell."""
-    scope = one.standing().scope
+    scope = one.evaluated().scope
     return [
         LinkLine(one.at(f"/lien/{link.id}"), label(link.label), linked.number if linked else "", link.required.holds(scope))
         for link in one.procedure.links()
@@ -75,7 +75,7 @@ def linked_lines(one: DossierContext) -> list[LinkLine]:
 
 def awaited_ends(one: DossierContext) -> list[str]:
     """The dossiers whose end this one waits for."""
-    waiting = awaited_links(one.procedure, one.dossier, one.standing().scope)
+    waiting = awaited_links(one.procedure, one.dossier, one.evaluated().scope)
     return [say("link.waiting", number=whole_number(one.dossier.links[link.id].number)) for link in waiting]
 
 
@@ -142,7 +142,7 @@ def _mine(one: DossierContext, link: Link, number: str) -> LinkCandidate | None:
 
 def _link(one: DossierContext, link_id: str) -> Link:
     link = one.procedure.tasks.get(link_id)
-    if not isinstance(link, Link) or not link.when.holds(one.standing().scope):
+    if not isinstance(link, Link) or not link.when.holds(one.evaluated().scope):
         raise NotFound
     return link
 
@@ -165,7 +165,7 @@ def _page(one: DossierContext, link: Link, typed: str = "", choice_error: str = 
         "citizen/link.html", 422 if errors else 200, procedure=one.title, title=label(link.label), errors=errors,
         wanted=_title_of(link), choices=choices, picked=picked, typed=typed, choice_error=choice_error,
         number_error=number_error, named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
-        optional=not link.required.holds(one.standing().scope), token=new_token(), revision=one.dossier.revision,
+        optional=not link.required.holds(one.evaluated().scope), token=new_token(), revision=one.dossier.revision,
         skip=_after(one),
     )  # fmt: skip
 

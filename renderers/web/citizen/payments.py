@@ -380,7 +380,7 @@ def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
 
 def _next_task(one: DossierContext) -> str:
     """Where a visit is chosen, once it may be."""
-    ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
+    ahead = open_tasks(one.procedure, one.dossier, one.evaluated().scope)
     return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
 
 

@@ -58,7 +58,7 @@ def _money(one: DossierContext) -> Iterator[ToDo]:
 
 def to_book(one: DossierContext) -> Iterator[ToDo]:
     """Visits that are to be booked and are not."""
-    for task in open_tasks(one.procedure, one.dossier, one.standing().scope):
+    for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope):
         if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
             yield ToDo(
                 one.at(f"/rendez-vous?quoi={task.id}"),

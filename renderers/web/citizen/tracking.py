@@ -195,7 +195,7 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     """Sent, what was done since, where it stands, what is still to come."""
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
-    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
+    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
 
 
 def _step(one: DossierContext, milestone: Milestone) -> TimeStep:

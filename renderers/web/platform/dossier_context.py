@@ -54,12 +54,12 @@ class DossierContext:
                 found = found.get(part) if isinstance(found, Mapping) else None
         return len(found) if isinstance(found, list) else 0
 
-    def standing(self) -> EvaluatedAnswers:
+    def evaluated(self) -> EvaluatedAnswers:
         """What every name of the book is worth on this dossier today."""
-        return self._standing
+        return self._evaluated
 
     @cached_property
-    def _standing(self) -> EvaluatedAnswers:
+    def _evaluated(self) -> EvaluatedAnswers:
         return evaluate_answers(self.procedure, self.dossier, app_ctx().day(), app_ctx().directory)
 
     def form(self) -> FormView:
@@ -68,7 +68,7 @@ class DossierContext:
 
     def page(self, page_id: str, judged: bool = True) -> PageView | None:
         """One page of it, its questions showing no fault; none when it is not on the path."""
-        return shown_page(app_ctx(), self.standing(), self.dossier, actor(), page_id, judged)
+        return shown_page(app_ctx(), self.evaluated(), self.dossier, actor(), page_id, judged)
 
 
 def case(number: str) -> DossierContext:
@@ -127,7 +127,7 @@ def visit_place(task: object, office_id: str | None) -> str:
 
 def to_bring(one: DossierContext) -> list[str]:
     """The papers to show or hand over in person, as these answers make them; forms to print come first."""
-    evaluated = one.standing()
+    evaluated = one.evaluated()
     given = {document.output for document in one.dossier.documents}
     found = [
         say("sent.form_there" if form.id in given else "sent.form_later", title=label(form.title))

@@ -61,7 +61,7 @@ def correction_offer(found: tuple[AvailableAction, ...]) -> AvailableAction | No
 
 
 def correctable_of(one: DossierContext, way: Transition) -> frozenset[str]:
-    return frozenset(correctable_fields(one.procedure, way, one.standing().values.scope))
+    return frozenset(correctable_fields(one.procedure, way, one.evaluated().values.scope))
 
 
 def why(one: DossierContext, offer: AvailableAction) -> str:

@@ -118,7 +118,7 @@ def missed_lines(one: DossierContext, task: Appointment | None = None) -> Iterat
 def _last_chance(one: DossierContext, state: State, visit: Appointment) -> Iterator[str]:
     if one.dossier.missed.get(visit.id, 0) < visit.no_show:
         return
-    scope = one.standing().scope
+    scope = one.evaluated().scope
     way = circuit_of(one.procedure).way(state.id, event_trigger("missed"), scope)
     target = one.procedure.states.get(way.target) if way is not None else None
     if target is not None:

@@ -91,7 +91,7 @@ def _of_group(
 
 def _answers(one: DossierContext, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
     """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
-    evaluated, speech = one.standing(), Speech(app_ctx().wording, language())
+    evaluated, speech = one.evaluated(), Speech(app_ctx().wording, language())
     for field in (field for form in forms for field in form.fields):
         if (tagged and field.type == "yes_no") or not may_read(one.procedure, one.dossier, field.id, actor()):
             continue

@@ -161,7 +161,7 @@ def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str
     """An edition at hand: by number or fingerprint, else the one in service."""
     if edition is None and not fingerprint:
         return app_ctx().catalogue.procedures.get(procedure_id)
-    return app_ctx().shelf.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
+    return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
 
 
 def event_label(procedure: Procedure, way: Transition) -> str:
@@ -233,7 +233,7 @@ def _guests(area: str) -> list[DemoSignIn]:
         return []
     if area != AGENT_AREA:
         return [DemoSignIn(AUDITOR, say("desk.auditor"), "", "")]
-    acting = app_ctx().shelf.roles(app_ctx().catalogue)
+    acting = app_ctx().editions.roles(app_ctx().catalogue)
     agencies = app_ctx().directory.agencies
     acts = [
         DemoSignIn(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))

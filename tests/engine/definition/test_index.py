@@ -331,7 +331,7 @@ def test_what_an_index_says_is_right_is_judged_again_over_other_shared_files(
     assert {"list", None} <= set(judged)
     judged.clear()
     assert later.procedures["essai"].fingerprint
-    shelf = found.shelf.over(later.shared) if found.shelf is not None else None
+    shelf = found.loader.over(later.shared) if found.loader is not None else None
     assert shelf is not None
     shelf.open(entries_of(later.procedures)["encore"])
     assert judged  # an entry may have been closed over others

@@ -219,12 +219,12 @@ def test_a_disk_down_to_the_reserve(place: InstallationProbe, world: World) -> N
 
 
 def test_a_store_of_another_release(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    standing = world.office.store.standing()
+    standing = world.office.store.migration_state()
     for change, code in (
         ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",)}, "store_of_another_release"),
     ):  # fmt: skip
         changed = replace(standing, **change)
-        monkeypatch.setattr(SqliteStore, "standing", lambda self, changed=changed: changed)  # type: ignore[misc]
+        monkeypatch.setattr(SqliteStore, "migration_state", lambda self, changed=changed: changed)  # type: ignore[misc]
         found = look(place, world)
         assert found[code].level == "mend"
         assert "queues_well" not in found, "no table is asked that may not be there"
@@ -278,13 +278,13 @@ def test_no_clock_is_minus_nothing_late() -> None:
 def test_a_clock_that_drifts(
     place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, level: str
 ) -> None:
-    real = SqliteStore.standing
+    real = SqliteStore.migration_state
 
     def drifting(self: SqliteStore) -> Any:
         told = real(self)
         return replace(told, at=told.at + timedelta(seconds=seconds))
 
-    monkeypatch.setattr(SqliteStore, "standing", drifting)
+    monkeypatch.setattr(SqliteStore, "migration_state", drifting)
     [found] = [one for one in examine(place, world.office.now()) if one.part == "clock"]
     assert found.level == level
 

@@ -73,7 +73,7 @@ def a_month_passes(world: World) -> Callable[[str], None]:
 
     def told(what: str) -> None:
         if what == FILES:
-            for path in lie(world.office.attachments.shelf.folder):  # type: ignore[attr-defined]
+            for path in lie(world.office.attachments.blobs.folder):  # type: ignore[attr-defined]
                 os.utime(path, (0, 0))
             world.clock.advance(timedelta(days=31))
             timers.run_pass(world.office)

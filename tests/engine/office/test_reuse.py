@@ -70,7 +70,7 @@ def test_papers_are_sealed_again_and_outlive_the_earlier_request(world: World) -
     assert {one.sha256 for one in after.attachments} == {one.sha256 for one in before.attachments}
     assert not {one.id for one in after.attachments} & {one.id for one in before.attachments}
     assert {one.received_at for one in after.attachments} == {one.received_at for one in before.attachments}
-    for path in world.office.attachments.shelf.folder.rglob(f"*.{before.id}"):
+    for path in world.office.attachments.blobs.folder.rglob(f"*.{before.id}"):
         path.unlink()
     one = after.attachments[0]
     assert intake.read_attachment(world.office, world.applicant(), after.id, one.id)[1].startswith(b"%PDF")
@@ -82,7 +82,7 @@ def test_a_file_that_was_lost_is_asked_again(world: World) -> None:
     before = world.sent(PASSPORT)
     cni = next(one for one in before.attachments if one.field == "cni")
     draft = begun(world)
-    for path in world.office.attachments.shelf.folder.rglob(f"*.{before.id}"):
+    for path in world.office.attachments.blobs.folder.rglob(f"*.{before.id}"):
         path.unlink()
     after = take_over(world.office, world.applicant(), draft.id, before.number)
     assert "cni" not in after.answers

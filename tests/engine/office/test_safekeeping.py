@@ -249,7 +249,7 @@ def test_a_backup_says_what_it_does_not_hold(
 
 
 def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
-    lived = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    lived = Installation(world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     run = CliRunner().invoke
     said = run(backup_command(lambda: lived), [str(tmp_path / "b")])
     assert (said.exit_code, "2 dossiers" in said.output) == (0, True)
@@ -275,7 +275,7 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
 
 
 def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) -> None:
-    place = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    place = Installation(world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     command, run = keys_command(lambda: place), CliRunner().invoke
     files = len(list(place.files.glob("??/??/*")))
     assert f"00000000  {files} " in run(command, ["list"]).output
@@ -367,7 +367,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
     bucket, run = service().a_bucket("prefecture/files"), CliRunner().invoke
     place_of = lambda address: bucket if address == bucket.address else Path(address)  # noqa: E731
     folder = Installation(
-        world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json", place_of
+        world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json", place_of
     )  # type: ignore[attr-defined]
     there = replace(folder, files=bucket)
     moved = ["--files-from", str(folder.files), "--lang", "en"]

@@ -406,7 +406,7 @@ class TestRegisters:
 class TestSweeping:
     def test_files_nobody_names_go_after_a_day(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
-        folder = world.office.attachments.shelf.folder
+        folder = world.office.attachments.blobs.folder
         kept = lambda: sorted(path.name for path in folder.glob("??/??/*"))  # noqa: E731
         orphan = world.office.attachments.keep(_png(), "a.png", ("png",), 10_000)
         assert len(kept()) == 2

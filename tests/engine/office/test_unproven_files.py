@@ -200,7 +200,7 @@ def test_a_file_that_nothing_came_to_name_is_gone_at_once(world: World) -> None:
     handed = intake.attach(world.office, owner, draft.id, "justificatif", Upload("a.jpg", photo(1)))
     assert handed.problem is None, "the same file, in place of itself"
     assert lies(world, draft, kept)
-    assert [one.name.rpartition("/")[2] for one in world.office.attachments.shelf.lies()] == [f"{kept}.{draft.id}"]
+    assert [one.name.rpartition("/")[2] for one in world.office.attachments.blobs.lies()] == [f"{kept}.{draft.id}"]
     assert counted(world) == 0
 
 

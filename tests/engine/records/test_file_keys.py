@@ -25,7 +25,7 @@ def ring(tmp_path: Path) -> Path:
 
 
 def on_disk(store: AttachmentStore) -> list[Path]:
-    return sorted(path for path in store.shelf.folder.rglob("*") if path.is_file())
+    return sorted(path for path in store.blobs.folder.rglob("*") if path.is_file())
 
 
 def test_nothing_of_a_file_is_readable_on_the_disk(tmp_path: Path, ring: Path) -> None:

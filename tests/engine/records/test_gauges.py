@@ -43,12 +43,12 @@ def test_what_is_done_does_not_wait(store: Store) -> None:
 
 
 def test_a_store_of_this_release_has_its_migrations_and_its_time(store: Store) -> None:
-    told = store.standing()
+    told = store.migration_state()
     assert (told.pending, told.strange) == ((), ())
     assert abs(told.at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_a_store_before_its_first_migration(tmp_path: Path) -> None:
     fresh = SqliteStore(tmp_path / "new.db")
-    assert fresh.standing().pending == NAMES
+    assert fresh.migration_state().pending == NAMES
     fresh.close()

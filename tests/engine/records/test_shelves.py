@@ -175,8 +175,8 @@ def test_a_file_is_kept_sealed_read_lost_and_swept(store: AttachmentStore) -> No
     first, second = (store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, one).sha256 for one in ("d1", "d2"))
     assert first == second
     assert store.read(first, "d1") == store.read(first, "d2") == pdf()
-    assert len(names(store.shelf)) == 2
-    assert all(b"PDF" not in (store.shelf.read(name) or b"PDF") for name in names(store.shelf))
+    assert len(names(store.blobs)) == 2
+    assert all(b"PDF" not in (store.blobs.read(name) or b"PDF") for name in names(store.blobs))
     with pytest.raises(Lost):
         store.read(first, "d3")
     store.keep(a_png(), "b.png", ("png",), 1_000_000, "d2")
@@ -190,9 +190,9 @@ def test_a_file_is_kept_sealed_read_lost_and_swept(store: AttachmentStore) -> No
 
 def test_what_is_changed_there_is_seen(store: AttachmentStore) -> None:
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1").sha256
-    (name,) = names(store.shelf)
-    sealed = store.shelf.read(name) or b""
-    store.shelf.write(name, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    (name,) = names(store.blobs)
+    sealed = store.blobs.read(name) or b""
+    store.blobs.write(name, sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with pytest.raises(Lost):
         store.read(kept, "d1")
     store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1")  # handed in again: whole again
@@ -201,13 +201,13 @@ def test_what_is_changed_there_is_seen(store: AttachmentStore) -> None:
 
 def test_a_new_key_comes_without_the_content(store: AttachmentStore, ring: Path) -> None:
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1").sha256
-    (name,) = names(store.shelf)
-    before, new = store.shelf.read(name) or b"", add_key(ring)
-    fresh = AttachmentStore(store.shelf, FileKeys.open(ring))
+    (name,) = names(store.blobs)
+    before, new = store.blobs.read(name) or b"", add_key(ring)
+    fresh = AttachmentStore(store.blobs, FileKeys.open(ring))
     assert fresh.rewrap([("d1", kept)]) == (1, ())
     assert fresh.rewrap([("d1", kept)]) == (0, ())
     assert fresh.sealed_under(("d1", kept)) == new
-    assert (store.shelf.read(name) or b"")[72:] == before[72:]
+    assert (store.blobs.read(name) or b"")[72:] == before[72:]
     assert store.read(kept, "d1") == pdf()
 
 
@@ -224,7 +224,7 @@ def test_pieces_of_a_file_come_together(store: AttachmentStore) -> None:
         arriving.add("d1", f"{n:064x}", 0, b"x")
     assert arriving.received("d1", key) == 0, "the oldest made room"
     arriving.sweep(datetime.now(UTC) + DAY)
-    assert names(store.shelf) == []
+    assert names(store.blobs) == []
 
 
 # -- a bucket's own ----------------------------------------------------------------------------------------------------
@@ -305,10 +305,10 @@ def test_a_service_that_is_cut_is_busy_and_then_all_is_there(own_service: Servic
     with pytest.raises(Busy):
         store.keep(a_png(), "b.png", ("png",), 1_000_000, "d1")
     with pytest.raises(Busy):
-        store.shelf.check()
+        store.blobs.check()
     own_service.start()
     assert store.read(kept, "d1") == pdf()
-    assert len(names(store.shelf)) == 1
+    assert len(names(store.blobs)) == 1
 
 
 def test_a_folder_may_be_named_too(tmp_path: Path) -> None:
