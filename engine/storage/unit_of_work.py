@@ -448,7 +448,7 @@ class Store(Protocol):
         """Yield inconsistencies of the tables (integrity, orphans): the part of `fsck` that needs no definition."""
 
     def close(self) -> None:
-        """Close the connections. The store is unusable afterwards."""
+        """Close the connections of this process. A later use opens new ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,7 @@ class DossierQueries(Queries):
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only if one of its columns is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
-        report = (
-            self._change if "owner" in changed else self._later
-        )  # the new owner may have a draft of the same procedure
+        report = self._change if "owner" in changed else self._later  # the new owner may have such a draft
         report(sql, [dossier.revision, *changed.values(), dossier.id])
         self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
         if "label" in changed:

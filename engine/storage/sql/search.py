@@ -15,9 +15,7 @@ from engine.storage.unit_of_work import DossierLine, DossierQuery, ResultPage
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
 
-FEW: Final = (
-    500  # a word in at most this many dossiers is searched first; a commoner one is checked on each line of the list
-)
+FEW: Final = 500  # a word in at most this many dossiers is searched first; others are checked on each line
 MOST_STREAMS: Final = 64
 # One common word is checked on each line of the list: PostgreSQL would read all dossiers with it first. With several
 # words PostgreSQL may do so, because few dossiers may have them all.
