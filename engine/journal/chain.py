@@ -1,4 +1,4 @@
-"""Append-only hash chain, one a dossier: seal an entry to the one before, verify a chain, name the first break.
+"""Append-only hash chain, one for each dossier: append an entry, verify a chain, report the first break.
 
 Entries hold codes, field names and salted commitments, never the values (`docs/decisions/0004-journal.md`).
 """
@@ -28,7 +28,8 @@ COMMITS: Final = "commits"  # key of an entry's body: name of a value → its co
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One recorded act. `hash = sha256(canonical JSON of all but hash)`, `previous` the hash before (“” for the first)."""
+    """One recorded act. `hash` is the SHA-256 of the canonical JSON of all other fields. `previous` is the
+    hash of the entry before, empty for the first."""
 
     dossier: str
     n: int
@@ -49,11 +50,12 @@ Reason: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first entry that does not hold: its number, why, and what stood against what.
+    """The first invalid entry: its number, the reason, the expected and the found value.
 
-    `changed` its content is not the one sealed; `unlinked` it is not sealed to the entry before it; `missing` number n
-    is not there; `duplicated`, `reordered`; `foreign` it belongs to another dossier; `cut` the chain ends before its
-    stated head; `opening` a revealed value is not the one committed to; `receipt` the entry is not under the checkpoint.
+    `changed`: its content does not match its hash. `unlinked`: its `previous` is not the hash of the entry
+    before. `missing`: number n is absent. `duplicated` and `reordered`: the numbers are not in order.
+    `foreign`: it belongs to another dossier. `cut`: the chain ends before its stated head. `opening`: a
+    revealed value does not match its commitment. `receipt`: the checkpoint does not include the entry.
     """
 
     n: int
@@ -66,12 +68,13 @@ class Break:
 
 
 def new_salt() -> str:
-    """128 random bits in hexadecimal, one a value: without it a commitment says nothing, even of a yes or no."""
+    """Return 128 random bits in hexadecimal, one salt for each value. It hides even a yes or no."""
     return secrets.token_hex(16)
 
 
 def commit_value(salt: str | bytes, value: Plain) -> str:
-    """HMAC-SHA256 of the value's canonical JSON under its salt, in hexadecimal. Erase the salt: the value is unknowable."""
+    """Return HMAC-SHA256 of the value's canonical JSON under its salt, in hexadecimal. Without the salt the
+    value is unknowable. Raises `Unreadable` for a malformed text salt."""
     if isinstance(salt, str) and not _SALT.fullmatch(salt):
         raise Unreadable("salt", "128 bits in lower-case hexadecimal")
     key = bytes.fromhex(salt) if isinstance(salt, str) else salt
@@ -81,7 +84,7 @@ def commit_value(salt: str | bytes, value: Plain) -> str:
 
 
 def with_commitments(body: Mapping[str, Plain], values: Mapping[str, Plain]) -> tuple[Plain, Mapping[str, str]]:
-    """An entry's body with a commitment to each value under `commits`, and the salts to keep apart from it."""
+    """Return the body with a commitment to each value under `commits`, and the salts, which are stored apart."""
     if not values:
         return dict(body), {}
     salts = {name: new_salt() for name in values}
@@ -101,7 +104,7 @@ def seal(
     edition: str,
     body: Plain,
 ) -> JournalEntry:
-    """The entry that follows `previous` (an entry, `Unit.head`'s (n, hash), or None for the first)."""
+    """Return the entry that follows `previous`: an entry, the (n, hash) of `Unit.head`, or None for the first."""
     if isinstance(previous, JournalEntry):
         previous = (previous.n, previous.hash)
     n, before = previous or (0, "")
@@ -110,12 +113,12 @@ def seal(
 
 
 def seal_of(entry: JournalEntry) -> str:
-    """The hash this entry must carry."""
+    """Return the hash that this entry must have."""
     return fingerprint({name: value for name, value in to_plain(entry).items() if name != "hash"})
 
 
 def verify(entries: Iterable[JournalEntry]) -> Break | None:
-    """The first entry of one dossier's chain that does not hold, or None when all do."""
+    """Return the first break of one dossier's chain, or None if all entries are valid."""
     chain = tuple(entries)
     before = ""
     for position, entry in enumerate(chain):
@@ -141,7 +144,7 @@ def _broken_place(chain: Sequence[JournalEntry], position: int) -> Break | None:
 def _broken_seal(entry: JournalEntry, before: str) -> Break | None:
     try:
         expected = seal_of(entry)
-    except (TypeError, ValueError):  # a body that is not plain any more
+    except (TypeError, ValueError):  # the body is no longer plain
         return Break(entry.n, "changed", "", entry.hash)
     if entry.hash != expected:
         return Break(entry.n, "changed", expected, entry.hash)
@@ -150,7 +153,7 @@ def _broken_seal(entry: JournalEntry, before: str) -> Break | None:
     return None
 
 
-# -- taken away --------------------------------------------------------------------------------------------------------
+# -- export -------------------------------------------------------------------------------------------------------------
 
 
 def export_plain(
@@ -159,8 +162,8 @@ def export_plain(
     values: Mapping[int, Mapping[str, Plain]] | None = None,
     receipt: Receipt | None = None,
 ) -> Plain:
-    """A dossier's journal as a file that verifies offline. A value given with its salt is revealed beside the chain:
-    whoever holds the file can prove that this answer, and no other, was sealed at that moment."""
+    """Return a dossier's journal as a file that verifies offline. A value given with its salt is revealed. So
+    the owner of the file can prove which answer was recorded at that moment."""
     openings: list[Plain] = [
         {"n": n, "name": name, "salt": (salts or {})[n][name], "value": value}
         for n, named in sorted((values or {}).items())
@@ -178,7 +181,7 @@ def export_plain(
 
 
 def read_export(data: bytes) -> Plain:
-    """The plain form of an export file. Raises `Refused` when it is not JSON, or says a key twice."""
+    """Return the plain form of an export file. Raises `Refused` if it is not JSON, or repeats a key."""
     try:
         plain: Plain = json.loads(data.decode("utf-8"), object_pairs_hook=_said_once, parse_float=_no_float)
     except (ValueError, RecursionError):
@@ -187,7 +190,7 @@ def read_export(data: bytes) -> Plain:
 
 
 def verify_export(export: Plain) -> Break | None:
-    """The first thing in an export that does not hold, or None. Raises `Refused` when it is no export at all."""
+    """Return the first break of an export, or None. Raises `Refused` if it is malformed."""
     parts = _parts(export)
     entries, head = parts.entries, (parts.head.n, parts.head.hash)
     if entries and entries[0].dossier != parts.dossier:
@@ -204,7 +207,7 @@ def verify_export(export: Plain) -> Break | None:
 
 
 def receipt_in(export: Plain) -> Receipt | None:
-    """What an export says of its place in the whole journal. Raises `Refused` as `verify_export`."""
+    """Return the receipt of an export, or None. Raises `Refused` as `verify_export`."""
     return _parts(export).receipt
 
 
@@ -214,7 +217,7 @@ def _broken_receipt(entries: Sequence[JournalEntry], receipt: Receipt) -> Break 
 
 
 def erased_at(export: Plain) -> datetime | None:
-    """When what the dossier of an export held was erased; None when it was not. Raises `Refused` as `verify_export`."""
+    """Return when the data of an exported dossier was erased, or None. Raises `Refused` as `verify_export`."""
     return next((one.at for one in _parts(export).entries if one.kind == "erased" and _says_how(one.body)), None)
 
 

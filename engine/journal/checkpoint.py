@@ -1,6 +1,8 @@
-"""A checkpoint: how long the journal was at a moment, and the root of its tree, in a signed note that stands outside the store.
+"""Checkpoints: the length and the root of the journal at a moment, in a signed note stored outside the
+database.
 
-The text is C2SP's tlog-checkpoint in a signed note (Ed25519), so that existing witnesses read it. Signing is the office's.
+The text is C2SP's tlog-checkpoint in a signed note (Ed25519), which existing witnesses can read. Signing
+itself is in `engine/services/core/checkpoints.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _LARGEST: Final = 4000
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature of a note: who says to have signed, and the key by its first four bytes."""
+    """One signature of a note: the signer's name, the first four bytes of the key hash, the signature."""
 
     name: str
     key: bytes
@@ -32,7 +34,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a note says. `text` is what is signed, `signatures` what stands under it."""
+    """The content of a note. `text` is the signed part, `signatures` those below it."""
 
     origin: str
     size: int
@@ -43,23 +45,23 @@ class Checkpoint:
 
 
 def text_of(origin: str, size: int, root: bytes, at: datetime) -> str:
-    """What is signed."""
+    """Return the text to sign: origin, size, root in base64, time."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n{_TIME}{instant_text(at)}\n"
 
 
 def key_id(name: str, public: bytes) -> bytes:
-    """What names a key in a note."""
+    """Return the four bytes that identify a key in a note."""
     return sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
 
 
 def signed(text: str, name: str, public: bytes, signature: bytes) -> str:
-    """The note."""
+    """Return the note: the text and one signature line."""
     value = base64.b64encode(key_id(name, public) + signature).decode()
     return f"{text}\n{_DASH}{name} {value}\n"
 
 
 def read_note(note: str) -> Checkpoint:
-    """Raises ValueError for what is no checkpoint of ours."""
+    """Return the checkpoint of a note, without checking its signatures. Raises `ValueError` if malformed."""
     text, _, below = note.partition("\n\n")
     lines = text.split("\n")
     if len(note) > _LARGEST or len(lines) != 4 or not lines[3].startswith(_TIME) or not lines[1].isascii():
@@ -84,8 +86,8 @@ def _signature(line: str) -> Signature:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proves that the entry `n` of a dossier is in the journal of a checkpoint: its place there, and what stands beside its
-    way to the root, in hexadecimal."""
+    """Proof that the entry `n` of a dossier is in the journal of a checkpoint. `leaf` is its index. `proof`
+    lists the sibling hashes up to the root, in hexadecimal."""
 
     n: int
     leaf: int
@@ -94,7 +96,7 @@ class Receipt:
 
 
 def includes(receipt: Receipt, entry_hash: str) -> bool:
-    """Whether a receipt proves it. Who signed the checkpoint is another question."""
+    """Return whether a receipt proves this entry. The signature of the checkpoint is not checked."""
     try:
         checkpoint = read_note(receipt.checkpoint)
         leaf, path = leaf_hash(bytes.fromhex(entry_hash)), [bytes.fromhex(one) for one in receipt.proof]

@@ -1,8 +1,8 @@
-"""The journal as one tree: each entry of each chain is a leaf, once, in an order that never changes.
+"""The journal as one tree: each entry of each chain is one leaf, in an order that never changes.
 
-Whoever seals an entry says so in the same transaction (`leaf_owed`), so that nothing is forgotten and no writer waits for
-another; one worker at a time puts what is owed at the end of the tree. A leaf is the hash of its entry. Of the tree above, every
-eighth level is kept. One text for both stores.
+The transaction that appends an entry also writes `leaf_owed`. So no entry is forgotten and no writer waits
+for another. One worker at a time appends these leaves to the tree. A leaf is the hash of its entry. Every
+eighth level above the leaves is stored. The table text serves both databases.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OWED_SO_FAR: Final = tuple(
     for table in ("entry", "publication_entry", "people_entry")
 )
 
-# What `fsck` asks: leaves that are not the entry they name, entries that no leaf holds and none is owed for.
+# Queries of `fsck`: leaves that differ from their entry, and entries without a leaf or a pending one.
 _CHAINS: Final = (("entry", "leaf.chain NOT IN ('publications', 'people') AND instr(leaf.chain, '/') = 0"),
                   ("publication_entry", "leaf.chain = 'publications'"), ("people_entry", "leaf.chain = 'people'"),
                   ("row_entry", "instr(leaf.chain, '/') > 0"))  # fmt: skip
@@ -77,7 +77,7 @@ SEALED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One entry to put in the tree."""
+    """One entry to append to the tree: its chain, number and hash."""
 
     chain: str
     n: int
@@ -86,7 +86,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """How long the tree is, when it was last signed, and the note that says so; a note may be of fewer leaves."""
+    """The size of the tree, its last signature time, and the signed note. The note may cover fewer leaves."""
 
     size: int
     at: datetime

@@ -1,7 +1,7 @@
-"""The Merkle tree of a log, as RFC 6962 and RFC 9162 hash it: roots, proofs that an entry is in, proofs that a log only grew.
+"""The Merkle tree of a log, hashed as in RFC 6962 and RFC 9162: roots, inclusion proofs, consistency proofs.
 
-A tree is read through `Nodes`: the hashes of whole subtrees at the levels that are kept, 0 (the leaves), 8, 16… so that no proof
-reads more than a few hundred of them, however long the log.
+A tree is read through `Nodes`: the hashes of whole subtrees at the stored levels, 0 (the leaves), 8, 16… A
+proof reads at most a few hundred of them, whatever the length of the log.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, TypeAlias
 
-STEP: Final = 8  # levels between two that are kept
+STEP: Final = 8  # levels between two stored ones
 EMPTY: Final = sha256(b"").digest()
 
 # Level, first, end → the hashes of the subtrees of that level, from the first to before the end.
@@ -18,20 +18,22 @@ Nodes: TypeAlias = Callable[[int, int, int], Sequence[bytes]]
 
 
 def leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf: SHA-256 with the prefix 0x00."""
     return sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of an inner node: SHA-256 with the prefix 0x01."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def root_of(size: int, nodes: Nodes) -> bytes:
-    """The root of the first `size` leaves."""
+    """Return the root of the first `size` leaves."""
     return _range(0, size, nodes) if size else EMPTY
 
 
 def inclusion(at: int, size: int, nodes: Nodes) -> list[bytes]:
-    """What stands beside the way from a leaf up to the root of a tree of `size`."""
+    """Return the sibling hashes from leaf `at` up to the root of a tree of `size` leaves."""
     path: list[bytes] = []
     low, high = 0, size
     while high - low > 1:
@@ -46,7 +48,8 @@ def inclusion(at: int, size: int, nodes: Nodes) -> list[bytes]:
 
 
 def root_from(at: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes | None:
-    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2); None when it cannot be a proof of that size."""
+    """Return the root that an inclusion proof leads to (RFC 9162, 2.1.3.2). None if no proof of that size has
+    this form."""
     if not 0 <= at < size:
         return None
     first, last, reached = at, size - 1, leaf
@@ -64,7 +67,8 @@ def root_from(at: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes |
 
 
 def consistency(old: int, new: int, nodes: Nodes) -> list[bytes]:
-    """What shows that the tree of `new` leaves begins with that of `old`."""
+    """Return the proof that the tree of `new` leaves begins with that of `old`. Empty if there is nothing to
+    prove."""
     if not 0 < old < new:
         return []
     return _consistency(old, 0, new, True, nodes)
@@ -80,7 +84,7 @@ def _consistency(old: int, low: int, high: int, whole: bool, nodes: Nodes) -> li
 
 
 def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether a proof shows it (RFC 9162, 2.1.4.2)."""
+    """Return whether a proof shows that one tree begins with the other (RFC 9162, 2.1.4.2)."""
     if old == new:
         return not proof and old_root == new_root
     if not 0 < old < new:
@@ -106,13 +110,14 @@ def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: S
 
 
 class Growing:
-    """A tree that leaves are added to one by one: keeps no more than one hash a level."""
+    """A tree that grows leaf by leaf. It stores at most one hash for each level."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._peaks: list[bytes] = []  # the roots of whole subtrees, the widest first
+        self._peaks: list[bytes] = []  # roots of whole subtrees, the widest first
 
     def add(self, leaf: bytes) -> None:
+        """Append a leaf, and merge the subtrees that it completes."""
         self._peaks.append(leaf)
         self.size += 1
         whole = self.size
@@ -122,6 +127,7 @@ class Growing:
             whole >>= 1
 
     def root(self) -> bytes:
+        """Return the root of all leaves added so far."""
         if not self._peaks:
             return EMPTY
         reached = self._peaks[-1]
@@ -139,7 +145,7 @@ def _range(low: int, high: int, nodes: Nodes) -> bytes:
 
 
 def _whole(level: int, at: int, nodes: Nodes) -> bytes:
-    """The root of one whole subtree, from the nearest level that is kept."""
+    """Return the root of one whole subtree, from the nearest stored level below."""
     kept = level - level % STEP
     width = 1 << (level - kept)
     row = list(nodes(kept, at * width, (at + 1) * width))
@@ -149,5 +155,5 @@ def _whole(level: int, at: int, nodes: Nodes) -> bytes:
 
 
 def _half(width: int) -> int:
-    """The greatest power of two below."""
+    """Return the greatest power of two below `width`."""
     return 1 << (width - 1).bit_length() - 1

@@ -1,8 +1,9 @@
-"""The journal of rows that belong to no dossier: accounts, ways of being known, second factors, phone changes, mandates.
+"""The journal of rows without a dossier: accounts, identifiers, second factors, phone changes, mandates.
 
-One chain for each account (`account/ID`) and each mandate (`mandate/ID`). The store seals an entry in the same transaction as
-the row it writes. An entry commits to the rows as they are from then on; its instant is the machine's. Only the last salt of a
-row is kept, so former values are unknowable. One text for both stores.
+There is one chain for each account (`account/ID`) and each mandate (`mandate/ID`). The store appends an entry
+in the transaction that writes the row. An entry commits to the rows as they are from then on. Its time is the
+machine's. Only the last salt of a row is stored, so former values are unknowable. The table text serves both
+databases.
 """
 
 from __future__ import annotations
@@ -39,35 +40,36 @@ CREATE TABLE row_salt (
 ) STRICT, WITHOUT ROWID;
 """
 
-ROW_CHAIN: Final = "/"  # in the name of each of these chains, and of no other; their instants are the machine's
-FOUND: Final = "found"  # the first entry of rows that were there before they were journalled
+ROW_CHAIN: Final = "/"  # in the name of each of these chains, and of no other
+FOUND: Final = "found"  # kind of the first entry of rows older than this journal
 KEPT: Final = "kept"
-GONE: Final = "gone"  # key of a body: the names of rows that are no more
+GONE: Final = "gone"  # key of a body: the names of deleted rows
 PAGE: Final = 500
 
 Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
-Columns: TypeAlias = Callable[[str], Sequence[str]]  # of a table
-Rows: TypeAlias = Mapping[str, Plain]  # name of a row → what is committed to; empty when there is none
+Columns: TypeAlias = Callable[[str], Sequence[str]]  # the columns of a table
+Rows: TypeAlias = Mapping[str, Plain]  # name of a row → value committed to; empty if there is no row
 
 ADD_SALT: Final = "INSERT INTO row_salt (dossier, name, salt) VALUES (?, ?, ?)"
 _EMPTY: Final = (None, "", 0, "[]", "{}", "null")
-_MOVING: Final = frozenset({"last_step"})  # changes at each sign-in; guards one code for half a minute
+_MOVING: Final = frozenset({"last_step"})  # changes at each sign-in; protects one code for thirty seconds
 
 
 def row_value(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Plain]:
-    """A row as it is committed to: its cells that say something, so that a column added later with an empty default changes
-    nothing of what was committed to before."""
+    """Return the value of a row to commit to: its non-empty cells. So a column added later with an empty
+    default keeps earlier commitments valid."""
     pairs = zip(names, cells, strict=True)
     return {name: cell for name, cell in pairs if cell not in _EMPTY and name not in _MOVING}
 
 
 def ways_value(rows: Iterable[tuple[str, str, str]]) -> list[Plain]:
-    """All the ways an account is known by, as they are committed to: kind, value, since."""
+    """Return all identifiers of an account as committed to: kind, value, since."""
     return [list(row) for row in sorted(rows)]
 
 
 def next_entry(head: tuple[int, str], chain: str, kind: str, rows: Rows) -> tuple[JournalEntry, Mapping[str, str]]:
-    """The entry that commits to rows as they are now, and the salts of the rows that there are."""
+    """Return the entry that commits to rows as they are now, and the salts of the existing rows. An empty row
+    is recorded as gone."""
     gone: list[Plain] = [*sorted(name for name, value in rows.items() if not value)]
     there = {name: value for name, value in rows.items() if value}
     body, salts = with_commitments({GONE: gone} if gone else {}, there)
@@ -75,7 +77,7 @@ def next_entry(head: tuple[int, str], chain: str, kind: str, rows: Rows) -> tupl
 
 
 def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
-    """Every account with its rows, by chain, in slices."""
+    """Yield the rows of every account, by chain, in pages of `PAGE` accounts."""
     for first, last, page in _pages(ask, "account", columns("account")):
         found: dict[str, dict[str, Plain]] = {f"account/{one}": {"account": row} for one, row in page.items()}
         ways: dict[str, list[tuple[str, str, str]]] = {}
@@ -93,7 +95,7 @@ def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
 
 
 def mandate_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
-    """Every mandate, by chain, in slices."""
+    """Yield the row of every mandate, by chain, in pages of `PAGE` mandates."""
     for _, _, page in _pages(ask, "mandate", columns("mandate")):
         yield {f"mandate/{one}": {"mandate": row} for one, row in page.items()}
 
@@ -116,7 +118,7 @@ def _named(columns: Sequence[str]) -> str:
 
 
 def found_so_far(ask: Ask, columns: Columns) -> Iterator[tuple[JournalEntry, Mapping[str, str]]]:
-    """For a store of an earlier release: the first entry of each chain, which commits to its rows as they were found."""
+    """Yield the first entry of each chain for a store of an earlier release, with its salts."""
     for pages in (account_pages(ask, columns), mandate_pages(ask, columns)):
         for page in pages:
             for chain, rows in page.items():

@@ -1,5 +1,5 @@
-"""The journals of all dossiers read together, by time: what was done, by whom, where. Nothing of an applicant: entries hold
-codes and commitments. One text for both stores."""
+"""Search in the journals of all dossiers by time: acts, actors and places. Entries hold codes and
+commitments, no answers. The table text serves both databases."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ EVENTS: Final = "CREATE INDEX entry_time ON entry (at, dossier, n)"
 
 @dataclass(frozen=True, slots=True)
 class EventsAsked:
-    """Which entries are wanted; empty = any. `procedures` None = all; `asks` is one of the questions kept ready, `refusing` the
-    (procedure, state) pairs that refuse, which one of them reads."""
+    """Which entries are wanted. Empty means any, and None for `procedures` means all. `asks` is a predefined
+    question. `refusing`: the (procedure, state) pairs that refuse, used by `taken_refused`."""
 
     first: datetime
     end: datetime
@@ -36,7 +36,7 @@ class EventsAsked:
 
 @dataclass(frozen=True, slots=True)
 class JournalEvent:
-    """One entry, beside what its dossier is known by."""
+    """One entry with the number, procedure, office and channel of its dossier."""
 
     at: datetime
     dossier: str
@@ -54,7 +54,7 @@ class JournalEvent:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """How many entries there are by value, each; `more` when only the last ones were counted."""
+    """The number of entries for each value of a facet. `more`: only the newest entries were counted."""
 
     kinds: Mapping[str, int]
     agents: Mapping[str, int]
@@ -68,18 +68,18 @@ class Facets:
 _ACT: Final = "e.kind = 'transition' AND e.actor_kind = 'agent'"
 _BEFORE: Final = "SELECT 1 FROM entry p WHERE p.dossier = e.dossier AND p.n < e.n"
 
-# An act after the date that stood until it, which did not stand still.
+# An act after the due date in force until then, which was not paused.
 _LATE: Final = f"""{_ACT} AND EXISTS ({_BEFORE}
   AND p.n = (SELECT max(q.n) FROM entry q WHERE q.dossier = e.dossier AND q.n < e.n AND instr(q.body, '"due":') > 0)
   AND instr(p.body, '"due":"') > 0 AND instr(p.body, '"paused":null') > 0
   AND substr(p.body, instr(p.body, '"due":"') + 7, 19) < substr(e.at, 1, 19))"""
 # Between eight in the evening and six in the morning, on the country's clocks, which show UTC.
 _NIGHT: Final = f"{_ACT} AND (substr(e.at, 12, 2) >= '20' OR substr(e.at, 12, 2) < '06')"
-# The act that ends a dossier, by the hand that opened it or took every act before.
+# The act that closes a dossier, by the agent who opened it or took every act before.
 _SAME: Final = f"""{_ACT} AND instr(e.body, '"closed":true') > 0
   AND EXISTS ({_BEFORE} AND p.actor = e.actor AND p.kind IN ('opened', 'submitted', 'transition'))
   AND NOT EXISTS ({_BEFORE} AND p.actor_kind = 'agent' AND p.kind = 'transition' AND p.actor <> e.actor)"""
-# A refusal by who took the dossier in hand.
+# A refusal by the agent who took the dossier.
 _TAKEN: Final = f"""{_ACT} AND EXISTS ({_BEFORE} AND p.kind = 'assigned' AND p.actor = e.actor
   AND instr(p.body, '"to":"' || e.actor || '"') > 0)"""
 _BULK: Final = f"""{_ACT} AND instr(e.body, '"bulk":') > 0"""
@@ -89,7 +89,7 @@ _QUESTIONS: Final[Mapping[Asks, str]] = {
 
 
 def events_where(asked: EventsAsked) -> tuple[str, list[Any]]:
-    """The condition of a query over `entry e` and `dossier d`, and its cells."""
+    """Return the SQL condition over `entry e` and `dossier d`, and its parameters."""
     parts, cells = ["d.id = e.dossier", "d.submitted_at IS NOT NULL", "e.at >= ?", "e.at < ?"], list[Any]()
     cells += [instant_text(asked.first), instant_text(asked.end)]
     said = (("e.kind", asked.kind), ("d.office", asked.office), ("d.channel", asked.channel))
@@ -113,18 +113,19 @@ def events_where(asked: EventsAsked) -> tuple[str, list[Any]]:
 
 
 def mark_of(last: JournalEvent) -> tuple[str, str, int]:
-    """Where a page ended: the next begins before."""
+    """Return the position of the last entry of a page. The next page begins before it."""
     return instant_text(last.at), last.dossier, last.n
 
 
 COLUMNS: Final = (
     "e.at, e.dossier, e.n, e.kind, e.actor_kind, e.actor, e.edition, e.body, d.number, d.procedure, d.office, d.channel"
 )
-FROM: Final = "FROM entry e CROSS JOIN dossier d"  # entries first, in the order of their time
+FROM: Final = "FROM entry e CROSS JOIN dossier d"  # CROSS JOIN makes SQLite read entries first, in time order
 
 
 def counted(rows: list[tuple[Any, ...]], most: int) -> Facets:
-    """Facets of (kind, actor kind, actor, office, procedure, channel, count) rows."""
+    """Return the facets of (kind, actor kind, actor, office, procedure, channel, count) rows. `total` is at
+    most `most`."""
     found: dict[str, dict[str, int]] = {name: {} for name in ("kind", "agent", "office", "procedure", "channel")}
     total = 0
     for kind, actor_kind, actor, office, procedure, channel, count in rows:
@@ -145,12 +146,12 @@ def _commonest(found: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def mark_text(last: JournalEvent) -> str:
-    """A mark as an address carries it."""
+    """Return the position of an entry, encoded for a URL."""
     return base64.urlsafe_b64encode(canonical_json(list(mark_of(last)))).decode().rstrip("=")
 
 
 def read_mark(text: str) -> tuple[str, str, int] | None:
-    """The mark of an address; one that nobody made begins at the newest."""
+    """Return the position of a URL. None, the newest entry, if it is malformed."""
     try:
         at, dossier, n = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError, RecursionError):

@@ -1,1 +1,1 @@
-"""The facts: dossiers, their journal, and the one place that keeps them. Knows no procedure."""
+"""Records: the frozen dataclasses that are stored, their plain JSON form and their tables. It knows no procedure."""

@@ -1,5 +1,5 @@
-"""What administrators changed of the hours when offices receive, of their places, and of the holidays: every act, for good.
-One text for both stores."""
+"""Opening changes of administrators: office hours, stations and holidays. Each change is stored for good. The
+table text serves both databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
 OpeningKind: TypeAlias = Literal["closed", "open", "desks", "holiday"]
-Hold: TypeAlias = Literal["share", "change"]  # the head of openings, while a seat is taken; alone, while one is changed
+Hold: TypeAlias = Literal["share", "change"]  # lock on the head row: to take a seat; to change openings
 
 OPENINGS: Final = """
 CREATE TABLE opening_change (
@@ -34,14 +34,18 @@ CREATE TABLE opening_head (
   n INTEGER NOT NULL
 ) STRICT;
 """
-LOST: Final = ("booking", "lost", "TEXT")  # a column: the change that took a slot away
+LOST: Final = ("booking", "lost", "TEXT")  # a column: id of the opening change that cancelled the booking
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningChange:
-    """One act: `closed` an office does not receive, `open` it receives beside its usual hours, `desks` with so many places,
-    `holiday` nobody works (no office). Minutes since midnight on each of its days; none = all day. `because` is what
-    people read, `because_en` the same in English where it was said. `n` is its place among all."""
+    """One opening change. `n` is its rank among all changes.
+
+    `closed`: the office is closed on these days. `open`: it receives outside its usual hours. `desks`: it has
+    this number of stations. `holiday`: every office is closed, and `office` is empty. Times are minutes since
+    midnight on each day, and None means the whole day. `because` is the public reason, `because_en` its
+    English text, empty if none was given.
+    """
 
     id: str
     n: int

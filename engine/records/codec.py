@@ -1,7 +1,8 @@
-"""The plain form of every record: what is written in a JSON column, hashed in the journal, or exported.
+"""The plain form of every record, as stored in a JSON column, hashed in the journal, or exported.
 
-A codec is compiled once a class from its annotations, so a field added to a record is kept without a line here. Reading
-is strict: an unknown key, a missing one without a default or a value of another kind is `Unreadable`, never guessed.
+The codec of a class is compiled once from its annotations, so a new field is stored without a change here.
+Reading is strict. An unknown key, a missing value without default, or a value of another kind raises
+`Unreadable`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ Read = Callable[[Any], Any]
 
 
 class Unreadable(ValueError):
-    """A kept text is not the plain form of the record it should be. The path names the field, never its value; `row` the table
-    and the key, where they are known."""
+    """A stored text is not the plain form of its record. `path` names the field, never its value. `row` is
+    the table and the key, where known."""
 
     row = ""
 
@@ -35,7 +36,7 @@ class Unreadable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Codec:
-    """How values of one kind are written and read. `same` = the value is already plain."""
+    """How values of one kind are written and read. `same` means that the value is already plain."""
 
     write: Write
     read: Read
@@ -47,19 +48,20 @@ class _AnyPlain:
 
 
 def to_plain(record: Any) -> dict[str, Plain]:
-    """The plain form of a record (a frozen dataclass), every field named."""
+    """Return the plain form of a record (a frozen dataclass), with every field."""
     plain: dict[str, Plain] = codec_of(type(record)).write(record)  # type: ignore[assignment]
     return plain
 
 
 def from_plain(kind: type[T], value: Plain) -> T:
-    """The record that `to_plain` wrote. Raises `Unreadable`."""
+    """Return the record that `to_plain` wrote. Raises `Unreadable`."""
     record: T = codec_of(kind).read(value)
     return record
 
 
 def instant_text(at: datetime) -> str:
-    """An instant as kept: UTC, always 27 signs, so that the order of the texts is the order of time."""
+    """Return an instant as stored: UTC, always 27 characters, so that text order is time order. Raises
+    `TypeError` without a zone."""
     if at.tzinfo is None:
         raise TypeError("an instant needs its zone")
     own = at if at.tzinfo is UTC else at.astimezone(UTC)
@@ -67,16 +69,19 @@ def instant_text(at: datetime) -> str:
 
 
 def read_instant(text: object) -> datetime:
-    """Exactly what `instant_text` wrote. Raises `Unreadable` on any other spelling."""
-    if isinstance(text, str) and _INSTANT.fullmatch(text):  # one spelling an instant: no need to write it to compare
+    """Return the instant that `instant_text` wrote. Raises `Unreadable` on any other spelling."""
+    if isinstance(text, str) and _INSTANT.fullmatch(
+        text
+    ):  # each instant has one spelling, so no comparison with `instant_text` is needed
         try:
             return datetime.fromisoformat(text)
-        except ValueError:  # the thirtieth of February
+        except ValueError:  # such as 30 February
             pass
     raise Unreadable("", "instant")
 
 
 def read_day(text: object) -> date:
+    """Return the date of an ISO text (`2026-11-29`). Raises `Unreadable` on any other spelling."""
     try:
         day = date.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -90,7 +95,8 @@ def read_day(text: object) -> date:
 
 
 def codec_of(kind: Any) -> Codec:
-    """The codec of an annotation: a record, or anything a record's field may be. Compiled once."""
+    """Return the codec of an annotation: a record, or any type of a record's field. Compiled once. Raises
+    `TypeError` for an unsupported type."""
     codec = _CODECS.get(kind)
     if codec is None:
         codec = _CODECS[kind] = _compiled(kind)
@@ -115,7 +121,7 @@ def _compiled(kind: Any) -> Codec:
 
 
 def plain_hints(kind: type[Any]) -> dict[str, Any]:
-    """The annotation of each field, in a form `codec_of` takes."""
+    """Return the annotation of each field, in a form that `codec_of` accepts."""
     return get_type_hints(kind, localns={"Plain": _AnyPlain})
 
 
@@ -221,7 +227,8 @@ def _table(inner: Codec) -> Codec:
 
 
 def _plain_copy(value: Any) -> Plain:
-    """Frozen mappings and tuples as JSON says them; anything that is not plain is left for `canonical_json` to refuse."""
+    """Copy frozen mappings and tuples to dicts and lists. Other values pass unchanged, and `canonical_json`
+    refuses those that are not plain."""
     if isinstance(value, Mapping):
         return {name: _plain_copy(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,7 @@
-"""The facts of one request, frozen: what one person said and what was done. Only ever replaced by a newer revision.
+"""The stored data of one request, frozen: the answers and what was done. A change makes a newer revision.
 
-Answers and bodies are plain values (`engine.core.values.Plain`). Instants are UTC with their zone. A dossier knows no URL.
+Answers and bodies are plain values (`engine.core.values.Plain`). Instants are UTC with their zone. A dossier
+holds no URL.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "sy
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
 BookingStatus: TypeAlias = Literal["booked", "attended", "missed", "cancelled"]
 DocumentStatus: TypeAlias = Literal["valid", "suspended", "revoked", "replaced"]
-OFF_THE_LIST: Final = 1_000_000  # from this number on, a seat is none of the calendar: who came without a time
-CLAIMED: Final = "claimed:"  # how the login begins of who gave a number and has not proven it
+OFF_THE_LIST: Final = 1_000_000  # seats from this number on belong to walk-ins, not to the calendar
+CLAIMED: Final = "claimed:"  # prefix of the login while the phone number is unverified
 
 _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `roles` are `agency/role` keys; `offices` empty = all offices of these agencies. `procedures` bounds what a
-    controller reads, or what somebody does for another, empty = all; `administers` are the agencies whose people are theirs to change, `*` = all. `language`
-    is the one they read in, empty = that of the dossier. Who is `unproven` gave a number that may be somebody else's: nothing is
-    theirs but drafts begun in this browser."""
+    """The person, system or provider that acts.
+
+    `roles` are `agency/role` keys. Empty `offices` means all offices of these agencies. `procedures` limits
+    what an auditor reads, or what a delegate does, and empty means all. `administers` lists the agencies
+    whose agents the actor manages, and `*` means all. `language` is the reading language, empty for that of
+    the dossier. An `unproven` actor has an unverified phone number and owns only the drafts begun in this
+    browser.
+    """
 
     kind: ActorKind
     id: str
@@ -37,13 +42,13 @@ class Actor:
     offices: frozenset[str] = frozenset()
     procedures: frozenset[str] = frozenset()
     administers: frozenset[str] = frozenset()
-    principal: str = ""  # whom an applicant acts for, or an agent helps at a counter; nobody but themself
-    dossiers: frozenset[str] = frozenset()  # what bounds acting for them; empty = all
+    principal: str = ""  # account an applicant acts for, or an agent assists; empty = the actor
+    dossiers: frozenset[str] = frozenset()  # limits acting for the principal; empty = all
     only_reads: bool = False
 
     @property
     def owns(self) -> str:
-        """The account whose dossiers are this person's at this moment."""
+        """The account whose dossiers the actor owns now: the principal, or the actor."""
         return self.principal or self.id
 
     language: str = ""
@@ -56,8 +61,9 @@ ANONYMOUS: Final = Actor("anonymous", "")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file handed in, kept by content. `kind` is what the bytes are: pdf, jpg or png. `field` is its place: a question
-    (`acte`, `enfants.0.acte`), or where an agent joined it (`by`, their account id): an act, `form[.part].question`."""
+    """One uploaded file, stored by content. `kind` is detected from the bytes: pdf, jpg or png. `field` is
+    the question (`acte`, `enfants.0.acte`). For a file joined by an agent (`by`, an account id), it is an act
+    or `form[.part].question`."""
 
     id: str
     field: str
@@ -72,7 +78,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A task that is done now: when and by whom (actor id)."""
+    """A completed task: when, and by which actor id."""
 
     at: datetime
     by: str
@@ -80,7 +86,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class TakenTransition:
-    """A transition that was taken. `reason` is what the person wrote; it never enters the journal."""
+    """A transition that was taken. `reason` is text of the actor and never enters the journal."""
 
     transition: str
     source: str
@@ -94,7 +100,7 @@ class TakenTransition:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """What an agent asked to correct: field → the reason for it. `made` are those already corrected."""
+    """What an agent asks to correct: field → reason. `made` lists the fields already corrected."""
 
     fields: Mapping[str, str]
     reason: str
@@ -104,12 +110,13 @@ class CorrectionRequest:
 
     @property
     def left(self) -> tuple[str, ...]:
+        """The fields still to correct, in the order of the request."""
         return tuple(field_id for field_id in self.fields if field_id not in self.made)
 
 
 @dataclass(frozen=True, slots=True)
 class OwedLine:
-    """One printed line of a frozen quote. `basis` is a law id; `exempt` lines are printed at 0."""
+    """One printed line of a frozen quote. `basis` is a law id. An `exempt` line is printed as 0."""
 
     id: str
     label: str
@@ -123,7 +130,7 @@ class OwedLine:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A fee as it was computed when it fell due, and what was paid of it. Frozen so that nobody pays more later."""
+    """A fee as computed when it fell due, and the amount paid. It is frozen, so later tariffs change nothing."""
 
     fee: str
     label: str
@@ -134,13 +141,14 @@ class Owed:
 
     @property
     def left(self) -> int:
+        """The amount still due, in francs, never negative."""
         return max(0, self.amount - self.paid)
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A slot taken. `start` is UTC; `sequence` counts changes (RFC 5545). `lost`: the act of an administrator that closed
-    the office at that time, where one did."""
+    """A slot taken. `start` is UTC. `sequence` counts changes (RFC 5545). `lost` is the id of the opening
+    change that cancelled it, if any."""
 
     id: str
     appointment: str
@@ -156,14 +164,15 @@ class Booking:
 
     @property
     def is_walk_in(self) -> bool:
-        """The person came without a time: no seat of the calendar is theirs."""
+        """Whether the person came without a slot. A walk-in takes no seat of the calendar."""
         return self.seat >= OFF_THE_LIST
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedDocument:
-    """An act delivered. `content` is what it shows (label, text) and never changes; `code` has 12 digits; `token` is
-    the QR's 128 bits; `jws` the Ed25519 signature of number, output, day and digest of the content."""
+    """A document issued to the applicant. `content` is what it shows (label, text) and never changes. `code`
+    has 12 digits. `token` is the 128 bits of the QR code. `jws` is the Ed25519 signature of number, output,
+    day and content digest."""
 
     id: str
     output: str
@@ -184,7 +193,7 @@ class IssuedDocument:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """A clock of the law: seconds consumed until `since`; running if `since` is set. It began first at `began`."""
+    """A legal time limit: seconds consumed until `since`. It runs if `since` is set. It first started at `began`."""
 
     consumed: int
     since: datetime | None
@@ -194,7 +203,7 @@ class ClockState:
 
 @dataclass(frozen=True, slots=True)
 class LinkedDossier:
-    """The earlier dossier of a link: its id and number, and the row picked of it, if one is."""
+    """The earlier dossier of a link: its id and number, and the chosen row, if any."""
 
     dossier: str
     number: str
@@ -203,7 +212,8 @@ class LinkedDossier:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """Where answers were taken over from: an earlier request, the day it was sent, and which of them stand as they came."""
+    """The source of prefilled answers: an earlier request and the day it was sent. `fields` are the answers
+    left unchanged."""
 
     number: str
     procedure: str
@@ -213,7 +223,8 @@ class Reused:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One request and all its facts. `revision` counts its changes; `fingerprint` pins the edition it is judged by."""
+    """One request and all its data. `revision` counts its changes. `fingerprint` identifies the edition that
+    applies."""
 
     id: str
     number: str
@@ -229,7 +240,7 @@ class Dossier:
     language: str = "fr"
     contact_phone: str | None = None  # E.164, where messages go
     contact_email: str | None = None
-    label: str = ""  # what the dossier is called in lists
+    label: str = ""  # name of the dossier in lists
     office: str | None = None
     submitted_at: datetime | None = None
     closed_at: datetime | None = None
@@ -247,36 +258,39 @@ class Dossier:
     documents: tuple[IssuedDocument, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
-    links: Mapping[str, LinkedDossier] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
-    erased_at: datetime | None = None  # its personal data were kept as long as the book says, and are gone
-    awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
+    links: Mapping[str, LinkedDossier] = field(default_factory=lambda: MappingProxyType({}))  # by link of the procedure
+    erased_at: datetime | None = None  # personal data erased at the end of the retention period
+    awaits: tuple[str, ...] | None = None  # when several opinions or parts are pending: the roles still to answer
     reused: Reused | None = None
-    assisted: tuple[str, ...] = ()  # the agents (account ids) who filled it in at a counter, beside its owner
-    removed_files: tuple[str, ...] = ()  # questions whose file went before the number was proven
+    assisted: tuple[str, ...] = ()  # account ids of agents who filled it in at a counter
+    removed_files: tuple[str, ...] = ()  # questions whose file was removed before the phone number was verified
 
     @property
     def is_draft(self) -> bool:
+        """Whether the dossier was never submitted. A withdrawn draft counts too."""
         return self.submitted_at is None
 
     @property
     def is_open_draft(self) -> bool:
-        """Neither sent, nor given up, nor out of time."""
+        """Whether the dossier is neither submitted, nor withdrawn, nor expired."""
         return self.submitted_at is None and self.closed_at is None
 
     @property
     def files_used(self) -> frozenset[str]:
-        """The files that an answer or an act names."""
+        """The ids of files that an answer or an act names. Other texts of answers are included."""
         return files_named(self.answers) | {name for taken in self.taken for name in taken.attachments}
 
     def attachment(self, attachment_id: str) -> Attachment | None:
+        """Return the attachment with this id, or None."""
         return next((one for one in self.attachments if one.id == attachment_id), None)
 
     def document(self, document_id: str) -> IssuedDocument | None:
+        """Return the issued document with this id, or None."""
         return next((one for one in self.documents if one.id == document_id), None)
 
 
 def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
-    """Every text that stands in answers: attachment ids are among them."""
+    """Return every text found in answers. Attachment ids are among them."""
     if isinstance(answers, str):
         return frozenset({answers})
     inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
@@ -284,7 +298,7 @@ def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
 
 
 def without_files(answers: Mapping[str, Plain], ids: frozenset[str]) -> dict[str, Plain]:
-    """The answers without these attachments, wherever one is listed."""
+    """Return the answers without these attachment ids, wherever one is listed."""
     return {name: _without(answer, ids) for name, answer in answers.items()}
 
 
@@ -294,12 +308,12 @@ def _without(plain: Plain, ids: frozenset[str]) -> Plain:
     return [_without(one, ids) for one in plain if one not in ids] if isinstance(plain, list) else plain
 
 
-# -- kept beside the dossier -------------------------------------------------------------------------------------------
+# -- stored beside the dossier ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One try to pay. `reference` is ours and goes to the provider; (provider, provider_ref) is unique."""
+    """One attempt to pay. Our `reference` is sent to the provider. (provider, provider_ref) is unique."""
 
     id: str
     reference: str
@@ -313,7 +327,7 @@ class Payment:
     started_at: datetime
     expires_at: datetime
     provider_ref: str | None = None
-    reason: str | None = None  # why it failed: balance, cancelled, limit…
+    reason: str | None = None  # failure: balance, cancelled, limit…
     ended_at: datetime | None = None
     receipt: str | None = None
     checked_at: datetime | None = None
@@ -322,7 +336,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """What a provider told us once. `verified` = confirmed by our own status call."""
+    """What a provider reported once. `verified` means confirmed by our own status call."""
 
     provider: str
     event_id: str
@@ -335,13 +349,13 @@ class PaymentEvent:
     note: str = ""
 
 
-RECEIVED: Final = frozenset({"paid", "overpaid"})  # kinds of events, and statuses of payments, that say money came in
-SECRET_LETTERS: Final = ("code/", "link/")  # how `dedupe` begins where the body holds a one-time code or a sign-in link
+RECEIVED: Final = frozenset({"paid", "overpaid"})  # event kinds and payment statuses of received money
+SECRET_LETTERS: Final = ("code/", "link/")  # prefixes of `dedupe` when the body holds a one-time code or a sign-in link
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A message owed, in the outbox. `dedupe` makes it owed once; `due_at` when it may leave."""
+    """A message in the outbox. `dedupe` prevents a second one. It may be sent from `due_at` on."""
 
     id: str
     dossier: str | None
@@ -357,14 +371,15 @@ class OutboundMessage:
     failed: str | None = None
 
     def without_secret(self) -> OutboundMessage:
-        """The same once it left or was given up: nobody reads its code or its link here any more."""
+        """Return the message without its text, if it is over and holds a code or a link. Else return it unchanged."""
         over = self.sent_at is not None or self.failed is not None
         return replace(self, body="") if over and self.dedupe.startswith(SECRET_LETTERS) else self
 
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What falls due with time on a dossier: `name` is `due`, a clock, a reminder…; `entry` the journal's n then."""
+    """What falls due on a dossier. `name` is `due`, a legal time limit, a reminder… `entry` is the journal's
+    n at creation."""
 
     dossier: str
     name: str
@@ -374,7 +389,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Someone at the door. Applicants are known by phone; agents and auditors by login and argon2id hash."""
+    """A person who signs in. Applicants are identified by phone, agents and auditors by login and argon2id hash."""
 
     id: str
     kind: Literal["applicant", "agent", "auditor"]
@@ -387,12 +402,12 @@ class Account:
     profile: Mapping[str, Plain] = field(default_factory=lambda: _EMPTY)
     ends: Mapping[str, date] = field(default_factory=lambda: MappingProxyType({}))  # role → its last day
     until: date | None = None  # last day of the account
-    procedures: tuple[str, ...] = ()  # what a controller's mandate names; empty = all
+    procedures: tuple[str, ...] = ()  # procedures an auditor may read; empty = all
     administers: tuple[str, ...] = ()  # agencies; `*` = all
-    fresh: bool = False  # somebody else chose the password
+    fresh: bool = False  # another person chose the password
 
     def actor(self) -> Actor:
-        """With every right, whatever the day: `on` leaves out those that ended."""
+        """Return the actor with every right, whatever the day. `on` leaves out ended roles."""
         return Actor(
             self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices), frozenset(self.procedures),
             frozenset(self.administers), unproven=self.is_claimed,
@@ -400,12 +415,14 @@ class Account:
 
     @property
     def is_claimed(self) -> bool:
+        """Whether the phone number of the account is not verified yet."""
         return self.login.startswith(CLAIMED)
 
     def is_open(self, day: date) -> bool:
+        """Return whether the account is enabled and has not ended on this day."""
         return not self.disabled and (self.until is None or day <= self.until)
 
     def on(self, day: date) -> Actor:
-        """As this person acts on a day."""
+        """Return the actor with the roles valid on a day. The end of the account is not checked."""
         held = frozenset(role for role in self.roles if role not in self.ends or day <= self.ends[role])
         return replace(self.actor(), roles=held)

@@ -1,5 +1,4 @@
-"""What passes between a person and the office beside the circuit: messages, notes between colleagues, a seat held, a
-place in a waiting list, a document lent to somebody's eyes."""
+"""Exchanges beside the workflow: messages, internal notes, held seats, the waiting list, shared documents."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ Side: TypeAlias = Literal["applicant", "agent"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message about a dossier. `read_at`: when somebody of the other side first read it."""
+    """One message about a dossier. `read_at`: when a person of the other side first read it."""
 
     id: str
     dossier: str
@@ -28,7 +27,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What an agent writes about a dossier for colleagues: it is never shown to the applicant."""
+    """An internal note of an agent about a dossier. The applicant never sees it."""
 
     id: str
     dossier: str
@@ -39,7 +38,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class SeatHold:
-    """A seat kept for who is confirming it, until then; nobody else may take it meanwhile."""
+    """A seat reserved until `until` while the applicant confirms. No other dossier can take it meanwhile."""
 
     resource: str
     office: str
@@ -52,7 +51,7 @@ class SeatHold:
 
 @dataclass(frozen=True, slots=True)
 class WaitingListEntry:
-    """Somebody who wants to be told when a seat is freed. `told_at`: the last time they were."""
+    """An applicant to notify when a seat is freed. `told_at`: the last notification."""
 
     dossier: str
     appointment: str
@@ -64,7 +63,7 @@ class WaitingListEntry:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A link by which anybody sees one issued document, whole, for a while. Only the SHA-256 of its token is kept."""
+    """A public link to one whole issued document, for a limited time. Only the SHA-256 of its token is stored."""
 
     token_sha256: str
     dossier: str

@@ -1,8 +1,9 @@
-"""Orders: work that one person asked for and that may take long, kept until it is done. Many dossiers decided or handed over
-at once, a list or a journal to take away.
+"""Jobs: long work requested by one person, stored until it is done. A job acts on many dossiers or exports a
+list.
 
-Each line is one dossier, done in a unit of its own together with the dossier's change, so that an order cut in the middle
-goes on where it stopped and nothing is done twice. A file grows part by part in the same way. One text for both stores.
+Each item is one dossier, processed in one transaction with the dossier's change. An interrupted job resumes
+without doing anything twice. An exported file grows by chunks in the same way. The table text serves both
+databases.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ CREATE TABLE order_part (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What somebody asked for. `n` is what people call it by; `total` the lines it has, or the rows its file should have;
-    `until` when its file is thrown away; `claimed_until` while somebody carries it out."""
+    """One job. `n` is its public number. `total` counts its items, or the expected rows of its file. The file
+    is deleted at `until`. A worker owns the job until `claimed_until`."""
 
     id: str
     n: int
@@ -77,7 +78,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobItem:
-    """One dossier of an order, as it was when the order was given, and what came of it. `why` and `facts`: a refusal's."""
+    """One dossier of a job, at its revision of the request, and the outcome. `why` and `facts` are those of a
+    refusal."""
 
     work_order: str
     rank: int
@@ -92,7 +94,7 @@ class JobItem:
 
 @dataclass(frozen=True, slots=True)
 class JobChunk:
-    """A part of a file: so many rows, and where the next part begins (empty: nowhere)."""
+    """A chunk of an exported file: its number of rows, and where the next begins. An empty `mark` means the last."""
 
     work_order: str
     n: int

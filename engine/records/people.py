@@ -1,5 +1,4 @@
-"""What is kept of the people at the door beside their account: sessions, codes, a second factor, ways of being known,
-who read what."""
+"""Records of people beside their account: sessions, codes, second factors, identifiers, access log."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ CHAIN: Final = "people"  # the name of the journal of people and their rights
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. Only the SHA-256 of its token is kept."""
+    """A signed-in browser. Only the SHA-256 of its token is stored."""
 
     token_sha256: str
     account: str
@@ -21,12 +20,12 @@ class Session:
     seen_at: datetime
     expires_at: datetime
     kept: bool = False  # “this phone is mine”
-    device: str = ""  # what it runs on, as its owner reads it
+    device: str = ""  # name of the device, shown to its owner
 
 
 @dataclass(frozen=True, slots=True)
 class SignInCode:
-    """A one-time code sent to a phone; its hash, and the tries left."""
+    """The hash of a one-time code sent to a phone, and the attempts left."""
 
     phone: str
     code_sha256: str
@@ -38,9 +37,11 @@ class SignInCode:
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """The key of an authenticator application, sealed under the office's secret. `since` when it was first proven, none
-    until then; `last_step` the last moment a code was taken for, so that none serves twice; `recovery` keyed digests of
-    the codes that replace a lost telephone once each."""
+    """The key of an authenticator application, encrypted with the installation's secret.
+
+    `since`: when it was first confirmed, None until then. `last_step`: the time step of the last accepted
+    code, so that no code serves twice. `recovery`: keyed digests of the recovery codes, each valid once.
+    """
 
     account: str
     key: str
@@ -51,7 +52,7 @@ class SecondFactor:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """One proven way of being known: a phone (E.164), an e-mail address, a person at an identity provider."""
+    """One verified identifier: a phone (E.164), a mail address, or an identity of a provider."""
 
     kind: IdentifierKind
     value: str
@@ -61,26 +62,26 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Somebody of the administration looked into a dossier on a day; `at` the last time."""
+    """One line of the access log: an account opened a dossier on a day. `at` is the last time."""
 
     dossier: str
     account: str
     day: date
     at: datetime
-    role: str = ""  # `agency/role` under which an agent read; empty for a controller
+    role: str = ""  # `agency/role` of the agent; empty for an auditor
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneMove:
-    """Somebody who lost their telephone asked at a counter to be known by another number; it waits for its day, so that who
-    holds the number before may say no. One at a time for an account."""
+    """A request at a counter to change the phone number of an account. It takes effect at `due_at`, so that
+    the holder of the former number may object. An account has at most one."""
 
     account: str
     former: str  # E.164, as `phone`
     phone: str
-    dossier: str  # the one they were asked about
+    dossier: str  # the dossier asked about
     agent: str
-    letter: str  # the SMS that tells the number before
+    letter: str  # id of the SMS to the former number
     asked_at: datetime
     due_at: datetime
 
@@ -92,9 +93,13 @@ MandateStatus: TypeAlias = Literal["asked", "to_check", "active", "refused", "en
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """Somebody acts for somebody else: `principal` and `holder` are accounts; a holder who never signed in is awaited by
-    phone. `invited` is the number that was typed to let a holder in, or to ask a principal. `procedures` and `dossiers` bound it, empty = all; `until` its last day. A reader changes nothing;
-    a manager may give mandates in turn. `proof` is the digest of the document handed in, `proof_name` what it was called."""
+    """The right of one account (`holder`) to act for another (`principal`).
+
+    A holder who never signed in is identified by phone. `invited` is the number typed to invite a holder or
+    to ask a principal. `procedures` and `dossiers` limit the mandate, and empty means all. `until` is its
+    last day. A reader changes nothing, and a manager may give mandates in turn. `proof` is the digest of the
+    uploaded document, `proof_name` its file name.
+    """
 
     id: str
     principal: str
@@ -111,5 +116,5 @@ class Mandate:
     proof: str = ""
     proof_name: str = ""
     changed_at: datetime | None = None
-    reason: str = ""  # why it was refused, for who asked
-    declared: str = ""  # a name as who asked typed it: the company's, or their own for the person they ask
+    reason: str = ""  # reason of the refusal, shown to the requester
+    declared: str = ""  # name typed by the requester: of the company, or their own

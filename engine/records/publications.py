@@ -1,7 +1,7 @@
-"""Editions, and what was decided about those in service: each commit published or refused, each return to an earlier one.
+"""Editions and publications: commits published or refused, and returns to an earlier edition.
 
-A publication is kept for ever, with who wrote it, who read it over, whether the signature holds and what every gate said.
-Folded in their order (`lines_of`), publications say which editions of a procedure may be in force.
+A publication is stored for ever, with its author, reviewers, signature state and gate results. Applied in
+order (`lines_of`), publications give the editions of a procedure that may be in force.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.core.values import Plain
 Outcome: TypeAlias = Literal["published", "refused", "rolled_back"]
 CHAIN = "publications"  # the name of their chain in the journal
 
-# One text for both stores.
+# One text for both databases.
 PUBLICATIONS: Final = """
 CREATE TABLE publication (
   n INTEGER PRIMARY KEY CHECK (n > 0),
@@ -63,7 +63,8 @@ CREATE TABLE watch (
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One published state of a definition, kept for ever. `expanded` is its canonical JSON, `source` the file's text."""
+    """One published state of a definition, stored for ever. `expanded` is its canonical JSON, `source` the
+    file text."""
 
     procedure: str
     edition: int
@@ -77,7 +78,7 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class PublishedEdition:
-    """One edition put in service (or put back), whose commit may be older than that of its publication."""
+    """One edition put or restored in force. Its commit may be older than that of its publication."""
 
     procedure: str
     edition: int
@@ -86,7 +87,8 @@ class PublishedEdition:
 
 @dataclass(frozen=True, slots=True)
 class GateFinding:
-    """Why a gate stays shut: the code of a problem with its place, or of a refusal without one. `excerpt`: the line."""
+    """Why a gate failed: a problem code with its position, or a refusal code without one. `excerpt`: the
+    source line."""
 
     code: str
     file: str = ""
@@ -99,7 +101,7 @@ class GateFinding:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One check that a publication passes, or does not. `left`: how many findings are not told here."""
+    """One check of a publication and its result. `left`: the number of findings not listed."""
 
     name: str
     passed: bool
@@ -109,10 +111,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a text comes from: a commit and the people behind it, or a folder (then nothing but `source` is known).
+    """Where a text comes from: a commit and its people, or a folder (then only `source` is known).
 
-    `signature` is the state git gives it: G good, U good but of unknown trust, B bad, X Y R expired or revoked, E not
-    checkable, N none, empty without a commit.
+    `signature` is the state that git reports: G good, U good of unknown trust, B bad, X Y R expired or
+    revoked. E means not checkable, N none. It is empty without a commit.
     """
 
     source: str
@@ -128,7 +130,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One decision, numbered from 1 without a hole. `by` and `because`: who asked for a return, and why."""
+    """One decision, numbered from 1 without gaps. `by` and `because`: the requester of a return, and the reason."""
 
     n: int
     at: datetime
@@ -142,18 +144,18 @@ class Publication:
 
     @property
     def stands(self) -> bool:
-        """Whether it changed what is in service."""
+        """Whether it changed the editions in force."""
         return self.outcome != "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class FollowingState:
-    """How following a repository goes: the last commit seen, and what prevents looking, if anything does."""
+    """State of the publication follower: the last commit seen, and the trouble that prevents reading, if any."""
 
     source: str
     at: datetime
     commit: str = ""
-    trouble: str = ""  # the code of a refusal; empty when all is well
+    trouble: str = ""  # refusal code; empty when reading works
     facts: Mapping[str, Plain] = field(default_factory=dict)
     since: datetime | None = None
     tries: int = 0
@@ -161,17 +163,18 @@ class FollowingState:
 
 @dataclass(frozen=True, slots=True)
 class PublishedLine:
-    """The editions of one procedure that may be in force, the one that comes first last; and those taken back."""
+    """The editions of one procedure that may be in force, the current one last, and the withdrawn ones."""
 
     standing: tuple[str, ...] = ()
     withdrawn: frozenset[str] = frozenset()
 
     def with_placed(self, fingerprint: str) -> PublishedLine:
+        """Return the line with this edition last, no longer withdrawn."""
         others = tuple(one for one in self.standing if one != fingerprint)
         return PublishedLine((*others, fingerprint), self.withdrawn - {fingerprint})
 
     def back_to(self, fingerprint: str) -> PublishedLine:
-        """Everything placed after it is taken back; itself is put back when it was taken back before."""
+        """Return the line with all later editions withdrawn. An edition that is not in the line is placed last."""
         if fingerprint not in self.standing:
             return self.with_placed(fingerprint)
         at = self.standing.index(fingerprint) + 1
@@ -181,7 +184,8 @@ class PublishedLine:
 def lines_of(
     publications: Iterable[Publication], before: Mapping[str, tuple[str, ...]] | None = None
 ) -> dict[str, PublishedLine]:
-    """By procedure, what publications in their order leave standing. `before`: what stood when none was kept yet."""
+    """Return the line of each procedure after these publications, in their order. `before`: editions in force
+    before the first stored one."""
     lines = {name: PublishedLine(evaluated) for name, evaluated in (before or {}).items()}
     for one in publications:
         for placed in one.placed if one.stands else ():

@@ -1,4 +1,4 @@
-"""Money owed back to whoever paid it, until it is: one line for each entry of a journal that owes some."""
+"""Refunds due, until they are paid: one line for each journal entry that owes money."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Final
 
 from engine.records.codec import Unreadable, instant_text, read_instant
 
-_DIGITS: Final = 9  # of the number of an entry
+_DIGITS: Final = 9  # most digits of an entry's number
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Francs owed back, by the journal's entry (`entry`) that says so: of a price (`fee`) that an act gives back, an entry for
-    each payer, else what a payment brought over its price. `payer`: the number that paid. Once paid back it has its day, its
-    hand and its reference."""
+    """Francs to give back, recorded by the journal entry `entry`.
+
+    With a `fee`: an act gives back a price, with one entry for each payer. Without: a payment exceeded the
+    price. `payer` is the number that paid. A paid refund has its date, agent and reference.
+    """
 
     dossier: str
     entry: int
@@ -33,7 +35,7 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class RefundMark:
-    """Where the next page of a list begins: the longest owed first."""
+    """Position where the next page of a list begins. The oldest refunds come first."""
 
     owed_at: datetime
     dossier: str
@@ -41,12 +43,12 @@ class RefundMark:
 
 
 def mark_text(refund: Refund) -> str:
-    """The mark after a line, as an address carries it."""
+    """Return the position after a line, for use in a URL."""
     return f"{instant_text(refund.owed_at)}~{refund.dossier}~{refund.entry}"
 
 
 def read_mark(text: str | None) -> RefundMark | None:
-    """None, the first page, for what no address of ours says."""
+    """Return the position of a URL. None, the first page, for a text that `mark_text` does not write."""
     instant, _, rest = (text or "").partition("~")
     dossier, _, entry = rest.partition("~")
     if not dossier or not entry.isascii() or not entry.isdecimal() or len(entry) > _DIGITS:
@@ -78,7 +80,8 @@ CREATE INDEX refund_open ON refund (procedure, owed_at, dossier, entry) WHERE pa
 
 
 def owed_so_far(cell: Callable[[str, str], str], whole: Callable[[str, str], str]) -> Iterator[str]:
-    """The lines of what journals owed before lines were kept. `cell` and `whole` read a text and a number of a JSON column."""
+    """Yield the statements that fill the table from journals written before it existed. `cell` and `whole`
+    give the SQL of a text and a number of a JSON column."""
     into = "INSERT INTO refund (dossier, entry, procedure, fee, payment, payer, amount, owed_at)"
     entry = "FROM entry e JOIN dossier d ON d.id = e.dossier"
     paid = f"{entry} JOIN payment p ON p.id = {cell('e.body', 'payment')}"

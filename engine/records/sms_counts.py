@@ -1,6 +1,6 @@
-"""How many text messages left, and what they cost: sums by month, procedure and country, kept when the messages are gone.
+"""SMS sent and their cost, by month, procedure and country. The sums stay after the messages are erased.
 
-A message is added once, in the transaction that marks its letter as sent. One text for both stores.
+A message is counted once, in the transaction that marks it as sent. The table text serves both databases.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ CREATE TABLE sms_count (
 
 @dataclass(frozen=True, slots=True)
 class SmsCount:
-    """What left in a month (`2026-11`) for the dossiers of a procedure, to a country (ISO 3166, empty when unknown).
-    `procedure` is empty for what concerns no dossier: sign-in codes, mandates. `segments` is what an operator bills; `unpriced`
-    those of them that left while no price was set; `cost` of the others, in hundredths of a franc."""
+    """The SMS sent in a month (`2026-11`) for a procedure to a country (ISO 3166, empty when unknown).
+
+    `procedure` is empty for messages without a dossier: sign-in codes, mandates. `segments` are the billed
+    units, and `unpriced` those sent while no price was set. `cost` is that of the others, in hundredths of a
+    franc.
+    """
 
     month: str
     procedure: str

@@ -1,4 +1,4 @@
-"""Sentences that an agency keeps ready for its agents, every version of them. One text for both stores."""
+"""Text snippets that an agency stores for its agents, with every version. The table text serves both databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE INDEX snippet_agency ON snippet (agency, id, version);
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """One version: who wrote it and when. The last one counts; `retired`, none of it is offered any more."""
+    """One version of a snippet: its author and date. The last version counts. `retired` withdraws the snippet."""
 
     id: str
     version: int

@@ -1,7 +1,8 @@
-"""Counts of what happened, by procedure, month, office: kept apart from the dossiers, so that no page ever walks over these.
+"""Counters by procedure, month and office, stored apart from the dossiers, so that no page reads all
+dossiers.
 
-They are made of the journal, which is never rewritten: each entry is counted once, in the order of time, and a `JournalCursor` says
-up to where. They hold codes of books and numbers, nothing of a person. One text for both stores.
+They come from the journal, which is never rewritten. Each entry is counted once, in the order of time, up to
+a `JournalCursor`. They hold codes and numbers, no personal data. The table text serves both databases.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-# The kinds of entries that counts are made of; the others are read with their dossier, when one of these calls for it.
+# Kinds of entries that are counted. Others are read with their dossier, when one of these needs them.
 COUNTED: Final = (
     "opened", "submitted", "transition", "dropped", "task_done", "missed", "payment_started", "payment_ended", "credited",
 )  # fmt: skip
@@ -38,10 +39,10 @@ CREATE INDEX entry_counted ON entry (at, dossier, n) WHERE {AMONG};
 CREATE INDEX entry_of_agent ON entry (actor, at) WHERE actor_kind = 'agent';
 """
 
-CURRENT: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
-JOURNAL: Final = "journal"  # the month of how many entries were counted, whatever they mean: no page asks for it
+CURRENT: Final = ""  # month of the current state: dossiers that wait for an answer, whenever they began
+JOURNAL: Final = "journal"  # month of the number of counted entries; no page shows it
 
-# What `fsck` asks: how many entries up to the mark were not counted. They were sealed while a clock was back.
+# Query of `fsck`: entries up to the cursor that were not counted, recorded while a clock was behind.
 COUNTS_DIFFER: Final = f"""
   SELECT NULL, missed FROM (
     SELECT (SELECT count(*) FROM entry WHERE {AMONG} AND (at, dossier, n) <= (mark.at, mark.dossier, mark.n)) - tally.n AS missed
@@ -51,8 +52,8 @@ COUNTS_DIFFER: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What is counted: `month` is `2026-10`, or `STANDING`; `office` is empty where none is known yet; `detail` a code. Without
-    a `procedure`, what all of them come to."""
+    """The key of a counter. `month` is `2026-10` or `CURRENT`. `office` is empty while unknown. `detail` is a
+    code. An empty `procedure` means the sum of all."""
 
     procedure: str
     month: str
@@ -66,7 +67,7 @@ ENTRIES: Final = Count("", JOURNAL, "entries")
 
 @dataclass(frozen=True, slots=True)
 class JournalCursor:
-    """Up to where the journal was counted: everything until the entry `n` of `dossier`, sealed `at`."""
+    """The last counted position of the journal: entry `n` of `dossier`, recorded `at`."""
 
     at: datetime
     dossier: str = ""
@@ -75,8 +76,8 @@ class JournalCursor:
 
 @dataclass(frozen=True, slots=True)
 class CounterQuery:
-    """Which counts are wanted: of these months (`STANDING` for what stands now), of procedures and offices by id (none = all;
-    the procedure "" is all of them together), these figures (empty = all)."""
+    """Which counters are wanted. `months` may hold `CURRENT`. None for procedures or offices means all, and
+    the procedure "" is the sum of all. Empty `figures` means all."""
 
     months: tuple[str, ...]
     procedures: tuple[str, ...] | None = None
@@ -85,7 +86,7 @@ class CounterQuery:
 
 
 def where(asked: CounterQuery) -> tuple[str, list[str]]:
-    """The condition of a query and its cells."""
+    """Return the SQL condition of a query and its parameters. An empty set of values matches no row."""
     parts: list[str] = []
     cells: list[str] = []
     for column, wanted in (
@@ -107,7 +108,7 @@ EDITIONS: Final = "SELECT procedure, fingerprint, published_at FROM edition"
 
 @dataclass(frozen=True, slots=True)
 class OverdueCount:
-    """How many are overdue, and since when the oldest is."""
+    """The number of overdue items, and the due date of the oldest."""
 
     count: int
     since: datetime | None
@@ -115,8 +116,8 @@ class OverdueCount:
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """What waits in a store: dossiers by (procedure, state), letters, timers, payments by status; since when editions
-    are kept, by (procedure, fingerprint)."""
+    """What waits in a store: dossiers by (procedure, state), outbound messages, timers, payments by status.
+    `editions`: when each (procedure, fingerprint) was published."""
 
     dossiers: Mapping[tuple[str, str], int]
     letters: OverdueCount
@@ -127,8 +128,8 @@ class Queues:
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """How a store stands beside this release: migrations it has not had, those it had that this release does not know;
-    what time it is there; whether nothing was ever kept in it."""
+    """The schema of a store compared with this release. `pending`: migrations to apply. `strange`: applied
+    but unknown here. `at`: the time of the database. `untouched`: nothing was ever stored."""
 
     pending: tuple[str, ...]
     strange: tuple[str, ...]

@@ -1,6 +1,7 @@
-"""Files of drafts whose owner has not proven their number: how many bytes, from which address, since when.
+"""Files of drafts whose owner has an unverified phone number: bytes, client address and time.
 
-A row is written before its bytes lie on the shelf and deleted after they are removed, so that the sum is never too small.
+A row is written before its bytes are stored and deleted after they are removed. So the sum is never too
+small.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol, TypeAlias
 
-State: TypeAlias = Literal["kept", "spare", "going"]  # in use; named by nothing; being removed from the shelf
+State: TypeAlias = Literal["kept", "spare", "going"]  # in use; unused; being removed from the blob store
 
 UNPROVEN_FILES: Final = """
 CREATE TABLE unproven_file (
@@ -28,8 +29,8 @@ CREATE INDEX unproven_file_going ON unproven_file (state) WHERE state = 'going';
 
 
 def unproven_so_far(each_file: str, digest: str, size: str, at: str) -> str:
-    """The rows of files that unproven drafts held before rows were kept. `each_file` joins the attachments of `b.body` as `f`; the
-    others read one of them."""
+    """Return the statement that adds rows for files stored before the table existed. `each_file` joins the
+    attachments of `b.body` as `f`. The others are SQL of one attachment."""
     return (
         f"INSERT INTO unproven_file (dossier, name, address, bytes, at, state) SELECT d.id, {digest}, '', max({size}), max({at}),"
         f" 'kept' FROM dossier d JOIN account a ON a.id = d.owner JOIN dossier_body b ON b.dossier = d.id {each_file}"
@@ -39,9 +40,11 @@ def unproven_so_far(each_file: str, digest: str, size: str, at: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UnprovenFile:
-    """`name` is the digest of a file, or `arriving/` and the key of one that comes in pieces. `address` is the client's key. `at`: when
-    it was counted; while it is `going`, when its removal was claimed. Files of proven people have a row while they are handed in or
-    removed, of no address."""
+    """A stored file with its size. `name` is its digest, or `arriving/` and the key of a resumable upload.
+
+    `address` is the client's key. `at`: when it was counted, or claimed for removal if `going`. Files of
+    verified applicants have a row only during upload or removal, with an empty address.
+    """
 
     dossier: str
     name: str
@@ -52,38 +55,32 @@ class UnprovenFile:
 
 
 class UnprovenUnit(Protocol):
-    """The verbs of one transaction about these rows."""
+    """The queries of one transaction on these rows."""
 
     def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
-        """A writing unit holds it."""
-        ...
+        """Return the row, or None. A writing unit locks it."""
 
-    def put_unproven_file(self, file: UnprovenFile) -> None: ...
+    def put_unproven_file(self, file: UnprovenFile) -> None:
+        """Insert the row, or replace the one with the same dossier and name."""
+
     def spare_unproven_file(self, file: UnprovenFile) -> None:
-        """Nothing names it any more. Changes nothing when it is being removed, or was written anew since it was read."""
-        ...
+        """Mark a file that nothing names. Does nothing if it is being removed, or was rewritten since it was read."""
 
     def claim_unproven_file(self, file: UnprovenFile, now: datetime) -> UnprovenFile | None:
-        """The row of a file that the caller removes from now on. None when the row is gone, was written anew, or was claimed since it
-        was read."""
-        ...
+        """Claim the removal of a file and return its row. None if the row is gone, or was rewritten or
+        claimed since it was read."""
 
     def drop_unproven_file(self, claimed: UnprovenFile) -> None:
-        """Once it was removed from the shelf. Changes nothing when somebody else claimed it meanwhile."""
-        ...
+        """Delete the row after its file was removed. Does nothing if another process claimed it meanwhile."""
 
     def prove_files(self, dossier_id: str) -> None:
-        """The owner proved their number: nothing of this dossier is counted any more. What is being removed is removed."""
-        ...
+        """Stop counting the files of a dossier whose owner verified the phone number. Removals that began go on."""
 
     def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
-        """Those to remove so that the others sum to `most` bytes: what nothing names first, then the oldest."""
-        ...
+        """Return the files to remove so that the others sum to `most` bytes: unused ones first, then the oldest."""
 
     def unproven_files_idle(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
-        """Kept before this instant, in drafts whose owner has not been seen since."""
-        ...
+        """Return files stored before this instant, in drafts whose owner was not seen since."""
 
     def unproven_files_going(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
-        """Those whose removal began before this instant and was not finished."""
-        ...
+        """Return files whose removal began before this instant and is not finished."""

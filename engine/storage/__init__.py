@@ -1,1 +1,1 @@
-"""Unit-of-work errors and query records, table copy."""
+"""Storage: units of work on SQLite and PostgreSQL, table copy, and the store of uploaded files."""

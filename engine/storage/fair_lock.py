@@ -1,4 +1,4 @@
-"""Whose turn it is to write: first come, first served, and nobody waits for ever; how long each may wait for a lock."""
+"""The lock of writers: first come, first served, and a limit on waits for locks of other processes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
-LOCKED_AFTER: Final = 0.5  # seconds of waiting for a lock after which others are not kept waiting for it
-PATIENT: Final = 2  # writers of a process that wait as long as it takes
-HURRIED: Final = 1.0  # seconds for the others,
-GLANCE: Final = 0.1  # and once one of the patient has waited for long
-LOOK: Final = 0.1  # seconds between two looks at whether waiting is of use
+LOCKED_AFTER: Final = 0.5  # seconds of one wait after which other threads no longer wait
+PATIENT: Final = 2  # writers of a process that wait for the full time
+HURRIED: Final = 1.0  # seconds for the others
+GLANCE: Final = 0.1  # seconds for the others, once one of these has waited long
+LOOK: Final = 0.1  # seconds between two checks of `hopeless`
 
 
 class FairLock:
-    """A lock that hands itself to who waited longest. Python's own favours whoever has just released it: under load a
-    person could wait a second while others pass."""
+    """A lock that passes to the thread that waited longest.
+
+    Python's own lock favours the thread that has just released it. Under load a person could wait a second while
+    others pass.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -26,7 +29,8 @@ class FairLock:
         self._waiting: deque[threading.Lock] = deque()
 
     def take(self, timeout: float, hopeless: Callable[[], bool] = lambda: False) -> bool:
-        """Waits for its turn, in seconds at most, and no longer once that is `hopeless`. False: it did not come."""
+        """Wait for the lock, at most `timeout` seconds, and no longer once `hopeless()`. Returns False without the
+        lock."""
         with self._guard:
             if not self._taken:
                 self._taken = True
@@ -42,10 +46,10 @@ class FairLock:
             if called in self._waiting:
                 self._waiting.remove(called)
                 return False
-            return True  # called in the very moment of giving up
+            return True  # the lock arrived just as the time ended
 
     def pass_on(self) -> bool:
-        """Hands the turn to who waited longest. False: nobody waits, and it stays where it is."""
+        """Pass the lock to the longest waiting thread. Returns False if none waits, and the caller still has it."""
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -53,7 +57,7 @@ class FairLock:
             return False
 
     def give(self) -> None:
-        """Hands the turn to who waited longest, if anybody waits; whoever comes next has it else."""
+        """Release the lock: pass it to the longest waiting thread, if any."""
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -62,8 +66,11 @@ class FairLock:
 
 
 class Waits:
-    """How long the writers of a process wait for locks that others hold, where each row has its own. Two wait as long as it takes;
-    the others a second, and hardly once these have waited: so most threads serve who only reads."""
+    """Limits how long writers of a process wait for row locks.
+
+    Two writers wait for the full time. The others wait a second, and a tenth once these two have waited long. So most
+    threads stay free to serve readers.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -71,7 +78,7 @@ class Waits:
 
     @contextmanager
     def wait_limit(self, most: float) -> Iterator[float]:
-        """Seconds for one writer, while it writes."""
+        """Give one writer its time limit in seconds, at most `most`, while the context is open."""
         me, now = object(), monotonic()
         with self._guard:
             if len(self._since) < PATIENT:

@@ -1,5 +1,5 @@
-"""What is slow is done by a few threads at once, a few more wait a moment, and everybody else is told that the service is busy: the
-threads that are left serve the other pages."""
+"""Admission limits: a few threads run slow work, a few wait briefly, and all others are refused as busy. The remaining
+threads serve the other pages."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ from typing import Final
 
 from engine.storage.unit_of_work import Busy
 
-WAIT_LIMIT: Final = 1.0  # seconds that one waits for its turn
+WAIT_LIMIT: Final = 1.0  # seconds to wait in the queue
 
 
 class Crowded(Busy):
-    """The gate let nobody more in: nothing was begun."""
+    """The gate refused the caller: nothing was begun."""
 
 
 class AdmissionGate:
-    """At most `at_once` threads of the process are in, and at most `waiting` wait, each `patience` seconds. `kept` places of both
-    are for callers that are known. A caller has one place: none of its names is there twice."""
+    """Limits on threads: `at_once` inside and `waiting` in the queue, for at most `wait_limit` seconds.
+
+    `kept` places of both are for known callers. A caller has one place: none of its names may be present twice.
+    """
 
     def __init__(self, at_once: int, waiting: int, wait_limit: float = WAIT_LIMIT, kept: int = 0) -> None:
         self._at_once, self._waiting, self._wait_limit, self._kept = at_once, waiting, wait_limit, kept
         self._change = threading.Condition()
-        self._names = set[str]()  # of the callers that are inside or wait
-        self._inside: list[bool] = []  # whether each that is inside is known
+        self._names = set[str]()  # of callers inside or in the queue
+        self._inside: list[bool] = []  # for each caller inside, whether it is known
         self._in_line: list[bool] = []
 
     @contextmanager
     def turn(self, *names: str, known: bool = True) -> Iterator[None]:
-        """Raises `Crowded` at once when one of these names is there already, or too many wait; after `patience` when none of those
-        inside ended. A caller that gives no name may be there as often as it likes."""
+        """Enter the gate while the context is open. Raises `Crowded`.
+
+        It raises at once if one of these names is present or the queue is full. It raises after `wait_limit` if no
+        place became free. A caller without names may be present any number of times.
+        """
         with self._change:
             if not self._names.isdisjoint(names):
                 raise Crowded("twice")

@@ -1,7 +1,7 @@
-"""Moving all that is kept from one store to another, and proving it: every row, table by table, counted and digested.
+"""Copy of all tables from one store to another, with proof: each table is counted and hashed on both sides.
 
-A source that is `held` lets nobody write meanwhile, so nothing is acknowledged there that would not come along; one that is
-only `read` gives one moment of itself, for a backup. The target must be empty. What is compared afterwards is what each side reads of its own rows, not what was handed over.
+With `held`, the source accepts no writes meanwhile, so that no acknowledged write is missed. Otherwise a snapshot is
+read, for a backup. The target must be empty. The comparison reads the rows of each side again.
 """
 
 from __future__ import annotations
@@ -13,58 +13,58 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-# In the order in which rows may be put: what others refer to comes first.
+# In the order of insertion: referenced tables come first.
 TABLES: Final = (
     "edition", "publication", "publication_entry", "watch", "account", "people_entry", "second_factor",
     "identifier", "phone_move", "mandate", "row_entry", "row_salt", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "unproven_file", "letter", "timer", "payment", "pay_event", "credit", "refund", "booking", "message", "note", "seat_hold", "waiting", "share", "serial", "document", "session",
     "sign_in_code", "rate", "aside", "reply", "tally", "tally_mark", "sms_count", "work_order",
     "order_line", "order_part", "snippet", "opening_change", "opening_head", "leaf_owed", "leaf", "tree_node", "tree",
 )  # fmt: skip
-ORDERED: Final = frozenset(
-    {"letter", "payment", "pay_event", "edition", "message", "note"}
-)  # read in the order of their insertion
-_PLACE: Final = "rowid"  # where a row of these stands in that order: two of one microsecond may share it in PostgreSQL
+ORDERED: Final = frozenset({"letter", "payment", "pay_event", "edition", "message", "note"})  # read in insertion order
+_PLACE: Final = "rowid"  # column of the insertion order; in PostgreSQL two rows of one microsecond may share it
 _BATCH: Final = 500
 
 
 class NotEmpty(Exception):
-    """The target keeps something already. `str()` is the table."""
+    """The target holds rows already. `str()` is the table."""
 
 
 class NotWhole(Exception):
-    """The two sides do not read the same; the target is as it was. `str()` says where."""
+    """The two sides differ. The target is rolled back. `str()` says where."""
 
 
 class TableRows(Protocol):
-    """One store seen as tables."""
+    """One store seen as tables, in one transaction."""
 
     def columns(self, table: str) -> tuple[str, ...]:
-        """By name, computed ones apart; `rowid` among them where rows are read in the order of their insertion."""
-        ...
+        """Return the column names, sorted, without computed ones. Includes `rowid` where insertion order matters."""
 
     def key(self, table: str) -> tuple[str, ...]:
-        """The columns of its primary key."""
-        ...
+        """Return the columns of the primary key, in order."""
 
-    def count(self, table: str) -> int: ...
-    def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]: ...
-    def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None: ...
+    def count(self, table: str) -> int:
+        """Return the number of rows of the table."""
+
+    def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """Yield the rows of the table with these columns, in this order."""
+
+    def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert rows with these columns."""
 
 
-Use: TypeAlias = Literal["read", "hold", "fill"]  # one moment of it; the same and nobody writes; alone, to fill it
+Use: TypeAlias = Literal["read", "hold", "fill"]  # a snapshot; the same without writers; exclusive, to fill it
 
 
 class Movable(Protocol):
-    """A store that can be read and filled whole."""
+    """A store that can be read and filled as a whole."""
 
     def tables(self, use: Use) -> AbstractContextManager[TableRows]:
-        """One transaction over all tables."""
-        ...
+        """Open one transaction over all tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedTable:
-    """What one table held: how many rows, and their digest."""
+    """The number of rows of one table, and their SHA-256."""
 
     table: str
     rows: int
@@ -74,7 +74,7 @@ class CopiedTable:
 def move(
     source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
 ) -> tuple[CopiedTable, ...]:
-    """Everything of `source` in `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
+    """Copy all rows of `source` to `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
     done = []
     with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
         _check_empty(there)
@@ -93,13 +93,13 @@ def move(
 
 
 def contents(store: Movable) -> tuple[CopiedTable, ...]:
-    """What each table holds, of those that there are in a store of this release or of an earlier one."""
+    """Return count and digest of each table that exists in the store. Earlier releases have fewer tables."""
     with store.tables("read") as rows:
         return tuple(_held(rows, table) for table in TABLES if rows.columns(table))
 
 
 def check_empty(target: Movable) -> None:
-    """Raises `NotEmpty`."""
+    """Check that no table of the target has rows. Raises `NotEmpty`."""
     with target.tables("read") as rows:
         _check_empty(rows)
 
@@ -121,7 +121,7 @@ def _order(columns: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
 
 
 def _placed(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
-    """Rows read in the order of their insertion, each with a place of its own."""
+    """Number the rows that were read in insertion order."""
     if _PLACE not in columns:
         return rows
     at = columns.index(_PLACE)
@@ -133,13 +133,13 @@ def _digest(rows: Iterable[Sequence[Any]]) -> tuple[int, str]:
     for row in rows:
         whole.update(
             json.dumps(list(row), ensure_ascii=True, default=repr).encode() + b"\n"
-        )  # bytes: only where it is damaged
+        )  # bytes occur only in damaged tables
         count += 1
     return count, whole.hexdigest()
 
 
 def in_batches(rows: Iterable[Sequence[Any]], size: int = _BATCH) -> Iterator[list[Sequence[Any]]]:
-    """Slices of a stream, none empty."""
+    """Yield lists of at most `size` rows, none empty."""
     batch: list[Sequence[Any]] = []
     for row in rows:
         batch.append(row)

@@ -1,1 +1,1 @@
-"""Uploads: inspection, encryption at rest, local or S3 blobs, resumable parts."""
+"""Uploaded files: inspection, encryption at rest, blob stores in a folder or S3, resumable uploads."""

@@ -1,7 +1,7 @@
-"""Files handed in, kept on a shelf by their SHA-256 and their dossier. A file is there for good before any row names it.
+"""The store of uploaded files, by SHA-256 and dossier. A file is durable before any row names it.
 
-With keys, each is sealed for its dossier and digest: nothing there is readable, and no file takes another's place.
-What was kept before there were keys is still read, until `rewrap` seals it.
+With keys, each file is encrypted for its dossier and digest. So none is readable, and none can replace another. Files
+stored without keys are still read, until `rewrap` encrypts them.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from engine.storage.gate import AdmissionGate
 from engine.storage.unit_of_work import IntegrityFinding
 
 LONGEST_NAME: Final = 100
-AT_ONCE: Final = 2  # files judged at the same time: a picture may hold some 150 MB
-WAITING: Final = 4  # more wait for it, a second at most: two of eight threads are left for the other pages
-FOR_KNOWN: Final = 1  # of both, for who has proven a telephone
+AT_ONCE: Final = 2  # files inspected at once: an image may take 150 MB of memory
+WAITING: Final = 4  # more wait, a second at most: two of eight threads stay free for other pages
+FOR_KNOWN: Final = 1  # of both, reserved for verified applicants
 
-_ERASED: Final = b"erased"  # what lies in the place of a file that is not to come back: no picture and no PDF
+_ERASED: Final = b"erased"  # stored in place of an erased file; it is neither an image nor a PDF
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{60}(\.[\w-]{1,64})?\Z", re.ASCII)
 
 Place: TypeAlias = tuple[str, str]  # dossier, digest
-Inspect: TypeAlias = Callable[[bytes], str | None]  # why a file is not taken, before anything reads it
-Before: TypeAlias = Callable[[str, int], None]  # told the digest and the size of what is about to be written
-Weigh: TypeAlias = Callable[[int], None]  # told the pixels of a picture before they are decoded
+Inspect: TypeAlias = Callable[[bytes], str | None]  # returns a rejection code before the file is read
+Before: TypeAlias = Callable[[str, int], None]  # receives digest and size before the file is written
+Weigh: TypeAlias = Callable[[int], None]  # receives the pixels of an image before decoding
 
 
 class Lost(LookupError):
-    """The file of this digest is not there, or is not what it was."""
+    """The file of this digest is missing or changed."""
 
 
 class FileErased(Lost):
-    """It was erased for good, and a backup brought back the dossier that named it before."""
+    """The file was erased for good, and a backup restored the dossier that names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What was kept of one file: `name` is for eyes only, `kind` is pdf, jpg or png, `size` in bytes as kept."""
+    """A stored file. `name` is for display only, `kind` is pdf, jpg or png, `size` is in bytes as stored."""
 
     sha256: str
     kind: str
@@ -61,8 +61,11 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Who hands a file in: `names` (account, browser) have one file judged at a time; one who is not `known` leaves a place to who
-    is. `spent` is told the processor seconds that judging took, whatever came of it."""
+    """The person who uploads. Of callers that share a name (account, browser), one file is inspected at a time.
+
+    A caller that is not `known` leaves one place to those that are. `spent` receives the processor seconds of the
+    inspection, whatever its result.
+    """
 
     names: tuple[str, ...] = ()
     known: bool = True
@@ -73,7 +76,7 @@ OURSELVES: Final = Uploader()
 
 
 class AttachmentStore:
-    """Files of one shelf, or of a folder, two levels deep. Without keys nothing is sealed."""
+    """Files in a blob store or a folder, two levels deep. Without keys they are not encrypted."""
 
     def __init__(
         self, place: BlobStore | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None, reserve: Reserve | None = None
@@ -89,8 +92,11 @@ class AttachmentStore:
         self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None,
         weigh: Weigh | None = None, *, unproven: bool = False, sender: Uploader = OURSELVES,
     ) -> StoredFile:  # fmt: skip
-        """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
-        `Busy` (disk cut; `Crowded`: too many at once). Less room is left for who is `unproven`."""
+        """Inspect a file and store its content for a dossier. An `unproven` applicant may use less disk space.
+
+        Raises `Rejected` (nothing is stored), `NoRoom` (disk full) or `Busy` (disk absent). `Crowded` means too many
+        uploads at once.
+        """
         if not data:
             raise Rejected("file_empty")
         if len(data) > max_size:
@@ -117,37 +123,38 @@ class AttachmentStore:
                     sender.spent(time.thread_time() - began)
 
     def read(self, sha256: str, dossier: str = "") -> bytes:
-        """The file of this digest that a dossier keeps, whole. Raises `Lost` (`FileErased`), and `NoFileKey` when the ring lacks its
-        key."""
+        """Return the file of this digest in a dossier, whole. Raises `Lost`, `FileErased`, and `NoFileKey` if the ring
+        lacks its key."""
         if not _DIGEST.match(sha256):
             raise Lost(sha256)
         raw = self._raw((dossier, sha256))
         data = self._unsealed((dossier, sha256), raw)
-        if data == _ERASED and (self.keys is None or is_sealed(raw)):  # nobody without our keys says so
+        if data == _ERASED and (self.keys is None or is_sealed(raw)):  # only an encrypted mark counts if there are keys
             raise FileErased(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
         return data
 
     def adopt(self, sha256: str, data: bytes, dossier: str = "") -> None:
-        """Keeps a file that a store of ours kept before: it was judged then. Raises `Lost` when it is another one."""
+        """Store a file that another store of this project had, without inspection. Raises `Lost` if the digest
+        differs."""
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
         self._store((dossier, sha256), data)
 
     def note_erased(self, place: Place) -> None:
-        """Says in its place that a file was erased, so that nobody looks for it; handed in again, it is there as any other."""
+        """Mark a file as erased, so that it is not reported lost. A new upload replaces the mark."""
         with suppress(NoFileKey):
             if self.keeps(place):
                 return
         self._store(place, _ERASED)
 
     def take_back(self, place: Place) -> None:
-        """Removes what was adopted for rows that did not come after all."""
+        """Remove a file that was adopted for rows that were not committed."""
         self.blobs.remove(self._name(place))
 
     def keeps(self, place: Place) -> bool:
-        """Whether a file is there, whole."""
+        """Return whether the whole file is stored. Raises `NoFileKey`."""
         try:
             self.read(place[1], place[0])
         except Lost:
@@ -155,8 +162,10 @@ class AttachmentStore:
         return True
 
     def rewrap(self, known: Iterable[Place]) -> tuple[int, tuple[Place, ...]]:
-        """Brings every file that dossiers name under the newest key; how many were not, and those that are lost. Content that
-        is sealed stays sealed; may be stopped and begun again. Raises `NoFileKey`."""
+        """Wrap every named file with the newest key. Returns the number changed, and the lost files.
+
+        The content is not encrypted again. The work may be interrupted and resumed. Raises `NoFileKey`.
+        """
         if self.keys is None:
             return 0, ()
         changed, bare, lost = 0, set[str](), list[Place]()
@@ -181,7 +190,7 @@ class AttachmentStore:
         return fresh is not None
 
     def sealed_under(self, place: Place) -> str:
-        """The id of the key of a file; empty when it is not sealed. Raises `Lost`."""
+        """Return the key id of a file, empty if it is not encrypted. Raises `Lost`."""
         raw = self._raw(place)
         try:
             return key_of(raw) if is_sealed(raw) else ""
@@ -189,7 +198,8 @@ class AttachmentStore:
             raise Lost(place[1]) from None
 
     def sweep(self, known: Collection[Place], older_than: datetime) -> tuple[str, ...]:
-        """Removes the files that no dossier names and that were kept before; those removed. Half-written ones too."""
+        """Remove files that no dossier names and that are older, and half-written ones. Returns the names of the
+        former."""
         named = {_bare(digest) for _, digest in known} | {self._name(place) for place in known}
         limit = older_than.timestamp()
         self.arriving.sweep(older_than)
@@ -198,7 +208,7 @@ class AttachmentStore:
         return tuple(name.rpartition("/")[2] for name in orphans if self.blobs.take_away(name, limit))
 
     def findings(self, known: Iterable[Place]) -> Iterator[IntegrityFinding]:
-        """Which files that dossiers name are lost, damaged, or sealed under a key that is not there; not those that were erased."""
+        """Yield a finding for each named file that is lost, damaged, or without its key. Erased files are left out."""
         for dossier, digest in known:
             try:
                 self.read(digest, dossier)
@@ -209,7 +219,7 @@ class AttachmentStore:
             except NoFileKey as missing:
                 yield IntegrityFinding("file_key_missing", dossier, {"sha256": digest, "key": str(missing)})
 
-    # -- on the shelf ------------------------------------------------------------------------------------------------
+    # -- blobs ------------------------------------------------------------------------------------------------------
 
     def _name(self, place: Place) -> str:
         dossier, digest = place
@@ -232,7 +242,8 @@ class AttachmentStore:
             raise Lost(place[1]) from None
 
     def _store(self, place: Place, data: bytes) -> None:
-        """Writes what is not there yet. What is there is made young, so that no sweep takes it before its row is written."""
+        """Write the file if it is not there. An existing file gets a new time, so that no sweep removes it before its
+        row is written."""
         name = self._name(place)
         if self.blobs.renew(name) and self._is_whole(place, name, data):
             return
@@ -252,17 +263,18 @@ class AttachmentStore:
 
 
 def _bare(digest: str) -> str:
-    """The name of what is not sealed, and the beginning of the others."""
+    """Return the name of an unencrypted file, which is the prefix of the others."""
     return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
 def _bound(place: Place) -> bytes:
-    """What a sealed file is bound to: whose it is and what it holds. The journal says at which question it was given."""
+    """Return what an encrypted file is bound to: dossier and digest. The journal records the question."""
     return "\x1f".join(("file 1", *place)).encode()
 
 
 def display_name(name: str, kind: str) -> str:
-    """A file's name fit to be shown: no folder, no control or direction sign, 100 signs at most, its true extension."""
+    """Return a file name fit for display: no folder, no control or direction characters, at most 100, the true
+    extension."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     shown = "".join(sign if unicodedata.category(sign)[0] not in "CZ" else " " for sign in last if not _hidden(sign))
     stem = re.sub(r"\.(pdf|jpe?g|png)\Z", "", " ".join(shown.split()), flags=re.IGNORECASE).strip(" .")

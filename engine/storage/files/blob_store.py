@@ -1,6 +1,5 @@
-"""Where bytes lie under a name, each whole or not at all: a folder of this machine here, a bucket elsewhere
-(`bucket_shelf.py`). What the bytes are, who may read them and under which key is the business of whoever keeps them.
-"""
+"""Blobs under a name, each written whole or not at all: in a folder here, in a bucket in `s3.py`. Content, access and
+encryption are the concern of the caller."""
 
 from __future__ import annotations
 
@@ -18,16 +17,16 @@ from engine.storage.unit_of_work import Busy
 
 SCHEME: Final = "s3://"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_TRIES: Final = 2  # a sweep may take an empty folder away between its making and what is put into it
+_TRIES: Final = 2  # a sweep may remove an empty folder before the first file is put in it
 
 
 class WrongBlobStore(RuntimeError):
-    """The place that a setting names cannot keep files: no such place, another's, or not to be written to."""
+    """The configured place cannot store files: missing, foreign, or not writable."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One thing that lies there: since when (in seconds, as the shelf's own clock says) and how many bytes."""
+    """One stored blob: its time in seconds, by the store's clock, and its size in bytes."""
 
     name: str
     at: float
@@ -36,52 +35,51 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A place of an S3-compatible service: `address` is `s3://bucket/prefix`, `endpoint` the service's own, `https://…`."""
+    """A place in an S3-compatible service: `address` is `s3://bucket/prefix`, `endpoint` the URL of the service."""
 
     address: str
     endpoint: str
     key: str
     secret: str = field(repr=False)
     region: str = "us-east-1"
-    authority: Path | None = None  # the certificate of whoever signed the service's, when no public authority did
+    authority: Path | None = None  # certificate of the private authority that signed the service's
 
 
 class BlobStore(Protocol):
-    """Every verb raises `Busy` when the place is cut or silent, `NoRoom` when it is full; then nothing is half there."""
+    """The interface of a blob store.
+
+    Every method raises `Busy` if the store does not answer, and `NoRoom` if it is full. Then nothing is half written.
+    """
 
     def read(self, name: str) -> bytes | None:
-        """None when nothing of this name is there."""
-        ...
+        """Return the blob, or None if there is none."""
 
     def write(self, name: str, data: bytes, lasting: bool = True) -> None:
-        """In place of what is there. Once it is `lasting` and this returned, no power cut takes it back."""
-        ...
+        """Store the blob, replacing the former one. With `lasting` it survives a power cut once this returns."""
 
     def renew(self, name: str) -> bool:
-        """Makes what is there young, so that no sweep takes it; false where only writing it again does."""
-        ...
+        """Give the blob the present time, so that no sweep removes it. Returns False if it must be written again
+        instead."""
 
     def lies(self, under: str = "") -> Iterator[StoredObject]:
-        """Everything, or what is in one folder of names, by name."""
-        ...
+        """Yield all blobs, or those of one folder of names, by name."""
 
-    def remove(self, name: str) -> None: ...
+    def remove(self, name: str) -> None:
+        """Delete the blob, if any."""
 
     def take_away(self, name: str, limit: float) -> bool:
-        """Removes what is older. What is written again meanwhile is never lost by it."""
-        ...
+        """Delete the blob if it is older than `limit`, in seconds. Returns whether it did. A concurrent write is never
+        lost."""
 
     def tidy(self, named: Collection[str], limit: float) -> None:
-        """Removes what writing and taking away left behind and is older; what is `named` comes back."""
-        ...
+        """Delete older leftovers of writes and sweeps. Blobs in `named` that were moved aside are restored."""
 
     def check(self) -> None:
-        """Keeps something, reads it, removes it. Raises `WrongBlobStore`, `Busy`."""
-        ...
+        """Write, read and delete a probe. Raises `WrongBlobStore`, `Busy`."""
 
 
 class FolderBlobStore:
-    """A folder, which need not exist; only its owner reads it."""
+    """Blobs in a folder, created on the first write. Only its owner can read it."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -90,12 +88,14 @@ class FolderBlobStore:
         return str(self.folder)
 
     def read(self, name: str) -> bytes | None:
+        """Return the blob, even if a sweep moved it aside, or None if there is none."""
         for path in (self.folder / name, self._aside(name)):
             with disk(), suppress(FileNotFoundError):
                 return path.read_bytes()
         return None
 
     def write(self, name: str, data: bytes, lasting: bool = True) -> None:
+        """Store the blob, replacing the former one. With `lasting` it survives a power cut once this returns."""
         with disk():
             for left in range(_TRIES - 1, -1, -1):
                 try:
@@ -106,27 +106,30 @@ class FolderBlobStore:
                         raise
 
     def renew(self, name: str) -> bool:
+        """Give the blob the present time, so that no sweep removes it. Returns False if there is none."""
         with disk(), suppress(FileNotFoundError):
             os.utime(self.folder / name)
             return True
         return False
 
     def lies(self, under: str = "") -> Iterator[StoredObject]:
+        """Yield all blobs, or those of one folder of names, by name."""
         names = (Path(folder) / name for folder, _, names in os.walk(self.folder / under) for name in names)
         with disk():
             for path in sorted(path for path in names if not path.name.startswith(".")):
-                with suppress(FileNotFoundError):  # gone meanwhile
+                with suppress(FileNotFoundError):  # deleted meanwhile
                     kept = path.stat()
                     yield StoredObject(path.relative_to(self.folder).as_posix(), kept.st_mtime, kept.st_size)
 
     def remove(self, name: str) -> None:
+        """Delete the blob, if any."""
         with disk():
             (self.folder / name).unlink(missing_ok=True)
             self._aside(name).unlink(missing_ok=True)
 
     def take_away(self, name: str, limit: float) -> bool:
-        """Takes it aside first: what was written again meanwhile is young, and goes back. Killed before that, it is read where it
-        lies until it is tidied up."""
+        """Move the blob aside, and delete it unless it was rewritten meanwhile. If the process dies in between, it is
+        still readable until `tidy`."""
         path, aside = self.folder / name, self._aside(name)
         with disk(), suppress(FileNotFoundError):
             path.rename(aside)
@@ -138,22 +141,23 @@ class FolderBlobStore:
         return False
 
     def tidy(self, named: Collection[str], limit: float) -> None:
-        """Half-written files, and folders that nothing is in."""
+        """Restore blobs in `named`, and delete older half-written files and empty folders."""
         with disk():
             if left := {aside.name for aside in self.folder.glob(".*.swept")}:
                 for name in named:
                     if self._aside(name).name in left:
                         self._bring_back(name)
             for half in self.folder.glob(".*"):
-                with suppress(FileNotFoundError):  # put in its place meanwhile
+                with suppress(FileNotFoundError):  # renamed meanwhile
                     if half.is_file() and half.stat().st_mtime < limit:
                         half.unlink()
             for folder in [Path(one) for one, _, _ in os.walk(self.folder, topdown=False)][:-1]:
-                with suppress(OSError):  # something is in it
+                with suppress(OSError):  # not empty
                     if folder.stat().st_mtime < limit:
                         folder.rmdir()
 
     def check(self) -> None:
+        """Write and delete a probe. Raises `Busy`."""
         probe = f".probe.{secrets.token_hex(4)}"
         self.write(probe, b"probe")
         self.remove(probe)
@@ -162,16 +166,16 @@ class FolderBlobStore:
         return self.folder / f".{Path(name).name}.swept"
 
     def _bring_back(self, name: str) -> None:
-        """What a sweep that was killed left aside, unless it was written again since."""
+        """Restore a blob that an interrupted sweep left aside, unless it was rewritten since."""
         path, aside = self.folder / name, self._aside(name)
         if not path.exists():
             self._make(path.parent)
-            with suppress(FileNotFoundError):  # that sweep lives, and put it back itself
+            with suppress(FileNotFoundError):  # the sweep still runs and restored it itself
                 aside.rename(path)
                 _sync_folder(path.parent)
 
     def _write(self, path: Path, data: bytes, lasting: bool) -> None:
-        """Beside, then in its place."""
+        """Write a file beside, then rename it."""
         self._make(path.parent)
         half = self.folder / f".{path.name[:80]}.{secrets.token_hex(4)}"
         try:
@@ -188,7 +192,7 @@ class FolderBlobStore:
             _sync_folder(path.parent)
 
     def _make(self, folder: Path) -> None:
-        """Makes the folders that are missing and writes each into the one above for good."""
+        """Create the missing folders, each durable in its parent."""
         if folder.is_dir():
             return
         self._make(folder.parent)
@@ -206,7 +210,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def disk() -> Iterator[None]:
-    """A disk that is full, read-only or cut may be better later."""
+    """Map errors of the disk to `Busy`, or `NoRoom` if it is full."""
     try:
         yield
     except OSError as error:

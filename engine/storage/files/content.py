@@ -1,4 +1,4 @@
-"""What the bytes of a file handed in came to: fit to be kept, or refused and why."""
+"""The result of inspecting a file: content to store, or a rejection with its reason."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from engine.core.problems import Fact
 
 
 class Rejected(Exception):
-    """A file that is not kept, and why: file_empty file_size file_type file_pdf file_picture file_broken (a picture)
-    file_unreadable (a PDF) file_locked file_active. `facts` are what the sentence needs: size and maximum in bytes, or the most pixels; what was found."""
+    """A file that is not stored, and the reason.
+
+    Codes: file_empty, file_size, file_type, file_pdf, file_picture, file_broken (a picture), file_unreadable (a PDF),
+    file_locked, file_active. `facts` are parameters of the message: size and maximum in bytes, most pixels, kind
+    found.
+    """
 
     def __init__(self, code: str, **facts: Fact) -> None:
         super().__init__(code)
@@ -19,7 +23,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes fit to be kept: `kind` is pdf, jpg or png."""
+    """Bytes to store. `kind` is pdf, jpg or png."""
 
     kind: str
     data: bytes

@@ -1,7 +1,7 @@
-"""The keys that files handed in are sealed under: a ring in a file, the newest first, each key known by its id.
+"""The key ring that encrypts uploaded files: keys in a file, the newest first, each with an id.
 
-A sealed file carries a key of its own, wrapped under one of the ring: a new ring key asks for new wraps, never for the
-files' content again. What is sealed is bound to where it lies (`bound`): read for any other place, it does not open.
+Each encrypted file has its own key, wrapped by a key of the ring. A new ring key needs new wraps, not a new encryption
+of the content. The ciphertext is bound to its place (`bound`) and does not decrypt for another.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from engine.storage.unit_of_work import Busy
 
 MAGIC: Final = b"GCF1"
-FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring seals too
-FIRST_KEPT: Final = "first_key_of_files"  # in the file of the ring
+FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring encrypts too
+FIRST_KEPT: Final = "first_key_of_files"  # its name in the ring file
 _ID, _NONCE, _WRAPPED = 8, 12, 48
 _HEAD: Final = len(MAGIC) + _ID + _NONCE + _WRAPPED
 
 
 class NoFileKey(Busy):
-    """A file is sealed under a key that the ring does not hold; `str()` says which. The right ring opens it again."""
+    """A file is encrypted with a key that is not in the ring. `str()` is its id. The right ring decrypts it again."""
 
 
 class Undecryptable(ValueError):
-    """Not what was sealed here: cut, changed, or put in another place."""
+    """The data is not what was encrypted here: truncated, changed, or moved to another place."""
 
 
 class NoKeyRing(Exception):
-    """The file of the ring cannot be read or written."""
+    """The file of the key ring cannot be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileKeys:
-    """The ring. `file` is read again when it changed before something is sealed, and when a file names a key that is not
-    known yet: another process made one."""
+    """The key ring. A changed `file` is read again before encryption, and when a file names an unknown key. Another
+    process may have added one."""
 
     _ring: dict[str, bytes] = field(repr=False)
     file: Path | None = None
@@ -55,30 +55,32 @@ class FileKeys:
 
     @classmethod
     def generate(cls) -> FileKeys:
-        """A ring that nothing keeps: for tests and trials."""
+        """Return a ring that is stored nowhere, for tests."""
         return cls({FIRST: secrets.token_bytes(32)})
 
     @classmethod
     def open(cls, file: Path) -> FileKeys:
-        """The ring of a key file. Raises `NoKeyRing`."""
+        """Return the ring of a key file. Raises `NoKeyRing`."""
         return cls(_read(file), file)
 
     @property
     def newest(self) -> str:
+        """The id of the key that encrypts now."""
         return self._newest()[0]
 
     @property
     def ids(self) -> tuple[str, ...]:
+        """The ids of all known keys, the newest first."""
         with self._lock:
             return tuple(self._ring)
 
     def seal(self, bound: bytes, data: bytes) -> bytes:
-        """The data, for this place only, under the newest key."""
+        """Encrypt the data for this place, under the newest key."""
         own, nonce = AESGCM.generate_key(256), secrets.token_bytes(_NONCE)
         return self._head(bound, own) + nonce + AESGCM(own).encrypt(nonce, data, bound)
 
     def unseal(self, bound: bytes, sealed: bytes) -> bytes:
-        """Raises `NoFileKey`, `Undecryptable`."""
+        """Decrypt the data of this place. Raises `NoFileKey`, `Undecryptable`."""
         own = self._own_key(bound, sealed)
         try:
             return AESGCM(own).decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound)
@@ -86,7 +88,7 @@ class FileKeys:
             raise Undecryptable from None
 
     def rewrapped(self, bound: bytes, sealed: bytes) -> bytes | None:
-        """The same sealed content with its key wrapped under the newest of the ring; None when it is already."""
+        """Return the same ciphertext with its key wrapped by the newest ring key. None if it is already."""
         if key_of(sealed) == self.newest:
             return None
         return self._head(bound, self._own_key(bound, sealed)) + sealed[_HEAD:]
@@ -97,7 +99,7 @@ class FileKeys:
         return MAGIC + name + nonce + AESGCM(key).encrypt(nonce, own, name + bound)
 
     def _newest(self) -> tuple[str, bytes]:
-        """The key that seals: the newest of the file, whoever put it there. While the file cannot be read, of what is known."""
+        """Return the newest key of the file, whichever process added it. If the file is unreadable, the newest known."""
         with self._lock:
             if self.file is not None:
                 with suppress(OSError, NoKeyRing):
@@ -133,19 +135,20 @@ class FileKeys:
 
 
 def is_sealed(data: bytes) -> bool:
-    """No picture and no PDF begins so."""
+    """Return whether the data is encrypted here. No image and no PDF begins with these bytes."""
     return data.startswith(MAGIC)
 
 
 def key_of(sealed: bytes) -> str:
-    """The id of the key that a file is wrapped under."""
+    """Return the id of the ring key of an encrypted file. Raises `Undecryptable`."""
     if not is_sealed(sealed) or len(sealed) < _HEAD + _NONCE + 16:
         raise Undecryptable
     return sealed[len(MAGIC) : len(MAGIC) + _ID].decode("ascii", "replace")
 
 
 def add_key(file: Path) -> str:
-    """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoKeyRing`."""
+    """Add a new key to the front of the ring and return its id. Files under older keys still decrypt. Raises
+    `NoKeyRing`."""
     key = new_file_key()
 
     def added(kept: dict[str, Any]) -> None:
@@ -156,15 +159,14 @@ def add_key(file: Path) -> str:
 
 
 def new_file_key() -> dict[str, str]:
-    """A key as the file of a ring holds it."""
+    """Return a new key in the form of the ring file: id and key in hexadecimal."""
     return {"id": secrets.token_hex(_ID // 2), "key": secrets.token_hex(32)}
 
 
 def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Changes what the file of a ring says, whole or not at all; one at a time, so that no key is ever written over. Raises
-    `NoKeyRing`."""
+    """Change the ring file atomically, one process at a time, so that no key is lost. Raises `NoKeyRing`."""
     try:
-        file.stat()  # where no ring is, nothing is made beside it
+        file.stat()  # without a ring file no lock file is created
         with file.with_name(f"{file.name}.lock").open("a") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             kept = json.loads(file.read_text("utf-8"))
@@ -183,13 +185,14 @@ def _written(file: Path, kept: Mapping[str, Any]) -> None:
     beside.replace(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # there for good before anything is sealed or signed under it
+        os.fsync(folder)  # durable before anything is encrypted or signed with it
     finally:
         os.close(folder)
 
 
 def first_key(kept: Mapping[str, object]) -> bytes:
-    """What seals files where no key was made for them: worked out of the ring's first secret, written down once it is another's."""
+    """Return the key of files stored before the ring had keys: derived from its secret, or stored if the secret
+    changed."""
     if FIRST_KEPT in kept:
         return bytes.fromhex(str(kept[FIRST_KEPT]))
     return hmac.new(str(kept["secret"]).encode(), b"files handed in", hashlib.sha256).digest()

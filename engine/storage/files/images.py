@@ -1,4 +1,4 @@
-"""A picture handed in is decoded and saved anew, so that nothing but its pixels is kept."""
+"""An uploaded image is decoded and encoded again, so that only its pixels are stored."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from PIL import Image, ImageOps
 from engine.storage.files.content import Content, Rejected
 
 MOST_PIXELS: Final = 24_000_000
-MOST_PHOTO_PIXELS: Final = (
-    110_000_000  # of a JPEG of one scan, which is decoded no larger than needed: telephones take 48, 50, 108 million
-)
-MOST_SIDE: Final = 20_000  # beyond, a picture of a few pixels across holds ten times its own memory
-MOST_PIXELS_OF_A_BYTE: Final = 400  # of one colour; a header alone says any size, and costs nothing to decode
-MOST_SCANS: Final = 20  # a photo has a dozen at most; each of them makes every pixel be gone through once more
+MOST_PHOTO_PIXELS: Final = 110_000_000  # of a JPEG with one scan, decoded at the size needed; phones take 108 million
+MOST_SIDE: Final = 20_000  # beyond, a narrow image needs ten times its own memory
+MOST_PIXELS_OF_A_BYTE: Final = 400  # as in an image of one colour; a header can claim any size
+MOST_SCANS: Final = 20  # a photo has a dozen at most; each decodes every pixel again
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
-HEAVY_PNG: Final = 1_000_000  # a picture that PNG cannot make lighter is a photo: JPEG
+HEAVY_PNG: Final = 1_000_000  # bytes; a larger PNG is a photo and becomes a JPEG
 
 Image.MAX_IMAGE_PIXELS = MOST_PHOTO_PIXELS
 
@@ -28,7 +26,10 @@ _SCAN, _END = b"\xda", b"\xd9"
 
 
 def pixels_of(data: bytes, kind: str) -> int:
-    """How many pixels a picture has, by its header, and its bytes may hold. Raises `Rejected`: too many, too many to decode, or gone over too often."""
+    """Return how many pixels an image holds, by its header and its bytes.
+
+    Raises `Rejected`: `file_size` for too many pixels, `file_broken` for too many scans or an unreadable header.
+    """
     scans = _scans(data) if kind == "jpg" else 0
     if scans > MOST_SCANS:
         raise Rejected("file_broken")
@@ -40,7 +41,7 @@ def pixels_of(data: bytes, kind: str) -> int:
             decoded = opened.width * opened.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Rejected("file_size", pixels=most) from None
-    except Exception:  # whatever a decoder says of hostile bytes, the file is broken
+    except Exception:  # any error of a decoder on hostile bytes means a broken file
         raise Rejected("file_broken") from None
     if width * height > most or decoded > MOST_PIXELS or max(width, height) > MOST_SIDE:
         raise Rejected("file_size", pixels=most)
@@ -48,7 +49,7 @@ def pixels_of(data: bytes, kind: str) -> int:
 
 
 def drawn_anew(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
-    """The bytes to keep of a picture whose pixels were counted. Raises `Rejected`."""
+    """Return the content to store of an image whose pixels were counted. Raises `Rejected`."""
     try:
         with _opened(data, kind) as opened:
             return _saved_anew(opened, kind, accept)
@@ -61,7 +62,7 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 
 
 def _scans(data: bytes) -> int:
-    """How often a JPEG goes over its pixels, up to its end: what is said inside its notes does not count."""
+    """Return the number of scans of a JPEG, up to its end marker. Markers inside comments do not count."""
     at, found = 2, 0
     while (marker := _MARKER.search(data, at)) is not None and marker[1] != _END and found <= MOST_SCANS:
         found += marker[1] == _SCAN
@@ -70,7 +71,7 @@ def _scans(data: bytes) -> int:
 
 
 def _drafted(opened: Image.Image) -> None:
-    """A JPEG is decoded no larger than needed."""
+    """Let the decoder of a JPEG reduce it to the size needed."""
     opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
 
 
@@ -79,7 +80,7 @@ def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Cont
     opened.load()
     picture = _on_white(_upright(opened))
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())  # pixels, and nothing that rode with them
+    bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())  # pixels without metadata
     if kind == "png":
         saved = _encoded(bare, "PNG", optimize=False)
         if len(saved) <= HEAVY_PNG or "jpg" not in accept:
@@ -90,12 +91,12 @@ def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Cont
 def _upright(opened: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(opened)
-    except Exception:  # notes that cannot be read do not spoil the picture
+    except Exception:  # unreadable EXIF data does not spoil the image
         return opened
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
-    """The picture as paper shows it."""
+    """Return the image without transparency, on white."""
     if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
         above = picture.convert("RGBA")
         flat = Image.new("RGB", above.size, "white")

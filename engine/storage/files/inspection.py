@@ -1,6 +1,5 @@
-"""What the bytes handed in really are. A picture is decoded and saved anew, so that nothing but its pixels is kept; a
-PDF is read through and refused when it is locked, broken, or would do something when opened. Names prove nothing.
-"""
+"""Inspection of uploaded bytes. Images are decoded and encoded again, so that only pixels are stored. A PDF is read
+through, and rejected if it is locked, broken, or acts when opened. File names prove nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ __all__ = ["Content", "Rejected", "judged", "kind_of"]
 def judged(
     data: bytes, name: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None = None
 ) -> Content:  # fmt: skip
-    """The bytes to keep of a file handed in. `weigh` is told the pixels of a picture before they are decoded. Raises `Rejected`, and
-    what `weigh` raises."""
+    """Return the content to store of an uploaded file. `weigh` receives the pixels of an image before decoding. Raises
+    `Rejected`, and what `weigh` raises."""
     kind = kind_of(data)
     if kind is None:
         raise Rejected("file_type", found=_claimed_kind(data, name), accept=accept)
@@ -26,7 +25,7 @@ def judged(
 
 
 def _pdf(data: bytes) -> Content:
-    from engine.storage.files.pdfs import read_through  # its reader is 6 MiB of memory: loaded by the first PDF
+    from engine.storage.files.pdfs import read_through  # its reader takes 6 MiB of memory: loaded for the first PDF
 
     return read_through(data)
 
@@ -35,7 +34,7 @@ def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[i
     from engine.storage.files.images import (
         drawn_anew,
         pixels_of,
-    )  # its decoders are 2 MiB: loaded by the first picture
+    )  # its decoders take 2 MiB: loaded for the first image
 
     pixels = pixels_of(data, kind)
     if weigh is not None:
@@ -44,17 +43,17 @@ def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[i
 
 
 def kind_of(data: bytes) -> str | None:
-    """By the first bytes only: a file that begins as something else is something else."""
+    """Return pdf, jpg or png by the first bytes only, or None."""
     return next((kind for start, kind in _BEGINNINGS if data.startswith(start)), None)
 
 
-_NOT_HERE: Final = {"pdf": "file_pdf", "jpg": "file_picture", "png": "file_picture"}  # sound, but not wanted here
+_NOT_HERE: Final = {"pdf": "file_pdf", "jpg": "file_picture", "png": "file_picture"}  # valid, but not accepted here
 _BEGINNINGS: Final = ((b"%PDF-", "pdf"), (b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"))
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1")
 
 
 def _claimed_kind(data: bytes, name: str) -> str:
-    """For the sentence only: « ce fichier est un docx »."""
+    """Return the kind named in the message (“this file is a docx”): `heic`, or the extension."""
     if data[4:12] in _HEIC:
         return "heic"
     extension = name.rpartition(".")[2].lower()

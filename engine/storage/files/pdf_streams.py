@@ -1,7 +1,7 @@
-"""How many bytes a stream of a PDF decodes to, through all its filters, a piece at a time: what is counted is never held.
+"""Decoded size of a PDF stream, through all its filters. Data passes in pieces and is never held as a whole.
 
-Every filter counts: a chain whose last output is small may pass through gigabytes. Pictures' own formats (DCT, JPX, CCITT, JBIG2)
-are not decoded here; nothing may follow them.
+The output of every filter counts, because a chain with a small result may pass through gigabytes. Image formats (DCT,
+JPX, CCITT, JBIG2) are not decoded here, and no filter may follow them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pypdf.generic import ArrayObject, IndirectObject, NullObject, StreamObject
 
 from engine.storage.files.content import Rejected
 
-PIECE: Final = 65_536  # bytes handed from filter to filter
+PIECE: Final = 65_536  # bytes passed from filter to filter
 MOST_FILTERS: Final = 4
 _PICTURES: Final = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/CCITTFaxDecode", "/CCF", "/JBIG2Decode"})
 _BLANKS: Final = re.compile(rb"[\0\t\n\f\r ]+")
@@ -26,13 +26,13 @@ Pieces: TypeAlias = Iterable[bytes]
 
 
 class Budget:
-    """Bytes that the streams of one PDF may still decode to. Raises `Rejected` beyond."""
+    """Bytes that the streams of one PDF may still decode to. Beyond it `Rejected` is raised."""
 
     def __init__(self, most: int) -> None:
         self.left = most
 
     def spend(self, pieces: Pieces) -> Iterator[bytes]:
-        """The same pieces, each counted."""
+        """Yield the same pieces, and subtract each from the budget. Raises `Rejected`."""
         for piece in pieces:
             self.left -= len(piece)
             if self.left < 0:
@@ -40,12 +40,13 @@ class Budget:
             yield piece
 
     def count(self, pieces: Pieces) -> None:
+        """Subtract all pieces from the budget. Raises `Rejected`."""
         for _ in self.spend(pieces):
             pass
 
 
 def decoded(stream: StreamObject, budget: Budget) -> Iterator[bytes]:
-    """What a stream decodes to, piece by piece; of a picture, its bytes as they lie. Raises `Rejected`."""
+    """Yield the decoded pieces of a stream. An image is left in its own format. Raises `Rejected`."""
     names = filters_of(stream)
     if len(names) > MOST_FILTERS:
         raise Rejected("file_unreadable")
@@ -61,7 +62,7 @@ def decoded(stream: StreamObject, budget: Budget) -> Iterator[bytes]:
 
 
 def filters_of(stream: StreamObject) -> tuple[str, ...]:
-    """The names of its filters, wherever they are written."""
+    """Return the names of the filters of a stream, resolving references."""
     said = _resolved(stream.raw_get("/Filter")) if "/Filter" in stream else None
     if said is None or isinstance(said, NullObject):
         return ()
@@ -72,7 +73,7 @@ def _resolved(item: object) -> object:
     return item.get_object() if isinstance(item, IndirectObject) else item
 
 
-# -- filters: a fault ends what one hands on, as readers show what there is --------------------------------------------
+# -- filters: an error ends their output, as readers show what they can ----------------------------------------------
 
 
 def _flate(pieces: Pieces) -> Iterator[bytes]:
@@ -105,7 +106,7 @@ def _hexadecimal(pieces: Pieces) -> Iterator[bytes]:
 
 
 def _base_85(pieces: Pieces) -> Iterator[bytes]:
-    """Groups of five; `z` is four zeros."""
+    """Decode groups of five characters. `z` stands for four zero bytes."""
     left = start = b""
     for piece in pieces:
         reported = _BLANKS.sub(b"", left + piece)
@@ -147,7 +148,7 @@ def _run_length(pieces: Pieces) -> Iterator[bytes]:
 
 
 def _lzw(pieces: Pieces) -> Iterator[bytes]:
-    """Codes of 9 to 12 bits, as PDF writes them by default (`EarlyChange` 1)."""
+    """Decode codes of 9 to 12 bits, with the default of PDF (`EarlyChange` 1)."""
     table, width, before = _lzw_table(), 9, b""
     bits = held = 0
     out = bytearray()

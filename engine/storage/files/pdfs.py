@@ -1,4 +1,4 @@
-"""A PDF handed in is read through, object by object, and refused when it is locked, broken, or would do something when opened."""
+"""An uploaded PDF is read object by object, and rejected if it is locked, broken, or acts when opened."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from engine.storage.files.pdf_streams import Budget, decoded
 
 MOST_OBJECTS: Final = 20_000
 MOST_PAGES: Final = 300
-MOST_DECODED: Final = 128_000_000  # bytes that the streams of one PDF may decode to, each filter of each counted
-MOST_FOLDED: Final = (
-    16_000_000  # bytes of objects that lie folded in streams: these are held, with what is read of them
-)
-MOST_READS: Final = 2_000_000  # of what lies outside streams: the reader takes a sign or sixteen at a time
-MOST_DIGITS: Final = 600_000  # of hexadecimal strings, the slowest to read: a signature is some 60,000
-# What the reader itself decodes: indexes, and streams of folded objects once they were counted.
+MOST_DECODED: Final = 128_000_000  # bytes that the streams of one PDF may decode to, counting each filter
+MOST_FOLDED: Final = 16_000_000  # bytes of object streams, which are held in memory with their objects
+MOST_READS: Final = 2_000_000  # reads outside streams: the reader takes one or sixteen bytes at a time
+MOST_DIGITS: Final = 600_000  # of hexadecimal strings, the slowest to read: a signature has about 60,000
+# Limits of what the reader itself decodes: indexes, and object streams once they were counted.
 _LIMITS: Final = get_configuration().with_overwrites(
     zlib_maximum_output_length=MOST_FOLDED, lzw_maximum_output_length=MOST_FOLDED, run_length_maximum_output_length=MOST_FOLDED,
     stream_decoding_work_maximum_length=2 * MOST_FOLDED, zlib_maximum_recovery_input_length=100_000,
 )  # fmt: skip
 
-logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would tell the log about each oddity of each person's file
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would log each oddity of each uploaded file
 
 _ACTIVE_KEYS: Final = frozenset(
     {"/JS", "/JavaScript", "/AA", "/EmbeddedFiles", "/EF", "/RF", "/XFA", "/RichMediaContent", "/RichMediaSettings"}
@@ -39,24 +37,24 @@ _ACTIVE_KINDS: Final = frozenset(
         "/RichMedia", "/RichMediaExecute", "/FileAttachment", "/Screen", "/3D", "/SetOCGState", "/Trans3D",
     }
 )  # fmt: skip
-_EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream whose bytes lie in another file
-# Written out anywhere, even where no table of the file leads: another reader might find it.
+_EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream whose bytes are in another file
+# Searched in all bytes, even those that no index reaches: another reader might find them.
 _ACTIVE_BYTES: Final = (b"/JavaScript", b"/EmbeddedFile", b"/RichMedia", b"/Launch", b"/SubmitForm")
 
 
 _DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+")
-_LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # chance makes shorter ones in the bytes of a picture
+_LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # shorter ones occur by chance in the bytes of an image
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
 def read_through(data: bytes) -> Content:
-    """The PDF as it came, when nothing in it acts. Raises `Rejected`."""
+    """Return the PDF unchanged if nothing in it acts. Raises `Rejected`."""
     try:
         with apply_configuration(_LIMITS):
             pages = _pages(data)
     except Rejected:
         raise
-    except Exception:  # whatever the reader says of hostile bytes, the file is broken
+    except Exception:  # any error of the reader on hostile bytes means a broken file
         raise Rejected("file_unreadable") from None
     if not 0 < pages <= MOST_PAGES:
         raise Rejected("file_unreadable")
@@ -64,7 +62,7 @@ def read_through(data: bytes) -> Content:
 
 
 def _pages(data: bytes) -> int:
-    """How many there are in a file that was read through."""
+    """Return the number of pages of a file that was read through."""
     Budget(MOST_DIGITS).count(_LONG_DIGITS.findall(data))
     reader = PdfReader(_Counted(data))
     if reader.is_encrypted:
@@ -75,7 +73,7 @@ def _pages(data: bytes) -> int:
 
 
 class _Counted(io.BytesIO):
-    """The file, read so many times at most; a stream is one."""
+    """The file, with a limit on the number of reads. A stream is one read."""
 
     left = MOST_READS
 
@@ -87,15 +85,17 @@ class _Counted(io.BytesIO):
 
 
 def _refuse_written(data: bytes) -> None:
-    """Names that act, written plainly or with escapes (`/J#61vaScript`)."""
+    """Reject names of actions, written plainly or with escapes (`/J#61vaScript`)."""
     for reported in (data, _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), data)):
         if any(name in reported for name in _ACTIVE_BYTES):
             raise Rejected("file_active")
 
 
 def _walk(reader: PdfReader) -> None:
-    """Every object of the file, led to or not. Raises `Rejected` at the first that acts, or when they decode without end. Streams
-    come first, among them those that hold other objects: none of these is read before all of them were counted."""
+    """Read every object of the file, referenced or not. Raises `Rejected` at the first that acts, or beyond a budget.
+
+    Streams come first, including object streams. Their objects are read only after all of them were counted.
+    """
     written = sorted({(number, generation) for generation, table in reader.xref.items() for number in table})
     folded = sorted({(number, 0) for number in reader.xref_objStm} - set(written))
     if len(written) + len(folded) > MOST_OBJECTS:
@@ -111,7 +111,7 @@ def _walk(reader: PdfReader) -> None:
 
 
 def _measure(stream: StreamObject, budget: Budget, held: Budget, digits: Budget) -> None:
-    """Counts what a stream decodes to; what holds other objects is looked through too."""
+    """Count what a stream decodes to. The content of an object stream is searched too."""
     if not _EXTERNAL.isdisjoint(stream):
         raise Rejected("file_active")
     pieces = decoded(stream, budget)
@@ -133,19 +133,19 @@ def _refuse_acting(item: object) -> None:
 
 
 def _named(table: DictionaryObject, key: str) -> str:
-    """The name that a key has, wherever it is written."""
+    """Return the name under a key, resolving references."""
     return str(table[key]) if key in table else ""
 
 
 def _acts_on_opening(action: object) -> bool:
-    """To open at a page, as office software writes it, is no act."""
+    """Return whether the opening action acts. Going to a page, as office software writes it, does not."""
     if action is None or isinstance(action, ArrayObject):
         return False
     return not (isinstance(action, DictionaryObject) and action.get("/S") == "/GoTo" and "/Next" not in action)
 
 
 def _tables(item: object) -> Iterator[DictionaryObject]:
-    """The dictionaries written inside one object; what it refers to is walked on its own."""
+    """Yield the dictionaries written inside one object. Objects that it refers to are checked on their own."""
     waiting = [item]
     while waiting:
         one = waiting.pop()

@@ -1,6 +1,6 @@
-"""Free space that uploads never use: the store, sign-in, acts and payments go on when no file can be kept.
+"""Disk space that uploads never use, so that the database, sign-in, acts and payments go on when the disk is full.
 
-Only disks of this machine are measured. A bucket says itself that it is full (`NoRoom`).
+Only disks of this machine are measured. A bucket reports itself that it is full (`NoRoom`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Final
 
 from engine.storage.unit_of_work import Busy
 
-LEAST: Final = 256 * 1024 * 1024  # bytes; or the share of the disk below, whichever is larger
+LEAST: Final = 256 * 1024 * 1024  # bytes; or `SHARE` of the disk, whichever is larger
 SHARE: Final = 0.02
 
 log = logging.getLogger("guichet.reserve")
 
 
 class NoRoom(Busy):
-    """The disk or the bucket has no room for a file. Other writes go on."""
+    """The disk or the bucket has no space for a file. Other writes go on."""
 
 
 @dataclass
 class Reserve:
-    """`folders` are where the store and the files are kept. `size` is in bytes; by default it depends on each disk."""
+    """Free space to preserve. `folders` hold the database and the files. `size` is in bytes, and depends on each disk
+    if None."""
 
     folders: tuple[Path, ...]
     size: int | None = None
@@ -34,12 +35,15 @@ class Reserve:
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def free_bytes(self, times: int = 1) -> int:
-        """Bytes left before uploads stop, on the disk that has the least; negative once inside the reserve."""
+        """Return the bytes left before uploads stop, on the fullest disk. Negative inside the reserve. `times`
+        multiplies the reserve."""
         return min((self._left(one, times) for one in self.folders), default=2**62)
 
     def check(self, size: int, *, unproven: bool = False) -> None:
-        """Raises `NoRoom` when a file of this size would use the reserve. Files of unproven drafts stop at twice the reserve, so
-        that they never take the room of proven people."""
+        """Check that a file of this size leaves the reserve free. Raises `NoRoom`.
+
+        Files of unverified drafts stop at twice the reserve, so that they never use space of verified applicants.
+        """
         full = self.free_bytes() < size
         if full is not self._refusing:
             self._report(full)
@@ -57,11 +61,11 @@ class Reserve:
             log.info("uploads go on: there is free disk space again")
 
     def _left(self, folder: Path, times: int) -> int:
-        while not folder.exists() and folder != folder.parent:  # made by the first file
+        while not folder.exists() and folder != folder.parent:  # the first file creates it
             folder = folder.parent
         try:
             disk = shutil.disk_usage(folder)
-        except OSError:  # a disk that is not there has no room
+        except OSError:  # an absent disk has no space
             return -1
         size = self.size if self.size is not None else max(LEAST, int(disk.total * SHARE))
         return disk.free - size * times

@@ -1,7 +1,7 @@
-"""Files on their way over a network that cuts: pieces kept on the shelf until the whole is handed in, or a day has passed.
+"""Resumable uploads: pieces are stored in the blob store until the whole file is submitted, or a day has passed.
 
-A piece sent twice is one piece, and one that leaves a gap is not kept: whoever sends asks how far it came, and goes on
-from there.
+A piece sent twice counts once, and a piece that leaves a gap is not stored. The sender asks for the received length
+and continues from there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.encryption import FileKeys, Undecryptable
 
 ARRIVING: Final = "arriving"
-LARGEST: Final = 12_000_000  # of one file; what a question takes is judged when the whole is there
+LARGEST: Final = 12_000_000  # bytes of one file; the limit of the question applies to the whole file
 LARGEST_PIECE: Final = 512_000
-AT_ONCE: Final = 8  # files under way for one dossier; the oldest makes room
+AT_ONCE: Final = 8  # uploads in progress for one dossier; a new one replaces the oldest
 
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
 _PIECE: Final = re.compile(r"(\d{9})-(\d{7})\Z", re.ASCII)
@@ -26,17 +26,18 @@ _SHA256: Final = 64
 
 
 class Arrivals:
-    """Files under way, by dossier and by the key their sender chose: the SHA-256 of the whole, when it could."""
+    """Uploads in progress, by dossier and by key: the SHA-256 of the whole file, or random."""
 
     def __init__(self, store: BlobStore, keys: FileKeys | None) -> None:
         self.blobs, self._keys = store, keys
 
     def received(self, dossier: str, key: str) -> int:
-        """How many bytes from the start are there."""
+        """Return the number of bytes received without a gap."""
         return sum(length for _, length in self._pieces(_place(dossier, key)))
 
     def add(self, dossier: str, key: str, at: int, data: bytes) -> int:
-        """Keeps what is new of a piece; how many bytes are there by now. A piece beyond what may come is not kept."""
+        """Store the new part of a piece, and return the number of bytes received. A piece beyond a limit, or after a
+        gap, is not stored."""
         place = _place(dossier, key)
         before = self.received(dossier, key)
         fresh = data[max(0, before - at) :]
@@ -50,29 +51,29 @@ class Arrivals:
         return self.received(dossier, key)
 
     def whole(self, dossier: str, key: str) -> bytes | None:
-        """What came, whole; none when nothing did, or when it is not what its sender said."""
+        """Return the received file. None if nothing came, or if it differs from its digest or is damaged."""
         place = _place(dossier, key)
         try:
             data = b"".join(self._opened(name) for name, _ in self._pieces(place))
         except Undecryptable:
             return None
         if not data or (len(key) == _SHA256 and hashlib.sha256(data).hexdigest() != key):
-            self._forget(place)  # begun again from the start
+            self._forget(place)  # the sender must begin again
             return None
         return data
 
     def forget(self, dossier: str, key: str) -> None:
-        """Removes what came of a file."""
+        """Remove the pieces of one upload."""
         self._forget(_place(dossier, key))
 
     def sweep(self, older_than: datetime) -> None:
-        """Forgets what nobody went on with."""
+        """Remove uploads without a new piece since `older_than`."""
         for place, at in self._ages(ARRIVING).items():
             if at < older_than.timestamp():
                 self._forget(place)
 
     def _pieces(self, place: str) -> Iterator[tuple[str, int]]:
-        """Those that follow each other from the start, and their lengths."""
+        """Yield name and length of the pieces that follow each other from the start."""
         reached = 0
         for name in sorted(one.name for one in self.blobs.lies(place)):
             found = _PIECE.match(name.rpartition("/")[2])
@@ -82,12 +83,12 @@ class Arrivals:
 
     def _opened(self, name: str) -> bytes:
         data = self.blobs.read(name)
-        if data is None:  # swept between two looks
+        if data is None:  # swept in between
             raise Undecryptable
         return self._keys.unseal(_bound(name), data) if self._keys is not None else data
 
     def _ages(self, under: str) -> dict[str, float]:
-        """When the last piece of each came."""
+        """Return when the last piece of each upload came."""
         ages: dict[str, float] = {}
         for one in self.blobs.lies(under):
             place = one.name.rpartition("/")[0]

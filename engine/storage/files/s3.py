@@ -1,8 +1,8 @@
-"""Files in a bucket of an S3-compatible service, for installations of several machines that share no disk.
+"""Files in a bucket of an S3-compatible service, for installations of several machines without a shared disk.
 
-One object a name, written in one request, which the service answers once it is kept for good. Nothing there is conditional
-on what only some services offer: what is swept lies aside until the next sweep, so that a file handed in again at that very
-moment is found there.
+A name is one object, written in one request, which the service answers once it is durable. No optional feature of a
+service is needed. A swept object is first moved aside until the next sweep. So a file uploaded again at that moment is
+found there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _RETRIES: Final = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
 class S3BlobStore:
-    """The files of one address. Every age is as the service's own clock says."""
+    """The files under one address. Times are those of the service's clock."""
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
@@ -44,29 +44,35 @@ class S3BlobStore:
 
     @property
     def _there(self) -> S3Store:
-        """The connections of this process."""
+        """The client of this process."""
         if self._process != os.getpid():
             self._kept, self._process = _opened(self.bucket), os.getpid()
         return self._kept
 
     def read(self, name: str) -> bytes | None:
+        """Return the blob, even if a sweep moved it aside, or None if there is none."""
         found = self._get(name)
         return found if found is not None else self._get(f"{SWEPT}/{name}")
 
     def write(self, name: str, data: bytes, lasting: bool = True) -> None:
+        """Store the blob, replacing the former one. It is always durable, whatever `lasting`."""
         with _answering():
             obstore.put(self._there, name, data, use_multipart=False)
 
     def renew(self, name: str) -> bool:
+        """Return False: only a new write gives a blob the present time."""
         return False
 
     def lies(self, under: str = "") -> Iterator[StoredObject]:
+        """Yield all blobs, or those of one folder of names. Those moved aside are left out."""
         return (one for one in self._listed(under) if not one.name.startswith(f"{SWEPT}/"))
 
     def remove(self, name: str) -> None:
+        """Delete the blob, if any."""
         self._maybe(lambda: obstore.delete(self._there, name))
 
     def take_away(self, name: str, limit: float) -> bool:
+        """Move the blob aside if it is older than `limit`, in seconds. Returns whether it did."""
         head = self._maybe(lambda: obstore.head(self._there, name))
         if head is None or head["last_modified"].timestamp() >= limit:
             return False
@@ -75,6 +81,7 @@ class S3BlobStore:
         return True
 
     def tidy(self, named: Collection[str], limit: float) -> None:
+        """Restore blobs in `named` that were moved aside, and delete those moved before `limit`."""
         for one in list(self._listed(SWEPT)):
             name = one.name.removeprefix(f"{SWEPT}/")
             if name in named:
@@ -83,6 +90,7 @@ class S3BlobStore:
                 self.remove(one.name)
 
     def check(self) -> None:
+        """Write, read and delete a probe. Raises `WrongBlobStore`, also if access is refused, and `Busy`."""
         probe, said = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
         try:
             with _answering():
@@ -98,7 +106,7 @@ class S3BlobStore:
             self._put_in(aside, name)
 
     def _put_in(self, name: str, other: str) -> None:
-        """Read and written again: a service may say that it copied, and not have."""
+        """Copy by reading and writing: some services report a copy that they did not make."""
         if (data := self._get(name)) is not None:
             self.write(other, data)
 
@@ -113,7 +121,7 @@ class S3BlobStore:
                     yield StoredObject(one["path"], one["last_modified"].timestamp(), one["size"])
 
     def _maybe(self, ask: Callable[[], Any]) -> Any:
-        """None when nothing of this name is there."""
+        """Return the result, or None if no object has this name."""
         with _answering():
             try:
                 return ask()
@@ -151,12 +159,13 @@ def _certificate(file: Path) -> bytes:
 
 
 class _Refusing(Busy):
-    """The service answers, and does not let us in. The right settings let us in again: nothing is lost."""
+    """The service answers and refuses access. The right settings restore it, and nothing is lost."""
 
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """A service that is silent, cut or not ours may be better later. What it said may name people's files: it stays here."""
+    """Map errors of the service to `Busy`, or `NoRoom` if full. Its messages may name files of people, so they are
+    dropped."""
     try:
         yield
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""PostgreSQL driver, pool, migrations, connection errors."""
+"""The PostgreSQL store: connection pool, migrations, connection errors."""

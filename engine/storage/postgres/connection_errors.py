@@ -1,7 +1,7 @@
-"""Why a PostgreSQL server lets nobody in: asked once more, alone, and told by its cause, never by what opens it.
+"""Why a PostgreSQL server refuses a connection: one more attempt finds the cause, without showing secrets.
 
-A server says why in its own language and libpq gives no code of it, so that causes are known by their words; what is not
-known is told as it was said, on one line, without the password.
+libpq gives no error code for it, so causes are found by words of the message, in English or French. An unknown message
+is shown on one line without the password.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from psycopg.conninfo import conninfo_to_dict
 
 from engine.storage.unit_of_work import Unreachable
 
-# What the address does not say: a machine that is unplugged says nothing, and would be waited for a quarter of an hour.
+# Defaults: an unplugged machine never answers, and the wait would last a quarter of an hour.
 _LINE: Final = {
     "connect_timeout": "3", "tcp_user_timeout": "10000",
     "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
 }  # fmt: skip
-_BY_A_SERVICE: Final[dict[str, Any]] = {"connect_timeout": "10"}  # to find out why; to work, its file says it
+_BY_A_SERVICE: Final[dict[str, Any]] = {
+    "connect_timeout": "10"
+}  # only to find the cause; for work the service file sets it
 _IN_THE_ENVIRONMENT: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 _AGAIN: Final = 0.25  # seconds between two tries
-_LONGEST: Final = 160  # signs of what was said
-_SHORT: Final = 3  # signs of a secret that may be part of any word
+_LONGEST: Final = 160  # characters of the message
+_SHORT: Final = 3  # characters of a secret that may be part of any word
 _CAUSES: Final = tuple(
     (cause, re.compile(words, re.IGNORECASE))
     for cause, words in (
@@ -48,8 +50,10 @@ _FOR_GOOD: Final = frozenset({"address", "password", "role", "database", "not_ad
 
 
 def check_address(address: str) -> None:
-    """Raises `Unreachable` for what is no address, before anybody tries it: of a password with a sign that ends it, the rest is
-    taken for a port, a machine or a database, and would be told as such."""
+    """Check the form of an address before any attempt. Raises `Unreachable`.
+
+    A password with a delimiter ends early. Its rest would be read as port, host or database, and shown in messages.
+    """
     try:
         port = str(conninfo_to_dict(address).get("port") or "")
     except (psycopg.ProgrammingError, UnicodeError):
@@ -59,7 +63,7 @@ def check_address(address: str) -> None:
 
 
 def line_settings(address: str) -> dict[str, Any]:
-    """How long a line may be silent, as far as neither the address nor its service file nor the environment says it."""
+    """Return the timeouts of connections that neither the address, the service file nor the environment sets."""
     said = conninfo_to_dict(address)
     if said.get("service") or "PGSERVICE" in os.environ:
         return {}
@@ -70,7 +74,7 @@ def line_settings(address: str) -> dict[str, Any]:
 
 
 def await_server(address: str, options: str, wait_limit: float) -> None:
-    """Waits for a server that starts, or that does not answer yet. Raises `Unreachable`: at once where another try would end alike."""
+    """Wait for a server that starts or does not answer yet. Raises `Unreachable`, at once if a retry cannot help."""
     until = time.monotonic() + wait_limit
     while (away := why_unreachable(address, options)) is not None:
         if away.cause in _FOR_GOOD or time.monotonic() >= until:
@@ -79,13 +83,13 @@ def await_server(address: str, options: str, wait_limit: float) -> None:
 
 
 def why_unreachable(address: str, options: str) -> Unreachable | None:
-    """Why a server lets nobody in now; None where it does after all."""
+    """Return why a server refuses connections now, or None if it accepts one."""
     known = conninfo_to_dict(address)
     try:
         psycopg.connect(address, options=options, **(line_settings(address) or _BY_A_SERVICE)).close()
     except errors.ConnectionTimeout:
         return Unreachable("timeout", _place(known))
-    except UnicodeError:  # a name of a machine that no network may have
+    except UnicodeError:  # an invalid host name
         return Unreachable("address")
     except psycopg.Error as error:
         said = _without(known, str(error))
@@ -95,7 +99,7 @@ def why_unreachable(address: str, options: str) -> Unreachable | None:
 
 
 def _without(known: dict[str, Any], said: str) -> str:
-    """What was said less the names of the address, any of which may hold a word that tells a cause."""
+    """Remove the names in the address from a message, as any of them may hold a word of a cause."""
     for name in ("host", "hostaddr", "user", "dbname"):
         if known.get(name):
             said = re.sub(rf"(?<!\w){re.escape(str(known[name]))}(?!\w)", "…", said)
@@ -103,7 +107,8 @@ def _without(known: dict[str, Any], said: str) -> str:
 
 
 def _place(known: dict[str, Any]) -> str:
-    """Who asks, on which machine, for which database, as far as the address says it; nothing of one that was not read as meant."""
+    """Return user, host, port and database, as far as the address gives them. Empty if the address was probably
+    misread."""
     user, port, name = known.get("user"), known.get("port"), known.get("dbname")
     host = str(known.get("host") or known.get("hostaddr") or os.environ.get("PGHOST") or "")
     if "@" in f"{user or ''}{host}{name or ''}":

@@ -1,8 +1,8 @@
-"""The tables of the PostgreSQL store: the same numbered migrations as SQLite's, in PostgreSQL's words.
+"""The tables of the PostgreSQL store: the same numbered migrations as for SQLite, translated.
 
-Tables and indexes are translated from the one text that SQLite runs, so that the two cannot drift apart. Texts are compared
-byte by byte (`COLLATE "C"`), as SQLite does. What guards the journal is a trigger that fires for a change only: nothing of
-plpgsql, no sequence and no advisory lock stands on the road of a command.
+Tables and indexes are translated from the text that SQLite runs, so that both stay equal. Texts are compared byte by
+byte (`COLLATE "C"`), as SQLite does. Triggers that protect the journal fire only on updates and deletes. A command
+uses no plpgsql and no sequence.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSet
 from engine.storage.sql.row_journal import ROW_ENTRIES
 from engine.storage.table_copy import ORDERED
 
-Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is no SQL
+Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is not SQL
 
-# What must be so for an acknowledged commit to survive a power cut.
+# Settings with which an acknowledged commit survives a power cut.
 SAFE: Final[Mapping[str, str]] = {
     "synchronous_commit": "on",
     "fsync": "on",
     "full_page_writes": "on",
     "server_encoding": "UTF8",
-    "statement_timeout": "30s",  # asked for on connecting: something between that drops it would let one command hold all
+    "statement_timeout": "30s",  # set on connecting; a proxy that drops it would let one command block all
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "1min",
 }
@@ -68,7 +68,7 @@ _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 CLOCK: Final = f"SELECT {_INSTANT}"
 RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
-# For what goes through whole tables, in its transaction alone. A lock is waited for no longer than ever: who works goes first.
+# For transactions that read whole tables. The wait for locks stays short, so that commands come first.
 UNHURRIED: Final = """SELECT set_config('statement_timeout', '0', true),
     set_config('idle_in_transaction_session_timeout', '0', true)"""
 _COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
@@ -82,7 +82,7 @@ _DOCUMENT: Final = ("id", "dossier", "output", "number", "issued_at", "code", "t
 
 
 def translated(text: str) -> Iterator[str]:
-    """The statements of one part of the schema, without its triggers."""
+    """Yield the statements of one part of the schema, without its triggers."""
     for statement in _statements(text):
         head = statement.lstrip().split(None, 3)
         if head[:2] == ["CREATE", "TABLE"]:
@@ -92,7 +92,7 @@ def translated(text: str) -> Iterator[str]:
 
 
 def _statements(text: str) -> Iterator[str]:
-    """One by one; a trigger ends with its END."""
+    """Yield the statements one by one. A trigger ends with its END."""
     left = text
     while left.strip():
         end = re.search(r"\bEND;|;", left) if left.lstrip().startswith("CREATE TRIGGER") else re.search(";", left)
@@ -116,7 +116,7 @@ def _table(statement: str, name: str) -> str:
 
 
 def _one_line(statement: str) -> str:
-    """Each column on a line of its own, also where a short table is written on one."""
+    """Put each column on a line of its own, even in short tables."""
     if "\n" in statement:
         return statement
     head, _, columns = statement.partition("(")
@@ -132,7 +132,7 @@ def _guards(table: str, said: str, kept: str) -> Iterator[str]:
 
 
 def _document_guards(*columns: str, also: str = "") -> Iterator[str]:
-    """An issued document is never deleted, and only what is not among these columns may change."""
+    """Yield the triggers of issued documents: no deletion, and only columns other than these may change."""
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in columns)
     yield (
         f"CREATE TRIGGER document_update BEFORE UPDATE ON document FOR EACH ROW WHEN ({changed}{also})"
@@ -274,7 +274,7 @@ def _row_journal() -> Iterator[str | Filling]:
 
 
 def _seal_found(connection: psycopg.Connection[Any]) -> None:
-    """What needs a hash that no SQL here makes."""
+    """Append the first entries of rows, as no SQL statement computes their hash."""
 
     def ask(sql: str, cells: Sequence[Any]) -> list[Any]:
         return connection.execute(sql.replace("?", "%s"), cells).fetchall()
@@ -294,10 +294,12 @@ def _seal_found(connection: psycopg.Connection[Any]) -> None:
 
 
 def text_cell(column: str, name: str) -> str:
+    """Return the SQL of a text in a JSON column."""
     return f"({column}::json ->> '{name}')"
 
 
 def whole_cell(column: str, name: str) -> str:
+    """Return the SQL of a whole number in a JSON column."""
     return f"{text_cell(column, name)}::bigint"
 
 
@@ -320,12 +322,12 @@ MIGRATIONS: Final[Mapping[str, Callable[[], Iterator[str | Filling]]]] = dict(zi
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
-    """Applies what is pending, each migration with its record in one transaction, however long it takes. Safe to start several
-    times at once."""
+    """Apply pending migrations, each with its record in one transaction, without time limit. Safe to run several times
+    at once. Raises `ForeignSchema`."""
     with (
         suppress(UniqueViolation, DuplicateTable),
         connection.transaction(),
-    ):  # made by another just now: IF NOT EXISTS looks first
+    ):  # another process has just created it: IF NOT EXISTS does not exclude this
         run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
     for name, statements in MIGRATIONS.items():
         with connection.transaction():
@@ -345,11 +347,11 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
 
 
 def check_settings(found: Mapping[str, str]) -> None:
-    """Raises `UnsafeSettings`: the program does not start on a server that may lose what it acknowledged."""
+    """Check the server settings. Raises `UnsafeSettings` if acknowledged data could be lost."""
     if wrong := [f"{name}={found.get(name)}" for name, value in SAFE.items() if found.get(name) != value]:
         raise UnsafeSettings(", ".join(wrong))
 
 
 def run(connection: psycopg.Connection[Any], statement: str) -> psycopg.Cursor[Any]:
-    """A statement of our own schema: no value stands in it."""
+    """Execute a statement of our own schema. It holds no value from outside."""
     return connection.execute(statement)

@@ -1,7 +1,7 @@
-"""The connections of one process to a PostgreSQL server, and how long anybody waits for one.
+"""The connections of one process to a PostgreSQL server, with a time limit for each wait.
 
-A server that restarts is waited for. One that has been silent for that long is not: whoever needs it is told at once to come
-back, so that those who need nothing of it are served. The next who asks tries it again.
+Requests wait for a server that restarts. Once it is silent longer than the limit, requests that need it fail at once,
+so that the others are served. Each later request tries the server again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from engine.storage.unit_of_work import Away, Busy
 
 WAIT_LIMIT: Final = 10.0  # seconds to wait for a connection or a row
 MOST: Final = 16  # connections of one process
-TRIED_FOR: Final = 1.0  # seconds that the pool tries by itself; whoever asks next tries again
-SLICE: Final = 0.5  # seconds of one wait: after each the server is tried again
-GLANCE: Final = 0.1  # seconds to wait for one that has long been silent
-_ANSWERS: Final = 3.0  # seconds that a connection has to show that somebody is at its other end
+TRIED_FOR: Final = 1.0  # seconds of the pool's own retries; the next request tries again
+SLICE: Final = 0.5  # seconds of one wait; after each the server is tried again
+GLANCE: Final = 0.1  # seconds to wait for a server that was silent for long
+_ANSWERS: Final = 3.0  # seconds in which a connection must answer
 
 OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 _SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
@@ -38,32 +38,33 @@ _EACH_TRY: Final = ("error connecting", "reconnection attempt", "closing returne
 logging.getLogger("psycopg.pool").addFilter(lambda record: not str(record.msg).startswith(_EACH_TRY))
 
 Pool = ConnectionPool[psycopg.Connection[Any]]
-_OF_A_PARENT: Final[list[Pool]] = []  # held so that a child never closes what its parent uses
-_alone = threading.Lock()  # over what the threads of this process know together; held for a moment
+_OF_A_PARENT: Final[list[Pool]] = []  # referenced so that a child never closes connections of its parent
+_alone = threading.Lock()  # protects the state shared by threads; held briefly
 
 
 def _born() -> None:
     global _alone
-    _alone = threading.Lock()  # the parent's may be held by a thread that is not here
+    _alone = threading.Lock()  # the parent's may be held by a thread that does not exist here
 
 
 os.register_at_fork(after_in_child=_born)
 
 
 class StoreConnections:
-    """Connections to one address. A child process makes its own: none ever crosses a fork."""
+    """Connections to one address. A child process opens its own, because none may cross a fork."""
 
     def __init__(self, address: str, most: int, wait_limit: float) -> None:
         self._address, self._most, self._wait_limit = address, most, wait_limit
         self._of: tuple[int, Pool] | None = None  # the process, and its pool
         self._out = 0  # connections in use
-        self._served_at = 0.0  # when somebody got one, or gave one back that worked
+        self._served_at = 0.0  # when a connection was last obtained, or returned in working order
         self._silent_since: float | None = None
-        self._away: bool | None = None  # as it was told last; None until somebody was served
+        self._away: bool | None = None  # last logged state; None until a connection was obtained
 
     @contextmanager
     def line(self) -> Iterator[psycopg.Connection[Any]]:
-        """One connection, given back afterwards. Raises `Busy` where none came in time, `Away` where nobody is there."""
+        """Yield one connection, returned afterwards. Raises `Busy` if none is free in time, `Away` if the server is
+        silent."""
         pool = self._of_this_process()
         connection = self._waited_for(pool)
         try:
@@ -74,12 +75,13 @@ class StoreConnections:
             pool.putconn(connection)
 
     def close(self) -> None:
+        """Close the pool of this process. That of a parent stays open."""
         if self._of is not None and self._of[0] == os.getpid():
             self._of[1].close(timeout=1)
         self._of = None
 
     def _waited_for(self, pool: Pool) -> psycopg.Connection[Any]:
-        """Patience counts from when the server fell silent, where that is earlier."""
+        """Return a connection. The time limit counts from when the server fell silent, if that is earlier."""
         began = monotonic()
         while True:
             end = min(began, self._silent_since or began) + self._wait_limit
@@ -93,7 +95,8 @@ class StoreConnections:
                 return connection
 
     def _left_waiting(self, began: float) -> bool:
-        """Whether the server is silent: nobody was served for as long as somebody waited, and not all connections were in use."""
+        """Return whether the server is silent: no caller was served during this wait, and not all connections were in
+        use."""
         with _alone:
             if self._out >= self._most or self._served_at > began:
                 return False
@@ -137,20 +140,21 @@ class StoreConnections:
         )  # fmt: skip
 
     def _configured(self, connection: psycopg.Connection[Any]) -> None:
-        """What is asked is short: a process that helps to count a tray, or code compiled for it, costs more than the counting.
-        A server that knows no such settings has none set. Who answers this is silent no more."""
+        """Turn off parallel workers and JIT: for short queries they cost more than the query.
+
+        A server without these settings ignores the statement. An answer ends the silence of the server.
+        """
         connection.execute(_SHORT)
         with _alone:
             self._served_at, self._silent_since = monotonic(), None
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
-        """Before it is lent: a server that has long been silent is not waited for by each connection anew."""
+        """Check a connection before use. After a long silence each check is short."""
         _asked(connection, _ANSWERS if self._silent_since is None else GLANCE)
 
 
 def _asked(connection: psycopg.Connection[Any], within: float) -> None:
-    """Whether somebody is at the other end: a server that is frozen takes all that is said and answers nothing. Raises
-    `OperationalError`."""
+    """Check that the server answers: a frozen server accepts data and answers nothing. Raises `OperationalError`."""
     line, end = connection.pgconn, monotonic() + within
     line.send_query(b"")
     comes = poll()

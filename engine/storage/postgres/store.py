@@ -1,8 +1,8 @@
-"""The store on PostgreSQL: several machines, several writers at once, the same verbs and the same promises.
+"""The store on PostgreSQL: several machines and several writers at once, with the same queries and guarantees.
 
-Units that change the same dossier queue at its row, which they read `FOR UPDATE`; everything else is the work of unique
-constraints. A reading unit sees one snapshot. Where two units cross so that neither can go on, PostgreSQL undoes one, which
-is `Busy`: nothing was written, and the office tries a command with a token again.
+Units that change the same dossier wait for its row, read `FOR UPDATE`. Unique constraints protect the rest. A reading
+unit sees one snapshot. PostgreSQL rolls back one of two units in a deadlock, which raises `Busy`. Nothing was written,
+and commands with a token are tried again.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _TRIES: Final = 10
 
 
 class PostgresRows:
-    """One transaction over all tables. Names come from our own schema."""
+    """All tables in one transaction. Table names come from our own schema."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._cursors = count()
 
     def hold(self) -> None:
-        """Nobody else writes until this transaction ends; everybody may read. The tables are had one by one: where somebody
-        who has one wants another meanwhile, what is had is given back, and they go first."""
+        """Lock out other writers until the transaction ends, while readers go on. After a deadlock the locks are
+        released and tried again, so that running units go first."""
         for left in range(_TRIES - 1, -1, -1):
             try:
                 with self._connection.transaction():
@@ -67,6 +67,7 @@ class PostgresRows:
                     raise
 
     def columns(self, table: str) -> tuple[str, ...]:
+        """Return the column names, sorted, without computed ones. `rowid` is an ordinary column here."""
         sql = (
             "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
             " AND table_name = %s AND is_generated = 'NEVER'"
@@ -74,6 +75,7 @@ class PostgresRows:
         return tuple(sorted(name for (name,) in self._connection.execute(sql, (table,)).fetchall()))
 
     def key(self, table: str) -> tuple[str, ...]:
+        """Return the columns of the primary key, in their order."""
         sql = (
             "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place)"
             " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number"
@@ -82,15 +84,18 @@ class PostgresRows:
         return tuple(name for (name,) in self._connection.execute(sql, (table,)).fetchall())
 
     def count(self, table: str) -> int:
+        """Return the number of rows of the table."""
         row = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
 
     def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """Yield the rows of the table in this order, through a server-side cursor."""
         with self._connection.cursor(name=f"move{next(self._cursors)}") as cursor:
             cursor.itersize = 1000
             yield from cursor.execute(f"SELECT {_named(columns)} FROM {table} ORDER BY {_named(order)}")
 
     def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert rows by COPY."""
         with (
             self._connection.cursor() as cursor,
             cursor.copy(f"COPY {table} ({_named(columns)}) FROM STDIN") as copy,
@@ -107,7 +112,7 @@ BATCH: Final = 1000
 _HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
 
-# What may pass: a row or the server is busy, the line was cut, it starts or stops. Any other error is a fault of ours.
+# Errors that may pass: a busy row or server, a lost connection, a start or stop. Any other error is a bug.
 _PASSING: Final = (
     errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled,
     errors.ReadOnlySqlTransaction, errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections,
@@ -120,17 +125,17 @@ _MAY_COLLIDE: Final = (
     "UPDATE payment",
     "UPDATE booking",
     "INSERT INTO account",
-)  # with a unique thing beside their key
+)  # have a unique constraint beside their key
 
 
 @lru_cache(4096)
 def in_postgres(sql: str) -> str:
-    """The shared text of a verb in PostgreSQL's words."""
+    """Translate a shared SQL text to PostgreSQL and psycopg."""
     return sql.replace("%", "%%").replace("?", "%s").replace("instr(", "strpos(")
 
 
 class PostgresQueries(Queries):
-    """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
+    """Queries on a PostgreSQL connection. An existing row is detected without aborting the transaction."""
 
     ends_streams = True
 
@@ -174,17 +179,18 @@ class PostgresQueries(Queries):
         self._unsent.append((in_postgres(sql), cells))
 
     def send(self) -> None:
-        """What waits is told, in one trip."""
+        """Send the delayed statements, in one round trip."""
         if self._unsent:
             *first, (sql, cells) = self._unsent
             self._unsent = first
             self._ask(sql, cells)
 
     def clock(self, now: datetime) -> datetime:
+        """Return the time of the server. `now` is ignored."""
         return read_instant(self._row(CLOCK)[0])
 
     def _ask(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
-        """One statement, and before it, in the same trip, what waits to be told."""
+        """Execute a statement, and before it, in the same round trip, the delayed ones."""
         unsent, self._unsent = self._unsent, []
         if not unsent:
             return self._postgres.execute(sql, cells)
@@ -203,7 +209,7 @@ class PostgresQueries(Queries):
         whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
         may_collide = sql.startswith(_MAY_COLLIDE)
         if may_collide:
-            self.send()  # stays when what may collide is undone
+            self.send()  # must survive a rollback of the statement that may conflict
         try:
             with self._postgres.transaction() if may_collide else nullcontext():
                 done = self._ask(whole, cells)
@@ -219,11 +225,11 @@ class PostgresUnit(
     CounterQueries, JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
     UnprovenFileQueries,
 ):  # fmt: skip
-    """One transaction, speaking every verb of `Unit`."""
+    """One transaction with every query of `Unit`."""
 
 
 class PostgresStore:
-    """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
+    """A store on a server. `address` is a `postgresql://…` URL, its password best in a file of libpq. Raises
     `Unreachable`, `Busy`, `UnsafeSettings`."""
 
     def __init__(self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT) -> None:
@@ -244,6 +250,7 @@ class PostgresStore:
 
     @contextmanager
     def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
+        """Open a unit: READ COMMITTED to write, one snapshot to read. Raises `RuntimeError` inside another unit."""
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
         with (
@@ -272,19 +279,22 @@ class PostgresStore:
         with _passing(), self._lines.line() as connection:
             yield connection
 
-    # -- the house of it ---------------------------------------------------------------------------------------------
+    # -- maintenance -------------------------------------------------------------------------------------------------
 
     def migrate(self) -> None:
+        """Apply pending migrations. Raises `ForeignSchema`."""
         with self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
             migrate(connection)
 
     def settings(self) -> Mapping[str, str]:
+        """Return the server settings, and the name of the database role if it is a superuser."""
         with self._connection() as connection:
             superuser = connection.execute(_SUPERUSER).fetchone()
             return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
 
     def migration_state(self) -> MigrationState:
+        """Return the schema state compared with this release, without changing it."""
         with self._connection() as connection:
             recorded = connection.execute(RECORDED).fetchone()
             had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
@@ -292,6 +302,7 @@ class PostgresStore:
             return migration_state((row[0] for row in had), reported[0] if reported else "")
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        """Yield every dossier id, read in pages, of one procedure or all."""
         last, of = "", () if procedure is None else (procedure,)
         sql = f"SELECT id FROM dossier WHERE id > ?{' AND procedure = ?' if of else ''} ORDER BY id LIMIT ?"
         while True:
@@ -304,6 +315,7 @@ class PostgresStore:
 
     @contextmanager
     def tables(self, use: Use) -> Iterator[PostgresRows]:
+        """Open all tables in one transaction. For `hold` and `fill` other writers are locked out."""
         with self._connection() as connection:
             level = psycopg.IsolationLevel.REPEATABLE_READ if use == "read" else psycopg.IsolationLevel.READ_COMMITTED
             connection.isolation_level, connection.read_only = level, use == "read"
@@ -315,10 +327,12 @@ class PostgresStore:
                 yield rows
 
     def not_journalled(self) -> Mapping[str, int]:
+        """Return the number of chains that began with rows found by a migration, by chain prefix."""
         with self._connection() as connection:
             return dict(connection.execute(FOUND_ROWS).fetchall())
 
     def findings(self) -> Iterator[IntegrityFinding]:
+        """Yield inconsistencies of the tables, all read in one snapshot."""
         with self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
             with connection.transaction():
@@ -326,6 +340,7 @@ class PostgresStore:
         yield from found
 
     def close(self) -> None:
+        """Close the connections of this process. A later use opens new ones."""
         self._lines.close()
 
 
@@ -333,7 +348,7 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
     numbers = count()
 
     def ask(sql: str, cells: Sequence[Any]) -> Iterable[Sequence[Any]]:
-        with connection.cursor(name=f"ask{next(numbers)}") as cursor:  # read in slices, not all at once
+        with connection.cursor(name=f"ask{next(numbers)}") as cursor:  # read in pages, not all at once
             cursor.itersize = BATCH
             yield from cursor.execute(in_postgres(sql), cells)
 
@@ -344,14 +359,14 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
 
 
 def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """What the server really runs with, for this connection."""
+    """Return the settings in use on this connection."""
     names = ("server_version", *SAFE)
     return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
 
 
 @contextmanager
 def _passing() -> Iterator[None]:
-    """What may pass with time is `Busy`, `Away` where nobody is there; what cannot be read is `Damaged`."""
+    """Map errors that may pass to `Busy`, an absent server to `Away`, and unreadable data to `Damaged`."""
     try:
         yield
     except _BROKEN as error:

@@ -1,14 +1,13 @@
-"""The tables of the facts: dossiers and their journal, what is owed to people, money, seats, documents, and the editions
-they are judged by.
+"""Tables of dossiers, journals, outbox, payments, seats, documents and editions.
 
-One text for both stores: SQLite runs it, PostgreSQL its translation.
+The text serves both databases: SQLite runs it, PostgreSQL its translation.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# The row that lists read is kept apart from the body, which only the dossier's own pages read.
+# The row for lists is apart from the body, which only the pages of one dossier read.
 DOSSIERS: Final = """
 CREATE TABLE dossier (
   id TEXT PRIMARY KEY,

@@ -1,6 +1,6 @@
-"""The tables of people at the door: accounts, sessions, second factors, ways of being known, readings, and the journal of rights.
+"""Tables of people: accounts, sessions, second factors, identifiers, the access log and the journal of rights.
 
-One text for both stores: SQLite runs it, PostgreSQL its translation.
+The text serves both databases: SQLite runs it, PostgreSQL its translation.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ CREATE TRIGGER people_entry_kept BEFORE DELETE ON people_entry
   BEGIN SELECT RAISE(ABORT, 'the journal is never cut'); END;
 """
 
-# Added to tables that were there already: roles that end, an account that ends, what a controller's mandate names, the
-# agencies whose people somebody administers, a password chosen by another; what a session runs on.
+# Columns added to existing tables: ends of roles and accounts, procedures of an auditor, agencies administered,
+# a password chosen by another person, the device of a session.
 ADDED: Final = (
     ("account", "ends", "TEXT", "NOT NULL DEFAULT '{}'"),
     ("account", "until", "TEXT", ""),
@@ -138,8 +138,8 @@ CREATE INDEX mandate_to_check ON mandate (created_at) WHERE status = 'to_check';
 REFUSED_BECAUSE: Final = ("mandate", "reason", "TEXT", "NOT NULL DEFAULT ''")
 DECLARED: Final = ("mandate", "declared", "TEXT", "NOT NULL DEFAULT ''")
 
-# A company that an agent accepted keeps its name: somebody acts for it, acted for it, or was let in by who did. The name of any
-# other one is only what the first person gave who asked to act for it, and goes to that person's mandate.
+# A company that an agent accepted keeps its name: it has a dossier, an active mandate, or a mandate made by another
+# person than its holder. Any other name was typed by the first person who asked to act for it, and moves there.
 _UNACCEPTED: Final = """kind = 'applicant' AND login LIKE 'company:%' AND name <> ''
   AND NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.owner = account.id)
   AND NOT EXISTS (SELECT 1 FROM mandate WHERE mandate.principal = account.id
@@ -151,7 +151,7 @@ NAMES_DECLARED: Final = (
     f"UPDATE account SET name = '' WHERE {_UNACCEPTED}",
 )
 
-# A number that follows its owner once its day has come: the account's own holder may refuse until then.
+# A pending phone change. Until its day the holder of the former number may refuse it.
 PHONE_MOVES: Final = """
 CREATE TABLE phone_move (
   account TEXT PRIMARY KEY REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED,

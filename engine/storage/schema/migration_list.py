@@ -1,6 +1,6 @@
-"""Which migrations make the tables of the SQLite store, and the settings a connection must really run with.
+"""The names of the migrations, and the required settings of an SQLite connection.
 
-The migrations themselves (`sqlite_migrations.py`) are loaded where one is pending.
+The migrations (`engine/storage/sqlite/migrations.py`) are loaded only if one is pending.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlite3
 import time
 from typing import Final
 
-READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to this account, or to all
-WAIT_LIMIT: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
+READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # for this account, or for all
+WAIT_LIMIT: Final = 10.0  # seconds to wait for another process, as `busy_timeout` in milliseconds
 
 NAMES: Final = (
     "0001 facts",
@@ -40,9 +40,9 @@ NAMES: Final = (
 )
 
 SETTINGS: Final = {
-    "synchronous": "2",  # FULL: a commit that was acknowledged survives a power cut
+    "synchronous": "2",  # FULL: an acknowledged commit survives a power cut
     "foreign_keys": "1",
-    "recursive_triggers": "1",  # else INSERT OR REPLACE deletes past the triggers
+    "recursive_triggers": "1",  # otherwise INSERT OR REPLACE deletes without triggers
     "secure_delete": "1",
     "trusted_schema": "0",
     "cell_size_check": "1",
@@ -54,15 +54,15 @@ SPEED: Final = ("PRAGMA cache_size=-16000", "PRAGMA temp_store=MEMORY", "PRAGMA 
 
 
 class UnsafeSettings(RuntimeError):
-    """SQLite does not run as asked: nothing it acknowledges could be trusted, so the program does not start."""
+    """The database does not run with the required settings. Its commits are not safe, so the program does not start."""
 
 
 class ForeignSchema(RuntimeError):
-    """The file was written by a newer release than this one."""
+    """A newer release than this one migrated the database. `str()` is a migration that is unknown here."""
 
 
 def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
-    """Sets the connection up and reads back what it really runs with. Raises `UnsafeSettings`."""
+    """Set up the connection and check the settings in use. Raises `UnsafeSettings`."""
     connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
     _switch_journal(connection, journal_mode)
     for name, value in SETTINGS.items():
@@ -76,7 +76,7 @@ def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
 
 
 def _switch_journal(connection: sqlite3.Connection, journal_mode: str) -> None:
-    """SQLite lets nobody wait for this switch, so of several processes that begin on one new file the others ask again."""
+    """Switch the journal mode, with retries: SQLite does not wait here for other processes that open a new file."""
     deadline = time.monotonic() + WAIT_LIMIT
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != journal_mode:
         try:
@@ -86,16 +86,16 @@ def _switch_journal(connection: sqlite3.Connection, journal_mode: str) -> None:
                 raise
             time.sleep(0.01)
         else:
-            return  # what it became is read back with all the rest
+            return  # `prepare` checks the result with the other settings
 
 
 def read_settings(connection: sqlite3.Connection) -> dict[str, str]:
-    """What the connection really runs with, by pragma."""
+    """Return the settings in use, by pragma."""
     return {name: str(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("journal_mode", *SETTINGS)}
 
 
 def applied(connection: sqlite3.Connection) -> frozenset[str]:
-    """The names of the migrations that a file had."""
+    """Return the names of the migrations applied to a file."""
     if connection.execute(RECORDED).fetchone() is None:
         return frozenset()
     return frozenset(name for (name,) in connection.execute(HAD))

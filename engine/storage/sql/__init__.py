@@ -1,1 +1,1 @@
-"""SQL shared by SQLite and PostgreSQL: queries per subject, DDL, migration list, integrity checks."""
+"""SQL shared by SQLite and PostgreSQL: queries by subject and integrity checks."""

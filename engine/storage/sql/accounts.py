@@ -1,4 +1,4 @@
-"""People at the door in SQLite: accounts, sessions, one-time codes, tries, things kept aside, replies given once."""
+"""Queries on accounts, sessions, one-time codes, tries, saved rows and idempotent replies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SWEPT: Final = (
     ("sign_in_code", "expires_at"),
 )
 _OLD_POSTS: Final = "DELETE FROM aside WHERE at < ? AND key LIKE 'aside/%'"
-# letters of nobody's dossier, codes and links of the door above all, and those of drafts that were forgotten
+# messages without a dossier (mostly codes and sign-in links), and those of closed drafts
 _OLD_LETTERS: Final = (
     "DELETE FROM letter WHERE created_at < ? AND (sent_at IS NOT NULL OR failed IS NOT NULL) AND (dossier IS NULL"
     " OR dossier IN (SELECT id FROM dossier WHERE submitted_at IS NULL AND closed = 1))"
@@ -42,22 +42,29 @@ _OLD_LETTERS: Final = (
 
 
 class SecurityLogQueries(RowQueries):
+    """Queries of `PeopleUnit` on accounts and sign-in, and of `Unit` on replies."""
+
     def account(self, account_id: str) -> Account | None:
+        """Return the account, or None, without a lock."""
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
         return ACCOUNTS.read(row) if row else None
 
     def account_held(self, account_id: str) -> Account | None:
+        """Return the account, or None, and lock it: other units that would change it wait."""
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?{self.lock}", (account_id,))
         return ACCOUNTS.read(row) if row else None
 
     def account_of(self, kind: str, login: str) -> Account | None:
+        """Return the account of this kind and login, or None."""
         row = self._row(f"{ACCOUNTS.select} WHERE kind = ? AND login = ?", (kind, login))
         return ACCOUNTS.read(row) if row else None
 
     def accounts(self, kind: str) -> tuple[Account, ...]:
+        """Return all accounts of a kind, by name and login."""
         return ACCOUNTS.read_all(self._rows(f"{ACCOUNTS.select} WHERE kind = ? ORDER BY name, login", (kind,)))
 
     def accounts_left(self, prefix: str, now: datetime, limit: int) -> tuple[Account, ...]:
+        """Return applicants whose login has this prefix and who have no open session, by login."""
         over = "NOT EXISTS (SELECT 1 FROM session WHERE session.account = account.id AND session.expires_at > ?)"
         rows = self._rows(
             f"{ACCOUNTS.select} WHERE kind = 'applicant' AND login >= ? AND login < ? AND {over} ORDER BY login LIMIT ?",
@@ -66,37 +73,46 @@ class SecurityLogQueries(RowQueries):
         return ACCOUNTS.read_all(rows)
 
     def put_account(self, account: Account) -> None:
+        """Insert or update an account. The chain of the account records it."""
         self._change(ACCOUNTS.upsert, ACCOUNTS.cells(account))
         self._seal_row(f"account/{account.id}", ACCOUNTS, account, "account")
 
     def session(self, token_sha256: str) -> Session | None:
+        """Return the session with this token digest, expired or not, or None. A writing unit locks it."""
         row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))
         return SESSIONS.read(row) if row else None
 
     def put_session(self, session: Session) -> None:
+        """Insert or update a session."""
         self._change(SESSIONS.upsert, SESSIONS.cells(session))
 
     def drop_sessions(self, account_id: str, token_sha256: str | None = None) -> None:
+        """Delete one session of the account, or all without `token_sha256`."""
         if token_sha256 is None:
             self._change("DELETE FROM session WHERE account = ?", (account_id,))
         else:
             self._change("DELETE FROM session WHERE account = ? AND token_sha256 = ?", (account_id, token_sha256))
 
     def code(self, phone: str) -> SignInCode | None:
+        """Return the one-time code sent to this phone, expired or not, or None. A writing unit locks it."""
         row = self._row(f"{CODES.select} WHERE phone = ?{self.lock}", (phone,))
         return CODES.read(row) if row else None
 
     def put_code(self, code: SignInCode) -> None:
+        """Insert or replace the one-time code of its phone."""
         self._change(CODES.upsert, CODES.cells(code))
 
     def drop_code(self, phone: str) -> None:
+        """Delete the one-time code of this phone."""
         self._change("DELETE FROM sign_in_code WHERE phone = ?", (phone,))
 
     def count_try(self, key: str, window: str, weight: int = 1) -> int:
+        """Add `weight` tries to this window. Returns the new total."""
         tries: int = self._changed(_COUNT, (key, window, weight))[0][0]
         return tries
 
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
+        """Return the number of tries in each of these windows that has any."""
         self._turn("tries", key)
         among = ", ".join("?" * len(windows)) or "NULL"
         return dict(
@@ -104,9 +120,11 @@ class SecurityLogQueries(RowQueries):
         )
 
     def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
+        """Save a row under a key: posted answers of a lost session, a reading to log, a pending call, a heartbeat."""
         self._change(_ASIDE, (key, canonical_json(body).decode(), instant_text(at)))
 
     def taken_aside(self, key: str) -> Plain:
+        """Return the saved row of a key, or None. A writing unit deletes it."""
         taking = self._writes
         sql = "DELETE FROM aside WHERE key = ? RETURNING body" if taking else "SELECT body FROM aside WHERE key = ?"
         rows = self._changed(sql, (key,)) if taking else self._rows(sql, (key,))
@@ -114,23 +132,28 @@ class SecurityLogQueries(RowQueries):
         return body
 
     def peeked_aside(self, key: str) -> Plain:
+        """Return the saved row of a key, or None, without deleting it. A writing unit locks it."""
         rows = self._rows("SELECT body FROM aside WHERE key = ?" + self.lock, (key,))
         body: Plain = read_json(rows[0][0]) if rows else None
         return body
 
     def asides(self, prefix: str, limit: int = 100) -> tuple[tuple[str, Plain, datetime], ...]:
+        """Return key, body and time of saved rows whose key has this prefix, by key, without deleting them."""
         sql = "SELECT key, body, at FROM aside WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
         rows = self._rows(sql, (prefix, f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}", limit))
         return tuple((key, read_json(body), read_instant(at)) for key, body, at in rows)
 
     def reply(self, principal: str, route: str, key: str) -> Reply | None:
+        """Return the stored reply of an idempotent command, or None."""
         row = self._row(f"{REPLIES.select} WHERE principal = ? AND route = ? AND key = ?", (principal, route, key))
         return REPLIES.read(row) if row else None
 
     def add_reply(self, reply: Reply) -> None:
+        """Store the reply of a command. Raises `AlreadyExists` if a duplicate command committed first."""
         self._change(REPLIES.insert(), REPLIES.cells(reply))
 
     def sweep(self, before: datetime, posts_before: datetime | None = None) -> int:
+        """Delete short-lived rows from before `before`: tries, replies, saved rows, ended sessions and codes."""
         text = instant_text(before)
         gone = sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)
         gone += self._change(_OLD_POSTS, (instant_text(posts_before or before),))

@@ -1,5 +1,8 @@
-"""Openings and closures in SQLite. One small row, the head, counts the changes: seats are taken while it is held together,
-a change is made while it is held alone, so that no seat is taken beside a closure that does not see it."""
+"""Queries on opening changes. One small row, the head, counts them.
+
+A unit that takes a seat locks the head as shared, a unit that changes openings locks it alone. So no seat is taken
+beside a closure that the unit does not see.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _BEGIN: Final = "INSERT INTO opening_head (one, n) VALUES (1, 0) ON CONFLICT DO 
 
 
 class OpeningQueries(Queries):
+    """Queries of `ServiceUnit` on opening changes."""
+
     def openings_head(self, hold: Hold | None = None) -> int:
+        """Return how often openings were changed. A writing unit may lock it, before it locks any dossier."""
         lock = {"share": self.steady, "change": self.lock}[hold] if hold else ""
         sql = f"SELECT n FROM opening_head WHERE one = 1{lock}"
         found = self._row(sql)
@@ -24,10 +30,12 @@ class OpeningQueries(Queries):
         return int(found[0]) if found else 0
 
     def add_opening_change(self, change: OpeningChange) -> None:
+        """Insert an opening change. Raises `AlreadyExists` if its number is taken."""
         self._change(SHAPE.insert(), SHAPE.cells(change))
         self._counted()
 
     def put_opening_change(self, change: OpeningChange) -> None:
+        """Update an opening change. Raises `LookupError` if it does not exist."""
         if self._change(SHAPE.update, [*SHAPE.cells(change), change.id]) != 1:
             raise LookupError(change.id)
         self._counted()
@@ -37,16 +45,20 @@ class OpeningQueries(Queries):
         self._change("UPDATE opening_head SET n = n + 1 WHERE one = 1")
 
     def opening_change(self, change_id: str) -> OpeningChange | None:
+        """Return the opening change, or None."""
         row = self._row(f"{SHAPE.select} WHERE id = ?", (change_id,))
         return SHAPE.read(row) if row else None
 
     def opening_changes(self) -> tuple[OpeningChange, ...]:
+        """Return the opening changes in force, in order."""
         return SHAPE.read_all(self._rows(f"{SHAPE.select} WHERE lifted_at IS NULL ORDER BY n"))
 
     def all_opening_changes(self) -> tuple[OpeningChange, ...]:
+        """Return all opening changes, lifted ones included, in order."""
         return SHAPE.read_all(self._rows(f"{SHAPE.select} ORDER BY n"))
 
     def opening_changes_of(self, offices: Sequence[str], limit: int = 50) -> tuple[OpeningChange, ...]:
+        """Return the opening changes of these offices, lifted or not, the newest first."""
         among = ", ".join("?" * len(offices)) or "NULL"
         sql = f"{SHAPE.select} WHERE office IN ({among}) ORDER BY n DESC LIMIT ?"
         return SHAPE.read_all(self._rows(sql, [*offices, limit]))

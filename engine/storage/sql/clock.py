@@ -1,4 +1,4 @@
-"""Moments ahead of now that a wrong clock wrote, in SQLite: what hangs on them would wait, or hold, until they come."""
+"""Correction of future times that a wrong clock wrote. Without it, leases and time limits would last until then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.storage.sql.row_journal import MOVES, RowQueries
 
 _TOTP_STEP: Final = 30  # seconds
 _NOW, _LEASE, _DAY = timedelta(), timedelta(minutes=15), timedelta(days=1)
-# The statement, how many times it takes `now` before the limit, how far ahead a right clock puts its moment at most.
+# Statement; how often it takes `now` before the limit; how far ahead a correct clock writes at most.
 _BROUGHT_BACK: Final = (
     ("UPDATE letter SET claimed_until = NULL WHERE claimed_until > ?", 0, _LEASE),
     ("UPDATE letter SET sent_at = ? WHERE sent_at > ?", 1, _NOW),
@@ -31,7 +31,10 @@ _BROUGHT_BACK: Final = (
 
 
 class ClockQueries(RowQueries):
+    """The query `Unit.bring_back`."""
+
     def bring_back(self, now: datetime, astray: timedelta) -> int:
+        """Correct times written by a clock that was ahead."""
         changed = 0
         for sql, times, ahead in _BROUGHT_BACK:
             changed += self._change(sql, [*[instant_text(now)] * times, instant_text(now + astray + ahead)])
@@ -40,7 +43,7 @@ class ClockQueries(RowQueries):
         return changed + self._change("UPDATE second_factor SET last_step = ? WHERE last_step > ?", steps)
 
     def _bring_moves_back(self, now: datetime, latest: datetime) -> int:
-        """Numbers that are to move: their rows are journalled, so the correction is too."""
+        """Correct pending phone changes. Their rows are journalled, so the correction is journalled too."""
         moves = MOVES.read_all(
             self._rows(f"{MOVES.select} WHERE asked_at > ? ORDER BY account", (instant_text(latest),))
         )

@@ -1,4 +1,4 @@
-"""How a flat record lies in a table: one column a field, in the order of the fields, composite values as JSON."""
+"""Mapping of a flat record to a table: one column for each field, in their order, composite values as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ONE_CELL: Final = (str, int, bool, datetime, date)
 
 
 class _Cell:
-    """How values of one annotation lie in one column."""
+    """How values of one annotation are stored in one column."""
 
     def __init__(self, kind: Any) -> None:
         plain_kind = _when_given(kind)
@@ -41,13 +41,13 @@ class _Cell:
 
 
 def _when_given(kind: Any) -> Any:
-    """`X` of `X | None`."""
+    """Return `X` for `X | None`."""
     parts = get_args(kind)
     return next(part for part in parts if part is not type(None)) if type(None) in parts else kind
 
 
 def read_json(text: str) -> Any:
-    """What a JSON column says. Raises `Unreadable`."""
+    """Return the value of a JSON column. Raises `Unreadable`."""
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):
@@ -58,7 +58,7 @@ _UNSAID: Final = frozenset({"token_sha256", "phone", "value"})
 
 
 class TableMapping(Generic[T]):
-    """The columns of one record in one table, and the SQL to write and read them."""
+    """The columns of one record in one table, and the SQL that writes and reads them."""
 
     def __init__(self, kind: type[T], table: str, key: Sequence[str] = ("id",)) -> None:
         self.kind = kind
@@ -69,30 +69,32 @@ class TableMapping(Generic[T]):
         self.columns = ", ".join(f'"{name}"' for name in self.names)
         self.select = f"SELECT {self.columns} FROM {table}"
         self._table, self._key = table, key
-        self._named = {"number"} & set(self.names) or set(key) - _UNSAID  # by which a row is named to people
+        self._named = {"number"} & set(self.names) or set(key) - _UNSAID  # columns that identify a row in messages
 
     def insert(self, *more: str) -> str:
-        """INSERT of a record's cells, then of `more` columns."""
+        """Return the INSERT of a record's cells, then of `more` columns."""
         marks = ", ".join("?" * (len(self.names) + len(more)))
         return f"INSERT INTO {self._table} ({', '.join([self.columns, *more])}) VALUES ({marks})"
 
     @property
     def update(self) -> str:
-        """UPDATE of every column from a record's cells, then its key."""
+        """UPDATE of all columns. Its parameters are the cells, then the key."""
         sets = ", ".join(f'"{name}" = ?' for name in self.names)
         where = " AND ".join(f'"{name}" = ?' for name in self._key)
         return f"UPDATE {self._table} SET {sets} WHERE {where}"
 
     @property
     def upsert(self) -> str:
+        """INSERT of a record that replaces the row with the same key."""
         sets = ", ".join(f'"{name}" = excluded."{name}"' for name in self.names if name not in self._key)
         return f"{self.insert()} ON CONFLICT ({', '.join(self._key)}) DO UPDATE SET {sets}"
 
     def cells(self, record: T) -> list[Cell]:
+        """Return the column values of a record, in the order of `names`."""
         return [cell.write(getattr(record, name)) for name, cell in zip(self.names, self._cells, strict=True)]
 
     def read(self, row: Sequence[Any]) -> T:
-        """The record of a row that begins with its columns. Raises `Unreadable`."""
+        """Return the record of a row that begins with its columns. Raises `Unreadable`, naming table and key."""
         try:
             return self.kind(*[read(cell) for read, cell in zip(self._read, row, strict=False)])
         except Unreadable as error:
@@ -102,6 +104,7 @@ class TableMapping(Generic[T]):
             raise
 
     def read_all(self, rows: Iterable[Sequence[Any]]) -> tuple[T, ...]:
+        """Return the records of rows, in their order. Raises `Unreadable`."""
         return tuple(self.read(row) for row in rows)
 
 
@@ -113,39 +116,40 @@ _UNIQUE: Final = (
 
 
 class Queries:
-    """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under.
+    """The connection of one transaction. Only a writing unit may change rows.
 
-    `lock` and `claim` end a SELECT of rows that this unit is about to change, where a store lets several units write at
-    once: wait for whoever has them, or leave them to whoever has them; `steady`, of rows that must stay as they are until
-    this unit ends. SQLite lets one unit write at a time.
+    `lock` and `claim` end a SELECT of rows that this unit will change, where several units write at once. `lock` waits
+    for the unit that holds them, and `claim` skips those rows. `steady` keeps rows unchanged until this unit ends.
+    SQLite has one writer at a time and needs none of them.
     """
 
     lock = ""
     claim = ""
-    ends_streams = False  # does a list of several streams read each to its end, unless it is told where to stop?
+    ends_streams = False  # whether a UNION reads each subquery to its end, unless limited
     steady = ""
 
     def __init__(self, connection: sqlite3.Connection, writes: bool) -> None:
         self._connection = connection
         self._writes = writes
-        self._heads: dict[str, tuple[int, str]] = {}  # of the chains that this unit has to itself
-        self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows written that no entry commits to yet
+        self._heads: dict[str, tuple[int, str]] = {}  # heads of the chains that this unit has locked
+        self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows that no entry commits to yet
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
+        """Return and clear the rows of a dossier that no entry commits to yet."""
         return self._uncommitted.pop(dossier_id, {})
 
     def _commit_to(self, dossier_id: str, name: str, value: Plain) -> None:
-        """The next entry of the dossier's journal commits to this row as it is written."""
+        """Let the next entry of the dossier's journal commit to this row as written."""
         self._uncommitted.setdefault(dossier_id, {})[name] = value
 
     def _hold(self, dossier_id: str) -> None:
-        """Whoever seals an entry has the dossier to themselves until their unit ends."""
+        """Lock the dossier until the unit ends, before an entry is appended."""
 
     def _has(self, dossier_id: str) -> None:
-        """It was read under `lock`: held already."""
+        """Note that the dossier was read under `lock`."""
 
     def _turn(self, *of: str) -> None:
-        """Whoever reads what is left of these, to take some of it, is alone with them until their unit ends."""
+        """Lock this name until the unit ends, before free values of it are counted and taken."""
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._connection.execute(sql, cells).fetchone()
@@ -154,15 +158,15 @@ class Queries:
         return self._connection.execute(sql, cells).fetchall()
 
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
-        """How many rows changed. Raises `AlreadyExists` when a unique thing exists; the unit may go on."""
+        """Return how many rows changed. Raises `AlreadyExists` for a duplicate, after which the unit may go on."""
         return self._written(sql, cells).rowcount
 
     def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
-        """A change that cannot meet another one and whose answer nobody waits for: a store may send it with the next."""
+        """Execute a change that cannot conflict and whose result is unused. PostgreSQL sends it with the next one."""
         self._written(sql, cells)
 
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
-        """The rows a `RETURNING` answers."""
+        """Return the rows of a `RETURNING` clause."""
         return self._written(sql, cells).fetchall()
 
     def _written(self, sql: str, cells: Sequence[Any]) -> sqlite3.Cursor:

@@ -1,4 +1,4 @@
-"""Dossiers, their lists and their journal in SQLite."""
+"""Queries on dossiers, their lists and their journal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
 
 
 def line_of(dossier: Dossier) -> DossierLine:
-    """What lists show of a dossier."""
+    """Return the list line of a dossier."""
     return DossierLine(
         id=dossier.id,
         number=dossier.number,
@@ -55,7 +55,7 @@ def line_of(dossier: Dossier) -> DossierLine:
 
 
 def read_body(body: str, name: str = "") -> Dossier:
-    """The dossier of a `dossier_body` row, by the name it was asked for. Raises `Unreadable`."""
+    """Return the dossier of a `dossier_body` row. `name` identifies it in errors. Raises `Unreadable`."""
     try:
         return from_plain(Dossier, read_json(body))
     except Unreadable as error:
@@ -68,41 +68,48 @@ def _body_of(dossier: Dossier) -> bytes:
 
 
 class DossierQueries(Queries):
+    """Queries of `Unit` on dossiers, lists and journals."""
+
     def dossier(self, dossier_id: str) -> Dossier | None:
+        """Return the dossier, or None. A writing unit locks it."""
         row = self._row(_BODY + "?" + self.lock, (dossier_id,))
         if row:
             self._has(dossier_id)
         return read_body(row[0], dossier_id) if row else None
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
+        """Return the dossier, or None while another unit locks it."""
         row = self._row(_BODY + "?" + self.claim, (dossier_id,))
         if row:
             self._has(dossier_id)
         return read_body(row[0], dossier_id) if row else None
 
     def dossier_numbered(self, number: str) -> Dossier | None:
+        """Return the dossier with this number, or None. A writing unit locks it."""
         row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
         return read_body(row[0], number) if row else None
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
-        """The newest draft: only owner “” may have several. Once it is held it is looked at again: sent, given up or handed over
-        while this unit waited for it, it is none any more, and another may have been begun."""
+        """Return the newest open draft. Only owner "" may have several. After the lock was obtained the draft is
+        checked again: it may have been submitted, closed or handed over meanwhile. Another one may have begun."""
         passed = ""
         while row := self._row(_DRAFT + self.lock, (owner, procedure)):
             found = read_body(row[0])
             if found.is_open_draft and found.owner == owner:
                 return found
-            if found.id == passed:  # held, and its line says otherwise still: `findings` tells
+            if found.id == passed:  # locked, but its row still differs: `findings` reports it
                 return None
             passed = found.id
         return None
 
     def add_dossier(self, dossier: Dossier) -> None:
+        """Insert a dossier. Raises `AlreadyExists` if the number, or this owner's draft of the procedure, exists."""
         self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
         self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, self._body(dossier)))
         self._add_words(dossier)
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
+        """Replace the dossier; its revision must be expected + 1."""
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
         row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))
@@ -110,9 +117,9 @@ class DossierQueries(Queries):
             raise Conflict(dossier.id)
         cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
         changed = {name: cell for name, cell, kept in cells if cell != kept}
-        sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
+        sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only if one of its columns is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
-        report = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
+        report = self._change if "owner" in changed else self._later  # the new owner may have such a draft
         report(sql, [dossier.revision, *changed.values(), dossier.id])
         self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
         if "label" in changed:
@@ -120,16 +127,18 @@ class DossierQueries(Queries):
             self._add_words(dossier)
 
     def _body(self, dossier: Dossier) -> str:
-        """The text to keep, to which the next entry commits."""
+        """Return the text to store, to which the next entry commits."""
         body = _body_of(dossier)
         self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
         return body.decode()
 
     def body_digest(self, dossier_id: str) -> str:
+        """Return the SHA-256 of the stored body text, empty if there is none."""
         row = self._row(f"{_BODY}?", (dossier_id,))
         return sha256(row[0].encode()).hexdigest() if row else ""
 
     def number_of(self, dossier_id: str) -> str | None:
+        """Return the public number of a dossier id, or None."""
         row = self._row("SELECT number FROM dossier WHERE id = ?", (dossier_id,))
         return row[0] if row else None
 
@@ -140,16 +149,19 @@ class DossierQueries(Queries):
     # lists
 
     def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]:
+        """Return dossiers of this owner, the newest first."""
         sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
         return LINES.read_all(self._rows(sql, (owner, limit)))
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
+        """Return one page of a list, by due date, then id. A malformed `after` gives the first page."""
         most = limit + 1 if self.ends_streams else None
         sql, cells = dossier_query(self._row, query, f"{LINES.columns}, due_order", page_start(after), most)
         lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
         return next_page(lines, limit)
 
     def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int:
+        """Return how many dossiers match, counting at most `most`."""
         sql, cells = dossier_query(self._row, query, "1")
         count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
         return count
@@ -157,6 +169,7 @@ class DossierQueries(Queries):
     # journal
 
     def head(self, dossier_id: str) -> tuple[int, str]:
+        """Return the number and hash of the dossier's last entry, (0, "") before the first."""
         if dossier_id in self._heads:
             return self._heads[dossier_id]
         self._hold(dossier_id)
@@ -167,26 +180,30 @@ class DossierQueries(Queries):
         return found
 
     def add_entry(self, entry: JournalEntry, salts: Mapping[str, str]) -> None:
+        """Append the entry and store its salts. Raises `Conflict` if the entry does not follow the head."""
         if (entry.n - 1, entry.previous) != self.head(entry.dossier):
             raise Conflict(entry.dossier)
         self._later(_ADD_ENTRY, ENTRIES.cells(entry))
         self._heads[entry.dossier] = (entry.n, entry.hash)
         self._later(OWE, (entry.dossier, entry.n, entry.hash))
-        for name in salts.keys() & set(WHOLE):  # what it was before is unknowable from then on
+        for name in salts.keys() & set(WHOLE):  # the former value is unknowable from then on
             self._later(_DROP_SALT, (entry.dossier, name))
         for name, salt in salts.items():
             self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 
     def entries(self, dossier_id: str) -> tuple[JournalEntry, ...]:
+        """Return the journal of the dossier, in order."""
         return ENTRIES.read_all(self._rows(f"{ENTRIES.select} WHERE dossier = ? ORDER BY n", (dossier_id,)))
 
     def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]:
+        """Return the stored salts, by entry number and value name."""
         kept: dict[int, dict[str, str]] = {}
         for n, name, salt in self._rows("SELECT n, name, salt FROM salt WHERE dossier = ?", (dossier_id,)):
             kept.setdefault(n, {})[name] = salt
         return kept
 
     def erase_salts(self, dossier_id: str, names: Collection[str] | None = None) -> None:
+        """Erase salts, of these names or all, so that the values are unknowable. The chain still verifies."""
         if names is None:
             self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
         for name in names or ():

@@ -1,4 +1,4 @@
-"""Messages, notes, seats held, waiting lists and lent documents, in SQL that both stores speak."""
+"""Queries on messages, notes, held seats, waiting lists and shares."""
 
 from __future__ import annotations
 
@@ -24,18 +24,24 @@ _TURN: Final = f"{_REPORTED}, since, dossier, appointment"
 class ExchangeQueries(Queries):
     # messages
 
+    """Queries of `Unit` on exchanges."""
+
     def add_message(self, message: Message) -> None:
+        """Insert a message. The next entry of the dossier commits to it."""
         self._change(MESSAGES.insert(), MESSAGES.cells(message))
         self._commit_to(message.dossier, *message_row(message))
 
     def messages_of(self, dossier_id: str) -> tuple[Message, ...]:
+        """Return the messages of the dossier, the oldest first."""
         return MESSAGES.read_all(self._rows(f"{MESSAGES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
 
     def read_messages(self, dossier_id: str, side: Side, at: datetime) -> int:
+        """Mark the unread messages that this side wrote as read. Returns their number."""
         sql = "UPDATE message SET read_at = ? WHERE dossier = ? AND side = ? AND read_at IS NULL"
         return self._change(sql, (instant_text(at), dossier_id, side))
 
     def unread_messages(self, dossiers: Sequence[str], side: Side) -> Mapping[str, int]:
+        """Return the number of unread messages that this side wrote, by dossier. Zero counts are left out."""
         if not dossiers:
             return {}
         among = ", ".join("?" * len(dossiers))
@@ -46,21 +52,25 @@ class ExchangeQueries(Queries):
         return dict(self._rows(sql, (*dossiers, side)))
 
     def erase_exchanges(self, dossier_id: str) -> None:
+        """Delete messages, notes, held seats, waiting-list entries and shares of the dossier."""
         for table in ("message", "note", "seat_hold", "waiting", "share"):
             self._change(f"DELETE FROM {table} WHERE dossier = ?", (dossier_id,))
 
-    # notes between colleagues
+    # internal notes
 
     def add_note(self, note: Note) -> None:
+        """Insert an internal note. The next entry of the dossier commits to it."""
         self._change(NOTES.insert(), NOTES.cells(note))
         self._commit_to(note.dossier, *note_row(note))
 
     def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
+        """Return the notes of the dossier, the oldest first."""
         return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
 
-    # seats held
+    # held seats
 
     def hold_seat(self, hold: SeatHold, now: datetime) -> None:
+        """Hold a seat, replacing the hold of this dossier and appointment."""
         self.drop_hold(hold.dossier, hold.appointment)
         over = "DELETE FROM seat_hold WHERE resource = ? AND office = ? AND start = ? AND seat = ? AND until <= ?"
         place = (hold.resource, hold.office, instant_text(hold.start), hold.seat)
@@ -68,15 +78,18 @@ class ExchangeQueries(Queries):
         self._change(HOLDS.insert(), HOLDS.cells(hold))
 
     def hold_of(self, dossier_id: str, appointment: str) -> SeatHold | None:
+        """Return the seat hold of this dossier and appointment, expired or not, or None."""
         row = self._row(f"{HOLDS.select} WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
         return HOLDS.read(row) if row else None
 
     def drop_hold(self, dossier_id: str, appointment: str) -> None:
+        """Delete the seat hold of this dossier and appointment, if any."""
         self._change("DELETE FROM seat_hold WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
 
     def seats_held(
         self, resource: str, office: str, from_: datetime, to: datetime, now: datetime, but: str
     ) -> Mapping[datetime, frozenset[int]]:
+        """Return the seats that dossiers other than `but` hold now, by start time."""
         sql = (
             "SELECT start, seat FROM seat_hold"
             " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND until > ? AND dossier <> ?"
@@ -90,18 +103,22 @@ class ExchangeQueries(Queries):
     # waiting lists
 
     def put_waiting(self, waiting: WaitingListEntry) -> None:
+        """Insert or update the waiting-list entry of its dossier and appointment."""
         self._change(WAITING.upsert, WAITING.cells(waiting))
 
     def drop_waiting(self, dossier_id: str, appointment: str) -> None:
+        """Delete the waiting-list entry of this dossier and appointment, if any."""
         self._change("DELETE FROM waiting WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
 
     def waiting_of(self, dossier_id: str) -> tuple[WaitingListEntry, ...]:
+        """Return the waiting-list entries of the dossier, by appointment."""
         return WAITING.read_all(self._rows(f"{WAITING.select} WHERE dossier = ? ORDER BY appointment", (dossier_id,)))
 
     def waiting_for(
         self, resource: str, office: str, limit: int = 50, *,
         reported_before: datetime | None = None, after: WaitingListEntry | None = None,
     ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
+        """Return entries of open dossiers that wait for a seat there."""
         sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
         if reported_before is not None:
             sql, cells = f"{sql} AND {_REPORTED} <= ?", [*cells, instant_text(reported_before)]
@@ -111,16 +128,19 @@ class ExchangeQueries(Queries):
             sql, cells = f"{sql} AND ({_TURN}) > (?, ?, ?, ?)", [*cells, *place]
         return WAITING.read_all(self._rows(f"{sql} ORDER BY {_TURN} LIMIT ?", (*cells, limit)))
 
-    # lent documents
+    # shares
 
     def put_share(self, share: Share) -> None:
+        """Insert or update a share. The next entry of the dossier commits to it."""
         self._change(SHARES.upsert, SHARES.cells(share))
         self._commit_to(share.dossier, *share_row(share))
 
     def share(self, token_sha256: str) -> Share | None:
+        """Return the share with this token digest, or None. A writing unit locks it."""
         row = self._row(f"{SHARES.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))
         return SHARES.read(row) if row else None
 
     def shares_of(self, dossier_id: str) -> tuple[Share, ...]:
+        """Return the shares of the dossier, the oldest first."""
         sql = f"{SHARES.select} WHERE dossier = ? ORDER BY created_at, token_sha256"
         return SHARES.read_all(self._rows(sql, (dossier_id,)))

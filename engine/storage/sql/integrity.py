@@ -1,6 +1,5 @@
-"""What the store finds broken in its own tables: the store's part of `fsck`. Each check is one question in SQL, or one
-walk over the dossiers and their chains. What needs a definition to be judged is asked by the office.
-"""
+"""Integrity checks of the tables: the storage part of `fsck`. A check is one SQL query, or a pass over dossiers and
+chains. Checks that need a definition are in `engine/services/audit`."""
 
 from __future__ import annotations
 
@@ -23,10 +22,10 @@ from engine.storage.sql.row_journal import ROW_ENTRIES, ROW_QUESTIONS, broken_ro
 from engine.storage.sql.search import label_words
 from engine.storage.unit_of_work import IntegrityFinding
 
-# A question in SQL and its cells → its rows, read as they are asked for.
+# An SQL query and its parameters → its rows, read one by one.
 Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
 
-# Code of the finding → rows of (dossier or NULL, what it is about).
+# Code of the finding → query of (dossier or NULL, what it is about).
 QUESTIONS: Final = {
     "no_body": "SELECT id, number FROM dossier WHERE NOT EXISTS (SELECT 1 FROM dossier_body WHERE dossier = dossier.id)",
     "no_row": "SELECT dossier, dossier FROM dossier_body WHERE NOT EXISTS (SELECT 1 FROM dossier WHERE id = dossier_body.dossier)",
@@ -76,7 +75,7 @@ QUESTIONS: Final = {
 
 
 def broken_promises(ask: Ask) -> Iterator[IntegrityFinding]:
-    """Everything found, whatever the store; what the store itself can say of its own health comes apart."""
+    """Yield all inconsistencies that either database can have. Checks of the database file are separate."""
     for code, sql in QUESTIONS.items():
         for dossier, about in ask(sql, ()):
             yield IntegrityFinding(code, dossier, {"about": about})
@@ -99,7 +98,7 @@ def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[In
     for row in rows:
         try:
             entry = ENTRIES.read(row)
-            faithful = ENTRIES.cells(entry) == list(row)  # the very text that was sealed, not another spelling of it
+            faithful = ENTRIES.cells(entry) == list(row)  # equal to the stored text, not only in meaning
         except (Unreadable, TypeError):
             faithful = False
         if not faithful:
@@ -111,7 +110,7 @@ def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[In
 
 
 def _broken_bodies(ask: Ask) -> Iterator[IntegrityFinding]:
-    """The row that lists read, the words, the seats and the documents all say what the body says."""
+    """Compare each body with its list row, its search words, its bookings and its documents."""
     columns = ", ".join(f'd."{name}"' for name in LINES.names)
     sql = f"SELECT {columns}, d.revision, b.body FROM dossier d JOIN dossier_body b ON b.dossier = d.id"
     for *cells, revision, body in ask(sql, ()):
@@ -129,7 +128,7 @@ def _broken_bodies(ask: Ask) -> Iterator[IntegrityFinding]:
 
 
 def _broken_copies(ask: Ask, dossier: Dossier) -> Iterator[IntegrityFinding]:
-    """A booking still to come stands in the dossier and holds its seat; a document stands in both, the same."""
+    """Check that future bookings hold their seat, and that documents equal their row."""
     seats = _kept(ask, BOOKINGS, dossier.id, " AND status = 'booked'")
     booked = {one.id: to_plain(one) for one in dossier.bookings.values() if one.status == "booked"}
     for booking in sorted(seats.keys() ^ booked.keys()) + sorted(_differ(seats, booked)):

@@ -1,4 +1,4 @@
-"""Payments, seats, issued documents and editions in SQLite: what is counted, sold or given once."""
+"""Queries on payments, seats, issued documents, editions and refunds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOKINGS: Final = TableMapping(Booking, "booking")
 ISSUED: Final = TableMapping(IssuedDocument, "document")
 EDITIONS: Final = TableMapping(Edition, "edition", ("procedure", "fingerprint"))
 
-# an order that still waits to be handed over: the operator knows nothing of it
+# an order not yet sent: the operator knows nothing of it
 _UNPLACED: Final = (
     "status = 'pending' AND checked_at IS NULL AND coalesce(reason, provider_ref, page) IS NULL AND expires_at > ?"
 )
@@ -45,24 +45,31 @@ def _but(providers: Sequence[str]) -> str:
 class LedgerQueries(Queries):
     # payments
 
+    """Queries of `Unit` on payments, seats and documents, and of `PublicationUnit` on editions."""
+
     def add_payment(self, payment: Payment) -> None:
+        """Insert a payment. The next entry of the dossier commits to it."""
         self._change(PAYMENTS.insert(), PAYMENTS.cells(payment))
         self._commit_to(payment.dossier, *payment_row(payment))
 
     def put_payment(self, payment: Payment) -> None:
+        """Update a payment. Raises `LookupError` if it does not exist."""
         if self._change(PAYMENTS.update, [*PAYMENTS.cells(payment), payment.id]) != 1:
             raise LookupError(payment.id)
         self._commit_to(payment.dossier, *payment_row(payment))
 
     def payment(self, payment_id: str) -> Payment | None:
+        """Return the payment, or None. A writing unit locks it."""
         row = self._row(f"{PAYMENTS.select} WHERE id = ?{self.lock}", (payment_id,))
         return PAYMENTS.read(row) if row else None
 
     def payment_referenced(self, reference: str) -> Payment | None:
+        """Return the payment with our reference, or None. A writing unit locks it."""
         row = self._row(f"{PAYMENTS.select} WHERE reference = ?{self.lock}", (reference,))
         return PAYMENTS.read(row) if row else None
 
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]:
+        """Return all payments of the dossier, the oldest first."""
         sql = f"{PAYMENTS.select} WHERE dossier = ? ORDER BY started_at, rowid"
         return PAYMENTS.read_all(self._rows(sql, (dossier_id,)))
 
@@ -70,6 +77,7 @@ class LedgerQueries(Queries):
         self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
         started_by: datetime = LATEST, without: Sequence[str] = (),
     ) -> tuple[Payment, ...]:  # fmt: skip
+        """Return pending or unknown payments to check, the longest unchecked first."""
         checked = instant_text(checked_before)
         cells = (checked, instant_text(started_after), instant_text(started_by), checked, *without, limit)
         return PAYMENTS.read_all(self._rows(_PENDING + _but(without) + _LONGEST_UNASKED, cells))
@@ -77,10 +85,12 @@ class LedgerQueries(Queries):
     def ended_payments(
         self, ended_after: datetime, checked_before: datetime, limit: int = 50, without: Sequence[str] = ()
     ) -> tuple[Payment, ...]:
+        """Return payments that failed or expired after `ended_after`, last checked by `checked_before`."""
         cells = (instant_text(ended_after), instant_text(checked_before), *without, limit)
         return PAYMENTS.read_all(self._rows(_ENDED + _but(without) + _LONGEST_UNASKED, cells))
 
     def add_event(self, event: PaymentEvent) -> bool:
+        """Add a provider event. Returns False if (provider, event_id) was recorded before."""
         if self._change(_ADD_EVENT, EVENTS.cells(event)) != 1:
             return False
         if event.payment is not None and event.verified and event.kind in RECEIVED:
@@ -89,12 +99,15 @@ class LedgerQueries(Queries):
         return True
 
     def events_of(self, payment_id: str) -> tuple[PaymentEvent, ...]:
+        """Return the events of a payment, in the order of their arrival."""
         return EVENTS.read_all(self._rows(f"{EVENTS.select} WHERE payment = ? ORDER BY rowid", (payment_id,)))
 
     def add_credit(self, payment_id: str, dossier_id: str, amount: int, at: datetime) -> bool:
+        """Credit a payment to its dossier, once. Returns False if it was credited before."""
         return self._change(_ADD_CREDIT, (payment_id, dossier_id, amount, instant_text(at))) == 1
 
     def credits_of(self, dossier_id: str) -> Mapping[str, tuple[int, str]]:
+        """Return amount and instant text of each credit, by payment id."""
         rows = self._rows("SELECT payment, amount, at FROM credit WHERE dossier = ?", (dossier_id,))
         return {payment: (amount, at) for payment, amount, at in rows}
 
@@ -103,7 +116,8 @@ class LedgerQueries(Queries):
     def seats_taken(
         self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
     ) -> Mapping[datetime, frozenset[int]]:
-        if alone:  # two that count at once would find the same seat free, and one be told: full
+        """Return the booked seats, by start time."""
+        if alone:  # two units at once would choose the same free seat, and one would fail
             self._turn("seats", resource, office)
         sql = (
             "SELECT start, seat FROM booking"
@@ -116,15 +130,18 @@ class LedgerQueries(Queries):
         return {read_instant(start): frozenset(seats) for start, seats in taken.items()}
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
+        """Insert a booking."""
         self._change(BOOKINGS.insert("resource", "dossier"), [*BOOKINGS.cells(booking), resource, dossier_id])
         self._commit_to(dossier_id, *booking_row(resource, booking))
 
     def release_seat(self, booking_id: str) -> None:
+        """Mark the booking as cancelled, so that its seat is free."""
         self._seat_changed("UPDATE booking SET status = 'cancelled' WHERE id = ?", (booking_id,))
 
     def bookings_on(
         self, offices: Sequence[str], from_: datetime, to: datetime
     ) -> tuple[tuple[str, str, Booking], ...]:
+        """Return (dossier id, resource, booking) of these offices, by start time. Cancelled ones are left out."""
         among = ", ".join("?" * len(offices)) or "NULL"
         sql = (
             f"SELECT {BOOKINGS.columns}, dossier, resource FROM booking"
@@ -134,6 +151,7 @@ class LedgerQueries(Queries):
         return tuple((row[-2], row[-1], BOOKINGS.read(row)) for row in rows)
 
     def put_booking(self, booking: Booking) -> None:
+        """Update a booking. Raises `LookupError` if it does not exist."""
         if not self._seat_changed(BOOKINGS.update, [*BOOKINGS.cells(booking), booking.id]):
             raise LookupError(booking.id)
 
@@ -144,29 +162,36 @@ class LedgerQueries(Queries):
         return len(rows) == 1
 
     def bookings_of(self, dossier_id: str) -> tuple[tuple[str, Booking], ...]:
+        """Return all bookings of the dossier with their resource, cancelled ones included."""
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
     # issued documents
 
     def serials(self) -> Mapping[str, int]:
+        """Return the last number taken, by series."""
         return dict(self._rows("SELECT series, last FROM serial"))
 
     def next_serial(self, series: str) -> int:
+        """Take the next number of a series. The first is 1, and a rollback gives it back."""
         last: int = self._changed(_NEXT_SERIAL, (series,))[0][0]
         return last
 
     def add_document(self, dossier_id: str, document: IssuedDocument) -> None:
+        """Insert an issued document. Raises `AlreadyExists` if one of its unique values exists."""
         self._change(ISSUED.insert("dossier"), [*ISSUED.cells(document), dossier_id])
 
     def put_document(self, document: IssuedDocument) -> None:
+        """Update an issued document. Raises `LookupError` if it does not exist."""
         if self._change(ISSUED.update, [*ISSUED.cells(document), document.id]) != 1:
             raise LookupError(document.id)
 
     def document_by_token(self, token: str) -> tuple[str, IssuedDocument] | None:
+        """Return dossier id and document of a QR token, or None."""
         return self._document("token", token)
 
     def document_by_code(self, code: str) -> tuple[str, IssuedDocument] | None:
+        """Return dossier id and document of a verification code, or None."""
         return self._document("code", code)
 
     def _document(self, column: str, value: str) -> tuple[str, IssuedDocument] | None:
@@ -176,13 +201,16 @@ class LedgerQueries(Queries):
     # editions
 
     def add_edition(self, edition: Edition) -> bool:
+        """Insert an edition. Returns False if the procedure has this fingerprint already."""
         return self._change(EDITIONS.insert() + " ON CONFLICT DO NOTHING", EDITIONS.cells(edition)) == 1
 
     def edition(self, procedure: str, fingerprint: str) -> Edition | None:
+        """Return the edition with this fingerprint, or None."""
         row = self._row(f"{EDITIONS.select} WHERE procedure = ? AND fingerprint = ?", (procedure, fingerprint))
         return EDITIONS.read(row) if row else None
 
     def edition_heads(self, procedure: str | None = None) -> tuple[PublishedEdition, ...]:
+        """Return all editions, or those of one procedure, without their texts."""
         of, cells = ("", ()) if procedure is None else (" WHERE procedure = ?", (procedure,))
         sql = (
             f"SELECT procedure, edition, fingerprint FROM edition{of} ORDER BY procedure, edition, published_at, rowid"
@@ -190,6 +218,7 @@ class LedgerQueries(Queries):
         return tuple(PublishedEdition(*row) for row in self._rows(sql, cells))
 
     def editions(self, procedure: str) -> tuple[Edition, ...]:
+        """Return all editions of a procedure with their texts, by number and publication time."""
         sql = f"{EDITIONS.select} WHERE procedure = ? ORDER BY edition, published_at, rowid"
         return EDITIONS.read_all(self._rows(sql, (procedure,)))
 
@@ -202,13 +231,18 @@ _PAID: Final = (
 
 
 class RefundQueries(Queries):
+    """Queries of `Unit` on refunds."""
+
     def add_refund(self, refund: Refund) -> None:
+        """Insert a refund that is due. Raises `AlreadyExists` for the same dossier and entry."""
         self._change(REFUNDS.insert(), REFUNDS.cells(refund))
 
     def refunds_of(self, dossier_id: str) -> tuple[Refund, ...]:
+        """Return all refunds of the dossier, paid or not, the oldest first."""
         return REFUNDS.read_all(self._rows(f"{REFUNDS.select} WHERE dossier = ? ORDER BY entry", (dossier_id,)))
 
     def pay_back(self, refund: Refund) -> bool:
+        """Record date, agent, reference and payer of a paid refund. Returns False if it was paid before."""
         paid_at = instant_text(refund.paid_at) if refund.paid_at is not None else None
         cells = (paid_at, refund.paid_by, refund.reference, refund.payer, refund.dossier, refund.entry)
         return self._change(_PAID, cells) == 1
@@ -216,6 +250,7 @@ class RefundQueries(Queries):
     def refunds_open(
         self, procedures: Sequence[str], offices: frozenset[str] | None, after: RefundMark | None, limit: int
     ) -> tuple[Refund, ...]:
+        """Return unpaid refunds of these procedures, of dossiers of these offices or of none."""
         cells: list[Cell] = [*procedures]
         where = f"procedure IN ({', '.join('?' * len(procedures)) or 'NULL'}) AND paid_at IS NULL"
         if after is not None:
@@ -229,4 +264,5 @@ class RefundQueries(Queries):
         return REFUNDS.read_all(self._rows(sql, (*cells, limit)))
 
     def forget_payers(self, dossier_id: str) -> None:
+        """Erase the payers' numbers of paid refunds. Those of unpaid refunds stay."""
         self._change("UPDATE refund SET payer = '' WHERE dossier = ? AND paid_at IS NOT NULL", (dossier_id,))

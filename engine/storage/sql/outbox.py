@@ -1,4 +1,4 @@
-"""Letters owed and times to come in SQLite: claimed by one worker at a time, done once."""
+"""Queries on outbound messages and timers. One worker at a time claims an item, and it is done once."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ _GIVE_UP: Final = (
     f"UPDATE letter SET body = '', failed = 'over', claimed_until = NULL WHERE ({_OF_SECRETS}) AND sent_at IS NULL"
     " AND failed IS NULL AND created_at < ?"
 )
-_ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
+_ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # a timer that fired under this entry never fires again
 
 
 class OutboxQueries(Queries):
+    """Queries of `Unit` on outbound messages and timers, and of `ServiceUnit` on SMS counts."""
+
     def add_letter(self, letter: OutboundMessage) -> bool:
+        """Add an outbound message. Returns False if its `dedupe` key exists."""
         added = self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
         if added and letter.dossier is not None:
             self._commit_to(letter.dossier, *letter_row(letter))
@@ -54,6 +57,7 @@ class OutboxQueries(Queries):
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
     ) -> tuple[OutboundMessage, ...]:
+        """Claim due messages for one worker until the lease ends, the oldest first. Each attempt is counted."""
         others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
         due_first = (
             "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
@@ -70,12 +74,14 @@ class OutboxQueries(Queries):
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
     def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
+        """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`."""
         lent = "" if lent_until is None else " AND claimed_until = ?"
         cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
         if self._change(_SETTLE + lent, cells) != 1:
             raise LookupError(letter.id)
 
     def channels_due(self, now: datetime) -> frozenset[str]:
+        """Return the channels with a due message that no worker has claimed."""
         sql = (
             "SELECT DISTINCT channel FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
             " AND (claimed_until IS NULL OR claimed_until <= ?)"
@@ -83,34 +89,43 @@ class OutboxQueries(Queries):
         return frozenset(row[0] for row in self._rows(sql, (instant_text(now), instant_text(now))))
 
     def silence_letter(self, letter_id: str, why: str) -> bool:
+        """Mark an unsent message as failed for good. Returns False if it was sent or had failed meanwhile."""
         return self._change(_SILENCE, (why, letter_id)) == 1
 
     def unsent_for(self, letter_id: str) -> str | None:
+        """Return the procedure of an unsent message, empty without a dossier. None if it is sent or unknown."""
         row = self._row(_UNSENT + self.lock, (letter_id,))
         return str(row[0]) if row else None
 
     def add_sms(self, count: SmsCount) -> None:
+        """Add to the SMS counts of that month, procedure and country."""
         self._change(_ADD_SMS, SMS.cells(count))
 
     def sms_counts(self, month: str = "") -> tuple[SmsCount, ...]:
+        """Return the SMS counts of one month, or of all, the newest month first."""
         condition, cells = ("WHERE month = ? ", (month,)) if month else ("", ())
         return SMS.read_all(self._rows(f"{SMS.select} {condition}ORDER BY month DESC, procedure, country", cells))
 
     def erase_secrets(self, before: datetime) -> int:
+        """Empty finished messages that hold a code or sign-in link."""
         return self._change(_GIVE_UP, (instant_text(before),)) + self._change(_ERASE)
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[OutboundMessage, ...]:
+        """Return messages to this address, the newest first."""
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
         return LETTERS.read_all(self._rows(sql, (address, limit)))
 
     def letters_of(self, dossier_id: str) -> tuple[OutboundMessage, ...]:
+        """Return the messages of this dossier, the oldest first."""
         sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"
         return LETTERS.read_all(self._rows(sql, (dossier_id,)))
 
     def erase_letters(self, dossier_id: str) -> None:
+        """Delete all messages of this dossier, sent or not."""
         self._change("DELETE FROM letter WHERE dossier = ?", (dossier_id,))
 
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
+        """Replace the unfired timers of the dossier. An entry must follow in the same unit and commits to them."""
         self._later("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
         for timer in timers:
             if timer.dossier != dossier_id:
@@ -119,21 +134,24 @@ class OutboxQueries(Queries):
         self._commit_to(dossier_id, TIMERS_NAME, None)
 
     def timer_rows(self, dossier_id: str) -> Plain:
+        """Return all timers of the dossier as its journal commits to them: name, entry, due time, fire time."""
         sql = "SELECT name, entry, due_at, coalesce(fired_at, '') FROM timer WHERE dossier = ?"
         return [[*row] for row in sorted(map(tuple, self._rows(sql, (dossier_id,))))]
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
-        """The timers as they stand now: what was set anew leaves out those that had fired."""
+        """Return and clear the uncommitted rows. Timers are read again, as `set_timers` omits fired ones."""
         rows = super().uncommitted(dossier_id)
         return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
 
     def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
+        """Return due timers, the longest due first. `without`: kinds to leave out, the name up to the first colon."""
         others = " AND name <> ? AND name NOT LIKE ?" * len(without)
         sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ?{others} ORDER BY due_at, dossier, name LIMIT ?"
         kinds = (reported for kind in without for reported in (kind, f"{kind}:%"))
         return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:
+        """Mark the timer as fired. Returns False if it was fired or replaced."""
         sql = (
             "UPDATE timer SET fired_at = ?"
             " WHERE dossier = ? AND name = ? AND entry = ? AND due_at = ? AND fired_at IS NULL"

@@ -1,4 +1,4 @@
-"""The journal of rows in SQL that both stores speak: sealed by the verbs that write the rows, checked by `fsck`."""
+"""Queries on the journal of rows: entries are appended by the queries that write the rows, and checked by `fsck`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COLUMNS: Final = {
 _HEAD: Final = "SELECT n, hash FROM row_entry WHERE dossier = ? ORDER BY n DESC LIMIT 1"
 _DROP_SALT: Final = "DELETE FROM row_salt WHERE dossier = ? AND name = ?"
 
-# Code of the finding → rows of (dossier or NULL, what it is about): chains whose row is no more.
+# Code of the finding → query of (dossier or NULL, what it is about): chains whose row was deleted.
 ROW_QUESTIONS: Final = {
     f"{table}_deleted": f"""
       SELECT NULL, substr(dossier, 9) FROM row_entry WHERE n = 1 AND substr(dossier, 1, 8) = '{table}/'
@@ -50,8 +50,10 @@ FOUND_ROWS: Final = f"SELECT substr(dossier, 1, 7), count(*) FROM row_entry WHER
 
 
 class RowQueries(Queries):
+    """Base of queries that write journalled rows."""
+
     def _seal_rows(self, chain: str, rows: Rows) -> None:
-        """Whoever seals has the row that the chain is named after to themselves until their unit ends."""
+        """Append an entry. The caller must have locked the row that the chain is named after."""
         head = self._row(_HEAD, (chain,))
         entry, salts = next_entry((head[0], head[1]) if head else (0, ""), chain, KEPT, rows)
         self._later(ROW_ENTRIES.insert(), ROW_ENTRIES.cells(entry))
@@ -78,7 +80,7 @@ class RowQueries(Queries):
 
 
 def broken_rows(ask: Ask) -> Iterator[IntegrityFinding]:
-    """Rows that are not as the last entry of their chain commits to, or that no entry knows."""
+    """Yield rows that differ from the last commitment of their chain, or that no entry names."""
     for page in joined(account_pages(ask, _COLUMNS.__getitem__), mandate_pages(ask, _COLUMNS.__getitem__)):
         reported = _reported(ask, min(page), max(page))
         for chain, rows in page.items():
@@ -100,7 +102,7 @@ def _of_chain(chain: str, rows: Rows, reported: Mapping[str, tuple[str, str]] | 
 
 
 def _named(rows: Rows, key: str) -> str:
-    """People of the administration by their login; of an applicant, whose login is a telephone, the account's id."""
+    """Return the login of an agent or auditor, and the account id of an applicant, whose login is a phone."""
     row = rows.get("account")
     if isinstance(row, dict) and row.get("kind") != "applicant":
         return str(row.get("login", key))
@@ -110,12 +112,12 @@ def _named(rows: Rows, key: str) -> str:
 def _opens(sealed: str, salt: str, value: Plain) -> bool:
     try:
         return bool(sealed) and sealed == commit_value(salt, value)
-    except (TypeError, ValueError):  # no salt, or a cell that is no text
+    except (TypeError, ValueError):  # no salt, or a cell that is not text
         return False
 
 
 def _reported(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
-    """By chain, what its entries last committed to for each row that there should be, with the salt."""
+    """Return, by chain, the last commitment and the salt of each row that should exist."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     sql = "SELECT dossier, body FROM row_entry WHERE dossier >= ? AND dossier <= ? ORDER BY dossier, n"
     for chain, body in ask(sql, (first, last)):

@@ -1,4 +1,4 @@
-"""The SQL of a list of dossiers: by place, office, person, lateness, number and words of the label."""
+"""SQL of dossier lists: by procedure and state, office, agent, lateness, number and words of the label."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from engine.storage.unit_of_work import DossierLine, DossierQuery, ResultPage
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
 
-FEW: Final = 500  # a word found in fewer dossiers is looked up first; a commoner one is checked along the list's order
+FEW: Final = 500  # a word in at most this many dossiers is searched first; others are checked on each line
 MOST_STREAMS: Final = 64
-# One common word is asked of each dossier of the list in turn: PostgreSQL would read all that have it first. Of several it may
-# well: they may never meet.
+# One common word is checked on each line of the list: PostgreSQL would read all dossiers with it first. With several
+# words PostgreSQL may do so, because few dossiers may have them all.
 _EACH: Final = "LIMIT 1 OFFSET 0"
 
 MOST_WORDS: Final = 8
 
-# Letters of the country's languages that carry no accent to strip.
+# Letters of the country's languages that Unicode does not decompose.
 _PLAIN_LETTERS: Final = str.maketrans(
     {"ɖ": "d", "ɛ": "e", "ƒ": "f", "ɣ": "g", "ŋ": "n", "ɔ": "o", "ʋ": "v", "ɩ": "i", "ʊ": "u", "œ": "oe", "æ": "ae"}
 )
 
 
 def label_words(text: str) -> list[str]:
-    """The words of a label as they are looked up: no accents, no case, no punctuation."""
+    """Return the words of a label in their search form: no accents, case or punctuation."""
     parts = unicodedata.normalize("NFKD", text.casefold())
     folded = "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_PLAIN_LETTERS)
     return "".join(sign if sign.isalnum() else " " for sign in folded).split()
 
 
 def search_words(text: str) -> list[str]:
-    """What a person typed: a number, however it is grouped, is one word; else the beginnings of words."""
+    """Return the words of a search. A number is one word, whatever its spaces, and other words match as prefixes."""
     words = label_words(text)
     if words and all(word.isdigit() for word in words):
         return ["".join(words)]
@@ -47,9 +47,11 @@ def search_words(text: str) -> list[str]:
 def dossier_query(
     row: Row, query: DossierQuery, columns: str, after: tuple[str, str] | None = None, most: int | None = None
 ) -> tuple[str, list[Any]]:
-    """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
-    index, so that the first page of a full tray costs no more than that of an empty one. With `most` each stream ends by
-    itself after so many: for a store that would read them all to put them in order."""
+    """Return the SELECT of a list after a position, without ORDER BY, and its parameters.
+
+    Each place is one subquery in index order, so the first page of a long list costs little. With `most`, each
+    subquery stops after so many rows, for databases that would read them all to sort them.
+    """
     terms = _terms(query)
     by_word, selective = _word_terms(row, query.text)
     terms += by_word
@@ -96,12 +98,12 @@ def _terms(query: DossierQuery) -> Terms:
 
 
 def _owed(roles: Sequence[str]) -> str:
-    """Whether one of these roles still owes its part."""
+    """Return the SQL condition that one of these roles still owes its part."""
     return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '1 = 0'})"
 
 
 def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
-    """The terms of the words typed, and whether one of them is rare enough to begin with."""
+    """Return the conditions of the typed words, and whether one of them is rare enough to search first."""
     ranges = [[word, word + "\U0010ffff"] for word in search_words(text)]
     if text.strip() and not ranges:
         return [("1 = 0", [])], True
@@ -118,15 +120,16 @@ def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
     return terms, selective
 
 
-LAST: Final = "~"  # sorts after every instant: what has no due date comes last
+LAST: Final = "~"  # sorts after every instant, so lines without due date come last
 
 
 def due_order(line: DossierLine) -> str:
+    """Return the sort text of a line: its due date, or `LAST` without one."""
     return instant_text(line.due_at) if line.due_at else LAST
 
 
 def next_page(lines: tuple[DossierLine, ...], limit: int) -> ResultPage:
-    """A slice of `limit` lines out of up to one more, which says that there is a next page."""
+    """Return a page of at most `limit` lines. One line more means that a next page exists."""
     if len(lines) <= limit:
         return ResultPage(lines)
     last = lines[limit - 1]
@@ -135,7 +138,7 @@ def next_page(lines: tuple[DossierLine, ...], limit: int) -> ResultPage:
 
 
 def page_start(after: str | None) -> tuple[str, str] | None:
-    """(due order, id) of the last line already seen. A mark nobody made (it comes back in a URL) begins at the start."""
+    """Return (due order, id) of the last line seen, from a URL. None, the first page, if malformed."""
     try:
         order, last = json.loads(base64.urlsafe_b64decode((after or "") + "=" * (-len(after or "") % 4)))
     except (ValueError, TypeError, RecursionError):
@@ -144,5 +147,5 @@ def page_start(after: str | None) -> tuple[str, str] | None:
 
 
 def _is_mark(part: object) -> bool:
-    """Instants and ids are plain letters; half a sign could not even be asked for."""
+    """Return whether a part of a position is ASCII, as instants and ids are."""
     return isinstance(part, str) and part.isascii()

@@ -1,4 +1,4 @@
-"""Sentences kept ready, in SQLite."""
+"""Queries on snippets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ _LAST: Final = "version = (SELECT max(s.version) FROM snippet s WHERE s.id = sni
 
 
 class SnippetQueries(Queries):
+    """Queries of `ServiceUnit` on snippets."""
+
     def add_snippet(self, snippet: Snippet) -> None:
+        """Insert a snippet version. Raises `AlreadyExists` if this version exists."""
         self._change(SHAPE.insert(), SHAPE.cells(snippet))
 
     def snippets(self, agencies: Sequence[str]) -> tuple[Snippet, ...]:
+        """Return the last version of each snippet of these agencies, by agency and title."""
         among = ", ".join("?" * len(agencies)) or "NULL"
         sql = f"{SHAPE.select} WHERE agency IN ({among}) AND {_LAST} AND retired = 0 ORDER BY agency, title, id"
         return SHAPE.read_all(self._rows(sql, list(agencies)))
 
     def snippet_versions(self, snippet_id: str) -> tuple[Snippet, ...]:
+        """Return all versions of a snippet, the newest first."""
         return SHAPE.read_all(self._rows(f"{SHAPE.select} WHERE id = ? ORDER BY version DESC", (snippet_id,)))

@@ -1,1 +1,1 @@
-"""SQLite driver, migrations, write queue with group commit."""
+"""The SQLite store: migrations, and a write queue with group commit."""

@@ -1,9 +1,9 @@
 """The tables of the SQLite store, made by numbered migrations.
 
-The statements stand with their subjects (`facts_schema.py`, `people_schema.py` and the others imported here). The
-constraints in them are the promise (`docs/decisions/0005-stores.md`): one draft an owner and procedure, one person a
-seat, one credit a payment, a journal and editions nobody rewrites. Instants are texts of 27 signs, in order of time.
-A migration that was released is never edited: the next one corrects it.
+The statements are in the modules imported here. Their constraints enforce the rules (`docs/decisions/0005-stores.md`):
+one draft for an owner and procedure, one person for a seat, one credit for a payment. Journals and editions are never
+rewritten. Instants are texts of 27 characters, in order of time. A released migration is never edited, and the next
+one corrects it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MIGRATIONS: Final = Migrations("guichet")
 
 
 def apply_pending(connection: sqlite3.Connection) -> None:
-    """Each migration with its record in one transaction. Safe to start twice at once."""
+    """Apply pending migrations, each with its record in one transaction. Safe to run twice at once."""
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
     for migration in MIGRATIONS.pending(db):
         _apply_one(db, migration.name)
@@ -62,7 +62,7 @@ def _apply_one(db: Database, name: str) -> None:
     db.conn.execute("BEGIN IMMEDIATE")
     try:
         pending = [migration.name for migration in MIGRATIONS.pending(db)]
-        if pending[:1] == [name]:  # else another process was faster
+        if pending[:1] == [name]:  # otherwise another process was faster
             MIGRATIONS.apply(db, stop_before=pending[1:2])
         db.conn.execute("COMMIT")
     except BaseException:
@@ -73,20 +73,20 @@ def _apply_one(db: Database, name: str) -> None:
 
 @MIGRATIONS(name=NAMES[0])
 def facts(db: Database) -> None:
-    """Dossiers, their journal, and what is kept beside them."""
+    """Dossiers, their journal, and the tables beside them."""
     for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, SIGN_IN):
         db.executescript(part)
 
 
 @MIGRATIONS(name=NAMES[1])
 def ended_payments(db: Database) -> None:
-    """Those that ended without money are asked about for a day more: found by when they ended."""
+    """Index of payments that ended without money, which are checked for one more day."""
     db.execute("CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')")
 
 
 @MIGRATIONS(name=NAMES[2])
 def parts_awaited(db: Database) -> None:
-    """Which roles a dossier still waits for, where it waits for several; `null` elsewhere, and until it moves again."""
+    """Roles that a dossier still waits for. `null` if it waits for none, or has not moved since the migration."""
     db.execute("ALTER TABLE dossier ADD COLUMN awaits TEXT NOT NULL DEFAULT 'null'")
     db.execute("DROP INDEX dossier_tray")
     db.execute(
@@ -96,13 +96,13 @@ def parts_awaited(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[3])
 def publications(db: Database) -> None:
-    """What was decided about the editions in service, and how following a repository goes."""
+    """Decisions about editions in force, and the follower's state."""
     db.executescript(PUBLICATIONS)
 
 
 @MIGRATIONS(name=NAMES[4])
 def forgotten(db: Database) -> None:
-    """What an issued document shows may be erased, whole, once its dossier is kept no more; nothing else of it changes."""
+    """The content of an issued document may be erased as a whole after retention. Nothing else of it changes."""
     db.execute("DROP TRIGGER document_stays")
     db.execute("""
         CREATE TRIGGER document_stays BEFORE UPDATE ON document
@@ -114,13 +114,13 @@ def forgotten(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[5])
 def payment_page(db: Database) -> None:
-    """Where the payer confirms, when the operator has a page of its own."""
+    """Page of the operator where the payer confirms, if it has one."""
     db.execute("ALTER TABLE payment ADD COLUMN page TEXT")
 
 
 @MIGRATIONS(name=NAMES[6])
 def people(db: Database) -> None:
-    """Second factors, ways of being known, rights that end, who read what, and the journal of rights."""
+    """Second factors, identifiers, ends of rights, the access log and the journal of rights."""
     db.executescript(PEOPLE)
     for table, column, kind, more in ADDED:
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
@@ -128,37 +128,37 @@ def people(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[7])
 def exchanges(db: Database) -> None:
-    """Messages, seats held while they are confirmed, waiting lists, documents lent by a link."""
+    """Messages, held seats, waiting lists and shares."""
     db.executescript(EXCHANGES)
 
 
 @MIGRATIONS(name=NAMES[8])
 def mandates(db: Database) -> None:
-    """Who acts for whom, within which bounds, until when."""
+    """Mandates: who acts for whom, their limits and their last day."""
     db.executescript(MANDATES)
 
 
 @MIGRATIONS(name=NAMES[9])
 def edition_heads(db: Database) -> None:
-    """Editions are listed without walking over their texts."""
+    """Index that lists editions without reading their texts."""
     db.execute(EDITION_HEADS)
 
 
 @MIGRATIONS(name=NAMES[10])
 def tallies(db: Database) -> None:
-    """What happened, counted by procedure, month and office; the journal in the order of time, which it is counted from."""
+    """Counters by procedure, month and office, and an index of the journal by time."""
     db.executescript(TALLIES)
 
 
 @MIGRATIONS(name=NAMES[11])
 def orders(db: Database) -> None:
-    """Work ordered for many dossiers at once, files that take long to prepare."""
+    """Jobs on many dossiers, and exports that take long."""
     db.executescript(ORDERS)
 
 
 @MIGRATIONS(name=NAMES[12])
 def events(db: Database) -> None:
-    """The journals are read together by time; through what each dossier came stands on its line."""
+    """Index of all journals by time, and the channel of each dossier in its row."""
     db.execute("ALTER TABLE dossier ADD COLUMN channel TEXT NOT NULL DEFAULT 'web'")
     db.execute(
         "UPDATE dossier SET channel = coalesce("
@@ -169,7 +169,7 @@ def events(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[13])
 def leaves(db: Database) -> None:
-    """The journal as one tree, which is signed; all that was sealed so far is owed to it."""
+    """The signed tree of the journal. All earlier entries become pending leaves."""
     db.executescript(LEAVES)
     for statement in OWED_SO_FAR:
         db.execute(statement)
@@ -177,26 +177,26 @@ def leaves(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[14])
 def snippets(db: Database) -> None:
-    """Sentences that agencies keep ready for their agents."""
+    """Snippets that agencies store for their agents."""
     db.executescript(SNIPPETS)
 
 
 @MIGRATIONS(name=NAMES[15])
 def openings(db: Database) -> None:
-    """When offices receive beside what their file says; which change took a slot away."""
+    """Opening changes beside the definition, and the change that cancelled a booking."""
     db.executescript(OPENINGS)
     db.execute(f"ALTER TABLE {LOST[0]} ADD COLUMN {LOST[1]} {LOST[2]}")
 
 
 @MIGRATIONS(name=NAMES[16])
 def notes(db: Database) -> None:
-    """What agents write about a dossier for one another."""
+    """Internal notes of agents."""
     db.executescript(NOTES)
 
 
 @MIGRATIONS(name=NAMES[17])
 def refunds(db: Database) -> None:
-    """What is owed back to whoever paid, until it is paid back; all that journals owed so far."""
+    """Refunds due, filled with all that journals owed so far."""
     db.executescript(REFUNDS)
     for statement in owed_so_far(json_cell, json_cell):
         db.execute(statement)
@@ -204,20 +204,20 @@ def refunds(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[18])
 def refused_mandates(db: Database) -> None:
-    """Why a mandate was refused, for who asked for it."""
+    """Reason why a mandate was refused."""
     table, column, kind, more = REFUSED_BECAUSE
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
 
 
 @MIGRATIONS(name=NAMES[19])
 def phone_moves(db: Database) -> None:
-    """Numbers asked for at a counter, that wait for their day."""
+    """Pending phone changes asked for at a counter."""
     db.executescript(PHONE_MOVES)
 
 
 @MIGRATIONS(name=NAMES[20])
 def declared_names(db: Database) -> None:
-    """The name of a company that no agent has accepted is read by who gave it alone."""
+    """The name of a company that no agent accepted is visible only to the person who typed it."""
     table, column, kind, more = DECLARED
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
     for statement in NAMES_DECLARED:
@@ -226,13 +226,13 @@ def declared_names(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[21])
 def sms_counts(db: Database) -> None:
-    """Text messages that left and their cost; those of before are not counted."""
+    """SMS sent and their cost. Earlier messages are not counted."""
     db.executescript(SMS_COUNTS)
 
 
 @MIGRATIONS(name=NAMES[22])
 def unproven_files(db: Database) -> None:
-    """Bytes of files that unproven drafts hold; those they hold already are counted too."""
+    """Bytes of files in unverified drafts, including those stored earlier."""
     db.executescript(UNPROVEN_FILES)
     digest, size, at = (f"json_extract(f.value, '$.{name}')" for name in ("sha256", "size", "received_at"))
     db.execute(unproven_so_far("JOIN json_each(b.body, '$.attachments') f", digest, size, at))
@@ -240,7 +240,7 @@ def unproven_files(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[23])
 def row_journal(db: Database) -> None:
-    """Accounts and mandates are journalled from now on, as they are found."""
+    """Journal of accounts and mandates, beginning with their present rows."""
     db.executescript(ROW_JOURNAL)
 
     def columns(table: str) -> list[str]:
@@ -254,4 +254,5 @@ def row_journal(db: Database) -> None:
 
 
 def json_cell(column: str, name: str) -> str:
+    """Return the SQL of a value in a JSON column."""
     return f"json_extract({column}, '$.{name}')"

@@ -1,5 +1,4 @@
-"""A file of rows for whoever reads with SQL (Datasette, a spreadsheet): SQLite, whole or not at all, readable by its owner alone
-until it is handed over."""
+"""An SQLite file for SQL readers (Datasette, a spreadsheet), written whole or not at all. Only its owner can read it."""
 
 from __future__ import annotations
 
@@ -23,14 +22,15 @@ def write_masked(
     indexes: Iterable[tuple[str, str]],
     rows: Iterable[tuple[str, Mapping[str, Cell]]],
 ) -> dict[str, int]:
-    """Writes each row into its table; how many there are of each. Raises FileExistsError: never over a file; OSError."""
+    """Write each row into its table and return the number of rows by table. Raises `FileExistsError`, as no file is
+    overwritten, and `OSError`."""
     if file.exists():
         raise FileExistsError(str(file))
     beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         counts = _filled(beside, tables, indexes, rows)
-        os.link(beside, file)  # unlike a rename, refuses an existing file
+        os.link(beside, file)  # unlike a rename, this refuses an existing file
     finally:
         beside.unlink()
     return counts

@@ -1,7 +1,8 @@
-"""The store on SQLite: one file, several threads and processes, nothing acknowledged that a power cut could take back.
+"""The store on SQLite: one file, several threads and processes. No power cut loses an acknowledged commit.
 
-Writing units queue at a lock in the process, then `BEGIN IMMEDIATE` queues them with other processes; those that wait behind
-one another are kept by one flush (`flushes.py`). Reading units see one snapshot and wait for nobody. The schema and its migrations are sqlite-utils' (`sqlite_schema.py`).
+Writing units wait for a lock in the process, then `BEGIN IMMEDIATE` orders them with other processes. Units that wait
+for one another share one flush (`write_queue.py`). Reading units see one snapshot and never wait. sqlite-utils runs
+the migrations (`migrations.py`).
 """
 
 from __future__ import annotations
@@ -41,28 +42,33 @@ from engine.storage.unit_of_work import Busy, Damaged, IntegrityFinding, Unit
 
 
 class SqliteRows:
-    """One transaction over all tables. Names come from our own schema."""
+    """All tables in one transaction. Table names come from our own schema."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def columns(self, table: str) -> tuple[str, ...]:
+        """Return the column names, sorted, without computed ones. Includes `rowid` where insertion order matters."""
         rows = self._connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,)).fetchall()
         own = ("rowid",) if rows and table in ORDERED else ()
         return tuple(sorted((*(name for (name,) in rows), *own)))
 
     def key(self, table: str) -> tuple[str, ...]:
+        """Return the columns of the primary key, in order."""
         rows = self._connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE pk > 0 ORDER BY pk", (table,))
         return tuple(name for (name,) in rows)
 
     def count(self, table: str) -> int:
+        """Return the number of rows of the table."""
         found: int = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         return found
 
     def read(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """Yield the rows of the table with these columns, in this order."""
         yield from self._connection.execute(f"SELECT {_named(columns)} FROM {table} ORDER BY {_named(order)}")
 
     def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert rows in batches."""
         sql = f"INSERT INTO {table} ({_named(columns)}) VALUES ({', '.join('?' * len(columns))})"
         for batch in in_batches(rows):
             self._connection.executemany(sql, batch)
@@ -75,9 +81,9 @@ def _named(columns: Sequence[str]) -> str:
 MEMORY: Final = ":memory:"
 BATCH: Final = 1000
 
-_OF_A_PARENT: Final[list[sqlite3.Connection]] = []  # held so that a child never closes what its parent uses
+_OF_A_PARENT: Final[list[sqlite3.Connection]] = []  # referenced so that a child never closes connections of its parent
 
-# What may pass: somebody holds the lock, the disk is full, read-only, cut. Any other error is a fault of ours.
+# Errors that may pass: a lock, or a disk that is full, read-only or absent. Any other error is a bug.
 _PASSING: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
@@ -91,11 +97,12 @@ class SqliteUnit(
     JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
     UnprovenFileQueries,
 ):  # fmt: skip
-    """One transaction, speaking every verb of `Unit`."""
+    """One transaction with every query of `Unit`."""
 
 
 class SqliteStore:
-    """`path` is a file (made if missing, readable by its owner only), or `:memory:` for tests and scenarios."""
+    """A store in a file, or in memory with `:memory:` for tests and scenarios. A missing file is created, readable by
+    its owner only."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
@@ -105,13 +112,13 @@ class SqliteStore:
             self._idle.append(_fresh_memory() if self._in_memory else self._connect())
 
     def _forget(self) -> None:
-        """A connection never crosses a fork: the child begins with none."""
+        """Start without connections, as a child process must: none may cross a fork."""
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
         self._turns = FairLock()
-        self._flush: Flush | None = None  # one that whoever has the turn next is to join; theirs alone to touch
+        self._flush: Flush | None = None  # the flush to join; only the thread with the lock uses it
         self._inside = threading.local()
-        self._asked_since: float | None = None  # when who has the turn began to wait for another process
+        self._asked_since: float | None = None  # when the thread with the lock began to wait for another process
 
     def _connect(self) -> sqlite3.Connection:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +132,7 @@ class SqliteStore:
 
     @contextmanager
     def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
+        """Open a unit: writers share a flush, readers see one snapshot. Raises `RuntimeError` inside another unit."""
         if write and not self._in_memory:
             with self._shared(WAIT_LIMIT if wait_limit is None else wait_limit) as connection:
                 yield SqliteUnit(connection, write)
@@ -134,7 +142,7 @@ class SqliteStore:
 
     @contextmanager
     def _shared(self, wait_limit: float) -> Iterator[sqlite3.Connection]:
-        """The connection of a flush that those who wait behind may join."""
+        """Yield the connection of a flush that waiting units may join."""
         self._enter(alone=True, wait_limit=wait_limit)
         flush: Flush | None = None
         try:
@@ -165,13 +173,13 @@ class SqliteStore:
             self._asked_since = None
 
     def _is_locked(self) -> bool:
-        """Whether who has the turn waits for another process, and has for long: all others are told at once, so that one thread
-        waits at a time and the others serve who only reads."""
+        """Return whether the unit with the lock has waited long for another process. Then all others fail at once, so
+        that one thread waits and the others serve readers."""
         since = self._asked_since
         return since is not None and time.monotonic() - since > LOCKED_AFTER
 
     def _pass_on(self, flush: Flush | None) -> None:
-        """Gives the turn to who waits, to go on with the flush; whom nobody follows keeps what all have done."""
+        """Pass the lock and the flush to the next waiting unit. Without one, commit the flush."""
         if flush is not None and flush.takes_more:
             self._flush = flush
             if self._turns.pass_on():
@@ -186,7 +194,7 @@ class SqliteStore:
         try:
             with _passing():
                 flush.commit()
-        except BaseException as found:  # told to each who waits for it
+        except BaseException as found:  # reported to each unit that waits for it
             error = found
         if isinstance(error, Busy):
             flush.connection.close()  # after a fault of the disk, begin with a new one
@@ -195,7 +203,7 @@ class SqliteStore:
         flush.tell(error)
 
     def _enter(self, alone: bool, wait_limit: float | None = None) -> None:
-        """Nobody is inside twice; `alone` waits for the turn among writers."""
+        """Enter a unit, at most one for each thread. `alone`: wait for the lock of writers."""
         if os.getpid() != self._process:
             if self._in_memory:
                 raise RuntimeError("a store in memory does not cross a fork")
@@ -209,11 +217,12 @@ class SqliteStore:
 
     @contextmanager
     def _connection(self, alone: bool) -> Iterator[sqlite3.Connection]:
-        """An idle connection of this process. `alone` = among writers; in memory there is one connection for all."""
+        """Yield an idle connection of this process. `alone`: with the lock of writers. In memory there is one
+        connection for all."""
         alone = alone or self._in_memory
         self._enter(alone)
         try:
-            if alone and self._flush is not None:  # what others wait for comes first
+            if alone and self._flush is not None:  # the flush that others wait for comes first
                 flush, self._flush = self._flush, None
                 self._keep(flush)
             with _passing():
@@ -241,22 +250,26 @@ class SqliteStore:
             raise
         self._idle.append(connection)
 
-    # -- the house of it ---------------------------------------------------------------------------------------------
+    # -- maintenance -------------------------------------------------------------------------------------------------
 
     def migrate(self) -> None:
+        """Apply pending migrations. Raises `ForeignSchema`."""
         with self._connection(alone=True) as connection:
             migrate(connection)
 
     def settings(self) -> Mapping[str, str]:
+        """Return the SQLite version and the settings in use."""
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
 
     def migration_state(self) -> MigrationState:
+        """Return the schema state compared with this release, without changing it."""
         with self._connection(alone=False) as connection:
             had = applied(connection)
             return migration_state(had, connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
+        """Yield every dossier id, read in pages, of one procedure or all."""
         last, of = "", () if procedure is None else (procedure,)
         sql = f"SELECT id FROM dossier WHERE id > ?{' AND procedure = ?' if of else ''} ORDER BY id LIMIT ?"
         while True:
@@ -269,15 +282,18 @@ class SqliteStore:
 
     @contextmanager
     def tables(self, use: Use) -> Iterator[SqliteRows]:
+        """Open all tables in one transaction. For `hold` and `fill` it is a writing one, alone."""
         alone = use != "read"
         with self._connection(alone) as connection, _transaction(connection, write=alone):
             yield SqliteRows(connection)
 
     def not_journalled(self) -> Mapping[str, int]:
+        """Return the number of chains that began with rows found by a migration, by chain prefix."""
         with self._connection(alone=False) as connection:
             return dict(connection.execute(FOUND_ROWS).fetchall())
 
     def findings(self) -> Iterator[IntegrityFinding]:
+        """Yield inconsistencies of the file and the tables, all read in one snapshot."""
         with self._connection(alone=False) as connection, _transaction(connection, write=False):
             connection.text_factory = _whatever_it_is
             try:
@@ -287,12 +303,13 @@ class SqliteStore:
         yield from found
 
     def close(self) -> None:
+        """Close idle connections. A later use of a file opens new ones, and a store in memory is lost."""
         while self._idle:
             self._idle.pop().close()
 
 
 def _found(connection: sqlite3.Connection) -> Iterator[IntegrityFinding]:
-    """The file itself first: on a damaged file the rest may not be answerable."""
+    """Yield findings of the file itself first. On a damaged file other checks may fail."""
     try:
         for (said,) in connection.execute("PRAGMA integrity_check"):
             if said != "ok":
@@ -307,7 +324,7 @@ def _found(connection: sqlite3.Connection) -> Iterator[IntegrityFinding]:
 
 
 def _whatever_it_is(cell: bytes) -> str:
-    """A text with a byte that no text has is not what was sealed: it is read, so that this can be told."""
+    """Decode a text with invalid bytes, so that the difference from the journal can be reported."""
     return cell.decode("utf-8", "backslashreplace")
 
 
@@ -319,7 +336,7 @@ def _open(path: str) -> sqlite3.Connection:
 
 @cache
 def _empty_store() -> bytes:
-    """A migrated database without a row: a new store in memory is a copy of it."""
+    """Return the image of a migrated empty database. A new store in memory is a copy of it."""
     connection = _open(MEMORY)
     prepare(connection, "memory")
     migrate(connection)
@@ -342,19 +359,19 @@ def _transaction(connection: sqlite3.Connection, write: bool) -> Iterator[None]:
         yield
         connection.execute("COMMIT" if write else "ROLLBACK")
     except BaseException:
-        if connection.in_transaction:  # a full disk may have undone it already
+        if connection.in_transaction:  # a full disk may have rolled it back already
             connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
 def _passing() -> Iterator[None]:
-    """What may pass with time is `Busy`; what cannot be read is `Damaged`."""
+    """Map errors that may pass to `Busy`, and unreadable data to `Damaged`."""
     try:
         yield
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", None)
-        if code is None:  # not SQLite's own word: a cell that is no text
+        if code is None:  # not an error of SQLite: a cell that is not text
             raise Damaged("text") from error
         if code & 0xFF not in _PASSING:
             raise
@@ -366,11 +383,14 @@ def _passing() -> Iterator[None]:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Applies what is pending, each migration with its record in one transaction. Safe to start twice at once."""
+    """Apply pending migrations, each with its record in one transaction. Safe to run twice at once. Raises
+    `ForeignSchema`."""
     had = applied(connection)
     if strangers := had - set(NAMES):
         raise ForeignSchema(min(strangers))
     if had != set(NAMES):
-        from engine.storage.sqlite.migrations import apply_pending  # sqlite-utils is 2 MiB of memory, seldom needed
+        from engine.storage.sqlite.migrations import (
+            apply_pending,
+        )  # sqlite-utils takes 2 MiB of memory and is seldom needed
 
         apply_pending(connection)

@@ -1,5 +1,7 @@
-"""One flush of the disk for several units: those that wait behind one another share a transaction. Each is undone alone when it
-fails, and hears what came of it when all of it lies on the disk, never before: even a refusal may rest on what one before it did.
+"""Group commit: units that wait for one another share one transaction and one flush of the disk.
+
+A failed unit is rolled back alone. Each unit gets its result only once all of it is on the disk: even a refusal may
+depend on a unit before it.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from engine.storage.schema.migration_list import SETTINGS
 from engine.storage.unit_of_work import Busy
 
 MOST: Final = 16  # units of one flush
-LONGEST: Final = 0.02  # seconds after which nobody else joins: the first must not wait for long
+LONGEST: Final = 0.02  # seconds after which no unit joins, so that the first does not wait long
 
 
 class Flush:
-    """A transaction begun, and the units that are part of it. Whoever has the turn to write works with it alone."""
+    """An open transaction and its units. Only the thread that holds the write lock uses it."""
 
     def __init__(self, connection: sqlite3.Connection, wait_limit: float) -> None:
-        """`patience` is how long to wait for another process, in seconds."""
+        """Begin the transaction. `wait_limit`: seconds to wait for another process."""
         connection.execute(f"PRAGMA busy_timeout={int(wait_limit * 1000)}")
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -30,18 +32,19 @@ class Flush:
             connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
         self.connection = connection
         self._began, self._units = time.monotonic(), 0
-        self.lost = False  # a fault of the disk undid all of it
+        self.lost = False  # a disk error rolled back all of it
         self._over, self._error = threading.Event(), None
 
     _error: BaseException | None
 
     @property
     def takes_more(self) -> bool:
+        """Whether another unit may join: no disk error, fewer than `MOST` units, and begun less than `LONGEST` ago."""
         return not self.lost and self._units < MOST and time.monotonic() < self._began + LONGEST
 
     @contextmanager
     def part(self) -> Iterator[None]:
-        """One unit: kept with the others, or undone alone."""
+        """Run one unit in a savepoint: committed with the others, or rolled back alone."""
         self.connection.execute("SAVEPOINT unit")
         try:
             yield
@@ -52,7 +55,7 @@ class Flush:
         self._units += 1
 
     def _undo(self) -> None:
-        """A fault of the disk undoes the whole transaction, and what cannot be undone alone neither: nothing of it is kept."""
+        """Roll back one unit. If that fails, or the disk failed, the whole transaction is rolled back."""
         try:
             if not self.connection.in_transaction:
                 raise sqlite3.OperationalError("undone")
@@ -64,7 +67,8 @@ class Flush:
                 self.connection.execute("ROLLBACK")
 
     def commit(self) -> None:
-        """Raises what forbids it; then nothing of it is kept."""
+        """Commit all units. Raises the error that prevents it, and then nothing is stored. Raises `Busy` if it was
+        lost."""
         if self.lost:
             raise Busy("lost")
         try:
@@ -75,13 +79,16 @@ class Flush:
             raise
 
     def tell(self, error: BaseException | None) -> None:
-        """Tells those who wait what came of it."""
+        """Report the result to the units that wait: None, or the error."""
         self._error = error
         self._over.set()
 
     def wait(self, kept: bool) -> None:
-        """Until it lies on the disk. Raises the error of a unit that was alone (`kept`: this one was part of it); of several
-        nobody knows whose fault it was: each may try again."""
+        """Wait until the result is known. `kept`: this unit was part of it.
+
+        Raises the error of a unit that was alone. The fault of several cannot be attributed, so each gets `Busy` and
+        may try again.
+        """
         self._over.wait()
         if self._error is not None:
             raise self._error if kept and self._units == 1 else Busy("shared") from self._error
