@@ -1,1 +1,1 @@
-"""Integrations: clients of external systems (payment operators, message senders, registers, identity provider, antivirus)."""
+"""Integrations: clients of payment operators, message senders, registers, identity provider and antivirus."""

@@ -1,7 +1,10 @@
 """Retention: how long a closed dossier is stored, and what remains afterwards. Pure: services erase files and rows.
 
-Timers: `keep` (the dossier), `keep:<answer>` (a sensitive answer that is erased earlier),
-`keep_document:<id>` (the content of an expired document of an erased dossier).
+Timers:
+
+- `keep`: the dossier
+- `keep:<answer>`: a sensitive answer that is erased earlier
+- `keep_document:<id>`: the content of an expired document of an erased dossier
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reuse of an earlier request's answers in a new one, where the questions are the same and the answers still valid.
+"""Reuse of an earlier request's answers in a new one, where questions are the same and answers still valid.
 
 Some questions are asked again: those with `reuse: false`, declarations, and those filled from registers or
 links. So are all questions that depend on one of them. Another procedure gives only answers to identical

@@ -1,4 +1,4 @@
-"""Base class of field types, the context of a question, and the registry of types by their name in the file."""
+"""Base class of field types, the context of a question, and the registry of types by name."""
 
 from __future__ import annotations
 

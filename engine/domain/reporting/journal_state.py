@@ -14,7 +14,7 @@ from engine.journal.chain import JournalEntry
 from engine.model import DRAFT
 from engine.records.dossier import Dossier
 
-_SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is sealed
+_SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is appended
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Due dates of one dossier: time of the state, waits, look-ups, legal time limits, reminders, drafts.
 
-Names of timers: `due` (the state's time), `wait`, the id of a look-up, the id of a legal time limit,
-`remind:<i>`, `before:<notice>` (with `:<sequence>` for an appointment),
-`reminder:<appointment>:<sequence>:<i>`, `visit:<appointment>:<sequence>` (its day is over), `draft`,
-`draft_reminder:<days>`, and those of `retention`. Their `entry` counts the transitions taken. A timer that
-fired thus stays fired until the next transition, even when the list is computed again.
+Names of timers:
+
+- `due` (the state's time), `wait`, the id of a look-up or of a legal time limit
+- `remind:<i>`, `before:<notice>` (with `:<sequence>` for an appointment)
+- `reminder:<appointment>:<sequence>:<i>`, `visit:<appointment>:<sequence>` (its day is over)
+- `draft`, `draft_reminder:<days>`, and those of `retention`
+
+Their `entry` counts the transitions taken. A timer that fired thus stays fired until the next transition,
+even when the list is computed again.
 """
 
 from __future__ import annotations

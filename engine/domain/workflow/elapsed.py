@@ -77,7 +77,7 @@ def _is_sure(procedure: Procedure, dossier: Dossier, name: str) -> bool:
     return fixed and not stands_still_while_paid(procedure, dossier, name, dossier.owed)
 
 
-# -- acts that are too late ---------------------------------------------------------------------------------------------
+# -- acts that are too late --------------------------------------------------------------------------------------------
 
 
 def closed_by_time(
