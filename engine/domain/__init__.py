@@ -1,1 +1,1 @@
-"""Domain rules: pure functions without clock, file or random value."""
+"""Domain rules: pure functions of a procedure and a dossier, without clock, file or random value."""

@@ -1,1 +1,1 @@
-"""The gateways: where other systems are reached (payment operators, message senders, registers)."""
+"""Integrations: clients of payment operators, message senders, registers, identity provider and antivirus."""

@@ -1,9 +1,10 @@
-"""CinetPay's checkout: the payer goes to its page, then comes back. Notifications are signed over their values.
+"""CinetPay's checkout: the payer goes to its page and comes back. Notifications are signed.
 
-It takes amounts by steps of 5 francs. A card is typed on its page; it wants to know of whoever holds it what banks compare.
+Amounts are multiples of 5 francs. The card number is typed on CinetPay's page, which needs the data of the
+card holder that banks compare.
 
-The signature is HMAC-SHA256 of sixteen values in their order, in the header `x-token`. Its ping (a GET without anything)
-is answered by the desk; what a notification says is asked again.
+The signature is an HMAC-SHA256 of sixteen values in a fixed order, in the header `x-token`. The web page of
+callbacks answers its ping, a GET without data. A notification only triggers a status request.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ _NO_SUCH: Final = frozenset({"600", "601", "627"})
 
 
 class CinetPay(Wallet):
-    """CinetPay for one site. `notify` and `back` are our addresses: where it tells, where it sends the payer back."""
+    """CinetPay for one site.
+
+    `notify` is the address of this installation for notifications, `back` the one for the returning payer.
+    """
 
     def __init__(
         self, id: str, label: str, wire: HttpClient, key: str, site: str, secret: str, notify: str, back: str, clock: Clock,
@@ -64,11 +68,13 @@ class CinetPay(Wallet):
         self._notify, self._back, self._clock = notify, back, clock
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:
+        """Return `amount_refused` for less than 100 francs or an amount that is no multiple of 5, else None."""
         if order.amount % AMOUNT_STEP or order.amount < LEAST_AMOUNT:
             return refusal("amount_refused", provider=self.label, step=AMOUNT_STEP, least=LEAST_AMOUNT)
         return None
 
     def start(self, order: PaymentOrder) -> Started:
+        """Create a checkout and return its page. Raises `ProviderDown`, also when CinetPay refuses the order."""
         answer = self._wire.post("/payment", {
             "apikey": self._key, "site_id": self._site, "transaction_id": order.reference, "amount": order.amount,
             "currency": order.currency, "description": order.label, "notify_url": self._notify,
@@ -92,6 +98,7 @@ class CinetPay(Wallet):
         }  # fmt: skip
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """Return the content of a signed form. Raises `BadCallback`: `unreadable`, `signature`."""
         try:
             fields = parse_qs(body.decode("utf-8"), max_num_fields=100, keep_blank_values=True)
         except ValueError as wrong:
@@ -115,6 +122,7 @@ class CinetPay(Wallet):
         return PaymentNotice(event, reference, None, kind, amount, reported.get("cpm_currency", ""), now)
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        """Return the state of an order by our reference. Raises `ProviderDown`, also for a contradictory answer."""
         answer = self._wire.post(
             "/payment/check", {"apikey": self._key, "site_id": self._site, "transaction_id": reference}
         )

@@ -1,4 +1,4 @@
-"""ClamAV over its socket (`INSTREAM`): a file is asked about before anything reads it. Without an answer it is not taken."""
+"""ClamAV over its socket (`INSTREAM`): scan a file before any other code reads it. An unscanned file is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ClamAV:
         self._path, self._host, self._port, self._seconds = path, host, port, seconds
 
     def inspect(self, data: bytes) -> str | None:
-        """None for a clean file; `file_virus`, or `file_unchecked` when nothing can be told now."""
+        """Return None for a clean file, else `file_virus`, or `file_unchecked` without a clear answer."""
         try:
             answer = self._ask(data)
         except OSError as error:
@@ -35,7 +35,7 @@ class ClamAV:
         return "file_unchecked"
 
     def reach(self) -> None:
-        """Raises OSError when it is silent or says anything but that it is there."""
+        """Send a ping. Raises OSError without an answer or for any answer but `PONG`."""
         with self._opened() as line:
             line.sendall(b"zPING\0")
             if line.recv(_LONGEST_ANSWER).partition(b"\0")[0] != b"PONG":

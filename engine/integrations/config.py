@@ -1,16 +1,15 @@
-"""What leaves the house: the payment operators, the SMS gateway and the mail server, from one TOML file that an
-administrator keeps.
+"""Read the TOML file of gateways: payment operators, SMS gateway, mail server, antivirus, identity provider.
 
     [operators.mixx]
     kind = "paygate"                       # paygate, fedapay, paydunya, cinetpay
     label = "Mixx by Yas (T-Money)"        # as citizens read it
     network = "TMONEY"
-    prefixes = ["70", "71", "90", "91"]    # how its numbers begin: only ever a question to who types another
-    token_file = "/run/secrets/paygate"    # every secret: in the file (`token`), or in a file of its own (`token_file`)
+    prefixes = ["70", "71", "90", "91"]    # first digits of its numbers; another number only causes a question
+    token_file = "/run/secrets/paygate"    # each secret: in this file (`token`), or in its own file (`token_file`)
 
     [operators.card]
     kind = "cinetpay"
-    method = "card"                        # mobile_money unless said; cinetpay and fedapay take cards
+    method = "card"                        # mobile_money by default; cinetpay and fedapay take cards
     label = "Carte bancaire (CinetPay)"
     key_file = "/run/secrets/cinetpay"
 
@@ -28,17 +27,17 @@ administrator keeps.
     password_file = "/run/secrets/mail"
 
     [antivirus]
-    socket = "/run/clamav/clamd.ctl"       # ClamAV; or host = "…", port = 3310. Files are not taken while it is silent
+    socket = "/run/clamav/clamd.ctl"       # ClamAV; or host = "…", port = 3310. Files are refused while it gives no answer
 
     [identity]                             # citizens may sign in with it: OpenID Connect
     issuer = "https://id.example"
     label = "identité numérique"
     client = "guichet"
     secret_file = "/run/secrets/identity"
-    claims = {given_names = "prenoms"}     # our name → theirs, where it is not the standard one
-    levels = {"loa-2" = "substantial"}     # what their acr says → low, substantial, high
+    claims = {given_names = "prenoms"}     # our name → the provider's, where it differs from the standard
+    levels = {"loa-2" = "substantial"}     # the provider's acr → low, substantial, high
 
-The name of an operator's table is its id, in addresses and in the journal: it never changes meaning.
+The name of an operator's table is its id in addresses and in the journal. It never changes meaning.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
 class _Table:
-    """One table being read: every key must be known, every needed one there."""
+    """A table of the file during reading: unknown keys and missing required keys are errors."""
 
     def __init__(self, name: str, keys: Mapping[str, Any], folder: Path) -> None:
         self.name, self._keys, self._folder = name, dict(keys), folder
@@ -112,7 +111,7 @@ class _Table:
         return dict(value)
 
     def prices(self, key: str) -> dict[str, int]:
-        """Prices in francs by country, or one for all, as hundredths of a franc."""
+        """Return prices in hundredths of a franc by country, from francs by country or one price for all."""
         value = self._keys.pop(key, {})
         said = value if isinstance(value, dict) else {OTHER_COUNTRY: value}
         if strange := [one for one in said if one != OTHER_COUNTRY and not _COUNTRY.fullmatch(one)]:
@@ -192,7 +191,7 @@ def _method(table: _Table) -> Method:
 
 
 def _back(name: str, base_url: str) -> str:
-    """Where an operator's page sends the payer back."""
+    """Return the address to which an operator's page sends the payer back."""
     return f"{base_url}/retours/{name}/payeur"
 
 
@@ -202,7 +201,10 @@ _KINDS: Final[Mapping[str, _Made]] = {
 
 
 def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
-    """What the file says. Secrets' own files are found from its folder. Raises `WrongGateways`."""
+    """Return the gateways of the file. Files of secrets are relative to its folder.
+
+    Raises `UnreadGateways` for an unreadable file, `WrongGateways` for wrong content.
+    """
     try:
         tables = tomllib.loads(file.read_text("utf-8"))
     except OSError:

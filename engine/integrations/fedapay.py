@@ -1,8 +1,7 @@
-"""FedaPay: a transaction, its token, then a push to the payer's phone, or its page for a card. Callbacks are signed over
-`t.body`.
+"""FedaPay: a transaction, its token, then a push to the payer's phone, or a page for a card.
 
-The transaction is made under our reference (`merchant_reference`); when its making got no answer, the payer was asked
-for nothing yet, so that starting again does no harm.
+Callbacks are signed over `t.body`. The transaction carries our reference (`merchant_reference`). If its
+creation gets no answer, no payment was requested, so a second start is safe.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 
 
 class FedaPay(Wallet):
-    """One wallet of FedaPay. `secret` asks for payments, `signing` is what its callbacks are signed with."""
+    """One wallet of FedaPay. `secret` authorises requests, and `signing` verifies callbacks."""
 
     def __init__(
         self, id: str, label: str, wire: HttpClient, secret: str, signing: str, mode: Mode, clock: Clock
@@ -52,16 +51,20 @@ class FedaPay(Wallet):
         self._headers = {"Authorization": f"Bearer {secret}"}
 
     def start(self, order: PaymentOrder) -> Started:
+        """Create a transaction and push it to the phone of `order.payer`.
+
+        Raises `ProviderDown` only when the creation fails. A failed push is left to later status requests.
+        """
         number = self._made(order, {"customer": {"phone_number": {"number": order.payer, "country": "tg"}}})
         try:
             token = self._token(number)
             self._wire.post(f"/v1/{self._mode}", {"token": token.text("token")}, self._headers)
-        except ProviderDown:  # the transaction is theirs: what becomes of it is asked
+        except ProviderDown:  # FedaPay has the transaction: its result is requested later
             pass
         return Started(number)
 
     def _made(self, order: PaymentOrder, more: Mapping[str, Plain]) -> str:
-        """The number of the transaction made of an order."""
+        """Create the transaction of an order and return its number."""
         made = self._wire.post("/v1/transactions", {
             "description": order.label, "amount": order.amount, "currency": {"iso": order.currency},
             "merchant_reference": order.reference, "custom_metadata": {"reference": order.reference}, **more,
@@ -75,6 +78,7 @@ class FedaPay(Wallet):
         return self._wire.post(f"/v1/transactions/{quote(number, safe='')}/token", {}, self._headers)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """Return the content of a signed JSON callback. Raises `BadCallback`: `signature`, `too_old`, `unreadable`."""
         at = self._check_signature(headers, body)
         try:
             reported = json.loads(body)
@@ -89,6 +93,7 @@ class FedaPay(Wallet):
         return PaymentNotice(event, reference, str(entity["id"]), kind, amount, _currency(entity), at)
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        """Return the state of a transaction, by its own number when known, else by our reference. Raises `ProviderDown`."""
         by = quote(provider_ref, safe="") if provider_ref else f"merchant/{quote(reference, safe='')}"
         answer = self._wire.get(f"/v1/transactions/{by}", self._headers)
         if answer.status == 404:
@@ -106,7 +111,7 @@ class FedaPay(Wallet):
         )  # fmt: skip
 
     def _check_signature(self, headers: Mapping[str, str], body: bytes) -> datetime:
-        """`t=<unix>,s=<hex>`, several `s` possible while a secret is being changed."""
+        """Verify `t=<unix>,s=<hex>` and return its instant. Several `s` are possible during a change of secret."""
         given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
         parts = [part.strip().split("=", 1) for part in given.split(",") if "=" in part]
         stamp = next((value for name, value in parts if name == "t"), "")
@@ -124,7 +129,7 @@ class FedaPay(Wallet):
 
 
 class FedaPayCard(FedaPay):
-    """Cards by FedaPay: typed on the page behind the token; nothing is pushed. `back` is where it sends the payer back."""
+    """Cards by FedaPay, typed on its page and without a push. `back` is the address for the returning payer."""
 
     method = "card"
     asks: tuple[Asked, ...] = ("name", "email")
@@ -136,12 +141,13 @@ class FedaPayCard(FedaPay):
         self._back = back
 
     def start(self, order: PaymentOrder) -> Started:
+        """Create a transaction and return its card page. A missing page is requested twice. Raises `ProviderDown`."""
         given, _, name = order.customer.name.rpartition(" ")
         number = self._made(order, {
             "customer": {"firstname": given or name, "lastname": name, "email": order.customer.email},
             "callback_url": f"{self._back}?paiement={order.reference}",
         })  # fmt: skip
-        with suppress(ProviderDown):  # asked for again: without its page nobody can pay
+        with suppress(ProviderDown):  # tried twice: without the page the applicant cannot pay
             return self._there(number)
         return self._there(number)
 
@@ -153,7 +159,7 @@ class FedaPayCard(FedaPay):
 
 
 def _transaction(answer: HttpResponse) -> Mapping[str, Plain]:
-    """FedaPay wraps a transaction under its version: `{"v1/transaction": {…}}`."""
+    """Return a transaction without the version around it: `{"v1/transaction": {…}}`."""
     wrapped = answer.at("v1/transaction")
     return wrapped if isinstance(wrapped, dict) else answer.body
 

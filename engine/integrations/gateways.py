@@ -1,4 +1,4 @@
-"""What leaves the house, opened. Its file is read by `settings.py`, loaded where there is one."""
+"""The gateways of an installation, ready to use. `config.py` reads their file and is loaded only where one exists."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from engine.integrations.identity_provider import IdentityProvider
 from engine.integrations.message_sender import MessageSender
 from engine.integrations.payment_provider import PaymentProvider
 
-OTHER_COUNTRY: Final = "other"  # in the prices of messages: every country that has none of its own
+OTHER_COUNTRY: Final = "other"  # in the prices of messages: every country without its own price
 
 
 class WrongGateways(ValueError):
-    """The file of gateways cannot be used; `str()` says which table, which key, and why, never a secret."""
+    """The file of gateways cannot be used. `str()` names the table, the key and the reason, never a secret."""
 
 
 class UnreadGateways(WrongGateways):
-    """The file is not there, or this account may not read it; `str()` says which."""
+    """The file of gateways is missing or unreadable for this account. `str()` is its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
-    """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""
+    """The configured external systems.
+
+    Operators are by id, in the order that citizens see. Senders are by channel.
+    """
 
     operators: Mapping[str, PaymentProvider]
     senders: Mapping[str, MessageSender]

@@ -1,7 +1,8 @@
-"""Speaking to an operator over HTTPS. The only door to urllib3.
+"""HTTPS client of external systems. The only module that imports urllib3.
 
-One call, one answer: a short patience, for the whole of it too, no redirect, no retry (an order asked for twice may be two), an
-answer of bounded size. Whatever is not a readable answer is `ProviderDown`: nothing is known.
+One call gives one answer, within a time limit for the whole call. There is no redirect and no retry, because
+an order sent twice may be collected twice. The size of an answer is bounded. Anything but a readable answer
+is `ProviderDown`: the result is unknown.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from engine.integrations.payment_provider import ProviderDown, ProviderSilent
 
 
 class SocketDeadline:
-    """From `with` on, so many seconds; then the sockets it was told of are shut, and whoever reads from them reads their end.
-    `is_over` tells that from an answer that was short."""
+    """A time limit in seconds that starts with `with` and then shuts the watched sockets.
+
+    A blocked reader then gets the end of the stream. `is_over` distinguishes that from a short answer.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.is_over = False
@@ -36,6 +39,7 @@ class SocketDeadline:
         self._timer.daemon = True
 
     def watch(self, opened: socket.socket) -> None:
+        """Add a socket to shut at the deadline. It is shut at once when the deadline has passed."""
         self._sockets.append(opened)
         if self.is_over:
             _shut(opened)
@@ -56,33 +60,34 @@ class SocketDeadline:
 
 
 def _shut(opened: socket.socket) -> None:
-    """Below TLS: its own way would take the keys from the thread that is reading."""
+    """Shut a socket below TLS, because a TLS shutdown would take the keys from the reading thread."""
     with suppress(OSError):
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 _LARGEST: Final = 256 * 1024
-_NOT_NOW: Final = frozenset({408, 425, 429, 502, 503, 504})  # nobody is there, or wants to be left alone
+_NOT_NOW: Final = frozenset({408, 425, 429, 502, 503, 504})  # no server is available, or it limits requests
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class InsecureAddress(ValueError):
-    """Secrets would travel in clear."""
+    """An address over which secrets would travel unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What the operator answered: its status and its JSON object."""
+    """The answer of an external system: its status and its JSON object."""
 
     status: int
     body: Mapping[str, Plain]
 
     def text(self, *path: str) -> str:
-        """The text or number at a path, as text; empty when there is none."""
+        """Return the text or number at a path as text, empty when there is none."""
         found = self.at(*path)
         return str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
 
     def at(self, *path: str) -> Plain:
+        """Return the value at a path of keys, None when there is none."""
         found: Plain = dict(self.body)
         for step in path:
             found = found.get(step) if isinstance(found, dict) else None
@@ -90,7 +95,7 @@ class HttpResponse:
 
 
 class _Speaking(threading.local):
-    """The call that a thread is making."""
+    """The deadline of the call that a thread is making."""
 
     until: SocketDeadline | None = None
 
@@ -99,7 +104,7 @@ _speaking: Final = _Speaking()
 
 
 class _Watched(HTTPConnection):
-    """From its question on, the time of its call counts for it."""
+    """A connection that its call's deadline watches from the request on."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         _watch(self)
@@ -126,10 +131,13 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class HttpClient:
-    """One operator's address. Safe to share between threads."""
+    """A client of one base address, safe to share between threads."""
 
     def __init__(self, base: str, seconds: float = 10.0) -> None:
-        """`base` without its last slash. Raises `InsecureAddress` for plain HTTP to another machine."""
+        """Set the base address and the time limit in seconds.
+
+        Raises `InsecureAddress` for plain HTTP to another machine.
+        """
         split = urlsplit(base)
         if split.scheme != "https" and split.hostname not in _LOCAL:
             raise InsecureAddress(base)
@@ -144,22 +152,22 @@ class HttpClient:
     def post(
         self, path: str, body: Mapping[str, Plain], headers: Mapping[str, str] | None = None, *, bare: bool = False
     ) -> HttpResponse:  # fmt: skip
-        """`bare`: only the status of the answer counts. Raises `ProviderDown`."""
+        """Post a JSON object. With `bare`, only the status of the answer is read. Raises `ProviderDown`."""
         return self._ask("POST", path, json.dumps(dict(body)).encode(), headers, bare)
 
     def post_form(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """The same with the fields of a form. Raises `ProviderDown`."""
+        """Post the fields of a form. Raises `ProviderDown`."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", path, urlencode(fields).encode(), {**kind, **(headers or {})})
 
     def reach(self) -> None:
-        """Knocks at the address and asks for nothing: whatever answers, answers. Raises `ProviderDown` when nobody does."""
+        """Send a HEAD request to the base address. Any answer is a success. Raises `ProviderDown` without one."""
         with self._in_time():
             self._pool.request("HEAD", self.base, redirect=False).release_conn()
 
     @contextmanager
     def _in_time(self) -> Iterator[None]:
-        """The whole call ends in time; an answer that was cut short is none, though it may look whole."""
+        """Limit the time of a whole call. An answer that was cut short is discarded, even if it looks complete."""
         with SocketDeadline(self._longest) as until:
             _speaking.until = until
             try:
@@ -173,7 +181,7 @@ class HttpClient:
             raise ProviderSilent("Deadline")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """Raises `ProviderDown`."""
+        """Get a JSON object. Raises `ProviderDown`."""
         return self._ask("GET", path, None, headers)
 
     def _ask(
@@ -190,7 +198,7 @@ class HttpClient:
             except BaseException:
                 response.close()
                 raise
-            if len(content) > _LARGEST:  # nobody waits for the rest
+            if len(content) > _LARGEST:  # the rest is not read
                 response.close()
             response.release_conn()
         if response.status in _NOT_NOW:
@@ -211,7 +219,7 @@ def _read(content: bytes) -> Mapping[str, Plain]:
 
 
 def whole_francs(found: Plain) -> int | None:
-    """An amount as operators write it: `5000`, `"5000"`, `5000.0`; none when it is not a whole number of francs."""
+    """Return an amount as operators write it: `5000`, `"5000"`, `5000.0`. None when it is no whole number of francs."""
     if isinstance(found, bool) or not isinstance(found, (int, float, str)):
         return None
     text = str(found).strip()

@@ -1,4 +1,4 @@
-"""What an identity provider says of somebody. Who speaks to one is `openid.py`, loaded where one is set."""
+"""Identity providers: what they state about a person. `openid.py` implements one and is loaded only where one is set."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Protocol
 
 
 class NotProven(Exception):
-    """The provider's answer does not hold, or the person gave up there. `str()` is a word for the log, never a token."""
+    """The provider's answer is invalid, or the person cancelled there. `str()` is a code for the log, never a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInStart:
-    """Where to send somebody, and what this browser must bring back."""
+    """The address of the provider's page, and the values that this browser must bring back."""
 
     address: str
     state: str
@@ -23,24 +23,27 @@ class SignInStart:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedIdentity:
-    """Somebody as a provider knows them. `profile` by our own names; `level` how sure the provider is, in our words."""
+    """A person as a provider knows them.
 
-    subject: str  # issuer and its name for the person
+    `profile` uses our field names. `level` is the provider's level of assurance in our terms.
+    """
+
+    subject: str  # issuer and its id of the person
     profile: Mapping[str, str]
     level: str = ""
-    phone: str = ""  # proven ones only
+    phone: str = ""  # only if the provider verified it
     email: str = ""
 
 
 class IdentityProvider(Protocol):
-    """Speaks to the network: never inside a unit of work."""
+    """An identity provider. Its methods use the network, so they must not run inside a unit of work."""
 
     label: str
 
     def begin(self, back: str) -> SignInStart:
-        """Raises `ProviderDown`."""
+        """Return where to send the browser. `back` is the address it returns to. Raises `ProviderDown`."""
         ...
 
     def finish(self, back: str, code: str, nonce: str, verifier: str) -> VerifiedIdentity:
-        """Raises `ProviderDown`, `NotProven`."""
+        """Exchange the returned `code` for the verified identity. Raises `ProviderDown`, `NotProven`."""
         ...

@@ -1,4 +1,4 @@
-"""Senders carry letters out. A sender raises `NotSent` when it could not; the outbox tries again later."""
+"""Message senders deliver outbound messages. A sender raises `NotSent` on failure, and the outbox retries later."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from engine.records.dossier import OutboundMessage
 
 
 class NotSent(Exception):
-    """The letter did not leave. `for_good`: trying again is useless (no such address). `silent`: whoever carries letters did not
-    answer, or asks to be left alone for now, so that the next letter would fare no better."""
+    """The message was not sent.
+
+    `for_good` means that a retry is useless (no such address). `silent` means that the channel gave no answer
+    or limits requests, so the next message would fail too.
+    """
 
     def __init__(self, reason: str, for_good: bool = False, silent: bool = False) -> None:
         super().__init__(reason)
@@ -18,28 +21,31 @@ class NotSent(Exception):
 
 
 class MessageSender(Protocol):
-    """One channel out. Speaks to the network: never inside a unit of work."""
+    """One channel of outbound messages. It uses the network, so it must not run inside a unit of work."""
 
     def send(self, letter: OutboundMessage) -> None:
-        """Raises `NotSent`."""
+        """Send one message. Raises `NotSent`."""
         ...
 
 
 class InboxSender:
-    """The development inbox: nothing leaves; the letter kept by the store is what the inbox page shows."""
+    """The development inbox: nothing is sent, and the inbox page reads the stored messages."""
 
     def send(self, letter: OutboundMessage) -> None:
-        """Nothing to do: a letter marked as sent is already where it is read."""
+        """Do nothing: the inbox page shows the message once it is marked as sent."""
 
 
 class ConsoleSender:
-    """Writes letters to a terminal, for a server without any channel yet. Where nobody looks at a terminal the words would
-    end in a log: there the letter waits for a channel."""
+    """Write messages to a terminal, for a server without any channel yet.
+
+    Without a terminal the text would end in a log, so the message waits for a channel.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
     def send(self, letter: OutboundMessage) -> None:
+        """Write the message. Raises `NotSent` (`no_gateway`) when stderr is no terminal."""
         stream = self._stream or sys.stderr
         if self._stream is None and not stream.isatty():
             raise NotSent("no_gateway")

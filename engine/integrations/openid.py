@@ -1,7 +1,7 @@
-"""An identity provider (OpenID Connect): the authorization code flow with PKCE, state and nonce. The only door to authlib.
+"""OpenID Connect provider: authorization code flow with PKCE, state and nonce. The only module that imports authlib.
 
-What the provider says of a person is believed once its signature, issuer, audience, time and nonce hold. Its addresses and
-keys are discovered, and asked for again when a key is unknown.
+A statement about a person needs a valid signature, issuer, audience, time and nonce. The provider's addresses
+and keys are discovered. Keys are requested again when one is unknown.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ ALGORITHMS: Final = [
     "ES384",
     "Ed25519",
 ]  # never `none`, never a shared secret
-LEEWAY: Final = 60  # seconds by which clocks may differ
+LEEWAY: Final = 60  # seconds of allowed difference between clocks
 KNOWN_FOR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How this installation is known to a provider, and how its claims are read. `claims`: our name → theirs;
-    `levels`: what their `acr` says → low, substantial or high."""
+    """This installation as a client of a provider, and how its claims are read.
+
+    `claims` maps our field name to the provider's. `levels` maps the provider's `acr` to low, substantial or
+    high.
+    """
 
     issuer: str
     client: str
@@ -63,10 +66,10 @@ _SEXES: Final = {"female": "f", "f": "f", "male": "m", "m": "m"}
 
 
 class OpenIdProvider:
-    """Safe to share between threads."""
+    """An identity provider over OpenID Connect, safe to share between threads."""
 
     def __init__(self, label: str, client: Client, clock: Clock) -> None:
-        """Raises `InsecureAddress` for an issuer on another machine in plain HTTP."""
+        """Prepare the client. Raises `InsecureAddress` for an issuer on another machine in plain HTTP."""
         self.label, self._client, self._clock = label, client, clock
         self._issuer = HttpClient(client.issuer)
         self._lock = threading.Lock()
@@ -74,6 +77,7 @@ class OpenIdProvider:
         self._keys: KeySet | None = None
 
     def begin(self, back: str) -> SignInStart:
+        """Return the authorization address with a new state, nonce and PKCE verifier. Raises `ProviderDown`."""
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
         address = prepare_grant_uri(
             self._place("authorization_endpoint"), self._client.client, "code", back, self._client.scopes, state,
@@ -82,6 +86,7 @@ class OpenIdProvider:
         return SignInStart(str(address), state, nonce, verifier)
 
     def finish(self, back: str, code: str, nonce: str, verifier: str) -> VerifiedIdentity:
+        """Exchange the code at the token endpoint and verify the id token. Raises `ProviderDown`, `NotProven`."""
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         answer = self._wire("token_endpoint").post_form("", fields, {"Authorization": self._basic()})
         if answer.status != 200 or not answer.text("id_token"):
@@ -90,14 +95,14 @@ class OpenIdProvider:
         return self._identity(claims)
 
     def _basic(self) -> str:
-        """RFC 6749 §2.3.1: both parts encoded first."""
+        """Return the Basic authorization value. RFC 6749 §2.3.1: both parts are URL-encoded first."""
         pair = f"{quote(self._client.client, safe='')}:{quote(self._client.secret, safe='')}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
     # -- what the provider publishes -----------------------------------------------------------------------------------
 
     def _place(self, name: str) -> str:
-        """One of the provider's addresses. It must say that it is the issuer we know."""
+        """Return one of the provider's addresses, discovered at most once an hour. The published issuer must be ours."""
         with self._lock:
             now = self._clock.now()
             if self._found is None or now - self._found[0] > KNOWN_FOR:
@@ -111,7 +116,10 @@ class OpenIdProvider:
         return place
 
     def _wire(self, name: str) -> HttpClient:
-        """Speaks as its issuer does: one that answers in HTTPS never sends us, in plain HTTP, to a door of this machine."""
+        """Return a client of a discovered address, which must use the same scheme as the issuer.
+
+        An HTTPS issuer thus cannot redirect to plain HTTP on this machine.
+        """
         place = self._place(name)
         try:
             if urlsplit(place).scheme != urlsplit(self._client.issuer).scheme:
@@ -130,7 +138,7 @@ class OpenIdProvider:
                     raise ProviderDown("keys") from None
             return self._keys
 
-    # -- what it says of somebody --------------------------------------------------------------------------------------
+    # -- verifying an identity -----------------------------------------------------------------------------------------
 
     def _checked(self, token: str, nonce: str, access_token: str) -> Mapping[str, Any]:
         signed = self._signed(token)
@@ -142,14 +150,14 @@ class OpenIdProvider:
         claims = CodeIDToken(dict(signed.claims), dict(signed.header), options, params)
         try:
             claims.validate(now=int(self._clock.now().timestamp()), leeway=LEEWAY)
-        except Exception as wrong:  # the library's errors have no common ancestor but this
+        except Exception as wrong:  # the library's errors have no other common base class
             raise NotProven(type(wrong).__name__) from None
         if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise NotProven("nonce")
         return dict(claims)
 
     def _signed(self, token: str) -> jwt.Token:
-        for again in (False, True):  # a key that came into service since is looked for once
+        for again in (False, True):  # the keys are requested once more, in case a new one was published
             try:
                 return jwt.decode(token, self._key_set(again), algorithms=ALGORITHMS)
             except (JoseError, ValueError):
@@ -169,7 +177,7 @@ class OpenIdProvider:
 
 
 def _said(name: str, value: object) -> str:
-    """One claim in the form in which our profile keeps it; nothing for what is not."""
+    """Return one claim in the form stored in profiles, empty for an unusable value."""
     if isinstance(value, Mapping):
         value = value.get("formatted")
     text = " ".join(value.split())[:120] if isinstance(value, str) else ""

@@ -1,7 +1,7 @@
 """PayDunya: an invoice, then a push to a Togolese wallet (SoftPay).
 
-The "hash" of its callbacks is the digest of the master key alone, the same for ever: it proves that the sender once saw a
-callback, nothing about this one. Callbacks are hints; only the confirmation we ask for counts.
+The "hash" of its callbacks is a digest of the master key alone and never changes. It proves only that the
+sender once saw a callback. A callback is a hint: only the answer to our status request counts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DONE: Final = "00"
 
 
 class PayDunya(payments.Wallet):
-    """One wallet of PayDunya. `name` is what the invoice says of who collects."""
+    """One wallet of PayDunya. `name` is the collecting body printed on the invoice."""
 
     def __init__(
         self, id: str, label: str, wire: HttpClient, master: str, private: str, token: str, wallet: Wallet, name: str,
@@ -51,6 +51,10 @@ class PayDunya(payments.Wallet):
         }  # fmt: skip
 
     def start(self, order: PaymentOrder) -> Started:
+        """Create an invoice and push it to the wallet. A failed push gives the invoice page instead.
+
+        Raises `ProviderDown` when the invoice cannot be created.
+        """
         made = self._wire.post("/checkout-invoice/create", {
             "invoice": {"total_amount": order.amount, "description": order.label},
             "store": {"name": self._name}, "custom_data": {"reference": order.reference},
@@ -60,12 +64,12 @@ class PayDunya(payments.Wallet):
             raise ProviderDown(f"refused_{made.text('response_code')[:10]}")
         try:
             pushed = self._wire.post(f"/softpay/{self._wallet}", self._asked(order, token), self._headers)
-        except ProviderDown:  # the invoice is theirs: what becomes of it is asked
+        except ProviderDown:  # PayDunya has the invoice: its result is requested later
             return Started(token, page=self._page(made))
         return Started(token, page=None if pushed.at("success") is True else self._page(made))
 
     def _page(self, made: HttpResponse) -> str | None:
-        """The invoice's own page, for when nothing was put on the payer's phone."""
+        """Return the https page of the invoice, for an order that was not pushed to the phone. None without one."""
         page = made.text("response_text")
         return page if page.startswith("https://") else None
 
@@ -81,6 +85,7 @@ class PayDunya(payments.Wallet):
         }  # fmt: skip
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """Return the content of a callback form. Raises `BadCallback`: `unreadable`, `signature`."""
         try:
             fields = parse_qs(body.decode("utf-8"), max_num_fields=200, keep_blank_values=True)
         except ValueError as wrong:
@@ -99,7 +104,7 @@ class PayDunya(payments.Wallet):
         return PaymentNotice(event, reference, token, kind[0], amount, CURRENCY, self._clock.now())
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
-        """It is asked by its token only, which a callback names too."""
+        """Return the state of an invoice by its token; without one the reason is `not_named`. Raises `ProviderDown`."""
         if not provider_ref:
             return ProviderStatus("unknown", 0, CURRENCY, reference, "not_named")
         answer = self._wire.get(f"/checkout-invoice/confirm/{quote(provider_ref, safe='')}", self._headers)

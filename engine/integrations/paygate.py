@@ -1,7 +1,7 @@
 """PayGate Global: Flooz and Mixx by Yas (T-Money) in Togo, in francs, by a push to the payer's phone.
 
-Its callbacks bear no signature: they are hints, and only its answer to our question counts. That answer names our
-reference but no amount: what it collected is what was ordered under this reference, which it takes once only.
+Its callbacks have no signature: only the answer to our status request counts. That answer names our reference
+but no amount. The collected amount is the ordered one, because PayGate accepts a reference only once.
 """
 
 from __future__ import annotations
@@ -33,24 +33,26 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 
 
 class PayGate(Wallet):
-    """One network of PayGate Global: a citizen chooses the wallet, for a number no longer tells it."""
+    """One network of PayGate Global. The applicant chooses the wallet, because a number does not identify its network."""
 
     def __init__(self, id: str, label: str, wire: HttpClient, token: str, network: Network, clock: Clock) -> None:
         self.id, self.label = id, label
         self._wire, self._token, self._network, self._clock = wire, token, network, clock
 
     def start(self, order: PaymentOrder) -> Started:
+        """Place an order. An already known reference is a success. Raises `ProviderDown`, also for a refused order."""
         answer = self._wire.post("/api/v1/pay", {
             "auth_token": self._token, "phone_number": _national(order.payer), "amount": order.amount,
             "description": order.label, "identifier": order.reference, "network": self._network,
         })  # fmt: skip
         if answer.text("status") == _REGISTERED:
             return Started(answer.text("tx_reference") or None)
-        if answer.text("status") == _DUPLICATE:  # it has this order already: what became of it is asked
+        if answer.text("status") == _DUPLICATE:  # PayGate already has this order: its result is requested later
             return Started()
         raise ProviderDown(f"refused_{answer.text('status')[:10]}")
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """Return the content of an unsigned JSON callback. Raises `BadCallback` (`unreadable`)."""
         try:
             reported = json.loads(body)
             reference, theirs = str(reported["identifier"]), str(reported["tx_reference"])
@@ -62,6 +64,7 @@ class PayGate(Wallet):
         return PaymentNotice(theirs, reference, theirs, "paid", amount, CURRENCY, self._clock.now())
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        """Return the state of an order by our reference. The amount is None when PayGate names none. Raises `ProviderDown`."""
         answer = self._wire.post("/api/v2/status", {"auth_token": self._token, "identifier": reference})
         if answer.status == 404:
             return ProviderStatus("unknown", 0, CURRENCY, reference, "no_such_order")
@@ -72,5 +75,5 @@ class PayGate(Wallet):
 
 
 def _national(phone: str) -> str:
-    """PayGate takes the eight digits of a Togolese number."""
+    """Return the eight digits of a Togolese number, the form that PayGate accepts."""
     return phone.removeprefix("+228")

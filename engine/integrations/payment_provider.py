@@ -1,4 +1,4 @@
-"""What a payment provider must answer. A callback is only a wake-up: what counts is what our own question brings back."""
+"""Protocol of payment providers. A callback is only a signal: the answer to our own status request counts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from engine.records.dossier import Payment, PaymentStatus
 
 CURRENCY: Final = "XOF"
 Method: TypeAlias = Literal["mobile_money", "card"]
-# what a provider asks of whoever pays: a wallet its number, a card page what its bank compares
+# what a provider asks of the payer: the number of a wallet, or the data that the bank of a card compares
 Asked: TypeAlias = Literal["payer", "name", "email", "phone", "address", "city", "country", "postcode"]
 CARD_PAGE: Final = "/_operateur/carte/"  # of the simulated operator, in a demonstration
 WALLET_ASKS: Final[tuple[Asked, ...]] = ("payer",)
 
 
 class BadCallback(Exception):
-    """A callback that proves nothing: wrong signature, too old, unreadable. `str()` is a short code."""
+    """An invalid callback: wrong signature, too old or unreadable. `str()` is a short code."""
 
 
 class ProviderDown(Exception):
-    """The provider does not answer now. Nothing is known about the order; ask again later."""
+    """The provider does not answer now. The state of the order is unknown: ask again later."""
 
 
 class ProviderSilent(ProviderDown):
-    """Nobody answered at all, for as long as we wait: the next question would fare no better."""
+    """The provider gave no answer within the time limit, so the next request would fail too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who holds the card, as a provider asks it (`Asked`); empty where it does not. `country` is ISO 3166-1 alpha-2."""
+    """The card holder, with the data that the provider asks for (`Asked`).
+
+    Other fields are empty. `country` is ISO 3166-1 alpha-2.
+    """
 
     name: str = ""
     email: str = ""
@@ -48,7 +51,10 @@ NO_CUSTOMER: Final = Customer()
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """What we ask a provider to collect. `reference` is ours and its idempotency key; `amount` in whole francs."""
+    """A request to collect a payment.
+
+    `reference` is ours and serves as idempotency key. `amount` is in whole francs.
+    """
 
     reference: str
     amount: int
@@ -61,7 +67,7 @@ class PaymentOrder:
 
 
 def order_of(payment: Payment, customer: Customer = NO_CUSTOMER) -> PaymentOrder:
-    """The order of a payment as its provider gets it."""
+    """Return the order of a payment for its provider. The label is the first part of the reference."""
     return PaymentOrder(
         payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at,
         customer=customer,
@@ -70,8 +76,11 @@ def order_of(payment: Payment, customer: Customer = NO_CUSTOMER) -> PaymentOrder
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The provider took the order. `pending`: the payer must still confirm, on their own phone or on the provider's
-    `page` (an https address) when it has one."""
+    """The provider accepted the order.
+
+    With `pending`, the payer must still confirm on their phone, or on the provider's `page` (an https
+    address).
+    """
 
     provider_ref: str | None = None
     pending: bool = True
@@ -80,7 +89,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PaymentNotice:
-    """What a callback claims, once its form is right. Nothing is credited on its word."""
+    """The content of a well-formed callback. Nothing is credited because of it alone."""
 
     event_id: str
     reference: str
@@ -93,8 +102,12 @@ class PaymentNotice:
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """The provider's answer to our question. `amount` is all it received for this order: twice ours if it took twice
-    (`overpaid`); None when it does not say, and takes an order for its exact amount only. `reference` is the order it speaks of; `reason` says why it failed: balance, cancelled, limit…"""
+    """The provider's answer to a status request.
+
+    `amount` is everything received for this order: twice the ordered amount if it collected twice
+    (`overpaid`). It is None when the provider names no amount and accepts exact amounts only. `reference` is
+    the order of the answer. `reason` is the cause of a failure: balance, cancelled, limit…
+    """
 
     kind: PaymentStatus
     amount: int | None
@@ -105,48 +118,61 @@ class ProviderStatus:
 
 
 class PaymentProvider(Protocol):
-    """One way of paying. `start` and `status` speak to the network: never inside a unit of work. `prefixes`: how the national
-    numbers of a wallet begin, as far as that is known; a number may have been carried elsewhere. `rings`: an order rings the
-    telephone of its payer."""
+    """One means of payment.
+
+    `start` and `status` use the network, so they must not run inside a unit of work.
+    """
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The stable identifier in addresses and in the journal."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The name that citizens read."""
 
     @property
-    def method(self) -> Method: ...
+    def method(self) -> Method:
+        """The kind of payment: mobile money or card."""
 
     @property
-    def asks(self) -> tuple[Asked, ...]: ...
+    def asks(self) -> tuple[Asked, ...]:
+        """The data that the payer must give, in order."""
 
     @property
-    def prefixes(self) -> tuple[str, ...]: ...
+    def prefixes(self) -> tuple[str, ...]:
+        """The first digits of the wallet's national numbers, as far as known. A ported number may differ."""
 
     @property
-    def rings(self) -> bool: ...
+    def rings(self) -> bool:
+        """True when an order appears on the payer's phone."""
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:
-        """Why it would refuse this order, as far as that is known without asking it."""
+        """Return why the provider would refuse this order, as far as known without a request. None when it would not."""
         ...
 
     def start(self, order: PaymentOrder) -> Started:
-        """Asks to collect; asked once for an order, since not every provider knows it again. Raises `ProviderDown`."""
+        """Request the collection. It is called once for an order, because some providers do not detect a repetition.
+
+        Raises `ProviderDown`.
+        """
         ...
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
-        """Raises `BadCallback`."""
+        """Return the content of a callback. Raises `BadCallback`."""
         ...
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
-        """What became of an order. Its reason is `no_such_order` where the provider never had it, `not_named` where it cannot be
-        asked without its own reference. Raises `ProviderDown`."""
+        """Return the state of an order.
+
+        The reason is `no_such_order` when the provider never received it. It is `not_named` when a request
+        needs the provider's own reference. Raises `ProviderDown`.
+        """
         ...
 
 
 class Wallet:
-    """What providers are unless they say otherwise: a wallet, known by its number, that takes any amount."""
+    """The defaults of providers: a wallet identified by its number, for any amount."""
 
     method: Method = "mobile_money"
     asks: tuple[Asked, ...] = WALLET_ASKS
@@ -154,4 +180,5 @@ class Wallet:
     rings: bool = True
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:
+        """Return None: a wallet accepts any amount."""
         return None

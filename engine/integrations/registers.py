@@ -1,4 +1,4 @@
-"""Registers of other administrations, asked by look-ups. `FileRegister` reads local files, for demos and small offices."""
+"""Registers of other administrations, queried by look-ups. `FileRegister` reads local files, for demonstrations."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ Found: TypeAlias = Literal["found", "not_found", "unavailable"]
 
 @dataclass(frozen=True, slots=True)
 class RegisterAnswer:
-    """What a register answered, and the values it gives when it found someone."""
+    """The result of a query, and the values of the record if one was found."""
 
     result: Found
     answers: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class RegisterConnector(Protocol):
-    """One register at the other end of a network: never asked inside a unit of work."""
+    """A register behind a network. It must not be queried inside a unit of work."""
 
     def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
-        """`unavailable` rather than an exception: the caller will ask again."""
+        """Return the answer for the values `sent`, `unavailable` instead of an exception. The caller retries later."""
         ...
 
 
 class FileRegister:
-    """Registers kept as files `<folder>/<id>.json`: a list of `{"who": {answer: value}, "answers": {name: value}}`."""
+    """Registers stored as files `<folder>/<id>.json`.
+
+    Each file is a list of `{"who": {answer: value}, "answers": {name: value}}`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        """Return the first record that matches, `unavailable` when the file is missing or invalid."""
         records = self._records(register_id)
         if records is None:
             return RegisterAnswer("unavailable")
@@ -57,13 +61,13 @@ class FileRegister:
 
 
 def _matches(who: Mapping[str, Plain], sent: Mapping[str, Plain]) -> bool:
-    """Everything sent that the record knows must be equal, and there must be something; blanks equal nothing."""
+    """Return True when each sent value that the record has is equal, and there is at least one. A blank never matches."""
     common = [name for name in sent if who.get(name) is not None]
     return bool(common) and all(_flat(who[name]) == _flat(sent[name]) for name in common)
 
 
 def _flat(value: Plain) -> str:
-    """As a clerk compares: no accents, no case, no hyphens or double spaces."""
+    """Return a value for comparison, without accents, case, hyphens or double spaces."""
     letters = unicodedata.normalize("NFKD", str(value if value is not None else ""))
     plain = "".join(sign if sign.isalnum() else " " for sign in letters if not unicodedata.combining(sign))
     return " ".join(plain.casefold().split())

@@ -1,9 +1,10 @@
-"""A simulated operator with a ledger of its own, and the providers that speak to it as to a real one: wallets and cards.
+"""A simulated operator with its own ledger, and the providers that call it as a real one: wallets and cards.
 
-The ledger is a small file apart from our store: the web and the worker are two processes, and an operator forgets
-nothing when we restart. Payer numbers ending in 90 00 00 01 to 08 play the endings of `MAGIC`; with any other number
-the person confirms or refuses on the operator's own page. Whoever pays by card goes to a page of the operator's and chooses
-one of `CARD_ENDINGS` there: it asks no card number, since a made-up page that did would be one more to mistrust.
+The ledger is a small file outside our store. The web and the worker are two processes, and an operator
+forgets nothing when we restart. Payer numbers ending in 90 00 00 01 to 08 give the results of `MAGIC`. With
+any other number the payer confirms or refuses on the operator's page. A card payer chooses one of
+`CARD_ENDINGS` on a page of the operator. That page asks for no card number, so that no applicant types one
+into a simulation.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ KINDS: Final[Mapping[str, PaymentStatus]] = {
     "overpaid": "overpaid",
 }  # fmt: skip
 
-# last six digits of the payer, of any wallet → (ending, reason, how long it stays unknown before)
+# last six digits of the payer, of any wallet → (result, reason, how long it stays unknown before)
 MAGIC: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
     "000001": ("paid", None, timedelta()),
     "000002": ("failed", "balance", timedelta()),
@@ -56,7 +57,7 @@ MAGIC: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
 }
 DOWN: Final = "000008"
 CARD_ASKS: Final[tuple[Asked, ...]] = ("name", "email", "address", "city", "country")
-# what is chosen on the card page → (ending, reason, how long it stays unknown before); to leave the page ends nothing
+# choice on the card page → (result, reason, how long it stays unknown before); leaving the page decides nothing
 CARD_ENDINGS: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] = {
     "paid": ("paid", None, timedelta()),
     "three_d_secure": ("failed", "three_d_secure", timedelta()),
@@ -65,12 +66,12 @@ CARD_ENDINGS: Final[Mapping[str, tuple[PaymentStatus, str | None, timedelta]]] =
     "expired": ("expired", None, timedelta()),
     "silent": ("paid", None, LATE),
 }
-_LEDGERS: Final = count()  # in memory, each under a name of its own: one that somebody still holds is nobody else's
+_LEDGERS: Final = count()  # numbers of ledgers in memory: each has its own name, so that two of them share nothing
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxOrder:
-    """One line of the operator's ledger. `ended` is what the person or the magic number decided, if anything."""
+    """One line of the operator's ledger. `ended` is the result chosen by the payer or the magic number, None before."""
 
     reference: str
     amount: int
@@ -85,6 +86,7 @@ class SandboxOrder:
     method: Method = "mobile_money"
 
     def status_at(self, now: datetime) -> PaymentStatus:
+        """Return the state of the order at an instant: `unknown` until `known_at`, `expired` after `expires_at`."""
         if self.ended is None:
             return "expired" if now >= self.expires_at else "pending"
         if self.known_at is not None and now < self.known_at:
@@ -92,16 +94,16 @@ class SandboxOrder:
         return self.ended
 
     def received_at(self, now: datetime) -> int:
-        """All that was debited from the payer so far."""
+        """Return the whole francs debited from the payer so far, doubled when `overpaid`."""
         times = {"paid": 1, "overpaid": 2}.get(self.status_at(now), 0)
         return self.amount * times
 
 
 class SandboxOperator:
-    """The operator itself: what its page shows and what its ledger holds."""
+    """The simulated operator: its pages and its ledger."""
 
     def __init__(self, ledger: Path | None, clock: Clock, secret: bytes) -> None:
-        """`ledger` is its file, made when missing; none keeps it in memory. `secret` signs its callbacks."""
+        """`ledger` is a file, created when missing, or None for memory. `secret` signs the callbacks."""
         self._clock = clock
         self._secret = secret
         self._place = str(ledger) if ledger else f"file:sandbox-{next(_LEDGERS)}?mode=memory&cache=shared"
@@ -111,30 +113,32 @@ class SandboxOperator:
         with self._ledger() as rows:
             rows.execute("CREATE TABLE IF NOT EXISTS orders (reference TEXT PRIMARY KEY, body TEXT NOT NULL)")
 
-    # -- what the payer does on the operator's page
+    # -- actions of the payer on the operator's page
 
     def order(self, reference: str) -> SandboxOrder | None:
+        """Return the order with our reference, None when it was never placed."""
         with self._ledger() as rows:
             row = rows.execute("SELECT body FROM orders WHERE reference = ?", (reference,)).fetchone()
         return _read_order(row[0]) if row else None
 
     def pending_orders(self) -> tuple[SandboxOrder, ...]:
-        """Those waiting for a person, on a phone or on the card page, latest first."""
+        """Return the orders that wait for the payer, on a phone or on the card page, latest first."""
         with self._ledger() as rows:
             kept = [_read_order(body) for (body,) in rows.execute("SELECT body FROM orders ORDER BY rowid DESC")]
         now = self._clock.now()
         return tuple(order for order in kept if order.status_at(now) == "pending")
 
     def confirm(self, reference: str, pin: str) -> bool:
-        """The payer typed their secret code: any four digits will do. False if it is too late or the code is not one."""
+        """Record that the payer typed their code, any four digits. False when it is too late or the code is invalid."""
         four_digits = len(pin) == 4 and pin.isascii() and pin.isdigit()
         return four_digits and self._end(reference, "paid", None)
 
     def refuse(self, reference: str) -> bool:
+        """Record that the payer refused on their phone. False when it is too late."""
         return self._end(reference, "failed", "cancelled")
 
     def end_card(self, reference: str, ending: str) -> bool:
-        """What the person chose on the card page. False if it is too late, or no such ending."""
+        """Record the choice on the card page. False when it is too late or the choice is unknown."""
         order, found = self.order(reference), CARD_ENDINGS.get(ending)
         if found is None or order is None or order.method != "card":
             return False
@@ -142,7 +146,7 @@ class SandboxOperator:
         return self._end(reference, ended, reason, self._clock.now() + unknown_for if unknown_for else None)
 
     def callback(self, reference: str) -> tuple[dict[str, str], bytes] | None:
-        """The headers and body it would post to us about this order now; none if it knows nothing to tell."""
+        """Return the headers and body of the callback to send now, None while the order is pending or unknown."""
         order = self.order(reference)
         now = self._clock.now()
         if order is None or order.status_at(now) in ("pending", "unknown"):
@@ -154,10 +158,10 @@ class SandboxOperator:
         stamp = str(int(now.timestamp()))
         return {SIGNATURE: f"t={stamp},v1={self.signature(stamp, body)}"}, body
 
-    # -- what its interface for merchants does
+    # -- its interface for merchants
 
     def place(self, order: PaymentOrder, method: Method = "mobile_money") -> SandboxOrder:
-        """Takes an order once: the same reference again answers the order it has. Raises `ProviderDown`."""
+        """Accept an order once: a known reference returns the existing order. Raises `ProviderDown`."""
         if order.payer.endswith(DOWN):
             raise ProviderDown("operator_down")
         kept = replace(_planned(order), method=method)
@@ -166,9 +170,11 @@ class SandboxOperator:
         return self.order(order.reference) or kept
 
     def now(self) -> datetime:
+        """Return the instant of the injected clock."""
         return self._clock.now()
 
     def signature(self, stamp: str, body: bytes) -> str:
+        """Return the hex HMAC-SHA256 of `stamp.body`."""
         return hmac.new(self._secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
     def _end(
@@ -189,7 +195,7 @@ class SandboxOperator:
 
     @contextmanager
     def _ledger(self) -> Iterator[sqlite3.Connection]:
-        """Raises `ProviderDown` when its own disk is full or locked."""
+        """Yield a connection inside a transaction. Raises `ProviderDown` when the disk is full or the file locked."""
         try:
             with closing(self._connect()) as rows:
                 rows.execute("BEGIN IMMEDIATE")
@@ -200,7 +206,7 @@ class SandboxOperator:
 
 
 class SandboxProvider(Wallet):
-    """Our side of the wire: the same protocol as a real operator's."""
+    """The client of the simulated operator, with the protocol of a real one."""
 
     rings = False
 
@@ -215,18 +221,22 @@ class SandboxProvider(Wallet):
 
     @property
     def id(self) -> str:
+        """The stable identifier in addresses and in the journal."""
         return self._id
 
     @property
     def label(self) -> str:
+        """The name that citizens read."""
         return self._label
 
     def start(self, order: PaymentOrder) -> Started:
+        """Place the order. `pending` is False when a magic number decided it at once. Raises `ProviderDown`."""
         placed = self._operator.place(order)
         pending = placed.status_at(self._operator.now()) in ("pending", "unknown")
         return Started(_operator_reference(placed.reference), pending)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
+        """Return the content of a signed callback. Raises `BadCallback`: `signature`, `too_old`, `unreadable`."""
         at = self._check_signature(headers, body)
         try:
             reported = json.loads(body)
@@ -239,6 +249,7 @@ class SandboxProvider(Wallet):
         return PaymentNotice(event, reference, _operator_reference(reference), kind, amount, currency, at)
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+        """Return the state of the order in the ledger. Raises `ProviderDown` when the ledger is unavailable."""
         order = self._operator.order(reference)
         if order is None:
             return ProviderStatus("unknown", 0, CURRENCY, reference, "no_such_order")
@@ -263,7 +274,7 @@ class SandboxProvider(Wallet):
 
 
 class SandboxCard(SandboxProvider):
-    """Cards of the same operator: the payer is sent to its page, which is on this site."""
+    """Cards of the simulated operator: the payer goes to its page, which is on this site."""
 
     asks: tuple[Asked, ...] = CARD_ASKS
 
@@ -271,10 +282,11 @@ class SandboxCard(SandboxProvider):
         super().__init__(operator, id, label, "card")
 
     def choose(self, reference: str, ending: str) -> bool:
-        """What a story has the payer choose on the page."""
+        """Choose a result on the card page, for a scenario. False when it is too late or unknown."""
         return self._operator.end_card(reference, ending)
 
     def start(self, order: PaymentOrder) -> Started:
+        """Place the order and return the path of its card page. Raises `ProviderDown`."""
         placed = self._operator.place(order, "card")
         return Started(_operator_reference(placed.reference), page=f"{CARD_PAGE}{placed.reference}")
 

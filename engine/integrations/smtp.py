@@ -1,6 +1,6 @@
-"""A mail server: one message a letter, over TLS, named after the letter so that a second copy can be told.
+"""Mail server over TLS: one mail for each outbound message. The Message-ID is the message's id, to detect a copy.
 
-RFC 5322 for the message, RFC 3834 for what was written by a machine, RFC 3207 for STARTTLS.
+RFC 5322 for the message, RFC 3834 for automatic mail, RFC 3207 for STARTTLS.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from engine.integrations.message_sender import NotSent
 from engine.records.dossier import OutboundMessage
 
 Security = Literal["starttls", "tls", "none"]
-_WAIT_LIMIT, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
-_NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this letter is too large (RFC 5321)
-# Refusals of who we are, not of one letter: the next one would fare no better.
+_WAIT_LIMIT, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for a whole mail
+_NOT_NOW, _TOO_LARGE = 421, 552  # the server closes for now; this mail is too large (RFC 5321)
+# Refusals of our account and not of one mail: the next mail would fail too.
 _ABOUT_US: Final = (
     smtplib.SMTPConnectError, smtplib.SMTPHeloError, smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused,
 )  # fmt: skip
-_LONGEST_SUBJECT: Final = 200  # signs: folding takes time by their square
+_LONGEST_SUBJECT: Final = 200  # characters: folding takes quadratic time
 _ADDRESS: Final = re.compile(r'[^\s@<>()\[\],;:"\\]{1,64}@[^\s@<>()\[\],;:"\\]{1,255}')
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class MailServer:
-    """Where e-mail leaves by. Without TLS on this machine only. `sender` is who writes, `Guichet <a@b.tg>`."""
+    """The outgoing mail server. TLS is optional on this machine only. `sender` has the form `Guichet <a@b.tg>`."""
 
     def __init__(
         self, host: str, port: int, security: Security, sender: str, user: str = "", password: str = ""
     ) -> None:  # fmt: skip
-        """Raises ValueError for a sender that is no address, or secrets that would travel in clear."""
+        """Raises ValueError for an invalid sender address, or when secrets would travel unencrypted."""
         if security == "none" and host not in _LOCAL:
             raise ValueError("security none is for this machine only")
         name, address = parseaddr(sender)
@@ -49,6 +49,10 @@ class MailServer:
         self._user, self._password = user, password
 
     def send(self, letter: OutboundMessage) -> None:
+        """Send one mail within 60 seconds.
+
+        Raises `NotSent`, `for_good` for a refused recipient, `silent` when the server refuses our account.
+        """
         try:
             message = self._message(letter)
             with SocketDeadline(_LONGEST) as until, self._open(until) as server:
@@ -60,7 +64,7 @@ class MailServer:
             ours = isinstance(error, _ABOUT_US) and error.smtp_code != _TOO_LARGE
             for_good, silent = not ours and error.smtp_code >= 500, ours or error.smtp_code == _NOT_NOW
             raise NotSent(f"smtp_{error.smtp_code}", for_good=for_good, silent=silent) from None
-        except smtplib.SMTPNotSupportedError:  # an address with accents, and a server that has no word for them
+        except smtplib.SMTPNotSupportedError:  # an address with accents, and a server without SMTPUTF8
             raise NotSent("not_supported") from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(type(error).__name__, silent=True) from None
@@ -68,7 +72,7 @@ class MailServer:
             raise NotSent("no_such_address", for_good=True) from None
 
     def reach(self) -> None:
-        """Opens the door and signs in, sends nothing. Raises `NotSent`."""
+        """Connect and sign in without sending. Raises `NotSent`."""
         try:
             with SocketDeadline(_LONGEST) as until:
                 self._open(until).close()
@@ -109,14 +113,17 @@ class MailServer:
 
 
 def _one_line(subject: str) -> str:
-    """A subject as text only: what `EmailMessage` would read as an encoded word (RFC 2047) may decode to a line end, which it then
-    writes into the head as it is."""
+    """Return a subject as plain text on one line.
+
+    `EmailMessage` decodes encoded words (RFC 2047), which may contain a line end. It would write that into
+    the head.
+    """
     seen = "".join(sign if sign.isprintable() else " " for sign in subject[: 2 * _LONGEST_SUBJECT])
     return " ".join(seen.replace("=?", "= ?").split())[:_LONGEST_SUBJECT]
 
 
 class _Session(smtplib.SMTP):
-    """From its greeting on, the time of its letter counts for it."""
+    """A connection that the deadline of its mail watches from the greeting on."""
 
     def __init__(self, until: SocketDeadline, *given: Any, **more: Any) -> None:
         self._until = until
@@ -129,4 +136,4 @@ class _Session(smtplib.SMTP):
 
 
 class _TlsSession(_Session, smtplib.SMTP_SSL):
-    """The same over TLS."""
+    """The same connection over TLS."""

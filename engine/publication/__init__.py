@@ -1,1 +1,1 @@
-"""Gates, numbered publications, git, mirror, dry run."""
+"""Publication of editions: gates, numbered publications, git, the mirror of a repository, the dry run."""

@@ -1,6 +1,6 @@
-"""A publication tried: what would come of a commit of this repository, against what another reference says.
+"""Dry run of a publication: compare a commit of this repository with another reference.
 
-Needs git and the files, no store: an author asks it before a merge, a forge in every merge request.
+It needs git and the files and no store. An author runs it before a merge, and a forge for each merge request.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from engine.publication.git import ask_git, commit_at, follows, lay_out, origin_
 from engine.records.publications import Gate, Origin
 
 HERE: Final = "HEAD"
-_MOST_REFUSED: Final = 12  # commits in a row, after which nobody looks further back
+_MOST_REFUSED: Final = 12  # commits in a row, after which no earlier one is read
 
-# Why there is nothing to compare with: the branch is not here, this is its first commit, or none that was looked at passes.
+# Why there is nothing to compare with: the branch is missing, this is its first commit, or no commit that was read passes.
 Alone: TypeAlias = Literal["", "no_branch", "first_commit", "none_let_in"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What would happen. `against` is empty when there is nothing to compare with, `alone` says why; `dirty`: files here
-    are not committed."""
+    """The result of a dry run.
+
+    `against` is empty when there is nothing to compare with, and `alone` says why. `dirty` means that some
+    files of the folder are not committed.
+    """
 
     reference: str
     origin: Origin
@@ -48,19 +51,23 @@ class Trial:
     places: FileNames
     day: date
     dirty: bool
-    refused: int = 0  # commits before this one that the gates keep out: what was in force before them is compared
+    refused: int = 0  # refused commits before this one; the edition in force before them is compared
     alone: Alone = ""
 
     @property
     def passed(self) -> bool:
+        """True when the commit passes every gate."""
         return all(one.passed for one in self.gates)
 
 
 @contextmanager
 def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge, now: datetime) -> Iterator[Trial]:
-    """`against`: a reference, else the last commit that passes the gates of the branch that is followed
-    (`origin/<branch>`, then `<branch>`), else nothing: then all is judged as a first publication. The places of the trial mean something only while it is open.
-    Raises Refused, as git's door does."""
+    """Yield the dry run of `reference`. Raises `Refused` as `engine.publication.git` does.
+
+    `against` names the reference to compare with. Without it, the followed branch is read: `origin/<branch>`,
+    then `<branch>`. Its last commit that passes the gates is then the base. Without any base, everything is
+    checked as a first publication. The temporary folder behind `places` exists only inside the context.
+    """
     root = root_of(folder)
     within = PurePosixPath(folder.resolve().relative_to(root).as_posix())
     commit = commit_at(root, reference)
@@ -87,7 +94,10 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
 
 
 def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, str, Alone]:
-    """What the branch says. What is in that branch already is compared with what was before it."""
+    """Return the name, the commit and the reason for the lack of a base.
+
+    A commit that is already in the branch is compared with its own parent.
+    """
     for name in (f"origin/{branch}", branch):
         try:
             found = commit_at(root, name)
@@ -103,7 +113,7 @@ def _branch(root: Path, reference: str, commit: str, branch: str) -> tuple[str, 
 
 
 def _named_from(root: Path, named: str, commit: str, earlier: str) -> str:
-    """An earlier commit, counted from one that has a name."""
+    """Return the name of an ancestor `earlier` as `name~steps`, counted from a commit that has a name."""
     if not earlier:
         return ""
     steps = ask_git(root, "rev-list", "--first-parent", "--count", f"{earlier}..{commit}") or b""
@@ -113,7 +123,7 @@ def _named_from(root: Path, named: str, commit: str, earlier: str) -> str:
 
 @dataclass
 class _Past:
-    """The definitions of earlier commits, each laid out once, and what the gates say of them."""
+    """The definitions of earlier commits, each written to disk once, and the gate results of pairs of commits."""
 
     root: Path
     within: PurePosixPath
@@ -127,10 +137,11 @@ class _Past:
 
     @property
     def places(self) -> FileNames:
+        """The names and texts of files, with repository paths instead of paths of the temporary folder."""
         return FileNames(lambda file: _named(file, self.top, self.within), _text)
 
     def at(self, commit: str, *, must: bool = False) -> Catalogue:
-        """What was there; nothing when there was nothing, unless there `must` be."""
+        """Return the catalogue of a commit, empty when the folder did not exist. With `must`, raises `Refused` instead."""
         if commit not in self.laid:
             self.laid[commit] = load_catalogue(self._folder(commit, must=must))
         return self.laid[commit]
@@ -149,12 +160,16 @@ class _Past:
         return into
 
     def gates(self, before: Catalogue, after: Catalogue) -> tuple[Gate, ...]:
+        """Return every gate for the change from one catalogue to the other."""
         found = tuple(_candidates(before, after))
         return examine(_with_former(after, found), found, self.judge, self.day, self.places)
 
     def let_in(self, commit: str) -> tuple[str, int]:
-        """The last commit, from this one back, that the gates let in, and how many came after it in vain; no commit when
-        they let in none, as far as anybody looks. Only those that touch the definitions count."""
+        """Return the last commit up to `commit` that passes the gates, and the number of refused commits after it.
+
+        The commit is empty when none of the `_MOST_REFUSED` commits read passes. Only commits that change the
+        definitions count.
+        """
         line = self._line(commit)
         at = next((at for at in range(len(line)) if self._stands(line, at)), None)
         if at is None:
@@ -172,8 +187,11 @@ class _Past:
         return line if len(line) == _MOST_REFUSED else [*line, ""]  # empty: before the first of all
 
     def _stands(self, line: list[str], at: int) -> bool:
-        """Surely let in: it passes after one that passed itself. What passes after a refused one proves nothing."""
-        known = not line[-1]  # the line is whole: nothing was in force before its end
+        """Return True when a commit certainly passed: it follows a commit that passed its own gates.
+
+        A commit that passes after a refused one proves nothing.
+        """
+        known = not line[-1]  # the line is complete: nothing was in force before its end
         return all(
             self._passes(line[one + 1], line[one]) if one + 1 < len(line) else known for one in (at, at + 1)
         )  # fmt: skip
@@ -188,7 +206,10 @@ class _Past:
         return self.passed[before, after]
 
     def _renumbers(self, before: str, after: str) -> bool:
-        """Whether a file says something else under the number it had: what is soonest seen, no other file being read."""
+        """Return True when a file changed its meaning under the same number.
+
+        This is the cheapest refusal to find, because it reads only the changed files.
+        """
         folders = self._folder(before), self._folder(after)
         for file in sorted(folders[1].glob("*.yaml")):
             former = folders[0] / file.name
@@ -200,7 +221,7 @@ class _Past:
         return False
 
     def _alone(self, file: Path) -> Procedure | None:
-        """One definition, its circuit unjudged; None when it cannot be read."""
+        """Return one definition without lint, None when it cannot be read."""
         if file.parent not in self.shared:
             self.shared[file.parent] = load_shared(file.parent)[0]
         if file not in self.single:

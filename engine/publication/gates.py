@@ -1,7 +1,8 @@
-"""The gates between a text and service: it is read and linted, its number is new, it is proven, its stories are played,
-and what it changes breaks nothing for running dossiers.
+"""Gates that a definition passes before publication.
 
-`examine` only looks. Each gate says everything it found; a publication passes when all are open.
+The file is read and linted, its number is new, it is proven and its scenarios pass. Its changes break nothing
+for running dossiers. `examine` only reads. Each gate reports everything it found. A publication needs every
+gate to pass.
 """
 
 from __future__ import annotations
@@ -22,25 +23,28 @@ from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
 from engine.records.publications import Gate, GateFinding
 
-HISTORY: Final = "history"  # the branch still holds what was published
+HISTORY: Final = "history"  # the branch still contains the published commit
 SIGNATURE: Final = "signature"
-FILES: Final = "files"  # the commit can be laid out
+FILES: Final = "files"  # the commit can be written to a folder
 LINT: Final = "lint"
 EDITION: Final = "edition"
 PROOFS: Final = "proofs"
 STORIES: Final = "stories"
 CHANGES: Final = "changes"
 MOST_REPORTED: Final = 20  # findings of one gate
-_WIDEST: Final = 400  # signs of a line that is kept beside a finding
+_WIDEST: Final = 400  # characters of a line that is stored with a finding
 
 
 class ProofRunner(Protocol):
-    """What the proofs find on a day (`engine.prover.checks.runner`), which is loaded only where the solver is."""
+    """Return the problems that the proofs find on a day.
+
+    `engine.prover.checks.runner` implements it and is loaded only where the solver is installed.
+    """
 
     def __call__(self, procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]: ...
 
 
-# The steps that fail in the stories of a procedure, played with its shared files (`engine.simulation.scenarios`).
+# The steps that fail in the scenarios of a procedure, played with its shared files (`engine.simulation.scenarios`).
 Player: TypeAlias = Callable[[Procedure, Shared], Iterable[Problem]]
 
 
@@ -48,15 +52,17 @@ class Numbered(Protocol):
     """An edition by its number and its fingerprint."""
 
     @property
-    def edition(self) -> int: ...
+    def edition(self) -> int:
+        """The number of the edition, unique within its procedure."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """The hash of the canonical form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What gates need besides the definitions: the two rooms that work hardest, handed in."""
+    """The prover and the scenario player that gates need besides the definitions, injected by the caller."""
 
     prove: ProofRunner
     play: Player
@@ -64,7 +70,11 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class CandidateEdition:
-    """An edition that would enter service: what is in force before it, every edition kept of its procedure."""
+    """An edition proposed for publication.
+
+    `before` is the edition in force, None for a first publication. `kept` lists every stored edition of the
+    procedure.
+    """
 
     procedure: Procedure
     before: Procedure | None
@@ -73,7 +83,7 @@ class CandidateEdition:
 
 @dataclass(frozen=True, slots=True)
 class FileNames:
-    """How a file is called to the people who wrote it, and its text."""
+    """How a file is named to its authors, and its text."""
 
     name: Callable[[str], str] = str
     text: Callable[[str], str] = lambda file: ""
@@ -83,15 +93,20 @@ class FileNames:
 
 
 def same_meaning(before: Procedure, after: Procedure) -> bool:
-    """Whether an edition says what another says: stories, comments, layout and acceptances are no part of it."""
+    """Return True when both editions have the same meaning: only acceptances of problems may differ.
+
+    The fingerprint covers no scenario, comment or layout.
+    """
     if before.fingerprint == after.fingerprint:
         return True
     return all(one.path[0] == "accept" for one in compare(before, after))
 
 
 def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Numbered]) -> Problem | None:
-    """R805: a number that was given to another meaning, or that comes before one given already. The catalogue has what was
-    kept at hand."""
+    """Return R805 when the number already has another meaning or is not higher than all earlier numbers, else None.
+
+    The catalogue must contain the stored editions.
+    """
     if any(one.fingerprint == procedure.fingerprint for one in kept):
         return None
     for one in kept:
@@ -107,7 +122,7 @@ def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Number
 
 
 def _written(procedure: Procedure) -> Position:
-    """Where a file says its number."""
+    """Return the position of the edition number in the file."""
     file = procedure.identity.where.file
     try:
         return read_source(procedure.source, file).position(("edition",))
@@ -121,19 +136,22 @@ def _written(procedure: Procedure) -> Position:
 def examine(
     catalogue: Catalogue, candidates: Sequence[CandidateEdition], judge: Judge, day: date, places: FileNames
 ) -> tuple[Gate, ...]:
-    """Every gate over the definitions of a folder and those of them that would enter service."""
+    """Return every gate for the definitions of a folder and for the candidates among them.
+
+    When a file is unreadable, gates without a finding are left out, because they checked nothing.
+    """
     found: dict[str, list[Problem]] = {LINT: _unread(catalogue)}
     for name in (EDITION, PROOFS, STORIES, CHANGES):
         found[name] = []
     for one in candidates:
         for gate, problem_ in faults_of(catalogue, one, judge, day):
             found[gate].append(problem_)
-    unread = bool(found[LINT])  # what cannot be read was not proven: its other gates are not told to be open
+    unread = bool(found[LINT])  # an unreadable file was not proven: its other gates are not reported as passed
     return tuple(_gate(name, reported, places) for name, reported in found.items() if reported or not unread)
 
 
 def passes(catalogue: Catalogue, candidates: Sequence[CandidateEdition], judge: Judge, day: date) -> bool:
-    """Whether every gate is open: what is soonest known first, and no further than the first fault."""
+    """Return True when every gate passes. The fastest checks run first and the first fault ends the search."""
     if _unread(catalogue) or any(renumbered(catalogue, one.procedure, one.kept) for one in candidates):
         return False
     return not any(True for one in candidates for _ in faults_of(catalogue, one, judge, day))
@@ -145,7 +163,7 @@ def _unread(catalogue: Catalogue) -> list[Problem]:
 
 
 def faults_of(catalogue: Catalogue, one: CandidateEdition, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:
-    """What forbids one edition to enter service, each with its gate."""
+    """Yield the problems that forbid publishing one edition, each with the name of its gate."""
     number = renumbered(catalogue, one.procedure, one.kept)
     if number is not None:
         yield EDITION, number
@@ -170,7 +188,7 @@ def _break(change: Change, procedure: Procedure) -> Problem:
 
 
 def _written_value(value: object) -> str:
-    """A value as a file writes it, where it is one number or one length of time; else nothing."""
+    """Return a number or a length of time as a file writes it, empty for any other value."""
     if isinstance(value, Expression) and isinstance(value.node, Constant):
         value = value.node.value
     if isinstance(value, Delay) and len(value.entries) == 1:
@@ -185,11 +203,12 @@ def _gate(name: str, problems: Iterable[Problem], places: FileNames) -> Gate:
 
 
 def shut(name: str, reason: Refusal) -> Gate:
-    """A gate that something outside of any file keeps shut."""
+    """Return a gate that fails for a reason outside the files."""
     return Gate(name, False, (GateFinding(reason.code, facts=plain_facts(reason.facts)),))
 
 
 def found_of(one: Problem, places: FileNames) -> GateFinding:
+    """Return a problem as a stored finding, with the file name its authors know and the line of text."""
     lines = places.text(one.where.file).split("\n") if one.where.file else []
     line = lines[one.where.line - 1] if 1 <= one.where.line <= len(lines) else ""
     where = one.where
@@ -200,16 +219,16 @@ def found_of(one: Problem, places: FileNames) -> GateFinding:
 
 
 def plain_facts(facts: Mapping[str, Fact]) -> dict[str, Plain]:
-    """Facts as they are kept."""
+    """Return facts in the form they are stored in: tuples become lists."""
     return {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in facts.items()}
 
 
 def problem_of(found: GateFinding) -> Problem:
-    """The finding as it was told, to be said in words."""
+    """Return a stored finding as a problem, to be put into words."""
     return Problem(found.code, Position(found.file, found.line, found.column, found.width), facts_of(found.facts))
 
 
 def facts_of(kept: Mapping[str, Plain]) -> dict[str, Fact]:
-    """Facts as they were before they were kept."""
+    """Return stored facts in their original form: lists become tuples, unknown types are dropped."""
     facts = {name: tuple(map(str, fact)) if isinstance(fact, list) else fact for name, fact in kept.items()}
     return {name: fact for name, fact in facts.items() if isinstance(fact, (str, int, tuple))}

@@ -1,7 +1,7 @@
-"""The only door to git: a definition as it was at a reference, and the definitions of a commit laid out to be read.
+"""The only module that runs git: read a definition at a reference, write the definitions of a commit to a folder.
 
-Everything is asked of the `git` command by the hash of a commit, with no hook, filter, pager nor signing program that a
-repository could configure; what comes back is bytes, of plain files only. Nothing is ever checked out.
+Every call of the `git` command names a commit by its hash. No hook, filter, pager or signing program of a
+repository's configuration runs. The results are bytes of plain files. Nothing is ever checked out.
 """
 
 from __future__ import annotations
@@ -45,27 +45,27 @@ _REPORTED: Final = (
     "%s",
     "%(trailers:key=Reviewed-by,valueonly,separator=%x1f)",
 )
-_ON_BEHALF: Final = frozenset({"GitHub", "GitLab"})  # a forge commits what somebody merged on its pages
-_LONGEST: Final = 200  # signs of a name or a subject
+_ON_BEHALF: Final = frozenset({"GitHub", "GitLab"})  # a forge is the committer of a merge made on its pages
+_LONGEST: Final = 200  # characters of a name or a subject
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A definition as it was. `folder` holds its shared files, only while the revision is open."""
+    """A definition at a commit. `folder` holds its shared files while the context of `at_reference` is open."""
 
     commit: str  # full hash
-    reference: str  # as it was asked for
+    reference: str  # as the caller wrote it
     name: str  # path of the file within the repository
     text: bytes
     folder: Path
 
     @property
     def title(self) -> str:
-        """What places in it are called: `main:procedures/x.yaml`."""
+        """The name of the file in positions: `main:procedures/x.yaml`."""
         return f"{self.reference}:{self.name}"
 
     def place(self, file: str) -> str:
-        """The name of a file of the temporary folder, as the repository knows it."""
+        """Return the repository name of a file in the temporary folder, or `file` itself when it lies elsewhere."""
         path = Path(file)
         if not path.is_relative_to(self.folder):
             return file
@@ -75,8 +75,11 @@ class Revision:
 
 @contextmanager
 def at_reference(file: Path, reference: str) -> Iterator[Revision]:
-    """A definition and its shared files at a branch, a tag or a commit. Raises Refused: `git_missing`,
-    `git_no_repository`, `git_unknown_reference`, `git_no_such_file`, `git_link`, `git_too_big`, `git_failed`."""
+    """Yield a definition and its shared files at a branch, a tag or a commit.
+
+    Raises `Refused`: `git_missing`, `git_no_repository`, `git_unknown_reference`, `git_no_such_file`,
+    `git_link`, `git_too_big`, `git_failed`.
+    """
     root = root_of(file)
     commit = commit_at(root, reference)
     name = file.resolve().relative_to(root).as_posix()
@@ -96,7 +99,10 @@ def at_reference(file: Path, reference: str) -> Iterator[Revision]:
 
 
 def root_of(file: Path) -> Path:
-    """The top of the repository that a file or a folder stands in. Raises Refused: `git_no_repository`, `git_distrusted`."""
+    """Return the top folder of the repository that contains a file or a folder.
+
+    Raises `Refused`: `git_no_repository`, `git_distrusted`.
+    """
     near = file.resolve()
     done = run_git(["-C", str(near if near.is_dir() else near.parent), "rev-parse", "--show-toplevel"])
     if done.returncode:
@@ -105,13 +111,13 @@ def root_of(file: Path) -> Path:
 
 
 def distrust_in(said: str) -> Refusal | None:
-    """Why git opens no repository of another account, when that is what it said: `git_distrusted`, with the folder."""
+    """Return `git_distrusted` with the folder when git refuses a repository of another account, else None."""
     found = _DISTRUST.search(said)
     return refusal("git_distrusted", name=shown(found[1])) if found else None
 
 
 def commit_at(root: Path, reference: str) -> str:
-    """The hash of what is asked for. A reference that could be an option of git is none."""
+    """Return the full hash of a reference. Raises `Refused`: `git_unknown_reference`, also for one that begins with `-`."""
     asked = f"{reference}^{{commit}}"
     found = (
         None
@@ -125,23 +131,26 @@ def commit_at(root: Path, reference: str) -> str:
 
 
 def text_at(root: Path, commit: str, name: str) -> bytes | None:
-    """A file as it was at a commit; None when it was not there."""
+    """Return a file at a commit, None when it did not exist."""
     return ask_git(root, "show", "--no-textconv", "--no-ext-diff", f"{commit}:{name}")
 
 
 def follows(root: Path, earlier: str, later: str) -> bool:
-    """Whether a commit is still in the past of another: nobody rewrote what was published."""
+    """Return True when `earlier` is an ancestor of `later`: the published history was not rewritten."""
     return ask_git(root, "merge-base", "--is-ancestor", earlier, later) is not None
 
 
 def tree_of(root: Path, commit: str, folder: str) -> str:
-    """What a folder holds at a commit, as one hash; empty when it is not there."""
+    """Return the hash of a folder's content at a commit, empty when the folder does not exist."""
     found = ask_git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{within(folder)}")
     return (found or b"").decode("ascii", "replace").strip()
 
 
 def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: str = "", since: str = "") -> Origin:
-    """The people behind a commit; with `file`, behind the last commit that touched it `since` another, if any did."""
+    """Return the people behind a commit.
+
+    With `file`, use the last commit that changed it after `since`, if there is one.
+    """
     if file:
         span = [f"{since}..{commit}"] if since else [commit]
         found = ask_git(root, "log", "-1", "--format=%H", *span, "--", f":(literal){file}")
@@ -152,7 +161,7 @@ def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: s
         raise Refused(refusal("git_unknown_reference", reference=commit[:12]))
     full, parents, author, at, committer, signature, signer, subject, trailers = parts
     reviewers = [_name(one) for one in trailers.split("\x1f") if _name(one)]
-    if " " in parents:  # a merge: who merged has read over what another wrote
+    if " " in parents:  # a merge: the person who merged reviewed another author's work
         reviewers.append(author if committer in _ON_BEHALF else committer)
         author = _author(root, parents.split(" ")[1]) or author
     return Origin(
@@ -166,13 +175,13 @@ def _author(root: Path, commit: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A text of a commit as it may be shown: one line, no sign that moves a cursor, cut when it is long."""
+    """Return a text of a commit on one line, without control characters, cut at `_LONGEST` characters."""
     kept = "".join(sign if sign.isprintable() or sign == "\x1f" else " " for sign in text)
     return kept.strip(" ")[:_LONGEST]
 
 
 def _name(text: str) -> str:
-    """`Kodjo Agbeko <k.agbeko@example.org>` is shown without the address."""
+    """Return the name of `Kodjo Agbeko <k.agbeko@example.org>` without the address."""
     return text.partition("<")[0].strip()
 
 
@@ -194,8 +203,11 @@ class _Blob(NamedTuple):
 
 
 def lay_out(root: Path, commit: str, folder: str, into: Path) -> None:
-    """Writes the definitions of a commit and their shared files into an empty folder. Raises Refused, having written
-    nothing: `git_no_definitions`, `git_link`, `git_too_big`, `git_failed`."""
+    """Write the definitions of a commit and their shared files into an empty folder.
+
+    Raises `Refused` before any file is written: `git_no_definitions`, `git_link`, `git_too_big`,
+    `git_failed`.
+    """
     inside = PurePosixPath(within(folder) or ".")
     blobs = _blobs_of(root, commit, [f"{inside}/"] if str(inside) != "." else [], recursive=False)
     if not blobs:
@@ -205,7 +217,7 @@ def lay_out(root: Path, commit: str, folder: str, into: Path) -> None:
 
 
 def within(folder: str) -> str:
-    """A folder of a repository as git names it: no way up, no way out."""
+    """Return a folder path as git names it, empty for the root. Raises `Refused` when the path contains `..`."""
     path = PurePosixPath(folder.strip("/"))
     if ".." in path.parts:
         raise Refused(refusal("git_no_definitions", name=folder, reference=""))
@@ -213,7 +225,10 @@ def within(folder: str) -> str:
 
 
 def _blobs_of(root: Path, commit: str, paths: Sequence[str], *, recursive: bool) -> list[_Blob]:
-    """The YAML files of some folders at a commit. A link or a module in their place is refused: it would lead elsewhere."""
+    """Return the YAML files of some folders at a commit.
+
+    A link or a submodule in place of a file is refused, because it would point elsewhere.
+    """
     asked = ("ls-tree", "-l", "-z", "--full-tree", *(["-r"] if recursive else []), commit, "--", *paths)
     blobs = []
     for line in (ask_git(root, *asked) or b"").decode("utf-8", "replace").split("\0"):
@@ -238,7 +253,7 @@ def _write(root: Path, blobs: Sequence[_Blob], within: PurePosixPath, into: Path
 
 
 def _texts(root: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """The content of blobs by their hash, all asked at once."""
+    """Return the content of blobs by their hash, read with one command."""
     said = ask_git(root, "cat-file", "--batch", given="".join(f"{one}\n" for one in names).encode()) or b""
     found: dict[str, bytes] = {}
     at = 0
@@ -257,7 +272,7 @@ def _texts(root: Path, names: Sequence[str]) -> dict[str, bytes]:
 
 
 def ask_git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
-    """What git answers; None when it says no. Raises Refused when it cannot be asked at all."""
+    """Return the output of git, None when it exits with an error. Raises `Refused` when git cannot run."""
     done = run_git(["-C", str(folder), *arguments], given=given)
     return done.stdout if done.returncode == 0 else None
 
@@ -266,8 +281,10 @@ def run_git(
     arguments: Sequence[str], *, given: bytes | None = None, seconds: float = SECONDS,
     more: Mapping[str, str] | None = None, options: Sequence[str] = (), most_bytes: int = 0,
 ) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
-    """Runs git alone, within a time; with `most_bytes`, writing no file that is larger. Raises Refused: `git_missing`,
-    `git_failed`."""
+    """Run git in its own session within a time limit in seconds.
+
+    With `most_bytes`, git cannot write a larger file. Raises `Refused`: `git_missing`, `git_failed`.
+    """
     command: Sequence[str] = ("git", *_ALONE, *options, *arguments)
     surroundings = {**_surroundings(), **(more or {})}
     try:
@@ -281,18 +298,24 @@ def run_git(
                 out, reported = running.communicate(given or b"", timeout=seconds)
             except BaseException:
                 with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(running.pid, signal.SIGKILL)  # ssh, index-pack and all
+                    os.killpg(running.pid, signal.SIGKILL)  # with its child processes, such as ssh and index-pack
                 raise
         return subprocess.CompletedProcess(command, running.returncode, out, reported)
     except FileNotFoundError as error:
         raise Refused(refusal("git_missing")) from error
-    except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: a sign no command may hold
+    except (
+        OSError,
+        ValueError,
+        subprocess.SubprocessError,
+    ) as error:  # ValueError: a character that no command line may contain
         raise Refused(refusal("git_failed", reason=type(error).__name__)) from error
 
 
 def _surroundings() -> dict[str, str]:
-    """The environment less what would point git elsewhere (a hook sets GIT_DIR); nothing is fetched nor asked, and a commit is what
-    its hash says: no object is read in place of another."""
+    """Return the environment without variables that point git elsewhere, such as the GIT_DIR of a hook.
+
+    Git fetches no missing object, prompts for nothing and ignores replaced objects.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {
         **own,

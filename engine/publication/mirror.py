@@ -1,8 +1,8 @@
-"""The copy that an installation keeps of the repository it follows: bare, fetched from, never checked out.
+"""The bare copy of the followed repository: fetched, never checked out.
 
-A repository on the other side may be anybody's: only `file`, `https` and `ssh` are spoken, no module is followed, what
-comes is checked as it arrives and may not weigh more than `MOST_BYTES`. What was published stays at hand under a name of
-ours, whatever becomes of the branch.
+The remote repository is not trusted. Only `file`, `https` and `ssh` are allowed, and no submodule is read.
+Objects are checked on arrival, and no file may exceed `MOST_BYTES`. A published commit is stored under a
+local reference, so a rewritten branch does not lose it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ SPOKEN: Final = frozenset({"file", "https", "ssh"})
 _HEAD: Final = "refs/followed/head"
 _BRANCH: Final = re.compile(r"[A-Za-z0-9][\w./-]{0,199}")
 _SCP: Final = re.compile(r"[\w.-]+@[\w.-]+:[^-].*")
-_LONGEST: Final = 160  # signs of a reason
-_PUBLISHED_KEPT: Final = 3  # laid out folders
+_LONGEST: Final = 160  # characters of a reason
+_PUBLISHED_KEPT: Final = 3  # folders of published commits
 _FETCH: Final = (
     "-c", "fetch.fsckObjects=true", "-c", "fetch.recurseSubmodules=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
     "-c", "submodule.recurse=false", "-c", "credential.interactive=false", "-c", "http.lowSpeedLimit=100",
@@ -41,8 +41,10 @@ _SSH: Final = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What an installation follows: the address of a repository, a branch, the folder of definitions within it. With
-    `signed`, only commits whose signature is good may publish, and change what is published."""
+    """What an installation follows: the address of a repository, a branch and its folder of definitions.
+
+    With `signed`, every commit that changes published files needs a good signature.
+    """
 
     address: str
     branch: str = "main"
@@ -51,7 +53,7 @@ class Followed:
 
     @property
     def source(self) -> str:
-        """The address without what opens it: as it may be shown and kept."""
+        """The address without user name and password, safe to show and to store."""
         parts = urlsplit(self.address) if "://" in self.address else None
         if parts is None or parts.username is None:
             return self.address
@@ -59,12 +61,15 @@ class Followed:
 
     @property
     def is_local(self) -> bool:
-        """Asking costs nothing."""
+        """True for a repository on this machine, where a fetch costs nothing."""
         return self.address.startswith("file://") or ("://" not in self.address and not _SCP.fullmatch(self.address))
 
 
 class Mirror:
-    """`data` is the folder of the installation: the copy lies in `repository.git`, what is published in `definitions`."""
+    """The copy of a repository in the folder `data` of an installation.
+
+    `repository.git` holds the copy, and `definitions` the published commits.
+    """
 
     def __init__(self, data: Path, followed: Followed) -> None:
         self.followed = followed
@@ -72,8 +77,11 @@ class Mirror:
         self._published = data / "definitions"
 
     def fetch(self) -> str:
-        """The commit at the head of the branch now. Raises Refused: `git_transport`, `git_no_branch`, `git_unreachable`,
-        `git_distrusted`, `git_too_big`, `git_missing`, `git_failed`."""
+        """Fetch the branch and return the commit at its head.
+
+        Raises `Refused`: `git_transport`, `git_no_branch`, `git_unreachable`, `git_distrusted`,
+        `git_too_big`, `git_missing`, `git_failed`.
+        """
         address = self._address()
         self._open()
         wanted = f"+refs/heads/{self.followed.branch}:{_HEAD}"
@@ -100,8 +108,10 @@ class Mirror:
         return commit_at(self._git, _HEAD)
 
     def reach(self) -> None:
-        """Asks git for our copy, when there is one, and the other side for the branch; nothing is fetched nor written. Raises
-        Refused, as `fetch` does."""
+        """Check that the local copy, if any, and the remote branch can be read.
+
+        Nothing is fetched or written. Raises `Refused` as `fetch` does.
+        """
         address, branch = self._address(), f"refs/heads/{self.followed.branch}"
         if (self._git / "HEAD").is_file():
             self._asked("-C", str(self._git), "rev-parse", "--git-dir")
@@ -131,7 +141,7 @@ class Mirror:
             raise Refused(refusal("git_failed", reason="init"))
 
     def _sweep(self) -> None:
-        """What a fetch that was cut left behind."""
+        """Delete the temporary objects of an interrupted fetch."""
         for left in [*(self._git / "objects" / "pack").glob("tmp_*"), *(self._git / "objects").glob("incoming-*")]:
             with suppress(OSError):
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -139,35 +149,43 @@ class Mirror:
     # -- commits -------------------------------------------------------------------------------------------------------
 
     def follows(self, earlier: str, later: str) -> bool:
+        """Return True when `earlier` is an ancestor of `later` in the copy."""
         return follows(self._git, earlier, later)
 
     def same(self, earlier: str, later: str) -> bool:
-        """Whether two commits hold the same definitions."""
+        """Return True when two commits hold the same definitions."""
         folder = self.followed.folder
         tree = tree_of(self._git, later, folder)
         return bool(tree) and tree == tree_of(self._git, earlier, folder)
 
     def unsigned(self, earlier: str, later: str) -> Iterator[Unsigned]:
-        """The commits since an earlier one that change what is published without a good signature."""
+        """Yield the commits after `earlier` that change published files without a good signature."""
         return unsigned_since(self._git, self.followed.folder, earlier, later)
 
     def has(self, commit: str) -> bool:
+        """Return True when the copy contains the commit."""
         return ask_git(self._git, "cat-file", "-e", f"{commit}^{{commit}}") is not None
 
     def origin(self, commit: str, procedure: str = "", since: str = "") -> Origin:
-        """The people behind a commit; of one definition, behind its last change since an earlier commit."""
+        """Return the people behind a commit.
+
+        With `procedure`, use the last change of its file after the commit `since`.
+        """
         file = f"{self.followed.folder.strip('/')}/{procedure}.yaml".removeprefix("./") if procedure else ""
         since = since if since and self.follows(since, commit) else ""
         return origin_of(self._git, commit, self.followed.source, self.followed.branch, file=file, since=since)
 
     def keep(self, commit: str) -> None:
-        """Holds a commit for ever under a name of ours: the branch may be rewritten, what was published is not lost."""
+        """Store a published commit under a local reference, so that a rewritten branch does not lose it."""
         ask_git(self._git, "update-ref", f"refs/published/{commit}", commit)
 
     # -- laid out ------------------------------------------------------------------------------------------------------
 
     def laid_out(self, commit: str) -> Path:
-        """The folder of the definitions of a commit, made when it is not there. Whole or not at all. Raises Refused."""
+        """Return the folder of a commit's definitions, written on first use. Raises `Refused`.
+
+        The folder is renamed into place, so it is complete or absent.
+        """
         folder = self._published / commit
         if folder.is_dir():
             return folder
@@ -181,7 +199,7 @@ class Mirror:
         return folder
 
     def place(self, file: str) -> str:
-        """The name of a file that was laid out, as the repository knows it."""
+        """Return the repository name of a file in a folder of `laid_out`, or `file` itself when it lies elsewhere."""
         path = Path(file)
         if not path.is_relative_to(self._published):
             return file
@@ -189,14 +207,14 @@ class Mirror:
         return f"{self.followed.folder.strip('/')}/{inside}".removeprefix("./")
 
     def forget(self, kept: set[str]) -> None:
-        """Takes away the folders of commits nobody serves any more, but for the newest."""
+        """Delete the folders of commits that are no longer served, except the newest `_PUBLISHED_KEPT`."""
         folders = [one for one in self._published.glob("[0-9a-f]*") if one.is_dir() and one.name not in kept]
         for folder in sorted(folders, key=lambda one: one.stat().st_mtime, reverse=True)[_PUBLISHED_KEPT:]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _way() -> dict[str, str]:
-    """How the other side may be spoken to, for git."""
+    """Return the environment variables that limit how git contacts the remote."""
     return {
         "GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)),
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH),
@@ -204,7 +222,7 @@ def _way() -> dict[str, str]:
 
 
 def _why(said: str, followed: Followed) -> Refusal:
-    """What git said, as a reason: its own last words, without an address that opens anything."""
+    """Return the reason of a failed git command: its first fatal line, without credentials."""
     if (distrusted := distrust_in(said)) is not None:
         return distrusted
     words = [line.removeprefix("fatal: ") for line in said.splitlines() if line.startswith("fatal: ")]

@@ -1,7 +1,8 @@
-"""What puts editions in service and takes them back: one decision, one numbered publication, one entry of its chain.
+"""Publications: put editions in force or withdraw them. Each decision is one publication and one entry of its chain.
 
-What stands is told by the store alone (`decided`), so that every process serves the same. A number never gets another
-meaning, and what was taken back by hand stays so until its file says something else.
+The store alone says which editions are in force (`decided`), so every process serves the same ones. A number
+never gets another meaning. A withdrawn edition stays withdrawn until the meaning or the number in its file
+changes.
 """
 
 from __future__ import annotations
@@ -34,16 +35,21 @@ from engine.records.publications import (
 )
 from engine.storage.unit_of_work import Conflict, IntegrityFinding, Store, Unit
 
-FOLDER: Final = Origin("folder")  # the files of the installation, under no commit that is known
+FOLDER: Final = Origin("folder")  # the files of the installation, without a known commit
 _TRIES: Final = 5
 
-OriginOf = Callable[[Sequence[Procedure]], tuple[Origin, Mapping[str, Origin]]]  # of all, and of each by its id
+OriginOf = Callable[
+    [Sequence[Procedure]], tuple[Origin, Mapping[str, Origin]]
+]  # of the publication, and of each procedure by its id
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the store says at one moment: the last publication's number, the line and the kept editions of each procedure;
-    `text` answers that of an edition."""
+    """The publications in the store at one moment.
+
+    It holds the last publication's number, and the line and stored editions of each procedure. `text` loads
+    the text of an edition.
+    """
 
     n: int
     lines: Mapping[str, PublishedLine]
@@ -51,11 +57,15 @@ class Decided:
     text: KeptOf
 
     def line(self, procedure: str) -> PublishedLine:
+        """Return the line of a procedure, empty when nothing was published."""
         return self.lines.get(procedure, PublishedLine())
 
 
 def decided(store: Store, names: Iterable[str]) -> Decided:
-    """`names`: procedures that may have been kept before publications were."""
+    """Load the publications in the store.
+
+    `names` lists procedures that may have editions stored before publications existed.
+    """
     with store.unit() as unit:
         reported, heads = unit.publications(), unit.edition_heads()
     known = {*names, *(placed.procedure for one in reported for placed in one.placed)}
@@ -68,7 +78,7 @@ def decided(store: Store, names: Iterable[str]) -> Decided:
 
 
 def text_in(store: Store) -> KeptOf:
-    """Answers the texts of the editions that a store keeps, outside of any unit of it."""
+    """Return a loader of edition texts, which opens its own unit of work for each call."""
 
     def text(procedure: str, fingerprint: str) -> Edition | None:
         with store.unit() as unit:
@@ -78,13 +88,13 @@ def text_in(store: Store) -> KeptOf:
 
 
 def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report], now: datetime) -> Catalogue:
-    """The catalogue that serves what was decided, with every edition of the past."""
+    """Return the catalogue that serves the published editions and contains every earlier one."""
     whole = catalogue.with_editions((one for editions in known.kept.values() for one in editions), known.text)
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
 def candidates(files: Catalogue, known: Decided, now: datetime) -> list[CandidateEdition]:
-    """The editions that the files say and that do not come first in their line, those taken back left out."""
+    """Return the editions of the files that differ from the last of their line, without withdrawn ones."""
     lines = ((one, known.line(one.id)) for one in files.written)
     others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
     if not others:
@@ -101,7 +111,7 @@ def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidat
 
 
 def _taken_back(catalogue: Catalogue, written: Procedure, line: PublishedLine) -> bool:
-    """Whether a text only dresses anew an edition that was taken back: another comment, another story."""
+    """Return True when a text has the meaning and the number of a withdrawn edition: only comments or scenarios differ."""
     procedures = (catalogue.edition(written.id, one) for one in line.withdrawn)
     return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in procedures)
 
@@ -112,9 +122,12 @@ def _taken_back(catalogue: Catalogue, written: Procedure, line: PublishedLine) -
 def publish(
     catalogue: Catalogue, store: Store, now: datetime, judge: Judge | None = None, origin_of: OriginOf | None = None
 ) -> tuple[Catalogue, int]:
-    """Puts the files of a folder in service, each on its own: one that is refused leaves what stood. With a `judge` they
-    go through every gate; without one (a demonstration) their number alone is judged. Answers the catalogue that serves
-    what stands, and the number of the last publication."""
+    """Publish the files of a folder, each on its own: a refused file leaves the edition in force.
+
+    With a `judge`, each passes every gate. Without one (a demonstration), only the number is checked. Returns
+    the serving catalogue and the number of the last publication. Raises `Conflict` after `_TRIES` concurrent
+    decisions.
+    """
     names = {*catalogue.procedures, *catalogue.warnings}
     for _ in range(_TRIES):
         known = decided(store, names)
@@ -136,7 +149,7 @@ def publish(
             with store.unit(write=True) as unit:
                 decide(unit, known.n, now, "published", origin, placed, each=each, removed=removed)
         except Conflict:
-            continue  # another process decided meanwhile: look again
+            continue  # another process decided meanwhile: try again
         return arranged(catalogue, decided(store, names), refused, now), known.n + 1
     raise Conflict("publications")
 
@@ -149,7 +162,10 @@ def _faults(catalogue: Catalogue, one: CandidateEdition, judge: Judge | None, no
 
 
 def gone(catalogue: Catalogue, known: Decided) -> tuple[str, ...]:
-    """Procedures that stand and have no file any more. A folder without any file is no decision: it was not found."""
+    """Return the published procedures that have no file any more.
+
+    A folder without any file withdraws nothing, because it may be missing by mistake.
+    """
     present = {*catalogue.procedures, *catalogue.warnings}
     if catalogue.folder is None or not present:
         return ()
@@ -164,8 +180,10 @@ def decide(
     each: Mapping[str, Origin] | None = None, removed: Sequence[str] = (), gates: Sequence[Gate] = (), by: str = "",
     because: str = "",
 ) -> Publication:  # fmt: skip
-    """Keeps one decision: the editions placed, the publication, and its entry unless it was refused. Raises `Conflict`
-    when something was decided since `after`."""
+    """Store one decision: its editions, the publication, and its journal entry unless it was refused.
+
+    Raises `Conflict` when another publication was added since number `after`.
+    """
     reported = Publication(
         after + 1, at, outcome, origin, tuple(PublishedEdition(one.id, one.edition, one.fingerprint) for one in placed),
         tuple(removed), tuple(gates), by, because,
@@ -183,7 +201,7 @@ def decide(
 
 
 def deed_of(reported: Publication) -> dict[str, Plain]:
-    """What the entry of a publication says; `fsck` holds one against the other."""
+    """Return the body of a publication's journal entry. `fsck` compares it with the stored publication."""
     return {
         "publication": reported.n,
         "commit": reported.origin.commit,
@@ -200,8 +218,10 @@ def deed_of(reported: Publication) -> dict[str, Plain]:
 
 
 def broken_publications(store: Store) -> Iterator[IntegrityFinding]:
-    """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
-    nowhere, or whose text is not the one that it is known by."""
+    """Yield the inconsistencies that `fsck` reports.
+
+    A publication may differ from its journal entry. A placed edition may be missing or have another text.
+    """
     with store.unit() as unit:
         reported = {one.n: one for one in unit.publications() if one.stands}
         deeds = {_number(one): one for one in unit.deeds()}
@@ -239,8 +259,11 @@ def _number(deed: JournalEntry) -> int:
 def roll_back(
     catalogue: Catalogue, store: Store, now: datetime, procedure: str, edition: int | None, by: str, because: str
 ) -> Publication:
-    """Puts an earlier edition back in force at once, by default the one before; those after it are taken back. Raises
-    Refused: `rollback_unknown`, `rollback_none`, `rollback_same`, `rollback_over`."""
+    """Put an earlier edition back in force at once, by default the one before, and withdraw those after it.
+
+    Raises `Refused`: `rollback_unknown`, `rollback_none`, `rollback_no_edition`, `rollback_same`,
+    `rollback_over`.
+    """
     known = decided(store, [procedure])
     kept = known.kept.get(procedure, ())
     if not kept:
@@ -275,7 +298,10 @@ def roll_back(
 def _target(
     kept: Sequence[PublishedEdition], line: PublishedLine, serving: Procedure | None, edition: int | None
 ) -> PublishedEdition | None:  # fmt: skip
-    """The edition of that number (its last text); without a number, that which stands under the one in force."""
+    """Return the edition of that number (its last text), or None.
+
+    Without a number, return the edition before the one in force.
+    """
     named = {one.fingerprint: one for one in kept}
     if edition is not None:
         order = [*sorted(line.withdrawn), *line.standing]
@@ -292,11 +318,13 @@ def _target(
 
 @dataclass(frozen=True, slots=True)
 class EditionRecord:
-    """One edition and what was decided of it. `told` is the publication that placed it first; `back` the last return
-    that put it again in force; `withdrawn` the one that took it back, when it stands no more.
+    """One edition and the decisions about it.
 
-    `before` is the fingerprint of the edition that came first when this one was placed, `left` that which the last return
-    left: what people lived until then, whatever numbers were taken back in between.
+    `told` is the publication that placed it first, None for an edition older than publications. `back` is the
+    last rollback to it. `withdrawn` is the publication that withdrew it.
+
+    `before` is the fingerprint of the edition that was last when this one was placed. `left` is the
+    fingerprint of the edition in force until the last rollback, whatever was withdrawn in between.
     """
 
     edition: Edition
@@ -308,7 +336,7 @@ class EditionRecord:
 
 
 def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
-    """Every edition ever kept of a procedure, the last placed first."""
+    """Return every stored edition of a procedure, the highest number first."""
     with store.unit() as unit:
         reported, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
@@ -338,7 +366,7 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
 
 
 def _kept_before(kept: Sequence[Edition], reported: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
-    """The editions from before publications were kept, in their order, each with the fingerprint of the one before it."""
+    """Yield the editions older than publications in order, each with the fingerprint of the previous one."""
     first: dict[str, datetime] = {}
     for one in reported:
         for placed in one.placed if one.stands else ():

@@ -1,8 +1,9 @@
-"""Which commits between two publications are not signed by an allowed signer, of those that change what is published.
+"""Find the commits between two publications that change published files without an allowed signature.
 
-A commit without a merge counts when it changes a published path. A merge counts unless it only joins what its parents did: for
-each parent that it differs from, that parent changed nothing since it parted from another one that the merge is the same as.
-Replaced objects and grafts are ignored (`publication.run_git`); git's own verification decides, with the account's signers.
+A commit without a merge counts when it changes a published path. A merge counts unless it only joins the
+changes of its parents. It only joins when each parent that differs from it changed nothing since it parted
+from an equal one. Replaced objects and grafts are ignored (`publication.git.run_git`). Git verifies the
+signatures, with the signers that the account allows.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _PATTERN_SIGNS: Final = frozenset("*?[]\\")
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """`state` is what git says of its signature; `file` the first published path that it changes."""
+    """A commit without a good signature.
+
+    `state` is git's signature letter. `file` is the first published path that the commit changes.
+    """
 
     commit: str
     author: str
@@ -38,7 +42,7 @@ class _History:
     known: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def published(self, commit: str) -> Mapping[str, str]:
-        """What a commit would publish: path → mode and hash."""
+        """Return what a commit would publish: path → mode and hash."""
         if commit not in self.known:
             inside = f"{self.folder}/" if self.folder else ""
             said = ask_git(self.root, "ls-tree", "-z", "--full-tree", commit, "--", *([inside] if inside else []))
@@ -50,6 +54,7 @@ class _History:
         return self.known[commit]
 
     def only_joins(self, commit: str, parents: list[str]) -> bool:
+        """Return True when a merge adds no change to those of its parents."""
         here = self.published(commit)
         same = [one for one in parents if self.published(one) == here]
         return all(
@@ -57,12 +62,15 @@ class _History:
         ) and bool(same)
 
     def _changed_nothing(self, parent: str, other: str) -> bool:
-        """Whether a side of a merge is as it was where it parted from the other."""
+        """Return True when a parent is unchanged since it parted from the other one."""
         bases = self._lines("merge-base", "--all", parent, other)
         return len(bases) == 1 and self.published(bases[0]) == self.published(parent)
 
     def counting(self, before: str, head: str) -> list[str]:
-        """The commits whose signature matters, the newest first."""
+        """Return the commits whose signature matters, merges first, each group newest first.
+
+        Raises `Refused`: `git_too_many`.
+        """
         span = [head, *([f"^{before}"] if before else []), "--"]
         plain = self._lines("rev-list", "--full-history", "--no-merges", *span, *self._paths())
         merges = [line.split(" ") for line in self._lines("rev-list", "--merges", "--parents", *span)]
@@ -71,6 +79,7 @@ class _History:
         return [*(one for one, *parents in merges if not self.only_joins(one, parents)), *plain]
 
     def first_file(self, commit: str) -> str:
+        """Return the first published path that a commit changes, safe to show."""
         asked = (
             "diff-tree",
             "--no-commit-id",
@@ -86,7 +95,10 @@ class _History:
         return shown(said.partition(b"\0")[0].decode("utf-8", "replace"))
 
     def _paths(self) -> list[str]:
-        """All that is published, for git to compare: a folder named with signs of a pattern is compared whole."""
+        """Return the path patterns of everything published, for git.
+
+        A folder whose name contains pattern characters is compared as a whole.
+        """
         if _PATTERN_SIGNS & set(self.folder):
             return [f":(top,literal){self.folder}"]
         inside = f"{self.folder}/" if self.folder else ""
@@ -100,8 +112,10 @@ class _History:
 
 
 def unsigned_since(root: Path, folder: str, before: str, head: str) -> Iterator[Unsigned]:
-    """Every commit from `before` (none: from the beginning) to `head` that changes what is published without a good signature.
-    Raises Refused: `git_too_many`, `git_failed`."""
+    """Yield each commit from `before` to `head` that changes published files without a good signature.
+
+    An empty `before` means the whole history. Raises `Refused`: `git_too_many`, `git_failed`.
+    """
     history = _History(root, within(folder))
     counting = history.counting(before, head)
     for first in range(0, len(counting), _AT_ONCE):

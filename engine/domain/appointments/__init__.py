@@ -1,1 +1,1 @@
-"""Slots, walk-ins, opening changes."""
+"""Appointments: slots and bookings, visitors without a booking, changes of opening hours."""

@@ -1,8 +1,8 @@
-"""Visits: which slots exist, which are free, taking one, moving it, giving it back.
+"""Appointments: slots and free slots, booking, moving and cancelling.
 
-A slot is an instant at an office; `desks` people come at once, each on a numbered seat. `taken` are the seats others
-hold, by slot, as the store reads them. A booking is refused as `not_now`, `too_early`, `slot_closed`, `slot_full`,
-`too_many_moves`, `too_late_to_move`, `not_booked` or `visit_ahead`.
+A slot is a start time at an office. Its capacity is `desks`; each booking takes one numbered seat. `taken`
+are the seats of other dossiers by slot, as the storage reads them. A booking is refused with `not_now`,
+`too_early`, `slot_closed`, `slot_full`, `too_many_moves`, `too_late_to_move`, `not_booked` or `visit_ahead`.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from engine.model.types import Scope
 from engine.records.dossier import Actor, Booking, Dossier
 
 Seats = Mapping[datetime, frozenset[int]]
-GRACE: Final = Span(7, "day")  # to choose again, whatever was left of the state's time
-_SEARCHED: Final = 400  # days looked through at most for one list of slots
+GRACE: Final = Span(7, "day")  # least time to choose again, however little the state has left
+_SEARCHED: Final = 400  # days searched at most for one list of slots
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time that can be taken. `left` counts the places still free."""
+    """A start time that can be booked. `left` is the number of free seats."""
 
     start: datetime
     minutes: int
@@ -54,13 +54,16 @@ class Slot:
 
 
 def resource_key(procedure: Procedure, appointment: str) -> str:
-    """What the seats of an appointment are counted under, all editions together."""
+    """Return the key under which the seats of an appointment are counted, for all editions together."""
     return f"{procedure.id}/{appointment}"
 
 
 def capacity_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
-    """Places in parallel: one, or what the appointment says, never more than the office has; on a day for which an
-    administrator said how many, that many."""
+    """Return how many people an office receives at once for an appointment.
+
+    It is one or the appointment's value, at most the office's value. An administrator's value for a day
+    replaces it.
+    """
     said = office.desks_on(day) if day is not None else None
     if said is not None:
         return said
@@ -68,14 +71,17 @@ def capacity_of(appointment: Appointment, office: Office, day: date | None = Non
 
 
 def office_for(procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment) -> str | None:
-    """The office where the visit takes place: what the appointment says, else the dossier's; none where none is known."""
+    """Return the id of the appointment's office: the one the appointment names, else the dossier's.
+
+    None when the directory does not contain it.
+    """
     said = appointment.office.value(moment.scope(dossier)) if appointment.office else None
     known = said if isinstance(said, str) else dossier.office
     return known if known in moment.directory.offices else None
 
 
 def offices_for(procedure: Procedure, appointment: Appointment, dossier: Dossier, moment: Moment) -> tuple[Office, ...]:
-    """Where the visit may be booked: its office alone; all that receive for the agency where none is named."""
+    """Return the offices where the appointment may be booked: its own, or all of the agency that have hours."""
     known = office_for(procedure, appointment, dossier, moment)
     if known is not None:
         return (moment.directory.offices[known],)
@@ -86,7 +92,7 @@ def offices_for(procedure: Procedure, appointment: Appointment, dossier: Dossier
 
 
 def slot_starts(appointment: Appointment, office: Office, day: date, calendar: Calendar) -> tuple[datetime, ...]:
-    """Every slot of a day, taken or not: one after another while doors are open."""
+    """Return the start of each slot of a day, booked or free, one after another during opening hours."""
     length = max(1, minutes_of(appointment.lasts))
     hours = openings(office, day, appointment, calendar)
     minutes = (minute for one in hours for minute in range(one.start, one.end - length + 1, length))
@@ -96,14 +102,14 @@ def slot_starts(appointment: Appointment, office: Office, day: date, calendar: C
 
 
 def first_bookable(appointment: Appointment, now: datetime, calendar: Calendar) -> datetime:
-    """From when slots can be taken: a lead in days ends with midnight, one in hours is exact."""
+    """Return the first instant that can be booked. A lead in days ends at midnight, one in hours is exact."""
     if counts_days(appointment.lead):
         return at_minute(add_days(local_day(now), appointment.lead, calendar), 0)
     return add_span(now, appointment.lead, calendar)
 
 
 def last_day(appointment: Appointment, now: datetime, calendar: Calendar) -> date:
-    """The last day that can be booked yet."""
+    """Return the last day that can be booked now."""
     return local_day(add_span(now, appointment.horizon, calendar))
 
 
@@ -111,7 +117,7 @@ def free_slots(
     appointment: Appointment, office: Office, taken: Seats, now: datetime, calendar: Calendar, from_day: date,
     limit: int,
 ) -> tuple[Slot, ...]:  # fmt: skip
-    """The first `limit` slots that can be taken from `from_day` on."""
+    """Return the first `limit` slots that can be booked from `from_day` on."""
     found: list[Slot] = []
     for slot in _free(appointment, office, taken, now, calendar, from_day):
         if len(found) >= limit:
@@ -140,7 +146,7 @@ def _free(
 
 
 def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], bool]:
-    """Whether as many people come on a day as may."""
+    """Return a test whether a day has as many bookings as its quota allows."""
     most = appointment.quota
     if most is None:
         return lambda _: False
@@ -151,7 +157,7 @@ def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], b
 
 
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
-    """The first free place of a slot, numbered from 1; none when it is full."""
+    """Return the first free seat of a slot, numbered from 1. None when it is full."""
     held = taken.get(start, frozenset())
     desks = capacity_of(appointment, office, local_day(start))
     return next((seat for seat in range(1, desks + 1) if seat not in held), None)
@@ -160,7 +166,7 @@ def seat_for(appointment: Appointment, office: Office, start: datetime, taken: S
 def why_closed(
     appointment: Appointment, office: Office, day: date, now: datetime, calendar: Calendar
 ) -> Refusal | None:
-    """Why no slot of that day can be taken, were they all free; none when some can."""
+    """Return why no slot of that day could be booked even if all were free. None when one could."""
     if day < local_day(first_bookable(appointment, now, calendar)):
         return refusal("too_early", day=day.isoformat(), office=office.id, lead=str(appointment.lead))
     closure, name = office.closure_on(day) or office.closed_in_part(day), ""
@@ -181,7 +187,7 @@ def why_closed(
 
 
 def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | None:
-    """Why this visit cannot be booked or moved now by this actor; none when it can."""
+    """Return why this actor cannot book or move the appointment now. None when they can."""
     procedure, task = moment.procedure, moment.procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or dossier.is_draft or dossier.state not in procedure.states:
         return refusal("not_now", task=appointment)
@@ -194,7 +200,7 @@ def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
 
 
 def not_awaited(moment: Moment, dossier: Dossier, task: Appointment) -> Refusal | None:
-    """Why the dossier does not wait for this visit now; none when it does."""
+    """Return why the dossier does not wait for this appointment now. None when it does."""
     procedure, scope = moment.procedure, moment.scope(dossier)
     if not _is_awaited(procedure, dossier, task, scope) or task_blockers(procedure, task, dossier, scope):
         return refusal("not_now", task.where, task=task.id, state=dossier.state)
@@ -208,7 +214,10 @@ def _is_awaited(procedure: Procedure, dossier: Dossier, task: Appointment, scope
 
 
 def has_use_of_seat(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
-    """Whether a seat is of use to the dossier now: the visit is awaited, though not open yet, or can be moved."""
+    """Return True when the dossier can use a seat now.
+
+    Either it waits for the appointment, perhaps after other tasks, or it holds one that can be moved.
+    """
     task = procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or is_done_with(procedure, dossier, appointment, scope):
         return False
@@ -216,7 +225,7 @@ def has_use_of_seat(procedure: Procedure, dossier: Dossier, appointment: str, sc
 
 
 def is_done_with(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
-    """Whether no seat will be of use to the dossier again. One that passes through other states comes back to its visit."""
+    """Return True when the dossier will never need a seat again. A dossier in another state may still return to it."""
     task = procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or dossier.closed_at is not None or dossier.state not in procedure.states:
         return True
@@ -230,21 +239,21 @@ def _is_held(dossier: Dossier, appointment: str) -> bool:
 
 
 def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:
-    """The applicant handles their own slots, the agents who receive help them, the system may."""
+    """Return True for the applicant's own slots, for agents in these roles and for the system."""
     actor = moment.actor
     own = actor.kind == "system" or is_owner(dossier, actor)
     return own or acting_role(moment.procedure, dossier, actor, roles) is not None
 
 
 def _immovable(task: Appointment, booking: Booking, moment: Moment) -> Refusal | None:
-    """A slot held can be moved so many times, and until some time before it."""
+    """Return why a booked slot cannot be moved: too many moves, or too close to its start."""
     if booking.moves >= task.moves:
         return refusal("too_many_moves", task.where, most=task.moves)
     return too_near(task, booking, moment.now, moment.directory.calendar)
 
 
 def too_near(task: Appointment, booking: Booking, now: datetime, calendar: Calendar) -> Refusal | None:
-    """Why a slot held cannot be changed nor given back any more, so near to it."""
+    """Return why a booked slot is too close to be changed or cancelled. None when there is time."""
     span = Span(-task.moves_until.count, task.moves_until.unit, task.moves_until.working)
     if counts_days(span):
         late = local_day(now) > add_days(local_day(booking.start), span, calendar)
@@ -257,9 +266,11 @@ def place(
     procedure: Procedure, dossier: Dossier, appointment: str, office: str, start: datetime, taken: Seats,
     actor: Actor, now: datetime, directory: Directory, wording: Wording, *, booking_id: str,
 ) -> Decision:  # fmt: skip
-    """Takes a slot, or moves the visit to it. The old seat is in `releases`; the new booking, under a new id, is the
-    dossier's. `taken` must cover the whole day, the dossier's own seat left out or not. Who gave back a slot with no move
-    left may take another, so that nobody is stranded, but the state's time then runs on."""
+    """Book a slot, or move the appointment to it. `taken` must cover the whole day.
+
+    The old seat is in `releases`, and the dossier has the new booking under a new id. After a cancellation
+    without moves left another slot may be booked, but the state's time then runs on. Raises `Refused`.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     closed = bookable(moment, dossier, appointment)
     if closed is not None:
@@ -288,7 +299,11 @@ def place(
 
 
 def _moves_after(before: Booking) -> int:
-    """A changed or cancelled slot counts as moved, one that the office lost does not; one used or missed begins anew."""
+    """Return the number of moves after a booking.
+
+    A changed or cancelled slot counts, one cancelled by a closure does not. After an attended or missed one
+    it is 0.
+    """
     if before.lost or before.is_walk_in:
         return before.moves
     return before.moves + 1 if before.status in ("booked", "cancelled") else 0
@@ -301,7 +316,7 @@ def _without_own(taken: Seats, held: Booking | None, office: str) -> Seats:
 
 
 def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar) -> int:
-    """The place taken in a slot. Refuses times that do not exist, are too near, too far or full."""
+    """Return the seat to take in a slot. Raises `Refused` for a start that is invalid, too near, too far or full."""
     day, at = local_day(start), iso_minute(start)
     closed = why_closed(task, office, day, now, calendar)
     if closed is not None:
@@ -318,7 +333,7 @@ def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now:
 
 
 def _not_a_slot(task: Appointment, office: Office, start: datetime) -> Refusal:
-    """Why no visit begins at that time of a day with slots: closed for these hours, or no time of this visit."""
+    """Return why no appointment starts at that time of a day with slots: a closure, or no valid start."""
     day, minute = local_day(start), local_minute(start)
     shut = office.closure_at(day, minute, minute + minutes_of(task.lasts))
     why, name = ("closure", str(shut.because or "")) if shut else ("hours", "")
@@ -326,27 +341,30 @@ def _not_a_slot(task: Appointment, office: Office, start: datetime) -> Refusal:
 
 
 def iso_minute(instant: datetime) -> str:
+    """Return an instant as ISO text to the minute."""
     return instant.isoformat(timespec="minutes")
 
 
 def _nearest(
     task: Appointment, office: Office, start: datetime, taken: Seats, now: datetime, calendar: Calendar
 ) -> tuple[str, ...]:
-    """The three free slots nearest to one that is full, as ISO instants, in order of time."""
+    """Return the three free slots nearest to a full one, as ISO instants in order of time."""
     free = free_slots(task, office, taken, now, calendar, local_day(start) - timedelta(days=7), 200)
     near = sorted(free, key=lambda slot: abs(slot.start - start))[:3]
     return tuple(sorted(iso_minute(slot.start) for slot in near))
 
 
-# -- what becomes of it ------------------------------------------------------------------------------------------------
+# -- cancelled, lost, attended -----------------------------------------------------------------------------------------
 
 
 def release(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """Gives the slot back before it begins, the applicant as long as it may be moved (`moves_until`). The state's time
-    runs again; another slot may be taken."""
+    """Cancel the slot before its start, for the applicant as long as it may be moved (`moves_until`).
+
+    The state's time runs again, and another slot may be booked. Raises `Refused`.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
     if not isinstance(task, Appointment) or booking is None or booking.status != "booked":
@@ -367,9 +385,11 @@ def lose(
     procedure: Procedure, dossier: Dossier, appointment: str, change: str, actor: Actor, now: datetime,
     directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
-    """The office does not receive at the time of a visit that is held (`change` says why): the slot goes, no move is used
-    up, and another may be taken. The state's time runs again, at least long enough to choose (`GRACE`): nobody's request
-    lapses because a door was closed."""
+    """Cancel a booked slot because of the opening change `change`, without counting a move.
+
+    The state's time runs again with at least `GRACE` to choose another slot, so a closure ends no request.
+    Raises `Refused` (`not_booked`).
+    """
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
@@ -387,7 +407,7 @@ def arrived(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """The person is there and waits."""
+    """Record that the person arrived and waits. Raises `Refused`."""
     moment = Moment(procedure, actor, now, directory, wording)
     task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
     if task is None or booking is None or booking.status != "booked":
@@ -406,7 +426,7 @@ def attended(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """The visit took place: the task is done."""
+    """Record that the appointment took place: its task is done. Raises `Refused`."""
     return task_done(procedure, dossier, appointment, actor, now, directory, wording)
 
 
@@ -414,5 +434,5 @@ def missed(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """Nobody came (`workflow.no_show`)."""
+    """Record that the person did not come (`actions.no_show`). Raises `Refused`."""
     return no_show(procedure, dossier, appointment, actor, now, directory, wording)

@@ -1,5 +1,7 @@
-"""When offices receive, as administrators changed it: the directory with their changes, what one of them would close, and how
-many places a day has. A change is held against the days and hours it says, never against what was booked before."""
+"""Opening changes by administrators: the directory with them, the bookings that one closes, the capacity of a day.
+
+A change is checked against its days and hours, never against earlier bookings.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,11 @@ from engine.records.dossier import Booking, Dossier
 MOST_DAYS: Final = 92  # that one change may cover
 FARTHEST: Final = 366  # days ahead
 MOST_DESKS: Final = 200
-LONGEST_REASON: Final = 60  # it is read in an SMS, beside what is to be done
+LONGEST_REASON: Final = 60  # it is part of an SMS, beside the instructions
 
 
 def over(directory: Directory, changes: Iterable[OpeningChange]) -> Directory:
-    """The directory as it stands with these changes, in the order in which they were made."""
+    """Return the directory with these changes applied in their order."""
     holidays = dict(directory.calendar.holidays)
     offices = dict(directory.offices)
     closed: dict[str, list[Closure]] = {}
@@ -51,16 +53,17 @@ def over(directory: Directory, changes: Iterable[OpeningChange]) -> Directory:
 
 
 def days_of(change: OpeningChange) -> tuple[date, ...]:
+    """Return the days of a change in order, first and last included."""
     return tuple(change.first_day + timedelta(days=n) for n in range((change.last_day - change.first_day).days + 1))
 
 
 def reason_of(change: OpeningChange) -> Text:
-    """What people read of a change, in the languages it was said in."""
+    """Return the reason that people read, in the languages it was given in."""
     return Text.of({"fr": change.because, **({"en": change.because_en} if change.because_en else {})})
 
 
 def hours_of(change: OpeningChange) -> Hours | None:
-    """From when to when on each of its days; none = all day."""
+    """Return the hours of a change on each of its days. None means all day."""
     if change.from_minute is None or change.to_minute is None:
         return None
     return Hours(change.from_minute, change.to_minute)
@@ -76,7 +79,7 @@ def _opened(one: OpeningChange) -> ExtraOpening:
 
 
 def why_not(change: OpeningChange, office: Office | None, today: date) -> Refusal | None:
-    """What is wrong with a change as it is asked for; none when it may be made."""
+    """Return what is wrong with a requested change. None when it may be made."""
     last = today + timedelta(days=FARTHEST)
     if change.last_day < change.first_day:
         return refusal("opening_backwards", field="until")
@@ -97,7 +100,7 @@ def why_not(change: OpeningChange, office: Office | None, today: date) -> Refusa
 
 
 def _why_not_said(change: OpeningChange) -> Refusal | None:
-    """What people read is there, and short enough to be sent to them."""
+    """Return why the reason of a change is refused: it must exist and fit in an SMS."""
     for name, text in (("because", change.because), ("because_en", change.because_en)):
         if len(to_gsm(text)) > LONGEST_REASON:
             return refusal("opening_reason_long", field=name, most=LONGEST_REASON, signs=len(text))
@@ -108,7 +111,7 @@ def _why_not_said(change: OpeningChange) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class ClosedDay:
-    """Why an office receives nobody on a day, or not at some hours of it; `holiday`: it is everybody's day off."""
+    """Why an office is closed on a day or for some hours of it. `holiday` means a public holiday."""
 
     office: str
     because: Text | None
@@ -116,14 +119,14 @@ class ClosedDay:
     holiday: bool = False
 
     def keeps_out(self, booking: Booking) -> bool:
-        """Whether somebody holds a slot there and then all the same."""
+        """Return True when a booking lies in the closed time."""
         start = local_minute(booking.start)
         meets = self.hours is None or (self.hours.start < start + booking.minutes and start < self.hours.end)
         return booking.status == "booked" and booking.office == self.office and meets
 
 
 def shut_on(directory: Directory, offices: Iterable[str], day: date) -> tuple[ClosedDay, ...]:
-    """Which of these offices are shut on a day by a closure or a holiday, in their order; weekly days off say nothing."""
+    """Return the offices closed on a day by a closure or a holiday, in order. Weekly days off are not reported."""
     holiday, found = directory.calendar.holidays.get(day), list[ClosedDay]()
     for name in offices:
         there = directory.offices.get(name)
@@ -138,7 +141,7 @@ def shut_on(directory: Directory, offices: Iterable[str], day: date) -> tuple[Cl
 
 
 def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, now: datetime) -> bool:
-    """Whether a visit still to come falls where a change closes the doors: `directory` stands without it."""
+    """Return True when a change closes the office at the time of a future booking. `directory` is without it."""
     day = local_day(booking.start)
     if booking.status != "booked" or booking.start <= now or not change.first_day <= day <= change.last_day:
         return False
@@ -153,7 +156,7 @@ def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, n
 
 
 def most_desks(appointment: Appointment, office: Office, day: date) -> int:
-    """The places of a day by any of what was said of it: who has a seat keeps it when places are fewer later on."""
+    """Return the largest capacity that any opening change gives the day, so that a later reduction cancels no seat."""
     said = [one.desks for one in office.opened if one.desks is not None and one.covers(day)]
     return max([capacity_of(appointment, office), *said])
 
@@ -161,8 +164,11 @@ def most_desks(appointment: Appointment, office: Office, day: date) -> int:
 def rests_on(
     change: OpeningChange, booking: Booking, task: Appointment | None, directory: Directory, without: Directory
 ) -> bool:
-    """Whether a visit can be made only because of what a change opened: `directory` stands with it, `without` does not. No
-    `task` where its book cannot be read: then it is judged by the doors, and by one place."""
+    """Return True when a booking is possible only because of an opening change.
+
+    `directory` includes the change, and `without` does not. `task` is None when the procedure cannot be read.
+    Then opening hours and a capacity of one decide.
+    """
     if booking.is_walk_in or booking.office not in without.offices:
         return False
     day, there = local_day(booking.start), without.offices[booking.office]
@@ -186,8 +192,11 @@ def rests_on(
 def lose_unread(
     dossier: Dossier, appointment: str, change: str, now: datetime, calendar: Calendar
 ) -> TransitionContext:
-    """A visit lost to a closure where the book of its dossier cannot be read: as `appointments.lose`, but no timer is set anew,
-    and time is left to choose wherever it had stopped for the visit."""
+    """Cancel a booking because of a closure when the dossier's procedure cannot be read.
+
+    It works as `appointments.lose` without new timers. The state gets time to choose if its time was paused
+    for the booking.
+    """
     booking, after = dossier.bookings[appointment], resume_due(dossier, now)
     gone = replace(booking, status="cancelled", sequence=booking.sequence + 1, lost=change)
     passage = replace(
@@ -204,7 +213,7 @@ def lose_unread(
 
 @dataclass(frozen=True, slots=True)
 class DayCapacity:
-    """The places of one day for one kind of visit: still free, somebody's, and taken out by a closure."""
+    """The seats of one day for one appointment: free, booked and removed by a closure."""
 
     free: int
     booked: int
@@ -215,7 +224,7 @@ def places(
     appointment: Appointment, office: Office, usual: Office, taken: Seats, day: date, now: datetime,
     calendar: Calendar, usual_calendar: Calendar,
 ) -> DayCapacity:  # fmt: skip
-    """Of a day of an office; `usual` and `usual_calendar` are as their files say."""
+    """Return the seats of a day at an office. `usual` and `usual_calendar` are without opening changes."""
     desks = capacity_of(appointment, office, day)
     starts = [one for one in slot_starts(appointment, office, day, calendar) if one > now]
     free = sum(max(0, desks - len(taken.get(one, ()))) for one in starts)
@@ -227,7 +236,7 @@ def places(
 
 
 def by_day(taken: Seats) -> Mapping[date, Seats]:
-    """Seats taken, day by day."""
+    """Return taken seats by day."""
     found: dict[date, dict[datetime, frozenset[int]]] = {}
     for start, seats in taken.items():
         found.setdefault(local_day(start), {})[start] = seats

@@ -1,8 +1,8 @@
-"""Who comes to the desk today without a time of today: received all the same, as the office can.
+"""Walk-ins: people who come to the office without a booking of today.
 
-A walk-in takes no seat of the calendar: it begins when it is noted, under a number that no slot has, so that nothing which
-is offered changes. A slot held for another day is given back. Who was marked absent earlier the same day only came late: the
-absence is taken back. Refused as `not_now`, `role`, `expected_today` or `slot_closed`.
+A walk-in takes no seat of the calendar, so the offered slots do not change. It begins when it is recorded,
+under a number that no slot has. A slot booked for another day is cancelled. A person marked absent earlier
+today only came late. Refusals: `not_now`, `role`, `expected_today`, `slot_closed`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.records.dossier import OFF_THE_LIST, Actor, Booking, Dossier
 
 
 def receivable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | None:
-    """Why this agent cannot note that the person is here without a time of today; none when they can."""
+    """Return why this agent cannot record a walk-in now. None when they can."""
     procedure, task = moment.procedure, moment.procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or task.place != "office" or dossier.is_draft:
         return refusal("not_now", task=appointment)
@@ -42,7 +42,7 @@ def receivable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | 
 
 
 def came_late(booking: Booking | None, now: datetime) -> bool:
-    """Whether the person was marked absent today."""
+    """Return True when the person was marked absent today."""
     return booking is not None and booking.status == "missed" and local_day(booking.start) == local_day(now)
 
 
@@ -50,7 +50,7 @@ def come(
     procedure: Procedure, dossier: Dossier, appointment: str, office: str, actor: Actor, now: datetime,
     directory: Directory, wording: Wording, *, booking_id: str,
 ) -> Decision:  # fmt: skip
-    """The person is at this office and waits; `booking_id` is the visit's when one is made."""
+    """Record that the person is at this office and waits. `booking_id` is the id of a new booking. Raises `Refused`."""
     moment = Moment(procedure, actor, now, directory, wording)
     closed = receivable(moment, dossier, appointment)
     if closed is not None:
@@ -75,7 +75,7 @@ def come(
 
 
 def _late(moment: Moment, dossier: Dossier, booking: Booking) -> Decision:
-    """The same visit; the absence counts no more."""
+    """Return the decision that restores the booking and removes the absence."""
     name = booking.appointment
     count = dossier.missed.get(name, 0) - 1
     missed = {task: times for task, times in dossier.missed.items() if task != name}
@@ -87,7 +87,7 @@ def _late(moment: Moment, dossier: Dossier, booking: Booking) -> Decision:
 
 
 def _awaiting(moment: Moment, passage: TransitionContext) -> TransitionContext:
-    """While the person waits at the desk, the state's time stands still as with any slot held."""
+    """Pause the state's time while the person waits at the office, as for a booked slot."""
     if moment.procedure.state(passage.dossier.state).mode != "attend":
         return passage
     return replace(passage, dossier=pause_due(passage.dossier, moment.now))
@@ -97,8 +97,10 @@ def not_come(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """The arrival was noted by mistake, or the person left before their turn: a slot is awaited again, a walk-in is no
-    more."""
+    """Undo an arrival recorded by mistake, or for a person who left before their turn. Raises `Refused`.
+
+    A booked slot is expected again, and a walk-in is removed.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
     if task is None or booking is None or booking.status != "booked" or booking.arrived_at is None:

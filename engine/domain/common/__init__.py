@@ -1,1 +1,1 @@
-"""Working time, access, agent rights, decision, task parts, text provider."""
+"""Rules that several subjects share: access, agent rights, working time, decisions, parts of tasks, texts."""

@@ -1,7 +1,8 @@
-"""Who may see a dossier, read an answer, act in a role. One answer for every door.
+"""Access rules: who may see a dossier, read an answer or act in a role. Every page and command uses them.
 
-An applicant sees their own dossiers; one who has not proven their number, drafts only. An agent sees those of the procedures in which one of their roles acts, in their
-offices, once sent. An auditor sees all that was sent, without sensitive answers. What is not visible does not exist.
+An applicant sees their own dossiers. Before the phone number is verified, these are drafts only. An agent
+sees submitted dossiers of their offices, if one of their roles acts in the procedure. An auditor sees
+submitted dossiers without sensitive answers. A dossier that is not visible is reported as missing.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from engine.records.people import Mandate
 
 
 def holds(actor: Actor, roles: Iterable[str]) -> bool:
-    """Whether an agent holds one of these roles (`agency/role` keys)."""
+    """Return True when the actor is an agent with one of these roles (`agency/role` keys)."""
     return actor.kind == "agent" and any(role in actor.roles for role in roles)
 
 
 def is_owner(dossier: Dossier, actor: Actor) -> bool:
-    """Whether the dossier is this applicant's to act on: their own, or of whoever they act for."""
+    """Return True when the applicant may act on the dossier, for themselves or for the person they represent."""
     return stands_for_owner(dossier, actor) and not actor.only_reads
 
 
 def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
-    """The same, or to read only. Acting for another, one's own dossiers are left aside."""
+    """Return True when the actor represents the owner, with or without the right to change anything.
+
+    While acting for another person, an applicant's own dossiers are excluded.
+    """
     if actor.kind == "agent":
         return is_helped(dossier, actor)
     if actor.kind != "applicant" or not dossier.owner or actor.owns != dossier.owner:
@@ -42,14 +46,17 @@ def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
 
 
 def is_helped(dossier: Dossier, actor: Actor) -> bool:
-    """Whether an agent fills this dossier in at a counter, its owner being there: it is named, nothing else is theirs; and not
-    one of a procedure that they receive no more."""
+    """Return True when an agent fills in this dossier at a counter while its owner is present.
+
+    The assistance names the dossier and gives access to no other. It requires a procedure that the agent
+    still receives.
+    """
     within = not actor.procedures or dossier.procedure in actor.procedures
     return within and bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:
-    """In which of the roles `by` the actor may act on this dossier; none when in none of them."""
+    """Return the key of the first role in `by` in which the actor may act on this dossier. None without one."""
     for role in by:
         key = role_key(procedure, role)
         if key == APPLICANT and is_owner(dossier, actor):
@@ -62,12 +69,12 @@ def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterab
 
 
 def in_their_offices(dossier: Dossier, actor: Actor) -> bool:
-    """An agent bound to offices handles the dossiers of these; a dossier of no office is everyone's."""
+    """Return True when the agent is bound to no office or the dossier to one of theirs. Without office it is for all."""
     return not actor.offices or dossier.office is None or dossier.office in actor.offices
 
 
 def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
-    """Whether this dossier exists for this actor."""
+    """Return True when this dossier is visible to this actor."""
     if actor.kind == "applicant":
         return stands_for_owner(dossier, actor)
     if actor.kind == "agent" and actor.principal:
@@ -80,12 +87,12 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
 
 
 def in_mandate(actor: Actor, procedure_id: str) -> bool:
-    """Whether a controller's mandate names this procedure; one that names none is for all."""
+    """Return True when an auditor's mandate includes this procedure. A mandate without procedures includes all."""
     return not actor.procedures or procedure_id in actor.procedures
 
 
 def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
-    """A confidential opinion is for the roles that the round names and for its author."""
+    """Return True when the actor may read an opinion: a confidential one is for the roles of the round and its author."""
     asked = procedure.once(_confidential).get(name)
     if asked is None or actor.kind == "system":
         return True
@@ -95,15 +102,18 @@ def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor)
 
 
 def _confidential(procedure: Procedure) -> Mapping[str, Form]:
-    """What is not for everybody who sees the dossier, by its name and by the services it consults."""
+    """Return the forms with restricted readers, by form id and by the services that they consult."""
     services = (service.id for form in procedure.forms() for service in form.services)
     asked = {name: procedure.round_of(name) or procedure.tasks.get(name) for name in (*procedure.tasks, *services)}
     return {name: form for name, form in asked.items() if isinstance(form, Form) and form.seen_by}
 
 
 def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment, actor: Actor) -> bool:
-    """Whether the actor may open a file: that of an answer is for whoever may read the answer; one joined to an act, for
-    the agents who see the dossier; one that nothing names yet, for its author alone."""
+    """Return True when the actor may open a file.
+
+    A file of an answer follows the rights of that answer. A file of an act is for agents who see the dossier.
+    A file that no answer or act uses yet is for its author.
+    """
     place = attachment.field.split(".")
     if attachment.by is None:
         return may_read(procedure, dossier, place[0], actor)
@@ -120,13 +130,15 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
 
 
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
-    """Whether the actor may read this answer: a sensitive one is for its owner and the roles the book names, in the
-    states it names."""
+    """Return True when the actor sees the dossier and may read this answer.
+
+    A sensitive answer is for its owner and for the roles that the procedure names, in the states it names.
+    """
     return may_see(procedure, dossier, actor) and may_read_seen(procedure, dossier, field_id, actor)
 
 
 def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
-    """The same for who is known to see the dossier."""
+    """Return the same for an actor who is known to see the dossier."""
     if not _is_open_to(procedure, dossier, field_id, actor):
         return False
     sensitive = procedure.personal_data.sensitive.get(field_id)
@@ -138,15 +150,16 @@ def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: 
 
 
 ADULT: Final = 18
-PAPERS_KEPT: Final = Span(12, "month")  # how long the paper of a mandate outlives it, where nobody says otherwise
+PAPERS_KEPT: Final = Span(12, "month")  # how long the document of a mandate is stored after its end, by default
 
 
 def is_active(mandate: Mandate, day: date) -> bool:
+    """Return True when the mandate is active and its last day, if any, is not past."""
     return mandate.status == "active" and (mandate.until is None or day <= mandate.until)
 
 
 def over_since(mandate: Mandate, now: datetime) -> datetime | None:
-    """When a mandate ended, was refused or ran out; none while it holds or waits for an answer."""
+    """Return when a mandate ended, was refused or expired. None while it holds or waits for an answer."""
     if mandate.status in ("ended", "refused"):
         return mandate.changed_at or mandate.created_at
     if mandate.status == "active" and mandate.until is not None:
@@ -156,7 +169,7 @@ def over_since(mandate: Mandate, now: datetime) -> datetime | None:
 
 
 def acting(actor: Actor, mandate: Mandate, principal: Account) -> Actor:
-    """The same person, acting for another within a mandate."""
+    """Return the actor with the principal and the limits of a mandate."""
     return replace(
         actor, principal=principal.id, procedures=frozenset(mandate.procedures), dossiers=frozenset(mandate.dossiers),
         only_reads=mandate.role == "reader",
@@ -164,7 +177,10 @@ def acting(actor: Actor, mandate: Mandate, principal: Account) -> Actor:
 
 
 def may_give(actor: Actor, held: Mandate | None, day: date) -> bool:
-    """Whether somebody may let others act for whoever they stand for: themself, or a principal they manage without bounds."""
+    """Return True when the actor may give mandates: for themselves, or for a principal they manage without limits.
+
+    `held` is the mandate under which the actor acts, None when they act for themselves.
+    """
     if not actor.principal:
         return True
     return (
@@ -177,5 +193,5 @@ def may_give(actor: Actor, held: Mandate | None, day: date) -> bool:
 
 
 def childhood_end(born: date) -> date:
-    """The last day on which a parent acts for a child: the eve of their majority."""
+    """Return the last day on which a parent acts for a child, the day before the 18th birthday."""
     return date.fromordinal(add_months(born, 12 * ADULT).toordinal() - 1)

@@ -1,4 +1,7 @@
-"""Who may change whose rights. Nobody changes their own; an agency's administrator gives what is of that agency alone."""
+"""Rules on changes of agents' rights.
+
+An account never changes its own rights. An administrator of an agency grants only the rights of that agency.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,17 @@ EVERYWHERE: Final = "*"
 
 
 def agency_of(role: str) -> str:
+    """Return the agency of a role key `agency/role`."""
     return role.partition("/")[0]
 
 
 def is_administrator(actor: Actor) -> bool:
+    """Return True for an agent who administers at least one agency."""
     return actor.kind == "agent" and bool(actor.administers)
 
 
 def administers(actor: Actor, agencies: Iterable[str]) -> bool:
-    """Whether the people of all these agencies are theirs to change. Whoever has the machine has the command line."""
+    """Return True when the actor administers all these agencies. The system does: it runs the command line."""
     if actor.kind == "system":
         return True
     if not is_administrator(actor):
@@ -31,14 +36,17 @@ def administers(actor: Actor, agencies: Iterable[str]) -> bool:
 
 
 def may_see_person(actor: Actor, account: Account) -> bool:
-    """Whether this account is in the team of an administrator."""
+    """Return True when this account belongs to the team of an administrator."""
     if administers(actor, (EVERYWHERE,)):
         return account.kind != "applicant"
     return account.kind == "agent" and any(administers(actor, (agency_of(role),)) for role in account.roles)
 
 
 def why_not_person(actor: Actor, account: Account) -> str | None:
-    """Why this person may not close an account, give it a password, or change what binds all of it. None when they may."""
+    """Return why the actor may not close the account, set its password or change its limits, None when allowed.
+
+    The code is `own_rights` or `not_your_agency`.
+    """
     if actor.id == account.id:
         return "own_rights"
     if account.kind == "auditor" or account.administers or not account.roles:
@@ -47,7 +55,10 @@ def why_not_person(actor: Actor, account: Account) -> str | None:
 
 
 def why_not_change(actor: Actor, before: Account | None, after: Account) -> str | None:
-    """Why this person may not give an account these rights in place of those it had. None when they may."""
+    """Return why the actor may not replace the rights `before` by `after`, None when allowed.
+
+    `before` is None for a new account. The code is `own_rights` or `not_your_agency`.
+    """
     if actor.id == after.id:
         return "own_rights"
     known = before or Account(after.id, after.kind, "", after.login)
@@ -64,7 +75,7 @@ def why_not_change(actor: Actor, before: Account | None, after: Account) -> str 
 
 
 def _changed_roles(before: Account, after: Account) -> frozenset[str]:
-    """Roles given, taken away, or whose last day changed."""
+    """Return the roles that were granted, withdrawn or given another last day."""
     moved = {role for role in after.roles if before.ends.get(role) != after.ends.get(role)}
     return frozenset(set(before.roles) ^ set(after.roles) | moved)
 
@@ -74,17 +85,18 @@ ABSENT: Final = "absent"  # in an account's profile
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """From one day to another, both counted in."""
+    """The days when an agent is away, first and last included."""
 
     first: date
     last: date
 
     def holds(self, day: date) -> bool:
+        """Return True when the day is in the absence."""
         return self.first <= day <= self.last
 
 
 def absence_of(account: Account) -> Absence | None:
-    """The absence said last, past or to come."""
+    """Return the last recorded absence, past or future. None without one or when it is unreadable."""
     said = account.profile.get(ABSENT)
     if not isinstance(said, Mapping):
         return None
@@ -95,12 +107,13 @@ def absence_of(account: Account) -> Absence | None:
 
 
 def is_absent(account: Account, day: date) -> bool:
+    """Return True when the account has an absence on this day."""
     found = absence_of(account)
     return found is not None and found.holds(day)
 
 
 def with_absence(account: Account, absence: Absence | None) -> Mapping[str, Plain]:
-    """The profile of somebody who is away then, or no more."""
+    """Return the profile of the account with this absence. None removes it."""
     others = {name: value for name, value in account.profile.items() if name != ABSENT}
     if absence is None:
         return others

@@ -1,4 +1,4 @@
-"""What a rule answers: data to carry out. The office keeps all of one decision, or none of it."""
+"""Decisions: what a rule returns, as data. A commit applies all of a decision or nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A person taking a transition: what they wrote, the fields they want corrected, the later form they fill."""
+    """An act of a person: the transition, the reason, the fields to correct and the later form they filled in."""
 
     transition: str
     reason: str | None = None
@@ -28,7 +28,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class EntryDraft:
-    """A journal entry before it is sealed. `body` holds codes only; `commits` are values to commit to with a salt."""
+    """A journal entry before it is appended.
+
+    `body` contains codes only. `commits` are values to store as salted commitments.
+    """
 
     kind: str
     body: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
@@ -37,16 +40,18 @@ class EntryDraft:
 
 @dataclass(frozen=True, slots=True)
 class IssueOrder:
+    """A document to issue: the output, and the row (from 0) when one is issued per row."""
+
     output: str
     row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The dossier as it becomes (its revision still the old one), and all that is owed with it.
+    """The new dossier, still with the old revision, and everything to commit with it.
 
-    `events` are the ids that notices hang on, in order: transitions taken, tasks done, states entered, clocks over.
-    `timers` replace every timer of the dossier that has not fired.
+    `events` are the ids that notices refer to, in order: transitions, finished tasks, entered states, ended
+    time limits. `timers` replace all timers of the dossier that have not fired.
     """
 
     dossier: Dossier
@@ -62,15 +67,20 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class AvailableAction:
-    """A transition as one actor sees it now: open, or closed and why. `ways` are its targets, in order of rank."""
+    """A transition as one actor sees it now: possible, or refused with a reason.
+
+    `ways` are its targets by rank.
+    """
 
     ways: tuple[Transition, ...]
     closed: Refusal | None = None
 
     @property
     def transition(self) -> Transition:
+        """The first of `ways`, used for the id, roles and questions of the act."""
         return self.ways[0]
 
     @property
     def open(self) -> bool:
+        """True when the actor may act now. A guard may still refuse the act itself."""
         return self.closed is None

@@ -1,7 +1,8 @@
-"""Names of persons and companies as people type them: the signs a name may hold, and how long it may be. Pure.
+"""Names of persons and companies as people type them: allowed characters and length. Pure.
 
-A name is shown to people who did not type it. It holds letters and their combining marks, of any script, with spaces, hyphens
-and apostrophes: no digit, dot or slash, so that no address can be written in it, and no control or invisible sign.
+Other people read these names. A name contains letters and their combining marks, of any script, with spaces,
+hyphens and apostrophes. Digits, dots and slashes are refused, so no web address fits in a name. So are
+control and invisible characters.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ REFUSALS: Final = frozenset({"name_missing", "name_signs", "name_long", "company
 MOST_MARKS: Final = 3  # combining marks on one letter, after composition
 _JOINTS: Final = frozenset(" -'’ʼ‐‑")
 _COMPANY_JOINTS: Final = _JOINTS | frozenset(".,&()+/°«»")
-# Letters and marks that are drawn as nothing.
+# Letters and marks without any visible shape.
 _INVISIBLE: Final = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
      *range(0xE0100, 0xE01F0))
@@ -25,18 +26,20 @@ _INVISIBLE: Final = frozenset(
 
 
 def person_name(raw: str) -> str:
-    """The name as it is kept. Raises Refused: name_missing, name_long (most), name_signs."""
+    """Return the name in its stored form. Raises `Refused`: name_missing, name_long (most), name_signs."""
     return _read(raw, _of_person, "name_signs")
 
 
 def company_name(raw: str) -> str:
-    """The same for a company, whose name may hold digits and a few signs more. Raises Refused: company_name_missing,
-    name_long (most), company_name_signs."""
+    """Return the name of a company, which may also contain digits and some punctuation.
+
+    Raises `Refused`: company_name_missing, name_long (most), company_name_signs.
+    """
     return _read(raw, _of_company, "company_name_signs", "company_name_missing")
 
 
 def first_wrong(names: Mapping[str, str]) -> str:
-    """The key of the first of these names of a person that is refused; empty when none is."""
+    """Return the key of the first refused name of a person, empty when all are accepted."""
     for key, raw in names.items():
         try:
             person_name(raw)
@@ -46,8 +49,10 @@ def first_wrong(names: Mapping[str, str]) -> str:
 
 
 def readable_name(kept: str) -> str:
-    """A person's name for other people to read: kept by an earlier release, it may hold signs that are refused now, which are
-    left out."""
+    """Return a stored person's name for other readers.
+
+    An earlier release accepted characters that are refused now. They are left out.
+    """
     return " ".join("".join(sign for sign in kept if _of_person(sign)).split())[:LONGEST]
 
 
@@ -79,7 +84,7 @@ def _is_mark(sign: str) -> bool:
 
 
 def _is_stacked(name: str) -> bool:
-    """Whether a mark stands on nothing, or more marks on one letter than any language writes."""
+    """Return True when a mark follows no letter, or a letter has more marks than any language writes."""
     on = MOST_MARKS
     for sign in name:
         on = on + 1 if _is_mark(sign) else 0 if _is_letter(sign) else MOST_MARKS

@@ -1,8 +1,8 @@
-"""Tasks done in parts: a round of opinions, service by service; a later form filled once per row. How parts are kept.
+"""Storage of tasks with parts: a round of opinions by service, a later form filled once per row.
 
-An opinion is the answer of its service (`avis_feu: favourable`); what the service answered besides is under the round
-(`services: {avis_feu: {reserves: …}}`). A form filled per row keeps one filling per row, in order, each with a digest of
-the row it judged: a row that says something else later is filled anew.
+An opinion is the answer of its service (`avis_feu: favourable`). Further answers of the service are stored
+under the round (`services: {avis_feu: {reserves: …}}`). A form per row stores one filling per row, in order,
+with a digest of that row. A row that changes later must be filled again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Answers = Mapping[str, Plain]
 
 
 def is_in_parts(form: Form) -> bool:
+    """Return True for a round of opinions and for a form filled once per row."""
     return bool(form.services) or form.each is not None
 
 
@@ -30,19 +31,19 @@ def is_in_parts(form: Form) -> bool:
 
 
 def consulted(form: Form, scope: Scope) -> tuple[Consulted, ...]:
-    """The services that are asked on this dossier."""
+    """Return the services that are consulted on this dossier."""
     return tuple(service for service in form.services if service.when.holds(scope))
 
 
 def quorum_of(form: Form, scope: Scope) -> int:
-    """How many opinions finish the round, never more than are asked."""
+    """Return how many opinions finish the round, at most the number of consulted services."""
     asked = len(consulted(form, scope))
     wanted = form.quorum.value(scope) if form.quorum is not None else None
     return min(wanted, asked) if isinstance(wanted, int) and not isinstance(wanted, bool) else asked
 
 
 def opinion_rows(form: Form, answers: Answers, scope: Scope) -> tuple[dict[str, Plain], ...]:
-    """The round as rows: every service asked, its opinion when it is there, its weight, what it answered besides."""
+    """Return the round as rows: each consulted service with its opinion (None before), weight and further answers."""
     kept = answers.get(form.id)
     besides = kept if isinstance(kept, dict) else {}
     rows = []
@@ -57,13 +58,13 @@ def opinion_rows(form: Form, answers: Answers, scope: Scope) -> tuple[dict[str, 
 
 
 def fillings(form_id: str, answers: Answers) -> list[Plain]:
-    """The fillings kept, in the order of the rows; null where none is."""
+    """Return the stored fillings in the order of the rows, null for an unfilled row."""
     kept = answers.get(form_id)
     return kept if isinstance(kept, list) else []
 
 
 def filling_at(form_id: str, answers: Answers, number: int) -> dict[str, Plain] | None:
-    """What was answered for one row; none while nobody did."""
+    """Return the answers for one row, None until they are given."""
     kept = fillings(form_id, answers)
     one = kept[number] if number < len(kept) else None
     filled = one.get("answers") if isinstance(one, dict) else None
@@ -71,7 +72,7 @@ def filling_at(form_id: str, answers: Answers, number: int) -> dict[str, Plain] 
 
 
 def person_of(form_id: str, answers: Answers, number: int) -> str | None:
-    """Who filled one row (account id); none while nobody did."""
+    """Return the account id of the person who filled in one row, None until it is filled."""
     kept = fillings(form_id, answers)
     one = kept[number] if number < len(kept) else None
     by = one.get("by") if isinstance(one, dict) else None
@@ -79,7 +80,7 @@ def person_of(form_id: str, answers: Answers, number: int) -> str | None:
 
 
 def with_filling(form: Form, answers: Answers, number: int, filling: Answers, by: str) -> dict[str, Plain]:
-    """The answers with one row filled."""
+    """Return the answers with one row filled by the account `by`."""
     rows = _rows(form, answers)
     kept = [*fillings(form.id, answers), *[None] * len(rows)][: max(len(rows), number + 1)]
     kept[number] = {"of": fingerprint(rows[number]), "by": by, "answers": dict(filling)}
@@ -87,7 +88,7 @@ def with_filling(form: Form, answers: Answers, number: int, filling: Answers, by
 
 
 def realigned(form: Form, answers: Answers) -> dict[str, Plain]:
-    """The answers once rows may have changed: each filling follows the row it judged, and goes with it."""
+    """Return the answers after a change of rows: each filling follows its row and disappears with it."""
     left = list(fillings(form.id, answers))
     digests = [fingerprint(row) for row in _rows(form, answers)]
     stay = {at for at, digest in enumerate(digests) if at < len(left) and _is_of(left[at], digest)}
@@ -114,7 +115,7 @@ def _rows(form: Form, answers: Answers) -> list[Plain]:
 
 
 def parts_left(form: Form, dossier: Dossier, scope: Scope) -> tuple[str, ...]:
-    """The parts nobody did yet: ids of services, numbers of rows (from 0)."""
+    """Return the open parts: ids of services, or numbers of rows (from 0)."""
     if form.services:
         return tuple(one.id for one in consulted(form, scope) if one.id not in dossier.done)
     rows = scope.get(form.each or "")
@@ -123,7 +124,7 @@ def parts_left(form: Form, dossier: Dossier, scope: Scope) -> tuple[str, ...]:
 
 
 def is_finished(form: Form, dossier: Dossier, scope: Scope) -> bool:
-    """Enough opinions are there; every row is filled."""
+    """Return True when the quorum is reached or every row is filled."""
     left = parts_left(form, dossier, scope)
     if not form.services:
         return not left
@@ -132,7 +133,7 @@ def is_finished(form: Form, dossier: Dossier, scope: Scope) -> bool:
 
 
 def hands(procedure: Procedure, dossier: Dossier, task_id: str) -> frozenset[str]:
-    """Who did the parts of a task (account ids)."""
+    """Return the account ids of the persons who did parts of a task."""
     form = procedure.tasks.get(task_id)
     if not isinstance(form, Form):
         return frozenset()
@@ -142,23 +143,24 @@ def hands(procedure: Procedure, dossier: Dossier, task_id: str) -> frozenset[str
 
 
 def opened_at(form: Form, dossier: Dossier) -> datetime:
-    """Since when a task that is open now can be done: the state's entry, or the end of what it came after."""
+    """Return since when an open task can be done: the entry of the state, or the end of the tasks before it."""
     earlier = (dossier.done[one].at for one in form.after if one in dossier.done)
     return max((dossier.entered_at, *earlier))
 
 
 def without_parts(form: Form, answers: Answers) -> dict[str, Plain]:
-    """The answers without anything a task was answered."""
+    """Return the answers without those of a task."""
     gone = {form.id, *(field.id for field in form.fields)}
     return {name: kept for name, kept in answers.items() if name not in gone}
 
 
 def forms_in_parts(procedure: Procedure) -> Iterator[Form]:
+    """Return the forms of a procedure that have parts, in the order of the file."""
     return (form for form in procedure.forms() if is_in_parts(form))
 
 
 def sealed_anew(procedure: Procedure, before: Answers, after: Answers) -> dict[str, Plain]:
-    """The answers that are not what they were, as the journal commits to them: one given in parts part by part."""
+    """Return the changed answers as the journal commits to them, one commitment for each part."""
     found: dict[str, Plain] = {}
     for name, answer in after.items():
         if name in before and before[name] == answer:

@@ -1,4 +1,4 @@
-"""What the rules need said in words, without holding any: the faces hand in an object that speaks."""
+"""Protocol for texts that rules need in words. A renderer implements it, so the rules contain no wording."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import Protocol
 
 
 class Wording(Protocol):
-    """Words of one house. All answers are ready to print; `sms` ones hold only signs of GSM 03.38 where possible."""
+    """The texts of a renderer, ready to print. Texts for SMS use GSM 03.38 characters where possible."""
 
     def amount(self, amount: int, language: str) -> str:
-        """`30 000` (no currency)."""
+        """Return an amount without currency: `30 000`."""
         ...
 
     def day(self, day: date, language: str) -> str:
-        """`mardi 1er décembre 2026`."""
+        """Return a day with its weekday: `mardi 1er décembre 2026`."""
         ...
 
     def plain_day(self, day: date, language: str) -> str:
-        """`1er décembre 2026`: a day that is not a meeting, a birth."""
+        """Return a day without its weekday, as for a birth: `1er décembre 2026`."""
         ...
 
     def short_day(self, day: date, language: str) -> str:
-        """`01/12/2026`, for SMS."""
+        """Return a day in figures, for SMS: `01/12/2026`."""
         ...
 
     def moment(self, instant: datetime, language: str) -> str:
-        """`mardi 1er décembre 2026 à 8 h 15`, on local clocks."""
+        """Return an instant in local time: `mardi 1er décembre 2026 à 8 h 15`."""
         ...
 
     def span(self, count: int, unit: str, working: bool, language: str) -> str:
-        """`20 jours ouvrés`."""
+        """Return a length of time: `20 jours ouvrés`."""
         ...
 
-    def yes_no(self, value: bool, language: str) -> str: ...
+    def yes_no(self, value: bool, language: str) -> str:
+        """Return the word for yes or no."""
 
     def say(self, key: str, language: str, facts: Mapping[str, str]) -> str:
-        """The sentence of a key (`notice.to_pay.sms`, `output.holder`…) with its facts filled in."""
+        """Return the sentence of a key (`notice.to_pay.sms`, `output.holder`…) with its facts filled in."""
         ...
 
-    def has(self, key: str) -> bool: ...
+    def has(self, key: str) -> bool:
+        """Return True when a sentence exists for the key."""

@@ -1,7 +1,7 @@
-"""Time as administrations count it: spans, working days, opening hours. Instants in and out are UTC.
+"""Time as administrations count it: spans, working days, opening hours. All instants are UTC.
 
-Days and longer count whole days on local clocks and end with the last second of the day: what is due in 30 days is
-not late before midnight. Minutes and hours are exact; working hours run only while doors are open.
+Days and longer spans count whole local days and end with the last second of the day. A task due in 30 days is
+thus on time until midnight. Minutes and hours are exact. Working hours count only during opening hours.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from engine.model.directory import Calendar, Office
 
 WORKING_HOURS: Final = (Hours(450, 720), Hours(870, 1020))  # 07:30–12:00 and 14:30–17:00, the civil service's
 DAY: Final = 86_400  # seconds
-MORNING: Final = 8 * 60  # when reminders counted in days leave
+MORNING: Final = 8 * 60  # when reminders counted in days are sent
 _LONGEST_WAIT: Final = 3660  # days
 _LAST_SECOND: Final = time(23, 59, 59)
 
 
 def at_minute(day: date, minute: int) -> datetime:
-    """The instant when local clocks show that minute of that day (1440 = the next midnight)."""
+    """Return the instant of a local minute of that day (1440 = the next midnight)."""
     wall = datetime.combine(day, time(), ZONE) + timedelta(minutes=minute)  # wall-clock arithmetic
     return wall.astimezone(UTC)
 
 
 def end_of_day(day: date) -> datetime:
+    """Return the last second of a local day, in UTC."""
     return datetime.combine(day, _LAST_SECOND, ZONE).astimezone(UTC)
 
 
 def add_months(day: date, count: int) -> date:
-    """31 January and one month is the last day of February."""
+    """Return the day some months later, at most the last day of its month. 31 January + 1 is the end of February."""
     year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
     return date(year, month + 1, min(day.day, months.monthrange(year, month + 1)[1]))
 
 
 def add_days(day: date, span: Span, calendar: Calendar) -> date:
-    """The day reached from `day` by a span of days or longer; a negative count goes back."""
+    """Return the day at a span of days or longer from `day`. A negative count goes back."""
     if span.unit == "day" and span.working:
         return calendar.add_working_days(day, span.count)
     if span.unit == "day":
@@ -50,12 +51,12 @@ def add_days(day: date, span: Span, calendar: Calendar) -> date:
 
 
 def counts_days(span: Span) -> bool:
-    """Whether a span is a matter of days rather than of the clock."""
+    """Return True for a span of days or longer."""
     return span.unit not in ("minute", "hour")
 
 
 def add_span(instant: datetime, span: Span, calendar: Calendar) -> datetime:
-    """The instant when `span` is over, counted from `instant`."""
+    """Return the instant when `span` is over, counted from `instant`."""
     if counts_days(span):
         return end_of_day(add_days(local_day(instant), span, calendar))
     length = timedelta(minutes=span.count) if span.unit == "minute" else timedelta(hours=span.count)
@@ -74,12 +75,15 @@ def _add_working_time(instant: datetime, left: timedelta, calendar: Calendar) ->
     return end_of_day(first + timedelta(days=_LONGEST_WAIT))  # a calendar without working days
 
 
-# -- time spent and left, for clocks that stop and run again -----------------------------------------------------------
+# -- time spent and left, for time limits that pause -------------------------------------------------------------------
 
 
 def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> int:
-    """The seconds of a span's own time between two instants: whole days by midnights passed (working days only, where
-    the span says so), hours by the clock (open hours only, the same)."""
+    """Return the seconds between two instants in the unit of a span.
+
+    Days count passed midnights, of working days only where the span requires it. Hours are exact, of opening
+    hours only where the span requires it.
+    """
     if not counts_days(span):
         length = _working_time(start, end, calendar) if span.working else end - start
         return int(length.total_seconds())
@@ -91,8 +95,10 @@ def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> i
 
 
 def end_after(start: datetime, span: Span, spent: int, calendar: Calendar, began: datetime | None = None) -> datetime:
-    """When a span is over that runs again from `start`, `spent` seconds of its own time being used. Months and years
-    count the days they had from `began`, their first start."""
+    """Return the end of a span that resumes at `start` with `spent` seconds already used.
+
+    Months and years count the days that they had from `began`, the first start.
+    """
     if not counts_days(span):
         left = timedelta(minutes=minutes_of(span)) - timedelta(seconds=spent)
         return _add_working_time(start, left, calendar) if span.working else start + left
@@ -104,7 +110,7 @@ def end_after(start: datetime, span: Span, spent: int, calendar: Calendar, began
 
 
 def length_in_days(span: Span, start: datetime, calendar: Calendar) -> int:
-    """How many days a span counts, from its start; working days, where it says so."""
+    """Return the number of days in a span from its start, working days if the span counts these."""
     if span.unit == "day":
         return span.count
     return (add_days(local_day(start), span, calendar) - local_day(start)).days
@@ -121,7 +127,7 @@ def _working_time(start: datetime, end: datetime, calendar: Calendar) -> timedel
 
 
 def before_instant(instant: datetime, span: Span, calendar: Calendar) -> datetime:
-    """When to speak of something `span` ahead: that many days before, in the morning; or exactly, for hours."""
+    """Return when to remind of an instant: that many days before, in the morning, or exactly for hours."""
     if counts_days(span):
         day = add_days(local_day(instant), Span(-span.count, span.unit, span.working), calendar)
         return at_minute(day, MORNING)
@@ -129,18 +135,21 @@ def before_instant(instant: datetime, span: Span, calendar: Calendar) -> datetim
 
 
 def due_instant(entered: datetime, value: Span | date, calendar: Calendar) -> datetime:
-    """When something is due: a span after `entered`, or the end of a given day."""
+    """Return when something is due: a span after `entered`, or the end of a given day."""
     return add_span(entered, value, calendar) if isinstance(value, Span) else end_of_day(value)
 
 
 def minutes_of(span: Span) -> int:
-    """A span of the clock in minutes (a day counts 24 hours)."""
+    """Return a span of minutes, hours or days in minutes (a day has 24 hours)."""
     return span.count * {"minute": 1, "hour": 60}.get(span.unit, 1440)
 
 
 def openings(office: Office, day: date, appointment: Appointment, calendar: Calendar) -> tuple[Hours, ...]:
-    """When the office receives for this appointment on that day, minutes since midnight on local clocks. Hours closed for
-    a part of a day are taken out slot by slot (`appointments.slot_starts`), so that the other slots stay where they were."""
+    """Return when the office receives for this appointment on that day, in local minutes since midnight.
+
+    A partial closure is not subtracted here. `appointments.slot_starts` removes its slots, so the others do
+    not move.
+    """
     if office.closure_on(day) or (appointment.weekdays and day.weekday() not in appointment.weekdays):
         return ()
     doors = opening_hours(office, day, calendar)
@@ -151,7 +160,7 @@ def openings(office: Office, day: date, appointment: Appointment, calendar: Cale
 
 
 def opening_hours(office: Office, day: date, calendar: Calendar) -> tuple[Hours, ...]:
-    """When the doors are open that day were nothing closed: the usual hours, then what was opened beside them, feast or not."""
+    """Return the opening hours of a day without closures: the usual hours, then extra openings, on holidays too."""
     usual = calendar.works(day) or _opens_at_weekend(office, day, calendar)
     doors = office.hours.get(day.weekday(), ()) if usual else ()
     for more in office.extra_hours(day):
@@ -160,7 +169,7 @@ def opening_hours(office: Office, day: date, calendar: Calendar) -> tuple[Hours,
 
 
 def _beside(more: Hours, known: tuple[Hours, ...]) -> tuple[Hours, ...]:
-    """What is left of some hours without those known."""
+    """Return the parts of some hours outside known hours."""
     left = [more]
     for one in known:
         cut = [Hours(part.start, min(part.end, one.start)) for part in left]
@@ -170,10 +179,11 @@ def _beside(more: Hours, known: tuple[Hours, ...]) -> tuple[Hours, ...]:
 
 
 def _opens_at_weekend(office: Office, day: date, calendar: Calendar) -> bool:
-    """An office that declares Saturday hours opens on Saturdays, feasts apart."""
+    """Return True when an office declares hours for this weekday and the day is no holiday."""
     return day not in calendar.holidays and bool(office.hours.get(day.weekday()))
 
 
 def local_minute(instant: datetime) -> int:
+    """Return the local minute of the day, from 0 to 1439."""
     wall = local(instant)
     return wall.hour * 60 + wall.minute

@@ -1,1 +1,1 @@
-"""Issued documents, their content, retention."""
+"""Issued documents: their content, numbers and validity, and the retention of dossiers."""

@@ -1,6 +1,7 @@
-"""What a document says, frozen when it is issued: answers it shows, why it was refused, what a form gathers.
+"""The content of a document, fixed when it is issued: shown answers, reasons of a refusal, the data of a form.
 
-Lines are (label, words). A line without words is the heading of those after it; a line without label is running text.
+Lines are (label, text). A line without text is the heading of the next ones. A line without label is running
+text.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 def content_of(
     evaluated: EvaluatedAnswers, dossier: Dossier, output: Output, row: int | None, speech: Speech
 ) -> tuple[ContentLine, ...]:
-    """All that an output says of a dossier, hidden and unanswered questions left out; its body last."""
+    """Return the lines of an output for a dossier, without hidden and unanswered questions, the body last."""
     columns = _columns(evaluated, output)
 
     def words(name: str) -> str:
@@ -49,7 +50,7 @@ def content_of(
 
 
 def _columns(evaluated: EvaluatedAnswers, output: Output) -> Mapping[str, Field]:
-    """The columns of the rows that an output is given for, those of later forms among them."""
+    """Return the columns of the rows that an output is issued for, with those of later forms."""
     rows = evaluated.procedure.fields.get(output.per) if output.per else None
     later = (form for form in evaluated.procedure.forms() if form.each == output.per)
     return {column.id: column for column in with_columns(rows, *later).rows} if rows else {}
@@ -59,7 +60,7 @@ def _columns(evaluated: EvaluatedAnswers, output: Output) -> Mapping[str, Field]
 
 
 def _decision(evaluated: EvaluatedAnswers, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
-    """What was decided and why, as its author wrote it; of a refusal, how it is contested."""
+    """Yield the decision and the reason its author wrote, and for a refusal the ways of appeal."""
     state = evaluated.procedure.states.get(dossier.state)
     refused = state is not None and state.outcome == "refused"
     if refused and state is not None:
@@ -75,14 +76,14 @@ def _decision(evaluated: EvaluatedAnswers, dossier: Dossier, speech: Speech) -> 
 
 
 def appeals_of(evaluated: EvaluatedAnswers) -> tuple[Appeal, ...]:
-    """Those of the book, else those of its agency."""
+    """Return the appeals of the procedure, else those of its agency."""
     identity = evaluated.procedure.identity
     agency = evaluated.directory.agencies.get(identity.agency)
     return tuple((identity.appeals or (agency.appeals if agency else {})).values())
 
 
 def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech) -> str:
-    """How, within which time and until which day: a reader need not count."""
+    """Return how to appeal, within which time and until which day."""
     label = appeal.label.in_(speech.language)
     if appeal.within is None:
         return label
@@ -96,7 +97,10 @@ def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech
 
 
 def _answers(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
-    """The answers of the application, page by page. Sensitive ones stay on the dossier, where each reading is noted."""
+    """Yield the answers of the application by page.
+
+    Sensitive answers are left out, because each reading of them must be logged.
+    """
     form = evaluated.procedure.tasks.get(APPLICATION)
     sensitive = evaluated.procedure.personal_data.sensitive
     for page in form.pages if isinstance(form, Form) else ():
@@ -120,7 +124,7 @@ def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator
 
 
 def _to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
-    """The papers that a file cannot replace: shown, left or signed at the office."""
+    """Return the evidence that no file can replace: to show, hand over or sign at the office."""
     fields = evaluated.procedure.fields.values()
     papers = [(one, one.evidence) for one in fields if one.evidence is not None and evaluated.shows(one)]
     lines = []

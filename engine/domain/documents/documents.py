@@ -1,4 +1,4 @@
-"""Issued documents: their number, what they show, what their signature covers, what they are worth on a day."""
+"""Issued documents: number, content, signed claims, and validity on a day."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SERIAL_DIGITS: Final = 5
 
 
 def status_of(document: IssuedDocument, day: date) -> Worth:
-    """What a document is worth on a day: an annulled one stays annulled, whatever its date."""
+    """Return the validity of a document on a day. A revoked or replaced one stays so, whatever its date."""
     if document.status != "valid":
         return document.status
     if document.valid_until is not None and day > document.valid_until:
@@ -36,25 +36,28 @@ def status_of(document: IssuedDocument, day: date) -> Worth:
 
 
 def is_issued(dossier: Dossier, output: str, row: int | None, day: date) -> bool:
-    """Whether the dossier already holds this document, good today (or suspended): it is not issued twice."""
+    """Return True when the dossier already has this document, valid or suspended, so it is not issued again."""
     mine = (one for one in dossier.documents if one.output == output and one.row == row)
     return any(status_of(one, day) in ("valid", "suspended") for one in mine)
 
 
 def is_erased(document: IssuedDocument) -> bool:
-    """Whether what it shows was erased: its number, its days and its signature are left."""
+    """Return True when the content was erased: number, dates and signature remain."""
     return not document.content and not document.holder
 
 
 def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
-    """Which series of numbers the document counts in: `dgdn/2026`. Shared by all the documents that count so: the number
-    printed does not name the output, and two papers never carry the same."""
+    """Return the series of a document's number: `dgdn/2026`.
+
+    Outputs may share a series. The printed number does not name the output, so it must be unique in the
+    series.
+    """
     parts = _number_parts(procedure, dossier, now)
     return "/".join(parts.get(name, name) for name in output.serial_per)
 
 
 def document_number(output: Output, procedure: Procedure, dossier: Dossier, now: datetime, serial: int) -> str:
-    """The number printed on the document, from the pattern of its output."""
+    """Return the printed number, from the pattern of its output."""
     parts = _number_parts(procedure, dossier, now)
     printed = {name: text.upper().replace("_", "-") for name, text in parts.items()}
     return fill_template(output.number, {**printed, "serial": f"{serial:0{_SERIAL_DIGITS}d}"})
@@ -73,7 +76,7 @@ def prepare_document(
     procedure: Procedure, dossier: Dossier, order: IssueOrder, scope: Scope, number: str, code: str, token: str,
     now: datetime, directory: Directory, wording: Wording,
 ) -> IssuedDocument:  # fmt: skip
-    """The document an order asks for, its text frozen, not signed yet (`jws` empty). `code` is also its id."""
+    """Return the ordered document with its content fixed, not yet signed (`jws` empty). `code` is also its id."""
     output = procedure.outputs[order.output]
     evaluated = evaluate_answers(procedure, dossier, local_day(now), directory)
     return IssuedDocument(
@@ -85,7 +88,7 @@ def prepare_document(
 
 
 def _signatory(procedure: Procedure, output: Output, directory: Directory, language: str) -> str | None:
-    """The function and the agency of who signs, as people call them; none where the directory knows neither."""
+    """Return the titles of the signing role and its agency, None when the directory contains neither."""
     if output.signed_by is None:
         return None
     key = role_key(procedure, output.signed_by)
@@ -102,7 +105,7 @@ def _inside(scope: Scope, output: Output, row: int | None) -> Scope:
 
 
 def _valid_until(output: Output, scope: Scope, now: datetime, directory: Directory) -> date | None:
-    """The last day of validity: a span counts from the day of issue."""
+    """Return the last day of validity, None without a limit. A span counts from the day of issue."""
     value = output.valid.value(scope) if output.valid is not None else None
     if isinstance(value, Span):
         return add_days(local_day(now), value, directory.calendar) if counts_days(value) else local_day(now)
@@ -113,7 +116,7 @@ def _valid_until(output: Output, scope: Scope, now: datetime, directory: Directo
 
 
 def document_claims(document: IssuedDocument, procedure: Procedure, agency: str) -> dict[str, Plain]:
-    """What the signature covers. No name, no answer: a digest of what the paper shows."""
+    """Return the claims that the signature covers: no name and no answer, only a digest of the content."""
     return {
         "iss": agency,
         "procedure": procedure.id,
@@ -128,7 +131,7 @@ def document_claims(document: IssuedDocument, procedure: Procedure, agency: str)
 
 
 def content_digest(document: IssuedDocument) -> str:
-    """SHA-256 of title, holder and lines: one changed sign on the paper no longer fits."""
+    """Return the SHA-256 of title, holder and lines. Any change on the document gives another digest."""
     lines: list[Plain] = [[label, words] for label, words in document.content]
     return fingerprint({"title": document.title, "holder": document.holder, "content": lines})
 
@@ -136,7 +139,7 @@ def content_digest(document: IssuedDocument) -> str:
 def check_claims(
     document: IssuedDocument, claims: Mapping[str, Plain], procedure: Procedure, agency: str
 ) -> tuple[str, ...]:
-    """The names of the signed claims that the kept document no longer fits; none = intact."""
+    """Return the names of the signed claims that differ from the stored document, none when it is intact."""
     expected = document_claims(document, procedure, agency)
     return tuple(sorted(name for name in expected.keys() | claims.keys() if expected.get(name) != claims.get(name)))
 
@@ -145,5 +148,5 @@ _NAME_PART: Final = re.compile(r"[^\W\d_][^\s]*")
 
 
 def masked(name: str, sign: str = "•") -> str:
-    """`AMEGAN Afi` as a stranger may read it: `A••• A•••`. The number of signs says nothing."""
+    """Return a name as a stranger may read it: `A••• A•••` for `AMEGAN Afi`, whatever its length."""
     return _NAME_PART.sub(lambda part: part.group()[0] + sign * 3, name)

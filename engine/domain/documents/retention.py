@@ -1,7 +1,10 @@
-"""How long a closed dossier is kept, and what is left of it afterwards. Pure: the office erases what lies beside it.
+"""Retention: how long a closed dossier is stored, and what remains afterwards. Pure: services erase files and rows.
 
-Timers: `keep` (the dossier), `keep:<answer>` (a sensitive answer that goes earlier), `keep_document:<id>` (what a document
-shows, once the dossier is gone and the document is worth nothing any more).
+Timers:
+
+- `keep`: the dossier
+- `keep:<answer>`: a sensitive answer that is erased earlier
+- `keep_document:<id>`: the content of an expired document of an erased dossier
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ from engine.records.dossier import Dossier, IssuedDocument
 
 KEEP: Final = "keep"
 KEEP_DOCUMENT: Final = "keep_document"
-_ANONYMOUS: Final = frozenset({"yes_no", "choice", "choices"})  # answers of which few codes are left tell nobody
+_ANONYMOUS: Final = frozenset({"yes_no", "choice", "choices"})  # answers with few possible codes identify no person
 
 
 def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> Iterator[tuple[str, datetime]]:
-    """What is to be erased of a dossier that is over, and when; nothing while it may still move on."""
+    """Yield what is to be erased of a closed dossier, and when. Nothing for an open one."""
     if dossier.closed_at is None or dossier.is_draft:
         return
     if dossier.erased_at is not None:
@@ -44,7 +47,7 @@ def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> 
 
 
 def kept_until(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> datetime | None:
-    """When a closed dossier is kept no more, by how it ended."""
+    """Return when a closed dossier is erased, by its outcome. None without a retention period."""
     state = procedure.states.get(dossier.state)
     span = procedure.personal_data.keep.get(state.outcome) if state is not None and state.outcome else None
     return add_span(dossier.closed_at, span, calendar) if span is not None and dossier.closed_at is not None else None
@@ -56,12 +59,14 @@ def _document_moments(dossier: Dossier) -> Iterator[tuple[str, datetime]]:
             yield f"{KEEP_DOCUMENT}:{one.id}", end_of_day(one.valid_until)
 
 
-# -- what is left ------------------------------------------------------------------------------------------------------
+# -- what remains ------------------------------------------------------------------------------------------------------
 
 
 def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) -> Dossier:
-    """A dossier without anybody in it: no name, no address, no file, no reason written, no document that is worth nothing
-    any more. `anonymise` leaves the answers that are codes of few, for counting; `delete` leaves none."""
+    """Return a dossier without any personal data: no name, address, file, reason or expired document.
+
+    `anonymise` leaves the answers that are codes of short lists, for counting. `delete` leaves none.
+    """
     answers = anonymous_answers(procedure, dossier.answers) if procedure.personal_data.afterwards == "anonymise" else {}
     return replace(
         dossier,
@@ -81,7 +86,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
 
 
 def anonymous_answers(procedure: Procedure, answers: Mapping[str, Plain]) -> dict[str, Plain]:
-    """The answers that are codes of their question's own options, none of them sensitive, outside any row."""
+    """Return the non-sensitive answers, outside rows, that are codes of their question's own options."""
     asked = {**{one.id: one.field for one in procedure.eligibility}, **procedure.fields}
     secret = procedure.personal_data.sensitive
     return {
@@ -97,11 +102,12 @@ def _kept_if_worth(document: IssuedDocument, day: date) -> IssuedDocument:
 
 
 def without_content(document: IssuedDocument) -> IssuedDocument:
+    """Return the document without its content and holder."""
     return replace(document, content=(), holder="")
 
 
 def without_answer(procedure: Procedure, answers: Mapping[str, Plain], name: str) -> dict[str, Plain]:
-    """The answers without one, wherever it was given: of the form, of each row, of each filling."""
+    """Return the answers without one, wherever it was given: in the form, in rows and in fillings."""
     found: dict[str, Plain] = {}
     for key, answer in answers.items():
         if key in (name, f"{name}_{OTHER}"):

@@ -1,1 +1,1 @@
-"""Migration, renaming, draft migration, replay, prefill."""
+"""Editions: migration and renaming of dossiers and drafts, replay of closed dossiers, prefilled answers."""

@@ -1,8 +1,9 @@
-"""What becomes of a draft when a later edition is in force. Pure: the office keeps it.
+"""Migration of a draft to a later edition. Pure: services store the result.
 
-A draft was promised nothing yet: it comes over without a map. Each answer whose question is still there, of the same kind,
-stays; one that the later edition judges otherwise stays as it was typed, and its question is named. A draft that holds more
-than answers (money, a visit, an earlier dossier) comes over as running dossiers do (`migration.cross`), or stays.
+A draft has no fixed promise yet, so it migrates without a map. Each answer whose question still exists with
+the same type remains. An answer that the later edition refuses remains as typed, and its question is
+reported. A draft with payments, bookings, tasks or links migrates as running dossiers do (`migration.cross`),
+or stays.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ _NOT_SAID = ("empty", "file")
 
 @dataclass(frozen=True, slots=True)
 class Redrafted:
-    """A draft of the later edition: as it is in its names, then what is decided. `new`: the questions it puts besides; `again`:
-    those whose answer does not stand any more; `prices`: in francs, before and now, where both are known and differ."""
+    """A draft under the later edition: with its names, then the decision.
+
+    `new` are the additional questions. `again` are those whose answer is no longer accepted. `prices` are in
+    francs, before and now, where both are known and differ.
+    """
 
     before: Dossier
     decision: Decision
@@ -48,7 +52,7 @@ class Redrafted:
 def redraft(
     translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment
 ) -> Redrafted | None:  # fmt: skip
-    """The draft under the later edition; none where it stays. `moment` is of the later one."""
+    """Return the draft under the later edition, None where it stays. `moment` uses the later edition."""
     paid = tuple(payments)
     if _holds_more(kept, paid):
         crossing = cross(translation, kept, paid, moment)
@@ -82,7 +86,7 @@ def _holds_more(kept: Dossier, payments: tuple[Payment, ...]) -> bool:
 def _reported(
     translation: Translation, kept: Dossier, there: Dossier, decision: Decision, moment: Moment, lost: tuple[str, ...]
 ) -> Redrafted:
-    """`again` in the order of the form."""
+    """Return the migrated draft with the questions to look at, `again` in the order of the form."""
     day, directory, after = local_day(moment.now), moment.directory, translation.after
     earlier = check_answers(translation.before, kept, day, directory)
     found = check_answers(after, there, day, directory)
@@ -103,12 +107,15 @@ def _reported(
 
 
 def _unsettled(found: Iterable[AnswerProblem]) -> frozenset[str]:
-    """The questions that are still to be answered, or answered otherwise."""
+    """Return the questions that are unanswered or refused."""
     return frozenset(one.at.partition(".")[0] for one in found if not one.warns)
 
 
 def _price(procedure: Procedure, dossier: Dossier, moment: Moment, unsettled: frozenset[str]) -> int | None:
-    """What all its fees come to on these answers today; none while an amount, or whether it is owed, still hangs on something."""
+    """Return the sum of all fees for these answers today in francs.
+
+    None while an amount, or whether it is owed, depends on an open question.
+    """
     scope = evaluate_answers(procedure, dossier, local_day(moment.now), moment.directory).scope
     found = quotes(procedure, scope, dossier.language, moment.wording)
     asked = {one.id for one in _questions(procedure)}
@@ -119,7 +126,7 @@ def _price(procedure: Procedure, dossier: Dossier, moment: Moment, unsettled: fr
 
 
 def _hangs_on(procedure: Procedure) -> set[str]:
-    """Every name that a price of the book hangs on, through what is computed and what is asked of some only."""
+    """Return every name that a fee depends on, through computed values and conditions too."""
     pages = {one.id: page.when for page in procedure.form.pages for one in page.fields}
     left = [name for fee in procedure.fees() for name in fee_names(fee)]
     left += [line.for_each for fee in procedure.fees() for line in fee.lines if line.for_each is not None]
@@ -143,13 +150,13 @@ def _questions(procedure: Procedure) -> tuple[Field, ...]:
 
 
 def _put_before(translation: Translation) -> dict[str, Field]:
-    """The earlier edition's questions, by the name they have now."""
+    """Return the earlier edition's questions by their present name."""
     named = ((translation.name(one.id), one) for one in _questions(translation.before))
     return {name: one for name, one in named if name is not None}
 
 
 def _fitting(translation: Translation, kept: Dossier) -> tuple[Dossier, tuple[str, ...]]:
-    """The draft with the answers that still have their question, of the same kind; and the questions that lost theirs."""
+    """Return the draft with the answers whose question still has the same type, and the questions that lost theirs."""
     there, put = translation.dossier(kept), _put_before(translation)
     asked = {key: one for one in _questions(translation.after) for key in keys_of(one)}
     earlier = {key for one in put.values() for key in keys_of(replace(one, id=translation.name(one.id) or one.id))}
@@ -159,7 +166,7 @@ def _fitting(translation: Translation, kept: Dossier) -> tuple[Dossier, tuple[st
     for key, value in there.answers.items():
         field = asked.get(key)
         if field is None:
-            if key not in earlier:  # no answer to a question
+            if key not in earlier:  # not the answer to a question
                 answers[key] = value
             continue
         was = put.get(field.id)
@@ -180,14 +187,14 @@ def _kind(field: Field) -> tuple[object, ...]:
 
 
 def _takes(field: Field, value: Plain, files: Mapping[str, Attachment]) -> bool:
-    """Whether the pieces handed in are such as the question takes."""
+    """Return True when the question accepts the files of the answer."""
     return field.type not in PAPERS or all(is_fit(field, files[one]) for one in files_of(value) if one in files)
 
 
 def _rows(
     translation: Translation, was: Field | None, field: Field, value: Plain, path: str, files: Mapping[str, Attachment]
 ) -> Plain:
-    """Rows with the columns that are still there, of the same kind."""
+    """Return rows with the columns that still exist with the same type."""
     if was is None or field.type != "rows" or not isinstance(value, list):
         return value
     columns = dict(_columns(translation, was, path))

@@ -1,7 +1,7 @@
-"""May a running dossier come over to a later edition, and what it is then. Pure: the office keeps it, or tells why not.
+"""Migration of a running dossier to a later edition, or the reason why it stays. Pure: services store the result.
 
-What was promised under the earlier edition stays: a price that was fixed, a date that was told. All that comes after is
-the later edition's. A dossier that would lose something by coming over stays where it is.
+Fixed prices and announced dates of the earlier edition remain. Everything later follows the later edition. A
+dossier that would lose something by migrating stays under its edition.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from engine.domain.workflow.transitions import settle
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
 from engine.records.dossier import Dossier, Payment
 
-_ASKED_AGAIN: Final = timedelta(days=1)  # an operator may still say that what failed was paid
+_ASKED_AGAIN: Final = timedelta(days=1)  # an operator may still report a failed payment as paid
 _DETAIL: Final = "_other"
 
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """Why a dossier does not come over. `facts` name the thing: `at`, or the state."""
+    """Why a dossier does not migrate. `facts` name the cause: `at`, or the state."""
 
     code: str
     facts: Mapping[str, Fact]
@@ -40,8 +40,10 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A dossier that comes over: as it is in the names of the later edition, then what that edition does with it. `names`
-    are the declared names that it held."""
+    """A dossier that migrates: with the names of the later edition, then that edition's decision.
+
+    `names` are the declared names that it contained.
+    """
 
     before: Dossier
     decision: Decision
@@ -51,7 +53,10 @@ class Crossing:
 def cross(
     translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment, asked: str = ""
 ) -> Crossing | Stays:  # fmt: skip
-    """What becomes of an open dossier of the earlier edition. `moment` is of the later one; `asked`: who asked for it."""
+    """Return the migration of an open dossier, or why it stays.
+
+    `moment` uses the later edition. `asked` names who requested the migration.
+    """
     stays = next(_hindrances(translation, kept, payments, moment.now), None)
     if stays is not None:
         return stays
@@ -110,7 +115,7 @@ def _may_be_paid(payment: Payment, now: datetime) -> bool:
 
 
 def _homeless(translation: Translation, kept: Dossier) -> Iterator[Stays]:
-    """The later edition has no place where the dossier stands, or that place waits for something else."""
+    """Yield a reason when the later edition lacks the dossier's state, or that state waits for something else."""
     if kept.is_draft:
         return
     new = translation.state(kept.state)
@@ -124,7 +129,7 @@ def _homeless(translation: Translation, kept: Dossier) -> Iterator[Stays]:
 
 
 def _held(kept: Dossier) -> frozenset[str]:
-    """Every name of the book that the dossier holds."""
+    """Return every name of the procedure that the dossier contains."""
     ways = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
     parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed)
     answers = {name for key in kept.answers for name in (key, key.removesuffix(_DETAIL))}
@@ -132,7 +137,7 @@ def _held(kept: Dossier) -> frozenset[str]:
 
 
 def _ids(procedure: Procedure) -> frozenset[str]:
-    """Every name that an edition gives to something a dossier may hold."""
+    """Return every name that an edition gives to something a dossier may contain."""
     services = (one.id for form in procedure.forms() for one in form.services)
     acts = (way.id.partition(".")[0] for way in procedure.transitions)
     criteria = (one.id for one in procedure.eligibility)
@@ -176,7 +181,7 @@ def _faults(procedure: Procedure, dossier: Dossier, moment: Moment) -> tuple[Ans
 
 
 def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:
-    """A column that rows still hold and that the later edition does not know."""
+    """Yield a reason for each column in rows that the later edition does not have."""
     for name, asked in translation.after.fields.items():
         rows = there.answers.get(name)
         forms = (form for form in translation.after.forms() if form.each == name)
@@ -188,8 +193,11 @@ def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:
 
 
 def _stood(passage: TransitionContext, moment: Moment) -> TransitionContext:
-    """The dossier standing in the state of its new edition: clocks of the law that were not there begin now, a time is
-    given where none was, parts that nobody owes any more are done."""
+    """Return the dossier in the state of its new edition.
+
+    New legal time limits begin now, and a missing due date is computed. Parts without a remaining actor are
+    done.
+    """
     dossier = passage.dossier
     if dossier.is_draft:
         return passage

@@ -1,8 +1,9 @@
-"""Answers of an earlier request taken over into a new one: the same questions, still asked, still right.
+"""Reuse of an earlier request's answers in a new one, where questions are the same and answers still valid.
 
-Asked anew are what the book marks `reuse: false`, declarations, what a register or a named dossier fills in, and all that is
-asked because of one of these. Another procedure gives only what it asks in the same words on a page of the same title, and
-nothing sensitive: it was given for another purpose.
+Some questions are asked again: those with `reuse: false`, declarations, and those filled from registers or
+links. So are all questions that depend on one of them. Another procedure gives only answers to identical
+questions on a page of the same title. It gives nothing sensitive, because those answers were given for
+another purpose.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from engine.model.directory import Directory
 from engine.records.dossier import Attachment, Dossier
 
 PAPERS: Final = frozenset({"file", "photo", "evidence"})
-_STILL_TRUE: Final = frozenset({"account.phone", "account.email"})  # where the person is reached today
-_LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a row: nothing is there to take away
+_STILL_TRUE: Final = frozenset({"account.phone", "account.email"})  # how to contact the person today
+_LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a row: there is no answer to remove
 
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """What may be taken over: answers by their names here, and the files that they name."""
+    """The reusable answers by their names in the new request, and the files that they name."""
 
     answers: Mapping[str, Plain]
     files: tuple[Attachment, ...] = ()
-    said: int = 0  # questions answered, papers apart
+    said: int = 0  # number of answered questions, without files
 
     def named(self, ids: Mapping[str, str]) -> dict[str, Plain]:
-        """The answers with their files under the ids that these have in the new request."""
+        """Return the answers with the file ids of the new request."""
         return {name: _renamed(plain, ids) for name, plain in self.answers.items()}
 
 
@@ -46,8 +47,12 @@ def reusable(
     procedure: Procedure, draft: Dossier, definition: Procedure, earlier: Dossier, day: date, directory: Directory,
     without: Collection[str] = (),
 ) -> Reusable:  # fmt: skip
-    """What a draft may take over of an earlier request, judged by its own `book`. What was answered in the draft stays; who
-    the account says its holder is does not: the earlier request may have been made for their child. `without`: names of answers that are not to be kept any more, ids of files that are not there."""
+    """Return what a draft may reuse of an earlier request. `definition` is the edition of that request.
+
+    Answers given in the draft remain. Prefilled ones about the account holder are replaced. The earlier
+    request may have been made for a child. `without` lists answers that are no longer stored and ids of
+    missing files.
+    """
     kept = (
         earlier.answers
         if procedure.id != definition.id
@@ -71,7 +76,7 @@ def reusable(
 
 
 def _was_answered(field: Field, draft: Dossier) -> bool:
-    """Whether an answer of a draft is more than what was filled in ahead as it began."""
+    """Return True when an answer of a draft is more than a prefilled one."""
     return draft.revision > 0 or field.prefill is None or field.prefill in _STILL_TRUE
 
 
@@ -79,7 +84,7 @@ def _was_answered(field: Field, draft: Dossier) -> bool:
 
 
 def _same_questions(procedure: Procedure, definition: Procedure) -> Iterator[Field]:
-    """The questions of the application that the earlier book asked too and that are not asked anew."""
+    """Yield the questions of the application that the earlier edition had too and that are not asked again."""
     anew = asked_anew(procedure)
     theirs = {field.id: (page, field) for page in definition.form.pages for field in page.fields}
     sensitive = {*procedure.personal_data.sensitive, *definition.personal_data.sensitive}
@@ -93,7 +98,7 @@ def _same_questions(procedure: Procedure, definition: Procedure) -> Iterator[Fie
 
 
 def _in_same_words(mine: tuple[Page, Field], theirs: tuple[Page, Field]) -> bool:
-    """Whether two procedures put the same question about the same person: a block that both use, most often."""
+    """Return True when two procedures have the same question about the same person, most often from a shared block."""
     (page, field), (their_page, their_field) = mine, theirs
     same = (field.type, field.list_id, field.scheme, field.level, field.under)
     return (
@@ -105,7 +110,7 @@ def _in_same_words(mine: tuple[Page, Field], theirs: tuple[Page, Field]) -> bool
 
 
 def asked_anew(procedure: Procedure) -> frozenset[str]:
-    """The questions that are of one request alone, and all that is asked, or computed, because of one of them."""
+    """Return the questions that each request asks again, and those that depend on one of them."""
     pages = {field.id: page for page in procedure.form.pages for field in page.fields}
     anew = {name for link in procedure.links() for name in link.copies}
     for name in procedure.order:
@@ -128,7 +133,7 @@ def _of_the_moment(field: Field) -> bool:
 
 
 def _clean(field: Field, plain: Plain, files: Mapping[str, Attachment]) -> Plain:
-    """One answer as it may be taken over: right ones, columns still asked, files that are there and still fit."""
+    """Return an answer in reusable form: accepted values, existing columns, files that exist and fit."""
     if is_wrong(plain):
         return None
     if field.type == "rows":
@@ -154,15 +159,17 @@ def _clean_row(columns: Iterable[Field], row: Mapping[str, Plain], files: Mappin
 
 
 def is_fit(field: Field, file: Attachment) -> bool:
-    """Whether a question takes a file of this form and size."""
+    """Return True when a question accepts a file of this type and size."""
     return file.kind in field.bounds.accept and file.size <= field.bounds.max_size
 
 
 def _right(
     procedure: Procedure, draft: Dossier, found: dict[str, Plain], day: date, directory: Directory
 ) -> dict[str, Plain]:
-    """The answers that the rules in force take: those that are wrong now are left out until none is. One that is hidden
-    waits: it is judged when an answer brings its question onto the path, and never sent otherwise."""
+    """Return the answers that the present rules accept. Refused ones are removed until none is left.
+
+    An answer to a hidden question remains. It is checked when its question becomes visible.
+    """
     for _ in range(2 * len(found) + 1):
         evaluated = evaluate_answers(procedure, draft, day, directory, {**draft.answers, **found})
         before = repr(found)
@@ -195,7 +202,7 @@ def _drop(field: Field, found: dict[str, Plain]) -> None:
 
 
 def _without(plain: Plain, rest: list[str]) -> Plain:
-    """Rows without one of their answers: the person fills it in again."""
+    """Return rows without one of their answers, which the applicant fills in again."""
     if isinstance(plain, list) and rest[0].isdecimal() and int(rest[0]) < len(plain):
         at = int(rest[0])
         return [_without(row, rest[1:]) if number == at else row for number, row in enumerate(plain)]
@@ -207,7 +214,7 @@ def _without(plain: Plain, rest: list[str]) -> Plain:
 
 
 def _texts(plain: Plain, path: str) -> Iterator[tuple[str, str]]:
-    """Every text of an answer and the question it stands at: the ids of its files are among them."""
+    """Yield each text of an answer with the path of its question. The ids of files are among them."""
     if isinstance(plain, str):
         yield plain, path
     elif isinstance(plain, dict):

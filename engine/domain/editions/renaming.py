@@ -1,6 +1,6 @@
-"""The facts of a dossier in the names of a later edition: what `migrate` renames is renamed everywhere, nothing else is.
+"""Renaming: the data of a dossier in the names of a later edition, as its `migrate` declares them.
 
-Pure, and told apart from judging: what the later edition thinks of these facts is for others (`migration`, `replay`).
+Pure. It checks nothing: `migration` and `replay` evaluate the result.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ _CHOSEN: Final = ("choice", "choices", "evidence")
 
 
 def way_name(names: Names, way: str) -> str:
-    """The id of a way: an act's own, or `state.then`, `clock.then` that follow their state or clock. One that was dropped
-    keeps its name: it was taken all the same."""
+    """Return the new id of a transition: of an act, or `state.then`, `clock.then` after their state or time limit.
+
+    A dropped one has its old name, because it was taken.
+    """
     if way in names:
         return names[way] or way
     head, dot, key = way.partition(".")
@@ -34,7 +36,7 @@ def way_name(names: Names, way: str) -> str:
 
 @dataclass(frozen=True)
 class Translation:
-    """From one edition to a later one. `names` are those that its `migrate` declares, maps in between composed."""
+    """The renaming from one edition to a later one. `names` are the declared ones, composed over editions in between."""
 
     before: Procedure
     after: Procedure
@@ -42,22 +44,24 @@ class Translation:
 
     @classmethod
     def between(cls, before: Procedure, after: Procedure) -> Translation:
+        """Return the renaming between two editions of a procedure."""
         return cls(before, after, moves_between(before, after))
 
     @property
     def comes_over(self) -> bool:
-        """Whether the later edition says that dossiers of the earlier one come over to it."""
+        """True when the later edition accepts dossiers of the earlier one."""
         return self.before.edition in self.after.migrate and self.before.edition < self.after.edition
 
     def name(self, old: str) -> str | None:
-        """A name of the one namespace; None when it was dropped."""
+        """Return the new name of a thing, None when it was dropped."""
         return self.names.get(old, old)
 
     def state(self, old: str) -> str | None:
+        """Return the new name of a state, None when it was dropped. The draft state has no other name."""
         return old if old == DRAFT else self.name(old)
 
     def _last(self, path: str) -> str | None:
-        """The last part of a dotted name: a column, an option."""
+        """Return the last part of a dotted name: a column, an option. None when it was dropped."""
         own = path.rpartition(".")[2]
         new = self.names.get(path, own)
         return None if new is None else new.rpartition(".")[2]
@@ -65,7 +69,7 @@ class Translation:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def answers(self, kept: Mapping[str, Plain]) -> dict[str, Plain]:
-        """The answers under their new names. Where two come to one, what was answered first wins over a blank."""
+        """Return the answers under their new names. Where two names become one, an answer replaces a blank."""
         found: dict[str, Plain] = {}
         for old, value in kept.items():
             for new, said in self._answer(old, value, kept):
@@ -76,7 +80,7 @@ class Translation:
     def _answer(self, old: str, value: Plain, kept: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
         asked, new = self._asked.get(old), self.name(old)
         detail = old.removesuffix(f"_{OTHER}")
-        if asked is None and detail != old and detail in self._asked:  # the words of « other » follow their question
+        if asked is None and detail != old and detail in self._asked:  # the detail of « other » follows its question
             new = self.name(detail)
             new = None if new is None else f"{new}_{OTHER}"
         if new is None:
@@ -92,11 +96,11 @@ class Translation:
 
     @cached_property
     def _asked(self) -> Mapping[str, Field]:
-        """Every question outside rows, eligibility included."""
+        """Every question outside rows, including eligibility."""
         return {**{one.id: one.field for one in self.before.eligibility}, **self.before.fields}
 
     def value(self, asked: Field, value: Plain, path: str) -> Plain:
-        """One answer: the codes of its options, the names of its columns. A code that was dropped is not answered."""
+        """Return one answer with the new codes of its options and names of its columns. A dropped code is no answer."""
         if asked.type == "rows":
             rows = value if isinstance(value, list) else []
             return [self._row(asked.rows, row, path) if isinstance(row, dict) else row for row in rows]
@@ -123,7 +127,7 @@ class Translation:
         return found
 
     def _fillings(self, form: Form, value: Plain, kept: Mapping[str, Plain]) -> Plain:
-        """A form filled once per row: each filling follows the row it judged, whose digest changes with its columns."""
+        """Return the fillings of a form per row with new digests. The digest of a row depends on its columns."""
         rows, each = kept.get(form.each or ""), str(form.each)
         asked = self.before.fields.get(each)
         digests = {
@@ -141,7 +145,7 @@ class Translation:
         return found
 
     def _said_besides(self, form: Form, value: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
-        """What the services of a round answered besides their opinion."""
+        """Yield the further answers of a round's services."""
         columns = form.asked.fields if form.asked is not None else ()
         for service, said in value.items():
             new = self.name(service)
@@ -149,7 +153,7 @@ class Translation:
                 yield new, self._row(columns, said, form.id) if isinstance(said, dict) else said
 
     def spot(self, path: str) -> str | None:
-        """The place of a file or of a fault: `enfants.0.acte`. None when its question was dropped."""
+        """Return the new path of a file or problem: `enfants.0.acte`. None when its question was dropped."""
         head, *rest = path.split(".")
         new, dotted = self.name(head), head
         found = [new]
@@ -164,11 +168,11 @@ class Translation:
     # -- the whole -----------------------------------------------------------------------------------------------------
 
     def keys(self, kept: Mapping[str, T]) -> dict[str, T]:
-        """A map by name of the namespace, what was dropped left out."""
+        """Return a map under its new names, without dropped ones."""
         return {new: one for old, one in kept.items() if (new := self.name(old)) is not None}
 
     def dossier(self, kept: Dossier) -> Dossier:
-        """The dossier as if it had been written under the later edition; where its state was dropped, it keeps the name."""
+        """Return the dossier as if the later edition had recorded it. A dropped state has its old name."""
         owed = {name: replace(one, fee=name) for name, one in self.keys(kept.owed).items()}
         booked = {name: replace(one, appointment=name) for name, one in self.keys(kept.bookings).items()}
         files = tuple(replace(one, field=self.spot(one.field) or one.field) for one in kept.attachments)
@@ -199,7 +203,7 @@ _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})
 
 
 def names_in_use(procedure: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
-    """The questions, columns and options that a dossier's answers use, by the names that `migrate` gives them."""
+    """Yield the questions, columns and options that a dossier's answers use, in the form that `migrate` uses."""
     asked = {**{one.id: one.field for one in procedure.eligibility}, **procedure.fields}
     for name, answer in answers.items():
         form = procedure.tasks.get(name)
@@ -230,7 +234,7 @@ def _of(field: Field, answer: Plain, at: str) -> Iterator[str]:
 
 
 def _has(field: Field, code: str) -> bool:
-    """Whether a code is one of the question's own: what a person typed never becomes a name of the file."""
+    """Return True when a code is one of the question's own. Typed text is never a name of the file."""
     own = field.evidence.any_of if field.evidence is not None else field.options
     return any(one.code == code for one in own)
 

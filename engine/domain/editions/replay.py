@@ -1,7 +1,7 @@
-"""A dossier lived again under a book: what people, operators and registers did, at the same hours, on the same answers.
+"""Replay of a dossier under an edition: the same acts, payments and look-ups at the same times, on the same answers.
 
-Pure. Time acts by itself, as the book says; people's acts are tried as they were made, and what is refused is told. The
-journal holds no value, so answers are those the dossier kept at its end.
+Pure. Time limits apply by themselves. Acts are repeated as they were made, and refused ones are reported. The
+journal contains no values, so the answers are those at the end of the dossier.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from engine.model.directory import Directory
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
 
 _MOST_TIMERS: Final = 1000
-_SAID: Final = "rejeu"  # where a reason was asked: what was written then is nobody's business now
+_SAID: Final = "rejeu"  # replaces reasons, which are confidential and have no effect on a replay
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRefusal:
-    """What was done and would not be allowed: the act, the task, the criterion; in which state, and why."""
+    """A recorded act, task or eligibility question that would be refused: its name, the state and the reason."""
 
     at: str
     state: str
@@ -49,17 +49,20 @@ class ReplayRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Relived:
-    """How it went: the dossier at the end, what was wrong with its form, what was refused on the way."""
+    """The result of a replay: the final dossier, the problems of its form and the refusals."""
 
     dossier: Dossier
-    faults: tuple[tuple[str, str], ...]  # place, code
+    faults: tuple[tuple[str, str], ...]  # path, code
     refused: tuple[ReplayRefusal, ...]
 
 
 def relive(
     translation: Translation, kept: Dossier, entries: Iterable[JournalEntry], directory: Directory, wording: Wording
 ) -> Relived:
-    """A closed dossier under the later edition of a translation (the same twice: under its own)."""
+    """Return a closed dossier replayed under the later edition of a translation.
+
+    A translation with the same edition twice replays it under its own edition.
+    """
     stage = _Life(translation, kept, directory, wording)
     for entry in entries:
         stage.pass_time(entry.at)
@@ -71,19 +74,19 @@ def relive(
 
 @dataclass
 class _Life:
-    """One dossier on its way."""
+    """One dossier during its replay."""
 
     translation: Translation
     kept: Dossier
     directory: Directory
     wording: Wording
     dossier: Dossier = field(init=False)
-    later: dict[str, Plain] = field(init=False)  # answers that came after the form, by name
+    later: dict[str, Plain] = field(init=False)  # answers given after the application, by name
     timers: tuple[Timer, ...] = ()
     fired: set[tuple[str, int]] = field(default_factory=set)
     faults: list[tuple[str, str]] = field(default_factory=list)
     refused: list[ReplayRefusal] = field(default_factory=list)
-    held: int = 0  # slots taken so far
+    held: int = 0  # booked slots so far
 
     def __post_init__(self) -> None:
         there = self.translation.dossier(self.kept)
@@ -102,15 +105,17 @@ class _Life:
 
     @property
     def definition(self) -> Procedure:
+        """The edition of the replay."""
         return self.translation.after
 
     def name(self, old: Plain) -> str:
+        """Return the name in the edition of the replay, the old one when it was dropped."""
         return self.translation.name(str(old)) or str(old)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def pass_time(self, until: datetime) -> None:
-        """Everything that falls due until then, in its order, each at its hour."""
+        """Fire every timer due until then, in order and each at its time."""
         for _ in range(_MOST_TIMERS):
             due = [one for one in self.timers if one.due_at <= until and self._is_left(one)]
             if not due:
@@ -122,7 +127,7 @@ class _Life:
                     time_over(self.definition, self.dossier, first.name, first.due_at, self.directory, self.wording)
                 )
             except Refused:
-                continue  # it stands no more
+                continue  # the timer no longer applies
 
     def _is_left(self, timer: Timer) -> bool:
         kept = timer.name.partition(":")[0] in (KEEP, KEEP_DOCUMENT)
@@ -132,10 +137,10 @@ class _Life:
         self.dossier = replace(decision.dossier, revision=self.dossier.revision + 1)
         self.timers = decision.timers
 
-    # -- what was done -------------------------------------------------------------------------------------------------
+    # -- acts ----------------------------------------------------------------------------------------------------------
 
     def live(self, entry: JournalEntry) -> None:
-        """One entry, when somebody did something; what followed by itself follows by itself."""
+        """Replay one entry if a person or an external system caused it. Consequences follow by themselves."""
         body = entry.body if isinstance(entry.body, dict) else {}
         verb = _VERBS.get(entry.kind)
         if verb is None or "event" in body:
@@ -158,7 +163,7 @@ class _Life:
             self._keep(found)
 
     def actor(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Actor:
-        """Who did it, in the role they had then."""
+        """Return the actor of an entry with the role they had then."""
         by = str(body.get("by") or "")
         if by == APPLICANT:
             return self.for_owner(entry)
@@ -166,19 +171,20 @@ class _Life:
         return Actor(entry.actor_kind, entry.actor, roles=roles)  # type: ignore[arg-type]
 
     def for_owner(self, entry: JournalEntry) -> Actor:
-        """The owner, or who stood where they stand: somebody who acts for them, an agent at a counter."""
+        """Return the owner, or the person who acted for them: a representative, or an agent at a counter."""
         if entry.actor == self.dossier.owner:
             return Actor("applicant", entry.actor)
         dossiers = frozenset({self.dossier.id})
         return Actor(entry.actor_kind, entry.actor, principal=self.dossier.owner, dossiers=dossiers)  # type: ignore[arg-type]
 
     def help(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """From here on this agent has had a hand in it; what they decided before stands."""
+        """Record the agent as an assistant from here on. Their earlier decisions remain."""
         if entry.actor not in self.dossier.assisted:
             self.dossier = replace(self.dossier, assisted=(*self.dossier.assisted, entry.actor))
         return None
 
     def submit(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Submit the application. Eligibility and problems are reported without stopping the replay."""
         day = local_day(entry.at)
         stop = stopped_by(self.definition, self.dossier.answers, day, self.directory)
         if stop is not None:
@@ -195,6 +201,7 @@ class _Life:
         return workflow.submit(self.definition, self.dossier, actor, entry.at, self.directory, self.wording)
 
     def take(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Take the recorded transition, with a placeholder as its reason."""
         act = way_name(self.translation.names, str(body.get("transition")))
         ways = [one for one in self.definition.leaving.get(self.dossier.state, ()) if one.id == act]
         fills = ways[0].fills if ways else None
@@ -210,12 +217,13 @@ class _Life:
         )
 
     def filling(self, form_id: str) -> dict[str, Plain]:
-        """What was answered to a later form."""
+        """Return the recorded answers to a later form."""
         form = self.definition.tasks.get(form_id)
         names = {key for asked in form.fields for key in keys_of(asked)} if isinstance(form, Form) else set()
         return {name: answer for name, answer in self.later.items() if name in names}
 
     def do(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Finish the recorded task: a link, a look-up, a correction or a form."""
         task_id = self.name(body.get("task"))
         task, common = self.definition.tasks.get(task_id), (entry.at, self.directory, self.wording)
         if isinstance(task, Link):
@@ -231,8 +239,9 @@ class _Life:
         return workflow.task_done(self.definition, self.dossier, task_id, actor, *common, answers)
 
     def do_part(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Give the recorded opinion or filling. A tacit one is left to the timers."""
         if body.get("by") == SYSTEM:
-            return None  # a silence: time writes it
+            return None  # a tacit outcome: a timer writes it
         task_id, part, actor = self.name(body.get("task")), str(body.get("part")), self.actor(entry, body)
         common = (actor, entry.at, self.directory, self.wording)
         form = self.definition.tasks.get(task_id)
@@ -246,7 +255,7 @@ class _Life:
         return gathering.give_opinion(self.definition, self.dossier, service, answers, *common)
 
     def pay(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """What was paid in full then is paid in full now, whatever it costs; a part stays that part."""
+        """Pay the fees. A fee paid in full is paid in full at its new price, and a part remains the same part."""
         fees, whole = body.get("fees"), body.get("done")
         for old, amount in fees.items() if isinstance(fees, dict) else ():
             name = self.name(old)
@@ -264,6 +273,7 @@ class _Life:
         return None
 
     def book_slot(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Book the recorded slot as if no other seat were taken."""
         self.held += 1
         start = datetime.fromisoformat(str(body.get("start")))
         return appointments.place(
@@ -272,14 +282,17 @@ class _Life:
         )  # fmt: skip
 
     def give_back(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Cancel the slot."""
         return self._at_visit(appointments.release, entry, body)
 
     def lose(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Cancel the slot because of the recorded opening change."""
         name, change = self.name(body.get("appointment")), str(body.get("change"))
         common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
         return appointments.lose(self.definition, self.dossier, name, change, *common)
 
     def walk_in(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Record a walk-in at the recorded office."""
         self.held += 1
         known = self.dossier.bookings.get(self.name(body.get("appointment")))
         there = str(body.get("office") or (known.office if known else ""))
@@ -289,12 +302,13 @@ class _Life:
         )  # fmt: skip
 
     def not_come(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """An arrival alone is not lived again, so only who came without a time can be gone."""
+        """Undo a walk-in. A recorded arrival is not replayed, so only walk-ins can be undone."""
         known = self.dossier.bookings.get(self.name(body.get("appointment")))
         gone = known is not None and known.arrived_at is not None
         return self._at_visit(walk_ins.not_come, entry, body) if gone else None
 
     def miss(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
+        """Record that the person did not come."""
         return self._at_visit(workflow.no_show, entry, body)
 
     def _at_visit(self, verb: Callable[..., Decision], entry: JournalEntry, body: Mapping[str, Plain]) -> Decision:
@@ -311,13 +325,15 @@ _VERBS: Final[Mapping[str, _Verb]] = {
 }  # fmt: skip
 
 
-# -- what differs ------------------------------------------------------------------------------------------------------
+# -- differences -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One thing that would have gone otherwise. `kind`: missing, wrong, stopped, fee, refused, end, unfinished. `at` names
-    it; `before` and `after` are francs or states (empty = none)."""
+    """One different result. `kind`: missing, wrong, stopped, fee, refused, end, unfinished.
+
+    `at` names it. `before` and `after` are francs or states (empty = none).
+    """
 
     kind: str
     at: str = ""
@@ -327,7 +343,10 @@ class Difference:
 
 
 def is_faithful(lived: Relived, kept: Dossier) -> bool:
-    """Whether a dossier lived again under its own book comes to what it was: else its journal is not enough."""
+    """Return True when a replay under the dossier's own edition gives the same state and fees.
+
+    Otherwise its journal is not sufficient for a comparison.
+    """
     prices = {name: one.amount for name, one in kept.owed.items()}
     return (
         lived.dossier.state == kept.state
@@ -337,7 +356,7 @@ def is_faithful(lived: Relived, kept: Dossier) -> bool:
 
 
 def differences(translation: Translation, before: Relived, after: Relived) -> tuple[Difference, ...]:
-    """What would have gone otherwise under the later edition; of several refusals the first, which brings the others."""
+    """Return the differences under the later edition. Of several refusals only the first, which causes the others."""
     return tuple(dict.fromkeys(_differences(translation, before, after)))
 
 
@@ -357,7 +376,7 @@ def _differences(translation: Translation, before: Relived, after: Relived) -> I
 
 
 def _without_rows(at: str) -> str:
-    """`enfants.2.age` is told as `enfants.age`: rows are of one dossier only."""
+    """Return `enfants.age` for `enfants.2.age`, because row numbers differ between dossiers."""
     return ".".join(part for part in at.split(".") if not part.isdigit())
 
 

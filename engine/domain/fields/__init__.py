@@ -1,1 +1,1 @@
-"""Field types, raw answers, field views, evaluation scope, display."""
+"""Fields: field types, raw answers, evaluated answers, views of fields and their display."""

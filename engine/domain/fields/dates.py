@@ -1,4 +1,4 @@
-"""Answers that tell when: date, partial date, time of day."""
+"""Field types of dates and times: date, partial date, time of day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOXES: Final = ("day", "month", "year")
 
 
 def _fold(text: str) -> str:
-    """Small letters without accents."""
+    """Return the text in small letters without accents."""
     if text.isascii():
         return text.casefold()
     split = unicodedata.normalize("NFD", text.casefold())
@@ -40,7 +40,10 @@ def _month(text: str) -> int | None:
 
 
 def _split(typed: str) -> tuple[str, str, str]:
-    """Day, month and year as typed, of `27/3/1990`, `27 mars 1990`, `1er mai 1990` or `1990-03-27`; "" where missing."""
+    """Return day, month and year as typed, empty where missing.
+
+    It reads `27/3/1990`, `27 mars 1990`, `1er mai 1990`, `March 27, 1990` and `1990-03-27`.
+    """
     if typed.count("/") == 2:
         day, month, year = (part.strip() for part in typed.split("/"))
         return day, month, year
@@ -59,7 +62,7 @@ def _split(typed: str) -> tuple[str, str, str]:
 
 
 def _numbers(typed: str) -> tuple[int | None, int | None, int | None] | Fault:
-    """Day, month, year as numbers, none where missing."""
+    """Return day, month and year as numbers, None where missing, or the fault."""
     day, month, year = (_fold(part) for part in _split(typed))
     if not (day or month or year):
         return fault("date")
@@ -77,12 +80,14 @@ def _small(text: str) -> int | None:
 
 
 class _BoxesKind(FieldKind):
-    """Three boxes, or one text where a face has only one."""
+    """A date in three boxes, or one text where a renderer has only one control."""
 
     def controls(self, field: Field, path: str) -> tuple[str, ...]:
+        """Return the text control and the three boxes."""
         return (path, *(f"{path}_{box}" for box in BOXES))
 
     def posted(self, field: Field, raw: Raw, path: str) -> str | None:
+        """Return the boxes as `day/month/year`, or the posted text. None when no control was posted."""
         typed = [one(raw, f"{path}_{box}") for box in BOXES]
         if any(text is not None for text in typed):
             parts = [tidy(text or "").replace("/", " ") for text in typed]
@@ -90,6 +95,7 @@ class _BoxesKind(FieldKind):
         return super().posted(field, raw, path)
 
     def boxes(self, plain: Plain) -> tuple[str, ...]:
+        """Return day, month and year without leading zeros, as typed for a wrong answer."""
         if is_wrong(plain):
             return _split(typed_text(plain))
         if not isinstance(plain, str):
@@ -100,7 +106,10 @@ class _BoxesKind(FieldKind):
 
 @field_kind("date")
 class DateKind(_BoxesKind):
+    """A whole date, stored as ISO text."""
+
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the ISO date, else `date`, `date_year`, `date_incomplete` or `date_unreal`."""
         found = _numbers(typed)
         if isinstance(found, Fault):
             return found
@@ -114,6 +123,7 @@ class DateKind(_BoxesKind):
             return fault("date_unreal", day=day, month=month, year=year)
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the date of ISO text, None for anything else."""
         if not isinstance(plain, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", plain):
             return None
         try:
@@ -122,9 +132,11 @@ class DateKind(_BoxesKind):
             return None
 
     def plain(self, value: Value) -> Plain:
+        """Return the ISO text of a date, None for another value."""
         return value.isoformat() if isinstance(value, date) else None
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
+        """Return the fault of a date outside its bounds. A bound of today has its own code."""
         value, bounds = self.typed(field, plain), field.bounds
         assert isinstance(value, date)
         minimum, maximum = bound(bounds.minimum, asking), bound(bounds.maximum, asking)
@@ -137,10 +149,12 @@ class DateKind(_BoxesKind):
         return []
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return the date in words, the typed text for a wrong answer."""
         value = self.typed(field, plain)
         return speech.wording.plain_day(value, speech.language) if isinstance(value, date) else typed_text(plain)
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return today, moved inside the bounds."""
         value = asking.scope.today
         minimum, maximum = bound(field.bounds.minimum, asking), bound(field.bounds.maximum, asking)
         if isinstance(maximum, date):
@@ -159,6 +173,7 @@ class PartialDateKind(_BoxesKind):
     """A date of which only the year, or the month and the year, may be known."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the known parts as ISO text, else `date`, `date_year`, `date_incomplete` or `date_unreal`."""
         iso = re.fullmatch(r"([0-9]{4})-([0-9]{1,2})", typed)
         found = (None, int(iso[2]), int(iso[1])) if iso else _numbers(typed)
         if isinstance(found, Fault):
@@ -175,10 +190,12 @@ class PartialDateKind(_BoxesKind):
         return text + (f"-{day:02}" if day else "")
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the ISO text of one to three parts, None for anything else."""
         known = isinstance(plain, str) and re.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}", plain)
         return plain if known and isinstance(plain, str) else None
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return the year, the month in figures (`03/1990`) or the whole date in words."""
         value = self.typed(field, plain)
         if not isinstance(value, str):
             return typed_text(plain)
@@ -187,12 +204,16 @@ class PartialDateKind(_BoxesKind):
         return value if len(value) == 4 else f"{value[5:]}/{value[:4]}"
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return the year of one year ago."""
         return f"{(asking.scope.today - timedelta(days=365)).year:04}"
 
 
 @field_kind("time")
 class TimeKind(FieldKind):
+    """A time of day, stored as `HH:MM`."""
+
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the time of `8h`, `8 h 30` or `08:30`, else `time`."""
         found = re.fullmatch(r"([0-9]{1,2}) ?[:hH.] ?([0-9]{2})?(?: ?min)?", typed)
         if found is None:
             return fault("time")
@@ -200,10 +221,12 @@ class TimeKind(FieldKind):
         return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else fault("time")
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the text `HH:MM`, None for anything else."""
         known = isinstance(plain, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", plain)
         return plain if known and isinstance(plain, str) else None
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return `8 h 30` in French, `08:30` in English."""
         value = self.typed(field, plain)
         if not isinstance(value, str):
             return typed_text(plain)
@@ -213,4 +236,5 @@ class TimeKind(FieldKind):
         return f"{int(hour)}\u00a0h" + (f"\u00a0{minute}" if minute != "00" else "")
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return 08:00."""
         return "08:00"

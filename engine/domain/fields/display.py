@@ -1,4 +1,4 @@
-"""Answers and values as a reader sees them in messages and documents."""
+"""Answers and values as text for messages and documents."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from engine.model.types import Value
 
 
 def answer_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
-    """What is said of a name of the book: an answer, a computed value, a definition. Nothing for what is hidden or
-    unknown."""
+    """Return the text of a name: an answer, a computed value or a definition. Empty for a hidden or unknown one."""
     defined = evaluated.procedure.definitions.get(name)
     if defined is not None:
         return value_words(defined.value(evaluated.scope), speech)
@@ -33,7 +32,7 @@ def answer_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
 
 
 def name_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
-    """The same in the name of a dossier: rows by the first of them, and how many more: `LEE Anna (+2)`."""
+    """Return the text for the label of a dossier. Rows give the first one and the number of others: `LEE Anna (+2)`."""
     field = evaluated.procedure.fields.get(name)
     if field is None or field.row_label is None:
         return answer_words(evaluated, name, speech)
@@ -49,7 +48,7 @@ def name_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
 
 
 def column_words(evaluated: EvaluatedAnswers, rows: str, number: int, column: Field, speech: Speech) -> str:
-    """The same for one column of one row."""
+    """Return the text of one column of one row, empty when the row does not exist."""
     values = evaluated.values.rows(rows)
     if not number < len(values) or values[number].get(column.id) is None:
         return ""
@@ -59,7 +58,7 @@ def column_words(evaluated: EvaluatedAnswers, rows: str, number: int, column: Fi
 
 
 def value_words(value: Value, speech: Speech) -> str:
-    """A value whose question is not known, by what it is."""
+    """Return the text of a value without its question, by its type."""
     if isinstance(value, bool):
         return speech.wording.yes_no(value, speech.language)
     if isinstance(value, date):

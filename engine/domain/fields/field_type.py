@@ -1,4 +1,4 @@
-"""What a kind of field must answer, the place it is asked in, and the registry of kinds by the word of the file."""
+"""Base class of field types, the context of a question, and the registry of types by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.model.types import Expression, Row, Scope, Value
 
 @dataclass(frozen=True, slots=True)
 class FieldContext:
-    """Where a question is asked: the names its conditions see, the lists, schemes and offices it may point at."""
+    """The context of a question: the scope of its conditions, and the lists, schemes and offices it may use."""
 
     scope: Scope
     lists: Mapping[str, CodeList] = field(default_factory=lambda: MappingProxyType({}))
@@ -27,47 +27,47 @@ class FieldContext:
     calendar: Calendar = field(default_factory=Calendar)
 
     def inside(self, row: Row) -> FieldContext:
-        """The same place seen from one row."""
+        """Return the context within one row."""
         return replace(self, scope=self.scope.inside(row))
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """In which words and language values are said."""
+    """The texts and the language in which values are written."""
 
     wording: Wording
     language: str = "fr"
 
 
 class FieldKind:
-    """The common behaviour: one text control, whose tidied text `parse` turns into an answer or a fault."""
+    """The common behaviour: one text control, whose tidied text `parse` converts to an answer or a fault."""
 
-    asked: ClassVar[bool] = True  # False: a note, nothing is answered
-    ticked: ClassVar[bool] = False  # True: a control browsers leave out of a form when nothing is ticked
+    asked: ClassVar[bool] = True  # False: a note without answer
+    ticked: ClassVar[bool] = False  # True: a control that browsers do not post when nothing is ticked
 
     def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
-        """The answer to keep after a post. `before` is the one kept until now, also when nothing was posted."""
+        """Return the answer to store after a post. `before` is the stored one, used when nothing was posted."""
         typed = self.posted(field, raw, path)
         return before if typed is None else self.from_text(field, typed, asking)
 
     def controls(self, field: Field, path: str) -> tuple[str, ...]:
-        """The names of its controls in a form."""
+        """Return the names of its controls in a form."""
         return (path,)
 
     def posted(self, field: Field, raw: Raw, path: str) -> str | None:
-        """The tidied text that was posted; none when the control was not there."""
+        """Return the tidied text that was posted, None when the control was absent."""
         typed = one(raw, path)
         return None if typed is None else tidy(typed, lines=field.lines > 1)
 
     def from_text(self, field: Field, typed: str, asking: FieldContext) -> Plain:
-        """The answer of a text, kept as wrong when it is none."""
+        """Return the answer of a text, marked as wrong when it does not parse, None when empty."""
         if not typed:
             return None
         parsed = self.parse(field, typed, asking)
         return {"?": typed} if isinstance(parsed, Fault) else parsed
 
     def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
-        """An answer given as data (a story, an interface) in the form answers are kept."""
+        """Return an answer given as data (a scenario, an interface) in stored form."""
         if plain is None or is_wrong(plain):
             return plain
         if isinstance(plain, bool):
@@ -75,11 +75,11 @@ class FieldKind:
         return self.from_text(field, tidy(str(plain), lines=field.lines > 1), asking)
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
-        """The answer a tidied, not empty text means, or why it means none."""
+        """Return the answer of a tidied, non-empty text, or its fault."""
         return typed
 
     def faults(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
-        """What is wrong with an answer that is not blank."""
+        """Return what is wrong with an answer that is not blank."""
         if is_wrong(plain):
             parsed = self.parse(field, typed_text(plain), asking)
             return [parsed if isinstance(parsed, Fault) else fault("format", example=self.shape(field, asking))]
@@ -88,40 +88,41 @@ class FieldKind:
         return self.limits(field, plain, asking)
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
-        """The bounds of a well-formed answer."""
+        """Return the violated bounds of a well-formed answer."""
         return []
 
     def typed(self, field: Field, plain: Plain) -> Value:
-        """What the answer is worth in an expression; empty for a wrong one."""
+        """Return the answer as a value of expressions, None for a wrong or blank one."""
         return plain if isinstance(plain, str) and plain else None
 
     def plain(self, value: Value) -> Plain:
-        """The other way: a computed value in the form answers are kept."""
+        """Return a computed value in stored form, the inverse of `typed`."""
         return None if value is None else str(value)
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
-        """What a reader sees; for a wrong answer what was typed."""
+        """Return the text for readers, the typed text for a wrong answer."""
         return typed_text(plain)
 
     def boxes(self, plain: Plain) -> tuple[str, ...]:
+        """Return the contents of separate boxes, empty for a type with one control."""
         return ()
 
     def options(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
-        """The choices, open or shut."""
+        """Return the options of the question, open or closed. Empty for a type without options."""
         return ()
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
-        """An answer that would do, when the file gives none."""
+        """Return a valid answer for a question without an example in the file."""
         return "Exemple"[: field.bounds.max_length]
 
     def shape(self, field: Field, asking: FieldContext) -> str:
-        """What an answer looks like, for the sentence of a fault."""
+        """Return an example answer as text, for the sentence of a fault."""
         written = field.example.value(asking.scope) if field.example else None
         plain = self.plain(written) if written is not None else self.example(field, asking)
         return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""
 
     def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
-        """What is wrong with the answer where it stands, blank ones included."""
+        """Return what is wrong with the answer at its path, including a missing required one."""
         if is_blank(plain):
             if not field.required.holds(asking.scope):
                 return []
@@ -138,7 +139,7 @@ Made = TypeVar("Made", bound=type[FieldKind])
 
 
 def field_kind(*names: str) -> Callable[[Made], Made]:
-    """Registers a kind under the words of the file it answers to; a word has one kind."""
+    """Return a decorator that registers a field type under these names. Raises ValueError for a registered name."""
 
     def register(made: Made) -> Made:
         for name in names:
@@ -151,5 +152,5 @@ def field_kind(*names: str) -> Callable[[Made], Made]:
 
 
 def bound(expression: Expression | None, asking: FieldContext) -> Value:
-    """A bound's value now; none when there is none or it hangs on an answer that is empty."""
+    """Return the present value of a bound, None without one or when it depends on an empty answer."""
     return None if expression is None else expression.value(asking.scope)

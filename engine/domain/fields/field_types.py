@@ -1,4 +1,4 @@
-"""The kinds of field by the word of the file, and what the rules ask of any field without knowing its kind."""
+"""Functions on a field of any type, which find its behaviour in the registry."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ REGISTERED: Final = (words, numbers, days, choices, papers)
 
 
 def kind_of(field: Field) -> FieldKind:
-    """The behaviour of a field, by its type; a computed value of no kind is said as text."""
+    """Return the behaviour of a field by its type. A computed value without field type is text."""
     return KINDS.get(field.type) or KINDS["text"]
 
 
 def is_asked(field: Field) -> bool:
-    """Is there anything to answer: neither computed nor a note?"""
+    """Return True when the field takes an answer: it is neither computed nor a note."""
     if field.value is not None:
         return False
     return field.type == "rows" or kind_of(field).asked
 
 
 def typed(field: Field, plain: Plain) -> Value:
-    """What a stored answer is worth in an expression; empty for a wrong one."""
+    """Return a stored answer as a value of expressions, None for a wrong one."""
     return kind_of(field).typed(field, plain)
 
 
 def text(field: Field, plain: Plain, asking: FieldContext, speech: Speech, detail: Plain = None) -> str:
-    """What a reader sees of a stored answer, with the detail of « Autre »."""
+    """Return a stored answer as text for readers, with the detail of « Autre »."""
     said = kind_of(field).text(field, plain, asking, speech)
     if choices.other_chosen(field, plain) and isinstance(detail, str) and detail:
         if plain == OTHER:
@@ -50,7 +50,7 @@ def text(field: Field, plain: Plain, asking: FieldContext, speech: Speech, detai
 def read_field(
     field: Field, raw: Raw, path: str, before: Mapping[str, Plain], asking: FieldContext
 ) -> dict[str, Plain]:
-    """The answers a post gives to one question: its own, and the detail of « Autre »."""
+    """Return the answers that a post gives to one question: its own, and the detail of « Autre »."""
     answers = {field.id: kind_of(field).read(field, raw, path, before.get(field.id), asking)}
     if field.other:
         detail = one(raw, f"{path}_{OTHER}")
@@ -60,7 +60,7 @@ def read_field(
 
 
 def adopt(field: Field, given: Mapping[str, Plain], asking: FieldContext) -> dict[str, Plain]:
-    """The same from data instead of a post."""
+    """Return the same answers from data instead of a post."""
     answers = {field.id: kind_of(field).adopt(field, given.get(field.id), asking)}
     key = f"{field.id}_{OTHER}"
     if field.other and isinstance(given.get(key), str):
@@ -69,7 +69,7 @@ def adopt(field: Field, given: Mapping[str, Plain], asking: FieldContext) -> dic
 
 
 def field_problems(field: Field, answers: Mapping[str, Plain], path: str, asking: FieldContext) -> list[AnswerProblem]:
-    """What is wrong with the answer to one question, its detail included."""
+    """Return what is wrong with the answer to one question, including the detail of « Autre »."""
     plain = answers.get(field.id)
     found = kind_of(field).problems(field, plain, path, asking)
     if field.other:

@@ -1,6 +1,6 @@
-"""Answers handed in: file, photo, evidence; and the note, which asks nothing.
+"""Field types of files (file, photo, evidence) and the note, which takes no answer.
 
-Files come by their own way (`with_file`, `without_file`): posted text never names one.
+Files arrive by `with_file` and `without_file`. Posted text never names a file.
 """
 
 from __future__ import annotations
@@ -24,24 +24,32 @@ _DATE: Final = DateKind()
 
 @field_kind("note")
 class NoteKind(FieldKind):
+    """A text on the page without any answer."""
+
     asked: ClassVar[bool] = False
 
     def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
+        """Return None: nothing can be posted."""
         return None
 
     def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
+        """Return None: nothing can be given."""
         return None
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return None: a note has no value."""
         return None
 
     def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
+        """Return no problem."""
         return []
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return empty text: there is no answer."""
         return ""
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return None: no answer is possible."""
         return None
 
 
@@ -50,28 +58,35 @@ class FileKind(FieldKind):
     """A list of attachment ids."""
 
     def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
+        """Return the stored ids: a post changes none."""
         return before
 
     def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
+        """Return one id or a list of ids as a list."""
         names = plain if isinstance(plain, list) else [plain] if isinstance(plain, str) else []
         return [str(name) for name in names]
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the ids as a tuple, None without any."""
         return tuple(files_of(plain)) or None
 
     def faults(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
+        """Return `files_many` above the allowed number."""
         over = len(files_of(plain)) > field.bounds.max_items
         return [fault("files_many", maximum=field.bounds.max_items)] if over else []
 
     def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
+        """Return `file` when a required file is missing, else `files_many` above the allowed number."""
         if not files_of(plain) and field.required.holds(asking.scope):
             return [fault("file").at(path, field)]
         return [one.at(path, field) for one in self.faults(field, plain, asking)]
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return empty text: the view lists the files separately."""
         return ""
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return one placeholder id."""
         return [f"example-{field.id}"]
 
 
@@ -79,15 +94,20 @@ _ONE_KIND: Final = EvidenceTerms()
 
 
 def terms_of(field: Field) -> EvidenceTerms:
+    """Return the evidence terms of a field, the default ones when the file writes none."""
     return field.evidence or _ONE_KIND
 
 
 @field_kind("evidence")
 class EvidenceKind(FileKind):
-    """`{"is": code, "files": [id], "issued": day, "held": bool}`. Posted: `<path>` the alternative, `<path>_issued` the
-    day it was issued. Files and `held` are the office's to set."""
+    """Evidence, stored as `{"is": code, "files": [id], "issued": day, "held": bool}`.
+
+    A post gives the alternative in `<path>` and the day of issue in `<path>_issued`. Only services set the
+    files and `held`.
+    """
 
     def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
+        """Return the stored evidence with the posted alternative and day of issue."""
         kept, terms = evidence_parts(before), terms_of(field)
         if terms.any_of and (chosen := one(raw, path)) is not None:
             kept["is"] = self._alternative(field, tidy(chosen))
@@ -96,9 +116,11 @@ class EvidenceKind(FileKind):
         return kept
 
     def controls(self, field: Field, path: str) -> tuple[str, ...]:
+        """Return the control of the alternative and those of the day of issue."""
         return (path, *_DATE.controls(field, f"{path}_{_ISSUED}"))
 
     def boxes(self, plain: Plain) -> tuple[str, ...]:
+        """Return the boxes of the day of issue."""
         return _DATE.boxes(evidence_parts(plain)[_ISSUED])
 
     @staticmethod
@@ -106,8 +128,11 @@ class EvidenceKind(FileKind):
         return code if any(option.code == code for option in terms_of(field).any_of) else None
 
     def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
-        """A code chooses the alternative, with a file; a name or a list of names are files; true and false say whether
-        it is provided."""
+        """Return evidence given as data in stored form.
+
+        A code chooses the alternative and adds a file. Other text, or a list, names files. True adds a
+        placeholder file, and False leaves the evidence empty.
+        """
         kept, terms = evidence_parts(plain if isinstance(plain, dict) else None), terms_of(field)
         if isinstance(plain, dict) or plain is None or plain is False:
             return kept
@@ -126,17 +151,21 @@ class EvidenceKind(FileKind):
         return kept
 
     def typed(self, field: Field, plain: Plain) -> Value:
-        """The chosen alternative's code, or a yes/no *provided*. What is shown or handed over later counts as provided:
-        there is nothing to add until then."""
+        """Return the code of the chosen alternative, or whether the evidence is provided.
+
+        Evidence that is only shown or handed over later counts as provided.
+        """
         kept, terms = evidence_parts(plain), terms_of(field)
         if terms.any_of:
             return kept["is"] if isinstance(kept["is"], str) else None
         return bool(kept["files"]) or kept["held"] is True or not terms.uploaded
 
     def options(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
+        """Return the alternatives among which the applicant chooses."""
         return terms_of(field).any_of
 
     def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
+        """Return what is wrong with alternative, files and age. Held evidence has no problem."""
         kept, terms = evidence_parts(plain), terms_of(field)
         if kept["held"] is True:
             return []
@@ -174,16 +203,18 @@ class EvidenceKind(FileKind):
         return []
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return the label of the chosen alternative, empty without one."""
         chosen = evidence_parts(plain)["is"]
         options = terms_of(field).any_of
         return next((option.label.in_(speech.language) for option in options if option.code == chosen), "")
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return evidence with a placeholder file and the first alternative."""
         return self.adopt(field, True, asking)
 
 
 def evidence_parts(plain: Plain) -> dict[str, Plain]:
-    """The four parts of a stored piece of evidence, whatever was stored."""
+    """Return the four parts of stored evidence, with defaults for anything invalid."""
     stored = plain if isinstance(plain, dict) else {}
     files: list[Plain] = list(files_of(stored))
     chosen = stored.get("is")
@@ -196,19 +227,19 @@ def evidence_parts(plain: Plain) -> dict[str, Plain]:
 
 
 def files_of(plain: Plain) -> list[str]:
-    """The attachment ids of a stored file, photo or piece of evidence."""
+    """Return the attachment ids of a stored file, photo or evidence."""
     stored = plain.get("files") if isinstance(plain, dict) else plain
     return [one for one in stored if isinstance(one, str)] if isinstance(stored, list) else []
 
 
 def with_file(field: Field, plain: Plain, attachment_id: str) -> Plain:
-    """The stored answer once a file has come in; where one file is wanted, it takes the place of the other."""
+    """Return the stored answer with one more file. Where only one is allowed, it replaces the other."""
     kept = files_of(plain) if field.bounds.max_items > 1 else []
     return _holding(field, plain, [*(one for one in kept if one != attachment_id), attachment_id])
 
 
 def without_file(field: Field, plain: Plain, attachment_id: str) -> Plain:
-    """The stored answer once a file was taken away."""
+    """Return the stored answer without a file."""
     return _holding(field, plain, [one for one in files_of(plain) if one != attachment_id])
 
 

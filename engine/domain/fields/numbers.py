@@ -1,4 +1,4 @@
-"""Answers that count: integer, money (whole francs), decimal, percent."""
+"""Field types of numbers: integer, money (whole francs), decimal, percent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.domain.fields.raw_answers import Fault, fault, is_wrong, typed_text
 from engine.model import Field
 from engine.model.types import Value
 
-LARGEST: Final = 10**15 - 1  # beyond, nobody means it, and every store and page still holds it exactly
+LARGEST: Final = 10**15 - 1  # no real answer is larger, and databases and pages represent it exactly
 _CURRENCY: Final = re.compile(r"(?:f ?cfa|f|cfa|xof)\.?", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{3})+")
@@ -21,7 +21,7 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,9})?")
 
 
 def _bare(field: Field, typed: str) -> str:
-    """The figures of `30 000 F`, `168 cm`, `1'500`: without grouping, unit or currency."""
+    """Return the digits of `30 000 F`, `168 cm`, `1'500`: without grouping, unit or currency."""
     text = typed.strip()
     unit = (field.unit or "").casefold()
     if unit and text.casefold().endswith(unit):
@@ -32,9 +32,10 @@ def _bare(field: Field, typed: str) -> str:
 
 
 class _NumberKind(FieldKind):
-    floor: ClassVar[int | None] = None  # the minimum when the file says none
+    floor: ClassVar[int | None] = None  # the minimum when the file gives none
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
+        """Return the fault of a number outside its bounds or beyond `LARGEST`."""
         value = _number(self.typed(field, plain)) or Decimal(0)
         minimum, maximum = self._bounds(field, asking)
         facts = {
@@ -53,6 +54,7 @@ class _NumberKind(FieldKind):
         return _number(minimum), _number(bound(field.bounds.maximum, asking))
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return the smallest valid whole number from 1 on."""
         minimum, maximum = self._bounds(field, asking)
         value = max(1, ceil(minimum)) if minimum is not None else 1
         return self.plain(min(value, int(maximum)) if maximum is not None else value)
@@ -64,9 +66,12 @@ def _number(value: Value) -> Decimal | None:
 
 @field_kind("integer", "money")
 class WholeKind(_NumberKind):
+    """A whole number, at least 0 when the file gives no minimum."""
+
     floor: ClassVar[int | None] = 0
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the integer, else `whole` for a decimal number and `number` for other text."""
         text = _bare(field, typed)
         if field.type == "money" and _GROUPED.fullmatch(text):
             text = text.replace(".", "").replace(",", "")
@@ -75,12 +80,15 @@ class WholeKind(_NumberKind):
         return fault("whole" if _DECIMAL.fullmatch(text) else "number")
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the stored integer, None for anything else."""
         return plain if isinstance(plain, int) and not isinstance(plain, bool) else None
 
     def plain(self, value: Value) -> Plain:
+        """Return a number as an integer, its decimals cut. None for another value."""
         return int(value) if isinstance(value, int | Decimal) else None
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return the number with its currency or unit, and grouped digits from 10 000 on or with a unit."""
         value = self.typed(field, plain)
         if not isinstance(value, int):
             return typed_text(plain)
@@ -94,17 +102,21 @@ class WholeKind(_NumberKind):
 
 @field_kind("decimal", "percent")
 class DecimalKind(_NumberKind):
+    """A decimal number, stored as text so that no digit is lost."""
+
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the shortest text of the number, else `number`. A comma is accepted."""
         text = _bare(field, typed.removesuffix("%") if field.type == "percent" else typed)
         return self.plain(Decimal(text.replace(",", "."))) if _DECIMAL.fullmatch(text) else fault("number")
 
     def typed(self, field: Field, plain: Plain) -> Value:
+        """Return the stored number as `Decimal`, None for anything else."""
         if isinstance(plain, str) and re.fullmatch(r"-?[0-9]{1,31}(\.[0-9]{1,9})?", plain):
             return Decimal(plain)
         return None
 
     def plain(self, value: Value) -> Plain:
-        """The shortest text of the number: `12.5`, never `12.50` nor `1E+3`."""
+        """Return the shortest text of the number: `12.5`, never `12.50` or `1E+3`."""
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
         text = f"{Decimal(value):f}"
@@ -112,6 +124,7 @@ class DecimalKind(_NumberKind):
         return "0" if text in ("-0", "") else text
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return the number with its unit or the percent sign, in the notation of the language."""
         value = self.typed(field, plain)
         if is_wrong(plain) or not isinstance(value, Decimal):
             return typed_text(plain)

@@ -1,7 +1,8 @@
-"""What people type, before it is worth anything: tidied text, wrong answers kept as typed, faults of one answer.
+"""Raw answers: tidied text, wrong answers stored as typed, faults of one answer.
 
-A wrong answer is kept under a reserved form, `{"?": "31/02/1990"}`, so that nothing typed is lost: conditions see it as
-empty, a page shows it again with its fault. Faults carry codes and facts; the faces hold the words.
+A wrong answer is stored in a reserved form, `{"?": "31/02/1990"}`, so that no typed text is lost. Conditions
+read it as empty, and a page shows it again with its fault. Faults carry codes and facts; renderers hold the
+words.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from engine.model import Field
 Raw: TypeAlias = Mapping[str, Sequence[str]]  # the values of an HTML form, by control name
 
 WRONG: Final = "?"
-LONGEST_KEPT: Final = 10_000  # signs of one answer; beyond, the end is cut: no honest answer is so long
+LONGEST_KEPT: Final = 10_000  # characters of one answer; a longer one is cut, as no honest answer is so long
 OTHER: Final = "other"
 
 CODES: Final = (
@@ -46,40 +47,42 @@ label) · check (id; the message says it).
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one answer, before it is known where it stands."""
+    """What is wrong with one answer, before its path is known."""
 
     code: str
     facts: Mapping[str, Fact] = column(default_factory=lambda: MappingProxyType({}))
     message: Text | None = None
 
     def at(self, path: str, field: Field) -> AnswerProblem:
-        """The problem of one question, standing at `path`."""
+        """Return the problem of a question at `path`, with the question's type, id and label."""
         facts = MappingProxyType({"type": field.type, "id": field.id, **self.facts})
         return AnswerProblem(path, self.code, facts, self.message, label=field.label)
 
 
 def fault(code: str, message: Text | None = None, **facts: Fact) -> Fault:
+    """Return a fault with a code of `CODES`, the definition's message if any, and its facts."""
     return Fault(code, MappingProxyType(dict(facts)), message)
 
 
 def wrong(typed: str) -> Plain:
-    """The stored form of a text that is not an answer."""
+    """Return the stored form of a text that is no answer."""
     return {WRONG: typed}
 
 
 def is_wrong(plain: Plain) -> bool:
+    """Return True for the stored form of a wrong answer."""
     return isinstance(plain, dict) and WRONG in plain
 
 
 def typed_text(plain: Plain) -> str:
-    """What was typed, of a wrong answer; the text of a right one."""
+    """Return what was typed: the text of a wrong answer or of a text answer, else empty."""
     if isinstance(plain, dict):
         plain = plain.get(WRONG)
     return plain if isinstance(plain, str) else ""
 
 
 def is_blank(plain: Plain) -> bool:
-    """Nothing was answered. `False` and 0 are answers; a wrong answer is not blank."""
+    """Return True without an answer. `False` and 0 are answers, and a wrong answer is not blank."""
     return plain is None or plain == "" or plain == [] or plain == {}
 
 
@@ -89,10 +92,12 @@ _LINES: Final = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
 
 
 def tidy(text: str, lines: bool = False) -> str:
-    """Text as it is kept: NFC, no invisible sign, single spaces, no space around. A control sign becomes U+FFFD, which
-    `has_control` finds. With `lines`, new lines are kept."""
+    """Return text in stored form: NFC, without invisible characters, single spaces, no space around.
+
+    A control character becomes U+FFFD, which `has_control` finds. With `lines`, new lines remain.
+    """
     text = text[:LONGEST_KEPT]
-    if text.isprintable():  # most answers: no sign to replace, nothing to tidy but the spaces
+    if text.isprintable():  # most answers: no character to replace, only spaces to tidy
         return " ".join(unicodedata.normalize("NFC", text).split())
     text = _LINES.sub("\n", text)
     text = "".join(_sign(sign) for sign in text)
@@ -107,7 +112,7 @@ def _sign(sign: str) -> str:
     if sign == "\n" or " " <= sign <= "~":
         return sign
     category = unicodedata.category(sign)
-    if category == "Cf":  # zero-width signs, soft hyphens, direction overrides: copied by accident or to deceive
+    if category == "Cf":  # zero-width characters, soft hyphens, direction overrides: copied by accident or to deceive
         return ""
     if category == "Zs" or sign == "\t":
         return " "
@@ -115,11 +120,12 @@ def _sign(sign: str) -> str:
 
 
 def has_control(text: str) -> bool:
+    """Return True when tidied text contained a control character."""
     return _REPLACED in text
 
 
 def one(raw: Raw, path: str) -> str | None:
-    """The posted text of one control; none when the control was not posted. The last of several counts."""
+    """Return the posted text of one control, the last of several. None when the control was not posted."""
     values = raw.get(path)
     return str(values[-1]) if values else None
 
@@ -128,5 +134,5 @@ _PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 def fill_template(text: str, values: Mapping[str, str]) -> str:
-    """`{name}` replaced by its text; an unknown one by nothing. Not `str.format`: no way from a text to an object."""
+    """Return the text with each `{name}` replaced, by nothing if unknown. `str.format` would give access to objects."""
     return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), ""), text)

@@ -1,7 +1,7 @@
-"""What every name of a procedure is worth on one dossier, on one day. Each answer is worked out once, when first asked.
+"""Evaluated answers: the value of every name of a procedure for one dossier on one day, computed on first use.
 
-A hidden question is empty whatever was answered. The questions of the application see the day the request was sent as
-`today`, save those an agent reopened; the circuit sees the present day.
+A hidden question is empty, whatever was answered. For the questions of the application `today` is the day of
+submission, except for those that an agent reopened. The workflow uses the present day.
 """
 
 from __future__ import annotations
@@ -28,20 +28,26 @@ _DETAIL: Final = f"_{OTHER}"
 
 
 class Values(Mapping[str, Value]):
-    """The values of some questions, from their stored answers. `scope` and `own_scopes` are set once it exists, since a
-    scope holds the values and the values are worked out in it."""
+    """The values of some questions, from their stored answers.
+
+    `scope` and `own_scopes` are set after creation, because a scope contains the values and the values use
+    it.
+    """
 
     __slots__ = ("_busy", "_fields", "_forms", "_guards", "_known", "_shown", "answers", "own_scopes", "scope")
 
     scope: Scope
-    own_scopes: Mapping[str, Scope]  # of the questions that see another day
+    own_scopes: Mapping[str, Scope]  # of the questions that use another day
 
     def __init__(
         self, fields: Mapping[str, Field], answers: Mapping[str, Plain], guards: Mapping[str, Expression],
         forms: Mapping[str, tuple[Form, ...]] | None = None, always: Mapping[str, bool] | None = None,
     ) -> None:  # fmt: skip
-        """`forms` are those that add to rows, by the id of the rows: filled once per row, or a round itself. `always`: the
-        questions that are known to be on the path whatever is answered."""
+        """Prepare the values of `fields`.
+
+        `forms` are the forms that add columns to rows, by the id of the rows. `always` names the questions
+        that are visible whatever is answered.
+        """
         self._fields, self.answers, self._guards, self._forms = fields, answers, guards, forms or {}
         self._known: dict[str, Value] = {}
         self._shown: dict[str, bool] = dict(always or {})
@@ -49,10 +55,11 @@ class Values(Mapping[str, Value]):
         self.own_scopes = {}
 
     def scope_for(self, name: str) -> Scope:
+        """Return the scope in which a question is evaluated. Some questions use another day."""
         return self.own_scopes.get(name, self.scope)
 
     def shows(self, name: str) -> bool:
-        """Is the question on the path, its page included? A circle, which no compiled book holds, is hidden."""
+        """Return True when the question and its page are visible. A cycle, which no compiled procedure has, is hidden."""
         shown = self._shown.get(name)
         if shown is None:
             if name in self._busy:
@@ -65,7 +72,7 @@ class Values(Mapping[str, Value]):
         return shown
 
     def rows(self, name: str) -> tuple[Values, ...]:
-        """The rows of a question of rows, each with its own values."""
+        """Return the rows of a question of rows, each with its own values."""
         value = self[name]
         return tuple(row for row in value if isinstance(row, Values)) if isinstance(value, tuple) else ()
 
@@ -113,7 +120,7 @@ class Values(Mapping[str, Value]):
         return [row for row in stored if isinstance(row, dict)] if isinstance(stored, list) else []
 
     def _filled_in(self, field: Field) -> tuple[Form, ...]:
-        """The later forms filled once per row of this question."""
+        """Return the later forms filled once per row of this question."""
         return tuple(form for form in self._forms.get(field.id, ()) if form.each == field.id)
 
     def _detail(self, name: str) -> Value:
@@ -134,7 +141,7 @@ class Values(Mapping[str, Value]):
 
 
 class _Codes(Mapping[str, frozenset[str]]):
-    """The codes of the shared lists, made when `in_list` asks for them."""
+    """The codes of the shared lists, computed when `in_list` needs them."""
 
     __slots__ = ("_lists",)
 
@@ -152,35 +159,37 @@ class _Codes(Mapping[str, frozenset[str]]):
 
 
 def _loose(plain: Plain) -> Value:
-    """An answer of no question: what a look-up found, the detail of « Autre »."""
+    """Return an answer without question: the result of a look-up, the detail of « Autre »."""
     return plain if isinstance(plain, bool | int | str) and plain != "" else None
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedAnswers:
-    """One set of answers held against its book on one day: what is shown, and what every name is worth."""
+    """One set of answers evaluated under a procedure on one day: what is visible, and the value of every name."""
 
     procedure: Procedure
     directory: Directory
     answers: Mapping[str, Plain]
     day: date
     values: Values
-    scope: Scope  # as the circuit sees it: `today` is the present day
-    here: FieldContext  # where the application is asked
+    scope: Scope  # as the workflow uses it: `today` is the present day
+    here: FieldContext  # the context of the application's questions
 
     def shows(self, field: Field) -> bool:
+        """Return True when the question is visible."""
         return self.values.shows(field.id)
 
     def asking(self, field_id: str | None = None) -> FieldContext:
-        """Where a question of the application (or another, by its id) is asked."""
+        """Return the context of the application's questions, or of another question by its id."""
         return self.asking_in(self.values.scope if field_id is None else self.values.scope_for(field_id))
 
     def asking_for(self, names: Iterable[str]) -> FieldContext:
-        """Where a rule across answers is judged: on the present day as soon as one of them is open again."""
+        """Return the context of a check across answers: the present day as soon as one of them is reopened."""
         reopened = next((name for name in names if name in self.values.own_scopes), None)
         return self.asking(reopened)
 
     def asking_in(self, scope: Scope) -> FieldContext:
+        """Return the context with another scope, the same lists, schemes, offices and calendar."""
         here = self.here
         return (
             here if scope is here.scope else FieldContext(scope, here.lists, here.schemes, here.offices, here.calendar)
@@ -194,7 +203,7 @@ def evaluate_answers(
     directory: Directory,
     answers: Mapping[str, Plain] | None = None,
 ) -> EvaluatedAnswers:
-    """A dossier against its book on `day`; with `answers`, as if it held these instead of its own."""
+    """Return a dossier's answers evaluated under a procedure on `day`. `answers` replace the dossier's own."""
     history = History(
         frozenset(dossier.done),
         dossier.missed,
@@ -215,7 +224,7 @@ def evaluate_answers(
 def evaluated_before(
     procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory
 ) -> EvaluatedAnswers:
-    """Answers that no dossier holds yet: eligibility, examples."""
+    """Return answers without dossier evaluated on `day`: eligibility, examples."""
     return _evaluated(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
 
 
@@ -248,12 +257,12 @@ def _evaluated(
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a book says of the names its expressions may use, whoever answers."""
+    """The names of a procedure for expressions, independent of any dossier."""
 
     fields: Mapping[str, Field]
-    guards: Mapping[str, Expression]  # of the page a question stands on
+    guards: Mapping[str, Expression]  # the condition of the question's page
     forms: Mapping[str, tuple[Form, ...]]
-    always: Mapping[str, bool]  # the questions that hang on nothing
+    always: Mapping[str, bool]  # the questions without any condition
     lists: Mapping[str, frozenset[str]]
     tables: Mapping[str, Callable[..., Value]]
 
@@ -278,7 +287,7 @@ def _names(procedure: Procedure) -> _Names:
 
 
 def with_columns(rows: Field, *forms: Form) -> Field:
-    """A question of rows with the columns that forms filled once per row add."""
+    """Return a question of rows with the columns that forms filled once per row add."""
     return replace(rows, rows=(*rows.rows, *(field for form in forms for field in form.fields)))
 
 
@@ -290,5 +299,5 @@ def _counts(names: Iterable[str]) -> Mapping[str, int]:
 
 
 def scope_of(procedure: Procedure, dossier: Dossier, day: date, directory: Directory) -> Scope:
-    """Every name of the book on this dossier: answers, computed values, later forms, look-ups, what was done."""
+    """Return the scope of a dossier: answers, computed values, later forms, look-ups and history."""
     return evaluate_answers(procedure, dossier, day, directory).scope

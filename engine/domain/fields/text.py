@@ -1,4 +1,4 @@
-"""Answers made of words: text, address, identifier, e-mail, telephone."""
+"""Field types of words: text, address, identifier, e-mail, telephone."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ REGION: Final = "TG"
 def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = (
-        False  # a pattern too rich for its quickest way is held the other way, which is no error of anybody
+        False  # a pattern too large for the fastest engine of RE2 is matched by a slower one, which is no error
     )
     return re2.compile(pattern, options)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Does the whole text match? Linear time whatever the pattern and the text."""
+    """Return True when the whole text matches, in linear time for any pattern and text."""
     return _compiled(pattern).fullmatch(text) is not None
 
 
 @field_kind("text", "address")
 class WordsKind(FieldKind):
+    """A text or an address, in capitals when the field requires it."""
+
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the text, in capitals when required, `control` when it contains a control character."""
         if has_control(typed):
             return fault("control")
         return unicodedata.normalize("NFC", typed.upper()) if field.upper else typed
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
+        """Return `length` or `format` for a text outside its length or pattern."""
         text, bounds = str(plain), field.bounds
         if len(text) > bounds.max_length:
             return [fault("length", maximum=bounds.max_length, over=len(text) - bounds.max_length)]
@@ -58,26 +62,27 @@ def _luhn(text: str) -> bool:
 
 
 def _mod97(text: str) -> bool:
-    """ISO 7064 mod 97-10: letters count 10 to 35, the remainder must be 1."""
+    """Return True for ISO 7064 mod 97-10: letters count 10 to 35 and the remainder is 1."""
     signs = [sign for sign in text.upper() if sign.isascii() and sign.isalnum()]
     return bool(signs) and int("".join(str(int(sign, 36)) for sign in signs)) % 97 == 1
 
 
-_LONGEST_NUMBER: Final = 200  # signs, with the spaces that people put in it
+_LONGEST_NUMBER: Final = 200  # characters, with the spaces that people type
 CHECKSUMS: Final = {"luhn": _luhn, "mod97": _mod97, "damm": has_check_digit}
 
 
 @field_kind("identifier")
 class IdentifierKind(WordsKind):
-    """A number given by an administration: its scheme says its shape. Spaces and small letters are forgiven."""
+    """A number given by an administration, in the form of its scheme. Spaces and small letters are accepted."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the first variant that matches the scheme: as typed, without spaces, in capitals. Else `identifier`."""
         if has_control(typed):
             return fault("control")
         scheme = asking.schemes.get(field.scheme or "")
         if scheme is None:
             return typed.upper() if field.upper else typed
-        if len(typed) > _LONGEST_NUMBER:  # not read four times over
+        if len(typed) > _LONGEST_NUMBER:  # not matched four times
             return _scheme_fault("identifier", scheme, field)
         compact = typed.replace(" ", "")
         for text in (typed, compact, typed.upper(), compact.upper()):
@@ -86,6 +91,7 @@ class IdentifierKind(WordsKind):
         return _scheme_fault("identifier", scheme, field)
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
+        """Return `identifier` or `checksum` for a number that its scheme refuses, then the bounds of text."""
         scheme = asking.schemes.get(field.scheme or "")
         if scheme is None:
             return super().limits(field, plain, asking)
@@ -97,6 +103,7 @@ class IdentifierKind(WordsKind):
         return super().limits(field, plain, asking)
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return the example of the scheme."""
         scheme = asking.schemes.get(field.scheme or "")
         return scheme.example if scheme else super().example(field, asking)
 
@@ -107,15 +114,22 @@ def _scheme_fault(code: str, scheme: Scheme, field: Field) -> Fault:
 
 @field_kind("email")
 class EmailKind(FieldKind):
+    """An e-mail address, stored in normal form. Its domain is not looked up."""
+
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the normal form of the address, else `email`."""
         return email_address(typed) or fault("email")
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return a fixed address."""
         return "afi.amegan@exemple.tg"
 
 
 def email_address(typed: str) -> str | None:
-    """The address as it is written to; none when it is no address, or one that the head of a mail reads as an encoded word."""
+    """Return the address in normal form.
+
+    None when it is invalid, or when a mail header would decode it as an encoded word.
+    """
     if "=?" in typed:
         return None
     try:
@@ -126,9 +140,10 @@ def email_address(typed: str) -> str | None:
 
 @field_kind("phone")
 class PhoneKind(FieldKind):
-    """Kept as E.164; a number without country is Togolese."""
+    """A telephone number, stored as E.164. A number without country is Togolese."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
+        """Return the E.164 number, else `phone`, with `why=unassigned` for a number of the local length."""
         if len(typed) > 40 or any(sign.isalpha() for sign in typed):
             return fault("phone")
         try:
@@ -140,10 +155,12 @@ class PhoneKind(FieldKind):
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
+        """Return a Togolese number in groups of two digits, any other as stored."""
         typed = typed_text(plain)
         if typed.startswith("+228") and len(typed) == 12:
             return f"+228 {typed[4:6]} {typed[6:8]} {typed[8:10]} {typed[10:]}"
         return typed
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
+        """Return a Togolese number."""
         return "+22890123456"

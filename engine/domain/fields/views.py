@@ -1,6 +1,6 @@
-"""The one view of a form that every face draws: pages and questions, already filtered by conditions and computed.
+"""Views of forms that every renderer draws: pages and questions, already filtered and computed.
 
-No face evaluates a condition; a face that can (the browser) is handed `condition`, the plain form of a simple one.
+No renderer evaluates a condition. A browser gets `condition`, the plain form of a simple one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from engine.core.values import Plain, Text
 
 @dataclass(frozen=True, slots=True)
 class AnswerProblem:
-    """What is wrong with one answer. `at` is a field id, or `rows.0.field`. `message` is the definition's own words;
-    without it the face says the sentence of `code`. `warns` does not refuse."""
+    """What is wrong with one answer.
+
+    `at` is a field id, or `rows.0.field`. `message` is the definition's own text. Without it the renderer
+    writes the sentence of `code`. With `warns` the answer is accepted.
+    """
 
     at: str
     code: str  # empty format length minimum maximum date choice file_type file_size check unique total …
@@ -28,18 +31,20 @@ class AnswerProblem:
 
 @dataclass(frozen=True, slots=True)
 class OptionView:
+    """One option of a question: chosen or not, and closed with a reason or open."""
+
     code: str
     label: Text
     help: Text | None = None
     chosen: bool = False
     shut: bool = False
     because: Text | None = None
-    group: Text | None = None  # the answer it belongs to, while that answer is blank
+    group: Text | None = None  # the parent option's label, while the parent question is blank
 
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file already received."""
+    """A received file."""
 
     id: str
     name: str
@@ -51,9 +56,12 @@ class FileView:
 
 @dataclass(frozen=True)
 class FieldView:
-    """One question as it stands. `path` names its control (`nom`, `voyageurs.0.nom`); `value` is what was typed, even
-    wrong, in plain form; `text` what a reader sees. `book` is one and the same object for views of which the book says all
-    the same: they differ in no more than what `with_answer` was told."""
+    """One question with its answer.
+
+    `path` names its control (`nom`, `voyageurs.0.nom`). `value` is the stored answer, as typed if wrong.
+    `text` is for readers. Views with the same `definition` object differ only in the attributes given to
+    `with_answer`.
+    """
 
     id: str
     path: str
@@ -84,18 +92,18 @@ class FieldView:
     files: tuple[FileView, ...] = ()
     rows: tuple[RowView, ...] = ()
     blank_row: RowView | None = None
-    columns: tuple[str, ...] = ()  # rows: the types of what a row may be asked, hidden now or not
+    columns: tuple[str, ...] = ()  # rows: the types of all columns, hidden or not
     how: tuple[str, ...] = ()  # evidence: upload, show_original, legalised_copy, hand_over…
     copies: int = 1
     asks_issue_date: bool = False
     sensitive: bool = False
-    masked: bool = False  # this reader may not see the answer
+    masked: bool = False  # this reader may not read the answer
     basis: str | None = None
     reason: str | None = None  # why an agent asks to correct it
-    definition: object = field(default=None, compare=False, repr=False)  # none where the book's words hang on answers
+    definition: object = field(default=None, compare=False, repr=False)  # None when the texts depend on answers
 
     def with_answer(self, **reported: object) -> FieldView:
-        """The same question as it stands for somebody: `replace` without asking every attribute anew."""
+        """Return the question with these attributes. It is faster than `replace`, which copies each attribute."""
         view = object.__new__(FieldView)
         object.__setattr__(view, "__dict__", self.__dict__ | reported)
         return view
@@ -103,6 +111,8 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
+    """One row of a question of rows: its number (from 1), its label and its questions."""
+
     number: int
     label: str
     fields: tuple[FieldView, ...]
@@ -110,6 +120,8 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
+    """One page on the path. `complete` means no error, and `visited` that each visible question was put."""
+
     id: str
     title: Text
     help: Text | None
@@ -119,23 +131,26 @@ class PageView:
     complete: bool
     visited: bool
     problems: tuple[AnswerProblem, ...] = ()
-    before: str = ""  # the page before it on the path; none before the first
+    before: str = ""  # id of the page before it on the path; empty for the first
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
+        """The problems that refuse the page, without warnings."""
         return tuple(one for one in self.problems if not one.warns)
 
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The whole form on its path: what a check page, a PDF or an agent's screen shows."""
+    """The whole form on its path, for a check page, a PDF or an agent's page."""
 
     title: Text
     pages: tuple[PageView, ...]
 
     def page(self, page_id: str) -> PageView | None:
+        """Return a page by its id, None when it is not on the path."""
         return next((page for page in self.pages if page.id == page_id), None)
 
     @property
     def missing(self) -> tuple[AnswerProblem, ...]:
+        """The errors of all pages in order."""
         return tuple(problem for page in self.pages for problem in page.errors)

@@ -1,1 +1,1 @@
-"""Pages, posted values, validation, eligibility, samples."""
+"""Forms: pages and their path, posted values, validation, eligibility, part forms, sample answers."""

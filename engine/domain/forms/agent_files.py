@@ -1,7 +1,7 @@
-"""Files that agents joined to a dossier: pending until the act or the answer they came for names them.
+"""Files that agents attach to a dossier. They are pending until the act or answer they belong to names them.
 
-A pending file is its author's alone, and lapses when the dossier moves: nobody sends along what was joined for another
-moment. Its place is an act (`refuser`), or a question of a form or of a part of it (`constat.photos`,
+Only its author sees a pending file. It lapses when the dossier changes state, so no later act sends it. Its
+place is an act (`refuser`), or a question of a form or of a part of it (`constat.photos`,
 `services.avis_feu.plan`, `decision.2.photo`).
 """
 
@@ -19,11 +19,12 @@ from engine.records.dossier import Attachment, Dossier
 
 
 def place_of(form: Form, part: str | None, field: str) -> str:
+    """Return the dotted place of a question of a form, within a part if given."""
     return ".".join((form.id, field) if part is None else (form.id, part, field))
 
 
 def pending_files(dossier: Dossier, by: str, place: str) -> tuple[Attachment, ...]:
-    """What this agent (account id) joined there and nothing names yet, oldest first."""
+    """Return the pending files of this agent (account id) at a place, oldest first."""
     joined = [
         one for one in dossier.attachments
         if one.by == by and one.field == place and one.received_at >= dossier.entered_at
@@ -35,7 +36,7 @@ def pending_files(dossier: Dossier, by: str, place: str) -> tuple[Attachment, ..
 
 
 def with_pending(form: Form, part: str | None, dossier: Dossier, by: str) -> Dossier:
-    """The dossier as if the files pending at a form's questions answered them."""
+    """Return the dossier as if the pending files of a form's questions were their answers."""
     page = part_page(form, part) if part is not None else None
     fields = form.fields if part is None else page.fields if page else ()
     kept = dossier.answers if part is None else kept_part(form, part, dossier)

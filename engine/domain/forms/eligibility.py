@@ -1,4 +1,4 @@
-"""Eligibility: the questions asked before the form, one by one, and the answer that stops there."""
+"""Eligibility questions: asked one by one before the form, until an answer excludes the applicant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.model.directory import Directory
 def next_criterion(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> Criterion | None:  # fmt: skip
-    """The first question not answered yet; none when all are."""
+    """Return the first unanswered question, None when all are answered."""
     evaluated = evaluated_before(procedure, given, day, directory)
     for criterion in procedure.eligibility:
         if evaluated.shows(criterion.field) and evaluated.values[criterion.id] is None:
@@ -30,8 +30,10 @@ def next_criterion(
 def stopped_by(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> Criterion | None:  # fmt: skip
-    """The first question whose answer means that the procedure is not for this person; none if it may be. A question
-    not answered yet stops nobody, whatever its condition says of an absent answer."""
+    """Return the first question whose answer excludes the applicant, None if no answer does.
+
+    An unanswered question excludes no applicant, whatever its condition says about an absent answer.
+    """
     evaluated = evaluated_before(procedure, given, day, directory)
     for criterion in procedure.eligibility:
         answered = evaluated.shows(criterion.field) and evaluated.values[criterion.id] is not None
@@ -48,7 +50,7 @@ def read_criterion(
     day: date,
     directory: Directory,
 ) -> tuple[dict[str, Plain], tuple[AnswerProblem, ...]]:
-    """All the answers with the one that was posted, and what is wrong with it."""
+    """Return all the answers with the posted one, and what is wrong with it."""
     field = criterion.field
     asking = evaluated_before(procedure, given, day, directory).asking()
     answers = {**given, **read_field(field, raw, field.id, given, asking)}
@@ -59,7 +61,7 @@ def read_criterion(
 def adopt_criteria(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> dict[str, Plain]:  # fmt: skip
-    """The eligibility answers among `given`, in the form answers are kept; everything else is left out."""
+    """Return the eligibility answers among `given` in stored form, without any others."""
     asking = evaluated_before(procedure, {}, day, directory).asking()
     fields = [criterion.field for criterion in procedure.eligibility]
     return {field.id: kind_of(field).adopt(field, given[field.id], asking) for field in fields if field.id in given}
@@ -74,7 +76,7 @@ def view_criterion(
     speech: Speech,
     problems: Iterable[AnswerProblem] = (),
 ) -> FieldView:
-    """The question as any face draws it."""
+    """Return the question as a renderer draws it."""
     evaluated = evaluated_before(procedure, given, day, directory)
     showing = Showing(evaluated, speech, problems=by_place(problems))
     return next(field_views(showing, (criterion.field,)))

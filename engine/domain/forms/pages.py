@@ -1,7 +1,7 @@
-"""Which pages and questions are on the path, what a post changes, what is still wrong, and the one view of it all.
+"""Pages of a form: the path, the effect of a post, the remaining problems, and the views of it all.
 
-Everything here judges answers against the book; nothing keeps anything. Visibility is worked out anew at each post, so
-that neither a hidden question nor a computed, locked or foreign one can be written to.
+Answers are checked against the procedure and nothing is stored. Visibility is computed again for each post.
+Hidden, computed, locked and unknown questions can thus not be written to.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ _NOT_ANSWERED: Final = frozenset({"empty", "file", "declaration", "rows_few"})
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """What a post comes to. `answers` are all those to keep, wrong ones as typed. `opened` are the questions this post
-    brings onto its own page: not a fault, the page is simply shown again. `closed` had an answer and are now hidden.
-    `before` and `after` are the dossier without and with the post."""
+    """The effect of a post.
+
+    `answers` are all those to store, wrong ones as typed. `opened` are the questions that this post makes
+    visible on its own page, which is then shown again. `closed` are the answered questions that are now
+    hidden. `before` and `after` are the evaluated answers without and with the post.
+    """
 
     answers: Mapping[str, Plain]
     before: EvaluatedAnswers
@@ -47,11 +50,12 @@ class PageRead:
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
+        """The problems that refuse the page, without warnings."""
         return tuple(one for one in self.problems if not one.warns)
 
     @property
     def stays(self) -> bool:
-        """Is the same page to be shown again: something is wrong, was just opened, or a row came or went?"""
+        """True when the same page is shown again: an error, an opened question, or a row added or removed."""
         return bool(self.errors or self.opened or self.rows_changed)
 
 
@@ -59,7 +63,7 @@ class PageRead:
 
 
 def path(procedure: Procedure, scope: Scope) -> tuple[Page, ...]:
-    """The pages that have something to ask, in order."""
+    """Return the pages with at least one visible question, in order."""
     return tuple(page for page in procedure.form.pages if any(_asks(field, scope) for field in page.fields))
 
 
@@ -70,15 +74,17 @@ def _asks(field: Field, scope: Scope) -> bool:
 
 
 def next_page(procedure: Procedure, scope: Scope, page_id: str) -> Page | None:
-    """The page of the path that comes after this one, itself on the path or not; none after the last."""
+    """Return the first page of the path after this one, None after the last. This page may be off the path."""
     order = [page.id for page in procedure.form.pages]
     place = order.index(page_id) if page_id in order else -1
     return next((page for page in path(procedure, scope) if order.index(page.id) > place), None)
 
 
 def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
-    """The questions of the application that may be answered now: all of a draft; those an agent asks to correct, and
-    those a correction brings that were never put; none otherwise."""
+    """Return the questions of the application that may be answered now.
+
+    In a draft these are all questions. In a correction they are the requested and the new ones, else none.
+    """
     asked = frozenset(field.id for field in procedure.form.fields if is_asked(field))
     if dossier.is_draft:
         return asked
@@ -103,7 +109,7 @@ def read_page(
     directory: Directory,
     only: frozenset[str] | None = None,
 ) -> PageRead:
-    """What the post of one page comes to. A page that does not exist, or is not open, changes nothing."""
+    """Return the effect of a post of one page. A page that does not exist, or is not open, changes nothing."""
     pages = [page for page in procedure.form.pages if page.id == page_id]
     return _read(procedure, dossier, pages, raw, day, directory, open_fields(procedure, dossier), only)
 
@@ -111,14 +117,14 @@ def read_page(
 def read_corrections(
     procedure: Procedure, dossier: Dossier, raw: Raw, day: date, directory: Directory
 ) -> PageRead:  # fmt: skip
-    """The same for everything an agent asked to correct, whatever its page."""
+    """Return the effect of a post of all corrections that an agent requested, on any page."""
     return _read(procedure, dossier, procedure.form.pages, raw, day, directory, open_fields(procedure, dossier), None)
 
 
 def read_filling(
     procedure: Procedure, form_id: str, dossier: Dossier, raw: Raw, day: date, directory: Directory
 ) -> PageRead:
-    """The same for a later form; `answers` are that form's only."""
+    """Return the effect of a post of a later form. `answers` are those of that form only."""
     form = procedure.tasks.get(form_id)
     pages = form.pages if isinstance(form, Form) else ()
     fields = frozenset(field.id for page in pages for field in page.fields)
@@ -185,7 +191,7 @@ def _read(
 
 
 def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str) -> Iterator[str]:
-    """The paths of the questions that nobody was put before; in a row, of one that was there before."""
+    """Yield the paths of the questions that were not visible before, in rows only for rows that existed."""
     for field in (one for one in fields if is_asked(one) and after.shows(one.id)):
         if not before.shows(field.id):
             if field.id not in after.answers or (prefix and is_blank(after.answers[field.id])):
@@ -206,7 +212,7 @@ def _is_closed(field: Field, before: EvaluatedAnswers, after: EvaluatedAnswers) 
 def check_answers(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> tuple[AnswerProblem, ...]:  # fmt: skip
-    """Everything wrong with the application, in the order of its pages; those that `warns` do not refuse."""
+    """Return all problems of the application in the order of its pages. Those with `warns` do not refuse it."""
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     return tuple(one for page in _shown_pages(evaluated, procedure.form) for one in page_problems(evaluated, page))
 
@@ -219,7 +225,7 @@ def check_filling(
     day: date,
     directory: Directory,
 ) -> tuple[AnswerProblem, ...]:
-    """Everything wrong with a later form, filled with these answers."""
+    """Return all problems of a later form with these answers."""
     form = procedure.tasks.get(form_id)
     evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **filling})
     pages = form.pages if isinstance(form, Form) else ()
@@ -233,8 +239,10 @@ def _shown_pages(evaluated: EvaluatedAnswers, form: Form) -> list[Page]:
 def live_answers(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> dict[str, Plain]:  # fmt: skip
-    """What is sent: the answers of hidden questions are dropped, inside rows too, and computed ones never kept. A
-    question left blank keeps its key, which tells that it was put."""
+    """Return the answers to submit, without those of hidden questions, in rows too, and without computed ones.
+
+    A visible blank question has a key, which records that it was put.
+    """
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     own = {key for field in procedure.form.fields for key in keys_of(field)}
     others = {name: plain for name, plain in dossier.answers.items() if name not in own}
@@ -270,8 +278,11 @@ def view_form(
     only: frozenset[str] | None = None,
     reader: Actor | None = None,
 ) -> FormView:
-    """The application on its path. Each page carries all that is wrong with it; its questions show it once the page was
-    visited, or when `problems` are handed in. `only` keeps some questions, as a correction does."""
+    """Return the application on its path.
+
+    Each page has all its problems. Its questions show them once the page was visited, or those in `problems`.
+    `only` limits the questions, as in a correction.
+    """
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     given = tuple(problems)
     pages = path(procedure, evaluated.values.scope)
@@ -289,9 +300,10 @@ def view_page(
     reader: Actor | None = None,
     judged: bool = True,
 ) -> PageView | None:
-    """One page of that view, the others not worked out; none when it is not on the path. Its questions show `problems`
-    and no others; the page itself still carries all that is wrong with it, unless it is not `judged`: then only what is
-    wrong beside rows, which their list tells."""
+    """Return one page of the form, None when it is not on the path. The others are not computed.
+
+    Its questions show only `problems`. The page has all its problems when it is `judged` or contains rows.
+    """
     procedure = evaluated.procedure
     pages = path(procedure, evaluated.values.scope)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
@@ -313,7 +325,7 @@ def view_filling(
     filling: Mapping[str, Plain] | None = None,
     reader: Actor | None = None,
 ) -> FormView:
-    """A later form, with what the dossier holds of it or with `filling` (what was just posted)."""
+    """Return a later form, with the stored answers or with `filling` (just posted)."""
     form = procedure.tasks.get(form_id)
     pages = form.pages if isinstance(form, Form) else ()
     evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
@@ -331,7 +343,7 @@ def _page_view(
     reports: bool = True,
     judged: bool = True,
 ) -> PageView:
-    """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
+    """Return the page at a position of the path, from 1. `reports`: its own problems are shown without `given`."""
     evaluated, page = showing.evaluated, pages[position - 1]
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
@@ -353,7 +365,7 @@ def _was_put(field: Field, evaluated: EvaluatedAnswers) -> bool:
 def prefilled(
     procedure: Procedure, facts: Mapping[str, Plain], dossier: Dossier, day: date, directory: Directory
 ) -> dict[str, Plain]:
-    """The answers a new draft begins with, from what is known (`account.phone`, `look_up.<id>.<answer>`)."""
+    """Return the first answers of a new draft, from known facts (`account.phone`, `look_up.<id>.<answer>`)."""
     asking = evaluate_answers(procedure, dossier, day, directory).asking()
     found: dict[str, Plain] = {}
     for field in procedure.form.fields:
@@ -364,7 +376,7 @@ def prefilled(
 
 
 def dossier_label(procedure: Procedure, dossier: Dossier, day: date, directory: Directory, wording: Wording) -> str:
-    """What the dossier is called in lists, as the book says; names that are not answered vanish."""
+    """Return the name of the dossier in lists, from the procedure's template. Unanswered names are left out."""
     template = procedure.identity.dossier_label
     if not template.text:
         return ""

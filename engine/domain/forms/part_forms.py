@@ -1,7 +1,7 @@
-"""The questions of one part of a task: what a service is asked in a round, a later form for one row. Read, judged, drawn.
+"""Forms of one part of a task: a service in a round of opinions, or one row of a later form.
 
-A part is named by its task and `part`: the id of a service, or the number of a row (from 0) as text. Controls are named
-as questions are (`opinion`, `accorde`), for one part is answered at a time.
+A part is identified by its task and `part`: the id of a service, or the number of a row (from 0) as text.
+Controls have the names of questions (`opinion`, `accorde`), because only one part is answered at a time.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from engine.records.dossier import Actor, Dossier
 
 
 def part_page(form: Form, part: str) -> Page | None:
-    """What is asked of one part; none when the form has no such part."""
+    """Return the questions of one part, None when the form has no such part."""
     if form.services:
         return form.asked if form.service(part) is not None else None
     return form.pages[0] if form.each is not None and is_row(part) and form.pages else None
 
 
 def is_row(part: str) -> bool:
-    """Whether a part is the number of a row."""
+    """Return True when a part is the number of a row."""
     return part.isascii() and part.isdecimal() and len(part) < 5
 
 
 def kept_part(form: Form, part: str, dossier: Dossier) -> dict[str, Plain]:
-    """What was answered so far."""
+    """Return the stored answers of one part."""
     if not form.services:
         return filling_at(form.id, dossier.answers, int(part)) or {}
     besides = dossier.answers.get(form.id)
@@ -50,7 +50,7 @@ def check_part(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, answers: Mapping[str, Plain], day: date,
     directory: Directory,
 ) -> tuple[AnswerProblem, ...]:  # fmt: skip
-    """Everything wrong with one part answered so."""
+    """Return all problems of one part with these answers."""
     page = part_page(form, part)
     evaluated, values = _evaluated(procedure, form, part, dossier, answers, day, directory)
     return tuple(row_page_problems(evaluated, page, values)) if page is not None and values is not None else ()
@@ -59,7 +59,7 @@ def check_part(
 def read_part(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, raw: Raw, day: date, directory: Directory
 ) -> dict[str, Plain]:
-    """The answers that a post gives to one part; those of questions it hides are left out."""
+    """Return the answers that a post gives to one part, without those of questions it hides."""
     page, before = part_page(form, part), kept_part(form, part, dossier)
     evaluated, values = _evaluated(procedure, form, part, dossier, before, day, directory)
     if page is None or values is None:
@@ -72,7 +72,7 @@ def shown_answers(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, answers: Mapping[str, Plain], day: date,
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
-    """The answers whose questions are shown with them."""
+    """Return the answers whose questions are visible with them."""
     _, values = _evaluated(procedure, form, part, dossier, answers, day, directory)
     page = part_page(form, part)
     fields = [field.id for field in page.fields if values is not None and values.shows(field.id)] if page else []
@@ -83,7 +83,7 @@ def example_part(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, given: Mapping[str, Plain], day: date,
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
-    """A part answered as a story says, with examples for what it leaves out."""
+    """Return the answers of a scenario for one part, with examples for those it leaves out."""
     page = part_page(form, part)
     evaluated, values = _evaluated(procedure, form, part, dossier, given, day, directory)
     if page is None or values is None:
@@ -95,7 +95,7 @@ def view_part(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, day: date, directory: Directory, wording: Wording,
     problems: Iterable[AnswerProblem] = (), answers: Mapping[str, Plain] | None = None, reader: Actor | None = None,
 ) -> PageView | None:  # fmt: skip
-    """One part as a page, with what the dossier holds of it or with `answers` (what was just posted)."""
+    """Return one part as a page, with the stored answers or with `answers` (just posted). None for no such part."""
     page = part_page(form, part)
     said = kept_part(form, part, dossier) if answers is None else answers
     evaluated, values = _evaluated(procedure, form, part, dossier, said, day, directory)
@@ -111,7 +111,7 @@ def _evaluated(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, answers: Mapping[str, Plain], day: date,
     directory: Directory,
 ) -> tuple[EvaluatedAnswers, Values | None]:  # fmt: skip
-    """The dossier as if this part were answered so, and the row it is."""
+    """Return the dossier evaluated with these answers of the part, and the row of the part."""
     kept = dossier.answers
     if form.services:
         besides = kept.get(form.id)

@@ -1,7 +1,7 @@
-"""From the values of an HTML form to the answers kept: what is hidden, computed or shut in a post is as if not there.
+"""From posted values of an HTML form to stored answers. Hidden, computed and closed questions are ignored.
 
-Rows are read by number (`voyageurs.0.nom`); `add_row=voyageurs` and `remove_row=voyageurs.0` change how many there are.
-A question that was put to the person has a key in the answers, at worst with nothing under it.
+Rows are read by number (`voyageurs.0.nom`). `add_row=voyageurs` and `remove_row=voyageurs.0` change their
+number. A question that was put has a key in the answers, even when it is blank.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ def read_answers(
     prefix: str,
     asking: FieldContext,
 ) -> dict[str, Plain]:
-    """The answers a post gives to these questions, hidden or not. `values` tells which ones stood on the page that was
-    posted; none for a row that was not there. A row of which only inner rows are posted had no control of its own there."""
+    """Return the answers that a post gives to these questions, hidden or not.
+
+    `values` says which of them were visible on the posted page. None is for a row that did not exist. A row
+    of which only inner rows are posted had no control of its own on that page.
+    """
     answers: dict[str, Plain] = {}
     spoken = not prefix or any("." not in name[len(prefix) :] for name in raw if name.startswith(prefix))
     for field in fields:
@@ -65,7 +68,7 @@ def _read_rows(
         if len(rows) >= max(field.bounds.max_items, len(kept)):
             break
         old = kept[number] if number < len(kept) else {}
-        if number < len(kept) and number not in posted:  # it stands on a page of its own
+        if number < len(kept) and number not in posted:  # it is edited on its own page
             rows.append(old)
             continue
         inside = shown[number] if number < len(shown) else None
@@ -82,7 +85,7 @@ def _says_nothing(plain: Plain) -> bool:
 
 
 def _numbers(raw: Raw, path: str) -> set[int]:
-    """The numbers of the rows a post speaks of."""
+    """Return the numbers of the rows named in a post."""
     found = (name[len(path) + 1 :].partition(".")[0] for name in raw if name.startswith(f"{path}."))
     return {int(number) for number in found if _NUMBER.fullmatch(number)}
 
@@ -94,8 +97,10 @@ def _rows_of(plain: Plain) -> list[dict[str, Plain]]:
 def restore_hidden(
     fields: Iterable[Field], answers: dict[str, Plain], before: Mapping[str, Plain], values: Values
 ) -> bool:
-    """Puts back, in place, what was kept for the questions that these answers hide: a post cannot touch them. Did that
-    change anything?"""
+    """Restore in place the stored answers of hidden questions, which a post cannot change.
+
+    Return True when that changed anything.
+    """
     changed = False
     for field in fields:
         if not is_asked(field):
@@ -113,7 +118,7 @@ def restore_hidden(
 
 
 def keys_of(field: Field) -> tuple[str, ...]:
-    """The keys a question's answers are kept under."""
+    """Return the keys under which a question's answers are stored."""
     return (field.id, f"{field.id}_{OTHER}") if field.other else (field.id,)
 
 
@@ -128,8 +133,10 @@ def _put_back(answers: dict[str, Any], before: Mapping[str, Plain], key: str) ->
 def change_rows(
     fields: Iterable[Field], answers: Mapping[str, Plain], values: Values, raw: Raw
 ) -> dict[str, Plain] | None:
-    """The answers with the rows the person asked to add or to remove, where these are shown; none when they asked nothing
-    possible."""
+    """Return the answers with a visible row added or removed as requested.
+
+    None when the post requests nothing possible.
+    """
     if ADD not in raw and REMOVE not in raw:
         return None
     columns = {field.id: field for field in fields if field.type == "rows" and is_asked(field)}
@@ -137,7 +144,7 @@ def change_rows(
     pressed = [(path, adds) for name, adds in ((REMOVE, False), (ADD, True)) for path in raw.get(name, ())[:1]]
     done = any(
         _change(columns, changed, values, str(path).split("."), adds) for path, adds in pressed
-    )  # one of them alone
+    )  # only one of them is done
     return {**answers, **changed} if done else None
 
 

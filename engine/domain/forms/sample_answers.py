@@ -1,4 +1,4 @@
-"""Answers that would do: what a story leaves out takes the example of its question, following the conditions."""
+"""Sample answers: a scenario that leaves a question out gets its example, following the conditions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def example_answers(
     directory: Directory,
     without: Iterable[str] = (),
 ) -> dict[str, Plain]:
-    """A whole application: `given` answers first (as a story writes them), then examples for every question these
-    bring. Eligibility passes unless told otherwise; a file is a placeholder id; evidence in `without` is not handed in."""
+    """Return the answers of a whole application: `given` ones first, then examples for the questions they make visible.
+
+    Eligibility passes unless `given` says otherwise. A file is a placeholder id. Evidence in `without` is not
+    provided.
+    """
     answers: dict[str, Plain] = {}
     for criterion in procedure.eligibility:
         evaluated = evaluated_before(procedure, answers, day, directory)
@@ -50,7 +53,7 @@ def example_filling(
     day: date,
     directory: Directory,
 ) -> dict[str, Plain]:
-    """A later form filled the same way."""
+    """Return the answers of a later form: `given` ones, and examples for the others."""
     form, filling = procedure.tasks[form_id], dict[str, Plain]()
     for field in _in_order(procedure, form) if isinstance(form, Form) else ():
         evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **filling})
@@ -61,8 +64,10 @@ def example_filling(
 def adopt_answers(
     procedure: Procedure, dossier: Dossier, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> dict[str, Plain]:
-    """Answers given as data (a correction in a story, an interface) in the form answers are kept; unknown and computed
-    ones are left out."""
+    """Return answers given as data (a scenario's correction, an interface) in stored form.
+
+    Unknown and computed ones are left out.
+    """
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     adopted: dict[str, Plain] = {}
     for field in procedure.form.fields:
@@ -72,7 +77,7 @@ def adopt_answers(
 
 
 def _in_order(procedure: Procedure, form: Form) -> list[Field]:
-    """The questions of a form, each after those its conditions name."""
+    """Return the questions of a form, each after those its conditions name."""
     fields = {field.id: field for field in form.fields if is_asked(field)}
     ordered = [name for name in procedure.order if name in fields]
     return [fields[name] for name in dict.fromkeys((*ordered, *fields))]
@@ -81,7 +86,7 @@ def _in_order(procedure: Procedure, form: Form) -> list[Field]:
 def _passing(
     procedure: Procedure, criterion: Criterion, answers: Mapping[str, Plain], day: date, directory: Directory
 ) -> Plain:
-    """The first answer that does not stop."""
+    """Return the first answer that does not exclude the applicant."""
     asking = evaluated_before(procedure, answers, day, directory).asking()
     candidates = list(_candidates(criterion.field, asking))
     for plain in candidates:
@@ -101,7 +106,7 @@ def _candidates(field: Field, asking: FieldContext) -> Iterator[Plain]:
 
 
 def _answers(field: Field, given: Mapping[str, Plain], evaluated: EvaluatedAnswers) -> dict[str, Plain]:
-    """What one question of the form is answered; nothing for a hidden one, unless the story says it."""
+    """Return the answers of one question, none for a hidden one unless the scenario gives it."""
     if field.id in given:
         return _adopted(field, given, evaluated, evaluated.asking(field.id))
     if not evaluated.shows(field):
@@ -124,7 +129,7 @@ def _adopted(
 def example_row(
     fields: Iterable[Field], given: Mapping[str, Plain], evaluated: EvaluatedAnswers, row: Values
 ) -> dict[str, Plain]:
-    """Questions answered for one row: what is given, else their examples, those shown by the ones before."""
+    """Return the answers of one row: given ones, else examples of the columns visible with the earlier ones."""
     answers: dict[str, Plain] = {}
     for column in fields:
         if is_asked(column):
@@ -158,7 +163,7 @@ def _column(column: Field, said: Mapping[str, Plain], evaluated: EvaluatedAnswer
 
 
 def _example(field: Field, asking: FieldContext) -> Plain:
-    """The example of the file, if it would be accepted here; else one the kind makes up."""
+    """Return the example of the file if it is accepted here, else one of the field type."""
     kind = kind_of(field)
     written = field.example.value(asking.scope) if field.example else None
     plain = kind.plain(written) if written is not None and field.type not in ("evidence", "file", "photo") else None

@@ -1,4 +1,4 @@
-"""What is wrong with a set of answers: each question on the path, the rows, and the rules across answers."""
+"""Validation of answers: each visible question, the rows, and the checks across answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.model.types import Scope, Value
 
 
 def page_problems(evaluated: EvaluatedAnswers, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
-    """What is wrong on one page: its questions (only those named by `among`), then its checks."""
+    """Return the problems of one page: its questions (only those in `among`), then its checks."""
     fields = [field for field in page.fields if among is None or field.id in among]
     found = list(_problems(evaluated, fields, evaluated.values, ""))
     for check in page.checks:
@@ -27,7 +27,7 @@ def page_problems(evaluated: EvaluatedAnswers, page: Page, among: frozenset[str]
 
 
 def row_page_problems(evaluated: EvaluatedAnswers, page: Page, row: Values) -> Iterator[AnswerProblem]:
-    """What is wrong with a page that is answered for one row."""
+    """Yield the problems of a page that is answered for one row."""
     yield from _problems(evaluated, page.fields, row, "")
     for check in page.checks:
         yield from _check_problems(check, page.fields, row.scope, "")
@@ -64,7 +64,7 @@ def _rows_problems(evaluated: EvaluatedAnswers, field: Field, values: Values, pa
 
 
 def _twins(field: Field, columns: tuple[str, ...], rows: tuple[Values, ...], path: str) -> Iterator[AnswerProblem]:
-    """Rows that say again what another said where each must differ."""
+    """Yield a problem for each row that repeats another in columns that must differ."""
     first: dict[tuple[Value, ...], int] = {}
     column = next(one for one in field.rows if one.id == columns[-1])
     for number, row in enumerate(rows):
@@ -96,7 +96,7 @@ def _said(column: Field, value: Value) -> str:
 
 
 def _check_problems(check: FormCheck, fields: tuple[Field, ...], scope: Scope, prefix: str) -> Iterator[AnswerProblem]:
-    """A check is read only when every answer it needs is there."""
+    """Yield the problem of a check. It is evaluated only when every answer it needs is present."""
     needed = needed_names(tree(check.holds))
     if any(scope.get(name) is None for name in needed) or not check.when.holds(scope) or check.holds.holds(scope):
         return
@@ -107,7 +107,7 @@ def _check_problems(check: FormCheck, fields: tuple[Field, ...], scope: Scope, p
 
 
 def _spot(check: FormCheck, fields: tuple[Field, ...]) -> Field | None:
-    """The question beside which the check speaks: the one it says, else the last it names on its page."""
+    """Return the question beside which a check is shown: the one it names with `at`, else the last in its rule."""
     known = {field.id: field for field in fields}
     if check.at is not None:
         return known.get(check.at)

@@ -1,4 +1,4 @@
-"""One question as it stands, for any face: its words, what was answered, what is wrong with it, who may read it."""
+"""Views of questions for renderers: texts, answers, problems and the reader's rights."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ from engine.records.dossier import Actor, Dossier
 
 
 def plain_condition(when: Expression, paths: Mapping[str, str], scope: Scope) -> Plain:
-    """The condition as data, or none when it is not simple or names nothing of `paths` (name → control). What it says
-    of other pages is settled now."""
+    """Return the condition as data for the browser.
+
+    None when it is not simple or names none of `paths` (name → control). Its parts about other pages are
+    evaluated now.
+    """
     if not when.names & paths.keys():
         return None
     found = _plain(tree(when), paths, scope)
@@ -35,7 +38,7 @@ def plain_condition(when: Expression, paths: Mapping[str, str], scope: Scope) ->
 
 
 def _plain(node: Node, paths: Mapping[str, str], scope: Scope) -> Plain:
-    """A condition, `True` or `False` when it is settled, none when it cannot be said."""
+    """Return a condition as data, `True` or `False` when it is decided, None when it is not simple."""
     if not names_of(node) & paths.keys():
         return expression_of(node, "").holds(scope)
     match node:
@@ -59,7 +62,7 @@ def _plain(node: Node, paths: Mapping[str, str], scope: Scope) -> Plain:
 
 
 def _joined(word: str, parts: list[Plain]) -> Plain:
-    """Parts put together, those that are settled left out."""
+    """Return conditions combined, without those that are decided."""
     decides = word == "any"
     if decides in parts:
         return decides
@@ -74,7 +77,7 @@ _WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """To whom and how a form is shown. `open` are the questions that may be answered now (none = all of them)."""
+    """The reader and the state of a form. `open` are the questions that may be answered now (None = all)."""
 
     evaluated: EvaluatedAnswers
     speech: Speech
@@ -84,7 +87,7 @@ class Showing:
     problems: Mapping[str, tuple[AnswerProblem, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def may_read(self) -> Callable[[str], bool]:
-        """Whether the reader may see the answer to a question."""
+        """Return a test whether the reader may read the answer to a question."""
         reader, dossier, procedure = self.reader, self.dossier, self.evaluated.procedure
         if reader is None or dossier is None:
             return lambda _: True
@@ -94,8 +97,10 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a question stands: the values of its level, the way to its control, the controls of its page, and whether
-    the question it belongs to is locked or masked."""
+    """The place of a question: values of its level, path prefix, controls of its page.
+
+    `locked` and `masked` come from the question that contains it.
+    """
 
     values: Values
     prefix: str
@@ -105,23 +110,23 @@ class _Place:
 
 
 def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Speech:
-    """How values are said: in the language of who reads them, else in that of the dossier."""
+    """Return the texts in the language of the reader, else of the dossier."""
     return Speech(wording, reader.language if reader and reader.language else dossier.language)
 
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
-    """The questions of a page: those shown, and those a browser may reveal."""
+    """Return the questions of a page: the visible ones, and those that a browser may reveal."""
     place = _Place(showing.evaluated.values, "", _controls(fields, ""), False, False)
     return _views(showing, fields, place)
 
 
 def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Iterator[FieldView]:
-    """The questions of a page that is answered for one row."""
+    """Return the questions of a page that is answered for one row."""
     return _views(showing, fields, _Place(row, "", _controls(fields, ""), False, False))
 
 
 def by_place(problems: Iterable[AnswerProblem]) -> Mapping[str, tuple[AnswerProblem, ...]]:
-    """Problems by the path of their control."""
+    """Return problems by the path of their control."""
     found: dict[str, tuple[AnswerProblem, ...]] = {}
     for one in problems:
         found[one.at] = (*found.get(one.at, ()), one)
@@ -157,13 +162,13 @@ def _view(
     )  # fmt: skip
     view = view.with_answer(
         path=path,
-        # what was
+        # the answer
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
         boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
         text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
         options=said.picked(plain) if view.definition is not None else tuple(_options(showing, one, asking, plain)),
         problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
-        # by whom, and when
+        # the reader and the moment
         shown=shown, locked=locked, masked=masked, condition=condition,
         sensitive=one.id in showing.evaluated.procedure.personal_data.sensitive,
     )  # fmt: skip
@@ -176,19 +181,23 @@ def _view(
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the book says of a question: its view before anybody answered, and its options, as they are and picked. Both
-    options and words are whole only where the view has a `book`."""
+    """The part of a question's view that the procedure alone decides.
+
+    It holds the view before any answer, and each option twice, not chosen and chosen. Options and texts are
+    complete only when the view has a `definition`.
+    """
 
     view: FieldView
     options: tuple[tuple[OptionView, OptionView], ...]
 
     def picked(self, plain: Plain) -> tuple[OptionView, ...]:
+        """Return the options with those of the answer chosen."""
         return tuple(one[_is_chosen(one[0].code, plain)] for one in self.options)
 
 
 def _said(one: Field) -> _Said:
     evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
-    asking = FieldContext(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
+    asking = FieldContext(Scope({}, date.min))  # not used when the file writes everything
     view = FieldView(
         id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
         computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
@@ -205,7 +214,7 @@ def _said(one: Field) -> _Said:
 
 
 def _is_settled(one: Field) -> bool:
-    """Does the file write all that the book says of a question, so that it hangs on no answer, day or list?"""
+    """Return True when the file alone decides the view of a question, without any answer, day or list."""
     if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.required, one.example):
         return False
     if not isinstance(kind_of(one), ChoiceKind):
@@ -219,13 +228,13 @@ def _is_written(*expressions: Expression | None) -> bool:
 
 
 def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
-    """The answer as this reader may see it, once there is one."""
+    """Return the answer as this reader may see it, None for a masked or not yet computed one."""
     early = one.value is not None and not place.prefix and _too_early(showing.evaluated, one)
     return None if masked or early else _answer(one, place.values, locked)
 
 
 def _example(one: Field, asking: FieldContext) -> str:
-    """That of the file, else one of its scheme, where it can be shown beside the question."""
+    """Return the example of the file, else of the scheme, where it can be shown beside the question."""
     kind = kind_of(one)
     plain = kind.plain(one.example.value(asking.scope)) if one.example else None
     if plain is None and one.scheme:
@@ -234,7 +243,7 @@ def _example(one: Field, asking: FieldContext) -> str:
 
 
 def _answer(one: Field, values: Values, locked: bool) -> Plain:
-    """What is kept; the worth of a computed question; the default of one that was never put."""
+    """Return the stored answer, the value of a computed question, or the default of one that was never put."""
     if one.value is not None:
         return kind_of(one).plain(values[one.id])
     if one.id not in values.answers and one.default is not None and not locked:
@@ -243,7 +252,7 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
 
 
 def _too_early(evaluated: EvaluatedAnswers, one: Field) -> bool:
-    """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
+    """Return True for a computed answer whose rows are still empty: the result of no rows would mislead."""
     fields, seen, left = evaluated.procedure.fields, set[str](), set(one.value.names if one.value else ())
     while left:
         name = left.pop()
@@ -256,8 +265,10 @@ def _too_early(evaluated: EvaluatedAnswers, one: Field) -> bool:
 
 
 def _options(showing: Showing, one: Field, asking: FieldContext, plain: Plain) -> Iterator[OptionView]:
-    """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
-    are answered on one page."""
+    """Yield the options. While the parent question is blank, all are shown in groups of the parent's options.
+
+    Without scripts both questions are answered on one page.
+    """
     kind, above = kind_of(one), showing.evaluated.procedure.fields.get(one.under or "")
     offered, groups = kind.options(one, asking), dict[str | None, Text]()
     if above and isinstance(kind, ChoiceKind) and asking.scope.get(above.id) is None:
@@ -279,7 +290,7 @@ def _is_chosen(code: str, plain: Plain) -> bool:
 
 
 def _problems(showing: Showing, path: str) -> tuple[AnswerProblem, ...]:
-    """Those of the control and of the ones beside it."""
+    """Return the problems of the control and of the controls beside it."""
     found = showing.problems
     if not found:
         return ()
@@ -302,7 +313,7 @@ def _reason(dossier: Dossier | None, one: Field) -> str | None:
 def _rows(
     showing: Showing, group: Field, place: _Place, path: str, locked: bool, masked: bool
 ) -> Iterator[RowView]:  # fmt: skip
-    """The rows answered, and as many blank ones as are wanted at least."""
+    """Yield the answered rows, and blank ones up to the least number."""
     rows = list(place.values.rows(group.id))
     if not locked and not masked and group.required.holds(place.values.scope_for(group.id)):
         rows += [_blank(group, place.values) for _ in range(group.bounds.min_items - len(rows))]
@@ -318,7 +329,7 @@ def _row(
     label = ""
     if group.row_label is not None and not masked:
         said = {view.id: view.text for view in views if view.shown}
-        if any(said.get(name) for name in group.row_label.names):  # one that says nothing of itself has no name
+        if any(said.get(name) for name in group.row_label.names):  # a row without answers to its label has no name
             label = " ".join(fill_template(group.row_label.text.in_(showing.speech.language), said).split())
     return RowView(number + 1, label, views)
 
@@ -330,7 +341,7 @@ def _blank(group: Field, values: Values) -> Values:
 
 
 def _blank_row(showing: Showing, group: Field, place: _Place, path: str) -> RowView | None:
-    """The row a person may add; none when there are as many as may be."""
+    """Return the row that the applicant may add, None at the largest number of rows."""
     number = max(
         len(place.values.rows(group.id)), group.bounds.min_items if group.required.holds(place.values.scope) else 0
     )

@@ -1,1 +1,1 @@
-"""Notifications, preferences."""
+"""Messages: notifications of applicants and agents, notification preferences, snippets."""

@@ -1,7 +1,8 @@
-"""Which letters a decision owes, to whom, on which channel, in which words.
+"""Notifications: the outbound messages of a decision, with recipient, channel and text.
 
-Call `letters_for` once the documents of the decision are numbered, with the dossier as it will be kept. A notice of the
-book speaks for its event; a state without one says the standard message of its public label, when the label changed.
+Call `letters_for` after the documents of the decision have their numbers, with the dossier to be stored. A
+notice of the procedure replaces the standard message of its event. A state without notice sends the standard
+message of its public label when the label changes.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ Link: TypeAlias = "Callable[[Dossier], str] | str"
 VisitLink: TypeAlias = Callable[[str], str]  # by appointment
 _OF_A_VISIT: Final = frozenset({"booked", "moved", "reminder"})
 _MEETINGS: Final = frozenset({"appointment", "moved", "reminder"})
-ROLE_ADDRESS: Final = "role:"  # an inbox shared by all who hold the role: `role:agency/role`
-_STANDARD: Final = {  # what the house says of events that no notice of the book can name
+ROLE_ADDRESS: Final = "role:"  # an inbox shared by all holders of the role: `role:agency/role`
+_STANDARD: Final = {  # standard messages of events that no notice of a procedure can name
     "booked": "appointment", "moved": "moved", "cancelled": "cancelled", "reminder": "reminder", "missed": "missed",
     "draft_reminder": "draft", "late": "late",
 }  # fmt: skip
@@ -42,7 +43,7 @@ _STANDARD: Final = {  # what the house says of events that no notice of the book
 
 @dataclass(frozen=True, slots=True)
 class _NoticeContext:
-    """One decision being told."""
+    """One decision whose messages are being written."""
 
     procedure: Procedure
     before: Dossier
@@ -52,23 +53,24 @@ class _NoticeContext:
     wording: Wording
     link: str
     new_id: Callable[[], str]
-    about: str = ""  # the event of the notice being told
+    about: str = ""  # the event of the notice being written
     visit_link: VisitLink | None = None
     _known: list[EvaluatedAnswers] = field(default_factory=list, repr=False)
 
     @property
     def evaluated(self) -> EvaluatedAnswers:
-        """What every name is worth, worked out by the first message that asks."""
+        """The evaluated answers, computed when the first message needs them."""
         if not self._known:
             self._known.append(evaluate_answers(self.procedure, self.dossier, local_day(self.now), self.directory))
         return self._known[0]
 
     @property
     def language(self) -> str:
+        """The language of the dossier, in which the applicant reads."""
         return self.dossier.language
 
     def letter(self, event: str, channel: Channel, to: str, subject: str, body: str) -> OutboundMessage:
-        """A letter owed once for this event of this revision to this address."""
+        """Return a message with a key that allows it once per event, revision, channel and address."""
         dedupe = f"{self.dossier.id}:{self.before.revision + 1}:{event}:{channel}:{to}"
         plain = to_gsm(body) if channel == "sms" else body
         return OutboundMessage(self.new_id(), self.dossier.id, channel, to, subject, plain, self.now, dedupe, self.now)
@@ -78,8 +80,11 @@ def letters_for(
     procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime, directory: Directory,
     wording: Wording, link: Link, new_id: Callable[[], str], visit_link: VisitLink | None = None,
 ) -> tuple[OutboundMessage, ...]:  # fmt: skip
-    """Every letter owed for the events of a decision, in their order. `link` is the dossier's short address; what is said
-    of a visit that is held carries the visit's own (`visit_link`)."""
+    """Return the messages for the events of a decision, in order.
+
+    `link` is the short address of the dossier. A message about a booked appointment uses the address of that
+    appointment (`visit_link`).
+    """
     dossier = decision.dossier
     address = link if isinstance(link, str) else link(dossier)
     context = _NoticeContext(
@@ -112,12 +117,12 @@ def _letters_on(context: _NoticeContext, event: str) -> Iterator[OutboundMessage
 
 
 def _is_theirs(context: _NoticeContext) -> bool:
-    """The applicant is the one who is late: no excuse is due."""
+    """Return True when the applicant is late, so no apology is sent."""
     return APPLICANT in context.procedure.state(context.dossier.state).by
 
 
 def _notices(procedure: Procedure, event: str) -> tuple[Notice, ...]:
-    """Notices of an event; `before:<n>` is the n-th notice's own."""
+    """Return the notices of an event. `before:<n>` belongs to notice n alone."""
     kind, _, rest = event.partition(":")
     number = rest.partition(":")[0]
     if kind == "before" and number.isdigit():
@@ -125,7 +130,7 @@ def _notices(procedure: Procedure, event: str) -> tuple[Notice, ...]:
     return tuple(notice for notice in procedure.notices if notice.event == event and notice.before is None)
 
 
-# -- notices of the book -----------------------------------------------------------------------------------------------
+# -- notices of the procedure ------------------------------------------------------------------------------------------
 
 
 def _declared(context: _NoticeContext, event: str, notice: Notice) -> Iterator[OutboundMessage]:
@@ -142,7 +147,7 @@ def _declared(context: _NoticeContext, event: str, notice: Notice) -> Iterator[O
 
 
 def _addresses(context: _NoticeContext, to: str) -> tuple[str | None, str | None, str | None]:
-    """Phone, e-mail and inbox of whom a notice is for: the applicant, an answer, else everyone of a role."""
+    """Return the phone, e-mail and inbox of a recipient: the applicant, an answer, or all holders of a role."""
     dossier = context.dossier
     if to == APPLICANT:
         return dossier.contact_phone, dossier.contact_email, dossier.owner
@@ -155,13 +160,13 @@ def _addresses(context: _NoticeContext, to: str) -> tuple[str | None, str | None
 
 
 def filled(context: _NoticeContext, template: Template, short: bool = False) -> str:
-    """A text of the book with its names replaced, in the applicant's language."""
+    """Return a text of the procedure with its names replaced, in the applicant's language."""
     values = {name: _word(context, name, short) for name in template.names}
     return fill_template(template.text.in_(context.language), values)
 
 
 def _word(context: _NoticeContext, name: str, short: bool) -> str:
-    """What a `{name}` says. The engine's own names win; then fees (their amount); then answers and definitions."""
+    """Return the text of a `{name}`: a name of the engine, else the amount of a fee, else an answer or definition."""
     if name in _OWN_NAMES:
         return _OWN_NAMES[name](context, short)
     task = context.procedure.tasks.get(name)
@@ -183,7 +188,7 @@ def _title(context: _NoticeContext, short: bool = False) -> str:
 
 
 def _due(context: _NoticeContext, short: bool) -> str:
-    """The day of what the letter is about: a clock's end, a draft's, the state's, else the meeting's."""
+    """Return the day that the message is about: the end of a time limit, of a draft, of the state, else the appointment."""
     dossier, booking, calendar = context.dossier, _meeting(context), context.directory.calendar
     clock = context.procedure.clocks.get(context.about)
     due = clock_end(dossier, clock, context.evaluated.scope, calendar) if clock else dossier.due_at
@@ -199,7 +204,7 @@ def _day(context: _NoticeContext, instant: datetime, short: bool) -> str:
 
 
 def _meeting(context: _NoticeContext) -> Booking | None:
-    """The slot held, the nearest first; else the one used last."""
+    """Return the next booked slot, else the last one used."""
     held = sorted(held_bookings(context.dossier), key=lambda one: one.start)
     known = sorted(context.dossier.bookings.values(), key=lambda one: one.start)
     return held[0] if held else known[-1] if known else None
@@ -221,7 +226,7 @@ def _office(context: _NoticeContext, short: bool) -> str:
 
 
 def _reason(context: _NoticeContext, short: bool) -> str:
-    """What the last person to act wrote."""
+    """Return what the last person to act wrote."""
     written = (taken.reason for taken in reversed(context.dossier.taken) if taken.by_kind != "system")
     return next(written, None) or ""
 
@@ -237,11 +242,11 @@ _OWN_NAMES: Final[dict[str, Callable[[_NoticeContext, bool], str]]] = {
 }  # fmt: skip
 
 
-# -- the house's own ---------------------------------------------------------------------------------------------------
+# -- standard messages -------------------------------------------------------------------------------------------------
 
 
 def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[OutboundMessage]:
-    """The message of the public label just reached: nothing when the label is the one already known."""
+    """Yield the message of a new public label, none when the label did not change."""
     public = public_key(context.procedure, context.dossier)
     if context.before.is_draft:
         public = "sent" if public == "in_review" else public
@@ -266,7 +271,7 @@ def _standard(context: _NoticeContext, event: str, key: str) -> Iterator[Outboun
 
 
 def _comes_to_them(context: _NoticeContext) -> bool:
-    """An agent comes to the applicant: nobody goes to an office, nor brings anything."""
+    """Return True when an agent comes to the applicant, who then goes to no office and brings nothing."""
     booking = _meeting(context)
     visit = context.procedure.tasks.get(booking.appointment) if booking else None
     return isinstance(visit, Appointment) and visit.place == "applicant"
@@ -279,7 +284,7 @@ def _facts(context: _NoticeContext, short: bool) -> dict[str, str]:
 
 
 def _overdue(context: _NoticeContext, event: str, form: str) -> Iterator[OutboundMessage]:
-    """A form that a state gathers is late: the applicant is reminded of theirs, agents find it in their inbox."""
+    """Yield messages about a late form: a reminder to the applicant, an inbox entry for agents."""
     by = context.procedure.tasks[form].by if form in context.procedure.tasks else ()
     if APPLICANT in by:
         yield from _standard(context, event, public_key(context.procedure, context.dossier))
@@ -287,8 +292,7 @@ def _overdue(context: _NoticeContext, event: str, form: str) -> Iterator[Outboun
 
 
 def _escalated(context: _NoticeContext, event: str, by: tuple[str, ...]) -> Iterator[OutboundMessage]:
-    """The administration is late: those who handle the dossier, and whom the state escalates to, find it in their
-    inbox."""
+    """Yield inbox entries for agents when the administration is late: those in charge and the escalation role."""
     state = context.procedure.state(context.dossier.state)
     if not context.wording.has("notice.late.inbox"):
         return

@@ -1,4 +1,4 @@
-"""How an agent wishes to be told what waits for them: once in the morning, soon after it comes, or not at all. Pure."""
+"""Notification preferences: of agents (each morning, soon or never) and of applicants. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOWS: Final[tuple[How, ...]] = ("daily", "soon", "never")
 
 @dataclass(frozen=True, slots=True)
 class AgentNotifications:
-    """`email` empty: nowhere to write to. Whoever wants them soon has the morning's too."""
+    """How an agent is notified of waiting work. Without `email` nothing is sent. `soon` includes the daily message."""
 
     how: How = "daily"
     email: str = ""
@@ -25,14 +25,17 @@ class AgentNotifications:
 
     @property
     def each_morning(self) -> bool:
+        """True when the agent gets the daily message."""
         return bool(self.email) and self.how != "never"
 
     @property
     def soon(self) -> bool:
+        """True when the agent also gets a message soon after new work arrives."""
         return bool(self.email) and self.how == "soon"
 
 
 def how_named(said: str) -> How:
+    """Return the frequency of that name, `daily` for an unknown one."""
     for one in HOWS:
         if one == said:
             return one
@@ -40,7 +43,7 @@ def how_named(said: str) -> How:
 
 
 def notifications_of(account: Account) -> AgentNotifications:
-    """As they were said; else each morning, to the address they sign in with, where it is one."""
+    """Return the stored preferences of an agent, else daily to their login when it is an e-mail address."""
     said = account.profile.get(NOTIFICATIONS_KEY)
     if not isinstance(said, Mapping):
         return AgentNotifications(email=account.login if "@" in account.login else "")
@@ -50,26 +53,29 @@ def notifications_of(account: Account) -> AgentNotifications:
 
 
 def with_notifications(account: Account, notifications: AgentNotifications) -> Mapping[str, Plain]:
-    """The profile of somebody who wishes so."""
+    """Return the account's profile with these preferences."""
     kept: Plain = {"how": notifications.how, "email": notifications.email, "language": notifications.language}
     return {**account.profile, NOTIFICATIONS_KEY: kept}
 
 
-WISHES: Final = "wishes"  # where they lie in the profile
-_REMINDERS: Final = ("reminder", "remind", "draft_reminder", "before")  # events whose news can be done without
+WISHES: Final = "wishes"  # their key in the profile
+_REMINDERS: Final = ("reminder", "remind", "draft_reminder", "before")  # events whose messages are optional
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationPreferences:
-    """`email`: a copy where an address is known; `reminders`: of visits and days that come."""
+    """The preferences of an applicant.
 
-    language: str = ""  # none said: whatever the visit is in
+    `email` asks for a copy where an address is known. `reminders` are those of appointments and due dates.
+    """
+
+    language: str = ""  # empty: the language of the web session
     email: bool = True
     reminders: bool = True
 
 
 def wishes_of(account: Account | None) -> NotificationPreferences:
-    """As they were said, else as they are for everybody."""
+    """Return the stored preferences of an applicant, else the defaults."""
     kept = account.profile.get(WISHES) if account else None
     if not isinstance(kept, Mapping):
         return NotificationPreferences()
@@ -79,7 +85,10 @@ def wishes_of(account: Account | None) -> NotificationPreferences:
 
 
 def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, notified_by_sms: bool) -> bool:
-    """Whether a letter about an event leaves: a copy by e-mail only where it is wished, or nothing else tells the news."""
+    """Return True when a message about an event is sent.
+
+    An e-mail is left out when copies are not wanted and an SMS already carries the news.
+    """
     if not wishes.reminders and event.partition(":")[0] in _REMINDERS:
         return False
     return wishes.email or letter.channel != "email" or not notified_by_sms

@@ -1,4 +1,4 @@
-"""Sentences kept ready: what may stand in them, and how they are filled. Pure."""
+"""Snippets: texts that an agency stores for reuse, their variables and limits. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from engine.core.gsm7 import sms_parts, to_gsm
 from engine.core.problems import Refusal, refusal
 
-# What stands for something of the dossier, and the longest it is usually.
+# Variables replaced by data of the dossier, and their usual greatest length.
 VARIABLES: Final[Mapping[str, int]] = {"dossier": 14, "title": 40, "office": 30, "due": 20, "agent": 20}
 LONGEST_TITLE: Final = 80
 MOST_SIGNS: Final = 160  # one part of an SMS
@@ -17,7 +17,10 @@ _HOLE: Final = re.compile(r"\{([^{}]*)\}")
 
 
 def why_not_snippet(title: str, body: str) -> Refusal | None:
-    """What is wrong with a sentence: empty, too long for one SMS, a sign no SMS has, a variable nobody knows."""
+    """Return why a snippet is refused, None when it is valid.
+
+    It may be empty, too long for one SMS, or contain an unknown variable or a character that SMS lack.
+    """
     if not title.strip() or not body.strip():
         return refusal("snippet_empty")
     if len(title) > LONGEST_TITLE:
@@ -34,5 +37,5 @@ def why_not_snippet(title: str, body: str) -> Refusal | None:
 
 
 def filled(body: str, values: Mapping[str, str]) -> str:
-    """The sentence with its variables said; one that says nothing leaves nothing."""
+    """Return the text with its variables replaced. A variable without value becomes empty."""
     return _HOLE.sub(lambda hole: values.get(hole[1], ""), body)

@@ -1,1 +1,1 @@
-"""State implied by the journal, counters, figures."""
+"""Reporting: the dossier state that the journal implies, counters of events, published figures."""

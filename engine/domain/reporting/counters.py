@@ -1,8 +1,8 @@
-"""What the entries of a dossier's journal add to the counts: one request, one answer and how long it took, a payment's end.
+"""Counters: what the journal entries of a dossier add to the counts of requests, decisions and payments.
 
-A dossier is answered once: when it is first granted what it asks for, when that is first ready to be collected, or when it
-first comes to an end; what follows (an appeal, a new examination) is another matter, as it is for proof P10. The time of the answer is counted as the
-announced delay counts it, without the time that the applicant had something to do.
+A dossier counts one decision: the first grant, the first readiness for collection, or the first end. Later
+events (an appeal, a new examination) are not counted, as in proof P10. The time of the decision is counted in
+the unit of the announced delay, without the applicant's own time.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from engine.records.statistics import CURRENT, Count
 HOUR: Final = 3600  # seconds
 TOTALLED: Final = frozenset(
     {"received", "answered", "standing", "judged", "late"}
-)  # kept for all procedures together too
-JUDGED: Final = frozenset({"granted", "refused"})  # answers of the administration, whose time is counted
-NOTHING_ANNOUNCED: Final = Span(0, "day", working=True)  # how time is counted then
+)  # also counted for all procedures together
+JUDGED: Final = frozenset({"granted", "refused"})  # decisions of the administration, whose time is counted
+NOTHING_ANNOUNCED: Final = Span(0, "day", working=True)  # the unit of time without an announced delay
 _THEIRS: Final = frozenset({"pay", "book", "attend", "correct"})
 
 
 @dataclass(frozen=True, slots=True)
 class CountedDossier:
-    """A dossier, its journal whole, and the editions it was under, by fingerprint."""
+    """A dossier, its whole journal, and the editions it was under, by fingerprint."""
 
     dossier: Dossier
     entries: tuple[JournalEntry, ...]
@@ -43,28 +43,29 @@ class CountedDossier:
 
     @property
     def definition(self) -> Procedure | None:
-        """The edition it is under now."""
+        """The dossier's present edition, None when it is not among the definitions."""
         return self.definitions.get(self.dossier.fingerprint)
 
     def sent(self) -> JournalEntry | None:
+        """Return the entry of the submission, None for a draft."""
         return next((one for one in self.entries if one.kind == "submitted"), None)
 
 
 @dataclass(frozen=True, slots=True)
 class FirstDecision:
-    """The first answer: the entry that gave it, and what it was."""
+    """The first decision: its journal entry and its outcome."""
 
     entry: JournalEntry
     outcome: str
 
 
 def month_of(at: datetime) -> str:
-    """`2026-10`, on the clocks of the country."""
+    """Return the local month of an instant: `2026-10`."""
     return local_day(at).isoformat()[:7]
 
 
 def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
-    """What the entries of these numbers add, each once."""
+    """Yield each count that the entries numbered `new` add, with its amount."""
     sent, answer = case.sent(), first_answer(case)
     place = _text(_body(sent).get("office")) if sent else ""
     for entry in case.entries:
@@ -81,7 +82,7 @@ def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) 
 def _added(
     case: CountedDossier, entry: JournalEntry, answer: FirstDecision | None, directory: Directory
 ) -> Iterator[tuple[datetime, str, str, int]]:
-    """When, which figure, its detail, how many."""
+    """Yield the instant, the figure, its detail and the amount of one entry."""
     at, body = entry.at, _body(entry)
     if entry.kind == "opened":
         yield at, "opened", _text(body.get("channel")), 1
@@ -102,7 +103,7 @@ def _added(
 
 
 def first_answer(case: CountedDossier) -> FirstDecision | None:
-    """None while it waits for one."""
+    """Return the first decision, None while the dossier waits for it."""
     for entry in case.entries:
         procedure, body = case.definitions.get(entry.edition), _body(entry)
         if procedure is None or entry.kind not in ("submitted", "transition"):
@@ -145,7 +146,7 @@ def _answered(case: CountedDossier, answer: FirstDecision, directory: Directory)
 
 
 def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None:
-    """The questions that were asked again before the answer; None when nothing was."""
+    """Return the questions that were corrected before the decision, None without a correction."""
     found = [
         _names(_body(one).get("fields"))
         for one in case.entries
@@ -158,17 +159,17 @@ def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None
 
 
 def announced(procedure: Procedure, scope: Scope) -> Span | None:
-    """The delay that the sheet announces for these answers."""
+    """Return the delay that the public page announces for these answers, None without one."""
     return next((span for when, span in procedure.identity.delay.entries if when.holds(scope)), None)
 
 
 def unit_of(span: Span) -> str:
-    """What a span is counted in: `working_day`, `day`, `working_hour`, `hour`."""
+    """Return the unit of a span: `working_day`, `day`, `working_hour`, `hour`."""
     return f"{'working_' if span.working else ''}{'day' if counts_days(span) else 'hour'}"
 
 
 def _length(seconds: int, span: Span) -> str:
-    """`working_day:12`; hours that were begun count."""
+    """Return a length as `working_day:12`. A begun hour counts as a whole one."""
     count = seconds // DAY if counts_days(span) else -(-seconds // HOUR)
     return f"{unit_of(span)}:{count}"
 
@@ -182,8 +183,10 @@ def _is_late(used: int, span: Span, start: datetime, directory: Directory) -> bo
 def time_of_answer(
     case: CountedDossier, answer: FirstDecision, span: Span, scope: Scope, directory: Directory
 ) -> tuple[int, int]:  # fmt: skip
-    """The seconds of the administration and those of the applicant, from the sending to the answer, counted as `span`
-    counts."""
+    """Return the seconds used by the administration and by the applicant from submission to decision.
+
+    They are counted in the unit of `span`.
+    """
     used = paused = 0
     state: State | None = None
     procedure: Procedure | None = None
@@ -212,7 +215,7 @@ def time_of_answer(
 
 
 def is_theirs(procedure: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
-    """Whether nobody but the applicant is waited for: then the administration's time stands still."""
+    """Return True when only the applicant can act, so the administration's time is paused."""
     if state.mode in _THEIRS or state.public == "ready":
         return True
     if state.mode == "by":
@@ -226,14 +229,14 @@ def is_theirs(procedure: Procedure, state: State, done: Collection[str], scope: 
 
 
 def last_page(case: CountedDossier) -> str:
-    """The furthest page of the form that was answered; empty when none was."""
+    """Return the last page of the form that was answered, empty when none was."""
     seen = {_text(_body(one).get("page")) for one in case.entries if one.kind == "saved"}
     pages = case.definition.form.pages if case.definition else ()
     return next((page.id for page in reversed(pages) if page.id in seen), "")
 
 
 def _visit(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[str, int]]:
-    """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
+    """Yield `depot:attended` or `depot:missed`. A late arrival subtracts one missed. Other tasks yield nothing."""
     body, procedure = _body(entry), case.definitions.get(entry.edition)
     name = _text(body.get("appointment") or body.get("task"))
     if procedure is not None and isinstance(procedure.tasks.get(name), Appointment):
@@ -241,7 +244,7 @@ def _visit(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[str, int
 
 
 def _payment(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[datetime, str, str, int]]:
-    """A try has one end: a later one takes the place of what was counted before."""
+    """Yield the counts of a payment. It has one end, so a later end replaces the earlier one."""
     payment = _body(entry).get("payment")
     of_it = [one for one in case.entries if one.n <= entry.n and _body(one).get("payment") == payment]
     provider = next((_text(_body(one).get("provider")) for one in of_it if one.kind == "payment_started"), "")

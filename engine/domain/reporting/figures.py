@@ -1,9 +1,9 @@
-"""From counts to figures: how many, how long, which share; and which of them the public is not told, because few people stand
-behind them.
+"""Figures from counters: numbers, times and shares, without figures that would identify few people.
 
-What is told publicly is told so that nothing hidden comes back by subtraction: where a total is told, what is hidden of it
-is at least two cells and at least `few` people; requests and answers hide together, for the stock of a month is that of the
-month before and their difference; that stock, and totals over several procedures, are told to the nearest ten.
+A hidden figure must not be computable by subtraction from published ones. Where a total is published, at
+least two of its parts and at least `few` people are hidden. Received and answered are hidden together,
+because their difference is the change of the stock. The stock, and totals over several procedures, are
+rounded to the nearest ten.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ FLOWING: Final = (*FLOWS, "standing")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One figure: `value` None = it is not told, because `few` people stand behind it, else because one beside it must not
-    come back. `unit` of a length of time, or `percent`."""
+    """One figure. `value` is None when it is hidden.
+
+    `few` means that too few people are behind it, else a neighbouring figure is protected. `unit` is that of
+    a length of time, or `percent`.
+    """
 
     figure: str
     value: int | None
@@ -35,7 +38,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How long it took, in whole units: half of them took `median` or less, nine in ten `most` or less."""
+    """Times in whole units: half of the dossiers took `median` or less, nine in ten `most` or less."""
 
     unit: str
     n: int
@@ -44,7 +47,7 @@ class Spread:
 
 
 class Figures:
-    """The counts of some procedures, offices and months, taken together. `standing` is the stock at their end."""
+    """The counts of some procedures, offices and months together. `standing` is the stock at their end."""
 
     def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], current: int = 0) -> None:
         self._by: dict[str, dict[str, int]] = {}
@@ -55,15 +58,16 @@ class Figures:
                 details[one.detail] = details.get(one.detail, 0) + n
 
     def by(self, figure: str) -> dict[str, int]:
-        """By detail, the most first."""
+        """Return the counts of a figure by detail, the largest first. Negative and zero counts are left out."""
         found = {detail: n for detail, n in self._by.get(figure, {}).items() if n > 0}
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def total(self, figure: str) -> int:
+        """Return the sum of a figure over its positive details."""
         return sum(self.by(figure).values())
 
     def spread(self, figure: str) -> Spread | None:
-        """Of a figure whose details are lengths (`working_day:12`), in the unit that most of them have."""
+        """Return the spread of a figure whose details are lengths (`working_day:12`), in their commonest unit."""
         lengths: dict[str, dict[int, int]] = {}
         for detail, n in self.by(figure).items():
             unit, _, length = detail.partition(":")
@@ -75,11 +79,12 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
+        """True without any count and without stock."""
         return not self._by and not self.standing
 
 
 def percentile(lengths: Mapping[int, int], percent: int) -> int:
-    """The least length that at least so many percent do not exceed, exactly."""
+    """Return the smallest length that at least `percent` percent do not exceed."""
     wanted, reached = -(-sum(lengths.values()) * percent // 100), 0
     for length in sorted(lengths):
         reached += lengths[length]
@@ -89,23 +94,25 @@ def percentile(lengths: Mapping[int, int], percent: int) -> int:
 
 
 def share(part: int, whole: int) -> int:
-    """In whole percent, never rounded to none nor to all of them."""
+    """Return a share in whole percent, 0 or 100 only when it is exact."""
     if not whole or part in (0, whole):
         return 100 if whole and part else 0
     return min(99, max(1, round(100 * part / whole)))
 
 
-# -- what few people stand behind --------------------------------------------------------------------------------------
+# -- hiding small numbers ----------------------------------------------------------------------------------------------
 
 
 def shown_count(n: int, few: int) -> int | None:
-    """None when somebody could be recognised; nobody cannot."""
+    """Return the number, None when it is small enough to identify a person. Zero is shown."""
     return None if 0 < n < few else n
 
 
 def hidden(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
-    """Parts of a total that is told: the small ones go, and with them the smallest others until what is missing to the total
-    is at least two parts and at least `few`."""
+    """Return the parts of a published total with the small ones hidden.
+
+    The smallest others are hidden too, until at least two parts and at least `few` people are.
+    """
     found = {name: shown_count(n, few) for name, n in parts.items()}
     gone = [parts[name] for name, n in found.items() if n is None]
     left = sorted((n, name) for name, n in found.items() if n)
@@ -117,14 +124,14 @@ def hidden(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
 
 
 def nearly(n: int, few: int) -> int | None:
-    """To the nearest ten where few people are kept from sight."""
+    """Return a number rounded to the nearest ten when small numbers are hidden."""
     if not few:
         return n
     return None if 0 < n < few else (n + TEN // 2) // TEN * TEN
 
 
 def _number(figure: str, n: int, value: int | None, few: int, detail: str = "") -> Cell:
-    """How many, told as `value`."""
+    """Return the cell of a number shown as `value`."""
     return Cell(figure, value, detail, few=value is None and shown_count(n, few) is None)
 
 
@@ -132,7 +139,7 @@ def _number(figure: str, n: int, value: int | None, few: int, detail: str = "") 
 
 
 def flow_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
-    """What came in, what went out, what waits; how long it took, and whether in time: what a line of a table tells."""
+    """Return the cells of a table row: received, answered, stock, times and share in time."""
     received, answered = _flows(figures, few)
     return (
         _number("received", figures.total("received"), received, few),
@@ -142,14 +149,17 @@ def flow_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
 
 
 def total_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
-    """What several procedures come to, whose numbers are told each for itself: to the nearest ten in public, else one that
-    is hidden would be what is left of the total. Their times have no common unit."""
+    """Return the totals of several procedures whose own numbers are published.
+
+    Public totals are rounded to the nearest ten, else a hidden number could be computed. Times have no common
+    unit.
+    """
     flows = (_nearly(one, figures.total(one), few) for one in FLOWS)
     return (*flows, _nearly("standing", figures.standing, few), *_in_time(figures, few))
 
 
 def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
-    """Everything that is known of one procedure in one time."""
+    """Return every figure of one procedure in one period."""
     received, answered = _flows(figures, few)
     outcomes = hidden(figures.by("answered"), few)
     refused = outcomes.get("refused") is not None and answered is not None
@@ -192,7 +202,7 @@ def _spread_cells(figures: Figures, figure: str, few: int) -> tuple[Cell, ...]:
 
 
 def _in_time(figures: Figures, few: int) -> tuple[Cell, ...]:
-    """The number of late ones is not for the public: with the share it would give back what the outcomes hide."""
+    """Return the share in time. The number of late ones is not public: with the share it would reveal hidden outcomes."""
     judged, late = figures.total("judged"), figures.total("late")
     if not judged:
         return ()
@@ -229,7 +239,7 @@ def _visit_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
 
 
 def _payment_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
-    """By operator: those asked for, then their ends; why they failed, where their number is told."""
+    """Return by operator the started payments, their ends, and the reasons of failure where the ends are shown."""
     payments = figures.by("payment")
     cells: list[Cell] = []
     for provider in sorted({one.partition(":")[0] for one in payments}):
@@ -246,11 +256,11 @@ def _payment_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-# -- one beside the other ----------------------------------------------------------------------------------------------
+# -- several procedures or offices -------------------------------------------------------------------------------------
 
 
 def stock_then(counts: Mapping[Count, int], month: str) -> int:
-    """How many waited at the end of a month: those that wait now, without what came in and went out since."""
+    """Return the stock at the end of a month: the present one without later received and answered dossiers."""
     since = sum(
         n if one.figure == "received" else -n
         for one, n in counts.items()
@@ -260,13 +270,13 @@ def stock_then(counts: Mapping[Count, int], month: str) -> int:
 
 
 def figures_of(counts: Mapping[Count, int], first: str, last: str) -> Figures:
-    """Of the months from one to another, both counted in. The counts go on until now."""
+    """Return the figures from one month to another, both included. `counts` must reach until now."""
     inside = ((one, n) for one, n in counts.items() if first <= one.month <= last)
     return Figures(inside, stock_then(counts, last))
 
 
 def parted(counts: Mapping[Count, int], by: str) -> dict[str, dict[Count, int]]:
-    """The counts by procedure, or by office, those of no office left out."""
+    """Return the counts by procedure or by office, without those of no office."""
     found: dict[str, dict[Count, int]] = {}
     for one, n in counts.items():
         name = one.procedure if by == "procedure" else one.office
@@ -280,7 +290,7 @@ def _hidden_of(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
 
 
 def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tuple[Cell, ...]]:
-    """What each office received and answered, hidden as parts of what all of them did; the stock is for those who may know."""
+    """Return the cells of each office, hidden as parts of the sum. The stock is left out of public figures."""
     both = {one: _hidden_of({name: each.total(one) for name, each in offices.items()}, few) for one in FLOWS}
     return {
         name: (
@@ -292,10 +302,10 @@ def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tupl
     }  # fmt: skip
 
 
-LEAST: Final = 5  # fewer tell nothing of a procedure, and might tell of somebody
+LEAST: Final = 5  # smaller counts say nothing about a procedure and may identify a person
 
 
 def most_asked_first(ids: Sequence[str], asked: Mapping[str, int], least: int = LEAST) -> tuple[str, ...]:
-    """The same ids, the most asked for first; those asked for as often, and those hardly asked for, keep their order."""
+    """Return the ids with the most requested first. Equal ids, and ids below `least`, keep their order."""
     known = {name: count for name, count in asked.items() if count >= least}
     return tuple(sorted(ids, key=lambda name: -known.get(name, 0)))

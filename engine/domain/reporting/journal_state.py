@@ -1,4 +1,4 @@
-"""The journal folded back: what a dossier must be, by its own entries. `fsck` compares it with what is kept."""
+"""The dossier state that the journal implies. `fsck` compares it with the stored dossier."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from engine.journal.chain import JournalEntry
 from engine.model import DRAFT
 from engine.records.dossier import Dossier
 
-_SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is sealed
+_SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its entry is appended
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedTransition:
-    """One transition that was taken: from where to where, by whom (actor id and kind), when."""
+    """One transition that was taken: source, target, actor (id and kind) and instant."""
 
     transition: str
     source: str
@@ -29,12 +29,13 @@ class RecordedTransition:
     at: datetime
 
     def is_same(self, other: RecordedTransition) -> bool:
+        """Return True when both are the same transition, at most five minutes apart."""
         return replace(self, at=other.at) == other and abs(self.at - other.at) <= _SAME_ACT
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What the entries say of a dossier: instants as they are written there."""
+    """What the entries imply about a dossier, with instants as the entries write them."""
 
     state: str = DRAFT
     due: str | None = None
@@ -42,13 +43,13 @@ class Projection:
     done: frozenset[str] = frozenset()
     closed: bool = False
     revision: int = 0
-    hands: Mapping[str, str] = field(default_factory=dict)  # task that is done → who did it
+    hands: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
     taken: tuple[RecordedTransition, ...] = ()
     priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
 
 
 def fold(entries: Iterable[JournalEntry]) -> Projection:
-    """What stands after all these entries, in their order. A body says only what changed."""
+    """Return the state after all these entries, in their order. An entry body contains changes only."""
     projection = Projection()
     for entry in entries:
         body = entry.body
@@ -76,7 +77,7 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
 
 
 def _renamed(before: Projection, names: Plain) -> Projection:
-    """The same under the names of a later edition, when an entry says that the dossier came over to it."""
+    """Return the projection with the names of a later edition, when an entry records the migration to it."""
     if not isinstance(names, dict):
         return before
     moves = {old: new if isinstance(new, str) else None for old, new in names.items()}
@@ -99,14 +100,14 @@ def _renamed(before: Projection, names: Plain) -> Projection:
 
 
 def _persons(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
-    """Who did the tasks that an entry tells done: the hands it names, else whoever it is of."""
+    """Return who did the tasks that an entry reports as done: the persons it names, else its actor."""
     named = body.get("hands")
     persons = named if isinstance(named, dict) else {}
     return {name: str(persons.get(name, entry.actor)) for name in _names(body.get("done"))}
 
 
 def _way(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
-    """What an event opens is the system's, whoever made it happen."""
+    """Return the transition of an entry. One that an event caused is attributed to the system."""
     by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
     return RecordedTransition(
         str(body.get("transition")), str(body.get("source")), str(body.get("target")), by, kind, entry.at
@@ -129,7 +130,7 @@ def _text(value: Plain) -> str | None:
 
 
 def projection_of(dossier: Dossier) -> Projection:
-    """The same, read from the dossier as it is kept."""
+    """Return the projection of a stored dossier."""
     return Projection(
         dossier.state, instant_text(dossier.due_at), instant_text(dossier.due_paused_at), frozenset(dossier.done),
         dossier.closed_at is not None, dossier.revision, {name: one.by for name, one in dossier.done.items()},
@@ -139,7 +140,7 @@ def projection_of(dossier: Dossier) -> Projection:
 
 
 def differences(folded: Projection, kept: Projection) -> tuple[str, ...]:
-    """The names of what the journal and the kept dossier disagree on; none = they agree."""
+    """Return the names of the fields in which journal and stored dossier differ, none when they agree."""
     differing = [
         name
         for name in Projection.__slots__

@@ -1,1 +1,1 @@
-"""State machine: actions, transitions, tasks, timers, due dates, fees, opinions, progress."""
+"""Workflow: state machine, acts, transitions, tasks, timers, due dates, fees, opinions, progress."""

@@ -1,8 +1,7 @@
-"""What people, registers and operators do to a dossier along its circuit (what time does: `timers.py`). Each verb answers
-a `Decision`.
+"""Acts of people, registers and operators on a dossier (`timers.py` has those of time). Each returns a `Decision`.
 
-Nothing is kept here and nothing is asked of the world: the dossier, the book, the time and the directory come in. A
-closed act raises `Refused` with why. After each verb the dossier has passed on until it rests.
+Pure: the dossier, the procedure, the time and the directory are arguments. An impossible act raises `Refused`
+with its reason. After each act the dossier advances until it waits.
 """
 
 from __future__ import annotations
@@ -55,15 +54,17 @@ def open_transitions(
     procedure: Procedure, dossier: Dossier, actor: Actor, now: datetime, directory: Directory, wording: Wording,
     people: People | None = None,
 ) -> tuple[AvailableAction, ...]:  # fmt: skip
-    """Every act of the present state as this actor sees it: open, or closed and why. `people` (by account id) tells who
-    still holds a role, for acts kept to the hand that began."""
+    """Return every act of the present state as this actor sees it: possible, or refused with a reason.
+
+    `people` (by account id) says who still holds a role, for acts reserved to their first actor.
+    """
     return offers_of(Moment(procedure, actor, now, directory, wording), dossier, people)
 
 
 def submit(
     procedure: Procedure, dossier: Dossier, actor: Actor, now: datetime, directory: Directory, wording: Wording
 ) -> Decision:
-    """Sends the request, whose answers the caller has checked: it enters the circuit at its start."""
+    """Submit the request, whose answers the caller has checked, and enter the start state. Raises `Refused`."""
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
     if not is_owner(dossier, actor) and actor.kind != "system":
@@ -84,7 +85,7 @@ def submit(
 
 
 def office_of(moment: Moment, dossier: Dossier) -> str | None:
-    """The office that handles a dossier: what the circuit says, else the agency's first."""
+    """Return the office that handles a dossier: the workflow's choice, else the agency's first. None without offices."""
     said = moment.procedure.office.value(moment.scope(dossier)) if moment.procedure.office else None
     if isinstance(said, str) and said in moment.directory.offices:
         return said
@@ -96,13 +97,16 @@ def take(
     procedure: Procedure, dossier: Dossier, act: Act, actor: Actor, now: datetime, directory: Directory,
     wording: Wording, people: People | None = None,
 ) -> Decision:  # fmt: skip
-    """A person takes a transition. The later form it fills was checked by the caller; the guard is judged with it."""
+    """Take a transition for a person. The caller has checked the later form that it fills. Raises `Refused`.
+
+    The guard is evaluated with the answers of that form.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     return take_offered(moment, dossier, act, offers_of(moment, dossier, people))
 
 
 def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[AvailableAction, ...]) -> Decision:
-    """The same, once it is known what is open to the moment's actor (`offers_of`)."""
+    """Take a transition among the available actions of the moment's actor (`offers_of`). Raises `Refused`."""
     procedure, actor = moment.procedure, moment.actor
     offer = next((one for one in offers if one.transition.id == act.transition), None)
     if offer is None:
@@ -129,7 +133,7 @@ def _no_such_act(procedure: Procedure, dossier: Dossier, name: str) -> Refusal:
 
 
 def _filled(passage: TransitionContext, moment: Moment, way: Transition, act: Act) -> TransitionContext:
-    """The later form that the act fills counts in its own guard."""
+    """Return the context with the later form that the act fills, so that the guard reads its answers."""
     if way.fills is None:
         return passage
     passage = passage.with_(answers={**passage.dossier.answers, **act.filling})
@@ -143,8 +147,10 @@ def task_done(
     procedure: Procedure, dossier: Dossier, task_id: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording, answers: Mapping[str, Plain] | None = None,
 ) -> Decision:  # fmt: skip
-    """One thing the state waits for is done: the corrections sent, a visit attended, a form filled (`answers`, checked by
-    the caller), a fee paid in full. The dossier passes on if nothing else is awaited."""
+    """Finish a task of the state: corrections, an appointment, a form (`answers`, checked by the caller) or a fee.
+
+    The dossier advances if it waits for nothing else. A fee is paid in full. Raises `Refused`.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     task = procedure.tasks.get(task_id)
     closed = _task_closed(moment, dossier, task, task_id)
@@ -162,7 +168,7 @@ def task_done(
 
 
 def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: str) -> Refusal | None:
-    """Why a task cannot be done now by this actor."""
+    """Return why this actor cannot do a task now, None when they can."""
     procedure = moment.procedure
     if task is None or dossier.is_draft:
         return refusal("unknown_task" if task is None else "not_now", task=task_id)
@@ -202,13 +208,13 @@ def _visit_closed(moment: Moment, dossier: Dossier, task: Appointment) -> Refusa
 
 
 def visit_ahead(booking: Booking, now: datetime) -> Refusal | None:
-    """Nobody has come nor been received before the local day of the visit."""
+    """Return `visit_ahead` before the local day of the appointment, when no arrival can be recorded. Else None."""
     day = local_day(booking.start)
     return refusal("visit_ahead", task=booking.appointment, day=day.isoformat()) if local_day(now) < day else None
 
 
 def _actor_role(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
-    """In which role the actor does a task: the system may do any, the owner corrects their form."""
+    """Return the role in which the actor does a task. The system may do any, and the owner corrects their form."""
     if moment.actor.kind == "system":
         return SYSTEM
     by = (APPLICANT,) if task is not None and task.id == APPLICATION else task.by if task else ()
@@ -218,7 +224,7 @@ def _actor_role(moment: Moment, dossier: Dossier, task: Task | None) -> str | No
 def _carried_out(
     passage: TransitionContext, moment: Moment, task_id: str, answers: Mapping[str, Plain]
 ) -> TransitionContext:
-    """What doing a task changes besides: its answers, the correction it ends, the booking it uses."""
+    """Return the further changes of a finished task: its answers, the end of a correction, the used booking."""
     dossier = passage.dossier
     if task_id == APPLICATION:
         answers = passage.dossier.answers
@@ -236,8 +242,10 @@ def pay(
     procedure: Procedure, dossier: Dossier, fees: tuple[str, ...], amount: int, actor: Actor, now: datetime,
     directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
-    """Money came in for these fees, in whole francs. It is credited wherever the dossier stands by now; what is paid in
-    full is done, and the dossier passes on when all is. Money over the price stays on the last fee."""
+    """Credit a payment in whole francs to these fees, whatever state the dossier is in.
+
+    A fee paid in full is done, and the dossier advances when all are. An overpayment stays on the last fee.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     scope = moment.scope(dossier)
     known = [name for name in fees if name in dossier.owed]
@@ -258,8 +266,10 @@ def pay(
 def _shared_out(
     procedure: Procedure, dossier: Dossier, fees: list[str], amount: int, scope: Scope
 ) -> dict[str, int]:  # fmt: skip
-    """What of an amount goes to each fee: first the part that each awaits, then the rest in order; the last keeps what
-    is over the price."""
+    """Return the share of each fee in an amount.
+
+    Each fee first gets the part it waits for, then the rest in order. The last gets any overpayment.
+    """
     shares, left = dict.fromkeys(fees, 0), amount
     for whole in (False, True):
         for name in fees:
@@ -279,7 +289,7 @@ def _fee(procedure: Procedure, fee_id: str) -> Fee:
 
 
 def _more_time(passage: TransitionContext, moment: Moment, fees: list[str]) -> TransitionContext:
-    """A part that was paid in time gives until the next one: the state is not late before."""
+    """Extend the state's time after a part paid in time, until the next part is due."""
     dossier, procedure = passage.dossier, moment.procedure
     plans = [_fee(procedure, name).instalments for name in fees if name in procedure.state(dossier.state).waits]
     ends = [add_span(moment.now, plan.every, moment.directory.calendar) for plan in plans if plan is not None]
@@ -292,7 +302,10 @@ def answer_look_up(
     procedure: Procedure, dossier: Dossier, task_id: str, value: str, answers: Mapping[str, Plain], now: datetime,
     directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
-    """A register answered `found`, `not_found` or `unavailable`; `answers` are what it knows, by the names of the form."""
+    """Record a register's answer: `found`, `not_found` or `unavailable`. `answers` are its values by field.
+
+    Raises `Refused`.
+    """
     task = procedure.tasks.get(task_id)
     if not isinstance(task, Form) or task.register is None or value not in LOOK_UP_VALUES:
         raise Refused(refusal("unknown_task", task=task_id))
@@ -306,8 +319,10 @@ def no_show(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """Nobody came. Up to the number of no-shows allowed the applicant books again; above it the state's `missed` way is
-    taken."""
+    """Record that the person did not come. Up to the allowed number, the applicant takes another slot.
+
+    Above it the state's `missed` transition is taken. Raises `Refused`.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     task = procedure.tasks.get(appointment)
     if not isinstance(task, Appointment):

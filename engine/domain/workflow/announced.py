@@ -1,4 +1,4 @@
-"""The price a public page announces before any answer: the least that a granted request pays, never less than is charged."""
+"""Announced price of a public page, before any answer: the least that a granted request pays, never too low."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from engine.model import Fee, FeeLine, Field, Procedure
 from engine.model.graph import awaited, surely_done
 from engine.model.types import TRUE, Constant, Expression, Scope, Value
 
-MOST_CASES: Final = 200  # combinations of answers looked at for one price
+MOST_CASES: Final = 200  # combinations of answers tried for one price
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedLine:
-    """One line of the price as announced: `amount` when it is the same for everyone, a unit price if `counted`;
-    `when` is the text of its condition if it has one. `in_least`: part of the least price."""
+    """One line of the announced price.
+
+    `amount` is set when it is the same for all. With `counted` it is a unit price. `when` is the text of its
+    condition. `in_least` marks a line of the least price.
+    """
 
     fee: str
     label: Text
@@ -40,13 +43,13 @@ class AnnouncedLine:
 
     @property
     def is_sure(self) -> bool:
-        """Whether everyone owes this amount."""
+        """True when every applicant owes this amount."""
         return self.amount is not None and self.when is None and not self.counted
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedPrice:
-    """`free`: nothing is ever owed · `fixed`: `amount`, whoever asks · `from`: at least `amount` · `varies`."""
+    """`free`: no fee · `fixed`: `amount` for all · `from`: at least `amount` · `varies`: unknown."""
 
     kind: Literal["free", "fixed", "from", "varies"]
     amount: int | None
@@ -54,7 +57,7 @@ class AnnouncedPrice:
 
 
 def announced_price(procedure: Procedure, day: date) -> AnnouncedPrice:
-    """The price of the procedure on a day, as far as it is known without any answer."""
+    """Return the price of the procedure on a day, as far as it is known without answers."""
     fees, always = procedure.fees(), _always_paid(procedure)
     written = [(fee, line) for fee in fees for line in fee.lines if in_force(line, day)]
     lines = tuple(_announced(fee, line) for fee, line in written)
@@ -80,40 +83,40 @@ def _announced(fee: Fee, line: FeeLine) -> AnnouncedLine:
 
 
 def _constant(expression: Expression | None) -> int | None:
-    """The whole amount of an expression that hangs on nothing."""
+    """Return the whole amount of a constant expression, None for any other."""
     node = expression.node if expression is not None else None
     value = node.value if isinstance(node, Constant) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _always_paid(procedure: Procedure) -> frozenset[str]:
-    """The fees that no way to a granted end leaves out."""
+    """Return the fees that no path to a granted end avoids."""
     sure, waited = surely_done(procedure), awaited(procedure)
     ends = [sure[state.id] for state in procedure.states.values() if state.outcome == "granted"]
     return frozenset(fee.id for fee in procedure.fees() if fee.id not in waited or all(fee.id in end for end in ends))
 
 
-# -- the least of all cases --------------------------------------------------------------------------------------------
+# -- the least of all combinations -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Least:
-    """What a case pays at least, and the lines that make it."""
+    """The least that a combination of answers pays, and the lines of that amount."""
 
     amount: int
     lines: tuple[FeeLine, ...]
 
 
 class _Unbounded(Exception):
-    """What a case pays has no known least."""
+    """The amount of a combination has no known minimum."""
 
 
 class _Impossible(Exception):
-    """A table gives no price for a case: no request is in it."""
+    """A table gives no price for a combination, so no request has it."""
 
 
 def _least(procedure: Procedure, day: date, always: frozenset[str]) -> _Least | None:
-    """The least of the cases in which something is paid; none where one of them has no known least."""
+    """Return the least of the combinations that pay something, None where one of them has no known minimum."""
     questions = _deciding(procedure, day)
     found: list[_Least] = []
     for answers in product(*questions.values()):
@@ -129,7 +132,7 @@ def _least(procedure: Procedure, day: date, always: frozenset[str]) -> _Least | 
 
 
 def _deciding(procedure: Procedure, day: date) -> dict[str, list[Plain]]:
-    """The questions with a short list of answers that amounts hang on, as many as make few enough cases."""
+    """Return the questions with few possible answers that decide amounts, up to `MOST_CASES` combinations."""
     questions: dict[str, list[Plain]] = {}
     cases = 1
     for name in _named(procedure, {name for fee in procedure.fees() for name in _names(fee)}):
@@ -147,7 +150,7 @@ def _names(fee: Fee) -> Iterator[str]:
 
 
 def _named(procedure: Procedure, names: Iterable[str]) -> list[str]:
-    """These questions, and those that computed ones hang on, in the order of the file."""
+    """Return these questions and those that computed ones depend on, in the order of the file."""
     found, left = set[str](), [*names]
     while left:
         field = procedure.fields.get(left.pop())
@@ -158,7 +161,7 @@ def _named(procedure: Procedure, names: Iterable[str]) -> list[str]:
 
 
 def _answers(field: Field, day: date) -> list[Plain]:
-    """All that may be answered, where that is a choice of one or yes or no."""
+    """Return all possible answers of a choice or a yes or no, empty for any other question."""
     if field.value is not None or field.type not in ("choice", "yes_no"):
         return []
     offered = [
@@ -171,7 +174,7 @@ def _answers(field: Field, day: date) -> list[Plain]:
 
 
 class _Case:
-    """One combination of answers. What it does not settle may be anything that the form allows."""
+    """One combination of answers. Every other question may have any valid answer."""
 
     def __init__(self, procedure: Procedure, day: date, answers: Mapping[str, Plain]) -> None:
         self._procedure, self._settled = procedure, set(answers)
@@ -192,7 +195,7 @@ class _Case:
             left = {name: value for name, value in left.items() if name not in settled}
 
     def _is_settled(self, expression: Expression) -> bool:
-        """Whether the case alone says what it is worth: not the past of a request, nor how it is handed in."""
+        """Return True when the combination alone decides a value. History and channel are unknown."""
         asked = (
             isinstance(one, Happened) or (isinstance(one, Ambient) and one.id == "channel")
             for one in walk(tree(expression))
@@ -200,7 +203,7 @@ class _Case:
         return expression.names <= self._settled and not any(asked)
 
     def least(self, always: frozenset[str]) -> _Least:
-        """What is surely paid; where nothing is, the least of what may be. Raises `_Impossible`, `_Unbounded`."""
+        """Return what is certainly paid, or the least of what may be. Raises `_Impossible`, `_Unbounded`."""
         sure, perhaps = _Least(0, ()), list[_Least]()
         for fee in self._procedure.fees():
             paid = 0
@@ -226,7 +229,7 @@ class _Case:
         return least
 
     def _amount(self, line: FeeLine, certain: bool) -> int:
-        """The least of a line, 0 where it is not known; of one that is not certain, of one row."""
+        """Return the least of a line, 0 where it is unknown. An uncertain line counts one row."""
         unit = self._worth(line.amount)
         if unit is None and self._is_settled(line.amount):
             raise _Impossible
@@ -238,7 +241,7 @@ class _Case:
         return _number(expression.value(self._scope)) if self._is_settled(expression) else self._low(tree(expression))
 
     def _rows(self, line: FeeLine) -> int:
-        """How many times a line is surely written: once, or once a row."""
+        """Return how many times a line certainly applies: once, or once per row."""
         rows = self._procedure.fields.get(line.for_each or "")
         if line.for_each is None or rows is None:
             return 1
@@ -248,7 +251,7 @@ class _Case:
         return condition.holds(self._scope) if self._is_settled(condition) else None
 
     def _low(self, node: Node) -> Decimal | None:
-        """The least that a number may be; None where that is not known."""
+        """Return the least value of a number, None where it is unknown."""
         if isinstance(node, Constant):
             return _number(node.value)
         match node:
@@ -275,7 +278,7 @@ class _Case:
         return self._low(tree(minimum)) if minimum is not None and field.required == TRUE else None
 
     def _least_row(self, node: Lookup) -> Decimal | None:
-        """The least that a table gives, its settled keys as they are."""
+        """Return the least value of a table for its known keys."""
         table = self._procedure.tables[node.table]
         rows = [*table.rows.items()]
         for at, (key, argument) in enumerate(zip(table.keys, node.arguments, strict=True)):

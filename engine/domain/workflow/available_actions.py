@@ -1,8 +1,8 @@
-"""Which acts are open to whom on a dossier, and why the others are closed; what an act asks that was not given.
+"""Available actions: which acts an actor may take on a dossier, why others are refused, and what an act requires.
 
-An act is closed by `role`, `own_dossier`, `other_office`, `too_late`, `time_past`, `four_eyes`, `assisted`, `same_as`,
-`correction_pending` or `guard`; what was given is refused by `reason_missing`, `attachment_missing`, `correction_empty`, `not_correctable` or
-`unknown_answer`.
+An act is refused with `role`, `own_dossier`, `other_office`, `too_late`, `time_past`, `four_eyes`,
+`assisted`, `same_as`, `correction_pending` or `guard`. Its content is refused with `reason_missing`,
+`attachment_missing`, `correction_empty`, `not_correctable` or `unknown_answer`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from engine.model.roles import role_key
 from engine.model.types import Scope
 from engine.records.dossier import Actor, Dossier
 
-People = Mapping[str, Actor]  # by account id: who holds which roles today
+People = Mapping[str, Actor]  # account id → the actor with today's roles
 
 
 def acts_of(procedure: Procedure, state: str) -> dict[str, tuple[Transition, ...]]:
-    """Human acts of a state, by id in the order of the file; the ways of each by rank."""
+    """Return the human acts of a state by id, in the order of the file. The transitions of each are by rank."""
     found: dict[str, list[Transition]] = {}
     for way in procedure.leaving.get(state, ()):
         if way.event is None:
@@ -38,7 +38,7 @@ def acts_of(procedure: Procedure, state: str) -> dict[str, tuple[Transition, ...
 
 
 def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[AvailableAction, ...]:
-    """Every act of the present state, open or closed for the moment's actor."""
+    """Return every act of the present state, possible or refused for the moment's actor."""
     if dossier.is_draft or dossier.state not in moment.procedure.states:
         return ()
     scope = moment.scope(dossier)
@@ -50,7 +50,7 @@ def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) ->
 def closed_because(
     moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: ElapsedOutcome | None
 ) -> Refusal | None:  # fmt: skip
-    """The first thing that closes an act; none when it is open. `past`: what time decided already (`time_past`)."""
+    """Return the first reason against an act, None when it is possible. `past` is the elapsed outcome (`time_past`)."""
     way, procedure, actor = ways[0], moment.procedure, moment.actor
     return (
         _role(procedure, dossier, way, actor)
@@ -84,7 +84,7 @@ def _time(dossier: Dossier, way: Transition, now: datetime, directory: Directory
 
 
 def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
-    """Who helped to fill the request in has had a hand in it already."""
+    """Return why another person must act. An agent who assisted with the request counts as involved."""
     if way.other_than and actor.id in dossier.assisted:
         return refusal("assisted", way.where)
     mine = next((one for one in way.other_than if actor.id in _persons(procedure, dossier, one)), None)
@@ -92,7 +92,7 @@ def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: A
 
 
 def _persons(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
-    """Who last took that transition or did that task, its parts included."""
+    """Return who last took that transition or did that task, including its parts."""
     last = last_actor(dossier, act_or_task)
     return hands(procedure, dossier, act_or_task) | ({last} if last else set())
 
@@ -104,12 +104,12 @@ def _same_as(
     if way.same_as is None or first in (None, actor.id):
         return None
     if people is not None and (first not in people or not acting_role(procedure, dossier, people[first], way.by)):
-        return None  # they no longer hold the role: any holder takes over
+        return None  # the first actor no longer holds the role: any holder may act
     return refusal("same_as", way.where, act=way.same_as)
 
 
 def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
-    """Who last took that transition or did that task (account id)."""
+    """Return the account id of the person who last took that transition or did that task, None without one."""
     taken = next((one.by for one in reversed(dossier.taken) if one.transition == act_or_task), None)
     done = dossier.done.get(act_or_task)
     return taken or (done.by if done else None)
@@ -122,7 +122,7 @@ def _correction(dossier: Dossier, way: Transition) -> Refusal | None:
 
 
 def _guard(procedure: Procedure, ways: tuple[Transition, ...], scope: Scope) -> Refusal | None:
-    """Closed when no way holds. A guard over answers that the act itself fills is judged when it is taken."""
+    """Return `guard` when no transition's condition holds. One over answers that the act fills is evaluated later."""
     filled = filled_names(procedure, ways[0])
     if any(way.when.names & filled or way.when.holds(scope) for way in ways):
         return None
@@ -130,21 +130,22 @@ def _guard(procedure: Procedure, ways: tuple[Transition, ...], scope: Scope) -> 
 
 
 def guard_refusal(way: Transition) -> Refusal:
+    """Return the refusal of a guard, with its expression and the names it uses."""
     return refusal("guard", way.when.where, when=way.when.text, names=tuple(sorted(way.when.names)))
 
 
 def filled_names(procedure: Procedure, way: Transition) -> frozenset[str]:
-    """The answers that an act gives by filling its later form."""
+    """Return the answers that an act gives by filling its later form."""
     form = procedure.tasks.get(way.fills) if way.fills else None
     fields = form.fields if isinstance(form, Form) else ()
     return frozenset(name for field in fields for name in (field.id, f"{field.id}_{OTHER}"))
 
 
-# -- what is given with an act -----------------------------------------------------------------------------------------
+# -- the content of an act ---------------------------------------------------------------------------------------------
 
 
 def missing_from(moment: Moment, dossier: Dossier, way: Transition, act: Act) -> Refusal | None:
-    """What the act asks and the person did not give, or gave wrongly."""
+    """Return what is missing from an act or wrong in it, None when it is complete."""
     if "reason" in way.asks and not (act.reason or "").strip() and not _each_said(way, act):
         return refusal("reason_missing", way.where)
     if "attachment" in way.asks and not act.attachments:
@@ -156,7 +157,7 @@ def missing_from(moment: Moment, dossier: Dossier, way: Transition, act: Act) ->
 
 
 def _each_said(way: Transition, act: Act) -> bool:
-    """Whether every answer to correct has a reason of its own: they are the reason then."""
+    """Return True when every requested correction has its own reason, which replaces the act's reason."""
     return "correction" in way.asks and bool(act.correction) and all(said.strip() for said in act.correction.values())
 
 
@@ -173,7 +174,7 @@ def _bad_correction(moment: Moment, dossier: Dossier, way: Transition, act: Act)
 
 
 def correctable_fields(procedure: Procedure, way: Transition, scope: Scope) -> tuple[str, ...]:
-    """The answers of the application that an act may ask to correct: asked, on the path, allowed by the book."""
+    """Return the answers of the application that an act may ask to correct: visible and allowed by the procedure."""
     shown = (page for page in procedure.form.pages if page.when.holds(scope))
     asked = (field for page in shown for field in page.fields if is_asked(field) and field.when.holds(scope))
     return tuple(field.id for field in asked if not way.correctable or field.id in way.correctable)

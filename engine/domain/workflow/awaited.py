@@ -1,6 +1,6 @@
-"""What a dossier waits for, one thing after the other: of whom, until when, what comes before, and what is done already.
+"""Awaited tasks of a dossier: of whom, until when, after which others, and which are done.
 
-A round of opinions is told service by service, a form filled per row, row by row.
+A round of opinions has one item per service, and a form per row one item per row.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ TaskStatus: TypeAlias = Literal["open", "later", "done", "needless"]
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """One thing. `part` is a service, or the number of a row (from 0); `by` are role keys. `later` comes after the tasks
-    `after`; `needless` was never done, for the others were enough. `done` tells who did it; of a row, not when."""
+    """One awaited task or part. `part` is a service or the number of a row (from 0). `by` are role keys.
+
+    The status `later` waits for the tasks `after`. `needless` was never done, because the quorum was reached.
+    `done` records the completion. `hand` is the account id of the person who did it.
+    """
 
     task: Task
     part: str | None
@@ -41,7 +44,7 @@ class Awaited:
 
 
 def awaited(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> tuple[Awaited, ...]:
-    """Everything that the present state waits for, done or not, in the order of the file."""
+    """Return everything that the present state waits for, done or not, in the order of the file."""
     if dossier.is_draft or dossier.state not in procedure.states:
         return ()
     tasks = (procedure.tasks[one] for one in procedure.state(dossier.state).waits)
@@ -103,8 +106,10 @@ def _keys(procedure: Procedure, roles: tuple[str, ...]) -> tuple[str, ...]:
 def roles_awaited(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> tuple[str, ...] | None:  # fmt: skip
-    """The roles (`agency/role`) of agents that still owe a form, an opinion or the proposal of a slot now; none where the
-    state does not wait for several hands."""
+    """Return the roles (`agency/role`) of agents that owe a form, an opinion or a proposed slot now.
+
+    None where the state does not wait for several persons.
+    """
     if dossier.is_draft or dossier.closed_at is not None or not waits_for_many(procedure, dossier.state):
         return None
     scope = scope_of(procedure, dossier, day, directory)
@@ -116,7 +121,7 @@ def roles_awaited(
 def registers_awaited(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> tuple[Form, ...]:  # fmt: skip
-    """The look-ups in registers that are open on a dossier now."""
+    """Return the open look-ups in registers of a dossier."""
     if dossier.is_draft or dossier.closed_at is not None or dossier.state not in procedure.states:
         return ()
     tasks = (procedure.tasks[one] for one in procedure.state(dossier.state).waits)

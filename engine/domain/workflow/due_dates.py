@@ -1,11 +1,14 @@
-"""When things fall due on one dossier: the state's own time, waits, look-ups, legal clocks, reminders, drafts.
+"""Due dates of one dossier: time of the state, waits, look-ups, legal time limits, reminders, drafts.
 
-Names of timers: `due` (the state's time), `wait`, a look-up's id, a clock's id, `remind:<i>`, `before:<notice>` (then
-`:<sequence>` when it is about a meeting), `reminder:<appointment>:<sequence>:<i>`,
-`visit:<appointment>:<sequence>` (its day is over), `draft`, `draft_reminder:<days>`; what a closed dossier is kept for
-(`retention`).
-Their `entry` counts the moves made, so a timer that fired stays fired as long as the dossier has not moved, however
-often the list is made anew.
+Names of timers:
+
+- `due` (the state's time), `wait`, the id of a look-up or of a legal time limit
+- `remind:<i>`, `before:<notice>` (with `:<sequence>` for an appointment)
+- `reminder:<appointment>:<sequence>:<i>`, `visit:<appointment>:<sequence>` (its day is over)
+- `draft`, `draft_reminder:<days>`, and those of `retention`
+
+Their `entry` counts the transitions taken. A timer that fired thus stays fired until the next transition,
+even when the list is computed again.
 """
 
 from __future__ import annotations
@@ -36,13 +39,13 @@ from engine.model.types import Expression, Scope
 from engine.records.dossier import Booking, ClockState, Dossier, Timer
 
 DRAFT_KEPT: Final = Span(30, "day")
-DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
+DRAFT_REMINDERS: Final = (7, 1)  # days before a draft is closed
 LOOK_UP_DUE: Final = Span(1, "day")
-WAIT_LIMIT: Final = timedelta(minutes=15)  # for who is late to a visit
+WAIT_LIMIT: Final = timedelta(minutes=15)  # after the start of an appointment, for a late person
 
 
 def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
-    """The end of a span or date written in the book, counted from `start`; none when it is empty."""
+    """Return the end of a span or date of the procedure, counted from `start`. None when it is empty."""
     value = expression.value(scope) if expression is not None else None
     if isinstance(value, Span) or (isinstance(value, date) and not isinstance(value, datetime)):
         return due_instant(start, value, calendar)
@@ -50,14 +53,14 @@ def instant_of(expression: Expression | None, start: datetime, scope: Scope, cal
 
 
 def pause_due(dossier: Dossier, now: datetime) -> Dossier:
-    """The state's time stands still, while a slot is held."""
+    """Pause the state's time, while a slot is booked."""
     if dossier.due_at is None or dossier.due_paused_at is not None:
         return dossier
     return replace(dossier, due_paused_at=now)
 
 
 def resume_due(dossier: Dossier, now: datetime) -> Dossier:
-    """The time runs again with what was left of it: as many days where it ends with a day, else to the second."""
+    """Resume the state's time with what was left: whole days if it ends with a day, else to the second."""
     due, paused = dossier.due_at, dossier.due_paused_at
     if due is None or paused is None:
         return replace(dossier, due_paused_at=None)
@@ -69,22 +72,22 @@ def resume_due(dossier: Dossier, now: datetime) -> Dossier:
 
 
 def absent_from(booking: Booking) -> datetime:
-    """From when somebody is absent: who is a little late is waited for, no longer than the visit would have lasted."""
+    """Return from when a person is absent: 15 minutes after the start, at most the length of the appointment."""
     return booking.start + min(WAIT_LIMIT, timedelta(minutes=booking.minutes))
 
 
 def visit_end(booking: Booking) -> datetime:
-    """When a visit that nobody marked holds the time no more: its local day is over."""
+    """Return when an unmarked appointment no longer pauses the state's time: the end of its local day."""
     return end_of_day(local_day(booking.start))
 
 
-# -- clocks of the law -------------------------------------------------------------------------------------------------
+# -- legal time limits -------------------------------------------------------------------------------------------------
 
 
 def turn_clocks(
     procedure: Procedure, dossier: Dossier, state_id: str, now: datetime, scope: Scope, calendar: Calendar
 ) -> Mapping[str, ClockState]:
-    """The legal clocks as they stand once the dossier has entered a state."""
+    """Return the legal time limits once the dossier has entered a state."""
     turned = dict(dossier.clocks)
     for clock in procedure.clocks.values():
         known = turned.get(clock.id)
@@ -103,7 +106,7 @@ def _turned(clock: TimeLimit, known: ClockState, state_id: str, now: datetime, s
 
 
 def consumed(clock: TimeLimit, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
-    """The seconds of its time that a clock has used by `now`, counted as its span counts (`calendars.elapsed`)."""
+    """Return the seconds that a time limit has used by `now`, in the unit of its span (`working_time.elapsed`)."""
     lasts = clock.lasts.value(scope)
     if known.since is None or not isinstance(lasts, Span):
         return known.consumed
@@ -111,7 +114,7 @@ def consumed(clock: TimeLimit, known: ClockState, now: datetime, scope: Scope, c
 
 
 def clock_left(dossier: Dossier, clock: TimeLimit, now: datetime, scope: Scope, calendar: Calendar) -> int | None:
-    """The days left of a clock counted in days, working ones where its span says so; none when it is not."""
+    """Return the days left of a time limit, working days if its span counts these. None for one counted in hours."""
     known, lasts = dossier.clocks.get(clock.id), clock.lasts.value(scope)
     if not isinstance(lasts, Span) or not counts_days(lasts):
         return None
@@ -122,7 +125,7 @@ def clock_left(dossier: Dossier, clock: TimeLimit, now: datetime, scope: Scope, 
 
 
 def clock_end(dossier: Dossier, clock: TimeLimit, scope: Scope, calendar: Calendar) -> datetime | None:
-    """When a running clock runs out: none while it stands still or is over."""
+    """Return when a running time limit ends, None while it is paused or over."""
     known = dossier.clocks.get(clock.id)
     if known is None or known.since is None or known.over:
         return None
@@ -136,7 +139,7 @@ def clock_end(dossier: Dossier, clock: TimeLimit, scope: Scope, calendar: Calend
 def timers_of(
     procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, scope: Scope
 ) -> tuple[Timer, ...]:
-    """Everything that falls due with time on the dossier as it stands. Replaces any earlier list."""
+    """Return all timers of the dossier. They replace any earlier list."""
     found = [*_instalments(procedure, dossier, now, directory.calendar)] if dossier.erased_at is None else []
     found += keep_moments(procedure, dossier, directory.calendar)
     if dossier.closed_at is None:
@@ -150,7 +153,7 @@ def timers_of(
 def _instalments(
     procedure: Procedure, dossier: Dossier, now: datetime, calendar: Calendar
 ) -> Iterator[tuple[str, datetime]]:
-    """When the parts still owed of a fee that was paid in part are reminded, even once the dossier is closed."""
+    """Yield the reminders of unpaid parts of a fee, also for a closed dossier."""
     for fee in procedure.fees():
         owed, done, plan = dossier.owed.get(fee.id), dossier.done.get(fee.id), fee.instalments
         if owed is None or done is None or plan is None or not owed.left:
@@ -161,7 +164,7 @@ def _instalments(
 
 
 def draft_end(dossier: Dossier, calendar: Calendar) -> datetime:
-    """When a draft that nobody sends goes."""
+    """Return when an unsubmitted draft is closed."""
     return dossier.due_at or add_span(dossier.created_at, DRAFT_KEPT, calendar)
 
 
@@ -209,8 +212,7 @@ def _moments(
 
 
 def stands_still_while_paid(procedure: Procedure, dossier: Dossier, timer: str, fees: Collection[str]) -> bool:
-    """Whether a timer says that time is over to somebody whose money may be on its way: the state's own, where it waits for a
-    price of the payment under way."""
+    """Return True when a payment under way delays a timer: that of a state waiting for one of these fees."""
     state = procedure.states.get(dossier.state)
     of_state = timer == "due" or timer.startswith("remind:")
     return of_state and state is not None and not set(fees).isdisjoint(state.waits)
@@ -219,7 +221,7 @@ def stands_still_while_paid(procedure: Procedure, dossier: Dossier, timer: str, 
 def form_ends(
     procedure: Procedure, form: Form, dossier: Dossier, calendar: Calendar, scope: Scope
 ) -> Iterator[tuple[str, datetime]]:
-    """The time of a form that is awaited: a register's, each service's of a round, its own once it is open."""
+    """Yield the ends of an awaited form: of a register, of each service, or its own once it is open."""
     if form.register is not None:
         yield form.id, add_span(dossier.entered_at, form.due or LOOK_UP_DUE, calendar)
     elif all(one in dossier.done or not procedure.tasks[one].when.holds(scope) for one in form.after):
@@ -233,13 +235,13 @@ def form_ends(
 
 
 def _if_ahead(name: str, at: datetime, now: datetime) -> Iterator[tuple[str, datetime]]:
-    """A reminder whose moment is past has lost its use."""
+    """Yield a reminder only when its instant is in the future."""
     if at > now:
         yield name, at
 
 
 def _announced(procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar) -> datetime | None:
-    """The instant that a notice's `before` counts back from."""
+    """Return the instant from which a notice's `before` counts back, None without one."""
     if event == dossier.state and dossier.due_paused_at is None:
         return dossier.due_at
     if event in procedure.clocks:
@@ -248,5 +250,5 @@ def _announced(procedure: Procedure, dossier: Dossier, event: str, scope: Scope,
 
 
 def held_bookings(dossier: Dossier) -> tuple[Booking, ...]:
-    """Slots taken and not used yet."""
+    """Return the bookings that are not used yet."""
     return tuple(one for one in dossier.bookings.values() if one.status == "booked")

@@ -1,9 +1,10 @@
-"""What time has already decided of a dossier, whether or not a worker has come by since: the state's time is over, a clock of
-the law ran out, services kept silent.
+"""Elapsed outcomes: what time has decided of a dossier, whether or not a worker pass has recorded it.
 
-The worker plays it for good (`timers.py`). Until it has, acts are judged by it: nobody decides after the law did. Whoever
-acts for the applicant may still do so once the state's own time is over, which only takes from them; not against a clock
-of the law. What merely happens (money, a visit, a register's answer) is kept, and the dossier waits for its clock.
+The state's time is over, a legal time limit ended, or services gave no answer. The worker records it
+(`timers.py`). Until then acts are checked against it: no decision follows the law's own. The applicant's side
+may still act after the state's time, whose end is only to their disadvantage. It may not act against a legal
+time limit. External events (money, an appointment, a register's answer) are recorded, and the dossier waits
+for its time limit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier
 
 @dataclass(frozen=True, slots=True)
 class ElapsedOutcome:
-    """What ended (a name of `due_dates`), when, and the state where that leaves the dossier."""
+    """What ended (a name of `due_dates`), when, and the resulting state."""
 
     name: str
     at: datetime
@@ -33,7 +34,10 @@ class ElapsedOutcome:
 
 
 def time_past(moment: Moment, dossier: Dossier) -> ElapsedOutcome | None:
-    """The first end that is past and moves the dossier: all that ended is played in its order, as the worker would now."""
+    """Return the first past end that moves the dossier, None without one.
+
+    The ends are applied in order, as the worker would now.
+    """
     procedure = moment.procedure
     if dossier.is_draft or dossier.closed_at is not None or dossier.state not in procedure.states:
         return None
@@ -41,7 +45,7 @@ def time_past(moment: Moment, dossier: Dossier) -> ElapsedOutcome | None:
     over = sorted((one.due_at, one.name) for one in timers if one.due_at <= moment.now)
     stands, system = dossier, replace(moment, actor=SYSTEM_ACTOR)
     for at, name in over:
-        with suppress(Refused):  # it stands no more, or the book forbids it: a person must look
+        with suppress(Refused):  # it no longer applies, or the procedure forbids it: a person must decide
             stands = _played(system, stands, name).dossier
         if len(stands.taken) > len(dossier.taken):
             return ElapsedOutcome(name, at, stands.state)
@@ -49,7 +53,7 @@ def time_past(moment: Moment, dossier: Dossier) -> ElapsedOutcome | None:
 
 
 def _played(moment: Moment, dossier: Dossier, name: str) -> Decision:
-    """What an end does. A register that is silent decides nothing: it may still answer."""
+    """Return the decision of an end. An unanswered register decides nothing, because it may still answer."""
     procedure = moment.procedure
     if name in ("due", "wait") and _is_sure(procedure, dossier, name):
         return state_over(moment, dossier, name)
@@ -61,8 +65,11 @@ def _played(moment: Moment, dossier: Dossier, name: str) -> Decision:
 
 
 def _is_sure(procedure: Procedure, dossier: Dossier, name: str) -> bool:
-    """Whether the end of a state's time opens today the way that it opened then. It rings once: where the way hangs on what may
-    have changed since, nobody must wait for it; nor where money on its way holds it."""
+    """Return True when the end of a state's time takes the same transition today as it did then.
+
+    The timer fires once. A transition whose condition may have changed since blocks no act. A payment under
+    way delays the end too.
+    """
     event = "done" if name == "wait" else name
     ways = [way for way in procedure.leaving.get(dossier.state, ()) if way.event == event]
     read = frozenset[str]().union(*(way.when.names for way in ways))
@@ -70,36 +77,39 @@ def _is_sure(procedure: Procedure, dossier: Dossier, name: str) -> bool:
     return fixed and not stands_still_while_paid(procedure, dossier, name, dossier.owed)
 
 
-# -- who is too late ---------------------------------------------------------------------------------------------------
+# -- acts that are too late --------------------------------------------------------------------------------------------
 
 
 def closed_by_time(
     moment: Moment, past: ElapsedOutcome | None, role: str | None, where: Position = NOWHERE
 ) -> Refusal | None:  # fmt: skip
-    """Why an act comes too late in this role; none when it does not."""
+    """Return why an act comes too late in this role, None when it does not."""
     if past is None or role == SYSTEM or (role == APPLICANT and past.name not in moment.procedure.clocks):
         return None
     return refusal("time_past", where, until=instant_text(past.at) or "", state=past.state)
 
 
 def goes_on(passage: TransitionContext, moment: Moment, task_id: str | None = None) -> TransitionContext:
-    """Passes on after something happened (`task_id`: a task was done), unless a clock of the law ran out before: it decides."""
+    """Advance after an event (`task_id`: of a finished task), unless a legal time limit ended before."""
     if law_decides(moment, passage.dossier):
         return passage.happened(task_id) if task_id is not None else passage
     return finish_task(passage, moment, task_id) if task_id is not None else settle(passage, moment)
 
 
 def law_decides(moment: Moment, dossier: Dossier) -> bool:
-    """Whether the first end that is past is that of a clock of the law."""
+    """Return True when the first past end is that of a legal time limit."""
     past = time_past(moment, dossier) if moment.procedure.clocks else None
     return past is not None and past.name in moment.procedure.clocks
 
 
-# -- what an end does --------------------------------------------------------------------------------------------------
+# -- the effect of an end ----------------------------------------------------------------------------------------------
 
 
 def state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
-    """The state's time is over: its `late` way, or `then` of a wait; an agent's state without `late` only escalates."""
+    """Return the decision at the end of a state's time: its `late` transition, or `then` of a wait.
+
+    An agent's state without `late` only escalates. Raises `Refused` (`void_timer`) before the end.
+    """
     state = moment.procedure.state(dossier.state)
     wait = instant_of(state.wait, dossier.entered_at, moment.scope(dossier), moment.directory.calendar)
     over = wait if kind == "wait" else dossier.due_at if dossier.due_paused_at is None else None
@@ -114,7 +124,7 @@ def state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
 
 
 def clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
-    """A clock of the law ran out: once, for good."""
+    """Return the decision at the end of a legal time limit, once and for all. Raises `Refused` (`void_timer`)."""
     clock = moment.procedure.clocks[clock_id]
     end = clock_end(dossier, clock, moment.scope(dossier), moment.directory.calendar)
     if end is None or moment.now < end:

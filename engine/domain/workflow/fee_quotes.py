@@ -1,4 +1,4 @@
-"""What is owed and why, line by line. Whole francs only; reductions are rounded down and taken in order."""
+"""Quotes of fees, line by line, in whole francs. Reductions are rounded down and applied in order."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from engine.records.dossier import Owed, OwedLine
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A fee worked out on the answers of now. `missing` names what its amount still hangs on: until it is empty, the
-    amount is only what is known. `exempt` fees are owed at 0 and printed so."""
+    """A fee computed on the present answers.
+
+    `missing` names what its amount still depends on. Until it is empty, the amount is a partial one. An
+    `exempt` fee is owed at 0 and printed.
+    """
 
     fee: str
     label: str
@@ -29,12 +32,12 @@ class Quote:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The ids of the laws its lines rest on, each once."""
+        """The ids of the laws behind its lines, each once."""
         return tuple(dict.fromkeys(line.basis for line in self.lines if line.basis))
 
 
 def quote(procedure: Procedure, fee_id: str, scope: Scope, language: str, wording: Wording) -> Quote:
-    """The fee as these answers make it, on the scope's day."""
+    """Return the fee for these answers, on the scope's day."""
     fee = procedure.tasks[fee_id]
     assert isinstance(fee, Fee)
     speech, missing = Speech(wording, language), dict[str, None]()
@@ -51,7 +54,7 @@ def quote(procedure: Procedure, fee_id: str, scope: Scope, language: str, wordin
 
 
 def part_of(fee: Fee, owed: Owed, scope: Scope) -> int:
-    """The least that may be paid of a fee at once: its next instalment where the book allows parts, else all of it."""
+    """Return the least payment of a fee: its next instalment where the procedure allows parts, else all of it."""
     plan = fee.instalments
     if plan is None or plan.most < 2 or not plan.when.holds(scope):
         return owed.left
@@ -59,14 +62,14 @@ def part_of(fee: Fee, owed: Owed, scope: Scope) -> int:
 
 
 def opens_way(fee: Fee, owed: Owed, scope: Scope) -> bool:
-    """Whether what was paid is enough to pass on: all of it, or the first part where the book says so."""
+    """Return True when the payments suffice to advance: the whole fee, or the first part where the procedure says so."""
     plan = fee.instalments
     first = plan is not None and plan.opens == "first" and plan.when.holds(scope)
     return not owed.left or (first and owed.paid >= part_of(fee, replace(owed, paid=0), scope))
 
 
 def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) -> tuple[Quote, ...]:
-    """Every fee that these answers make owed, in the order of the file."""
+    """Return every fee owed for these answers, in the order of the file."""
     return tuple(
         quote(procedure, fee.id, scope, language, wording) for fee in procedure.fees() if fee.when.holds(scope)
     )
@@ -87,6 +90,7 @@ def _lines(
 
 
 def in_force(line: FeeLine, day: date) -> bool:
+    """Return True when the line applies on this day, its first and last day included."""
     return (line.from_ is None or line.from_ <= day) and (line.until is None or day <= line.until)
 
 
@@ -112,7 +116,7 @@ def _line(
 
 
 def _amount(expression: Expression, scope: Scope, missing: dict[str, None]) -> Decimal | None:
-    """A number, exact; what it lacks is noted when it is empty."""
+    """Return an exact number, None when it is empty. The empty names are then added to `missing`."""
     found = _number(expression.value(scope))
     if found is None:
         lacking = [name for name in sorted(expression.names) if scope.get(name) is None]
@@ -131,7 +135,7 @@ def _figures(times: Decimal, speech: Speech) -> str:
 
 
 def _cuts(fee: Fee, total: int, scope: Scope, language: str) -> Iterator[OwedLine]:
-    """The reductions that apply, each on what the ones before left."""
+    """Yield the reductions that apply, each on the remainder of those before."""
     for number, cut in enumerate(fee.reductions, 1):
         if not cut.when.holds(scope):
             continue
@@ -150,7 +154,7 @@ def _cut(cut: Cut, total: int, scope: Scope) -> int:
 
 
 def _to_bounds(fee: Fee, total: int, scope: Scope, speech: Speech) -> Iterator[OwedLine]:
-    """What brings the total up to `at_least` or down to `at_most`, as a line of its own."""
+    """Yield the line that raises the total to `at_least` or lowers it to `at_most`."""
     least = _number(fee.at_least.value(scope)) if fee.at_least else None
     most = _number(fee.at_most.value(scope)) if fee.at_most else None
     for key, limit, beyond in (("at_least", least, 1), ("at_most", most, -1)):
@@ -161,7 +165,7 @@ def _to_bounds(fee: Fee, total: int, scope: Scope, speech: Speech) -> Iterator[O
 
 
 def fee_names(fee: Fee) -> frozenset[str]:
-    """Every name that an amount hangs on."""
+    """Return every name that an amount depends on."""
     of_lines = (one for line in fee.lines for one in (line.amount, line.times, line.when))
     of_cuts = (one for cut in fee.reductions for one in (cut.when, cut.percent, cut.amount))
     all_of_them = (fee.when, fee.exempt, fee.at_least, fee.at_most, *of_lines, *of_cuts)

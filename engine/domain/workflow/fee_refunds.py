@@ -1,7 +1,7 @@
-"""Whose money goes back when a price is given back: each payer is owed what they paid of it, never somebody else's.
+"""Refunds of fees by payer: each payer gets back only their own payments.
 
-The last payment goes back first, up to the amount: what an agency keeps of a price given back in part is what came in
-first, as when a payment that was not needed any more is undone. A payer who paid several times is owed one sum.
+The last payment is refunded first, up to the amount. After a partial refund the agency thus has the earliest
+payments, as if an unneeded payment were undone. A payer of several payments gets one sum.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.records.dossier import Payment
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Francs of a price that a payment brought and that were not given back."""
+    """The francs of a fee that a payment paid and that were not refunded."""
 
     payment: str
     payer: str
@@ -24,8 +24,10 @@ class Brought:
 
 
 def shared_back(brought: Sequence[Brought], francs: int) -> tuple[Brought, ...]:
-    """An amount given back, one share a payer, under the last payment of theirs: the last payment first. What no known
-    payment brought is nobody's share."""
+    """Return the shares of a refund, one per payer under their last payment, the last payment first.
+
+    An amount that no known payment paid is in no share.
+    """
     shares: dict[str, Brought] = {}
     for one in reversed(brought):
         part = min(one.francs, francs)
@@ -36,7 +38,7 @@ def shared_back(brought: Sequence[Brought], francs: int) -> tuple[Brought, ...]:
 
 
 def without(brought: Sequence[Brought], shares: Iterable[Brought]) -> tuple[Brought, ...]:
-    """What is left once these shares went back."""
+    """Return what remains after these shares."""
     for one in shares:
         brought = _less(brought, one.payer, one.francs)
     return tuple(brought)
@@ -45,9 +47,11 @@ def without(brought: Sequence[Brought], shares: Iterable[Brought]) -> tuple[Brou
 def brought_for(
     fee: str, price: int, entries: Iterable[JournalEntry], payments: Iterable[Payment], now_paid: Mapping[str, int]
 ) -> tuple[Brought, ...]:
-    """What payments brought of a price as it stands, in the order they came, less what was given back of it. What came in
-    over the price is no part of it, and a price asked anew begins again. `now_paid`: what is credited to each price in the
-    very unit that gives back, by the payment that the journal does not name yet."""
+    """Return the payments of a fee's present price, in order, less earlier refunds.
+
+    An overpayment is no part of it. A fee that is requested again starts at zero. `now_paid` is credited to
+    each fee in the same unit of work. The journal does not name that payment yet.
+    """
     known = {one.id: one for one in payments}
     found, left, reported = list[Brought](), price, set[str]()
     for kind, body in _with_shares(entries):
@@ -67,7 +71,7 @@ def brought_for(
 
 
 def _with_shares(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
-    """Entries by kind, that of a credit with what it came to for each price: the entry before it says so."""
+    """Yield entries by kind. A credit gets its amount per fee from the entry before it."""
     shares: Plain = None
     for entry in entries:
         body = entry.body if isinstance(entry.body, Mapping) else {}
@@ -85,12 +89,15 @@ def _with(
 
 
 def _payer(payment: Payment) -> str:
-    """Who paid: a wallet's number; of a card, of which nothing is kept, each payment is somebody's own."""
+    """Return the payer: the number of a wallet. Cards have no stored payer, so each payment is its own payer."""
     return payment.payer or payment.id
 
 
 def _less(found: Sequence[Brought], payer: str | None, amount: Plain) -> list[Brought]:
-    """What is left once an amount went back to a payer; to nobody known, as before payers were told apart: the last first."""
+    """Return what remains after a refund to a payer.
+
+    Old refunds name no payer and take from the last payment first.
+    """
     left, kept = amount if isinstance(amount, int) else 0, list[Brought]()
     for one in reversed(found):
         part = min(left, one.francs) if payer in (None, one.payer) else 0

@@ -1,6 +1,7 @@
-"""Dossiers that hang on earlier ones: which may be named, what is read from them, what becomes of their documents.
+"""Links to earlier dossiers: which may be named, which answers they give, what happens to their documents.
 
-A link is refused as `link_unfit` (another procedure, nothing issued), `not_now` (nobody asks it) or `link_row`.
+A link is refused with `link_unfit` (another procedure, nothing issued), `not_now` (not requested) or
+`link_row`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _LIVE = ("valid", "suspended")
 
 
 def missing_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Link, ...]:
-    """The earlier dossiers that must be named before sending, and were not."""
+    """Return the required links that were not named before submission."""
     return tuple(
         link
         for link in procedure.links()
@@ -37,14 +38,14 @@ def missing_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple
 
 
 def missing_link(procedure: Procedure, dossier: Dossier, scope: Scope) -> Refusal | None:
-    """Why a request cannot be sent yet: the first of those."""
+    """Return the refusal of a submission because of the first missing link, None without one."""
     for link in missing_links(procedure, dossier, scope):
         return refusal("link_missing", link.where, link=link.id, label=str(link.label))
     return None
 
 
 def link_unfit(link: Link, earlier: Dossier, procedure: Procedure, row: int | None, scope: Scope) -> Refusal | None:
-    """Why an earlier dossier, judged by its own book, cannot be named; none when it can."""
+    """Return why an earlier dossier cannot be linked, None when it can. `procedure` is its own edition."""
     if not link.when.holds(scope):
         return refusal("not_now", link.where, task=link.id)
     held = any(one.status not in ("revoked", "replaced") for one in _granting(earlier, procedure))
@@ -60,7 +61,7 @@ def copied(
     procedure: Procedure, dossier: Dossier, link: Link, earlier: Dossier, row: int | None, day: date,
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
-    """The answers that an earlier dossier fills in, in the form answers are kept."""
+    """Return the answers that an earlier dossier fills in, in stored form."""
     asking = evaluate_answers(procedure, dossier, day, directory).asking()
     found: dict[str, Plain] = {}
     for mine, theirs in link.copies.items():
@@ -74,7 +75,10 @@ def copied(
 
 
 def _theirs(earlier: Dossier, link: Link, name: str, row: int | None) -> Plain:
-    """An answer, one of the row picked, or `output.number`, `output.issued`, `output.until` of the last one given."""
+    """Return an answer, one of the chosen row, or a part of the last document.
+
+    The parts are `output.number`, `output.issued` and `output.until`.
+    """
     output, _, part = name.partition(".")
     if part:
         given = [one for one in earlier.documents if one.output == output and row in (None, one.row)]
@@ -93,11 +97,11 @@ def _of_document(document: IssuedDocument, part: str) -> Plain:
     return day.isoformat() if day else None
 
 
-# -- its end -----------------------------------------------------------------------------------------------------------
+# -- end of a link -----------------------------------------------------------------------------------------------------
 
 
 def awaited_links(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Link, ...]:
-    """The links whose end the dossier waits for now."""
+    """Return the links whose end the dossier waits for now."""
     return tuple(task for task in open_tasks(procedure, dossier, scope) if isinstance(task, Link))
 
 
@@ -105,7 +109,7 @@ def link_ended(
     procedure: Procedure, dossier: Dossier, link_id: str, outcome: str, now: datetime, directory: Directory,
     wording: Wording,
 ) -> Decision:  # fmt: skip
-    """The earlier dossier ended so; whoever waited for it passes on."""
+    """Record the end of the earlier dossier: the one that waits for it advances. Raises `Refused` (`not_now`)."""
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     if link_id not in {link.id for link in awaited_links(procedure, dossier, moment.scope(dossier))}:
         raise Refused(refusal("not_now", task=link_id, state=dossier.state))
@@ -115,15 +119,18 @@ def link_ended(
     return finished(goes_on(passage, moment, link_id), moment)
 
 
-# -- what becomes of earlier documents ---------------------------------------------------------------------------------
+# -- earlier documents -------------------------------------------------------------------------------------------------
 
 
 def succeeded(
     procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str],
     earlier: Dossier, definition: Procedure, now: datetime,
 ) -> tuple[IssuedDocument, ...]:  # fmt: skip
-    """The documents of the earlier dossier that this one puts an end to, as they become: replaced by what is issued (`outputs`)
-    (`renews`, `amends`), revoked once this dossier is granted (`revokes`)."""
+    """Return the earlier dossier's documents that this one ends, with their new status.
+
+    `renews` and `amends` replace them by the documents issued (`outputs`). `revokes` applies when this one is
+    granted.
+    """
     status = _status(procedure, link, before, after, outputs)
     if status is None:
         return ()

@@ -1,7 +1,7 @@
-"""What several hands give while a dossier waits: opinions of a round, fillings row by row.
+"""Contributions of several persons while a dossier waits: opinions of a round, fillings of rows.
 
-Each verb answers a `Decision`; what was typed has been checked by the caller. A closed act raises `Refused`: `not_now`,
-`not_yet`, `already_done`, `role`, `time_past`, `silence_past`, `unknown_task`, `unknown_answer`.
+Each function returns a `Decision`. The caller has checked the typed answers. A refused act raises `Refused`:
+`not_now`, `not_yet`, `already_done`, `role`, `time_past`, `silence_past`, `unknown_task`, `unknown_answer`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def give_opinion(
     procedure: Procedure, dossier: Dossier, service: str, answers: Mapping[str, Plain], actor: Actor, now: datetime,
     directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
-    """A service answers: `opinion`, and the round's own questions by their names."""
+    """Record a service's answers: `opinion`, and the round's own questions by name. Raises `Refused`."""
     moment = Moment(procedure, actor, now, directory, wording)
     asked, one = _asked(procedure, service)
     closed = opinion_closed(moment, dossier, service)
@@ -50,7 +50,7 @@ def give_opinion(
 
 
 def opinion_closed(moment: Moment, dossier: Dossier, service: str) -> Refusal | None:
-    """Why this person cannot give that service's opinion now; none when they can."""
+    """Return why this person cannot give that service's opinion now, None when they can."""
     asked, one = _asked(moment.procedure, service)
     if service in dossier.done:
         return refusal("already_done", task=service)
@@ -63,7 +63,7 @@ def opinion_closed(moment: Moment, dossier: Dossier, service: str) -> Refusal | 
 
 
 def _silence_past(moment: Moment, dossier: Dossier, asked: Form, service: Consulted) -> Refusal | None:
-    """Once the time of a service is over its silence has answered, also before it is written."""
+    """Return `silence_past` after the service's time: the tacit opinion applies even before it is recorded."""
     end = end_of(asked, service.id, dossier, moment.directory.calendar)
     if end is None or moment.now < end or moment.actor.kind == "system":
         return None
@@ -85,7 +85,7 @@ def fill_row(
     procedure: Procedure, dossier: Dossier, form_id: str, number: int, filling: Mapping[str, Plain], actor: Actor,
     now: datetime, directory: Directory, wording: Wording,
 ) -> Decision:  # fmt: skip
-    """A later form is filled for one row (from 0). A row may be filled again until the form is done."""
+    """Record a later form for one row (from 0). A row may be filled again until the form is done. Raises `Refused`."""
     moment = Moment(procedure, actor, now, directory, wording)
     form = procedure.tasks.get(form_id)
     if not isinstance(form, Form) or form.each is None:
@@ -103,7 +103,7 @@ def fill_row(
 
 
 def filling_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:
-    """Why this person cannot fill a form that the state gathers; none when they can."""
+    """Return why this person cannot fill in a form of the state, None when they can."""
     return form_closed(moment, dossier, form) or _role_closed(moment, dossier, form.by)
 
 

@@ -1,4 +1,4 @@
-"""Where a request stands, told to the person who waits: what is expected, of whom, until when; the way done and ahead."""
+"""Progress of a request for the applicant: what is expected, of whom, until when, and the states before and after."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from engine.model.types import Scope
 from engine.records.dossier import Booking, Dossier, TakenTransition
 
 Who: TypeAlias = Literal["applicant", "us", "nobody"]
-_OF_PARTS = frozenset({"in_review", "to_pay", "to_book", "to_correct"})  # a parallel wait says whose part is left
+_OF_PARTS = frozenset(
+    {"in_review", "to_pay", "to_book", "to_correct"}
+)  # in a parallel wait the label depends on whose part is left
 _THEIR_TURN = frozenset({"draft", "to_pay", "to_correct", "to_book", "appointment", "ready"})
 
 
 @dataclass(frozen=True, slots=True)
 class PublicStatus:
-    """The status box. `public` is the key of the label; `until` when something is due, or the meeting; `late` when the
-    administration let its time pass."""
+    """The status of a dossier for the applicant.
+
+    `public` is the key of the label. `until` is the due date or the appointment. `late` means that the
+    administration is late.
+    """
 
     public: Public
     who: Who
@@ -35,7 +40,7 @@ class PublicStatus:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One step of the timeline: entered `at` (past and present), left `until` (past) or due then (present)."""
+    """One step of the timeline: entered `at`, left `until` if past, or due then if present."""
 
     state: str
     label: Text
@@ -46,7 +51,7 @@ class Milestone:
 
 
 def public_key(procedure: Procedure, dossier: Dossier) -> Public:
-    """The public label of a dossier: its state's, made precise by what was booked, issued or is left to do."""
+    """Return the public label of a dossier: its state's, refined by bookings, documents and open tasks."""
     if dossier.is_draft:
         return "closed" if dossier.closed_at else "draft"
     state = procedure.state(dossier.state)
@@ -64,7 +69,7 @@ def _held(state: State, dossier: Dossier) -> Booking | None:
 
 
 def _applicants_part(procedure: Procedure, state: State, dossier: Dossier) -> Public | None:
-    """In a parallel wait, what the applicant has to do comes first."""
+    """Return the label of the applicant's open task in a parallel wait, None without one."""
     awaited = (procedure.tasks[one] for one in state.waits if one not in dossier.done)
     left = [task for task in awaited if all(one in dossier.done for one in task.after)]
     if any(isinstance(task, Fee) and task.id in dossier.owed for task in left):
@@ -82,7 +87,7 @@ def _is_granted(procedure: Procedure, dossier: Dossier) -> bool:
 
 
 def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> PublicStatus:
-    """What the status box says."""
+    """Return the status of a dossier at an instant."""
     public = public_key(procedure, dossier)
     if dossier.is_draft:
         who: Who = "nobody" if dossier.closed_at else "applicant"
@@ -105,7 +110,7 @@ def _who_acts(state: State, public: Public) -> Who:
 
 
 def applicants_act(dossier: Dossier) -> TakenTransition | None:
-    """The act that brought a request where it stands, when the applicant took it and wrote why: who decides reads it first."""
+    """Return the last transition when the applicant took it and gave a reason, which an agent reads first. Else None."""
     last = dossier.taken[-1] if dossier.taken else None
     return last if last is not None and last.by_kind == "applicant" and last.reason else None
 
@@ -114,7 +119,7 @@ def applicants_act(dossier: Dossier) -> TakenTransition | None:
 
 
 def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Milestone, ...]:
-    """The states a request went through, stands in, and will likely go through to a good end."""
+    """Return the past states of a request, the present one, and the likely ones to a granted end."""
     if dossier.is_draft:
         return ()
     present = procedure.state(dossier.state)
@@ -127,7 +132,7 @@ def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Mile
 
 
 def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
-    """States left behind. One that let the dossier pass at once, nobody saw."""
+    """Yield the states left behind, without those that the dossier passed through at once."""
     at = dossier.submitted_at
     for taken in dossier.taken:
         state = procedure.states.get(taken.source)
@@ -137,12 +142,12 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
 
 
 def likely_path(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """States still to come, without the present one: along `then`, else the first act of the file, to a good end."""
+    """Return the states to come: along `then`, else the first act of the file, to a granted end."""
     return (_search(procedure, state_id, scope, set()) or ())[1:]
 
 
 def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -> tuple[str, ...] | None:
-    """The first path to a good end, its beginning included. Each state is tried once."""
+    """Return the first path to a granted end, including its start. Each state is tried once."""
     seen.add(state_id)
     state = procedure.state(state_id)
     if state.is_end:
@@ -155,8 +160,10 @@ def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -
 
 
 def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Where a state usually leads: by itself first, then by what people do, then by their silence; last what the answers
-    given rule out."""
+    """Return the usual next states: automatic ones first, then those of acts, then of tacit outcomes.
+
+    Within each group, those excluded by the answers come last.
+    """
     ways = procedure.leaving.get(state_id, ())
     forward = [way for way in ways if _leads_on(way)]
     silence = frozenset(procedure.clocks)
@@ -165,7 +172,7 @@ def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
 
 
 def _is_ruled_out(way: Transition, scope: Scope) -> bool:
-    """A condition over what is not known yet rules nothing out: the first of the file is what usually happens."""
+    """Return True when the answers exclude a transition. A condition over unknown answers excludes nothing."""
     known = all(scope.get(name) is not None for name in way.when.names)
     return known and not way.when.holds(scope)
 
@@ -177,30 +184,30 @@ def _leads_on(way: Transition) -> bool:
 
 
 _GIVEN_UP: Final = frozenset({"withdrawn", "abandoned"})
-_HAD: Final = frozenset({"accepted", "ready"})  # nobody gives up what they were granted
+_HAD: Final = frozenset({"accepted", "ready"})  # a granted request is not withdrawn
 
 
 def may_ask_to_give_up(procedure: Procedure, dossier: Dossier) -> bool:
-    """Whether there is still something to give up: sent, running, and not granted yet."""
+    """Return True when the request can be withdrawn: submitted, open and not granted yet."""
     running = not dossier.is_draft and dossier.closed_at is None and dossier.state in procedure.states
     return running and public_key(procedure, dossier) not in _HAD
 
 
 def has_way_out(procedure: Procedure, state_id: str) -> bool:
-    """Whether the circuit gives the applicant an act that ends the request here, open today or not."""
+    """Return True when an act of the applicant may end the request in this state, possible today or not."""
     ways = (way for way in procedure.leaving.get(state_id, ()) if way.event is None and APPLICANT in way.by)
     return any(procedure.state(way.target).outcome in _GIVEN_UP for way in ways)
 
 
 def ends_for_good(procedure: Procedure, ways: Iterable[Transition]) -> bool:
-    """Whether an act leads to nothing but an end of what is given up, which nothing leaves."""
+    """Return True when an act leads only to withdrawal, in states without a further transition."""
     return all(
         procedure.state(way.target).outcome in _GIVEN_UP and not procedure.leaving.get(way.target) for way in ways
     )
 
 
 def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:
-    """When a request of which the applicant does no more ends by itself: what is awaited is theirs, and time closes it."""
+    """Return when a request ends if the applicant does nothing more. None when it does not end so."""
     state = procedure.state(dossier.state)
     theirs = state.mode in ("pay", "correct") or (state.mode in ("by", "gather") and APPLICANT in state.by)
     if not theirs or dossier.due_paused_at is not None:

@@ -1,8 +1,8 @@
-"""The circuit on `transitions`: from a state and an event or an act, which way is taken.
+"""State machine on `transitions`: from a state and a trigger, which transition is taken.
 
-The only door to the library. One machine a procedure, made once, kept for the most recent ones. It never holds a
-dossier: a light token walks it. No text of a definition ever reaches it as a callback, only our own functions; nothing
-is done inside a callback but noting the way.
+The only module that imports the library. Each procedure has one machine, built once, and the most recent ones
+stay in memory. The machine contains no dossier: a small token passes through it. Its callbacks are our own
+functions and never text of a definition. They only record the transition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KEPT: Final = 64
 
 
 class MachineToken:
-    """What walks the machine: where it stands, and the way it took."""
+    """The token of one run: its state, and the transition it took."""
 
     __slots__ = ("state", "taken")
 
@@ -39,7 +39,7 @@ class CompiledMachine:
     machine: Any
 
     def way(self, state: str, trigger: str, scope: Scope) -> Transition | None:
-        """The first way out of `state` on `trigger` whose condition holds; none when there is none."""
+        """Return the first transition from `state` on `trigger` whose condition holds, None without one."""
         event = self.machine.events.get(trigger)
         if event is None or state not in event.transitions:
             return None
@@ -49,10 +49,12 @@ class CompiledMachine:
 
 
 def act_trigger(transition_id: str) -> str:
+    """Return the trigger of a human act."""
     return "act:" + transition_id
 
 
 def event_trigger(event: str) -> str:
+    """Return the trigger of an event."""
     return "event:" + event
 
 
@@ -83,7 +85,7 @@ _lock: Final = Lock()
 
 
 def circuit_of(procedure: Procedure) -> CompiledMachine:
-    """The procedure's machine, built at its first use. The most recently used ones are kept."""
+    """Return the procedure's machine, built on first use. At most `_KEPT` machines stay in memory."""
     with _lock:
         known = _circuits.get(procedure.key)
         if known and (known.transitions is procedure.transitions or known.transitions == procedure.transitions):

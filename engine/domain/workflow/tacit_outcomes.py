@@ -1,4 +1,4 @@
-"""What parts of a task come to, whoever does them: a part done, and what silence writes once the time of a service is over."""
+"""Effects of parts of a task: a part is done, or the time of a service ends with a tacit outcome."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def given(
     moment: Moment, dossier: Dossier, asked: Form, service: Consulted, opinion: Plain, besides: dict[str, Plain],
     role: str,
 ) -> Decision:  # fmt: skip
+    """Return the decision that records a service's opinion, given or tacit, with its further answers."""
     kept = dossier.answers.get(asked.id)
     answers = {**dossier.answers, service.id: opinion}
     if besides:
@@ -38,7 +39,10 @@ def given(
 def done_in_part(
     moment: Moment, passage: TransitionContext, form: Form, part: str, role: str, commits: Mapping[str, Plain]
 ) -> Decision:
-    """A part is done; the task too when that was enough. The dossier goes the way this opens, if one is."""
+    """Return the decision for a finished part, which finishes the task when that is enough.
+
+    The dossier takes the transition that this opens, if any.
+    """
     body: dict[str, Plain] = {"task": form.id, "part": part, "by": role}
     whole = is_finished(form, passage.dossier, moment.scope(passage.dossier))
     if whole:
@@ -53,6 +57,7 @@ def done_in_part(
 
 
 def form_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:
+    """Return why a form cannot be filled in now by any person, None when it can."""
     procedure = moment.procedure
     if dossier.is_draft or dossier.state not in procedure.states or form.id not in procedure.state(dossier.state).waits:
         return refusal("not_now", form.where, task=form.id, state=dossier.state)
@@ -71,8 +76,11 @@ def form_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:
 def part_over(
     procedure: Procedure, dossier: Dossier, name: str, now: datetime, directory: Directory, wording: Wording
 ) -> Decision:
-    """The time of a service or of a later form is over: silence is written as the book says; a form that is late is told
-    to those who owe it. One that no longer stands is refused as `void_timer`."""
+    """Return the decision at the end of the time of a service or later form.
+
+    A missing opinion is recorded as the procedure says. A late form is reported to those who owe it. Raises
+    `Refused` (`void_timer`) when it no longer applies.
+    """
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     form = procedure.tasks.get(name)
     asked = form if isinstance(form, Form) else procedure.round_of(name)
@@ -94,7 +102,7 @@ def _is_over(moment: Moment, dossier: Dossier, asked: Form, name: str) -> bool:
 
 
 def end_of(asked: Form, name: str, dossier: Dossier, calendar: Calendar) -> datetime | None:
-    """When the time of a form that is open, or of one service of it, is over; none when it has none."""
+    """Return when the time of an open form, or of one of its services, ends. None without a due date."""
     service = asked.service(name)
     span = (service.due if service else None) or asked.due
     return add_span(opened_at(asked, dossier), span, calendar) if span is not None else None

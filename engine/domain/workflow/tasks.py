@@ -1,4 +1,4 @@
-"""What a state waits for: when a task is open, done, undone; what it needs when it is asked (a price, a register)."""
+"""Tasks of a state: when one is open, done or undone, and what it needs at its start (a price, a look-up)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Done, Dossie
 
 
 def is_satisfied(task: Task, dossier: Dossier, scope: Scope) -> bool:
-    """Nothing is left to wait for: done, nobody waits for it, or no earlier dossier was named."""
+    """Return True when the task needs no waiting: done, not required, or a link that was not named."""
     unlinked = isinstance(task, Link) and task.id not in dossier.links
     return task.id in dossier.done or unlinked or not task.when.holds(scope)
 
 
 def open_tasks(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Task, ...]:
-    """The tasks that the present state waits for and that can be done now (all that comes before is done)."""
+    """Return the tasks that the present state waits for and that can be done now."""
     if dossier.is_draft or dossier.state not in procedure.states:
         return ()
     awaited = [procedure.tasks[task_id] for task_id in procedure.state(dossier.state).waits]
@@ -40,17 +40,18 @@ def open_tasks(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Ta
 
 
 def task_blockers(procedure: Procedure, task: Task, dossier: Dossier, scope: Scope) -> tuple[str, ...]:
-    """Tasks that must be done before this one opens."""
+    """Return the tasks that must be done before this one opens."""
     return tuple(one for one in task.after if not is_satisfied(procedure.tasks[one], dossier, scope))
 
 
 def mark_done(passage: TransitionContext, moment: Moment, *tasks: str) -> TransitionContext:
+    """Return the context with these tasks done now by the moment's actor."""
     done = Done(moment.now, moment.actor.id)
     return passage.with_(done={**passage.dossier.done, **dict.fromkeys(tasks, done)})
 
 
 def undo(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
-    """A task is not done any more and is asked anew: its price, its slot and its answers are forgotten."""
+    """Return the context with a task open again, without its price, slot and answers."""
     if task_id not in moment.procedure.tasks:
         return _undo_opinion(passage, moment, task_id)
     task = moment.procedure.tasks[task_id]
@@ -70,7 +71,7 @@ def undo(passage: TransitionContext, moment: Moment, task_id: str) -> Transition
 
 
 def _undo_opinion(passage: TransitionContext, moment: Moment, service: str) -> TransitionContext:
-    """One service is asked anew; what the others answered stays."""
+    """Return the context with one service consulted again. The other opinions remain."""
     asked = moment.procedure.round_of(service)
     if asked is None:
         return passage
@@ -84,7 +85,7 @@ def _undo_opinion(passage: TransitionContext, moment: Moment, service: str) -> T
 
 
 def drop_slot(passage: TransitionContext, moment: Moment, appointment: str) -> TransitionContext:
-    """Gives back a slot that is held, if one is; the state's time runs again."""
+    """Return the context with a booked slot cancelled, if any, and the state's time running."""
     booking = passage.dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         return passage
@@ -98,7 +99,7 @@ def drop_slot(passage: TransitionContext, moment: Moment, appointment: str) -> T
 
 
 def ask_tasks(passage: TransitionContext, moment: Moment, state: State) -> TransitionContext:
-    """What a state's tasks need at its entry: a price, a question to a register, the form opened again."""
+    """Return the context after the start of a state's tasks: price, look-up, reopened form."""
     if state.mode == "correct":
         passage = _reopen_form(passage, moment, state)
     for task_id in state.waits:
@@ -115,8 +116,10 @@ def ask_tasks(passage: TransitionContext, moment: Moment, state: State) -> Trans
 
 
 def ask_parts(passage: TransitionContext, moment: Moment, form: Form) -> TransitionContext:
-    """A round or a form per row is done when nothing is left of it: rows that came, or a service asked since, open it
-    again; where nobody is asked, it is done at once."""
+    """Return the context with a round or form per row closed or open, as its parts require.
+
+    New rows or services open it again. Without any part it is done at once.
+    """
     dossier, scope = passage.dossier, moment.scope(passage.dossier)
     finished = is_finished(form, dossier, scope)
     if finished and form.id not in dossier.done and form.when.holds(scope) and not parts_left(form, dossier, scope):
@@ -139,7 +142,7 @@ def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> Tr
 
 
 def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
-    """Computes what is owed when it falls due; it will not change while the state lasts. Nothing owed is paid at once."""
+    """Return the context with the price fixed for the time in the state. A fee of zero is done at once."""
     dossier = passage.dossier
     scope = moment.scope(dossier)
     before = dossier.owed.get(fee.id)
@@ -156,10 +159,11 @@ def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> Transiti
     priced = quote(moment.procedure, fee.id, scope, dossier.language, moment.wording)
     owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), moment.now, before.paid if before else 0)
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})
-    unknown = priced.missing and not priced.exempt  # an amount that hangs on an empty answer is not a zero
+    unknown = priced.missing and not priced.exempt  # an amount that depends on an empty answer is not zero
     return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
 
 
 def holds_slot(dossier: Dossier, appointment: str) -> bool:
+    """Return True when a slot is booked for this appointment and not used yet."""
     booking = dossier.bookings.get(appointment)
     return booking is not None and booking.status == "booked"

@@ -1,6 +1,6 @@
-"""What time does to a dossier: a timer is over, and a reminder leaves, a way is taken, a clock of the law has run out.
+"""Effects of timers on a dossier: a reminder, a transition, or the end of a legal time limit.
 
-One that no longer stands, or has not come yet, is refused as `void_timer`.
+A timer that no longer applies, or is not due yet, is refused with `void_timer`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier
 def time_over(
     procedure: Procedure, dossier: Dossier, timer_name: str, now: datetime, directory: Directory, wording: Wording
 ) -> Decision:
-    """A timer of the dossier is over (names: `due_dates`). One that no longer stands is refused as `void_timer`."""
+    """Return the decision of a timer (names: `due_dates`). Raises `Refused` (`void_timer`) when it does not apply."""
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     kind, _, rest = timer_name.partition(":")
     if kind == "instalment" and dossier.owed.get(rest.partition(":")[0]):
@@ -50,7 +50,7 @@ def time_over(
 
 
 def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
-    """A draft nobody sent is closed where it stands: it never entered the circuit."""
+    """Close an unsubmitted draft. It never entered the workflow."""
     if moment.now < draft_end(dossier, moment.directory.calendar):
         raise Refused(refusal("void_timer", timer="draft"))
     passage = TransitionContext.of(dossier).with_(closed_at=moment.now)
@@ -58,7 +58,7 @@ def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
 
 
 def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest: str) -> Decision:
-    """A reminder leaves; nothing moves. One about a slot since changed, or whose hour has come, says nothing."""
+    """Send a reminder without any transition. One about a changed or past slot is refused."""
     if kind == "reminder":
         appointment, _, number = rest.partition(":")
         booking = dossier.bookings.get(appointment)
@@ -73,7 +73,7 @@ def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest
 
 
 def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) -> Decision:
-    """The day of a visit passed and nobody marked it: the state's time runs again, nothing else changes."""
+    """Resume the state's time after the day of an unmarked appointment. Nothing else changes."""
     appointment, _, sequence = rest.partition(":")
     booking = dossier.bookings.get(appointment)
     held = booking is not None and booking.status == "booked" and str(booking.sequence) == sequence

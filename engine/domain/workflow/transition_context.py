@@ -1,7 +1,7 @@
-"""A decision in the making: the dossier as it becomes, and all that is owed with it so far.
+"""Transition context: a decision during its computation, with the new dossier and everything to commit with it.
 
-Every step gives a new `TransitionContext` and notes itself in the journal with what it changed (state, due date, tasks), so that
-the journal folds back to the dossier (`history`).
+Each step returns a new `TransitionContext`. It adds a journal entry with its changes (state, due date,
+tasks), so `journal_state` can rebuild the dossier.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.records.dossier import Actor, DocumentStatus, Dossier
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Who does something to dossiers of one procedure, when, and with which words."""
+    """The context of an act: procedure, actor, instant, directory and wording."""
 
     procedure: Procedure
     actor: Actor
@@ -36,7 +36,7 @@ class Moment:
     _last: list[tuple[Dossier, Scope]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def scope(self, dossier: Dossier) -> Scope:
-        """What every name is worth on the dossier; asked again of the same one, what was worked out already."""
+        """Return the scope of the dossier. The last one is cached for the same dossier object."""
         if self._last and self._last[0][0] is dossier:
             return self._last[0][1]
         scope = scope_of(self.procedure, dossier, local_day(self.now), self.directory)
@@ -46,7 +46,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class TransitionContext:
-    """What was decided so far. `moved` tells that a state was entered."""
+    """The result so far. `moved` means that a state was entered."""
 
     dossier: Dossier
     entries: tuple[EntryDraft, ...] = ()
@@ -57,23 +57,25 @@ class TransitionContext:
     releases: tuple[str, ...] = ()
     returns: tuple[tuple[str, int], ...] = ()
     moved: bool = False
-    noted: Dossier = field(kw_only=True)  # the dossier as the last entry left it
+    noted: Dossier = field(kw_only=True)  # the dossier after the last entry
 
     @classmethod
     def of(cls, dossier: Dossier) -> TransitionContext:
+        """Return the context of a dossier without any change."""
         return cls(dossier, noted=dossier)
 
     def with_(self, **changes: object) -> TransitionContext:
-        """The same with other facts on the dossier."""
+        """Return the context with changed fields of the dossier."""
         return replace(self, dossier=replace(self.dossier, **changes))  # type: ignore[arg-type]
 
     def happened(self, *events: str) -> TransitionContext:
+        """Return the context with more events, on which notices depend."""
         return replace(self, events=(*self.events, *events))
 
     def note(
         self, kind: str, body: Mapping[str, Plain], commits: Mapping[str, Plain] | None = None
     ) -> TransitionContext:
-        """Writes an entry: what was done, and all that changed since the entry before."""
+        """Return the context with an entry: the act, and all changes since the entry before."""
         changed = changes(self.noted, self.dossier)
         return replace(
             self, entries=(*self.entries, EntryDraft(kind, {**body, **changed}, commits or {})), noted=self.dossier
@@ -81,8 +83,10 @@ class TransitionContext:
 
 
 def changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
-    """What an entry says of the dossier: where it stands, and since `before` the tasks done (by which hand) or undone, and
-    the prices frozen or forgotten (null)."""
+    """Return the part of an entry about the dossier: its state, due date, and the changes since `before`.
+
+    These are the tasks done (by whom) or undone, and the prices fixed or removed (null).
+    """
     body: dict[str, Plain] = {
         "revision": before.revision + 1,
         "state": after.state,
@@ -105,7 +109,7 @@ def changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
 
 
 def _prices(before: Dossier, after: Dossier) -> dict[str, Plain]:
-    """The amounts owed that are not what they were, in whole francs; one that is not owed any more is null."""
+    """Return the changed amounts in whole francs, null for one that is no longer owed."""
     if after.owed is before.owed:
         return {}
     was, now = ({name: one.amount for name, one in each.owed.items()} for each in (before, after))
@@ -113,16 +117,17 @@ def _prices(before: Dossier, after: Dossier) -> dict[str, Plain]:
 
 
 def codes(names: Iterable[str]) -> list[Plain]:
-    """Names as an entry holds them, in one order."""
+    """Return names as an entry stores them, sorted."""
     return [*sorted(names)]
 
 
 def instant_text(instant: datetime | None) -> str | None:
+    """Return an instant as ISO text to the second, None without one."""
     return instant.isoformat(timespec="seconds") if instant else None
 
 
 def finished(passage: TransitionContext, moment: Moment) -> Decision:
-    """The decision, with the timers of the dossier as it has become."""
+    """Return the decision, with the timers of the new dossier."""
     dossier = passage.dossier
     timers = timers_of(moment.procedure, dossier, moment.now, moment.directory, moment.scope(dossier))
     return Decision(

@@ -1,4 +1,4 @@
-"""How a dossier moves: one way taken, its effects, the state entered, and on until something is to wait for."""
+"""Transitions: take one, apply its effects, enter the state, and advance until something is awaited."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.records.dossier import ClockState, CorrectionRequest, DocumentStatus
 
 
 def apply_effects(passage: TransitionContext, moment: Moment, effects: Effects) -> TransitionContext:
-    """Documents to issue or to change, fees to give back."""
+    """Return the context with documents to issue or change and fees to refund."""
     for output_id in effects.issues:
         new = tuple(order for order in _orders(passage, moment, output_id) if order not in passage.issue)
         passage = _replaced(replace(passage, issue=(*passage.issue, *new)), moment, new)
@@ -43,7 +43,7 @@ def _was_paid(dossier: Dossier, fee: str) -> bool:
 
 
 def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Iterator[IssueOrder]:
-    """The documents an output calls for, save those still in hand: one, or one per row."""
+    """Yield the documents that an output requires and that are not valid already: one, or one per row."""
     output = moment.procedure.outputs[output_id]
     scope = moment.scope(passage.dossier)
     rows = scope.get(output.per) if output.per else None
@@ -58,8 +58,10 @@ def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Itera
 
 
 def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int | None) -> bool:
-    """Whether the document in hand is the one. A letter tells a decision: another decision has its own, unless it is the one
-    that makes the letter good again."""
+    """Return True when the existing document remains.
+
+    A letter reports a decision, so another decision gets a new one, unless it made the old one valid again.
+    """
     if not is_issued(passage.dossier, output.id, row, local_day(moment.now)):
         return False
     mine = {(one.id, "valid") for one in passage.dossier.documents if (one.output, one.row) == (output.id, row)}
@@ -67,7 +69,7 @@ def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int 
 
 
 def _replaced(passage: TransitionContext, moment: Moment, new: tuple[IssueOrder, ...]) -> TransitionContext:
-    """The letters of an earlier decision are not good any more once this one has its own."""
+    """Return the context with the letters of an earlier decision replaced by the new ones."""
     wanted, day = {(order.output, order.row) for order in new}, local_day(moment.now)
     old = {
         one.id
@@ -101,14 +103,17 @@ def _become(
 
 
 def finish_task(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
-    """After a task was done and noted: the way it opens by itself, else on when all is done."""
+    """Return the context after a finished and recorded task.
+
+    It takes the transition that the task opens, else it advances.
+    """
     passage = passage.happened(task_id)
     way = way_of(passage, moment, task_id)
     return settle(move(passage, moment, way) if way else passage, moment)
 
 
 def way_of(passage: TransitionContext, moment: Moment, event: str) -> Transition | None:
-    """The way that an event opens by itself from where the dossier stands, if any."""
+    """Return the transition that an event opens in the dossier's state, None without one."""
     circuit = circuit_of(moment.procedure)
     return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
 
@@ -116,7 +121,7 @@ def way_of(passage: TransitionContext, moment: Moment, event: str) -> Transition
 def move(
     passage: TransitionContext, moment: Moment, way: Transition, role: str = "system", act: Act | None = None
 ) -> TransitionContext:
-    """Takes one way: effects, reopened tasks, the new state. The journal keeps codes; reasons only as commitments."""
+    """Take one transition: effects, reopened tasks, the new state. The journal gets codes, and reasons as commitments."""
     actor = moment.actor if way.event is None else None
     taken = TakenTransition(
         way.id, way.source, way.target, moment.now, actor.id if actor else "system",
@@ -149,7 +154,7 @@ def _note_move(
 
 
 def _commitments(act: Act) -> dict[str, Plain]:
-    """What the person wrote: the journal proves it without showing it."""
+    """Return what the person wrote, which the journal proves without containing it."""
     written: dict[str, Plain] = {"reason": act.reason} if act.reason else {}
     written.update({f"correction.{name}": reason for name, reason in act.correction.items()})
     written.update({f"answers.{name}": answer for name, answer in act.filling.items()})
@@ -157,7 +162,7 @@ def _commitments(act: Act) -> dict[str, Plain]:
 
 
 def _leave(passage: TransitionContext, moment: Moment, way: Transition, act: Act | None) -> TransitionContext:
-    """What does not outlive the state left: a correction asked there. A correction the act asks begins."""
+    """Return the context without what ends with the state, such as its correction. A requested correction begins."""
     procedure, correction = moment.procedure, passage.dossier.correction
     if procedure.state(way.source).mode == "correct":
         correction = None
@@ -168,7 +173,10 @@ def _leave(passage: TransitionContext, moment: Moment, way: Transition, act: Act
 
 
 def keeps_actor(procedure: Procedure, dossier: Dossier, target: str) -> bool:
-    """Whether the agent in charge stays so: they do until the dossier reaches other roles than the last that had it."""
+    """Return True when the agent in charge remains.
+
+    They remain until the dossier reaches other roles than the last that had it.
+    """
     roles = _agents_of(procedure, target)
     if not roles:
         return True
@@ -183,7 +191,7 @@ def _agents_of(procedure: Procedure, state_id: str) -> frozenset[str]:
 
 
 def enter(passage: TransitionContext, moment: Moment, state_id: str) -> TransitionContext:
-    """Stands the dossier in a state: its time, the clocks of the law, what it asks, what it issues."""
+    """Return the context in a state, with its time, legal time limits, tasks and effects."""
     procedure, now = moment.procedure, moment.now
     state = procedure.state(state_id)
     passage = passage.with_(
@@ -205,7 +213,7 @@ def enter(passage: TransitionContext, moment: Moment, state_id: str) -> Transiti
 
 
 def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, ClockState]:
-    """The clocks of the law as they stand in a state; most procedures have none."""
+    """Return the legal time limits in a state. Most procedures have none."""
     procedure = moment.procedure
     if not procedure.clocks:
         return dossier.clocks
@@ -213,7 +221,7 @@ def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, Clo
 
 
 def settle(passage: TransitionContext, moment: Moment) -> TransitionContext:
-    """Passes on as long as the state has nothing to wait for. A circuit that never rests is refused, not endless."""
+    """Advance until the state waits for something. Raises `Refused` (`endless`) for a workflow that never waits."""
     circuit = circuit_of(moment.procedure)
     for _ in range(2 * len(moment.procedure.states) + 2):
         scope = moment.scope(passage.dossier)
@@ -226,7 +234,7 @@ def settle(passage: TransitionContext, moment: Moment) -> TransitionContext:
 
 
 def ripe_event(procedure: Procedure, dossier: Dossier, scope: Scope, moment: Moment) -> str | None:
-    """The event that lets the dossier leave its state by itself now, if any."""
+    """Return the event by which the dossier leaves its state now, None while it waits."""
     state = procedure.state(dossier.state)
     if state.is_end:
         return None
