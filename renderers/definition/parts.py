@@ -212,7 +212,7 @@ class DefinitionReader:
         return ", ".join(dict.fromkeys(self.role(one) for one in roles))
 
     def label(self, name: str) -> str:
-        """Return the label of an element of the procedure or of a column, or the name itself if it has none."""
+        """Return the label of an element of the procedure or of a column, else the name itself."""
         procedure = self.definition
         thing = (
             procedure.fields.get(name)
