@@ -141,7 +141,7 @@ class SheetWriter:
     # -- in short ------------------------------------------------------------------------------------------------------
 
     def card(self) -> ProcedureCard:
-        """Return the entry of the procedure in a list. Without category it is `other`."""
+        """Return the entry of the procedure in a list. The category defaults to `other`."""
         identity = self.procedure.identity
         return ProcedureCard(
             self.procedure.id, f"/demarches/{self.procedure.id}", in_language(identity.title, self.language),

@@ -25,7 +25,7 @@ class MigrationWriter:
         return self.words.say(f"migration.{key}", self.language, {name: str(value) for name, value in facts.items()})
 
     def text(self) -> str:
-        """Return the report as the command prints it. The longest groups of staying dossiers come first."""
+        """Return the report as the command prints it. The largest groups of staying dossiers come first."""
         found = self.found
         title = in_language(found.definition.identity.title, self.language)
         lines = [self.say("title", name=title, edition=found.definition.edition), ""]

@@ -79,7 +79,7 @@ def proves_anew(back: str) -> Response | None:
 def unproven_too(view: View) -> View:
     """Serve the view also to an applicant with an unverified number, for the draft begun in this browser.
 
-    Below a guard.
+    Written below a guard.
     """
     view.unproven_too = True  # type: ignore[attr-defined]
     return view
@@ -91,7 +91,7 @@ def serves_unproven(view: Callable[..., Any]) -> bool:
 
 
 def passive(view: View) -> View:
-    """Mark a page that refreshes itself, so that it does not extend the session. Below a guard."""
+    """Mark a page that refreshes itself, so that it does not extend the session. Written below a guard."""
     view.passive = True  # type: ignore[attr-defined]
     return view
 

@@ -170,7 +170,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _damaged(error: Exception) -> Response:
-    """Return the page for a damaged row or a missing edition, which only a person can repair."""
+    """Return the page for a damaged row or a missing edition. Only a person can repair either."""
     broken()
     code = f"E-{secrets.token_hex(3).upper()}"
     row = error.row if isinstance(error, Unreadable) else str(error)

@@ -104,7 +104,10 @@ def staff_thread(number: str) -> Response:
 @blueprint.post("/agent/dossiers/<number>/messages")
 @agent()
 def staff_write(number: str) -> Response:
-    """Send the agent's message and go to it in the thread, or insert the chosen snippet and show the form again."""
+    """Send the agent's message and go to it in the thread.
+
+    If a snippet is chosen, insert it into the text and show the form again.
+    """
     return _write(agent_case(number))
 
 
