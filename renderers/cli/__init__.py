@@ -1,1 +1,1 @@
-"""`guichet` commands for authors."""
+"""The `guichet` command line: commands for authors, and `admin` for installations."""

@@ -1,4 +1,4 @@
-"""The commands that write definitions: laid out, in their long form, begun, repaired."""
+"""Commands that write definitions: `fmt`, `expand`, `new`, and the repairs of `lint --fix`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 
 def said(key: str, language: str, **facts: object) -> str:
+    """Return the sentence of a key below `console.`, with its facts filled in."""
     from renderers.i18n.translations import load_words
 
     return load_words().say(f"console.{key}", language, {name: str(fact) for name, fact in facts.items()})
@@ -136,7 +137,7 @@ def expand(slug_or_path: str, language: str) -> None:
 
 
 def mend(files: Iterable[Path], language: str) -> str:
-    """Makes the exact repairs of definitions, in the files themselves. Gives what was changed, to be shown."""
+    """Make the exact repairs in the files and return the changed lines as text."""
     from renderers.i18n.problem_messages import visible
 
     reported: list[str] = []
@@ -155,7 +156,7 @@ def mend(files: Iterable[Path], language: str) -> str:
 
 
 def _mended(file: Path, shared: Shared) -> tuple[LineRepair, ...]:
-    """The repairs made in one file. What is not UTF-8 is left to lint, which says where."""
+    """Repair one file and return the repairs. A file that is not UTF-8 is left to lint."""
     from engine.language.catalogue.catalogue import check_definition
     from renderers.cli.autofix import repaired
 
@@ -234,13 +235,15 @@ def new(
 
 
 def is_terminal() -> bool:
-    """Whether somebody is there to answer."""
+    """Return whether a person can answer questions on standard input."""
     return sys.stdin.isatty()
 
 
 class _Questions:
-    """What the author is asked, one question after the other; what an option says is not asked. Without a terminal,
-    what has no usual answer is a wrong use."""
+    """Questions to the author, in order. An option answers its question.
+
+    Without a terminal, a question without default raises UsageError.
+    """
 
     def __init__(self, folder: Path, language: str) -> None:
         from engine.language.compiler.shared_files import load_shared
@@ -254,7 +257,7 @@ class _Questions:
             raise click.UsageError(said("no_agency", language, folder=folder))
 
     def begin(self, agency: str | None, role: str | None) -> None:
-        """The shared files of an empty folder, known before they are written."""
+        """Prepare the shared files of an empty folder. They are used before they are written."""
         from engine.language.compiler.shared_files import load_shared
         from renderers.cli.new_procedure import first_shared
         from renderers.i18n.translations import load_words
@@ -272,6 +275,7 @@ class _Questions:
             self.shared = replace(self.shared, directory=load_shared(Path(place))[0].directory)
 
     def address(self, given: str | None) -> str:
+        """Return a valid address of the procedure. Raises UsageError if the given one is not."""
         from engine.language.catalogue.catalogue import is_address
 
         if given is None and not self.asks:
@@ -286,17 +290,20 @@ class _Questions:
         return slug
 
     def text(self, name: str, given: str | None) -> str:
+        """Return a printable text of 200 characters at most. Raises UsageError for any other."""
         text = (given if given is not None else self._ask(name)).strip()
         if not text or len(text) > 200 or not text.isprintable():
             raise click.UsageError(said("bad_text", self.language, name=name))
         return text
 
     def number(self, name: str, given: int | None, usual: int, most: int) -> int:
+        """Return the number given or asked for. Without a terminal, the default."""
         if given is not None or not self.asks:
             return usual if given is None else given
         return int(self._ask(name, click.IntRange(0, most), usual))
 
     def agency(self, given: str | None) -> Agency:
+        """Return the agency given or chosen. The only one is taken without a question."""
         known = self.shared.directory.agencies
         if given is None and len(known) == 1 and self.asks:
             [only] = known.values()
@@ -306,6 +313,7 @@ class _Questions:
         return known[name]
 
     def role(self, agency: Agency, given: str | None) -> str:
+        """Return the deciding role. Raises UsageError if the agency has none."""
         known = {name: role.label.in_(self.language) for name, role in agency.roles.items()}
         if not known:
             raise click.UsageError(said("no_role", self.language, agency=agency.id))
@@ -314,7 +322,7 @@ class _Questions:
         return self._one_of("decider", given, known)
 
     def office(self, agency: Agency, given: bool | None) -> Office | None:
-        """Where people come: the first office of the agency with opening hours."""
+        """Return where applicants come: the first office of the agency with opening hours, None if they do not."""
         from renderers.cli.new_procedure import first_slot
 
         wanted = given
@@ -341,7 +349,7 @@ class _Questions:
         return given
 
     def _ask(self, name: str, kind: click.ParamType[Any] | None = None, usual: object = None) -> Any:
-        """The answer to one question, asked again until it can be used."""
+        """Ask one question until the answer is usable."""
         if not self.asks:
             raise click.UsageError(said("missing", self.language, name=name))
         while True:
@@ -355,7 +363,7 @@ class _Questions:
 
 
 def _faults(text: str, file: Path, shared: Shared) -> Report:
-    """All that lint, the stories and the proofs find in a text."""
+    """Return all problems of lint, scenarios and proofs in a text."""
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
     from engine.language.catalogue.catalogue import check_definition
@@ -374,11 +382,11 @@ def _faults(text: str, file: Path, shared: Shared) -> Report:
 
 
 def _schema_line(folder: Path) -> str:
-    """The line that gives an editor the schema, when it lies in the same tree as the procedures."""
+    """Return the line with the schema for editors, empty if the schema is outside this folder."""
     from engine.language.source.schema import META_SCHEMA_PATH
 
     here = Path.cwd()
-    written = here / META_SCHEMA_PATH.name  # by `guichet schema`
+    written = here / META_SCHEMA_PATH.name  # written by `guichet schema`
     schema = written if written.is_file() else META_SCHEMA_PATH
     if not schema.is_relative_to(here) or not folder.resolve().is_relative_to(here):
         return ""
@@ -386,7 +394,7 @@ def _schema_line(folder: Path) -> str:
 
 
 def _write_new(file: Path, text: str, language: str) -> None:
-    """Creates the file; one that came meanwhile is left alone."""
+    """Create the file. Ends the command if it exists by now."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8", newline="\n") as written:

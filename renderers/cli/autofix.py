@@ -1,7 +1,7 @@
-"""The repairs that `guichet lint --fix` makes: those whose corrected line is the only one that can be meant.
+"""Repairs of `guichet lint --fix`: those with a single possible correction.
 
-Each round corrects one fault a line and checks the file again, until nothing exact is left. What has several near
-names, renames a thing, or chooses between two sides is told, never done.
+Each round corrects one fault in a line and checks the file again, until no exact repair is left. Problems with
+several close names, renames or alternatives are reported only.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from renderers.reports.problems import correction
 _ROUNDS: Final = 20
 _PUNCTUATION: Final = frozenset({"Y100", "Y107", "Y110", "Y111", "Y112", "Y113", "Y114", "Y115"})
 _NEAR: Final = frozenset({"S201", "S203", "S209", "N301", "N304", "N306", "N307", "E401", "E404", "E411"})
-_UNREAD: Final = frozenset({"S201", "S203", "S204"})  # what such a fault leaves unread has names others speak of
+_UNREAD: Final = frozenset({"S201", "S203", "S204"})  # such a fault hides names that others use
 _NEEDLESS: Final = frozenset({"V722"})
 EXACT: Final = _PUNCTUATION | _NEAR | _NEEDLESS
 
 
 @dataclass(frozen=True, slots=True)
 class LineRepair:
-    """One line as it was and as it is; `code` is the problem it answers, `line` where it stands, from 1."""
+    """One line before and after. `code` is the problem repaired, `line` counts from 1."""
 
     code: str
     line: int
@@ -33,7 +33,7 @@ class LineRepair:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A text after its repairs, and what is still wrong with it."""
+    """A text after its repairs, with the remaining problems."""
 
     text: str
     repairs: tuple[LineRepair, ...]
@@ -41,9 +41,9 @@ class Repaired:
 
 
 def repaired(text: str, file: str, check: Callable[[str], Report]) -> Repaired:
-    """The text with every exact repair made. `check` gives all that is wrong with a text."""
+    """Return the text with all exact repairs. `check` returns the problems of a text."""
     made: list[LineRepair] = []
-    refused: set[_Fault] = set()  # a correction that corrects nothing is not made
+    refused: set[_Fault] = set()  # corrections without effect are not repeated
     report = check(text)
     for _ in range(_ROUNDS):
         found = dict(_repairs(report, file, text, refused))
@@ -71,32 +71,34 @@ def _fault(problem: Problem) -> _Fault:
 
 
 def is_exact(problem: Problem) -> bool:
-    """Whether the repair of a problem can be made without asking."""
+    """Return whether a problem has a single repair, which needs no question."""
     if problem.code not in EXACT:
         return False
-    if problem.code == "Y113" and "key" in problem.facts:  # a comma is missing, or quotes are
+    if problem.code == "Y113" and "key" in problem.facts:  # either a comma or quotes are missing
         return False
     near = problem.facts.get("near")
     if isinstance(near, tuple) and len(near) > 1:
         return False
     is_name = problem.code == "S203" and problem.facts.get("expected") in ("id", "kebab")
-    return not is_name or "sought" in problem.facts  # a name is its author's, unless the file says it right elsewhere
+    return (
+        not is_name or "sought" in problem.facts
+    )  # a name belongs to its author, unless the file has the right one elsewhere
 
 
 def _stage(problem: Problem) -> int:
-    """Causes come before what follows from them: the text, then its shape, then its names."""
+    """Return the order of repair: the text first, then its structure, then its names."""
     return {"Y": 0, "S": 1}.get(problem.code[0], 2)
 
 
 def _repairs(report: Report, file: str, text: str, refused: Collection[_Fault]) -> Iterator[tuple[_Fault, LineRepair]]:
-    """The exact repairs of a report, one a line: columns move once a line is corrected."""
+    """Yield the exact repairs, one for each line, because columns move once a line is corrected."""
     sources: Mapping[str, str] = {file: text}
     taken: set[int] = set()
     here = [one for one in report if one.where.file == file]
     exact = [one for one in here if is_exact(one) and _fault(one) not in refused]
     first = min(map(_stage, exact), default=0)
     if first == 2 and any(one.code in _UNREAD for one in here):
-        return  # a name unknown only for what could not be read is right as it is
+        return  # a name may be unknown only because a part was not read
     for one in exact:
         line, fault = one.where.line, _fault(one)
         if line in taken or _stage(one) != first:

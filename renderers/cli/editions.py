@@ -1,4 +1,4 @@
-"""The two editions that `guichet diff` compares: two files, or a file and what it was at a git reference."""
+"""The two editions of `guichet diff`: two files, or a file and a git reference."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from renderers.i18n.problem_messages import message
 from renderers.i18n.translations import Translations
 from renderers.reports.changes_summary import Sides
 
-SharedFor: TypeAlias = Callable[[Path], Shared]  # the shared files beside a definition
+SharedFor: TypeAlias = Callable[[Path], Shared]  # the shared files of a definition
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedSides:
-    """Both editions compiled, how each is called, and the name of a file that a place is in."""
+    """Both editions compiled, their names, and a function that returns the shown name of a file."""
 
     before: Procedure
     after: Procedure
@@ -41,7 +41,7 @@ class ComparedSides:
 def compared_sides(
     paths: Sequence[Path], against: str | None, shared_for: SharedFor, words: Translations, language: str
 ) -> Iterator[ComparedSides]:
-    """Raises ClickException when an edition cannot be read, Refused when git cannot."""
+    """Yield both editions. Raises ClickException if one cannot be read, Refused if git fails."""
     reader = _Reader(shared_for, words, language)
     if len(paths) != (1 if against is not None else 2):
         raise click.ClickException(reader.say("two"))
@@ -61,8 +61,10 @@ def compared_sides(
 def proposed_edition(
     definition: Path, against: str, shared_for: SharedFor, words: Translations, language: str
 ) -> tuple[Procedure, Directory]:
-    """An edition that is not in service: a file, or what a definition is at a git reference, with the directory beside it.
-    Raises ClickException when it cannot be read, Refused when git cannot."""
+    """Return an edition not in service with its directory: a file, or a definition at a git reference.
+
+    Raises ClickException if it cannot be read, Refused if git fails.
+    """
     reader, path = _Reader(shared_for, words, language), Path(against)
     if path.suffix == ".yaml":
         return reader.on_disk(path), shared_for(path).directory
@@ -72,7 +74,7 @@ def proposed_edition(
 
 
 class _Reader:
-    """Compiles editions. What the rules of the checker find does not prevent a comparison; what cannot be compiled does."""
+    """Compiles editions. Problems of lint do not prevent a comparison, errors of compilation do."""
 
     def __init__(self, shared_for: SharedFor, words: Translations, language: str) -> None:
         self._shared_for, self._words, self._language = shared_for, words, language
@@ -88,7 +90,7 @@ class _Reader:
             raise click.ClickException(self.say("unreadable", name=str(path))) from error
 
     def at(self, revision: Revision, today: Shared) -> Procedure:
-        """As it was, with the shared files of its time; those of today where it had none beside it."""
+        """Return the edition with the shared files of its commit, or with those of today if it had none."""
         had = any(revision.folder.iterdir())
         shared = load_shared(revision.folder)[0] if had else today
         return self._compiled(revision.text, revision.title, shared, in_git=True)
@@ -97,8 +99,8 @@ class _Reader:
         checked = check_definition(text, name, shared, lint=False)
         procedure = checked.procedure
         if procedure is None and {one.code for one in checked.report.errors} == {"N309"}:
-            procedure, _ = build_procedure(read_source(text, name), shared)  # an older copy under another file name
-        if procedure is None and in_git:  # `guichet lint` reads files only: its first fault is told here
+            procedure, _ = build_procedure(read_source(text, name), shared)  # a copy under another file name
+        if procedure is None and in_git:  # `guichet lint` cannot read it, so the first fault is reported here
             first = checked.report.errors[0]
             what = message(first, self._language)
             raise click.ClickException(self.say("broken_in_git", name=name, line=str(first.where.line), what=what))
@@ -108,8 +110,10 @@ class _Reader:
 
 
 def read_counts(path: Path, before: Procedure, words: Translations, language: str) -> Snapshot:
-    """The anonymous counts of a snapshot file, of the dossiers that run under an edition or those before it. Raises
-    ClickException."""
+    """Return the counts of a snapshot file for dossiers of this or an earlier edition.
+
+    Raises ClickException if the file cannot be read.
+    """
     try:
         plain = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:

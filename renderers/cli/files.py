@@ -1,4 +1,4 @@
-"""The definitions that a command is given, and what stands beside them: shared files, places of problems."""
+"""The definitions given to a command, with their shared files and their texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_FOLDER = Path("procedures")
 
 
 def definition_files(paths: Sequence[Path]) -> list[Path]:
-    """The definitions named, or those of the folders named; shared files beside them are not definitions."""
+    """Return the files named and those of the folders named. Raises UsageError if there are none."""
     files: list[Path] = []
     for path in paths or [DEFAULT_FOLDER]:
         if path.is_dir():
@@ -33,7 +33,7 @@ def definition_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tuple[Shared, list[object]]:
-    """The blocks, lists and directory beside a file; read once a folder."""
+    """Return the shared files of a definition and their problems. `known` caches them by folder."""
     from engine.language.compiler.shared_files import load_shared
 
     folder = shared_folder(file)
@@ -44,17 +44,17 @@ def shared_for(file: Path, known: dict[Path, tuple[Shared, list[object]]]) -> tu
 
 
 def shared_folder(file: Path) -> Path:
-    """Where the shared files of a definition are: beside it, else those of the procedures."""
+    """Return the folder of the shared files: that of the definition, else `procedures`."""
     return file.parent if _is_served(file) else DEFAULT_FOLDER
 
 
 def _is_served(file: Path) -> bool:
-    """Whether a file stands in a folder of procedures."""
+    """Return whether the file is in a folder of procedures."""
     return any((file.parent / name).is_dir() for name in ("shared", "blocks"))
 
 
 def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list[object], dict[str, str]]:
-    """Each file checked; the problems of the shared files; the text of every file a problem may point at."""
+    """Return each file checked, the problems of shared files, and the text of each file by its name."""
     from engine.language.catalogue.catalogue import check_definition
 
     known: dict[Path, tuple[Shared, list[object]]] = {}
@@ -73,7 +73,7 @@ def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list
 
 
 def session_name() -> str:
-    """Whose session the command runs in; empty when the machine does not say."""
+    """Return the login name of the session, empty if the machine does not give one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -81,6 +81,6 @@ def session_name() -> str:
 
 
 def definition_path(slug_or_path: str) -> Path:
-    """A definition by its path, or by its address among the procedures."""
+    """Return the path of a definition, given by path or by its address."""
     path = Path(slug_or_path)
     return path if path.suffix else DEFAULT_FOLDER / f"{slug_or_path}.yaml"

@@ -1,4 +1,4 @@
-"""What the command line says of a journal: a chain intact or broken. French and English."""
+"""Sentences about an exported journal, in French and English: chain intact or broken."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def intact_chain(count: int, last: str, language: str, erased_on: str = "") -> str:
-    """`erased_on`: the ISO day when what the dossier held was erased, if it was."""
+    """Return the sentence for an intact chain. `erased_on` is the ISO day of erasure, or empty."""
     words = _WORDS[language]
     said = words["intact"].format(n=count, hash=last[:16])
     return f"{said}\n{words['erased'].format(day=erased_on)}" if erased_on else said
 
 
 def broken_chain(found: Break, language: str) -> str:
-    """Names the first entry that does not hold, and both values."""
+    """Return the first entry that fails, with the expected and the found value."""
     words = _WORDS[language]
     text = words["broken"].format(
         n=found.n, why=words.get(found.reason, found.reason), expected=found.expected, found=found.found
@@ -87,22 +87,23 @@ def broken_chain(found: Break, language: str) -> str:
 
 
 def sentence(key: str, language: str, **facts: object) -> str:
-    """Another sentence of this room."""
+    """Return any other sentence of this module. Raises KeyError for an unknown key."""
     return _WORDS[language][key].format(**facts)
 
 
 def unreadable_export(reason: Refusal, language: str) -> str:
+    """Return the sentence for a file that is not an exported journal."""
     return _WORDS[language]["unreadable"].format(code=reason.code)
 
 
 def receipt_text(export: Plain, keys: Path | None, checkpoint: Path | None, language: str) -> tuple[list[str], int]:
-    """The lines to say of an export whose chain holds, and the exit code."""
+    """Return the lines about the signed journal, and the exit code, for an export with an intact chain."""
     receipt = receipt_in(export)
     if receipt is None:
         asked = keys is not None or checkpoint is not None
         return [sentence("no_receipt", language)], 1 if asked else 0
     stated = read_note(receipt.checkpoint)
-    host = stated.origin.removesuffix("/journal")  # a name and no address: nothing answers there
+    host = stated.origin.removesuffix("/journal")  # a name, not an address that answers
     said = [sentence("included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), host=host)]
     code = 0
     for key, facts, bad in (*_signed(stated, keys), *_compared(stated, checkpoint)):
@@ -124,7 +125,7 @@ def _signed(stated: Checkpoint, keys: Path | None) -> Iterator[tuple[str, dict[s
 
 
 def _compared(stated: Checkpoint, checkpoint: Path | None) -> Iterator[tuple[str, dict[str, object], int]]:
-    """With the reader's copy of one note, or of their folder: the one of the same length is in it, if they had it then."""
+    """Compare with the reader's copy: one note, or a folder that may hold the note of the same length."""
     if checkpoint is None:
         return
     if checkpoint.is_dir():

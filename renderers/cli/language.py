@@ -1,7 +1,7 @@
-"""The command line in the language of its reader: help, wrong uses, the tour of a newcomer. French unless asked otherwise.
+"""Command line in the reader's language: help, wrong use and first steps. French by default.
 
-The English words of a command are in its code; the French ones, by its name, in `words_commands.fr.yaml`. The library
-speaks English only: its sentences are recognised and said again.
+English words are in the code of a command, French ones in `words_commands.fr.yaml` by its name. click has English
+sentences only, which are recognised and translated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "change": ("diff", "snapshot", "replay", "publish", "migrate"),
     "serve": ("serve", "worker", "doctor", "fsck", "verify", "masked"),
 }
-_WHOLE: Final = 1_000  # signs: a sentence is folded, never cut
+_WHOLE: Final = 1_000  # characters: a sentence is wrapped, never cut
 _STEPS: Final = (
     ("new", "guichet new"),
     ("lint", "guichet lint procedures"),
@@ -58,11 +58,11 @@ _SENTENCES: Final = tuple(
         ("unknown_code", r"(?P<code>.*): unknown code; .*"),
         ("has_errors", r"(?P<path>.*) has errors; run: .*"),
     )
-)  # what the library, then our own commands say in English
+)  # English sentences of click, then of our commands
 
 
 def language_of(args: Sequence[str]) -> str:
-    """The language asked for by `--lang`, else by the environment; French."""
+    """Return the language of `--lang`, else of the environment, else French."""
     asked = ""
     for at, word in enumerate(args):
         if word == "--lang" and at + 1 < len(args):
@@ -74,6 +74,7 @@ def language_of(args: Sequence[str]) -> str:
 
 
 def say(key: str, language: str, **facts: str) -> str:
+    """Return the sentence of a key below `commands.`, with its facts filled in."""
     return _words().say(f"commands.{key}", language, facts)
 
 
@@ -87,7 +88,7 @@ def _words() -> Translations:
 
 
 def in_french(message: str) -> str:
-    """What the library says of a wrong use, in French; as it is when nobody foresaw it."""
+    """Return a sentence of click about wrong use in French, unchanged if it is unknown."""
     for key, pattern in _SENTENCES:
         found = pattern.fullmatch(message.strip())
         if found is None:
@@ -118,7 +119,7 @@ def _either(names: Sequence[str]) -> str:
 
 
 def show_fault(error: click.ClickException, language: str) -> None:
-    """A wrong use, or what could not be done, on standard error."""
+    """Print wrong use or a failure on standard error."""
     if language != "fr":
         error.show()
         return
@@ -133,28 +134,31 @@ def show_fault(error: click.ClickException, language: str) -> None:
 
 
 class SpokenFormatter(click.HelpFormatter):
-    """Writes help in French; what nobody translated stays in English."""
+    """Writes help in French. Text without translation stays in English."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write the usage line with French names of arguments."""
         args = _arguments(args.replace("COMMAND [ARGS]...", say("click.command_args", "fr")))
         super().write_usage(prog, args, f"{say('click.usage', 'fr')} " if prefix is None else prefix)
 
     def write_heading(self, heading: str) -> None:
+        """Write a heading in French."""
         said = {"Options": "click.options", "Commands": "click.commands"}.get(heading)
         self.write(f"{'':>{self.current_indent}}{say(said, 'fr') if said else heading} :\n")
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of options or commands with French names and defaults."""
         super().write_dl([(_arguments(name), _row(text)) for name, text in rows], col_max, col_spacing)
 
 
 def _arguments(text: str) -> str:
-    """The names of arguments and of their kinds, as the French help calls them."""
+    """Return the text with the French names of arguments and types."""
     words = text.replace(" RANGE", "")
     return re.sub(r"\b[A-Z_]{3,}", lambda word: _maybe(f"click.arguments.{word[0].lower()}") or word[0], words)
 
 
 def _range(text: str) -> str:
-    """`0<=x<=365` or `x>=1`, in words."""
+    """Return `0<=x<=365` or `x>=1` in words."""
     bounds = dict(zip(("least", "most"), re.findall(r"-?\d+", text), strict=False))
     if "<=x<=" in text:
         return say("click.between", "fr", **bounds)
@@ -170,20 +174,21 @@ def _row(text: str) -> str:
 
 
 class SpokenContext(click.Context):
-    """A context that knows the language of its reader."""
+    """A click context with the language of its reader."""
 
     def __init__(self, *args: Any, spoken: str | None = None, **extra: Any) -> None:
         super().__init__(*args, **extra)
         self.spoken: str = spoken or getattr(self.parent, "spoken", OFFERED[0])
 
     def make_formatter(self) -> click.HelpFormatter:
+        """Return the formatter of the reader's language."""
         if self.spoken != "fr":
             return super().make_formatter()
         return SpokenFormatter(width=self.terminal_width, max_width=self.max_content_width)
 
 
 def spoken(command: click.Command, name: str, language: str) -> click.Command:
-    """A command with its help in a language; the command itself is left as it is."""
+    """Return a copy of a command with its help in the language."""
     said = copy.copy(command)
     said.context_class = SpokenContext
     if language != "fr" or not _words().has(f"commands.{name}.what"):
@@ -195,7 +200,11 @@ def spoken(command: click.Command, name: str, language: str) -> click.Command:
 
 
 def _spoken_option(option: click.Parameter, command: str) -> click.Parameter:
-    keys = (f"{command}.{option.name}", f"{command}.{option.name}_", f"option.{option.name}")  # `yes` is no key
+    keys = (
+        f"{command}.{option.name}",
+        f"{command}.{option.name}_",
+        f"option.{option.name}",
+    )  # YAML reads `yes` as a boolean
     help_ = next((words for key in keys if (words := _maybe(key))), None)
     if not isinstance(option, click.Option) or help_ is None:
         return option
@@ -209,38 +218,44 @@ def _maybe(key: str) -> str | None:
 
 
 class SpokenGroup(click.Group):
-    """The group of all commands: in the language of the reader, sorted by what they are for."""
+    """The group of all commands, in the reader's language and sorted by purpose."""
 
     context_class = SpokenContext
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
+        """Return the context, with the language of `args` as default of each command's `--lang`."""
         language = language_of(args)
-        usual: dict[str, Any] = {word: {"language": language} for word in args}  # whichever of them is the command
+        usual: dict[str, Any] = {word: {"language": language} for word in args}  # one of these words is the command
         return super().make_context(info_name, args, parent, spoken=language, default_map=usual, **extra)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of the group with their help in the reader's language."""
         known = super().get_params(ctx)
         return [_spoken_option(one, "guichet") for one in known] if _language(ctx) == "fr" else known
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:
+        """Return the names of the commands in alphabetical order."""
         return sorted(self.commands)
 
     def get_command(self, ctx: click.Context | None, cmd_name: str) -> click.Command | None:
+        """Return a command with its help in the reader's language, None if it is unknown."""
         found = self.find(ctx, cmd_name)
         return spoken(found, cmd_name, _language(ctx)) if found is not None else None
 
     def find(self, context: click.Context | None, name: str) -> click.Command | None:
-        """The command as it is written."""
+        """Return the command with its original help, None if it is unknown."""
         return self.commands.get(name)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the introduction in the reader's language."""
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text(say("tour", "fr") if _language(ctx) == "fr" else self.help or "")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first steps, then the commands by purpose."""
         language = _language(ctx)
         with formatter.section(say("first", language)):
             formatter.write_dl([(line, say(f"step_{name}", language)) for name, line in _STEPS])
@@ -254,13 +269,14 @@ class SpokenGroup(click.Group):
                     formatter.write_dl(rows)
 
     def _what(self, ctx: click.Context, name: str) -> str:
-        """What a command is for, in a sentence: said without loading it where the words are at hand."""
+        """Return the purpose of a command in one sentence. In French the command is not loaded."""
         if _language(ctx) == "fr" and (what := _maybe(f"{name}.what")):
             return what
         command = self.get_command(ctx, name)
         return "" if command is None or command.hidden else command.get_short_help_str(_WHOLE)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the hint to the full documentation."""
         formatter.write_paragraph()
         formatter.write_text(say("all", _language(ctx)))
 
@@ -268,6 +284,7 @@ class SpokenGroup(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, complete_var: str | None = None,
         standalone_mode: bool = True, **extra: Any,
     ) -> Any:  # fmt: skip
+        """Run a command. Errors are printed in the reader's language before the process exits."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, False, **extra)
         language = language_of(sys.argv[1:] if args is None else args)

@@ -1,7 +1,7 @@
-"""The command line for authors and auditors. The only door to click, with `server.py`, which adds what serves.
+"""Command line for authors and auditors. Modules are imported inside each command.
 
-Rooms are opened inside each command: `guichet lint` must start in a blink and load neither Flask nor a database.
-Exit codes: 0 clean, 1 problems found, 2 wrong use.
+Only the command line and `server.py` import click. `guichet lint` must start fast, so it loads neither Flask nor a
+database. Exit codes: 0 clean, 1 problems found, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -37,19 +37,21 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PLACE = click.Path(exists=True, path_type=Path)
-SECONDS_IN_LINT = 2.0  # of proofs for one file: a shipped one takes a tenth of that
+SECONDS_IN_LINT = 2.0  # seconds of proofs for one file; the included ones take a tenth of that
 SECONDS_TO_PROVE = 30.0
 
 
 class Commands(SpokenGroup):
-    """The commands of this room, and those that other rooms sign in under the entry points `guichet.commands`."""
+    """The commands of this module and those registered as entry points `guichet.commands`."""
 
     def list_commands(self, context: click.Context | None) -> list[str]:
+        """Return the names of all commands, without loading the registered ones."""
         from importlib.metadata import entry_points
 
         return sorted({*super().list_commands(context), *entry_points(group="guichet.commands").names})
 
     def find(self, context: click.Context | None, name: str) -> click.Command | None:
+        """Return a command, loaded from its entry point if needed. None if it is unknown."""
         known = super().find(context, name)
         if known is not None:
             return known
@@ -103,12 +105,12 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
 
 
 def can_prove() -> bool:
-    """Is the solver installed (`pip install guichet-unique[prove]`)?"""
+    """Return whether the solver is installed (`pip install guichet-unique[prove]`)."""
     return find_spec("z3") is not None
 
 
 def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
-    """What looking at each file depends on."""
+    """Return the cache key of each file: all that the result of its check depends on."""
     from engine.language.catalogue.cache import file_key, key_of
 
     files = list(files)
@@ -118,7 +120,7 @@ def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
 
 
 def found_in(files: Sequence[Path], proofs: bool) -> tuple[list[Problem], list[Path], dict[str, str]]:
-    """What is wrong with files and with the shared files beside them; which of them are clean; the texts pointed at."""
+    """Return the problems of files and their shared files, the files without problem, and the texts."""
     from engine.core.problems import Problem
 
     checked, beside, sources = check_files(files)
@@ -130,8 +132,10 @@ def found_in(files: Sequence[Path], proofs: bool) -> tuple[list[Problem], list[P
 
 
 def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:
-    """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
-    `again`, what was proved clean since it last changed is not proved once more."""
+    """Return the problems that the proofs find, with `seconds` at most for each definition.
+
+    Without `again`, a definition proved since its last change is skipped.
+    """
     from engine.core.clock import SystemClock, local_day
     from engine.language.catalogue.cache import CheckCache, proof_key
 
@@ -156,14 +160,14 @@ def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again:
 
 
 def run_proofs(procedure: Procedure, directory: Directory, day: date, seconds: float) -> list[Problem]:
-    """The solver is loaded for a definition that needs it only."""
+    """Return the problems of one definition. The solver is loaded at the first call."""
     from engine.prover.checks.runner import prove as proofs
 
     return proofs(procedure, directory, day, seconds)
 
 
 def cache_folder() -> Path:
-    """Where what can be found again may be kept (XDG base directories)."""
+    """Return the folder of caches (XDG base directories)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guichet"
 
 
@@ -226,9 +230,10 @@ def graph(slug_or_path: str, form: str, language: str) -> None:
 
 
 class ComparingCommand(click.Command):
-    """A command whose exit codes from 2 up say what was found: a wrong use ends with 1 like any other fault."""
+    """A command whose exit codes from 2 report results, so wrong use ends with 1."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. A UsageError gets exit code 1."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -323,7 +328,7 @@ def test(
 def exploration(
     seconds: float, seed: int, language: str
 ) -> Callable[[Procedure, Shared], tuple[bool, str, dict[str, object]]]:
-    """Explores a procedure: whether something breaks, the report, the same for machines."""
+    """Return a function that explores a procedure: whether findings exist, the report, and its JSON data."""
     from engine.core.clock import SystemClock, local_day
     from renderers.reports import exploration as report
 

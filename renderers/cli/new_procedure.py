@@ -1,6 +1,6 @@
-"""The first file of a procedure, from a few answers: `guichet new`. It lints, its stories play, its proofs hold.
+"""First definition of a procedure for `guichet new`. It passes lint, its scenarios and its proofs.
 
-The texts are those of `words_starter.<language>.yaml`; every choice that a service must make is marked to be confirmed.
+The texts come from `words_starter.<language>.yaml`. Each choice of the agency is marked for confirmation.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from engine.language.source.loader import Path, Tree
 from engine.model.directory import Agency, Directory, Office
 from renderers.i18n.translations import Translations
 
-_FIRST_DAY: Final = date(2026, 11, 24)  # the day on which stories begin when they do not say
+_FIRST_DAY: Final = date(2026, 11, 24)  # first day of scenarios without a date
 _LAW: Final = "usage"
 _HORIZON: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class NewProcedureAnswers:
-    """What the author was asked. `fee` in whole francs, 0 for none; `delay` in working days; `decider` a role of the
-    agency, in its short form; `office` where the applicant comes, None when nobody comes."""
+    """Answers of the author.
+
+    `fee` is in francs, 0 for none. `delay` is in working days. `decider` is a role of the agency in short form.
+    `office` is where applicants come, or None.
+    """
 
     id: str
     title: str
@@ -36,7 +39,7 @@ class NewProcedureAnswers:
 
 
 def starter(wishes: NewProcedureAnswers, directory: Directory, blocks: Collection[str], words: Translations) -> str:
-    """The text of the file. `blocks`: the shared blocks at hand."""
+    """Return the text of the file. `blocks` are the shared blocks available."""
     return _Starter(wishes, directory, blocks, words).text()
 
 
@@ -192,7 +195,7 @@ class _Starter:
 
 
 def first_slot(office: Office, directory: Directory) -> datetime | None:
-    """The first opening of an office that a story may book; None when its doors stay shut."""
+    """Return the first opening of an office that a scenario may book, None if it never opens."""
     for ahead in range(2, _HORIZON):
         day = _FIRST_DAY + timedelta(days=ahead)
         hours = office.hours.get(day.weekday(), ())
@@ -209,7 +212,7 @@ _SEATS: Final = 2
 
 
 def first_shared(agency: str, label: str, role: str, language: str, words: Translations) -> Mapping[str, str]:
-    """The text of each file of `shared/`, by its name: one administration, one role, one office, the days of rest."""
+    """Return the text of each file of `shared/` by name: one agency, role, office and calendar."""
 
     def say(key: str) -> str:
         return words.say(f"starter.{key}", language, {}).replace("\u00a0", " ")

@@ -1,4 +1,4 @@
-"""`guichet preview`: a definition shown to its author as people will see it, on this machine, while it is written."""
+"""`guichet preview`: a definition as people will see it, on the author's machine, while it is written."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from engine.model import Procedure, Scenario
     from engine.simulation.preview import StatePaths
 
-HOST = "127.0.0.1"  # never another: what is here is for its author
+HOST = "127.0.0.1"  # this machine only: the preview is for its author
 PORT = 8100
-THREADS = 16  # a browser that waits for a change holds one
+THREADS = 16  # a browser that waits for a change occupies one
 SECONDS_TO_A_STATE = 8.0
 
 Opened = Callable[["WatchedFile", Path, str, "StatePaths | None"], Any]
 
 
 def shared_folder(file: Path) -> Path:
-    """The folder whose shared files a definition uses: its own when it has some, else `procedures`."""
+    """Return the folder of shared files: that of the definition if it has some, else `procedures`."""
     has_own = any((file.parent / name).is_dir() for name in ("shared", "blocks"))
     return file.parent if has_own else DEFAULT_FOLDER
 
 
 def solver(language: str) -> StatePaths | None:
-    """What finds the way to a state; none where the solver is not installed."""
+    """Return the function that finds the path to a state, None if the solver is not installed."""
     if find_spec("z3") is None:
         return None
     from engine.language.catalogue.catalogue import Catalogue
@@ -56,7 +56,7 @@ def solver(language: str) -> StatePaths | None:
 
 
 def _stop_on_signals(stopping: Event) -> None:
-    """Ctrl-C, or a polite kill: browsers that wait are let go, and the folder is erased."""
+    """Stop on Ctrl-C or SIGTERM: waiting browsers are released and the folder is erased."""
 
     def leave(number: int, frame: object) -> None:
         stopping.set()
@@ -67,7 +67,7 @@ def _stop_on_signals(stopping: Event) -> None:
 
 
 def preview_command(opened: Opened) -> click.Command:
-    """The command; `opened` makes the site: its manuscript, its own folder, its address, what leads to a state."""
+    """Return the command. `opened` creates the site from a watched file, a folder, an address and a solver."""
 
     @click.command()
     @click.argument("slug_or_path")

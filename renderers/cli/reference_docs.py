@@ -1,6 +1,6 @@
-"""The generated references of `docs/reference/`: every key of the language, every problem code, every command.
+"""Generates `docs/reference/`: all keys of the language, problem codes and commands.
 
-`python -m renderers.cli.reference_docs` writes them; `tests/test_docs.py` fails when a page no longer says what the code does.
+`python -m renderers.cli.reference_docs` writes the pages. A test fails if a page differs from the code.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from renderers.i18n.problem_messages import codes
 from renderers.reports.problems import explain
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_FOLDERS: Final = {"blocks": "block", "lists": "list", "presets": "preset"}  # else the name of the file
-_SAME: Final = {"use": "use_one", "notice": "notice_one"}  # a thing, or a list of them
+_FOLDERS: Final = {"blocks": "block", "lists": "list", "presets": "preset"}  # otherwise the name of the file
+_SAME: Final = {"use": "use_one", "notice": "notice_one"}  # an element or a list of elements
 _LONGEST: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`key: value` as a file holds it, empty when it takes more than a line; the file, from the root."""
+    """`key: value` as a file holds it, empty if longer than a line, with the file relative to the root."""
 
     text: str
     file: str
 
 
-Examples = Mapping[tuple[str, str], Example]  # by section of the schema and key
+Examples = Mapping[tuple[str, str], Example]  # keyed by section of the schema and key
 
 
 def examples(schema: Mapping[str, Any]) -> Examples:
-    """An example of every key that some checked file uses."""
+    """Return the best example of each key that a checked file uses."""
     found: dict[tuple[str, str], Example] = {}
     for path, part in _files(schema):
         source = read_source(path.read_bytes(), path.relative_to(ROOT).as_posix())
@@ -63,7 +63,7 @@ def _files(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]
 
 
 def _rank(one: Example) -> tuple[bool, bool, int, str]:
-    """What stands on a line first, then what is written to show the language, then the shortest."""
+    """Return the sort key: one-line examples first, then those written for tests, then the shortest."""
     return not one.text, not one.file.startswith("tests/"), len(one.text), one.file
 
 
@@ -76,7 +76,7 @@ def _example_of_reference_examples(source: Source, steps: Steps, value: Tree) ->
 def _keys(
     defs: Mapping[str, Any], part: Mapping[str, Any], tree: Tree, name: str, steps: Steps
 ) -> Iterator[tuple[str, Steps, Tree]]:
-    """Every key of a tree with the section of the schema that describes it."""
+    """Yield each key of a tree with the section of the schema that describes it."""
     if "$ref" in part:
         name = str(part["$ref"]).rpartition("/")[2]
         part, name = {**defs[name], **{key: one for key, one in part.items() if key != "$ref"}}, _SAME.get(name, name)
@@ -93,7 +93,7 @@ def _keys(
 
 
 def _open(part: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    """What the schema says of a key that it does not name."""
+    """Yield the schemas of a key that the schema does not name."""
     for pattern, one in part.get("patternProperties", {}).items():
         if re.search(pattern, key):
             yield one
@@ -102,7 +102,7 @@ def _open(part: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
 
 
 def faulty_files(code: str) -> tuple[Path, ...]:
-    """The files of `tests/bad` that hold a fault of this code."""
+    """Return the files of `tests/bad` with a fault of this code."""
     return tuple(sorted((ROOT / "tests" / "bad").glob(f"{code}_*.yaml")))
 
 
@@ -117,12 +117,12 @@ _SECTIONS: Final = (
 
 
 def pages() -> Mapping[str, str]:
-    """File name → text of each generated page."""
+    """Return the text of each generated page, by file name."""
     return {"keys.md": keys_page(), "problems.md": problems_page(), "commands.md": commands_page()}
 
 
 def keys_page() -> str:
-    """Every key, from the JSON Schema of the language."""
+    """Return the page of all keys, from the JSON Schema of the language."""
     schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
     shown = examples(schema)
     lines = [_NOTE, "# Keys of a definition\n", "From `engine/language/source/procedure.schema.json`. The reasons and the",
@@ -140,7 +140,7 @@ def keys_page() -> str:
 
 
 def without_example() -> tuple[str, ...]:
-    """The keys that no checked file uses: there should be none. A preset's sections are those of a procedure."""
+    """Return the keys that no checked file uses. Sections of presets count as those of procedures."""
     schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
     shown = examples(schema)
     sections = {"top": schema, **{name: schema["$defs"][name] for name in _SECTIONS}}
@@ -187,7 +187,7 @@ def _kind(value: Mapping[str, Any]) -> str:
 
 
 def problems_page() -> str:
-    """Every problem code with its explanation, in English, from the words of the checker."""
+    """Return the page of all problem codes with their explanation in English."""
     lines = [_NOTE, "# Problems\n", "What `guichet lint` may say, by code. `guichet explain CODE` says the same. The files",
              "named show each fault in a whole procedure; the tests find it there, at its line and column.\n"]  # fmt: skip
     for code in codes():
@@ -198,7 +198,7 @@ def problems_page() -> str:
 
 
 def commands_page() -> str:
-    """Every command, those of the other rooms too, from its own help."""
+    """Return the page of all commands, registered ones included, with their help."""
     lines = [
         _NOTE,
         "# Commands\n",
@@ -215,6 +215,7 @@ def commands_page() -> str:
 
 
 def write() -> None:
+    """Write all pages into `docs/reference`."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, "utf-8")

@@ -1,1 +1,1 @@
-"""A definition in sentences, for jurists."""
+"""A definition written out in sentences, for jurists."""

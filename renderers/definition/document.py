@@ -1,5 +1,7 @@
-"""The whole definition in words, for a jurist: what is asked and when, what is owed, who may do what, what is said and
-kept, and on which text each value rests. Read from the compiled book, so that it is what really runs."""
+"""The whole definition in sentences, for a jurist: questions, fees, rights, messages, data and the law of each value.
+
+The text comes from the compiled procedure, so it describes what runs.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ CHAPTERS: Final = (
     "links", "states", "matrix", "timers", "documents", "notices", "data", "appeals", "lists", "numbers", "editions", "accepted",
     "stories",
 )  # fmt: skip
-OPTIONAL: Final = frozenset({  # left out of the contents when the book has none
+OPTIONAL: Final = frozenset({  # left out of the contents if empty
     "eligibility", "tables", "visits", "opinions", "later", "look_ups", "links", "appeals", "lists", "numbers", "editions",
     "accepted", "stories",
 })  # fmt: skip
@@ -33,7 +35,7 @@ OPTIONAL: Final = frozenset({  # left out of the contents when the book has none
 def definition_text(
     procedure: Procedure, directory: Directory, words: Translations, language: str, title_of: TitleOf = spelled
 ) -> DefinitionText:
-    """Every chapter, in one language. `title_of` names other procedures."""
+    """Return all chapters in one language. `title_of` returns the title of another procedure."""
     form = WaitReader(procedure, directory, words, language, title_of)
     around = _Reader(procedure, directory, words, language, title_of)
     money = MoneyReader(procedure, directory, words, language, title_of)
@@ -72,11 +74,12 @@ def definition_text(
 
 
 class _Reader(ProcedureReader):
-    """Reads who answers for the procedure, by which law, what it gives and what it keeps."""
+    """Reads identity, laws, outputs, personal data, appeals and editions of a procedure."""
 
     # -- identity and law ----------------------------------------------------------------------------------------------
 
     def facts(self) -> Iterator[tuple[str, str]]:
+        """Yield the label and the value of each fact of the identity."""
         identity = self.definition.identity
         agency = self.directory.agencies.get(identity.agency)
         yield self.say("name"), self.t(identity.title)
@@ -139,6 +142,7 @@ class _Reader(ProcedureReader):
             yield f"{self.span(span)} {said}".strip() + f" ({law})"
 
     def law(self, law: Law) -> LawText:
+        """Return a text of law with its status, source and day of the last check."""
         day = self.words.plain_day(law.checked, self.language) if law.checked else ""
         details = [
             self.say("official") if law.official else "",
@@ -160,6 +164,7 @@ class _Reader(ProcedureReader):
     # -- what is given -------------------------------------------------------------------------------------------------
 
     def document(self, one: Output) -> Clause:
+        """Return an output: what issues it, its validity, number, content and signature."""
         lines = (
             self.say("document_made", where=", ".join(self._makers(one))), self.when("document_when", one.when),
             self.say("document_per", rows=self.label(one.per)) if one.per else "", self._valid(one),
@@ -183,7 +188,7 @@ class _Reader(ProcedureReader):
         )
 
     def _makers(self, one: Output) -> Iterator[str]:
-        """The steps and the acts that issue a document."""
+        """Yield the states and acts that issue an output, between quotation marks."""
         found = [self.t(state.label) for state in self.definition.states.values() if one.id in state.effects.issues]
         found += [self.t(way.label) for way in self.definition.transitions if one.id in way.effects.issues]
         return (quoted(name, self.language) for name in dict.fromkeys(found))
@@ -209,6 +214,7 @@ class _Reader(ProcedureReader):
     # -- what is kept --------------------------------------------------------------------------------------------------
 
     def data(self) -> Iterator[tuple[str, str]]:
+        """Yield the facts of the personal data: purpose, ground, declaration and retention."""
         data = self.definition.personal_data
         yield self.say("purpose"), self.t(data.purpose)
         yield self.say("ground"), self.say(f"ground_{data.ground}")
@@ -227,6 +233,9 @@ class _Reader(ProcedureReader):
             yield self.say("also"), said
 
     def sensitive(self) -> Iterator[str]:
+        """Yield one sentence for each sensitive answer: the roles that see it, in which states, how long it is
+        stored.
+        """
         for name, terms in self.definition.personal_data.sensitive.items():
             said = [self.say("sensitive_line", label=self.label(name), roles=self.roles_text(terms.seen_by))]
             if terms.states:
@@ -239,6 +248,7 @@ class _Reader(ProcedureReader):
             yield ", ".join([*said, *self.rest(terms, "sensitive", "seen_by", "states", "keep")])
 
     def appeals(self) -> Iterator[str]:
+        """Yield the appeals of the procedure, or those of its agency if it has none."""
         agency = self.directory.agencies.get(self.definition.identity.agency)
         for one in (self.definition.identity.appeals or (agency.appeals if agency else {})).values():
             yield ", ".join(filter(None, self._appeal(one)))
@@ -253,7 +263,7 @@ class _Reader(ProcedureReader):
     # -- editions ------------------------------------------------------------------------------------------------------
 
     def editions(self) -> Iterator[str]:
-        """What becomes of the dossiers of an earlier edition."""
+        """Yield what happens to the dossiers of each earlier edition."""
         for edition, names in self.definition.migrate.items():
             yield self.say("migrates", edition=edition)
             kept = dict.fromkeys(new for new in names.values() if new is not None)
@@ -268,7 +278,7 @@ class _Reader(ProcedureReader):
                 yield self.say("migrates_gone", edition=edition, count=len(gone), names=", ".join(gone))
 
     def _carried(self, name: str) -> str:
-        """What takes a name over: a thing by its label, a possible answer with its question."""
+        """Return the label of the element that replaces a name. An option is named with its question."""
         of, _, code = name.rpartition(".")
         field = self.definition.fields.get(of)
         option = next((one for one in field.options if one.code == code), None) if field is not None else None
@@ -278,6 +288,7 @@ class _Reader(ProcedureReader):
         return self._at(name)
 
     def accepted(self) -> Iterator[str]:
+        """Yield the advices of the linter that the authors accepted, with their reason and end."""
         for one in self.definition.accept:
             until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
             edition = self.say("accepted_edition", edition=one.edition) if one.edition else ""
@@ -288,7 +299,9 @@ class _Reader(ProcedureReader):
             yield ", ".join(filter(None, (line, until, edition, *others)))
 
     def _at(self, place: str) -> str:
-        """What an advice was given about: a text of law, a thing of the book, or one value of it."""
+        """Return the element that an advice is about: a text of law, an element of the procedure, or one of its
+        values.
+        """
         name, _, rest = place.partition(".")
         law = self.definition.laws.get(name)
         if law is not None:
@@ -302,11 +315,11 @@ class _Reader(ProcedureReader):
 
 
 def _named(code: str, language: str) -> str:
-    """An advice by what it says; its code is for those who write the file."""
+    """Return the title of an advice. Its code is of use to authors only."""
     known = explanation(code, language)
     return known.title if known else code
 
 
 def _spelled(name: str) -> str:
-    """A name of the file as words, where it has no label."""
+    """Return a name of the file as words, for elements without label."""
     return name.replace("_", " ").replace(".", ", ")

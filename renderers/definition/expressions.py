@@ -1,7 +1,7 @@
-"""Any expression of a definition in words: what a jurist reads in place of `age(date_naissance) < 18`.
+"""Any expression of a definition in words, in place of `age(date_naissance) < 18`.
 
-Nothing is left out: where the public sheet only says simple conditions (`condition_text`), these words follow the whole
-tree, and keep its logic (`not` stays "n’est pas", since what is empty does not hold).
+The words follow the whole tree and its logic: `not` stays "n’est pas", because an empty answer makes a condition
+false. The public page uses the shorter `condition_text`, for simple conditions only.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from engine.model.types import TRUE, Constant, Expression, Value
 from renderers.html.templates import span_text
 from renderers.i18n.translations import Translations, in_language, quoted
 
-LONGEST: Final = 600  # signs; past this, the expression as written is clearer
+LONGEST: Final = 600  # characters; a longer text is replaced by the expression as written
 _SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
 _SPANS: Final = {"days": ("day", False), "weeks": ("week", False), "working_days": ("day", True),
                  "months": ("month", False), "years": ("year", False)}  # fmt: skip
@@ -46,12 +46,12 @@ _DATES: Final = frozenset({"date", "partial_date"})
 
 
 class ExpressionWriter:
-    """Says the expressions of one procedure in one language."""
+    """Writes the expressions of one procedure in one language."""
 
     def __init__(
         self, procedure: Procedure, directory: Directory, words: Translations, language: str, today: str = "today"
     ) -> None:
-        """`today`: the word for the day it is read on; what a document says is read on the day it is issued."""
+        """`today` is the key of the word for the present day. A document uses the day of its issue."""
         self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
         self._today = today
         self.columns = _columns(procedure)
@@ -60,29 +60,29 @@ class ExpressionWriter:
         self._always_answered = _always_answered(procedure)
 
     def condition(self, expression: Expression) -> str:
-        """`« Sexe » est « Féminin » et …`; nothing when it always holds."""
+        """Return a condition, `« Sexe » est « Féminin » et …`. Empty if it is always true."""
         if expression == TRUE:
             return ""
         return self._short(self._holds(tree(expression)), expression)
 
     def value(self, expression: Expression) -> str:
-        """What it is worth, in words: `3 mois après aujourd’hui`, `30 000 FCFA`."""
+        """Return a value in words: `3 mois après aujourd’hui`, `30 000 FCFA`."""
         return self._short(self._worth(tree(expression)), expression)
 
     def value_for(self, field: Field, expression: Expression) -> str:
-        """What it is worth as an answer to that question: the code of a choice is said by its label."""
+        """Return a value as an answer to that question, with the label of a code."""
         return self._short(self._coded(Name(field.id, field.value_type), tree(expression)), expression)
 
     def factor(self, expression: Expression) -> str:
-        """What it is worth, as a term of a product: a sum stands in brackets."""
+        """Return a value as a factor of a product, a sum in brackets."""
         return self._short(self._term(tree(expression)), expression)
 
     def node(self, node: Node) -> str:
-        """What a part of an expression is worth, in words."""
+        """Return the value of one node of an expression in words."""
         return self._worth(node)
 
     def table(self, table: str) -> str:
-        """What a table is called: its rank among those of the book, since it has no label."""
+        """Return the number of a table among those of the procedure, or the name of an unknown one."""
         return str([*self._procedure.tables].index(table) + 1) if table in self._procedure.tables else table
 
     def _short(self, said: str, expression: Expression) -> str:
@@ -128,7 +128,7 @@ class ExpressionWriter:
                 return self._say("is_no" if negated else "is_yes", of=self._worth(node))
 
     def _joined(self, node: Node, items: tuple[Node, ...], negated: bool, inside: bool) -> str:
-        """A negated `and` is said as a whole: its parts cannot be turned around one by one when some are empty."""
+        """Join conditions. A negated `and` stays whole: its parts cannot be negated one by one if some are empty."""
         parts = [self._holds(item, inside=True) for item in items]
         said = self._list_of(parts, "and" if isinstance(node, And) else "or")
         if negated:
@@ -223,7 +223,7 @@ class ExpressionWriter:
     # -- names and values ----------------------------------------------------------------------------------------------
 
     def _named(self, name: str) -> str:
-        """What a name of the book is called by people."""
+        """Return the label of a name, between quotation marks."""
         detail = name.removesuffix("_other")
         if name not in self._fields and detail in self._fields:
             return self._say("detail_of", of=self._named(detail))
@@ -235,7 +235,7 @@ class ExpressionWriter:
         return quoted(in_language(label, self._language), self._language) + (f" ({page})" if page else "")
 
     def _coded(self, beside: Node, node: Node) -> str:
-        """The right side of a comparison: the code of an answer is said by its label."""
+        """Return the right side of a comparison, with the label of a code."""
         if isinstance(node, Constant) and isinstance(node.value, str):
             return self._code(beside, node.value)
         if isinstance(node, Constant) and isinstance(beside, FunctionCall) and beside.function == "age":
@@ -303,7 +303,7 @@ def _options(field: Field) -> tuple[Option, ...]:
 
 
 def _columns(procedure: Procedure) -> Mapping[str, Field]:
-    """The questions inside rows, or asked for each row or service: an expression of a row names them bare."""
+    """Return the questions inside rows or asked for each row or service. Expressions of a row use their bare name."""
     pages = [page for form in procedure.forms() for page in (*form.pages, form.asked) if page is not None]
     found = {one.id: one for page in pages for one in page.fields}
     left = [*found.values(), *procedure.fields.values()]
@@ -316,7 +316,7 @@ def _columns(procedure: Procedure) -> Mapping[str, Field]:
 
 
 def _always_answered(procedure: Procedure) -> frozenset[str]:
-    """The questions shown and required wherever their form is filled: what is not yes there is no."""
+    """Return the questions shown and required wherever their form is filled. Any answer but yes is a no there."""
     pages = [page for form in (procedure.form, *procedure.forms()) for page in form.pages if page.when == TRUE]
     asked = [field for page in pages for field in page.fields] + [one.field for one in procedure.eligibility]
     return frozenset(
@@ -325,7 +325,7 @@ def _always_answered(procedure: Procedure) -> frozenset[str]:
 
 
 def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:
-    """The page of each question whose label another question has too: two dates of birth are told apart."""
+    """Return the page of each question whose label another question shares, such as two dates of birth."""
     asked = [(field, page) for page in procedure.form.pages for field in page.fields]
     labels = [in_language(field.label, language) for field, _ in asked]
     return {
@@ -339,17 +339,20 @@ _ADULT = {"<": "sheet.when_younger", ">=": "sheet.when_older"}
 
 
 def condition_text(expression: Expression, procedure: Procedure, words: Translations, language: str) -> str:
-    """`si « Pourquoi… ? » : perdu ou volé`; empty when the condition is always true, or cannot be said simply."""
+    """Return a simple condition, `si « Pourquoi… ? » : perdu ou volé`. Empty if always true or not simple."""
     if expression == TRUE:
         return ""
     return _Reader(procedure, words, language).said(tree(expression))
 
 
 class _Reader:
+    """Writes simple conditions for the public page."""
+
     def __init__(self, procedure: Procedure, words: Translations, language: str) -> None:
         self._procedure, self._words, self._language = procedure, words, language
 
     def said(self, node: Node) -> str:
+        """Return the condition of a node, empty if it cannot be written simply."""
         match node:
             case And(items):
                 return self._joined(items, "sheet.joined_and")

@@ -1,4 +1,4 @@
-"""The definition in words, what is owed and when one comes: fees line by line, tables of values, appointments."""
+"""Chapters of fees, tables and appointments of the definition in sentences."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from renderers.i18n.language_spans import joined
 
 
 class MoneyReader(ProcedureReader):
-    """Reads what people pay and what they come for."""
+    """Reads fees, tables of values and appointments."""
 
     # -- fees ----------------------------------------------------------------------------------------------------------
 
     def fee(self, fee: Fee) -> FeeText:
+        """Return a fee: its lines, then conditions, reductions, limits, instalments and methods of payment."""
         notes = [
             *self.task(fee), self.when("exempt_when", fee.exempt) if fee.exempt is not None else "",
             *map(self._reduction, fee.reductions),
@@ -37,7 +38,7 @@ class MoneyReader(ProcedureReader):
         return FeeText(self.t(fee.label), lines, tuple(filter(None, notes)), self.basis(fee, "fees"))
 
     def task(self, task: Task) -> Iterator[str]:
-        """What is said of any task: for whom, by whom, after what."""
+        """Yield what applies to any task: its condition, the roles that do it, the tasks before it."""
         yield self.when("asked_when", task.when)
         if task.by:
             yield self.say("done_by", roles=self.roles_text(task.by))
@@ -82,6 +83,7 @@ class MoneyReader(ProcedureReader):
         )  # fmt: skip
 
     def money(self, amount: Expression) -> str:
+        """Return a fixed amount in francs, or a computed one in words."""
         node = amount.node
         if isinstance(node, Constant) and isinstance(node.value, int):
             return self.words.money(node.value, self.language)
@@ -90,6 +92,7 @@ class MoneyReader(ProcedureReader):
     # -- tables --------------------------------------------------------------------------------------------------------
 
     def tables(self) -> Iterator[TableText]:
+        """Yield all tables of values. Their columns are named after the arguments of the first lookup."""
         uses: dict[str, Lookup] = {}
         for expression in _expressions(self.definition, set()):
             for node in walk(tree(expression)):
@@ -125,7 +128,7 @@ class MoneyReader(ProcedureReader):
         return TableText(title, (*starts, gives), rows, notes, self.basis(table, "tables"))
 
     def _codes(self, codes: frozenset[str] | None) -> Mapping[str, str]:
-        """The choices of the question that has just these codes, by code."""
+        """Return the labels of the question whose codes are exactly these, by code."""
         every = (column for field in self.definition.fields.values() for column in (field, *field.rows))
         asked = next((one for one in every if codes is not None and one.value_type.codes == codes), None)
         return {option.code: self.t(option.label) for option in _choices(asked)} if asked else {}
@@ -141,6 +144,7 @@ class MoneyReader(ProcedureReader):
     # -- visits --------------------------------------------------------------------------------------------------------
 
     def visit(self, one: Appointment) -> Clause:
+        """Return an appointment: place, length, opening hours, capacity, moves, missed visits and reminders."""
         days = [self.words.say(f"weekday.n{day}", self.language, {}) for day in one.weekdays]
         lines = [
             self.when("asked_when", one.when), self._place(one), self.say("visit_lasts", span=self.span(one.lasts)),
@@ -181,7 +185,7 @@ def _choices(asked: Field | None) -> tuple[Any, ...]:
 
 
 def _expressions(value: Any, seen: set[int]) -> Iterator[Expression]:
-    """Every expression of a book, in the order of its parts."""
+    """Yield all expressions of a procedure except TRUE, in the order of its parts."""
     if isinstance(value, Expression):
         if value != TRUE:
             yield value

@@ -1,4 +1,4 @@
-"""The definition in words, what is asked: conditions before the form, questions, rules, evidence, lists and kinds of numbers."""
+"""Chapters of questions of the definition in sentences: eligibility, pages, rules, evidence, lists, number schemes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ _OWN_WORDS = (
 
 
 def _says_length(bounds: Bounds) -> bool:
-    """Whether the pattern bounds the answer itself, and nothing else was written of its length."""
+    """Return whether the pattern limits the length and no other maximum is set."""
     return bool(bounds.pattern and not _ENDLESS.search(bounds.pattern)) and bounds.max_length == Bounds().max_length
 
 
 class FormReader(ProcedureReader):
-    """Reads what people answer and hand in."""
+    """Reads the questions and the evidence of the form."""
 
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def eligibility(self) -> Iterator[Clause]:
+        """Yield the eligibility questions with the answer that stops, its reason and the procedure to use instead."""
         for one in self.definition.eligibility:
             asked = self.question(one.field)
             lines = [*asked.lines, self._stop(one), self.say("answer", because=self.t(one.because))]
@@ -45,7 +46,7 @@ class FormReader(ProcedureReader):
             yield Clause(asked.title, tuple(lines), self.basis(one, "eligibility"), asked.kind, asked.parts)
 
     def _stop(self, one: Criterion) -> str:
-        """The answer that stops; the question is not said twice."""
+        """Return the answer that stops, without repeating the question."""
         match tree(one.stop_when):
             case Name(id=name) if name == one.id:
                 return self.say("stops_yes")
@@ -55,6 +56,7 @@ class FormReader(ProcedureReader):
                 return self.say("stops_when", condition=self.expressions.condition(one.stop_when))
 
     def page(self, page: Page) -> PageText:
+        """Return a page: its notes, its questions without evidence, and its rules."""
         notes = [self.when("page_when", page.when), self.help(page.help), self.basis(page, "pages")]
         notes += [] if page.reuse else [self.say("asked_anew")]
         notes += self.rest(page, "pages", "title", "help", "when", "reuse", "fields", "checks")
@@ -63,10 +65,11 @@ class FormReader(ProcedureReader):
         return PageText(self.t(page.title), tuple(filter(None, notes)), questions, rules)
 
     def help(self, text: Text | None) -> str:
+        """Return the help text as a sentence, empty if there is none."""
         return self.say("help", help=self.t(text)) if text else ""
 
     def question(self, one: Field) -> Clause:
-        """Everything asked of one question; its columns and their rules inside it."""
+        """Return all properties of a question, with its columns and their rules inside."""
         lines = filter(None, (
             self.when("asked_when", one.when), self._required(one), *self._source(one), self.help(one.help),
             *self._values(one), *self._bounds(one), *self._rows(one), *self._kind(one),
@@ -95,7 +98,7 @@ class FormReader(ProcedureReader):
             yield self.say("asked_anew")
 
     def _prefilled(self, source: str) -> str:
-        """`account.phone`, or `look_up.<id>.<answer>`."""
+        """Return the source of a prefilled answer: `account.phone` or `look_up.<id>.<answer>`."""
         kind, _, name = source.partition(".")
         if kind == "account":
             known = self.words.has(f"definition.prefilled_{name}")
@@ -118,7 +121,7 @@ class FormReader(ProcedureReader):
             yield self.say("other_allowed")
 
     def options(self, options: Iterable[Option]) -> Iterator[str]:
-        """Choices that have nothing but a name are said in one line; the others one by one."""
+        """Yield the options. Those with a name only share one line."""
         every = [(option, self.option(option)) for option in options]
         plain = [said for option, said in every if said == self.t(option.label)]
         if plain:
@@ -128,7 +131,10 @@ class FormReader(ProcedureReader):
                 yield self.say("value_one", option=said)
 
     def option(self, one: Option, items: Iterable[Option] = ()) -> str:
-        """`Série D (à partir du 1er janvier 2027 ; sinon : « … »)`."""
+        """Return one option:
+
+        `Série D (à partir du 1er janvier 2027 ; sinon : « … »)`. `items` may hold its parent.
+        """
         parents = {item.code: item.label for item in items}
         days = {
             name: self.words.plain_day(day, self.language)
@@ -147,7 +153,7 @@ class FormReader(ProcedureReader):
         return f"{self.t(one.label)} ({said})" if said else self.t(one.label)
 
     def _choice(self, code: str | None) -> Text | None:
-        """What a code is called, where it belongs to some question or list."""
+        """Return the label of a code of any question or list, None for no code, the code itself if unknown."""
         if code is None:
             return None
         every = (
@@ -179,7 +185,7 @@ class FormReader(ProcedureReader):
             yield self.say("message_said", message=self.t(bounds.message))
 
     def pattern(self, pattern: str, example: str) -> Iterator[str]:
-        """The form in words, then an example; by the example alone where words would not be plain."""
+        """Yield the pattern in words and its example, or the example alone if the pattern has no simple words."""
         said = pattern_text(pattern, self.words, self.language)
         if example and not said:
             yield self.say("pattern_like", example=example)
@@ -199,7 +205,7 @@ class FormReader(ProcedureReader):
         return f"{self.expressions.value(value)} {_unit_of(one.unit or '', value.text)}".strip()
 
     def _kind(self, one: Field) -> Iterator[str]:
-        """What only some kinds of questions have."""
+        """Yield what only some types of questions have: number scheme, level of a place."""
         scheme = self.definition.schemes.get(one.scheme or "")
         if scheme is not None:
             yield self.say("scheme", scheme=self.t(scheme.label))
@@ -219,6 +225,7 @@ class FormReader(ProcedureReader):
     # -- rules ---------------------------------------------------------------------------------------------------------
 
     def rule(self, check: FormCheck) -> Clause:
+        """Return a check between answers: its condition, its message, and whether it refuses or warns."""
         holds = self.say("rule_holds", condition=self.expressions.condition(check.holds))
         when = self.when("rule_when", check.when)
         lines = [f"{holds}, {when}." if when else f"{holds}.", self.say("message_said", message=self.t(check.message))]
@@ -230,6 +237,7 @@ class FormReader(ProcedureReader):
     # -- evidence ------------------------------------------------------------------------------------------------------
 
     def evidence(self, one: Field) -> Clause:
+        """Return a piece of evidence: when it is asked for, alternatives, forms of delivery, limits of files."""
         terms = one.evidence
         assert terms is not None
         how = [self.words.say(f"sheet.how_{way}", self.language, {}) for way in terms.how]
@@ -261,7 +269,7 @@ class FormReader(ProcedureReader):
     # -- what questions share ------------------------------------------------------------------------------------------
 
     def lists(self) -> Iterator[ListText]:
-        """The lists that questions of this book offer, written out once."""
+        """Yield the lists that questions of this procedure offer, each written out once."""
         for one in self.definition.lists.values():
             notes = (self.say("source", source=one.source) if one.source else "",)
             parents = (item for other in self.definition.lists.values() for item in other.items)
@@ -270,7 +278,7 @@ class FormReader(ProcedureReader):
             yield ListText(self.t(one.title), tuple(filter(None, notes)), items)
 
     def numbers(self) -> Iterator[Clause]:
-        """The kinds of numbers that questions ask for."""
+        """Yield the number schemes that questions use, with their pattern and checksum."""
         for one in self.definition.schemes.values():
             lines = (
                 *self.pattern(one.pattern, one.example or ""),
@@ -280,13 +288,13 @@ class FormReader(ProcedureReader):
 
 
 def _example(one: Field) -> str:
-    """The example that the file gives, when it is one text."""
+    """Return the example of the definition if it is one text, else empty."""
     node = one.example.node if one.example is not None else None
     return node.value if isinstance(node, Constant) and isinstance(node.value, str) else ""
 
 
 def _unit_of(unit: str, number: str) -> str:
-    """A unit is written for many; of one, it is singular: `1 an`."""
+    """Return the unit for that number. Units are written in the plural: `1 an`, `2 ans`."""
     if number not in ("0", "1") or not unit.endswith("s") or len(unit) < 3 or unit in _SAME_IN_ONE:
         return unit
     return unit[:-1]

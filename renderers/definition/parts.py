@@ -1,4 +1,4 @@
-"""What the definition in words is made of, and how each word of it is found: names, roles, conditions, texts of law."""
+"""Data classes of the definition in sentences, and the reader that finds names, roles, conditions and laws."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from renderers.i18n.translations import Translations, in_language, typographic
 @dataclass(frozen=True, slots=True)
 class LawText:
     title: str
-    status: str  # of the words
+    status: str  # key of its sentence
     kind: str  # colour of its tag
     details: str
     url: str = ""
@@ -34,7 +34,7 @@ class LawText:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One thing of the book: its name, what is said of it, its text of law; and the things inside it."""
+    """One element of the procedure: name, sentences, law, and the elements inside it."""
 
     title: str
     lines: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class FeeText:
 
 @dataclass(frozen=True, slots=True)
 class TableText:
-    """A table of values: one heading a key, then that of the value; each row as long."""
+    """A table of values: a heading for each key, then that of the value. Each row has the same length."""
 
     title: str
     heads: tuple[str, ...]
@@ -91,7 +91,7 @@ class StateText:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """An act, where it is open, and for each role of the matrix what it may: nothing, the act, the act in some states."""
+    """An act, its source states, and the right of each role: none, the act, or the act in some states."""
 
     title: str
     sources: tuple[str, ...]
@@ -102,7 +102,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleMay:
-    """`sources` is empty when the role may act wherever the act is open."""
+    """The right of one role. `sources` is empty if the role may act in all source states."""
 
     may: bool
     sources: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class ListText:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionText:
-    """The definition, chapter by chapter, in one language."""
+    """The definition in one language, chapter by chapter."""
 
     facts: tuple[tuple[str, str], ...]
     laws: tuple[LawText, ...]
@@ -160,29 +160,35 @@ class DefinitionText:
 
 
 class DefinitionReader:
-    """Reads one book aloud, in one language."""
+    """Finds the words for the elements of one procedure, in one language."""
 
     def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
         self.definition, self.directory, self.words, self.language = procedure, directory, words, language
         self.expressions = ExpressionWriter(procedure, directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key below `definition.`, with its facts filled in."""
         said = self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
         return said if isinstance(said, LanguageSpan) else typographic(said, self.language)
 
     def t(self, text: Text | None) -> str:
+        """Return a text of the procedure in the language of the reader, empty for None."""
         return in_language(text, self.language)
 
     def span(self, span: Span) -> str:
+        """Return a length of time in words, `20 jours ouvrés`."""
         return span_text(self.words, span, self.language)
 
     def when(self, key: str, expression: Expression) -> str:
-        """A sentence with a condition; nothing when it always holds."""
+        """Return a sentence with a condition, empty if the condition is always true."""
         said = self.expressions.condition(expression)
         return self.say(key, condition=said) if said else ""
 
     def branch(self, way: Transition) -> str:
-        """Under what a way opens; an entry after the first of a list is tried when none before it held: « sinon »."""
+        """Return the condition of a transition.
+
+        Transitions of one list are tried in order of rank, so a later one starts with « sinon ».
+        """
         before = [
             one for one in self.definition.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank
         ]
@@ -195,16 +201,18 @@ class DefinitionReader:
         return self.when("otherwise_when", own) or self.say("otherwise")
 
     def role(self, key: str) -> str:
+        """Return the label of a role, the applicant and the system included. An unknown role keeps its key."""
         if key in (APPLICANT, SYSTEM):
             return self.words.say(f"desk.{'applicant_capital' if key == APPLICANT else 'system'}", self.language, {})
         role = self.directory.role(role_key(self.definition, key))
         return self.t(role.label) if role else key
 
     def roles_text(self, roles: Iterable[str]) -> str:
+        """Return the labels of roles, joined and each once."""
         return ", ".join(dict.fromkeys(self.role(one) for one in roles))
 
     def label(self, name: str) -> str:
-        """What people call a thing of the book, or a question of its rows."""
+        """Return the label of an element of the procedure or of a column, else the name itself."""
         procedure = self.definition
         thing = (
             procedure.fields.get(name)
@@ -217,7 +225,7 @@ class DefinitionReader:
         return self.t(label) if isinstance(label, Text) else name
 
     def table_called(self, table_id: str) -> str:
-        """A table has no label: it is called as the line of a fee that reads it, else by its number."""
+        """Return the label of the fee line that reads the table, else its number. Tables have no label."""
         for line in (line for fee in self.definition.fees() for line in fee.lines):
             if any(isinstance(node, Lookup) and node.table == table_id for node in walk(tree(line.amount))):
                 return self.t(line.label)
@@ -225,5 +233,5 @@ class DefinitionReader:
 
 
 def capital(text: str) -> str:
-    """The sentence with its first letter raised; acronyms stay as they are."""
+    """Return the sentence with its first letter as a capital. Acronyms stay unchanged."""
     return text[:1].upper() + text[1:]

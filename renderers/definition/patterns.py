@@ -1,7 +1,7 @@
-"""The form imposed on an answer in words: `de 4 à 20 signes (chiffres, « - »)` for `[0-9-]{4,20}`.
+"""A regular expression in words: `de 4 à 20 signes (chiffres, « - »)` for `[0-9-]{4,20}`.
 
-Only what reads plainly is said: signs, kinds of signs and how many of each, one after the other. A pattern with choices or
-groups is shown as it is written.
+Only sequences of characters, character classes and counts have words. A pattern with alternatives or groups is shown
+as written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ONCE: Final = (1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the answer: written signs, or so many signs of some kinds."""
+    """A part of the answer: literal characters, or a number of characters of some classes."""
 
     signs: str = ""
     kinds: str = ""
@@ -32,7 +32,7 @@ class Piece:
 
 
 def pattern_text(pattern: str, words: Translations, language: str) -> str:
-    """`10 chiffres`; empty where the pattern cannot be said plainly."""
+    """Return the pattern in words, `10 chiffres`. Empty if it has no simple words."""
     said = [_said(piece, words, language) for piece in _pieces(pattern)]
     if not said or not all(said):
         return ""
@@ -43,7 +43,7 @@ def pattern_text(pattern: str, words: Translations, language: str) -> str:
 
 
 def _pieces(pattern: str) -> list[Piece]:
-    """In order; none where some part is neither a sign nor a kind of signs."""
+    """Return the pieces in order, none if a part is neither a character nor a class."""
     found: list[Piece] = []
     at = 0
     while at < len(pattern):
@@ -84,7 +84,7 @@ def _said(piece: Piece, words: Translations, language: str) -> str:
 
 
 def _kinds(piece: Piece, words: Translations, language: str) -> list[str]:
-    """What each sign of the stretch may be."""
+    """Return the words for the characters that the piece accepts."""
     if piece.signs:
         return [quoted(piece.signs, language)]
     inside = piece.kinds[1:-1] if piece.kinds.startswith("[") else piece.kinds

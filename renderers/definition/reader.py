@@ -1,5 +1,4 @@
-"""What every chapter of the definition in words reads with: texts of law and their worth, templates with their holes named,
-and whatever a record holds besides what its chapter says in sentences of its own."""
+"""Base of all chapters: laws with their status, templates with named holes, and the remaining values of a record."""
 
 from __future__ import annotations
 
@@ -16,16 +15,16 @@ from renderers.definition.values import ChangeValues
 from renderers.i18n.translations import Translations, quoted, typographic
 
 _HOLE: Final = re.compile(r"\{([^{}]+)\}")
-TitleOf = Callable[[str], str]  # of another procedure, by its address
+TitleOf = Callable[[str], str]  # title of another procedure, by its address
 
 
 def spelled(address: str) -> str:
-    """The address of a procedure as words, where its title is not at hand."""
+    """Return the address of a procedure as words, where its title is unknown."""
     return address.replace("-", " ").capitalize()
 
 
 class ProcedureReader(DefinitionReader):
-    """Reads one book aloud, in one language, and leaves nothing of it out."""
+    """Reads one procedure in one language. `rest` makes sure that no value is left out."""
 
     def __init__(
         self,
@@ -40,26 +39,29 @@ class ProcedureReader(DefinitionReader):
         self.title_of = title_of
 
     def told(self, facet: str, value: object) -> str:
-        """`Durée : 30 minutes`."""
+        """Return a value with its name: `Durée : 30 minutes`."""
         return self.words.say("changes.value", self.language, {"facet": capital(facet), "value": str(value)})
 
     def quoted(self, text: Text | None) -> str:
+        """Return a text between quotation marks, empty for None."""
         return typographic(quoted(self.t(text), self.language), self.language) if text else ""
 
     def names(self, names: Iterable[str]) -> str:
-        """Things of the book by their labels."""
+        """Return the labels of elements of the procedure, quoted and joined."""
         return ", ".join(quoted(self.label(name), self.language) for name in names)
 
     # -- law -----------------------------------------------------------------------------------------------------------
 
     def law_title(self, law_id: str) -> str:
-        """A text and what it is worth: `Loi n° 2020-09 (avec source)`."""
+        """Return a law with its status, `Loi n° 2020-09 (avec source)`. Empty if the law is unknown."""
         law = self.definition.laws.get(law_id)
         return f"{self.t(law.title)} ({self.say(f'status_{law.status}')})" if law else ""
 
     def basis(self, thing: NamedElement, noun: str = "", *, needs: str = "") -> str:
-        """The texts that a thing rests on, with the values that each covers when they differ. A value that should rest on
-        one (`needs`) and does not is told so."""
+        """Return the laws of an element, each with the values that it covers.
+
+        `needs` names a value that requires a law. The text says so if none covers it.
+        """
         covered: dict[str, list[str]] = {}
         for key, law in thing.basis.items():
             covered.setdefault(law, []).append(key)
@@ -76,15 +78,17 @@ class ProcedureReader(DefinitionReader):
     # -- what is not said in a sentence of its own ---------------------------------------------------------------------
 
     def rest(self, record: Any, noun: str, *said: str) -> Iterator[str]:
-        """What a record holds besides `said`, value by value: what the model learns to hold is read from that day on. Raises
-        LookupError for what has no word yet."""
+        """Yield the values of a record that `said` does not name and that differ from their default.
+
+        A new field of the model appears here without further code. Raises LookupError if it has no word.
+        """
         for one in fields(record):
             name, value = one.name.removesuffix("_"), getattr(record, one.name)
             if name not in said and name not in ("id", "where", "basis") and value != usual(one):
                 yield self.told(self.facet(noun, name), self.values.of(name, value))
 
     def facet(self, noun: str, facet: str) -> str:
-        """What a value is called, for that kind of thing. Raises LookupError for one that has no word."""
+        """Return the name of a value for that kind of element. Raises LookupError if it has no word."""
         keys = (
             f"definition.facet.{noun}.{facet}",
             f"changes.facet_of.{noun}.{facet}",
@@ -99,11 +103,12 @@ class ProcedureReader(DefinitionReader):
     # -- templates -----------------------------------------------------------------------------------------------------
 
     def template(self, template: Template) -> str:
-        """A text with what its holes are called: `{date de naissance}`."""
+        """Return a text with the labels of its holes: `{date de naissance}`."""
         said = _HOLE.sub(lambda hole: f"{{{self.hole(hole[1])}}}", self.t(template.text))
-        return said.replace("}{", "} / {")  # two that stand together are two names, often one or the other
+        return said.replace("}{", "} / {")  # two adjacent holes are often alternatives
 
     def hole(self, name: str) -> str:
+        """Return the label of a hole: the value of a named expression, a word, or the label of an element."""
         key = f"definition.hole.{name}"
         if name in self.definition.definitions:
             return self.expressions.value(self.definition.definitions[name])
@@ -113,7 +118,7 @@ class ProcedureReader(DefinitionReader):
 
 
 def usual(one: Field[Any]) -> object:
-    """What a field of the model holds when a file says nothing."""
+    """Return the default of a field of the model, MISSING if it has none."""
     if one.default is not MISSING:
         return one.default
     return one.default_factory() if one.default_factory is not MISSING else MISSING

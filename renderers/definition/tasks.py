@@ -1,5 +1,4 @@
-"""The definition in words, what a dossier waits for besides its applicant: opinions, forms filled later, registers, earlier
-dossiers."""
+"""Chapters of other tasks of the definition in sentences: opinions, later forms, look-ups, links."""
 
 from __future__ import annotations
 
@@ -12,15 +11,16 @@ from renderers.definition.parts import Clause
 
 _OF_TASKS = ("label", "by", "when", "after")
 _OF_FORMS = (*_OF_TASKS, "pages", "each", "services", "asked", "quorum", "due", "seen_by", "register", "sends")
-_OF_THE_ENGINE = ("opinion",)  # asked in every round, in the house's own words
+_OF_THE_ENGINE = ("opinion",)  # asked in every round, with sentences of this project
 
 
 class WaitReader(FormReader):
-    """Reads the forms other than the application."""
+    """Reads all forms other than the application."""
 
     # -- opinions ------------------------------------------------------------------------------------------------------
 
     def opinions(self) -> Iterator[Clause]:
+        """Yield the rounds of opinions, with their services and questions."""
         for task in self.definition.forms():
             if task.services:
                 yield self._round(task)
@@ -57,6 +57,7 @@ class WaitReader(FormReader):
     # -- forms filled later --------------------------------------------------------------------------------------------
 
     def later(self) -> Iterator[Clause]:
+        """Yield the later forms, with their questions and rules."""
         for task in self.definition.forms():
             if not task.services and task.register is None and not isinstance(task, Link):
                 yield self._later(task)
@@ -87,13 +88,14 @@ class WaitReader(FormReader):
         return self.say("form_each", rows=self.label(one.each)) if one.each else ""
 
     def application(self) -> str:
-        """Who fills the application, and what it is called."""
+        """Return the label of the application and the roles that fill it in."""
         form = self.definition.tasks.get(APPLICATION, self.definition.form)
         return f"{self.t(form.label)} ({self.roles_text(form.by)})"
 
     # -- registers -----------------------------------------------------------------------------------------------------
 
     def look_ups(self) -> Iterator[Clause]:
+        """Yield the look-ups: register, answers sent, answers received and time limit."""
         for task in self.definition.forms():
             if task.register is None:
                 continue
@@ -112,6 +114,7 @@ class WaitReader(FormReader):
     # -- earlier dossiers ----------------------------------------------------------------------------------------------
 
     def links(self) -> Iterator[Clause]:
+        """Yield the links to earlier dossiers, with their relation and the answers copied."""
         for one in self.definition.links():
             lines = [
                 self.say("link_to", procedure=self.title_of(one.procedure)), self.say(f"relation_{one.relation}"),
@@ -135,11 +138,11 @@ class WaitReader(FormReader):
                 yield self.say("link_copies", mine=self.label(mine), theirs=self._theirs(theirs))
 
     def _theirs(self, name: str) -> str:
-        """A thing of the earlier procedure: by the label of ours where both call it the same."""
+        """Return an element of the earlier procedure, by our label if both use the same name."""
         said = self.label(name)
         return said if said != name else spelled_name(name)
 
 
 def spelled_name(name: str) -> str:
-    """A name of a file as words, where no label is at hand."""
+    """Return a name of the file as words, where no label is known."""
     return name.replace("_", " ").replace(".", ", ")

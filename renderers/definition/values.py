@@ -1,6 +1,6 @@
-"""The values of a definition as a change says them: roles, states and answers by their labels, spans, francs, conditions.
+"""Values of a definition in words: labels of roles, states and options, lengths of time, francs, conditions.
 
-Each edition is said in its own words: a label that changed is read where the value is.
+Each edition uses its own labels, so a changed label appears beside its value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DAYS: Final = "weekday"
 
 
 class ChangeValues:
-    """Says the values of one edition, in one language."""
+    """Writes the values of one edition, in one language."""
 
     def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
         self.reader = DefinitionReader(procedure, directory, words, language)
@@ -37,10 +37,11 @@ class ChangeValues:
         }  # fmt: skip
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a full key, with its facts filled in."""
         return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
 
     def of(self, facet: str, value: object) -> str:
-        """The value of a facet, in words; what an empty one means is said."""
+        """Return the value of a facet in words. For an empty value, what empty means."""
         if facet in self._by_facet and value is not None:
             return self._by_facet[facet](value)
         if not value and value is not False and value != 0:
@@ -52,10 +53,11 @@ class ChangeValues:
         return self._any(value)
 
     def condition(self, value: object) -> str:
+        """Return a condition in words, empty for any other value and for a condition always true."""
         return self.reader.expressions.condition(value) if isinstance(value, Expression) else ""
 
     def names(self, facet: str, value: object) -> dict[str, str]:
-        """A set of names: each with its words."""
+        """Return the words of each name in a set or tuple, by name."""
         every: Iterable[Any] = value if isinstance(value, (tuple, frozenset)) else ()
         one: Callable[[Any], str] = self.reader.role if facet in _ROLES else self._any
         if facet == "weekdays":
@@ -121,14 +123,14 @@ class ChangeValues:
         )
 
     def _pair(self, name: str, one: object) -> str:
-        if isinstance(one, str):  # a law, for some of the values
+        if isinstance(one, str):  # a law that covers some of the values
             law = self.reader.definition.laws.get(one)
             said = self.reader.t(law.title) if law else one
             return said if name == "*" else f"{self.facet('', name)} : {said}"
         return f"{self._word(name)} : {self._any(one)}"
 
     def _word(self, name: str) -> str:
-        """A role, the label of a thing of the book, a word of the language; else the name as it is."""
+        """Return a role, a label of the procedure or a word of the language, else the name itself."""
         if "/" in name:
             return self.reader.role(name)
         key = f"changes.word.{name}"
@@ -205,20 +207,25 @@ class ChangeValues:
     # -- spans, facets -------------------------------------------------------------------------------------------------
 
     def span(self, span: Span) -> str:
+        """Return a length of time with its count grouped."""
         return f"{self.words.amount(span.count, self.language)} {self.unit(span)}"
 
     def unit(self, span: Span) -> str:
+        """Return the unit of a length of time, singular or plural by its count."""
         return self.say(f"changes.unit.{'working_' if span.working else ''}{span.unit}", count=span.count)
 
     def facet(self, noun: str, facet: str) -> str:
-        """What a facet is called, for that kind of thing."""
+        """Return the name of a facet for that kind of element, or its key between quotation marks."""
         keys = (f"changes.facet_of.{noun}.{facet}", f"changes.facet.{facet}")
         known = next((key for key in keys if self.words.has(key)), None)
         return self.words.say(known, self.language, {}) if known else quoted(facet, self.language)
 
 
 def span_of(value: object) -> Span | None:
-    """The length of time that a facet is, written plainly, as a constant expression or as the only case of a delay."""
+    """Return the length of time of a facet, None if it is computed.
+
+    It is a plain value, a constant expression, or the only case of a delay.
+    """
     if isinstance(value, Expression) and isinstance(value.node, Constant):
         value = value.node.value
     if isinstance(value, Delay) and len(value.entries) == 1:

@@ -1,4 +1,4 @@
-"""The definition in words, the circuit: steps, who may do what, what falls due, what is said on the way."""
+"""Chapters of the workflow of the definition in sentences: states, rights, timers, messages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _HOLES = ("dossier", "due", "link", "meeting", "office")
 
 
 class CircuitReader(ProcedureReader):
-    """Reads where a dossier stands, who moves it, and the messages of each step."""
+    """Reads states, transitions, rights, timers and notices."""
 
     # -- the circuit ---------------------------------------------------------------------------------------------------
 
     def state(self, state: State) -> StateText:
+        """Return a state: public label, task, due date, automatic transitions and effects."""
         ways = self.definition.leaving.get(state.id, ())
         leads = [self._lead(way) for way in ways if way.event is not None]
         if acted := [way.target for way in ways if way.event is None]:
@@ -74,17 +75,18 @@ class CircuitReader(ProcedureReader):
         return f"{said} ({notes})" if notes else said
 
     def state_label(self, state: str) -> str:
+        """Return the label of a state. Raises KeyError for an unknown one."""
         return self.t(self.definition.state(state).label)
 
     def state_labels(self, states: Iterable[str]) -> str:
-        """Steps by their labels, in the order of the file."""
+        """Return the labels of states, quoted, in the order of the file."""
         wanted = frozenset(states)
         return ", ".join(
             quoted(self.t(one.label), self.language) for one in self.definition.states.values() if one.id in wanted
         )
 
     def _aside(self, way: Transition) -> Iterator[str]:
-        """What a way does again, or without."""
+        """Yield the tasks that a transition reopens or leaves out."""
         if way.reopens:
             yield self.say("reopens", tasks=self.names(way.reopens))
         if way.without:
@@ -102,12 +104,13 @@ class CircuitReader(ProcedureReader):
     # -- who may do what -----------------------------------------------------------------------------------------------
 
     def roles(self) -> tuple[str, ...]:
-        """Every role that may take an act, the applicant last."""
+        """Return all roles that may take an act or do a task, the applicant last."""
         named = dict.fromkeys(role for way in self.definition.transitions for role in way.by if way.event is None)
         named |= dict.fromkeys(role for _, by, _ in self._tasks() for role in by)
         return (*(role for role in named if role != APPLICANT), *((APPLICANT,) if APPLICANT in named else ()))
 
     def matrix(self) -> Iterator[MatrixRow]:
+        """Yield the rights of each role: first the acts, then the tasks beside them."""
         acts: dict[str, list[Transition]] = {}
         for way in self.definition.transitions:
             if way.event is None:
@@ -124,7 +127,7 @@ class CircuitReader(ProcedureReader):
             yield MatrixRow(title, tuple(map(self.state_label, sources)), (self.say(note),), may, "")
 
     def _tasks(self) -> Iterator[tuple[str, tuple[str, ...], tuple[str, tuple[str, ...]]]]:
-        """What people do beside the acts: later forms, opinions, visits. Its label, who does it, and where."""
+        """Yield the tasks beside the acts (later forms, opinions, appointments): label, roles, note and states."""
         for task in self.definition.tasks.values():
             states = tuple(state.id for state in self.definition.states.values() if task.id in state.waits)
             if not states or task.id == APPLICATION:
@@ -177,6 +180,7 @@ class CircuitReader(ProcedureReader):
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def timers(self) -> Iterator[Clause]:
+        """Yield what a date triggers: legal time limits, due dates, limits of acts, the end of a draft."""
         for clock in self.definition.clocks.values():
             yield self._clock(clock)
         for state in self.definition.states.values():
@@ -225,7 +229,7 @@ class CircuitReader(ProcedureReader):
     # -- messages ------------------------------------------------------------------------------------------------------
 
     def notices(self) -> Iterator[NoticeText]:
-        """The book's own messages, then the house's for the states the book says nothing of."""
+        """Yield the messages of the procedure, then the standard ones for states without their own."""
         reported = {one.event for one in self.definition.notices if one.to == APPLICANT and one.before is None}
         for one in self.definition.notices:
             yield from self._notice(one)
@@ -273,11 +277,12 @@ class CircuitReader(ProcedureReader):
         return self.words.say(f"case.channel_{channel}", self.language, {})
 
     def _length(self, text: str) -> str:
-        """Signs of the text as it is sent, each hole at its longest."""
+        """Return the number of characters of an SMS, with each hole at its longest."""
         parts = sms_parts(to_gsm(text))
         return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
 
     def event(self, event: str) -> str:
+        """Return the label of the state or the act that triggers a notice."""
         if event in self.definition.states:
             return self.state_label(event)
         return self._label_of_act(event)

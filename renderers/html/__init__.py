@@ -1,1 +1,1 @@
-"""Jinja environment, controls, field cache, pagination, diagram."""
+"""HTML rendering: Jinja environment, form controls, field cache, pagination, diagram."""

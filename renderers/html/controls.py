@@ -1,7 +1,7 @@
-"""The view of a form made ready for HTML: what each control is called, how it is described, what is wrong with it.
+"""Form controls for HTML: the name, description and error of each question.
 
-Decides nothing about answers: it chooses the control of each kind of question and the words beside it. The templates
-(`ui.html`) only place what is here.
+The module chooses the control and the words of each question and evaluates no answer. The templates (`ui.html`) only
+place the result.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 
 @dataclass(frozen=True, slots=True)
 class DrawingContext:
-    """In which words and language a form is drawn; `file_href` is the address of a received file, `row_pages` the screens
-    of rows that have one (without, every row is answered where it stands)."""
+    """Translations and language in which a form is drawn.
+
+    `file_href` returns the address of a received file. `row_pages` gives the pages of rows. If None, every row is
+    answered in its list.
+    """
 
     words: Translations
     language: str
@@ -42,6 +45,7 @@ class DrawingContext:
     row_pages: RowPages | None = None
 
     def say(self, key: str, **facts: str) -> str:
+        """Return the sentence of a key in the language of the form."""
         return self.words.say(key, self.language, facts)
 
 
@@ -72,7 +76,7 @@ class Control:
     name: str
     label: str
     shown: bool = True
-    condition: str = ""  # JSON the browser understands, or nothing
+    condition: str = ""  # JSON for the browser, or empty
     hint: str = ""
     error: str = ""
     warning: str = ""
@@ -87,13 +91,13 @@ class Control:
     input_type: str = "text"
     inputmode: str = ""
     autocomplete: str = ""
-    plain: bool = False  # no spell checking: names, numbers
+    plain: bool = False  # no spell checking, for names and numbers
     width: str = ""
     unit: str = ""
     lines: int = 1
     files: tuple[FileControl, ...] = ()
     uploads: bool = False
-    upload_mode: str = ""  # add, replace, or nothing
+    upload_mode: str = ""  # `add`, `replace` or empty
     accept: str = ""
     most: int = 0  # bytes of one file
     bring: str = ""
@@ -104,38 +108,38 @@ class Control:
 
     @property
     def described(self) -> str:
-        """The ids of what is said about the control, for `aria-describedby`."""
+        """The ids of the texts about the control, for `aria-describedby`."""
         parts = (("h", self.hint), ("r", self.reason), ("e", self.error), ("w", self.warning))
         return " ".join(f"{self.id}-{letter}" for letter, said in parts if said)
 
 
 def control_id(path: str) -> str:
-    """`voyageurs.0.nom` → `f-voyageurs-0-nom`."""
+    """Return the HTML id of a path: `voyageurs.0.nom` → `f-voyageurs-0-nom`."""
     return "f-" + path.replace(".", "-")
 
 
 def page_controls(page: PageView, drawing: DrawingContext) -> tuple[Control, ...]:
-    """The questions of a page, ready to be placed."""
+    """Return the controls of a page, in the order of its questions."""
     return tuple(field_control(view, drawing) for view in asked_views(page))
 
 
 def asked_views(page: PageView) -> Iterator[FieldView]:
-    """The questions of a page, in order; those hidden by a condition of the page too, for the browser to reveal."""
+    """Yield the questions of a page in order, with those that the browser reveals by a condition."""
     return (view for view in page.fields if view.shown or view.condition is not None)
 
 
 def condition_text(view: FieldView) -> str:
-    """When the browser shows the question: JSON, or nothing."""
+    """Return the condition under which the browser shows the question, as JSON. Empty if there is none."""
     return _json(view.condition) if view.condition is not None else ""
 
 
 def has_files(page: PageView) -> bool:
-    """Does the page take files (its form is then `multipart`)?"""
+    """Return whether the page takes files. Its form is then `multipart`."""
     return any(_takes_files(view) for view in page.fields)
 
 
 def file_fields(page: PageView) -> Iterator[FieldView]:
-    """Every file question of a page, those inside rows too."""
+    """Yield all file questions of a page, also those inside rows."""
     return (view for view in every_field(page) if view.type in _FILES)
 
 
@@ -146,7 +150,7 @@ def _takes_files(view: FieldView) -> bool:
 
 
 def field_control(view: FieldView, drawing: DrawingContext) -> Control:
-    """One question of any kind."""
+    """Return the control of a question of any type."""
     pages = drawing.row_pages
     if pages is not None and view.type == "rows" and not view.locked and is_long(view):
         return _row_list(view, pages, drawing)
@@ -188,7 +192,7 @@ def field_control(view: FieldView, drawing: DrawingContext) -> Control:
 
 
 def _row_list(view: FieldView, pages: RowPages, drawing: DrawingContext) -> Control:
-    """A group whose rows each have a screen: what was added, and the way to it."""
+    """Return a group whose rows each have a page: the list of its rows with links."""
     listed = tuple(cards(view, pages, lambda number: drawing.say("rows.number", number=str(number))))
     return Control(
         kind="row_list", id=control_id(view.path), name=view.path, label=_label(view, drawing), shown=view.shown,
@@ -199,12 +203,12 @@ def _row_list(view: FieldView, pages: RowPages, drawing: DrawingContext) -> Cont
 
 
 def error_summary(page: PageView, drawing: DrawingContext) -> tuple[tuple[str, str], ...]:
-    """Where each fault of the page is, and its sentence: the box at the top."""
+    """Return the link and the sentence of each fault of the page, for the box at the top."""
     return tuple((href, sentence) for href, sentence in (_fault(one, page, drawing) for one in page.errors))
 
 
 def problem_sentence(problem: AnswerProblem, drawing: DrawingContext) -> str:
-    """The sentence of a fault that stands alone, naming its question."""
+    """Return the sentence of a fault shown alone, with the name of its question."""
     label = in_language(problem.label, drawing.language) or problem.at
     kind = str(problem.facts.get("type", "text"))
     return drawing.words.problem(problem, kind, label, drawing.language)
@@ -220,7 +224,7 @@ def _fault(problem: AnswerProblem, page: PageView, drawing: DrawingContext) -> t
 
 
 def _of_row(page: PageView, row: str, sentence: str, drawing: DrawingContext) -> str:
-    """The same fault may stand in several rows: it says of which one it is."""
+    """Name the row in the sentence, because the same fault may exist in several rows."""
     found = find_row(page, row)
     if found is None:
         return sentence
@@ -229,7 +233,7 @@ def _of_row(page: PageView, row: str, sentence: str, drawing: DrawingContext) ->
 
 
 def _target(at: str, page: PageView) -> str:
-    """The id that gets the focus: the first box of a date, the control itself otherwise."""
+    """Return the id that gets the focus: the first box of a date, else the control itself."""
     views = {view.path: view for view in every_field(page)}
     view = views.get(at)
     if at.endswith("_issued") and view is None:
@@ -242,7 +246,7 @@ def _target(at: str, page: PageView) -> str:
 
 
 def every_field(page: PageView) -> Iterator[FieldView]:
-    """Every question of a page, those inside rows too."""
+    """Yield all questions of a page, also those inside rows."""
     views = list(page.fields)
     while views:
         view = views.pop(0)
@@ -251,7 +255,7 @@ def every_field(page: PageView) -> Iterator[FieldView]:
 
 
 def control_kind(view: FieldView) -> str:
-    """The word by which `ui.html` knows the control of a question."""
+    """Return the name under which `ui.html` draws the control of a question."""
     if view.computed or view.locked:
         return "computed"
     if view.type in _FILES:
@@ -298,7 +302,7 @@ def _example(view: FieldView, drawing: DrawingContext) -> str:
 
 
 def _said(view: FieldView, drawing: DrawingContext, warns: bool) -> str:
-    """The first fault (or warning) of the question; its label is beside it, so that the sentence may be short."""
+    """Return the first fault or warning of the question. Its label stands beside it, so the sentence is short."""
     label = in_language(view.label, drawing.language)
     for one in view.problems:
         if one.warns is warns and not one.at.endswith("_issued"):
@@ -307,7 +311,7 @@ def _said(view: FieldView, drawing: DrawingContext, warns: bool) -> str:
 
 
 def control_value(view: FieldView) -> str:
-    """The answer as its control holds it."""
+    """Return the answer as its control shows it."""
     value = typed(view.value)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -319,7 +323,7 @@ def control_value(view: FieldView) -> str:
 
 
 def typed(value: Plain) -> Plain:
-    """What was typed, of an answer kept as wrong; the answer itself otherwise."""
+    """Return the text as typed if the answer was stored as wrong, else the answer."""
     return value.get("?") if isinstance(value, dict) and "?" in value else value
 
 
@@ -350,7 +354,7 @@ def _space_left(view: FieldView) -> str:
 
 
 def _bring(view: FieldView, drawing: DrawingContext) -> str:
-    """What to bring on paper, said in one line."""
+    """Return what to bring on paper, in one line."""
     said = [drawing.say(f"piece.how.{how}") for how in view.how if how in _BROUGHT]
     return " ".join(said)
 
@@ -385,7 +389,7 @@ def _json(plain: Plain) -> str:
 
 
 def _row_index(row: RowView) -> int:
-    """The place of the row in its group, as its controls are named."""
+    """Return the position of the row in its group, as its controls are named."""
     if row.fields:
         parts = row.fields[0].path.split(".")
         if len(parts) >= 2 and parts[-2].isdigit():

@@ -1,4 +1,7 @@
-"""The circuit as a picture and as a table that says the same. SVG of our own, no style attribute, text stays text."""
+"""The workflow as an SVG diagram and as a table with the same content.
+
+The SVG has no style attribute and real text.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ GAP_Y: Final = 56
 MARGIN: Final = 20
 LETTERS: Final = 24
 _BADGE: Final = 18  # the height of numbers on a line
-_PARTS: Final = (0.36, 0.5, 0.24, 0.64, 0.76, 0.14)  # of a line, where its numbers may stand, the best first
+_PARTS: Final = (0.36, 0.5, 0.24, 0.64, 0.76, 0.14)  # positions of the numbers along a line, the best first
 
 _FILL: Final = {  # background, border
     "applicant": ("#fff4d6", "#7a4d00"),
@@ -34,7 +37,7 @@ _FILL: Final = {  # background, border
 
 @dataclass(frozen=True, slots=True)
 class DiagramRow:
-    """One line of the table: its number in the picture, from, what happens, who, to."""
+    """One line of the table: number in the diagram, source, event, roles, target."""
 
     number: int
     source: str
@@ -48,7 +51,7 @@ class DiagramRow:
 
 
 def ways(procedure: Procedure, language: str) -> tuple[DiagramRow, ...]:
-    """Every transition, numbered as in the picture. `event` is set for those nobody takes by hand."""
+    """Return all transitions, numbered as in the diagram. `event` is set for automatic transitions."""
     lines = []
     for number, way in enumerate(procedure.transitions, start=1):
         source, target = procedure.states[way.source], procedure.states[way.target]
@@ -69,7 +72,7 @@ def ways(procedure: Procedure, language: str) -> tuple[DiagramRow, ...]:
 
 
 def kind_of(state: State) -> str:
-    """Who is waited for, or how it ended: a colour of the picture and a word of its legend."""
+    """Return the colour class of a state: the party it waits for, or how it ended."""
     if state.outcome is not None:
         return {"granted": "good", "refused": "bad", "revoked": "bad"}.get(state.outcome, "over")
     if state.mode in {"pay", "book", "attend", "correct"} or state.by == (APPLICANT,):
@@ -80,7 +83,10 @@ def kind_of(state: State) -> str:
 def workflow_svg(
     procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, Count] | None = None
 ) -> str:
-    """The circuit from the start downwards; `current` is lit, `counts` are dossiers standing in each state."""
+    """Return the diagram, from the start downwards.
+
+    `current` is highlighted, `counts` are the dossiers in each state.
+    """
     numbered = ways(procedure, language)
     pairs: dict[tuple[str, str], list[int]] = {}
     for way in numbered:
@@ -106,7 +112,7 @@ def workflow_svg(
 
 
 def workflow_mermaid(procedure: Procedure, language: str, words: Translations) -> str:
-    """The same circuit in Mermaid's notation, for those who paste it elsewhere."""
+    """Return the workflow in Mermaid's notation, for use in other tools."""
 
     def said(way: DiagramRow) -> str:
         if way.event is None:
@@ -138,7 +144,10 @@ def _edge(
     drawing: GraphDrawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[DiagramRow],
     taken: list[tuple[float, float, float]],
 ) -> tuple[str, str]:  # fmt: skip
-    """The line, and its numbers, which are drawn above all lines, where no other numbers stand yet (`taken`)."""
+    """Return the line and the label with its numbers, placed apart from the labels in `taken`.
+
+    Labels are drawn last.
+    """
     points = [_centre(point) for point in drawing.path[pair]]
     down = points[-1][1] > points[0][1]
     half = HEIGHT / 2 if down else -HEIGHT / 2
@@ -158,7 +167,7 @@ def _edge(
 
 
 def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0.36) -> tuple[float, float]:
-    """A point of the first bend, nearer its start: two ways between the same boxes keep their numbers apart."""
+    """Return a point of the first bend, near its start, so that two transitions between the same boxes differ."""
     (x1, y1), (x2, y2) = start, end
     back = 1 - part
     x = x1 * (back**3 + 3 * back**2 * part) + x2 * (3 * back * part**2 + part**3)
@@ -170,7 +179,7 @@ def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0
 def _free(
     start: tuple[float, float], end: tuple[float, float], width: float, taken: list[tuple[float, float, float]]
 ) -> tuple[float, float]:
-    """A place on the line for numbers so wide, apart from those `taken`; the usual one when all are."""
+    """Return a place on the line for a label of that width, apart from those `taken`, else the first place."""
     places = [_along(start, end, part) for part in _PARTS]
     free = (
         (x, y)
@@ -196,7 +205,7 @@ def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
 
 
 def _count(x: float, y: float, text: str) -> str:
-    """How many dossiers stand there: dark, so that it is not taken for the number of a way."""
+    """Return the number of dossiers, on a dark ground so that it differs from the number of a transition."""
     width = 14 + 8 * len(text)
     return (
         f'<rect x="{x - width / 2:.0f}" y="{y - 10:.0f}" width="{width}" height="20" rx="4" fill="#14212b"/>'
@@ -230,7 +239,7 @@ def _box(drawing: GraphDrawing, state: State, language: str, current: str | None
 
 
 def _wrap(text: str) -> list[str]:
-    """At most three lines of about LETTERS signs."""
+    """Return at most three lines of about LETTERS characters."""
     lines = [""]
     for word in text.split():
         if len(lines[-1]) + len(word) + 1 > LETTERS and lines[-1]:

@@ -1,10 +1,10 @@
-"""Questions to HTML, the template run once for each way a question may look.
+"""Cache of drawn questions: the template runs once for each appearance of a question.
 
-Of a question almost everything is the book's; only what was typed is the person's. The macro of `ui.html` is run with
-marks where that goes, and the text around them is kept: a page is those texts joined with the answers, escaped. The key
-is all the rest of the view, so that nothing is ever out of date, and no answer is kept; where the book settles that rest
-(`FieldView.book`) one object stands for it. What has a fault, a file, rows, a reason to correct, or a long list is drawn
-by the macro each time.
+Most of a question comes from the procedure, only the typed text from the applicant. The macro of `ui.html` runs with
+marks in place of the answers. The text between marks is cached and joined with the escaped answers. The key holds the
+rest of the view, so no entry goes stale and no answer is stored. Where the procedure alone decides that rest
+(`FieldView.definition`), one object stands for it. A question with a fault, file, row, correction reason or long list
+is drawn by the macro each time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from renderers.html.controls import (
     field_control,
 )
 
-MOST: Final = 1024  # ways of looking that are kept; beyond, all are forgotten
-Pieces: TypeAlias = tuple[Markup, tuple[tuple[str, Markup], ...]]  # the first text; each hole's name, the text after it
+MOST: Final = 1024  # cached appearances; at this number the cache is cleared
+Pieces: TypeAlias = tuple[Markup, tuple[tuple[str, Markup], ...]]  # first text, then (hole, text after it)
 
-_WRITTEN: Final = frozenset({"text", "lines", "date"})  # kinds of control in which something is typed
+_WRITTEN: Final = frozenset({"text", "lines", "date"})  # kinds of control with typed text
 _PICKED: Final = frozenset({"choice", "choices", "yes_no", "declaration", "note"})
-_MARK: Final = "\ufdd0"  # then the letter of the hole; a sign that neither a definition nor an answer may hold
+_MARK: Final = "\ufdd0"  # followed by the letter of the hole; neither a definition nor an answer may contain it
 _OF_THE_PERSON: Final = frozenset({"value", "boxes", "text", "other_value"})
 _APART: Final = frozenset({"book", "condition", "problems", "files", "rows", "blank_row", "reason"})
 _look: Final = attrgetter(*(one.name for one in fields(FieldView) if one.name not in _OF_THE_PERSON | _APART))
@@ -40,7 +40,7 @@ _look: Final = attrgetter(*(one.name for one in fields(FieldView) if one.name no
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """Texts that are HTML already, one after the other: what the macro drew, and answers escaped."""
+    """Fragments of HTML in sequence: text drawn by the macro and escaped answers."""
 
     texts: tuple[Markup, ...]
 
@@ -49,18 +49,18 @@ class _Joined:
 
 
 class FieldCache:
-    """Draws questions in one language. `macro` is the template's."""
+    """Draws questions in one language with `macro`, the template's. Entries are cleared when MOST is reached."""
 
     def __init__(self, macro: Callable[[Control], Markup]) -> None:
         self._macro = macro
         self._kept: dict[object, Pieces] = {}
 
     def page(self, page: PageView, drawing: DrawingContext) -> Markup:
-        """The questions of a page, in order; those hidden by a condition of the page too."""
+        """Return the questions of a page in order, with those that the browser reveals by a condition."""
         return escape(_Joined(tuple(text for view in asked_views(page) for text in self._texts(view, drawing))))
 
     def question(self, view: FieldView, drawing: DrawingContext) -> Markup:
-        """One question, as the macro draws it."""
+        """Return one question, equal to the output of the macro."""
         return escape(_Joined(tuple(self._texts(view, drawing))))
 
     def _texts(self, view: FieldView, drawing: DrawingContext) -> Iterator[Markup]:

@@ -1,7 +1,7 @@
-"""A layered drawing of a directed graph: which layer each node stands on, in which order, and by where edges pass.
+"""Layered drawing of a directed graph: layer and order of each node, and the points of each edge.
 
-The classical four steps (turn cycles, layer by longest path, order by barycentres, place), small and deterministic.
-Knows nothing of procedures.
+Four classical steps, deterministic: turn cycles, layer by longest path, order by barycentres, place. The module knows
+nothing of procedures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SWEEPS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class GraphDrawing:
-    """`at`: node → (column, layer), columns may be halves. `path`: edge → the (column, layer) points it passes by."""
+    """`at`: node → (column, layer), columns may be halves. `path`: edge → the (column, layer) points on it."""
 
     at: Mapping[str, tuple[float, int]]
     path: Mapping[tuple[str, str], tuple[tuple[float, int], ...]]
@@ -25,7 +25,7 @@ class GraphDrawing:
 
 
 def draw(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: str) -> GraphDrawing:
-    """Lays the nodes out from `start` downwards. Edges to oneself are left to the caller."""
+    """Lay out the nodes from `start` downwards. The caller draws edges from a node to itself."""
     real = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     back = _back_edges(nodes, real, start)
     forward = [(b, a) if (a, b) in back else (a, b) for a, b in real]
@@ -82,7 +82,7 @@ def _layers(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str,
 def _with_bends(
     nodes: Sequence[str], edges: Sequence[tuple[str, str]], layer: Mapping[str, int]
 ) -> tuple[list[list[str]], dict[tuple[str, str], list[str]]]:
-    """Each layer's nodes, long edges given a bend on every layer they cross."""
+    """Return the nodes of each layer, with a bend of long edges on every layer they cross."""
     rows: list[list[str]] = [[] for _ in range(max(layer.values(), default=0) + 1)]
     for node in nodes:
         rows[layer[node]].append(node)
@@ -118,7 +118,7 @@ def _mean(values: Sequence[int], otherwise: float) -> float:
 
 
 def _place(rows: Sequence[Sequence[str]]) -> tuple[dict[str, tuple[float, int]], float]:
-    """Bends take half a column; every row is centred."""
+    """Return the position of each node, with half a column for a bend and every row centred."""
     widths = [sum(0.5 if "@" in node else 1.0 for node in row) for row in rows]
     widest = max(widths, default=1.0)
     at: dict[str, tuple[float, int]] = {}

@@ -1,4 +1,4 @@
-"""A long list in pages: which part is shown, and where the one before and the one after are."""
+"""Pagination of a long list: the part shown, and the addresses of the pages before and after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Paged(Generic[T]):
-    """One page of a list. `previous` and `next` are addresses, empty at its ends."""
+    """One page of a list. `previous` and `next` are addresses, empty at the ends."""
 
     items: tuple[T, ...]
     number: int
@@ -24,7 +24,7 @@ class Paged(Generic[T]):
 
 
 def paged(things: Sequence[T], asked: str, path: str, /, size: int = ON_A_PAGE, **query: str) -> Paged[T]:
-    """The page of that number; the first for what is no number, the last for one that is too high."""
+    """Return the page asked for: the first if it is no number, the last if the number is too high."""
     count = max(1, -(-len(things) // size))
     number = min(max(1, int(asked)), count) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
     here = {name: value for name, value in query.items() if value}

@@ -1,4 +1,4 @@
-"""Rows that each fill a screen of their own: which groups do, the cards of their list, one row drawn as a page."""
+"""Rows with a page of their own: which groups have them, the cards of their list, one row as a page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _FILES: Final = frozenset({"file", "photo", "evidence"})
 
 @dataclass(frozen=True, slots=True)
 class RowPages:
-    """The screens of the rows of one page. `address` is that page's, `query` what follows every address; `kept` tells
-    how many rows a group holds by its path; `wrong` are the paths of all that is wrong on the page."""
+    """Addresses of the row pages of one form page.
+
+    `address` is that of the form page and `query` follows every address. `kept` returns the number of stored rows of
+    a group, by path. `wrong` holds the paths of all faults of the page.
+    """
 
     address: str
     query: str
@@ -23,10 +26,11 @@ class RowPages:
     wrong: frozenset[str] = frozenset()
 
     def at(self, row: str, then: str = "") -> str:
-        """The screen of a row (`voyageurs.0`)."""
+        """Return the address of a row (`voyageurs.0`), followed by `then`."""
         return f"{self.address}/{row}{then}{self.query}"
 
     def lacks(self, row: str) -> bool:
+        """Return whether a fault lies inside the row."""
         return any(path.startswith(f"{row}.") for path in self.wrong)
 
 
@@ -41,13 +45,13 @@ class RowCard:
 
 
 def is_long(view: FieldView) -> bool:
-    """Does a row of this group fill a screen: papers, rows inside, or more than a few questions?"""
+    """Return whether rows of this group have a page: with evidence, inner rows or more than SHORT_AT_MOST questions."""
     columns = view.columns
     return bool(columns) and (len(columns) > SHORT_AT_MOST or any(one in _FILES or one == "rows" for one in columns))
 
 
 def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Iterator[RowCard]:
-    """The rows that were added; `number` names one that says nothing of itself yet."""
+    """Yield the stored rows. `number` names a row that has no label yet."""
     for at, row in enumerate(view.rows[: pages.kept(view.path)]):
         path = f"{view.path}.{at}"
         yield RowCard(row.label or number(row.number), pages.at(path), pages.at(path, "/supprimer"), pages.lacks(path))
@@ -55,21 +59,23 @@ def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
-    """A row on its page: the groups it stands in, outermost first, each with the row picked of it."""
+    """A row on its page: the groups around it, outermost first, each with the row chosen in it."""
 
     way: tuple[tuple[FieldView, RowView], ...]
 
     @property
     def group(self) -> FieldView:
+        """The innermost group."""
         return self.way[-1][0]
 
     @property
     def row(self) -> RowView:
+        """The row of the innermost group."""
         return self.way[-1][1]
 
 
 def find_row(page: PageView, path: str) -> FoundRow | None:
-    """The row of a path (`voyageurs.0`, `foyers.1.enfants.0`); none when the page shows no such row."""
+    """Return the row of a path (`voyageurs.0`, `foyers.1.enfants.0`), None if the page shows no such row."""
     fields, way, parts = page.fields, [], path.split(".")
     if len(parts) % 2:
         return None
@@ -86,7 +92,7 @@ def find_row(page: PageView, path: str) -> FoundRow | None:
 
 
 def row_page(page: PageView, path: str) -> PageView | None:
-    """One row as a page: its questions, and what is wrong with it."""
+    """Return one row as a page with its questions and problems, None if the page shows no such row."""
     found = find_row(page, path)
     if found is None:
         return None
@@ -95,12 +101,12 @@ def row_page(page: PageView, path: str) -> PageView | None:
 
 
 def within(problems: tuple[AnswerProblem, ...], row: str) -> tuple[AnswerProblem, ...]:
-    """Those of one row; all of them when no row is named."""
+    """Return the problems of one row, or all of them if `row` is empty."""
     return tuple(one for one in problems if not row or one.at.startswith(f"{row}."))
 
 
 def row_at(page: PageView, at: str) -> str:
-    """The row with a screen of its own that a problem is about, the innermost; empty when the page shows the control."""
+    """Return the path of the innermost row page that holds a problem, empty if the page shows the control."""
     fields, found, parts = page.fields, "", at.split(".")
     for place in range(0, len(parts) - 2, 2):
         group = next((view for view in fields if view.id == parts[place]), None)

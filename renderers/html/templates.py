@@ -1,4 +1,7 @@
-"""Templates to HTML: the only door to jinja2. Everything is escaped; a name nobody gave is an error, not a blank."""
+"""Templates to HTML, the only module that imports jinja2.
+
+All values are escaped and an undefined name is an error.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ from renderers.i18n.language_spans import LanguageSpan, as_text
 from renderers.i18n.translations import FIXED_SPACE, REFERENCE, Translations, first_capital, in_language
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
-_MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # where a tag begins, with its name, and where it ends
+_MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end
 _PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
 
 
 class Pages:
-    """Renders the house's templates in one language after another. `asset` gives the address of a static file."""
+    """Renders the templates of the project in any language. `asset` returns the address of a static file."""
 
     def __init__(self, words: Translations, asset: Callable[[str], str] = lambda name: f"/static/{name}") -> None:
         self.words = words
@@ -36,11 +39,11 @@ class Pages:
         self._questions: dict[str, FieldCache] = {}
 
     def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
-        """The page as text. `context` must hold every name the template uses."""
+        """Return the page as text. `context` must hold every name that the template uses."""
         return self._in(language).get_template(template).render(context)
 
     def questions(self, page: PageView, drawing: DrawingContext) -> Markup:
-        """The questions of a page, ready to be placed in it."""
+        """Return the questions of a form page as HTML, through the cache of that language."""
         language = drawing.language
         if language not in self._questions:
             macros = self._in(language).get_template("ui.html").module
@@ -54,8 +57,7 @@ class Pages:
 
 
 class _SaidAhead(NodeTransformer):
-    """Writes what a template says the same on every page (a sentence without facts, the address of a file) into it when
-    it is compiled."""
+    """Replaces calls with a constant result (sentence without facts, address of a file) when a template compiles."""
 
     def __init__(self, say: Mapping[str, Callable[[str], str]]) -> None:
         self._say = say
@@ -72,8 +74,10 @@ class _SaidAhead(NodeTransformer):
 
 
 class _AsSpoken(NodeTransformer):
-    """Makes a template's own text follow the signs of a language, and keeps marks of another language to where an element
-    may stand: what is put in an attribute, a title or an option is plain text."""
+    """Adapts the punctuation of a template's own text to the language.
+
+    Language marks are used only where an element is allowed. Attributes, titles and options get plain text.
+    """
 
     def __init__(self, language: str) -> None:
         self._signs = {} if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
@@ -105,7 +109,7 @@ class _AsSpoken(NodeTransformer):
 
 
 def _plain(value: object) -> object:
-    """Words without the marks of their language."""
+    """Return text without language marks, any other value unchanged."""
     if isinstance(value, LanguageSpan):
         return str(value)
     if isinstance(value, Markup) and "<span lang=" in value:
@@ -114,7 +118,7 @@ def _plain(value: object) -> object:
 
 
 class _Environment(Environment):
-    """An environment whose globals named in `said_ahead` are called when a template is compiled, where they can be."""
+    """Environment that evaluates the globals in `said_ahead` at compile time, where their arguments are constant."""
 
     said_ahead: Mapping[str, Callable[[str], str]] = MappingProxyType({})
 
@@ -146,7 +150,7 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
     def plain_day(value: date | datetime) -> str:
         return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
 
-    environment.filters["capitalize"] = first_capital  # Jinja's own would write « 25 november »
+    environment.filters["capitalize"] = first_capital  # Jinja's filter would write « 25 november »
     environment.said_ahead = {"w": say, "asset": asset}
     environment.globals.update(
         {
@@ -171,5 +175,5 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
 
 
 def span_text(words: Translations, span: Span, language: str) -> str:
-    """`20 jours ouvrés`."""
+    """Return a length of time in words, `20 jours ouvrés`."""
     return words.span(span.count, span.unit, span.working, language)

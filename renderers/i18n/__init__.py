@@ -1,1 +1,1 @@
-"""Translations (fr, en, ee), language spans, problem messages, log format; `catalogues/*.yaml`."""
+"""Translations (fr, en, ee), language spans, problem messages and log format, from `catalogues/*.yaml`."""

@@ -1,7 +1,7 @@
-"""Words of a page that are of another language than the page: text everywhere, and between tags an element that says so.
+"""Text in another language than its page, marked with `lang` in HTML.
 
-A screen reader reads them with the right voice, a browser hyphenates and translates them rightly. Templates put them
-in place like any other text: what is between tags is asked for its HTML, what is in an attribute stays plain.
+Screen readers, hyphenation and translation then use the right language. Templates insert a span like any text:
+between tags its HTML is used, in an attribute its plain text.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from html import escape
 
 
 class LanguageSpan(str):
-    """Text of which a part, or all, is of another language than the page it stands on."""
+    """Text of which a part, or all, is in another language than the page."""
 
     __slots__ = ("_html",)
     _html: str
 
     @classmethod
     def made_of(cls, text: str, html: str) -> LanguageSpan:
-        """This text, its parts of another language marked in `html`."""
+        """Return the text with `html` as its marked form, which the caller has escaped."""
         said = cls(text)
         said._html = html
         return said
 
     @classmethod
     def in_language(cls, text: str, language: str) -> LanguageSpan:
-        """A text that is wholly of that language."""
+        """Return the text with all of it marked as that language."""
         return cls.made_of(text, f'<span lang="{escape(language)}">{html_of(text)}</span>')
 
     def __html__(self) -> str:
@@ -33,12 +33,12 @@ class LanguageSpan(str):
 
 
 def html_of(text: str) -> str:
-    """The text as it stands between tags."""
+    """Return the text escaped for HTML, or the marked form of a span."""
     return text.__html__() if isinstance(text, LanguageSpan) else escape(text)
 
 
 def joined(separator: str, parts: Iterable[str]) -> str:
-    """Several texts in one, each keeping its language."""
+    """Return the texts as one, a span if one of them is a span."""
     found = list(parts)
     text = separator.join(found)
     if not any(isinstance(part, LanguageSpan) for part in found):
@@ -47,5 +47,5 @@ def joined(separator: str, parts: Iterable[str]) -> str:
 
 
 def as_text(value: object) -> str:
-    """What a sentence takes as a fact; words keep their language."""
+    """Return a value as the text of a sentence's hole. A text is returned as it is, so a span stays one."""
     return value if isinstance(value, str) else str(value)

@@ -1,7 +1,7 @@
-"""What a server says of itself, one line at a time: JSON where a machine reads, words where a person does.
+"""Log lines of a server: JSON for machines, text for terminals.
 
-Nothing personal is written. Of a record of this house its sentence is told, of another library's only the sentence it was
-made from, without what filled its holes, and where it stands; of a failure where it happened and of which kind, never the words it carried.
+No personal data is written. A record of this project logs its whole sentence. A record of another library logs only
+its template and its place, without values. A failure logs its types and its lines, never its message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 ACCESS: Final = "guichet.access"
-REQUEST_FIELDS: Final = ("method", "route", "status", "ms", "role")  # of a request, and nothing else of it
+REQUEST_FIELDS: Final = ("method", "route", "status", "ms", "role")  # the only data of a request that is logged
 _OWN: Final = "guichet"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _REQUEST: ContextVar[str] = ContextVar("request", default="")
@@ -27,7 +27,7 @@ _COUNT: Final = 10_000
 
 @contextmanager
 def during(request: str) -> Iterator[None]:
-    """Everything logged meanwhile belongs to this request."""
+    """Attach the request identifier to all lines that this context logs."""
     before = _REQUEST.set(request)
     try:
         yield
@@ -36,14 +36,15 @@ def during(request: str) -> Iterator[None]:
 
 
 def request_id() -> str:
-    """The request under way in this thread; empty outside one."""
+    """Return the identifier of the current request, empty outside a request."""
     return _REQUEST.get()
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record."""
+    """One JSON object for each record."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON, with the figures of a request or the sentence of another record."""
         line = {
             "time": _instant(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
@@ -59,13 +60,14 @@ class JsonLines(logging.Formatter):
 
 
 class TerminalLines(logging.Formatter):
-    """One line a record for whoever looks at a terminal. `whole`: with complete traces, where people are invented."""
+    """One line of text for each record. `whole` adds complete traces, for installations with invented people only."""
 
     def __init__(self, whole: bool = False) -> None:
         super().__init__()
         self._whole = whole
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text, followed by the lines of its failure."""
         reported = _reported(record)
         if record.name == ACCESS:
             text = (
@@ -88,13 +90,16 @@ def _instant(record: logging.LogRecord) -> datetime:
 
 
 def _reported(record: logging.LogRecord) -> dict[str, object]:
-    """The figures of a request; nothing of other records, whatever they carry."""
+    """Return the figures of a request, and nothing for other records."""
     return {name: getattr(record, name) for name in REQUEST_FIELDS} if record.name == ACCESS else {}
 
 
 def sentence(record: logging.LogRecord) -> str:
-    """What a record says, on one line. Of others, what it was made from and where; of one that was made beforehand, only where:
-    an address or a name may stand in it."""
+    """Return the message of a record on one line.
+
+    For another library: the template and the place. A message formatted in advance may hold an address or a name, so
+    only its place is returned.
+    """
     if record.name == _OWN or record.name.startswith(f"{_OWN}."):
         text = record.getMessage()
     else:
@@ -105,12 +110,12 @@ def sentence(record: logging.LogRecord) -> str:
 
 
 def _is_small(reported: object) -> bool:
-    """Whether these are counts, as of who waits in a queue, too small to be anybody's number."""
+    """Return whether all values are counts too small to be a personal number."""
     return isinstance(reported, tuple) and all(type(one) is int and abs(one) < _COUNT for one in reported)
 
 
 def failure(error: BaseException | None) -> list[str]:
-    """Which kinds of failure led to one another, and through which lines; no word of what they said."""
+    """Return the chain of error types with the lines they passed. Messages are left out."""
     reported: list[str] = []
     while error is not None:
         reported.append(type(error).__qualname__)
@@ -121,13 +126,16 @@ def failure(error: BaseException | None) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    """A file of ours from the root of the project, another by its last two names."""
+    """Return a path relative to the project, or the last two names of another path."""
     path = Path(name)
     return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) else "/".join(path.parts[-2:])
 
 
 def speak(log: logging.Logger, form: str, terminal: bool, whole: bool) -> None:
-    """Makes a process say what it does: `form` is `json`, `text`, or empty to choose by where it is read."""
+    """Set the handler and format of a logger.
+
+    `form` is `json` or `text`. If empty, a terminal gets text and anything else JSON.
+    """
     handler = logging.StreamHandler()
     as_json = form == "json" or (form != "text" and not terminal)
     handler.setFormatter(JsonLines() if as_json else TerminalLines(whole))

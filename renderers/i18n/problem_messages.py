@@ -1,7 +1,7 @@
-"""The sentences of the problems: `problems.<language>.yaml` filled with a problem's facts.
+"""Sentences of problems: `problems.<language>.yaml` filled with the facts of a problem.
 
-A sentence survives what it is not told: what stands between `[[ ]]` goes away when one of its facts is missing, and
-`or_say`, `or_help` speak when nothing is left. The engine gives codes and facts, never wording.
+A part between `[[ ]]` is left out when one of its facts is missing. If nothing remains, `or_say` and `or_help` are
+used. The engine gives codes and facts, never wording.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNSEEN: Final = re.compile(
 _MOST_LISTED: Final = 14
 _LONGEST: Final = 120
 
-# Which lists of words translate which facts; a value without translation is said as it is.
+# The lists of words that translate a fact. A value without translation is shown unchanged.
 _TRANSLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "expected": ("expected", "types"), "found": ("found", "types"), "kind": ("kind",), "left": ("types",),
     "right": ("types",), "given": ("types", "found"), "wanted": ("wanted", "types"),
@@ -43,7 +43,7 @@ _JOINTS: Final[Mapping[str, tuple[str, str]]] = {"fr": (" et ", " ou "), "en": (
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What `explain` says of a code: the rule, its reason, what breaks it, what keeps it."""
+    """What `explain` prints about a code: rule, reason, an example that breaks it and one that respects it."""
 
     code: str
     title: str
@@ -53,7 +53,7 @@ class Explanation:
 
 
 def visible(text: str) -> str:
-    """A text a terminal may print: signs that move the cursor or hide are shown as what they are, unreadable."""
+    """Return the text safe for a terminal: control and hidden characters become `U+FFFD`."""
     return _UNSEEN.sub("\ufffd", text)
 
 
@@ -65,23 +65,23 @@ def _catalogue_of(language: str) -> Mapping[str, Any]:
 
 
 def codes() -> tuple[str, ...]:
-    """Every code that has words."""
+    """Return all codes that have sentences, in the order of the French file."""
     return tuple(_catalogue_of(REFERENCE)["problems"])
 
 
 def message(problem: Problem, language: str = REFERENCE) -> str:
-    """What is wrong, in one sentence without its full stop."""
+    """Return what is wrong, as one sentence without full stop."""
     entry = _entry(problem.code, language)
     return _speak(problem, entry, "say", language) or str(entry.get("title", problem.code))
 
 
 def advice(problem: Problem, language: str = REFERENCE) -> str:
-    """What to write instead; empty when the sentence knows nothing better than the fault."""
+    """Return what to write instead, empty if nothing more precise is known than the fault."""
     return _speak(problem, _entry(problem.code, language), "help", language)
 
 
 def explanation(code: str, language: str = REFERENCE) -> Explanation | None:
-    """The rule behind a code, None when there is no such code."""
+    """Return the rule behind a code, None if the code is unknown."""
     entry = _entry(code, language)
     if not entry:
         return None

@@ -1,7 +1,8 @@
-"""The words of the house, by language and key: interface, statuses, notices, refusals; plurals, dates, money.
+"""Translations of the interface, by language and key: statuses, notices, refusals, plurals, dates, money.
 
-`words*.<language>.yaml` hold the sentences, each file a part of the house. A key with the children `one` and `many` is
-a plural chosen by its fact `count`. What is missing in a language is said in French, the reference, and marked so.
+`words*.<language>.yaml` hold the sentences, each file one part of the project. A key with the children `one` and
+`many` is a plural, chosen by its fact `count`. A sentence missing in a language is given in French, the reference,
+and marked as French.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from renderers.i18n.language_spans import LanguageSpan, html_of
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
-SAMPLES: Final = ("ee",)  # a few sentences, not read again yet by people who speak the language
+SAMPLES: Final = ("ee",)  # a few sentences, not yet reviewed by native speakers
 SPOKEN: Final = OFFERED + SAMPLES
 FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
@@ -33,7 +34,7 @@ _KEPT: Final = re.compile(
     rf"|(?:(?<=\d)|(?<=\b1er)) (?={_MONTHS}\b)"
 )
 _KEPT_YEAR: Final = re.compile(rf"{_MONTHS} (?=\d{{4}}\b)")
-_KEPT_DAY: Final = re.compile(  # in English the names of months alone are words too
+_KEPT_DAY: Final = re.compile(  # in English the name of a month alone may be another word
     r"(?<=\d) (January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
 )
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
@@ -43,7 +44,10 @@ _FOLDER: Final = Path(__file__).parent / "catalogues"
 
 
 class Translations:
-    """Implements `engine.domain.common.text_provider.Wording`, and says everything else a page shows."""
+    """Sentences by key.
+
+    Implements `engine.domain.common.text_provider.Wording` and formats dates, numbers and sizes.
+    """
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
         self._texts = texts
@@ -51,25 +55,26 @@ class Translations:
     # -- sentences -----------------------------------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:
+        """Return whether French, the reference language, has a sentence or a plural under the key."""
         reference = self._texts[REFERENCE]
         return key in reference or f"{key}.one" in reference
 
     def say(self, key: str, language: str, facts: Mapping[str, str]) -> str:
-        """The sentence of a key with its facts filled in. Raises LookupError on an unknown key."""
+        """Return the sentence of a key with its facts filled in. Raises LookupError for an unknown key."""
         own, sentence = self._sentence(key, language, facts)
         text = _HOLE.sub(lambda hole: str(facts.get(hole[1], "")), sentence)
         if own == language and not any(isinstance(fact, LanguageSpan) for fact in facts.values()):
             return text
-        parts = _HOLE.split(sentence)  # what stands between the holes, then the name of a hole, in turn
+        parts = _HOLE.split(sentence)  # text and names of holes alternate
         html = "".join(html_of(facts.get(part, "") if at % 2 else part) for at, part in enumerate(parts))
         return LanguageSpan.made_of(text, html if own == language else f'<span lang="{own}">{html}</span>')
 
     def first(self, keys: Iterable[str], language: str, facts: Mapping[str, str]) -> str:
-        """The sentence of the first key that exists: from the most precise to the plainest."""
+        """Return the sentence of the first key that exists. Keys go from precise to general."""
         return self.say(next(key for key in keys if self.has(key)), language, facts)
 
     def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> tuple[str, str]:
-        """The sentence before its facts, and the language it is in."""
+        """Return the sentence before its facts are filled in, preceded by its language."""
         for own in (language, REFERENCE):
             texts = self._texts.get(own, {})
             if key in texts:
@@ -79,57 +84,63 @@ class Translations:
         raise LookupError(key)
 
     def every_key(self, language: str = REFERENCE) -> frozenset[str]:
+        """Return the keys of a language. Plurals appear with their `.one` and `.many`."""
         return frozenset(self._texts.get(language, {}))
 
     def texts(self, language: str) -> Mapping[str, str]:
-        """The sentences of a language as written, by key."""
+        """Return the sentences of a language as written, by key."""
         return self._texts.get(language, {})
 
     # -- numbers and dates ---------------------------------------------------------------------------------------------
 
     def amount(self, amount: int, language: str) -> str:
+        """Return a number with its thousands separated: a fixed space, or a comma in English."""
         return f"{amount:,}".replace(",", "," if language == "en" else FIXED_SPACE)
 
     def number(self, number: int, language: str) -> str:
-        """A number that may be a year: `1990`, not `1 990`; grouped from `10 000` on."""
+        """Format a number that may be a year: `1990`, not `1 990`. Digits are grouped from `10 000`."""
         return self.amount(number, language) if abs(number) >= 10_000 else str(number)
 
     def money(self, amount: int, language: str) -> str:
-        """`30 000 FCFA`, never cut over two lines."""
+        """Format an amount as `30 000 FCFA`, without a line break inside."""
         return f"{self.amount(amount, language)}{FIXED_SPACE}FCFA"
 
     def day(self, day: date, language: str) -> str:
+        """Format a day with its weekday: `mardi 1er décembre 2026`."""
         return f"{self._name('weekday', day.weekday(), language)} {self.plain_day(day, language)}"
 
     def plain_day(self, day: date, language: str) -> str:
-        """`1er décembre 2026`, never cut over two lines."""
+        """Format a day as `1er décembre 2026`, without a line break inside."""
         number = "1er" if day.day == 1 and language == "fr" else str(day.day)
         return FIXED_SPACE.join((number, self._name("month", day.month - 1, language), str(day.year)))
 
     def short_day(self, day: date, language: str) -> str:
+        """Format a day as `01/12/2026` in all languages."""
         return f"{day:%d/%m/%Y}"
 
     def hour(self, minutes: int, language: str) -> str:
-        """`8 h 15` from minutes since midnight."""
+        """Format minutes since midnight as `8 h 15`."""
         hours, rest = divmod(minutes, 60)
         if language == "en":
             return f"{hours:02d}:{rest:02d}"
         return f"{hours}{FIXED_SPACE}h" + (f"{FIXED_SPACE}{rest:02d}" if rest else "")
 
     def clock(self, instant: datetime, language: str) -> str:
-        """The hour of an instant on local clocks."""
+        """Format the local hour of an instant."""
         at = local(instant)
         return self.hour(at.hour * 60 + at.minute, language)
 
     def moment(self, instant: datetime, language: str) -> str:
+        """Format the local day and hour of an instant."""
         join = " at " if language == "en" else " à "
         return self.day(local(instant).date(), language) + join + self.clock(instant, language)
 
     def yes_no(self, value: bool, language: str) -> str:
+        """Return the words of a positive or negative answer."""
         return self.say("answer.positive" if value else "answer.negative", language, {})
 
     def size(self, octets: int, language: str) -> str:
-        """`430 Ko`, `1,2 Mo`."""
+        """Format a number of bytes as `430 Ko` or `1,2 Mo`."""
         small, big = ("KB", "MB") if language == "en" else ("Ko", "Mo")
         if octets < 1_000_000:
             return f"{max(1, round(octets / 1000))}{FIXED_SPACE}{small}"
@@ -137,7 +148,7 @@ class Translations:
         return f"{text if language == 'en' else text.replace('.', ',')}{FIXED_SPACE}{big}"
 
     def span(self, count: int, unit: str, working: bool, language: str) -> str:
-        """`20 jours ouvrés`."""
+        """Format a length of time as `20 jours ouvrés`."""
         kind = f"span.{'working_' if working else ''}{unit}"
         return self.say(kind, language, {"count": self.amount(count, language)})
 
@@ -147,7 +158,9 @@ class Translations:
     # -- what is wrong -------------------------------------------------------------------------------------------------
 
     def problem(self, problem: AnswerProblem, kind: str, label: str, language: str) -> str:
-        """The sentence beside a field: the definition's own words, else that of its code for this kind of field."""
+        """Return the sentence beside a field: the definition's own text, else that of the code for this type of
+        field.
+        """
         if problem.message:
             return problem.message.in_(language)
         code, facts = _reported(problem)
@@ -163,7 +176,7 @@ class Translations:
         return self.first(keys, language, said)
 
     def _bounds(self, code: str, kind: str, said: Mapping[str, str], language: str) -> dict[str, str]:
-        """The limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""
+        """Return the limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""
         bounds = {name: said[name] for name in ("minimum", "maximum") if name in said}
         if kind == "money":
             bounds = {
@@ -174,12 +187,12 @@ class Translations:
         return {**bounds, last: f"{bounds[last]}{FIXED_SPACE}{unit}"} if unit and last in bounds else bounds
 
     def refusal(self, code: str, facts: Mapping[str, Fact], language: str) -> str:
-        """The sentence of a closed act."""
+        """Return why an act is impossible, as precise as `facts["why"]` allows."""
         keys = (f"refusal.{code}_{facts.get('why')}", f"refusal.{code}", "refusal.other")
         return self.first(keys, language, self.facts(facts, language))
 
     def facts(self, facts: Mapping[str, Fact], language: str) -> dict[str, str]:
-        """Facts as a sentence holds them: numbers grouped, ISO dates and instants in full, lists joined."""
+        """Return facts as text: numbers grouped, ISO dates and instants in full, lists joined."""
         return {name: self._fact(value, language) for name, value in facts.items()}
 
     def _fact(self, value: Fact, language: str) -> str:
@@ -200,7 +213,7 @@ class Translations:
 
 
 def _reported(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
-    """The code and facts as the sentences want them: how many signs too many, between which bounds."""
+    """Return the code and facts that the sentences use, for example the number of excess characters or both bounds."""
     code, facts = problem.code, problem.facts
     if code == "length":
         over, under = facts.get("over"), facts.get("under")
@@ -223,7 +236,7 @@ def _tuple(fact: Fact | None) -> tuple[str, ...]:
 
 
 def _counted(texts: Mapping[str, str], key: str, count: str, language: str) -> str:
-    """The sentence for so many. In French zero is singular too: the sentence of one says « 0 » where it says « 1 »."""
+    """Return the plural form for a count. In French zero is singular: the form of one says « 0 » instead of « 1 »."""
     if count == "1":
         return texts[f"{key}.one"]
     if count != "0" or language != "fr":
@@ -242,30 +255,35 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
 
 
 def typographic(text: str, language: str) -> str:
-    """French signs keep to their word, and numbers stay whole with what they count: no line begins with « : », « ? », a closing
-    quote, the minutes of an hour, the month or the year of a day, « F »; none ends with « N° ». In English a day stays whole too."""
+    """Put fixed spaces where a line must not break.
+
+    In French: before `:` `?` and `»`, after `N°`, and between a number and what it counts. In English: inside a date.
+    """
     if language == "en":
         return _KEPT_DAY.sub(rf"{FIXED_SPACE}\1{FIXED_SPACE}", text)
     return _KEPT_YEAR.sub(rf"\1{FIXED_SPACE}", _KEPT.sub(FIXED_SPACE, text)) if language == REFERENCE else text
 
 
 def whole_number(number: str) -> str:
-    """`26 4829 1137 4` on one line, where it is read and not typed again."""
+    """Group the digits of a number that is only read, `26 4829 1137 4`, without a line break inside."""
     return group_number(number).replace(" ", FIXED_SPACE)
 
 
 def quoted(text: str, language: str) -> str:
-    """Words between the quotation marks of a language."""
+    """Return words between the quotation marks of a language."""
     return f"“{text}”" if language == "en" else f"« {text} »"
 
 
 def first_capital(text: str) -> str:
-    """The text with a capital at its head, the others as they are."""
+    """Return the text with its first letter as a capital and the others unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def in_language(text: Text | None, language: str) -> str:
-    """A text of the book as a page in that language holds it: what it lacks stays in its own language, and says so."""
+    """Return a text of the procedure for a page in that language.
+
+    A missing translation is marked with its own language.
+    """
     if not text:
         return ""
     own = text.language_for(language)
@@ -274,7 +292,7 @@ def in_language(text: Text | None, language: str) -> str:
 
 
 class _Languages(Mapping[str, Mapping[str, str]]):
-    """The sentences by language, each language read when it is first spoken: most processes speak one."""
+    """Sentences by language. Each language is read at its first use, because most processes use one."""
 
     def __init__(self, part: str) -> None:
         self._part = part
@@ -283,7 +301,7 @@ class _Languages(Mapping[str, Mapping[str, str]]):
     def __getitem__(self, language: str) -> Mapping[str, str]:
         if language not in SPOKEN:
             raise KeyError(language)
-        if language not in self._read:  # two threads may both read it: they read the same
+        if language not in self._read:  # two threads may both read it, with the same result
             self._read[language] = _read_language(self._part, language)
         return self._read[language]
 
@@ -306,6 +324,8 @@ def _read_language(part: str, language: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=2)
 def load_words(part: str = "*") -> Translations:
-    """The words of the house; or one part of them alone (`_commands`), for whoever says nothing else: reading all of
-    them takes longer than checking a file."""
+    """Return the translations, cached.
+
+    `part` names one group of files (`_commands`). Reading all of them takes longer than checking a definition.
+    """
     return Translations(_Languages(part))

@@ -1,1 +1,1 @@
-"""Typst, documents, QR, iCalendar."""
+"""PDF documents through Typst, QR codes and iCalendar files."""

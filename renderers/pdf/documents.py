@@ -1,4 +1,4 @@
-"""Documents people hold: an issued document, a receipt, the summary of a request. Values in, PDF bytes out."""
+"""Documents for applicants: issued document, receipt, summary of a request. Returned as PDF bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renderers.pdf.typst import render_pdf
 
 
 def group_code(code: str) -> str:
-    """Twelve digits as people read them aloud: `1234 5678 9012`."""
+    """Group the digits of a code by four for reading aloud: `1234 5678 9012`."""
     return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
@@ -28,9 +28,9 @@ def document_pdf(
     wording: Wording,
     language: str,
 ) -> bytes:
-    """An issued document: who gives it, what it shows, until when it holds, and how anyone verifies it.
+    """Return an issued document: agency, content, end of validity and how to verify it.
 
-    `verify_url` is the page of the printed code; the QR holds `verify_url/<token>`.
+    `verify_url` is the page of the printed code. The QR code holds `verify_url/<token>`.
     """
     output = procedure.outputs[document.output]
     terms = [[_say(wording, "pdf.issued_on", language), wording.day(local_day(document.issued_at), language)]]
@@ -64,13 +64,15 @@ def receipt_pdf(
     code: str,
     agency_label: str = "",
 ) -> bytes:
-    """The receipt of a payment: what was paid, for which lines, by which phone, under which reference. `verify_url` is where
-    its two numbers are typed; the QR holds `verify_url/<code>`."""
+    """Return the receipt of a payment: amount, lines, phone of the payer and reference.
+
+    `verify_url` is the page where its two numbers are typed. The QR code holds `verify_url/<code>`.
+    """
     reference = payment.receipt or payment.reference
     francs = _say(wording, "pdf.francs", language)
     lines = _lines(dossier, payment.fees)
     whole = sum(line.amount for line in lines)
-    if whole != payment.amount:  # a part of the price, or the rest of it
+    if whole != payment.amount:  # a part payment or its remainder
         lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
@@ -102,7 +104,10 @@ def counter_pdf(
     wording: Wording,
     language: str,
 ) -> bytes:
-    """The receipt of a request filled in at a counter; `follow` says how it is followed, at the `address` of the square."""
+    """Return the receipt of a request filled in at a counter.
+
+    `follow` explains how to follow it, `address` is the content of the QR code.
+    """
     title, grouped = _say(wording, "counter.receipt_title", language), group_number(number)
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=title, number=grouped),
@@ -126,8 +131,11 @@ def summary_pdf(
     wording: Wording,
     language: str,
 ) -> bytes:
-    """A request for its applicant to keep: when it was sent, what was answered page by page, then the `facts` under their
-    headings (papers received, prices), and the `address` it is followed at."""
+    """Return the summary of a request for its applicant.
+
+    It holds the date of submission, the answers page by page, then `facts` under their headings (attachments,
+    prices). `address` is the page where the request is followed.
+    """
     grouped = group_number(dossier.number)
     title = procedure.identity.title.in_(language)
     sections: list[Plain] = [
@@ -149,7 +157,7 @@ def summary_pdf(
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
-    """A page as a section, then one section a row, those inside rows too. Papers received have a section of their own."""
+    """Yield a page as a section, then one section for each row and inner row. Attachments have their own section."""
     shown = [field for field in fields if field.shown and field.type != "note" and (field.text or not field.files)]
     lines: list[Plain] = [
         [field.label.in_(language), _answer(field, wording, language)]
@@ -165,7 +173,7 @@ def _answered(title: str, fields: Sequence[FieldView], wording: Wording, languag
 
 
 def _answer(field: FieldView, wording: Wording, language: str) -> str:
-    """An answer as the page that is checked before sending says it; a paper that is only shown says how."""
+    """Return an answer as the page before submission shows it. Evidence shown on paper says how."""
     if field.masked:
         return "•••"
     if field.type == "evidence" and "upload" not in field.how:
@@ -186,13 +194,13 @@ def _frame(agency: str, wording: Wording, language: str, *, title: str, number: 
 
 
 def _intro(output: Output, wording: Wording, language: str) -> str:
-    """How the paper begins: only a certificate certifies."""
+    """Return the first sentence of the document, by the kind of output."""
     own = f"pdf.intro.{output.kind}"
     return _say(wording, own if wording.has(own) else "pdf.intro", language)
 
 
 def _about(procedure: Procedure, output: Output, wording: Wording, language: str) -> list[Plain]:
-    """The procedure, on a letter: its title alone does not say what was asked for."""
+    """Return the procedure line of a letter, whose title alone does not name the request."""
     if output.kind != "letter":
         return []
     return [[_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)]]
@@ -201,7 +209,7 @@ def _about(procedure: Procedure, output: Output, wording: Wording, language: str
 def _holder(
     document: IssuedDocument, output: Output, dossier_number: str, wording: Wording, language: str
 ) -> list[Plain]:
-    """Whose paper it is and from which dossier. A paper of one row is about somebody else than the dossier is."""
+    """Return the holder and the dossier number. A document of one row may concern another person than the dossier."""
     holds = output.grants and document.row is None
     rows: list[Plain] = []
     if document.holder:
@@ -210,7 +218,7 @@ def _holder(
 
 
 def _sections(content: Sequence[tuple[str, str]]) -> list[Plain]:
-    """The lines under their headings (`""` before the first one)."""
+    """Return the lines under their headings (`""` before the first one)."""
     sections: list[tuple[str, list[Plain]]] = [("", [])]
     for label, words in content:
         if label and words:
@@ -237,14 +245,14 @@ def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
 
 
 def _in_words(amount: int, language: str) -> str:
-    from num2words import num2words  # sixty languages: loaded by the first receipt
+    from num2words import num2words  # sixty languages, loaded by the first receipt
 
     words = str(num2words(amount, lang="en" if language == "en" else "fr"))
     return words[:1].upper() + words[1:]
 
 
 def _phone(number: str) -> str:
-    """A Togolese number as it is read aloud: `90 00 00 01`; any other as it is."""
+    """Format a Togolese number as `90 00 00 01`, any other unchanged."""
     local = number.removeprefix("+228")
     if not (local.isdigit() and len(local) == 8):
         return number

@@ -1,4 +1,4 @@
-"""An appointment as an iCalendar file (RFC 5545). The only door to icalendar."""
+"""An appointment as an iCalendar file (RFC 5545). The only module that imports icalendar."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ REMINDERS = (timedelta(days=-1), timedelta(hours=-2))
 def ics(
     booking: Booking, name: str, title: str, office_label: str, address: str, url: str, now: datetime | None = None
 ) -> bytes:
-    """One event with two alarms. The UID is the visit's (`name`), whichever seat it has, and SEQUENCE grows, so that a move
-    updates the same entry; a cancelled booking cancels it."""
-    from icalendar import Alarm, Calendar, Event  # loaded by the first visit that goes into a diary
+    """Return one event with two alarms.
+
+    The UID depends on the appointment (`name`), not on its seat. SEQUENCE grows, so a move updates the same entry. A
+    cancelled booking cancels it.
+    """
+    from icalendar import Alarm, Calendar, Event  # loaded by the first calendar file
 
     cancelled = booking.status == "cancelled"
     calendar = Calendar()

@@ -1,4 +1,4 @@
-"""Text to a QR code. The only door to segno."""
+"""QR codes as SVG, the only module that imports segno."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import io
 
 
 def qr_svg(text: str, scale: int = 4) -> str:
-    """The QR code of a text as an SVG without XML header, black on white, medium error correction."""
-    import segno  # loaded by the first code drawn
+    """Return the QR code of a text as an SVG without XML header, black on white, medium error correction."""
+    import segno  # loaded by the first code
 
     out = io.BytesIO()
     segno.make(text, error="m", micro=False).save(

@@ -1,7 +1,7 @@
-"""The one door to typst: a bundled template's name and plain data in, PDF bytes out.
+"""PDF through Typst, the only module that imports typst: a bundled template and plain data in, bytes out.
 
-Nothing a definition or a person wrote is ever source text: the template reads it as JSON. Fonts are those typst embeds,
-which hold the letters of Ewe and Kabiyè, so that a document looks the same on every machine.
+Text of definitions and people is never source text, because the template reads it as JSON. The fonts are those
+embedded in typst. They hold the letters of Ewe and Kabiyè, so a document looks the same on every machine.
 """
 
 from __future__ import annotations
@@ -17,24 +17,27 @@ TEMPLATES: Final = frozenset(path.stem for path in FOLDER.glob("*.typ"))
 
 
 def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = None) -> bytes:
-    """The PDF of a bundled template (`certificate`, `receipt`, `summary`) over this data, tagged (PDF/UA-1).
+    """Return the PDF of a bundled template (`certificate`, `receipt`, `summary`) over this data, tagged (PDF/UA-1).
 
-    `images` are SVG texts the template shows under these keys of the data, as text.
+    `images` are SVG texts shown under these keys of the data. Raises LookupError for an unknown template.
     """
     if template not in TEMPLATES:
         raise LookupError(template)
     pictures: dict[str, Plain] = {name: image.decode("utf-8") for name, image in (images or {}).items()}
     payload = json.dumps({"data": data, "images": pictures}, ensure_ascii=False)
-    import typst  # a compiler: loaded by the first paper that is drawn
+    import typst  # a compiler, loaded by the first document
 
     try:
         return _compiled(template, payload, tagged=True)
-    except typst.TypstError:  # a sign that our fonts do not have: the standard refuses it, the person still has a paper
+    except typst.TypstError:  # PDF/UA refuses a missing glyph; an untagged document is issued instead
         return _compiled(template, payload, tagged=False)
 
 
 def has_letters() -> bool:
-    """Whether what is embedded draws the letters of the country's languages: the standard refuses a sign without a shape."""
+    """Return whether the embedded fonts draw the letters of the country's languages.
+
+    PDF/UA refuses a missing glyph.
+    """
     import typst
 
     text = '#set document(title: "x", date: none)\n#set text(lang: "fr")\nÉ ç œ « » Ɖ ɖ Ɛ ɛ Ƒ ƒ Ɣ ɣ Ŋ ŋ Ɔ ɔ Ʋ ʋ Ɩ ɩ ñ ã'
@@ -46,8 +49,7 @@ def has_letters() -> bool:
 
 
 def _compiled(template: str, payload: str, tagged: bool) -> bytes:
-    """`tagged`: to the standard, with our fonts alone; else with any font of the machine, a square where none has the
-    sign."""
+    """Return the PDF, with the embedded fonts and to the standard if `tagged`, else with all fonts of the machine."""
     import typst
 
     pdf: bytes = typst.compile(

@@ -1,1 +1,1 @@
-"""Public page, prices, appointments, search, statistics, feed."""
+"""The public page of a procedure: prices, appointments, steps, search, statistics, feed."""

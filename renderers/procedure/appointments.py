@@ -1,4 +1,4 @@
-"""How far a person must go for a procedure: visits to an office, papers to hand over, somebody who comes to them."""
+"""Visits of a procedure: appointments at an office, evidence on paper, agents who visit the applicant."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from renderers.i18n.translations import REFERENCE, Translations, in_language
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """`here` are what one comes to an office for, the papers one fetches included; `perhaps` those of them that hang on
-    one's answers, `called` those that some grants go without; `there` what somebody comes for. `papers`: some are shown or
-    handed over. `either`: of these, one only."""
+    """Labels of the visits that a procedure requires.
+
+    `here` are visits to an office, the collection of a document included. `perhaps` are those of them that depend on
+    answers. `called` are those that some granted requests go without. `there` are visits at the applicant's address.
+    `papers` is set if evidence is shown or handed over. `either` are places of which the applicant uses one.
+    """
 
     here: tuple[str, ...]
     perhaps: frozenset[str]
@@ -31,7 +34,7 @@ class Visits:
 
 
 def visits_of(procedure: Procedure, language: str) -> Visits:
-    """As the circuit has it: appointments, and states where a document waits to be fetched."""
+    """Return the visits of the workflow: appointments, and states where a document waits for collection."""
     tasks = procedure.appointments()
     here = [in_language(one.label, language) for one in tasks if one.place == "office"]
     there = tuple(in_language(one.label, language) for one in tasks if one.place == "applicant")
@@ -52,7 +55,7 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
 
 
 def _spared(procedure: Procedure, visit: str) -> bool:
-    """Whether some reach what they ask for without this visit: one comes only when called."""
+    """Return whether a request may be granted without this appointment, so that it applies on invitation only."""
     leads = successors(procedure)
     without = {state: targets for state, targets in leads.items() if visit not in procedure.state(state).waits}
     reached = closure([procedure.start], without)
@@ -60,12 +63,12 @@ def _spared(procedure: Procedure, visit: str) -> bool:
 
 
 def _fetched(procedure: Procedure) -> Iterator[State]:
-    """Where a document waits to be fetched."""
+    """Yield the states where a document waits for collection."""
     yield from (state for state in procedure.states.values() if state.public == "ready" and not state.is_end)
 
 
 def _one_of(procedure: Procedure, fetched: tuple[State, ...], language: str) -> tuple[str, ...]:
-    """Several places to fetch a document from, when none leads to another: one goes to one of them."""
+    """Return the places of collection if none leads to another, so that the applicant uses one of them."""
     names = {state.id for state in fetched}
     leads = successors(procedure)
     if len(names) < 2 or any((closure([one], leads) - {one}) & names for one in names):
@@ -74,7 +77,7 @@ def _one_of(procedure: Procedure, fetched: tuple[State, ...], language: str) -> 
 
 
 def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
-    """In a word; only what is all done online is said to be."""
+    """Return the visits in one word. Only a procedure without any visit or paper is marked as online."""
     if visits.booked:
         return say("catalogue.with_visit")
     if visits.here:
@@ -87,7 +90,7 @@ def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
 
 
 def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
-    """How often one comes and what for; then who comes to them."""
+    """Return the number and purposes of visits to an office, then the visits at the applicant's address."""
     names, perhaps = [one for one in visits.here if one not in visits.either], visits.perhaps
     if visits.either:
         said = visits.either[0]
@@ -112,11 +115,14 @@ def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-_SOON: Final = timedelta(days=45)  # further off, nobody plans a visit yet
+_SOON: Final = timedelta(days=45)  # later closures do not matter to an applicant yet
 
 
 def opening_hours(office: Office, words: Translations, language: str) -> str:
-    """`lundi à vendredi : 7 h 30 à 12 h, 14 h 30 à 17 h`, days of the same hours together."""
+    """Return the hours of an office, days with equal hours together.
+
+    Example: `lundi à vendredi : 7 h 30 à 12 h, 14 h 30 à 17 h`.
+    """
     said: list[tuple[int, int, str]] = []
     for weekday in range(7):
         text = ", ".join(
@@ -145,11 +151,14 @@ def _days(first: int, last: int, text: str, words: Translations, language: str) 
 
 
 def unusual_days(office: Office, today: date, words: Translations, language: str) -> Iterator[str]:
-    """`Fermé le mercredi 25 novembre 2026 : Grève du personnel`, in order of time; what is open beside the hours too."""
+    """Yield closures and extra openings of the next 45 days, in order of time.
+
+    Example: `Fermé le mercredi 25 novembre 2026 : Grève du personnel`.
+    """
     soon = [one for one in (*office.closed, *office.opened) if one.until >= today and one.from_ <= today + _SOON]
     for one in sorted(soon, key=lambda one: one.from_):
         if isinstance(one, ExtraOpening) and one.hours is None:
-            continue  # fewer places: the doors are open all the same
+            continue  # a change of capacity leaves the hours unchanged
         said = words.say(
             "help.closed" if isinstance(one, Closure) else "help.open", language, {"when": _when(one, words, language)}
         )
@@ -158,7 +167,7 @@ def unusual_days(office: Office, today: date, words: Translations, language: str
 
 
 def holidays_soon(calendar: Calendar, today: date, words: Translations, language: str) -> Iterator[str]:
-    """`vendredi 25 décembre 2026 (Noël)`."""
+    """Yield the holidays of the next 45 days, `vendredi 25 décembre 2026 (Noël)`."""
     for day, name in sorted(calendar.holidays.items()):
         if today <= day <= today + _SOON:
             facts = {"day": words.day(day, language), "name": as_text(in_language(name, language))}

@@ -1,4 +1,4 @@
-"""The feed of what changed, in Atom (RFC 4287): one entry an edition put in service."""
+"""Feed of changes in Atom (RFC 4287), with one entry for each edition put in service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ATOM: Final = "http://www.w3.org/2005/Atom"
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """`id` and `link` are whole addresses; `themes` what the changes are about: price, questions…"""
+    """One edition. `id` and `link` are full addresses, `themes` the subjects of its changes (price, questions…)."""
 
     id: str
     title: str
@@ -25,7 +25,10 @@ class FeedEntry:
 
 
 def atom(title: str, address: str, page: str, language: str, entries: Sequence[FeedEntry], never: datetime) -> bytes:
-    """`address` is the feed's own, `page` the page it tells of; `never` the moment said when nothing was published."""
+    """Return the feed as XML.
+
+    `address` is that of the feed, `page` that of the page it describes. `never` is the date of an empty feed.
+    """
     ElementTree.register_namespace("", _ATOM)
     feed = ElementTree.Element(f"{{{_ATOM}}}feed", {"xml:lang": language})
     _text(feed, "id", address)
@@ -54,7 +57,7 @@ def _part(parent: ElementTree.Element, name: str, **attributes: str) -> ElementT
 
 
 def _text(parent: ElementTree.Element, name: str, text: str) -> None:
-    """What XML cannot hold (controls) becomes a space."""
+    """Add an element with text. Characters that XML forbids (controls) become spaces."""
     _part(parent, name).text = "".join(sign if sign in "\n\t" or " " <= sign < "\ufffe" else " " for sign in text)
 
 

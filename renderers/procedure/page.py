@@ -1,5 +1,7 @@
-"""A procedure as its public sheet tells it: price, delay, papers by situation, steps, law. Everything is read from the
-definition that also drives the form, so that sheet and form cannot drift apart."""
+"""The public page of a procedure: price, delay, evidence by situation, steps, laws.
+
+All data comes from the definition that also drives the form, so page and form always agree.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class SheetPaper:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Papers asked in one situation only."""
+    """Evidence asked for in one situation only."""
 
     title: str
     evidence: tuple[SheetPaper, ...]
@@ -72,7 +74,7 @@ class SheetFee:
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """An appeal, a law, an office: a label and what is said beside it."""
+    """An appeal, a law or an office: a label with its details."""
 
     label: str
     within: str = ""
@@ -85,12 +87,13 @@ class SheetLine:
 
     @property
     def title(self) -> str:
+        """The label, under the name that templates of laws use."""
         return self.label
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureSheet:
-    """The whole sheet, in one language. `start` is empty when the procedure cannot be asked here now."""
+    """The whole page in one language. `start` is empty if no request can be made here now."""
 
     slug: str
     title: str
@@ -119,7 +122,7 @@ class ProcedureSheet:
 
 
 class SheetWriter:
-    """Reads one procedure for one day, in one language."""
+    """Writes the page of one procedure for one day, in one language."""
 
     def __init__(
         self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
@@ -127,16 +130,18 @@ class SheetWriter:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key, with its facts filled in."""
         return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
     def mark(self, law_id: str | None) -> str:
-        """What is said beside a value whose law is not sourced."""
+        """Return the remark beside a value whose law is not sourced, else empty."""
         law = self.procedure.laws.get(law_id or "")
         return "" if law is None or law.status == "sourced" else self.say(f"sheet.{law.status}")
 
     # -- in short ------------------------------------------------------------------------------------------------------
 
     def card(self) -> ProcedureCard:
+        """Return the entry of the procedure in a list. The category defaults to `other`."""
         identity = self.procedure.identity
         return ProcedureCard(
             self.procedure.id, f"/demarches/{self.procedure.id}", in_language(identity.title, self.language),
@@ -146,9 +151,11 @@ class SheetWriter:
 
     @cached_property
     def announced(self) -> AnnouncedPrice:
+        """The price that the procedure announces on that day, computed once."""
         return announced_price(self.procedure, self.day)
 
     def price(self) -> str:
+        """Return the announced price in words: free, a fixed amount, a minimum, or dependent on answers."""
         return self._price_text(self.announced)
 
     def _price_text(self, price: AnnouncedPrice) -> str:
@@ -162,7 +169,7 @@ class SheetWriter:
         return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
 
     def _each(self, price: AnnouncedPrice) -> str:
-        """`500 FCFA par duplicata`, where how many is all that the price hangs on."""
+        """Return `500 FCFA par duplicata` if the price depends on the number only, else empty."""
         (line, *others), (fee, *_) = price.lines, self.procedure.fees()
         bounded = fee.exempt or fee.reductions or fee.at_least or fee.at_most
         if others or bounded or line.amount is None or line.when is not None or line.per is None:
@@ -171,23 +178,25 @@ class SheetWriter:
         return self.say("sheet.amount_each", amount=amount, per=in_language(line.per, self.language))
 
     def delay(self) -> str:
+        """Return the first announced delay, empty if there is none."""
         entries = self.procedure.identity.delay.entries
         return span_text(self.words, entries[0][1], self.language) if entries else ""
 
     def tag(self) -> str:
+        """Return the channel in a few words: at the counter, or the kind of visits required."""
         if "web" not in self.procedure.identity.channels:
             return self.say("catalogue.counter")
         return visits_tag(visits_of(self.procedure, self.language), self.say)
 
     def minutes(self) -> int:
-        """A guess of the time to fill the form, by steps of five minutes."""
+        """Return the estimated time to fill in the form, in steps of five minutes."""
         asked = sum(len(page.fields) for page in self.procedure.form.pages)
         return max(5, 5 * round(asked * _SECONDS_A_QUESTION / 60 / 5))
 
     # -- the sheet -----------------------------------------------------------------------------------------------------
 
     def sheet(self, draft: str = "") -> ProcedureSheet:
-        """`draft`: the address of the reader's own draft, if there is one."""
+        """Return the whole page. `draft` is the address of the reader's draft, or empty."""
         identity, laws = self.procedure.identity, self.procedure.laws.values()
         closed = self._closed()
         open_here = not closed and "web" in identity.channels
@@ -223,7 +232,7 @@ class SheetWriter:
         )  # fmt: skip
 
     def _audience(self) -> str:
-        """Who: kinds of persons, then nationality."""
+        """Return who may apply: kinds of persons, then nationality."""
         said = {one: self.say(f"sheet.audience_{one}") for one in self.procedure.identity.audience}
         kinds = self._either([said[one] for one in ("natural_person", "legal_person") if one in said])
         nations = self._either([said[one] for one in ("national", "foreigner") if one in said])
@@ -237,6 +246,7 @@ class SheetWriter:
         return text
 
     def agency(self) -> str:
+        """Return the label of the agency, or its key if the directory lacks it."""
         agency = self.directory.agencies.get(self.procedure.identity.agency)
         return in_language(agency.label, self.language) if agency else self.procedure.identity.agency
 
@@ -269,7 +279,7 @@ class SheetWriter:
         yield from self._validity()
 
     def _validity(self) -> Iterator[SheetFact]:
-        """How long what is granted holds; each by its name when they do not hold as long."""
+        """Yield the validity of granted outputs, each with its title if they differ."""
         held = [one for one in self.procedure.outputs.values() if one.grants and one.valid is not None]
         granted = [(one, span) for one in held if (span := _span(one.valid))]
         texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
@@ -295,7 +305,7 @@ class SheetWriter:
         return (field for field in self.procedure.form.fields if field.evidence is not None)
 
     def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
-        """Papers everyone gives, and the others by situation, in the order of the file."""
+        """Return the evidence always asked for, and the rest by situation, in the order of the file."""
         always: list[SheetPaper] = []
         sometimes: dict[str, list[SheetPaper]] = {}
         for field in self._evidence():
@@ -341,7 +351,7 @@ class SheetWriter:
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
 
     def _both(self, *conditions: Expression) -> str:
-        """Conditions that hold together; one that cannot be said simply is not left out."""
+        """Return conditions that apply together. One without simple words is replaced by « other situations »."""
         said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
         if not all(said):
             return self.say("sheet.situation_other").lower()
@@ -354,7 +364,7 @@ class SheetWriter:
         return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
 
     def _amounts(self, line: FeeLine) -> Iterator[tuple[str, str]]:
-        """What a line may cost, each with the case it is for; one amount for everyone has no case."""
+        """Yield the case and the amount of each price of a line. A single amount has no case."""
         cases = price_cases(line.amount, self.procedure, self.language)
         if not cases:
             yield "", self.say("sheet.amount_formula")
@@ -370,7 +380,7 @@ class SheetWriter:
         yield from (self.procedure.identity.appeals or (agency.appeals if agency else {})).values()
 
     def appeals(self) -> tuple[SheetLine, ...]:
-        """How a refusal is contested."""
+        """Return how a refusal is contested: the appeals of the procedure, else those of its agency."""
         return tuple(self._appeal(one) for one in self._appeals())
 
     def _appeal(self, appeal: Appeal) -> SheetLine:
@@ -385,7 +395,7 @@ class SheetWriter:
         return SheetLine(in_language(law.title, self.language), url=url, article=law.article or "", source=source)
 
     def offices(self) -> tuple[SheetLine, ...]:
-        """Where the agency has doors."""
+        """Return the offices of the agency, with address and hours."""
         return tuple(self._office(one) for one in self.directory.offices_of(self.procedure.identity.agency))
 
     def _office(self, office: Office) -> SheetLine:
@@ -396,7 +406,7 @@ class SheetWriter:
 
 
 def _span(expression: Expression | None) -> Span | None:
-    """The length of time of an expression that hangs on nothing."""
+    """Return the length of time of a constant expression, None for any other."""
     node = expression.node if expression else None
     value = node.value if isinstance(node, Constant) else None
     return value if isinstance(value, Span) else None

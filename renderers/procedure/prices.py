@@ -1,4 +1,4 @@
-"""What a price may be, case by case: what a person picks, and what it costs."""
+"""Possible prices of a fee line, case by case."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
 from renderers.i18n.translations import Translations, in_language
 
-_MOST: Final = 24  # beyond, nobody reads them
+_MOST: Final = 24  # a longer list is not readable
 
 
 def price_cases(amount: Expression, procedure: Procedure, language: str) -> tuple[tuple[str, int], ...]:
-    """« Pour étudier, 1 an » with its whole francs, in the order of the table; a single case without words for what
-    everyone pays. Nothing when the amount is neither, or when the cases are too many to be told."""
+    """Return each case with its price in francs, « Pour étudier, 1 an », in the order of the table.
+
+    A constant amount gives one case without words. The result is empty for other expressions and for more than 24
+    cases.
+    """
     node = tree(amount)
     if isinstance(node, Constant):
         fixed = isinstance(node.value, int) and not isinstance(node.value, bool)
@@ -44,7 +47,7 @@ def price_cases(amount: Expression, procedure: Procedure, language: str) -> tupl
 
 @dataclass(frozen=True, slots=True)
 class UsualPrice:
-    """What a whole application made of the examples of the form pays of a fee."""
+    """The amount of a fee for an application made of the form's examples, and these answers."""
 
     amount: int
     answers: Mapping[str, Plain]
@@ -53,7 +56,10 @@ class UsualPrice:
 def usual_price(
     procedure: Procedure, fee: str, directory: Directory, words: Translations, language: str, day: date
 ) -> UsualPrice | None:
-    """Nothing when the fee is not owed in that case, or hangs on something that no example gives."""
+    """Return the fee that the examples of the form give.
+
+    None if the fee is not owed in that case or depends on an answer without example.
+    """
     task = procedure.tasks.get(fee)
     if not isinstance(task, Fee):
         return None

@@ -1,4 +1,4 @@
-"""Finding a procedure by the words a person has: without accents, plural or singular, nearly spelt."""
+"""Search of procedures by words: without accents, plural or singular, with close spellings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SMALL: Final = frozenset(
     {"de", "du", "des", "le", "la", "les", "un", "une", "et", "ou", "d", "l", "a", "au", "mon", "ma"}
 )
 _NEAR: Final = 0.75
-_MOST_NEAR: Final = 20  # words of nearest spelling
+_MOST_NEAR: Final = 20  # close spellings of one word
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search brings: the matches, best first; without any, the procedures of nearest spelling."""
+    """Result of a search: the matches, best first. Without match, the procedures of close spelling."""
 
     ids: tuple[str, ...]
     closest: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One procedure as it is searched: what its title says, and what is said besides."""
+    """One procedure as it is indexed: the text of its title, and its other text."""
 
     id: str
     title: str
@@ -38,7 +38,7 @@ class Searched:
 
 
 class Sayings:
-    """What people say for what procedures call otherwise. Each line: `what procedures say, or this : what people say`."""
+    """Everyday words for official ones. Each line: `official words, or these : everyday words`."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._by_word: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = defaultdict(list)
@@ -49,13 +49,13 @@ class Sayings:
                     self._by_word[words[0]].append((frozenset(words), frozenset(words_of(said))))
 
     def of(self, words: set[str]) -> set[str]:
-        """What people say besides, of a procedure that says these words."""
+        """Return the everyday words for a procedure that contains these words."""
         known = (one for word in words & self._by_word.keys() for one in self._by_word[word])
         return {word for named, said in known if named <= words for word in said}
 
 
 class WordIndex:
-    """The words of a list of procedures, made once; a search looks at those that hold its words, and at no other."""
+    """Word index of a list of procedures, built once. A search reads only the entries of its words."""
 
     def __init__(self, listed: Iterable[Searched], sayings: Iterable[str] = ()) -> None:
         besides = Sayings(sayings)
@@ -69,10 +69,10 @@ class WordIndex:
                 places[word].append(rank << 1 | (word in title))
         self._places, self._words = dict(places), sorted(places)
         for word, found in places.items():
-            self._places[word] = found[:]  # with no room left to grow
+            self._places[word] = found[:]  # a copy without spare capacity
 
     def put_in_order(self, ids: Iterable[str]) -> None:
-        """The same procedures, to be found in this order."""
+        """Set a new order of results for the same procedures. Raises KeyError if one is missing."""
         rank = {one: number for number, one in enumerate(ids)}
         ranks = array("I", (rank[one] for one in self._ids))
         for found in self._places.values():
@@ -81,7 +81,7 @@ class WordIndex:
         self._ids = list(rank)
 
     def find(self, query: str) -> SearchResult:
-        """Every word of the query must begin a word of the procedure; words of the title count more."""
+        """Return the matches. Each word of the query must start a word, and words of the title count more."""
         wanted = words_of(query)
         if not wanted:
             return SearchResult(tuple(self._ids))
@@ -96,7 +96,7 @@ class WordIndex:
         return SearchResult((), tuple(self._ids[rank] for rank in sorted(near)))
 
     def _having(self, start: str) -> tuple[set[int], set[int]]:
-        """Who has a word that begins so, and who has one in the title."""
+        """Return the ranks that contain a word with this start, and those with one in the title."""
         places = [place for word in self._beginning(start) for place in self._places[word]]
         return {place >> 1 for place in places}, {place >> 1 for place in places if place & 1}
 
@@ -112,12 +112,15 @@ class WordIndex:
 
 
 def _places() -> array[int]:
-    """By rank, and whether in the title. Of thousands of procedures, each has thirty words."""
+    """Return an empty array.
+
+    Each entry is a rank with a bit for the title, four bytes each for thousands of procedures.
+    """
     return array("I")
 
 
 def words_of(text: str) -> list[str]:
-    """Small words left out, accents and plurals too: `Casiers judiciaires` → casier, judiciaire."""
+    """Return words without accents, plurals and small words: `Casiers judiciaires` → casier, judiciaire."""
     split = unicodedata.normalize("NFD", text.casefold())
     plain = "".join(sign for sign in split if not unicodedata.combining(sign))
     return [_singular(word) for word in _WORD.findall(plain) if word not in _SMALL]

@@ -1,6 +1,6 @@
-"""Figures in words: the sentences that come first, tables, the chart of months, and the same figures as rows for machines.
+"""Statistics in words: summary sentences, tables, the chart of months, and rows for machines.
 
-Pages, CSV and JSON are all made of the same rows, so that they cannot say different things.
+Pages, CSV and JSON use the same rows, so their figures always agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.model import Procedure
 from renderers.html.templates import span_text
 from renderers.i18n.translations import Translations, in_language
 
-FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # what machines read where a figure is not told
+FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # values for machines in place of a hidden figure
 LINE: Final = ("received", "answered", "standing", "delay_median", "delay_most", "in_time")
 _SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "delay": ("delay_median", "delay_most", "in_time", "late", "pause_median", "pause_most"),
@@ -36,7 +36,7 @@ _MOST_FIELDS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure as machines read it. `value` is a number, `<10` or `hidden`; `unit` is empty for what is counted."""
+    """One figure for machines. `value` is a number, `<10` or `hidden`, and `unit` is empty for a count."""
 
     procedure: str
     office: str
@@ -50,8 +50,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FigureLine:
-    """One line of a section: what, how much, and the length of its bar in percent (none is drawn for None). `figure` is set
-    where the line is a figure of its own, which has a definition."""
+    """One line of a section: name, amount and length of its bar in percent.
+
+    With `bar` None no bar is drawn. `figure` is set if the line is a figure with its own definition.
+    """
 
     label: str
     value: str
@@ -61,7 +63,7 @@ class FigureLine:
 
 @dataclass(frozen=True, slots=True)
 class FigureSection:
-    """One matter: its lines, and whether any has a bar. `figure` is set where all of them are parts of one figure."""
+    """One subject with its lines. `figure` is set if all lines are parts of one figure."""
 
     figure: str
     title: str
@@ -69,12 +71,13 @@ class FigureSection:
 
     @property
     def drawn(self) -> bool:
+        """Whether any line has a bar."""
         return any(one.bar is not None for one in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class TableLine:
-    """One line of a table: a month, an office or a procedure; its figures in the order of the heads."""
+    """One line of a table (month, office or procedure), with its figures in the order of the heads."""
 
     title: str
     href: str
@@ -83,7 +86,7 @@ class TableLine:
 
 @dataclass(frozen=True, slots=True)
 class FigureTable:
-    """`heads` are figures and their names; `first` names what each line is about."""
+    """A table. `heads` are codes and names of figures, `first` names the subject of the lines."""
 
     title: str
     first: str
@@ -93,7 +96,7 @@ class FigureTable:
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """Two bars of the chart, in its own units; `told` says both in words. A bar of what is not told has no height."""
+    """Two bars of the chart, in its own units. The last field describes both. A hidden figure has no height."""
 
     x: int
     month: str
@@ -108,12 +111,15 @@ class Chart:
     most: str
 
 
-HEIGHT: Final = 110  # of the chart's bars
+HEIGHT: Final = 110  # of the highest bar
 STEP: Final = 26
 
 
 class StatisticsWriter:
-    """Writes figures in one language. `operators` are the names of payment providers; `book` names what is in a procedure."""
+    """Writes figures in one language.
+
+    `operators` are the names of payment operators. `procedure` gives labels. If None, codes are shown.
+    """
 
     def __init__(
         self, words: Translations, language: str, operators: Mapping[str, str], procedure: Procedure | None = None
@@ -121,12 +127,13 @@ class StatisticsWriter:
         self.words, self.language, self.operators, self.definition = words, language, operators, procedure
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key, with its facts filled in."""
         return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
 
     # -- one figure ----------------------------------------------------------------------------------------------------
 
     def value(self, cell: Cell, rounded: bool = False) -> str:
-        """`1 204`, `91 %`, `6 jours ouvrés`, `moins de 10`, `non dit`."""
+        """Return a figure in words: `1 204`, `91 %`, `6 jours ouvrés`, `moins de 10`, `non dit`."""
         if cell.value is None:
             return self.say("stat.few" if cell.few else "stat.kept")
         amount = self.words.amount(cell.value, self.language)
@@ -135,11 +142,12 @@ class StatisticsWriter:
         return self.say("stat.nearly", count=amount) if rounded and cell.value else amount
 
     def label(self, cell: Cell) -> str:
-        """What a figure is about: the name of its detail, else its own."""
+        """Return the name of a figure's detail, or of the figure if it has none."""
         named = self._DETAILS.get(cell.figure)
         return named(self, cell.detail) if named and (cell.detail or cell.figure == "dropped_page") else self.name(cell)
 
     def name(self, cell: Cell) -> str:
+        """Return the name of a figure without its detail."""
         return self.say(f"stat.figure.{cell.figure}")
 
     def _coded(self, key: str, code: str) -> str:
@@ -192,14 +200,17 @@ class StatisticsWriter:
     # -- periods -------------------------------------------------------------------------------------------------------
 
     def period(self, key: str) -> str:
-        """`octobre 2026` of `2026-10`, `Année 2026` of `2026`."""
+        """Return a period in words: `octobre 2026` for `2026-10`, `Année 2026` for `2026`."""
         year, _, month = key.partition("-")
         return f"{self.say(f'month.n{int(month) - 1}')} {year}" if month else self.say("stat.year", year=year)
 
     # -- in a sentence -------------------------------------------------------------------------------------------------
 
     def summary(self, period: str, cells: Sequence[Cell], rounded: frozenset[str]) -> list[str]:
-        """What comes first: how many, how many in time, how long. Figures in `rounded` are told as nearly so many."""
+        """Return the first sentences: requests, share in time, delays, dropped drafts.
+
+        Figures in `rounded` are given as approximate.
+        """
         known = {one.figure: one for one in cells if not one.detail}
         found = [self._summed(period, known, rounded)]
         if reported := self._reported(known, "in_time"):
@@ -230,7 +241,7 @@ class StatisticsWriter:
         return cell if cell is not None and cell.value is not None else None
 
     def announced(self) -> str:
-        """The delay that the sheet announces; each of its cases."""
+        """Return the delays that the public page announces, each once."""
         entries = self.definition.identity.delay.entries if self.definition else ()
         return " / ".join(dict.fromkeys(span_text(self.words, span, self.language) for _, span in entries))
 
@@ -239,7 +250,10 @@ class StatisticsWriter:
     def table(
         self, title: str, first: str, lines: Iterable[tuple[str, str, Sequence[Cell]]], rounded: frozenset[str]
     ) -> FigureTable | None:
-        """One line each: its name, its address, its figures. Figures that no line has make no column."""
+        """Return a table from (name, address, figures), None without lines.
+
+        A figure absent from all lines has no column.
+        """
         rows = [(name, href, {one.figure: one for one in cells}) for name, href, cells in lines]
         figures = [figure for figure in LINE if any(figure in cells for _, _, cells in rows)]
         heads = tuple((figure, self.say(f"stat.figure.{figure}")) for figure in figures)
@@ -253,7 +267,7 @@ class StatisticsWriter:
         return FigureTable(title, first, heads, reported) if reported else None
 
     def sections(self, cells: Sequence[Cell]) -> Iterator[FigureSection]:
-        """What is known besides, one matter after the other; what nothing is known of is left out."""
+        """Yield the remaining figures by subject. A subject without data is left out."""
         for name, figures in _SECTIONS.items():
             here = [one for figure in figures for one in self._of(cells, figure)]
             if any(one.value != 0 for one in here):
@@ -274,14 +288,14 @@ class StatisticsWriter:
             yield FigureLine(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
 
     def definitions(self, cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
-        """Code, name and meaning of each figure told."""
+        """Return code, name and meaning of each figure, each once."""
         figures = dict.fromkeys(one.figure for one in cells)
         return [(one, self.say(f"stat.figure.{one}"), self.say(f"stat.says.{one}")) for one in figures]
 
     # -- the chart -----------------------------------------------------------------------------------------------------
 
     def chart(self, months: Sequence[tuple[str, Sequence[Cell]]]) -> Chart | None:
-        """Requests and answers of each month, one bar beside the other; None when there is nothing to draw."""
+        """Return the bars of requests and answers of each month, None for fewer than two months or no data."""
         found = [(month, *(self._cell(cells, one) for one in ("received", "answered"))) for month, cells in months]
         most = max((one.value or 0 for _, *both in found for one in both if one), default=0)
         if len(found) < 2 or not most:
@@ -306,6 +320,7 @@ class StatisticsWriter:
     # -- for machines --------------------------------------------------------------------------------------------------
 
     def rows(self, procedure: str, office: str, period: str, cells: Iterable[Cell]) -> Iterator[Row]:
+        """Yield the figures as rows for machines, with a sign in place of a hidden value."""
         for one in cells:
             value = one.value if one.value is not None else FEW_SIGN if one.few else KEPT_SIGN
             yield Row(procedure, office, period, one.figure, one.detail, str(self.label(one)), value, one.unit)

@@ -1,4 +1,4 @@
-"""The usual way of a request on its public sheet: from sending to the document, as the circuit has it."""
+"""The usual steps of a request for its public page, from submission to the document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
 
 class StepWriter:
-    """Says the steps of one procedure on one day, in one language."""
+    """Writes the steps of one procedure on one day, in one language."""
 
     def __init__(
         self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
@@ -26,9 +26,14 @@ class StepWriter:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key, with its facts filled in."""
         return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
     def steps(self) -> Iterator[str]:
+        """Yield the steps along the likely path of the workflow, without repetition.
+
+        Correction, result and SMS come last, because they have no fixed place.
+        """
         yield self.say("sheet.step_form")
         procedure = self.procedure
         scope = evaluated_before(procedure, {}, self.day, self.directory).scope
@@ -69,7 +74,7 @@ class StepWriter:
             yield self.say("sheet.visit_perhaps", what=name) if self._is_chosen(one.when) else name
 
     def _results(self) -> str:
-        """What is received; documents that the answers choose among are said together."""
+        """Return the documents received. Those that depend on answers are joined with « or »."""
         granted = [one for one in self.procedure.outputs.values() if one.grants]
         sure = [in_language(one.title, self.language) for one in granted if not self._is_chosen(one.when)]
         chosen = [in_language(one.title, self.language) for one in granted if self._is_chosen(one.when)]
@@ -80,6 +85,6 @@ class StepWriter:
         return joined(", ", sure)
 
     def _is_chosen(self, when: Expression) -> bool:
-        """Whether the applicant's own answers decide."""
+        """Return whether the answers of the applicant alone decide the condition."""
         asked = {one.id for one in (*self.procedure.form.fields, *(one.field for one in self.procedure.eligibility))}
         return when != TRUE and when.names <= asked

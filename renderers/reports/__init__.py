@@ -1,1 +1,1 @@
-"""Problems, scenarios, changes, publication, migration, replay as reports."""
+"""Reports for authors and operators: problems, scenarios, changes, publication, migration, replay."""

@@ -1,4 +1,4 @@
-"""One change as people read it: its name, what became of it in one sentence, whom it touches, what can be done."""
+"""One change in words: name, description, dossiers concerned, repair."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from renderers.i18n.translations import Translations, quoted, typographic
 from renderers.procedure.prices import usual_price
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
-LONG: Final = 90  # signs; past this, before and after stand on their own lines
+LONG: Final = 90  # characters; beyond, before and after have their own lines
 _SETS: Final = frozenset({
     "by", "audience", "channels", "languages", "life_events", "how", "accept", "methods", "weekdays", "seen_by", "issues",
     "revokes", "suspends", "restores", "correctable", "asks", "sends", "other_than", "shows", "register", "from", "runs_in",
     "paused_in", "waits", "states",
 })  # fmt: skip
-_UNFELT: Final = frozenset({  # the values say it all
+_UNFELT: Final = frozenset({  # the values alone are clear
     "wording", "layout", "fewer_readers", "mandatory", "mandatory_if", "optional", "more_copies", "fewer_copies",
 })  # fmt: skip
 _COUNTED: Final = ("answered", "standing", "priced", "booked", "drafts")
@@ -38,7 +38,10 @@ _NAMED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """`before` and `after` are empty when the sentence `what` holds both. `impact` is its class, `tag` its word."""
+    """One change.
+
+    `before` and `after` are empty if the sentence `what` holds both. `tag` is the word for `impact`.
+    """
 
     change: Change
     mark: str
@@ -62,7 +65,7 @@ class ChapterLines:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two editions compared: what every form of the sheet is made from."""
+    """Two compared editions, the input of all forms of the report."""
 
     before: Procedure
     after: Procedure
@@ -76,11 +79,11 @@ class Comparison:
         cls, before: Procedure, after: Procedure, directory: Directory, counts: Snapshot | None = None,
         day: date | None = None,
     ) -> Comparison:  # fmt: skip
-        """`day` decides whether what the file accepts still counts."""
+        """Compare two editions. `day` decides whether an accepted break is still in time."""
         return cls(before, after, directory, compare(before, after, counts, day=day), counts, day)
 
     def placed(self, name: Callable[[str], str]) -> Comparison:
-        """The same with the files of its places under other names: those of a temporary folder mean nothing."""
+        """Return the comparison with other file names, because those of a temporary folder mean nothing to readers."""
 
         def moved(where: Position) -> Position:
             return replace(where, file=name(where.file)) if where.file else where
@@ -90,38 +93,42 @@ class Comparison:
 
     @property
     def severity(self) -> int:
+        """The highest severity of the changes, used as exit code."""
         return severity(self.changes)
 
     @property
     def identical(self) -> bool:
+        """Whether fingerprint and source text are both equal."""
         return self.before.fingerprint == self.after.fingerprint and self.before.source == self.after.source
 
     def untouched(self) -> tuple[Element, ...]:
+        """Return the elements that no change concerns."""
         return unchanged(self.before, self.after, self.changes)
 
     def renames(self) -> Mapping[str, str]:
+        """Return the names that the later edition declares as renamed, old to new."""
         return renamed(self.before, self.after)
 
     def count(self, impact: str) -> int:
-        """How many changes weigh that; accepted breaks are counted apart, as `accepted`."""
+        """Return the number of changes of that impact. Accepted breaks count under `accepted` only."""
         if impact == "accepted":
             return sum(one.accepted is not None for one in self.changes)
         return sum(one.impact == impact and one.accepted is None for one in self.changes)
 
     def refused(self) -> tuple[Change, ...]:
-        """The breaks that forbid publication."""
+        """Return the breaks that prevent publication."""
         return tuple(one for one in self.changes if one.weighs == "breaking")
 
 
 def counted(words: Translations, count: Fact, language: str) -> str:
-    """A number of dossiers as it is said; one that a snapshot hides is told as its bound."""
+    """Format a number of dossiers. A number hidden by the snapshot appears as its upper bound."""
     if isinstance(count, int):
         return words.amount(count, language)
     return words.say("changes.fewer", language, {"count": str(count).removeprefix("<")})
 
 
 class ChangeWriter:
-    """Says the changes of one comparison, in one language."""
+    """Writes the changes of one comparison, in one language."""
 
     def __init__(self, compared: Comparison, words: Translations, language: str) -> None:
         self.compared, self.words, self.language = compared, words, language
@@ -129,14 +136,17 @@ class ChangeWriter:
         self.now = ChangeValues(compared.after, compared.directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key, with its facts filled in."""
         return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
 
     def chapters(self) -> tuple[ChapterLines, ...]:
+        """Return the changes by chapter. Empty chapters are left out."""
         lines = [self.line(change) for change in self.compared.changes]
         found = ((one, tuple(line for line in lines if line.change.chapter == one)) for one in CHAPTERS)
         return tuple(ChapterLines(one, self.say(f"changes.chapter.{one}"), own) for one, own in found if own)
 
     def line(self, change: Change) -> ChangeLine:
+        """Return one change with all its texts. A break has the mark `!`."""
         what, before, after = (typographic(said, self.language) for said in self._what(change))
         return ChangeLine(
             change=change,
@@ -155,14 +165,16 @@ class ChangeWriter:
     # -- what it is called ---------------------------------------------------------------------------------------------
 
     def label(self, change: Change) -> str:
+        """Return the name of the changed element, in the edition that still has it."""
         side = self.then if change.kind == "removed" else self.now
         return self.name(change.path, side.reader.t(change.label), side)
 
     def element_label(self, element: Element) -> str:
+        """Return the name of an element of the later edition."""
         return self.name(element.path, self.now.reader.t(element.label), self.now)
 
     def name(self, path: tuple[str, ...], label: str, side: ChangeValues) -> str:
-        """The name of a thing by its path: an option with its question, a line with its fee, an outcome's keeping."""
+        """Return the name of an element by its path: an option with its question, a line with its fee."""
         noun = path[-2] if len(path) > 1 else path[0]
         name = label or path[-1]
         if len(path) == 1 and self.words.has(f"changes.name.{noun}"):
@@ -187,14 +199,14 @@ class ChangeWriter:
         return side.reader.t(code_list.title) if code_list else side.reader.label(name)
 
     def _key_of_row(self, key: str, side: ChangeValues) -> str:
-        """The codes of a table's row by the labels of the options they are."""
+        """Return the key of a table's row, with labels of options in place of codes."""
         labels = {option.code: option.label for one in side.reader.definition.fields.values() for option in one.options}
         return " / ".join(side.reader.t(labels[code]) if code in labels else code for code in key.split(" / "))
 
     # -- what became of it ---------------------------------------------------------------------------------------------
 
     def _what(self, change: Change) -> tuple[str, str, str]:
-        """The sentence; before and after apart when they are long."""
+        """Return the sentence, and both values apart if they are long."""
         if change.kind != "changed":
             return self._came_or_went(change), "", ""
         feel = self._feel(change)
@@ -238,7 +250,7 @@ class ChangeWriter:
         return feel if said_by_feel else self._felt(what, "" if feel == what else feel)
 
     def _money(self, change: Change) -> str:
-        """`25 000 → 30 000 FCFA (+ 5 000, + 20 %)`, for each amount that changed."""
+        """Return `25 000 → 30 000 FCFA (+ 5 000, + 20 %)` for each amount that changed."""
         if change.key not in ("amount", "value") or (change.noun == "rows" and not self._priced(change)):
             return ""
         if change.noun not in ("lines", "rows"):
@@ -247,12 +259,12 @@ class ChangeWriter:
         return " ; ".join(self._step(old, new, per) for old, new in money_steps(change.before, change.after))
 
     def unit(self, change: Change) -> str:
-        """What a price is for one of: `m²`; empty when it is for all of it."""
+        """Return the unit of a price, `m²`. Empty for a price of the whole."""
         line = self._line_of(self.compared.after, change)
         return self.now.reader.t(line.per) if line is not None and line.per is not None else ""
 
     def _line_of(self, procedure: Procedure, change: Change) -> FeeLine | None:
-        """The line of a fee that a change is about."""
+        """Return the fee line that a change concerns, None if there is none."""
         fee = procedure.tasks.get(change.path[1]) if change.noun == "lines" and change.path[0] == "fees" else None
         lines = fee.lines if isinstance(fee, Fee) else ()
         if change.path[-1] == "total" and len(lines) == 1:
@@ -270,12 +282,12 @@ class ChangeWriter:
         arrow = self.say(
             "changes.arrow", before=self.words.amount(old, self.language), after=self.words.money(new, self.language)
         )
-        if per:  # a rate says of what
+        if per:  # a rate names its unit
             arrow = self.say("changes.each", amount=arrow, per=per)
         return f"{arrow} ({', '.join(shares)})"
 
     def _values(self, change: Change) -> tuple[str, str, str]:
-        """Both values in one short piece; else nothing short, and each apart."""
+        """Return both values in one short text, or an empty text and each value apart."""
         spans = span_of(change.before), span_of(change.after)
         if spans[0] and spans[1] and (spans[0].unit, spans[0].working) == (spans[1].unit, spans[1].working):
             return self.say("changes.arrow", before=spans[0].count, after=self.now.span(spans[1])), "", ""
@@ -294,7 +306,7 @@ class ChangeWriter:
         return self.say("changes.arrow", before=before, after=after), "", ""
 
     def _moved(self, change: Change) -> str:
-        """What a set lost and won. Nothing when an empty one means all: then both are said."""
+        """Return what a set lost and gained. Empty if one side is empty, because an empty set means all."""
         if not change.before or not change.after:
             return ""
         before, after = self.then.names(change.key, change.before), self.now.names(change.key, change.after)
@@ -334,7 +346,7 @@ class ChangeWriter:
             yield self.say("changes.note.no_law")
 
     def _usual(self, change: Change) -> Iterator[str]:
-        """What the example of the form pays of a fee that is counted, before and after."""
+        """Yield the fee of the form's example before and after, for a line that depends on a number."""
         one, line = self.compared, self._line_of(self.compared.after, change)
         if line is None or one.day is None or (line.times is None and line.for_each is None):
             return
@@ -346,7 +358,7 @@ class ChangeWriter:
             yield self.say("changes.note.usual", amounts=self._step(then.amount, now.amount))
 
     def _length(self, before: object, after: Template) -> str:
-        """`98 → 117 signes, 1 segment`, variables as they are written."""
+        """Return `98 → 117 signes, 1 segment`, with variables as written."""
         parts = sms_parts(str(after.text))
         signs = str(parts.signs)
         if isinstance(before, Template):
@@ -377,7 +389,7 @@ def _names(fact: Fact) -> tuple[str, ...]:
 
 
 def plain(value: object) -> object:
-    """A value of the model for machines: texts by language, expressions and spans as they are written."""
+    """Return a value of the model as JSON data: texts by language, expressions and spans as written."""
     match value:
         case None | bool() | int() | str():
             return value

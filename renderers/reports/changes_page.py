@@ -1,6 +1,6 @@
-"""The sheet of changes as HTML: a fragment that any page of the site may hold, and a page of its own to send or print.
+"""The report of changes as HTML: a fragment for pages of the site, and a complete page to send or print.
 
-Both are made from one `ChangePage`, whose texts are already said; the templates evaluate nothing.
+Both use one `ChangePage` with finished texts. The templates evaluate nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ FRAGMENT: Final = "auditor/changes.html"
 PAGE: Final = "auditor/changes_page.html"
 _LINES_OF_FILE: Final = 400
 _KINDS: Final[Mapping[str, str]] = {"safe": "ok", "review": "act", "breaking": "bad", "accepted": "act"}
-_SHOWN_WHOLE: Final = frozenset(
-    {"order", "kind", "leads_to", "to", "unused"}
-)  # their sentence says it better than two values
+_SHOWN_WHOLE: Final = frozenset({"order", "kind", "leads_to", "to", "unused"})  # a sentence is clearer than two values
 
 
 @dataclass(frozen=True, slots=True)
 class PageLine:
-    """One row of a table. Where both values can be told apart, `before` and `after`, and `what` is the facet they are of;
-    else `what` says it all. `kind` is the colour of the tag."""
+    """One row of a table.
+
+    If both values are known, `what` names the facet and `before` and `after` hold the values. Otherwise `what` is the
+    whole sentence. `kind` is the colour of the tag.
+    """
 
     label: str
     what: str
@@ -49,8 +50,11 @@ class PageChapter:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """What the templates show. `tags`: how many changes of each weight, with their colour. `accepted`: the breaks set
-    aside, with the reason. `file`: the difference between the two files, line by line."""
+    """Data of the templates.
+
+    `tags` are the numbers of changes by impact, with their colour. `accepted` are the accepted breaks with their
+    reason. `file` is the difference between both files, line by line.
+    """
 
     title: str
     nothing: str
@@ -66,12 +70,12 @@ class ChangePage:
 
 
 def changes_html(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> str:
-    """A page that stands alone: nothing is fetched, it can be sent, kept and printed."""
+    """Return a complete page without external files."""
     return _rendered(PAGE, writer, page_of(writer, sides, show_all), None)
 
 
 def changes_fragment(writer: ChangeWriter, sides: Sides, pages: Pages | None = None, show_all: bool = False) -> str:
-    """What a page of the site holds under its own title: safe HTML, everything in it escaped."""
+    """Return the part of a site page below its title, as safe HTML with all values escaped."""
     return _rendered(FRAGMENT, writer, page_of(writer, sides, show_all), pages)
 
 
@@ -80,7 +84,7 @@ def _rendered(template: str, writer: ChangeWriter, sheet: ChangePage, pages: Pag
 
 
 def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, published: bool = False) -> ChangePage:
-    """`published`: both editions are, so that nothing is refused any more and nobody is told what to write."""
+    """Return the data of the page. With `published`, both editions are public and no refusal or repair is shown."""
     compared, untouched = writer.compared, writer.compared.untouched()
     chapters = writer.chapters()
     counts = ((one, compared.count(one)) for one in COUNTS)
@@ -105,12 +109,12 @@ def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, publishe
 def _page_line(one: ChangeLine, writer: ChangeWriter, published: bool) -> PageLine:
     what, before, after = _sides_of(one, writer)
     running = tuple(filter(None, [*one.notes, "" if published else one.repair]))
-    code = "" if published else one.change.code  # a code is for who writes the file
+    code = "" if published else one.change.code  # codes are of use to authors only
     return PageLine(one.label, what, before, after, running, one.tag, _KINDS[one.impact], code)
 
 
 def _sides_of(one: ChangeLine, writer: ChangeWriter) -> tuple[str, str, str]:
-    """What a value is the value of, before, and after; or the sentence alone."""
+    """Return the name of a value and both its states, or the sentence alone."""
     change = one.change
     if one.before or one.after:
         return one.what, one.before, one.after
@@ -130,7 +134,7 @@ def _sides_of(one: ChangeLine, writer: ChangeWriter) -> tuple[str, str, str]:
 
 
 def _file_difference(writer: ChangeWriter, sides: Sides) -> str:
-    """The unified difference of the files as written, cut when it is long."""
+    """Return the unified difference of both files, cut after 400 lines."""
     before, after = writer.compared.before, writer.compared.after
     lines = difflib.unified_diff(
         before.source.splitlines(), after.source.splitlines(), sides.before, sides.after, lineterm="", n=2

@@ -1,6 +1,6 @@
-"""The sheet of changes between two editions: for people (`text`, `html`), for machines (`json`), for a forge (`github`).
+"""The report of changes between two editions, as `text`, `html`, `json` or `github`.
 
-Pure functions of a `Comparison`. What did not change is masked, and counted.
+Pure functions of a `Comparison`. Unchanged elements are hidden and counted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def render_changes(
     show_all: bool = False,
     colour: bool = False,
 ) -> str:
-    """The sheet in one of the four forms. `sides`: what the editions are called, their fingerprints otherwise."""
+    """Return the report in one of the four forms. `sides` names the editions. If None, fingerprints are used."""
     writer = ChangeWriter(compared, words, language)
     named = sides or Sides(compared.before.fingerprint[:7], compared.after.fingerprint[:7])
     if form == "text":
@@ -49,7 +49,7 @@ def render_changes(
 
 
 def changes_text(writer: ChangeWriter, sides: Sides, show_all: bool = False, colour: bool = False) -> str:
-    """What `guichet diff` prints."""
+    """Return the text that `guichet diff` prints."""
     said = nothing(writer)
     if said and not show_all:
         return "\n".join([said, *remarks(writer)]) + "\n"
@@ -69,7 +69,7 @@ def changes_text(writer: ChangeWriter, sides: Sides, show_all: bool = False, col
 
 
 def visible_line(line: str) -> str:
-    """A line that cannot move the cursor, its colours kept."""
+    """Return a line without control characters, except its colours."""
     kept = line
     for tone in (*_TONES.values(), _PLAIN):
         kept = kept.replace(tone, f"\ue000{tone[1:]}\ue001")
@@ -101,7 +101,7 @@ def _text_of(one: ChangeLine, writer: ChangeWriter, colour: bool) -> Iterator[st
 
 
 def changes_github(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> str:
-    """One annotation a change, on the line of the later file, then the summary."""
+    """Return one annotation for each change, on its line of the later file, then the summary."""
     lines = []
     for chapter in writer.chapters():
         for one in chapter.lines:
@@ -117,7 +117,7 @@ def changes_github(writer: ChangeWriter, sides: Sides, show_all: bool = False) -
 
 
 def _line_of(change: Change, after: Procedure) -> Position:
-    """What vanished has no line any more: it is told at the top of the file."""
+    """Return the line of a change. A removed element is reported on the first line."""
     if change.where_after.file:
         return change.where_after
     file = after.identity.where.file
@@ -125,7 +125,7 @@ def _line_of(change: Change, after: Procedure) -> Position:
 
 
 def _apart(one: ChangeLine, writer: ChangeWriter) -> Iterator[str]:
-    """Before and after, each on its line when the sentence could not hold them."""
+    """Yield before and after on their own lines if the sentence does not hold them."""
     if one.before or one.after:
         yield writer.say("changes.value", facet=writer.say("changes.before"), value=one.before)
         yield writer.say("changes.value", facet=writer.say("changes.after"), value=one.after)
@@ -135,7 +135,7 @@ def _apart(one: ChangeLine, writer: ChangeWriter) -> Iterator[str]:
 
 
 def changes_json(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> str:
-    """A stable form: keys are never renamed nor removed."""
+    """Return the report as JSON. Keys are never renamed or removed."""
     compared = writer.compared
     found: dict[str, Any] = {
         "procedure": compared.after.id,

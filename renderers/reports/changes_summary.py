@@ -1,4 +1,4 @@
-"""What every form of the sheet of changes says first: which editions, how much changed, whether it may be published."""
+"""Opening of the report of changes: editions, number of changes, result for publication."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ COUNTS: Final = ("safe", "review", "accepted", "breaking")
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How each edition is called: a commit, a file name."""
+    """Names of both editions: commit or file name."""
 
     before: str = ""
     after: str = ""
 
 
 def title(writer: ChangeWriter, sides: Sides) -> str:
+    """Return the title: procedure, both editions, and their names in `sides`."""
     before, after = writer.compared.before, writer.compared.after
     return writer.say(
         "changes.title", name=in_language(after.identity.title, writer.language), before=before.edition, after=after.edition,
@@ -30,14 +31,14 @@ def title(writer: ChangeWriter, sides: Sides) -> str:
 
 
 def nothing(writer: ChangeWriter) -> str:
-    """What is said when no change is felt; empty when some is."""
+    """Return the sentence for editions without effective change, empty if there are changes."""
     if writer.compared.changes:
         return ""
     return writer.say("changes.identical" if writer.compared.identical else "changes.no_effect")
 
 
 def summary(writer: ChangeWriter) -> str:
-    """`Bilan : 5 sûrs, 1 à revoir, 2 ruptures. 1 742 dossiers en cours.`"""
+    """Return the counts: `Bilan : 5 sûrs, 1 à revoir, 2 ruptures. 1 742 dossiers en cours.`"""
     compared = writer.compared
     counts = [(one, compared.count(one)) for one in COUNTS]
     said = writer.say(
@@ -52,14 +53,16 @@ def summary(writer: ChangeWriter) -> str:
 
 
 def refused(writer: ChangeWriter) -> str:
-    """Why it cannot be published; empty when it can."""
+    """Return why publication is refused, empty if it is allowed."""
     breaks = [writer.say("changes.refused_one", code=one.code, at=one.at) for one in writer.compared.refused()]
     return writer.say("changes.refused", breaks=" ; ".join(dict.fromkeys(breaks))) if breaks else ""
 
 
 def remarks(writer: ChangeWriter, labels: bool = False) -> Iterator[str]:
-    """What is said of the editions themselves: a number that did not move, declared renames, by their `labels` for people
-    who do not write the file."""
+    """Yield remarks about the editions: an unchanged number, declared renames.
+
+    With `labels`, renames show labels instead of names, for readers who are not authors.
+    """
     compared = writer.compared
     if compared.before.id != compared.after.id:
         yield writer.say("changes.two_procedures", before=compared.before.id, after=compared.after.id)
@@ -72,7 +75,7 @@ def remarks(writer: ChangeWriter, labels: bool = False) -> Iterator[str]:
 
 
 def _called(writer: ChangeWriter, renames: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Both names of what was renamed, as people read them."""
+    """Return both labels of each renamed element."""
     then, now = (
         {one.at: writer.name(one.path, side.reader.t(one.label), side) for one in flatten(procedure).values()}
         for procedure, side in ((writer.compared.before, writer.then), (writer.compared.after, writer.now))

@@ -1,4 +1,4 @@
-"""What exploring a procedure found, for its author: a sentence each, and the story to paste that leads there."""
+"""Report of an exploration for the author: a sentence for each finding, and the scenario that leads there."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from renderers.reports.scenarios import story_yaml
 
 
 def explore(procedure: Procedure, shared: Shared, day: date, seconds: float, seed: int, language: str) -> Explored:
-    """Explores a procedure from that day on."""
+    """Explore a procedure from that day on, for `seconds` of time at most."""
     words = load_words()
     reason = words.say("explore.reason", language, {})
     return Explorer(procedure, Catalogue.of([procedure], shared), words, day, reason, seed).explore(seconds)
 
 
 def sentence(finding: ExplorationFinding, words: Translations, language: str) -> str:
+    """Return a finding as one sentence."""
     facts = {name: ", ".join(fact) if isinstance(fact, tuple) else str(fact) for name, fact in finding.facts.items()}
     return words.say(f"explore.{finding.kind}", language, {**facts, "at": finding.at})
 
 
 def exploration_report(explored: Explored, language: str) -> str:
-    """The report as printed."""
+    """Return the report as the command prints it."""
     return "\n".join(_lines(explored, load_words(), language)) + "\n"
 
 
@@ -52,14 +53,14 @@ def _lines(explored: Explored, words: Translations, language: str) -> Iterator[s
 
 
 def story_of(finding: ExplorationFinding, number: int, words: Translations, language: str) -> str:
-    """The story that leads to a finding."""
+    """Return the scenario that leads to a finding, as YAML. The finding must have one."""
     assert finding.story is not None
     title = words.say("explore.title", language, {"said": sentence(finding, words, language)})
     return story_yaml(finding.story, f"exploration_{number}", title)
 
 
 def exploration_plain(explored: Explored, language: str) -> dict[str, Any]:
-    """The same for machines."""
+    """Return the report as JSON data."""
     words = load_words()
     findings = [
         {

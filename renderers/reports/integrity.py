@@ -1,4 +1,4 @@
-"""What `guichet fsck` says: one sentence for all findings of one kind, with the numbers of the dossiers and what to do."""
+"""Report of `guichet fsck`: one sentence for all findings of one kind, with dossier numbers and what to do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from engine.services.audit.integrity import Inspected
 from engine.storage.unit_of_work import IntegrityFinding
 from renderers.i18n.translations import Translations
 
-NAMED: Final = 5  # of many findings of one kind: the first ones
-# What to do, by code; for the others, `compare`.
+NAMED: Final = 5  # dossiers shown for each kind of finding
+# What to do, by code. `compare` applies to the others.
 _REMEDIES: Final[Mapping[str, str]] = {
     code: remedy
     for remedy, codes in {
@@ -41,7 +41,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 def findings_report(
     inspected: Inspected, dossiers: int, number_of: Callable[[str], str | None], words: Translations, language: str
 ) -> str:
-    """The findings, those of one code together; then what no journal knew."""
+    """Return the findings grouped by code, then the data older than the journals."""
     groups: dict[tuple[str, bool], list[IntegrityFinding]] = {}
     for one in inspected.findings:
         groups.setdefault((one.code, one.dossier is None), []).append(one)
@@ -75,7 +75,7 @@ def _line(
 
 
 def _number(number: str | None, dossier_id: str) -> str:
-    """A dossier whose row is no more is named as the journal names it."""
+    """Return the number of a dossier, or its id in the journal if its row is missing."""
     return group_number(number) if number else dossier_id
 
 

@@ -1,4 +1,4 @@
-"""What `guichet migrate` says: who comes over, from where to where, what changes its name, who stays and why."""
+"""Report of `guichet migrate`: dossiers that move, changed names, dossiers that stay and why."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ _SHOWN: Final = 8  # numbers of dossiers after each reason
 
 
 class MigrationWriter:
-    """Says one migration in one language."""
+    """Writes one migration in one language."""
 
     def __init__(self, found: Migration, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key below `migration.`, with its facts filled in."""
         return self.words.say(f"migration.{key}", self.language, {name: str(value) for name, value in facts.items()})
 
     def text(self) -> str:
+        """Return the report as the command prints it. The largest groups of staying dossiers come first."""
         found = self.found
         title = in_language(found.definition.identity.title, self.language)
         lines = [self.say("title", name=title, edition=found.definition.edition), ""]
@@ -72,6 +74,7 @@ class MigrationWriter:
             )
 
     def why(self, one: Staying) -> str:
+        """Return why a dossier stays, with labels of states in place of their names."""
         facts = self.words.facts(one.why.facts, self.language)
         if "state" in facts:
             facts["state"] = self._state(self.found.before.get(one.edition), facts["state"])
@@ -80,7 +83,7 @@ class MigrationWriter:
         return self.say(f"stays.{one.why.code}", **facts)
 
     def json(self) -> str:
-        """A stable form: keys are never renamed nor removed."""
+        """Return the report as JSON. Keys are never renamed or removed."""
         found = self.found
         plain: dict[str, Any] = {
             "procedure": found.definition.id,
@@ -105,7 +108,7 @@ class MigrationWriter:
 
 
 def exit_code(found: Migration) -> int:
-    """0 nobody is left to move, 2 some can be moved, 3 some stay."""
+    """Return 0 if nothing is left to move, 2 if some dossiers can be moved, 3 if some stay."""
     if found.staying:
         return 3
     return 2 if found.more or (found.dry_run and found.moved) else 0

@@ -1,6 +1,6 @@
-"""How problems are printed: for people (`text`, `short`), for machines (`json`, `github`, `sarif`). Pure functions.
+"""Output of problems: `text` and `short` for people, `json`, `github` and `sarif` for machines.
 
-A problem says what is wrong, shows where with a caret, and proposes the corrected line. French by default.
+Pure functions, in French by default. A problem has a sentence, its place with a caret, and the corrected line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from renderers.i18n.problem_messages import REFERENCE, advice, explanation, mess
 
 
 def annotation(level: str, text: str, **properties: str | int) -> str:
-    """One workflow command on its line. `level`: notice, warning or error."""
+    """Return one workflow command of the forge, on one line. `level` is notice, warning or error."""
     said = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     return f"::{level} {said}::{_escaped(text)}\n"
 
@@ -31,7 +31,7 @@ def _property(text: str) -> str:
 
 Sources: TypeAlias = Mapping[str, str]  # the text of each file, by the name problems give it
 
-_WIDEST: Final = 140  # signs of an excerpt's line
+_WIDEST: Final = 140  # characters of a line in an excerpt
 _BOLD_RED, _YELLOW, _BLUE, _GREEN, _PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[34m", "\x1b[32m", "\x1b[0m"
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
@@ -66,7 +66,7 @@ def render_report(
     colour: bool = False,
     files: int | None = None,
 ) -> str:
-    """The report in one of the five forms. `files`: how many files were read, for the last line."""
+    """Return the report in one of the five forms. `files` is the number of files read, for the last line."""
     if form == "text":
         blocks = [render_problem(one, sources, language, colour) for one in report]
         return "\n".join([*blocks, summary(report, language, files)]) + "\n"
@@ -77,7 +77,7 @@ def render_report(
 
 
 def render_problem(problem: Problem, sources: Sources, language: str = REFERENCE, colour: bool = False) -> str:
-    """One problem: its sentence, its place, the excerpt with a caret, the help with the corrected line."""
+    """Return one problem: sentence, place, excerpt with a caret, help with the corrected line."""
     words, paint = _words(language), _painter(colour)
     kind = "error" if problem.is_error else "advice"
     tone = _BOLD_RED if problem.is_error else _YELLOW
@@ -100,7 +100,7 @@ def render_problem(problem: Problem, sources: Sources, language: str = REFERENCE
 
 
 def _excerpt(problem: Problem, text: str, paint: Callable[[str, str], str], tone: str) -> list[str]:
-    """The line at fault between its neighbours, and the caret under the fault."""
+    """Return the line at fault between its neighbours, with a caret under the fault."""
     all_lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     number = problem.where.line
     if not text or not 1 <= number <= len(all_lines):
@@ -122,7 +122,10 @@ def _excerpt(problem: Problem, text: str, paint: Callable[[str, str], str], tone
 
 
 def correction(problem: Problem, sources: Sources) -> LineFix | None:
-    """The corrected line: the fact `fix` (a whole line), or `put` in the place of what the caret underlines."""
+    """Return the corrected line, None if it is unknown.
+
+    The fact `fix` holds a whole line. The fact `put` replaces the underlined text.
+    """
     lines = sources.get(problem.where.file, "").removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     if not 1 <= problem.where.line <= len(lines):
         return None
@@ -141,7 +144,7 @@ def correction(problem: Problem, sources: Sources) -> LineFix | None:
 
 
 def _is_what_was_meant(passage: str, problem: Problem, put: str) -> bool:
-    """Whether the underlined passage is the one the facts speak of: a correction in the wrong place is worse than none."""
+    """Return whether the underlined text is the one in the facts. A wrong correction is worse than none."""
     spoken = next((str(problem.facts[name]) for name in ("token", "value", "name") if name in problem.facts), passage)
     if put[:1] == "'" and passage[:1] in "'\"" and not (passage[:1] == passage[-1:] and len(passage) > 2):
         return False
@@ -149,7 +152,7 @@ def _is_what_was_meant(passage: str, problem: Problem, put: str) -> bool:
 
 
 def summary(report: Report, language: str = REFERENCE, files: int | None = None) -> str:
-    """`3 erreurs, 1 conseil dans 2 fichiers sur 14`."""
+    """Return the counts: `3 erreurs, 1 conseil dans 2 fichiers sur 14`."""
     words = _words(language)
     errors, pieces = len(report.errors), len(report.advice)
     read = f" {words['in']} {files} {words['file' if files == 1 else 'files']}" if files is not None else ""
@@ -168,7 +171,7 @@ def summary(report: Report, language: str = REFERENCE, files: int | None = None)
 
 
 def explain(code: str, language: str = REFERENCE) -> str | None:
-    """The rule behind a code with a bad and a good example; None when there is no such code."""
+    """Return the rule behind a code with a bad and a good example, None if the code is unknown."""
     found = explanation(code, language)
     if found is None:
         return None
@@ -193,7 +196,7 @@ def _painter(colour: bool) -> Callable[[str, str], str]:
 
 
 def _short(report: Report, sources: Sources, language: str) -> str:
-    """`file:line:column CODE message → repair`, a problem a line."""
+    """Return `file:line:column CODE message → repair`, one line for each problem."""
     lines = []
     for one in report:
         help_ = advice(one, language)
@@ -229,7 +232,7 @@ def _plain(problem: Problem, sources: Sources, language: str) -> dict[str, Any]:
 
 
 def _github(report: Report, sources: Sources, language: str) -> str:
-    """Annotations of a pull request: workflow commands of the forge."""
+    """Return annotations of a pull request, as workflow commands of the forge."""
     lines = []
     for one in report:
         level, where = "error" if one.is_error else "warning", one.where
@@ -242,7 +245,7 @@ def _github(report: Report, sources: Sources, language: str) -> str:
 
 
 def _sarif(report: Report, sources: Sources, language: str) -> str:
-    """SARIF 2.1.0, for platforms that show findings beside the code."""
+    """Return SARIF 2.1.0, for platforms that show findings beside the code."""
     rules = []
     for code, _ in groupby(sorted(one.code for one in report)):
         found = explanation(code, language)

@@ -1,6 +1,6 @@
-"""What a publication says to people: who is behind it, what its gates found with the line at fault, what it changes.
+"""A publication in words: author and reviewers, findings of its gates, changes.
 
-Shared by the pages of the desks, the public history and `guichet publish`.
+Used by the pages of agents, the public history and `guichet publish`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SIGNATURES: Final[Mapping[str, str]] = {
     "N": "unsigned",
 }  # fmt: skip
 _TONES: Final[Mapping[str, str]] = {"good": "ok", "forged": "bad", "revoked": "bad"}
-_REPORTED: Final = 3  # changes a sentence names
+_REPORTED: Final = 3  # changes named in a sentence
 DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
 
 
 @dataclass(frozen=True, slots=True)
 class GateText:
-    """One gate as it is read. `findings`: each the sentence, its place and the line with a caret."""
+    """One gate. Each of `findings` holds the sentence, its place and the line with a caret."""
 
     name: str
     passed: bool
@@ -41,21 +41,23 @@ class GateText:
 @dataclass(frozen=True, slots=True)
 class SignatureText:
     text: str
-    tone: str  # ok, bad, or nothing
+    tone: str  # `ok`, `bad` or empty
 
 
 class PublicationWriter:
-    """Says publications in one language."""
+    """Writes publications in one language."""
 
     def __init__(self, words: Translations, language: str) -> None:
         self.words, self.language = words, language
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key below `publication.`, with its facts filled in."""
         return self.words.say(f"publication.{key}", self.language, {name: str(value) for name, value in facts.items()})
 
     # -- gates
 
     def gates(self, gates: tuple[Gate, ...]) -> list[GateText]:
+        """Return the gates with their findings and the number of those left out."""
         return [
             GateText(
                 self.say(f"gate.{one.name}"), one.passed, tuple(self.finding(found) for found in one.found),
@@ -65,23 +67,24 @@ class PublicationWriter:
         ]  # fmt: skip
 
     def finding(self, found: GateFinding) -> str:
-        """A problem as the checker prints it, with the line that was kept beside it; else the sentence of a refusal."""
+        """Return a problem as the checker prints it, with its stored line, or the sentence of a refusal."""
         if not found.file and self.words.has(f"refusal.{found.code}"):
             return self.refusal(found.code, found.facts)
         lines = "\n" * max(0, found.line - 1) + found.excerpt
         return render_problem(problem_of(found), {found.file: lines}, self.language).rstrip("\n")
 
     def shut(self, gates: tuple[Gate, ...]) -> str:
+        """Return the names of the gates that failed, joined."""
         return ", ".join(self.say(f"gate.{one.name}").lower() for one in gates if not one.passed)
 
     def refusal(self, code: str, facts: Mapping[str, Plain]) -> str:
-        """A reason that was kept, as a sentence."""
+        """Return a stored reason as a sentence."""
         return self.words.refusal(code, facts_of(facts), self.language)
 
     # -- people
 
     def signature(self, origin: Origin) -> SignatureText | None:
-        """The state of a signature; nothing where there is no commit to sign."""
+        """Return the state of a signature, None without a commit."""
         state = SIGNATURES.get(origin.signature)
         if state is None:
             return None
@@ -91,12 +94,16 @@ class PublicationWriter:
         )
 
     def reviewers(self, origin: Origin) -> str:
+        """Return the names of the reviewers, joined."""
         return ", ".join(origin.reviewers)
 
     # -- the history of a procedure
 
     def edition(self, one: EditionRecord, force: str, what: str) -> str:
-        """`Édition 7, publiée le … par A. Mensah, relue par K. Agbeko, en vigueur depuis le 1er mars : …`, one sentence."""
+        """Return one sentence about an edition: publication, author, reviewers, validity, changes.
+
+        Example: `Édition 7, publiée le … par A. Mensah, relue par K. Agbeko, en vigueur depuis le 1er mars : …`.
+        """
         origin = one.told.origin if one.told else Origin("")
         author = one.edition.published_by or origin.author
         return self.say(
@@ -107,10 +114,11 @@ class PublicationWriter:
         )  # fmt: skip
 
     def moment(self, at: datetime) -> str:
+        """Return the day and hour of an act in the history."""
         return self.say("history.at", moment=self.words.moment(at, self.language))
 
     def force(self, begins: date | None, until: date | None, today: date, serving: bool, over: bool) -> str:
-        """Since or until when an edition is in force."""
+        """Return since or until when an edition is in force, empty if it never was."""
         if begins is not None and begins > today:
             return self.say("history.from", day=self._day(begins))
         if serving and begins is not None:
@@ -125,8 +133,10 @@ class PublicationWriter:
         return self.words.plain_day(day, self.language)
 
     def turns(self, one: EditionRecord) -> Iterator[str]:
-        """That it was put back, or taken back, by whom and why: a sentence each, in the order of time (what was put back
-        and stands no more was taken back later)."""
+        """Yield a sentence for each return to or withdrawal of the edition, with person and reason.
+
+        The order is that of time: a restored edition that is no longer in force was withdrawn later.
+        """
         for key, turn in (("back", one.back), ("withdrawn", one.withdrawn)):
             if turn is None:
                 continue
@@ -137,7 +147,7 @@ class PublicationWriter:
 
 
 def change_sentence(compared: Comparison | None, words: Translations, language: str) -> str:
-    """What an edition changes, in a few words: prices first, then as many changes as a sentence bears."""
+    """Return the changes of an edition in one sentence: prices first, three changes, then a count."""
     if compared is None:
         return words.say("publication.history.first", language, {})
     writer = ChangeWriter(compared, words, language)
@@ -152,7 +162,7 @@ def change_sentence(compared: Comparison | None, words: Translations, language: 
 
 
 def _short(line: ChangeLine, words: Translations, language: str) -> str:
-    """`Passeport, 30 000 → 35 000 FCFA`: an amount says enough by itself."""
+    """Return `Passeport, 30 000 → 35 000 FCFA`: an amount is clear without its facet."""
     what = line.what
     if line.change.key in ("amount", "value") and " → " in what:
         what = what.rpartition(typographic(" : ", language))[2]
@@ -162,6 +172,6 @@ def _short(line: ChangeLine, words: Translations, language: str) -> str:
 
 
 def placed_day(begins: date | None, at: datetime) -> date | None:
-    """The day an edition enters service, when that is later than its publication."""
+    """Return the first day in force if it is later than the publication, else None."""
     day = local_day(at)
     return begins if begins is not None and begins > day else None

@@ -1,4 +1,4 @@
-"""The report of a publication tried, for its author: text, a comment of a merge request, annotations, JSON."""
+"""Report of a trial publication for its author: text, comment of a merge request, annotations, JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PLAIN: Final = "\x1b[0m"
 
 
 def trial_report(one: Trial, words: Translations, *, form: str, language: str, colour: bool = False) -> str:
-    """The report in one of the four forms."""
+    """Return the report in one of the four forms. Raises KeyError for an unknown form."""
     report = _Report(one, words, language, colour)
     made: Mapping[str, Callable[[], str]] = {
         "text": report.text, "markdown": report.markdown, "github": report.annotations, "json": report.json
@@ -31,6 +31,8 @@ def trial_report(one: Trial, words: Translations, *, form: str, language: str, c
 
 
 class _Report:
+    """Writes one trial in all forms."""
+
     def __init__(self, one: Trial, words: Translations, language: str, colour: bool) -> None:
         self.one, self.words, self.language, self.colour = one, words, language, colour
         self.writer = PublicationWriter(words, language)
@@ -116,7 +118,7 @@ class _Report:
         return f"{_PAINT[good]}{text}{_PLAIN}" if self.colour else text
 
     def markdown(self) -> str:
-        """What a job puts in a comment. What authors wrote stands in fenced blocks: it cannot become markup."""
+        """Return the comment for a merge request. Text of authors is fenced, so it cannot become markup."""
         title, *rest = self.head()
         mark = "✅" if self.one.passed else "❌"
         end = list(self.end())
@@ -151,7 +153,7 @@ class _Report:
         return message(problem_of(found), self.language) if found.file else self.writer.finding(found)
 
     def json(self) -> str:
-        """A stable form: keys are never renamed nor removed."""
+        """Return the report as JSON. Keys are never renamed or removed."""
         one = self.one
         plain: dict[str, Any] = {
             "passed": one.passed,
@@ -185,7 +187,7 @@ def _annotated(found: GateFinding, said: str, title: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """A line as markdown shows it: signs that mean something there are only signs."""
+    """Return a line with all characters of Markdown escaped."""
     kept = "".join(f"\\{sign}" if sign in "\\`*_{}[]<>#|!~@" else sign for sign in text)
     return kept.replace("\n", " ")
 

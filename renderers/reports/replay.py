@@ -1,4 +1,4 @@
-"""What `guichet replay` says: what closed dossiers would have met under a proposed edition, grouped, with counts."""
+"""Report of `guichet replay`: differences that closed dossiers would meet under a proposed edition."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from renderers.i18n.translations import Translations, in_language
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "missing": ("missing", "wrong"), "fee": ("fee",), "refused": ("stopped", "refused"), "end": ("end", "unfinished"),
 }  # fmt: skip
-_SHOWN: Final = 20  # differences of one group
-_NUMBERS: Final = 5  # dossiers named for each
+_SHOWN: Final = 20  # differences shown in one group
+_NUMBERS: Final = 5  # dossiers shown for each difference
 
 
 class ReplayWriter:
-    """Says one replay in one language."""
+    """Writes one replay in one language."""
 
     def __init__(self, found: Replay, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
         self._definitions = (*reversed(found.definitions), found.proposed)
 
     def say(self, key: str, /, **facts: object) -> str:
+        """Return the sentence of a key below `replay.`, with its facts filled in."""
         return self.words.say(f"replay.{key}", self.language, {name: str(value) for name, value in facts.items()})
 
     def text(self) -> str:
+        """Return the report as the command prints it, with 20 differences at most in each group."""
         found = self.found
         title = in_language(found.proposed.identity.title, self.language)
         lines = [self.say("title", name=title, edition=found.proposed.edition), ""]
@@ -55,6 +57,7 @@ class ReplayWriter:
             yield f"    {self.words.say('migration.others', self.language, {'count': str(len(those) - _SHOWN)})}"
 
     def sentence(self, one: Difference) -> str:
+        """Return one difference in words: a fee, another end, a missing answer or a refusal."""
         if one.kind == "fee":
             key = "fee_changed" if one.before and one.after else "fee_new" if one.after else "fee_gone"
             return self.say(key, at=self._label(one.at), before=self._money(one.before), after=self._money(one.after))
@@ -74,7 +77,7 @@ class ReplayWriter:
         return name
 
     def _label(self, at: str) -> str:
-        """The label of a thing, in the proposed edition or those before it; its name when none knows it."""
+        """Return the label of an element in the proposed or an earlier edition, or its name if unknown."""
         head = at.rpartition(".")[2] or at
         for procedure in (self.found.proposed, *self._definitions):
             thing: Any = procedure.fields.get(at) or procedure.tasks.get(at) or procedure.things.get(at)
@@ -85,7 +88,7 @@ class ReplayWriter:
         return head if head == at else at
 
     def json(self) -> str:
-        """A stable form: keys are never renamed nor removed."""
+        """Return the report as JSON. Keys are never renamed or removed."""
         found = self.found
         plain: dict[str, Any] = {
             "procedure": found.proposed.id,
@@ -108,5 +111,5 @@ class ReplayWriter:
 
 
 def exit_code(found: Replay) -> int:
-    """0 nothing would have gone otherwise, 3 something would."""
+    """Return 0 without difference, 3 with differences."""
     return 3 if found.found else 0

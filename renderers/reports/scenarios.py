@@ -1,4 +1,4 @@
-"""How the stories of a procedure went, for its author: one line a story, the failing step with its place, coverage."""
+"""Report of the scenarios of a procedure for its author: one line each, failing steps, coverage."""
 
 from __future__ import annotations
 
@@ -41,29 +41,32 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """All the stories of one procedure, in order."""
+    """The outcomes of all scenarios of one procedure, in order."""
 
     procedure: Procedure
     outcomes: tuple[Outcome, ...]
-    record: Record | None = None  # what was exercised, when it was asked for
+    record: Record | None = None  # coverage, if requested
 
     @property
     def succeeded(self) -> bool:
+        """Whether no scenario failed."""
         return all(outcome.failure is None for outcome in self.outcomes)
 
     @property
     def states_left(self) -> tuple[str, ...]:
+        """The states that no scenario reaches, in the order of the file."""
         seen = frozenset[str]().union(*(outcome.states for outcome in self.outcomes))
         return tuple(state for state in self.procedure.states if state not in seen)
 
     @property
     def acts_left(self) -> tuple[str, ...]:
+        """The transitions that no scenario takes, each name once."""
         seen = frozenset[str]().union(*(outcome.acts for outcome in self.outcomes))
         left = (way for way in self.procedure.transitions if f"{way.source}.{way.id}" not in seen)
         return tuple(dict.fromkeys(_named(way) for way in left))
 
     def never_played(self) -> Iterator[Problem]:
-        """V740 for each state, each way, each side of a condition, each line that no story goes through."""
+        """Yield V740 for each state, transition, side of a condition and line that no scenario covers."""
         ways = {_named(way): way.where for way in reversed(self.procedure.transitions)}
         for state in self.states_left:
             yield problem("V740", self.procedure.states[state].where, name=state)
@@ -74,13 +77,15 @@ class Played:
 
 
 def _named(way: Transition) -> str:
-    """A way as an author looks for it: `examen.refuser`, `a_payer.late`."""
+    """Return the name of a transition for authors: `examen.refuser`, `a_payer.late`."""
     return way.id if way.id.startswith(f"{way.source}.") else f"{way.source}.{way.id}"
 
 
 def play_all(procedure: Procedure, shared: Shared, coverage: bool = False) -> Played:
-    """Plays every story of a procedure, each on a stage of its own; with `coverage`, on a copy that notes what it
-    evaluates."""
+    """Play all scenarios of a procedure, each in its own test environment.
+
+    With `coverage`, a copy of the procedure records what it evaluates.
+    """
     played, record = recorded(procedure) if coverage else (procedure, None)
     catalogue, words = Catalogue.of([played], shared), load_words()
     outcomes = tuple(play(played, catalogue, words, story) for story in procedure.scenarios)
@@ -88,13 +93,14 @@ def play_all(procedure: Procedure, shared: Shared, coverage: bool = False) -> Pl
 
 
 def not_playable(file: str, language: str) -> str:
+    """Return the sentence for a file whose errors prevent scenarios."""
     return _WORDS[language]["broken"].format(file=file)
 
 
 def story_report(
     played: Played, sources: Mapping[str, str], language: str, *, coverage: bool = False, colour: bool = False
 ) -> str:
-    """The report as printed. Failing steps come with their excerpt and what was seen."""
+    """Return the report as the command prints it, with the excerpt and the result of failing steps."""
     words = _WORDS[language]
     lines = [played.procedure.id]
     widest = max((len(outcome.story) for outcome in played.outcomes), default=0)
@@ -113,7 +119,7 @@ def story_report(
 
 
 def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> Iterator[str]:
-    """States and ways never passed through, in a line each; then the conditions and lines with their places."""
+    """Yield the states and transitions not covered, then conditions and lines with their places."""
     left = [("states", played.states_left), ("acts", played.acts_left)]
     missed = [words[key].format(names=", ".join(names)) for key, names in left if names]
     yield from missed or [words["whole"]]
@@ -126,8 +132,10 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
 
 
 def stories_json(files: Iterable[tuple[str, Played | None, dict[str, Any] | None]], language: str) -> str:
-    """How the stories of each file went, for machines; `null` stories for a file with errors. Coverage and exploration
-    are null unless they were asked for."""
+    """Return the outcomes of each file as JSON.
+
+    The stories of a file with errors are `null`. Coverage and exploration are `null` unless requested.
+    """
     reported = [
         {"file": file, **(_plain(played, language) | {"exploration": explored} if played else {"stories": None})}
         for file, played, explored in files
@@ -169,7 +177,7 @@ _WORDS_OF_YAML: Final = frozenset({"true", "false", "null", "yes", "no", "on", "
 
 
 def story_yaml(story: Scenario, name: str, title: str) -> str:
-    """The story under a name of its own, indented as an entry of `scenarios:`."""
+    """Return the scenario under a new name, indented as an entry of `scenarios:`."""
     lines = [f"  {name}:", f"    story: {scalar(title)}", f"    at: {story.at.isoformat()}"]
     if story.channel != "web":
         lines.append(f"    channel: {scalar(story.channel)}")
@@ -188,7 +196,7 @@ def _step(step: Step) -> str:
 
 
 def flow(value: Plain) -> str:
-    """A value on one line."""
+    """Return a value as YAML on one line."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{scalar(str(key))}: {flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
@@ -197,7 +205,7 @@ def flow(value: Plain) -> str:
 
 
 def scalar(value: Plain) -> str:
-    """A text in quotes unless it can only be read as itself."""
+    """Return a scalar in YAML, quoted unless plain YAML reads it as the same text."""
     if value is None:
         return "null"
     if isinstance(value, bool):

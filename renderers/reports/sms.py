@@ -1,4 +1,4 @@
-"""The report of text messages as rows: for the page and the command."""
+"""The report of SMS as rows, for the page and the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS: Final = ("month", "procedure", "country", "messages", "segments", "unpr
 
 @dataclass(frozen=True, slots=True)
 class SmsTotal:
-    """Several sums together."""
+    """The sum of several counts. `cost` is in hundredths of a franc."""
 
     messages: int = 0
     segments: int = 0
@@ -23,6 +23,7 @@ class SmsTotal:
 
 
 def total(counts: Iterable[SmsCount]) -> SmsTotal:
+    """Return the sum of the counts, 0 if there are none."""
     kept = tuple(counts)
     return SmsTotal(
         sum(one.messages for one in kept), sum(one.segments for one in kept), sum(one.unpriced for one in kept),
@@ -31,7 +32,7 @@ def total(counts: Iterable[SmsCount]) -> SmsTotal:
 
 
 def csv_rows(counts: Iterable[SmsCount]) -> list[Sequence[object]]:
-    """With the names of the columns. The cost is in francs; it leaves out the segments that had no price."""
+    """Return the rows below a header row. The cost is in francs and omits segments without price."""
     rows: list[Sequence[object]] = [COLUMNS]
     for one in counts:
         cost = f"{one.cost // 100}.{one.cost % 100:02d}"

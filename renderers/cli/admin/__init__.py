@@ -1,1 +1,1 @@
-"""`guichet` commands on an installation; process set-up."""
+"""`guichet` commands on an installation, and the set-up of its processes."""

@@ -1,5 +1,8 @@
-"""`guichet agent`: the people of the administration and their rights, from the machine that serves them. What opens the
-office is given. The first administrator of an installation is made here; the others may be made on their page."""
+"""`guichet agent`: accounts and rights of agents, managed on the machine of the installation.
+
+The caller passes the functions that open the application context. The first administrator is created here, the others
+also on their page.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,11 @@ ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
 def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContext]) -> click.Command:
-    """`opened` makes the installation if need be, for its first administrator; `kept` looks at what is there, and leaves
-    when nothing is."""
+    """Return the command.
+
+    `opened` creates the installation if needed, for its first administrator. `kept` opens an existing one and ends
+    the command if there is none.
+    """
 
     @click.command("agent")
     @click.argument("action", type=click.Choice(ACTIONS))
@@ -90,7 +96,7 @@ def _day(text: str) -> date:
 def _done(
     words: Translations, ctx: AppContext, action: str, login: str, auditor: bool, asked: Person, language: str
 ) -> str:
-    """Does it, and says what to tell the person."""
+    """Carry out the action and return what to report to the administrator."""
     from dataclasses import replace
 
     from engine.records.dossier import SYSTEM_ACTOR

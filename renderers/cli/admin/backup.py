@@ -1,4 +1,7 @@
-"""`guichet copy`, `backup`, `restore`: an installation moved, kept safe, brought back. What opens it is given."""
+"""`guichet copy`, `backup` and `restore`: move, save and restore an installation.
+
+The caller passes the installation.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from renderers.cli.admin.installation_commands import (
 
 
 def copy_command(installed: Callable[[], Installation]) -> click.Command:
+    """Return `guichet copy`, for the installation that `installed` returns."""
+
     @click.command("copy")
     @click.option(
         "--from",
@@ -64,6 +69,8 @@ def copy_command(installed: Callable[[], Installation]) -> click.Command:
 
 
 def backup_command(installed: Callable[[], Installation]) -> click.Command:
+    """Return `guichet backup`, for the installation that `installed` returns."""
+
     @click.command("backup")
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
@@ -108,6 +115,8 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
 
 
 def restore_command(installed: Callable[[], Installation]) -> click.Command:
+    """Return `guichet restore`, for the installation that `installed` returns."""
+
     @click.command("restore")
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
@@ -147,7 +156,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
 
 
 def _copy_store(source: str, target: str, language: str) -> None:
-    """Everything of one database into another, empty one, told table by table."""
+    """Copy a database into another, empty one, and report each table."""
     from engine.storage.table_copy import NotEmpty, NotWhole, move
     from engine.storage.unit_of_work import Busy
 

@@ -1,7 +1,7 @@
-"""How much of the bodies under way a process takes at once.
+"""Limit on the bytes of request bodies that a process receives at once.
 
-waitress writes each large body to a temporary file, and the form reader its files a second time. The folder of temporary files may
-be the disk of the store, or memory (`tmpfs`): 800 connections of 45 MB would fill either.
+waitress writes each large body to a temporary file, and the form reader writes its files a second time. The folder of
+temporary files may share a disk with the store, or be memory (`tmpfs`). 800 connections of 45 MB would fill either.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from waitress.parser import HTTPRequestParser
 
-SMALL: Final = 64 * 1024  # bytes of a body that is never refused: forms without files, pieces of 128 KB count
-MOST: Final = 300_000_000  # bytes of the others together: six of the largest, hundreds of photos
-LEFT: Final = 64 * 1024 * 1024  # bytes of the folder of temporary files that stay free
-STEP: Final = 1_000_000  # bytes that a body is given at a time, as it comes
+SMALL: Final = 64 * 1024  # bytes of a body that is never refused, such as a form without files; chunks of 128 KB count
+MOST: Final = 300_000_000  # bytes of the other bodies together: six of the largest, or hundreds of photos
+LEFT: Final = 64 * 1024 * 1024  # bytes that stay free in the folder of temporary files
+STEP: Final = 1_000_000  # bytes reserved at a time while a body arrives
 _COPIES: Final = 2
 
 _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
@@ -27,9 +27,10 @@ _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
 
 
 class TooManyBodies:
-    """What waitress answers instead of the application."""
+    """Answer 507 that waitress sends instead of the application."""
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Return status, headers and page, in the form that waitress expects of an error."""
         headers = [
             ("Content-Type", "text/html; charset=utf-8"), ("Retry-After", "60"), ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", "default-src 'none'"),
@@ -38,15 +39,18 @@ class TooManyBodies:
 
 
 class Nowhere:
-    """The place of a body that is refused: it is read to its end, or the answer would be lost, and not kept."""
+    """Buffer of a refused body. The body is read to its end so that the answer arrives, and discarded."""
 
     def append(self, data: bytes) -> None:
+        """Discard the data."""
         pass
 
     def getfile(self) -> BytesIO:
+        """Return an empty file."""
         return BytesIO()
 
     def close(self) -> None:
+        """Do nothing, because nothing is open."""
         pass
 
     def __len__(self) -> int:
@@ -54,13 +58,14 @@ class Nowhere:
 
 
 class Bodies:
-    """The bytes of the bodies that come to this process, in steps. What is only announced keeps no room from others."""
+    """Bytes of the bodies that this process receives, counted in steps. Announced bytes reserve nothing."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._taken = most, 0
         self._guard = threading.Lock()
 
     def take(self, size: int) -> bool:
+        """Reserve so many bytes and return True, or return False if they do not fit."""
         with self._guard:
             if not self._has_space(size):
                 return False
@@ -68,7 +73,7 @@ class Bodies:
             return True
 
     def has_space(self, size: int) -> bool:
-        """Whether a body of this size fits now: who announces more is refused before it comes."""
+        """Return whether a body of this size fits now. A larger announced body is refused before it arrives."""
         with self._guard:
             return self._has_space(size)
 
@@ -76,12 +81,13 @@ class Bodies:
         return self._taken + size <= self._most and self._fits(self._taken + size)
 
     def give_back(self, size: int) -> None:
+        """Release reserved bytes."""
         with self._guard:
             self._taken -= size
 
     @staticmethod
     def _fits(promised: int) -> bool:
-        """Whether the disk of temporary files takes all that was promised, whatever of it is there already."""
+        """Return whether the disk of temporary files holds all reserved bytes, written or not."""
         try:
             return shutil.disk_usage(tempfile.gettempdir()).free - promised * _COPIES >= LEFT
         except OSError:
@@ -89,12 +95,13 @@ class Bodies:
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
-    """A request on its way. One that finds no room is read to its end and answered `TooManyBodies`."""
+    """Parser of one request. A body without space is read to its end and answered with `TooManyBodies`."""
 
     bodies = Bodies()
     _counted = 0
 
     def received(self, data: bytes) -> int:
+        """Parse data and return the number of bytes used. Space is reserved as the body arrives."""
         is_new = not self.headers_finished
         taken: int = super().received(data)
         if self.error is not None or not self.headers_finished:
@@ -119,6 +126,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         body.buf = Nowhere()
 
     def close(self) -> None:
+        """Close the request and release the bytes that it reserved."""
         super().close()
         counted, self._counted = self._counted, 0
         self.bodies.give_back(counted)

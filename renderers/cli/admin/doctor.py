@@ -1,4 +1,4 @@
-"""`guichet doctor`: every part of an installation looked at, what is found, what to do. What it looks at is given."""
+"""`guichet doctor`: checks of all parts of an installation, findings and what to do. The caller passes the probe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CODES: Final = {"well": 0, "watch": 2, "mend": 3}
 
 
 def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
-    """The command, over the installation that `looked_at` tells."""
+    """Return the command, for the installation that `looked_at` describes."""
 
     @click.command("doctor", cls=ComparingCommand)
     @click.option("--json", "as_json", is_flag=True, help="for machines")
@@ -60,6 +60,7 @@ def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
 
 
 def found(one: DoctorCheck, words: Translations, language: str) -> str:
+    """Return the finding of a check as a sentence."""
     facts = dict(one.facts)
     if "cause" in facts:
         why = cause_of(words, facts["cause"], facts["why"], language)
@@ -71,7 +72,7 @@ def found(one: DoctorCheck, words: Translations, language: str) -> str:
 
 
 def to_do(one: DoctorCheck, words: Translations, language: str) -> str:
-    """Empty for what is well."""
+    """Return what to do about a finding, empty if all is well."""
     key = f"doctor.do.{one.code}"
     return words.say(key, language, dict(one.facts)) if words.has(key) else ""
 

@@ -1,4 +1,4 @@
-"""Commands about dossiers that run: those that open the store of an installation, which `server.py` hands in."""
+"""Commands about running dossiers. `server.py` passes the function that opens the store of an installation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
-    """`guichet migrate`, over the office that `opened` opens."""
+    """Return `guichet migrate`, for the application context that `opened` returns."""
 
     @click.command("migrate", cls=ComparingCommand)
     @click.argument("slug")
@@ -67,7 +67,7 @@ def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
 
 
 def replay_command(opened: Callable[[], AppContext]) -> click.Command:
-    """`guichet replay`, over the office that `opened` opens."""
+    """Return `guichet replay`, for the application context that `opened` returns."""
 
     @click.command("replay", cls=ComparingCommand)
     @click.argument("slug")
@@ -106,7 +106,7 @@ def replay_command(opened: Callable[[], AppContext]) -> click.Command:
 
 
 def snapshot_command(opened: Callable[[], AppContext]) -> click.Command:
-    """`guichet snapshot`, over the office that `opened` opens."""
+    """Return `guichet snapshot`, for the application context that `opened` returns."""
 
     @click.command("snapshot", cls=ComparingCommand)
     @click.option(
@@ -136,7 +136,7 @@ def snapshot_command(opened: Callable[[], AppContext]) -> click.Command:
 
 
 def masked_command(opened: Callable[[], AppContext]) -> click.Command:
-    """`guichet masked`, over the office that `opened` opens."""
+    """Return `guichet masked`, for the application context that `opened` returns."""
 
     @click.command("masked", cls=ComparingCommand)
     @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -172,7 +172,7 @@ def masked_command(opened: Callable[[], AppContext]) -> click.Command:
 
 
 def _confirmed(said: str, words: Translations, language: str) -> None:
-    """Shows what would happen and asks; leaves when nobody is there to answer, or the answer is no."""
+    """Show the effect and ask for confirmation. Without a terminal, or if refused, the command ends."""
     click.echo(said, err=True)
     if not sys.stdin.isatty():
         _fail(words.say("migration.unattended", language, {}))

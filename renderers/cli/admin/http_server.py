@@ -1,7 +1,7 @@
-"""How a server stands at its door and how it stops.
+"""HTTP server: limits on connections, and an orderly stop.
 
-Many may stand there at once; whoever sends too slowly is cut, and no thread waits for who takes too slowly. Told to stop, nothing
-new is let in, what is under way is finished, the worker ends its turn; all within a bound.
+Many connections may be open at once. A client that sends too slowly is cut, and slow reading occupies no thread. On a
+stop no new connection is accepted and requests under way are finished, within a time limit.
 """
 
 from __future__ import annotations
@@ -22,31 +22,35 @@ from waitress.server import BaseWSGIServer, create_server
 
 from renderers.cli.admin.bodies import Request
 
-_TURN: Final = 0.2  # seconds between two looks at what is under way
-_AT_ONCE: Final = 800  # connections of one process; it may open 1,024 files where nothing else is said
-_IDLE: Final = 30  # seconds that a connection may stand without a word
-_GRACE: Final = 20.0  # seconds for a request to come whole,
-_LEAST: Final = 500  # and one more for so many bytes of it that came: a large file over a poor line,
-_AHEAD: Final = 30.0  # never more than so many seconds ahead: what came early buys no time without end
-_READY: Final = 1 << 28  # bytes of an answer on the disk for who takes it slowly; past them its thread would wait too
-_UNSENT: Final = 16_384  # bytes that the system holds for a connection
+_TURN: Final = 0.2  # seconds between two checks of the requests under way
+_AT_ONCE: Final = 800  # connections of one process, which may open 1,024 files by default
+_IDLE: Final = 30  # seconds without data after which a connection is closed
+_GRACE: Final = 20.0  # seconds to receive a whole request,
+_LEAST: Final = 500  # plus one for each of so many bytes received: a large file over a slow line,
+_AHEAD: Final = 30.0  # never more than so many seconds ahead: early bytes extend no limit without end
+_READY: Final = 1 << 28  # bytes of an answer buffered on disk for a slow reader; beyond them its thread would wait
+_UNSENT: Final = 16_384  # bytes that the system buffers for a connection
 
 
 class Channel(HTTPChannel):
-    """A connection that knows until when more of its request must have come. One request at a time: no browser sends several
-    at once; whoever does has one answer and begins anew."""
+    """A connection with a time limit for the rest of its request.
+
+    One request at a time, because no browser sends several at once. A client that does gets one answer, and the
+    connection closes.
+    """
 
     _until = 0.0
     _several = False
     parser_class = Request
 
     def __init__(self, server: BaseWSGIServer, sock: socket.socket, *more: Any, **others: Any) -> None:
-        with suppress(AttributeError, OSError):  # a system that cannot tell
-            # little lies there, so that who takes a little at a time is heard taking it
+        with suppress(AttributeError, OSError):  # a system without this option
+            # a small system buffer, so that a slow reader is seen to read
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         super().__init__(server, sock, *more, **others)
 
     def received(self, data: bytes) -> bool:
+        """Pass data to the parser, extend the time limit by the bytes received, and drop additional requests."""
         before = self.request
         going: bool = super().received(data)
         now = time.monotonic()
@@ -61,6 +65,7 @@ class Channel(HTTPChannel):
         return going
 
     def service(self) -> None:
+        """Answer the request, then close the connection if the client sent several requests."""
         super().service()
         if self._several:
             with self.requests_lock:
@@ -68,18 +73,22 @@ class Channel(HTTPChannel):
             self.server.pull_trigger()
 
     def handle_close(self) -> None:
+        """Close the connection and the unfinished request, which releases its reserved bytes."""
         super().handle_close()
         if (cut := self.request) is not None:
             self.request = None
             cut.close()
 
     def is_too_slow(self, now: float) -> bool:
-        """Whoever sends a sign at a time would hold a connection for ever."""
+        """Return whether the time limit has passed.
+
+        Without it one byte at a time would hold a connection for ever.
+        """
         return self.request is not None and now > self._until
 
 
 class Front:
-    """The door of the web. Raises OSError when the port is taken."""
+    """The listening server. Raises OSError if the port is in use."""
 
     def __init__(self, app: WSGIApplication, host: str, port: int, threads: int, largest: int) -> None:
         self._map: dict[int, Any] = {}
@@ -95,7 +104,7 @@ class Front:
         self._looked = time.monotonic()
 
     def run(self, stopping: threading.Event) -> None:
-        """Serves until told to stop."""
+        """Serve until the event is set."""
         while not stopping.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
             self._cut_the_slow()
@@ -106,18 +115,18 @@ class Front:
             return
         self._looked = now
         for one in list(self._map.values()):
-            # one that took nothing for long: waitress by itself waits until it may write
+            # a reader idle for long: waitress alone would wait until it may write
             if isinstance(one, Channel) and (one.is_too_slow(now) or one.will_close):
                 one.handle_close()
 
     def wake(self) -> None:
-        """Makes `run` look at once whether it is told to stop."""
+        """Make `run` check at once whether it has to stop. May be called from any thread."""
         for area in self._servers():
             area.pull_trigger()
 
     def drain(self, within: float) -> bool:
-        """Lets nobody else in and finishes what came in, so many seconds at most. False: something was cut."""
-        wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)  # who stands in the doorway is in
+        """Stop accepting and finish the requests under way, for `within` seconds at most. False if some were cut."""
+        wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)  # pending connections are accepted
         for area in self._servers():
             wasyncore.dispatcher.close(area)
         end = time.monotonic() + within
@@ -133,7 +142,7 @@ class Front:
         return [one for one in list(self._map.values()) if isinstance(one, BaseWSGIServer)]
 
     def _under_way(self) -> list[HTTPChannel]:
-        """The connections that send or await something; those that stand idle are closed."""
+        """Return the connections that send or await data, and close the idle ones."""
         left = []
         for one in list(self._map.values()):
             if isinstance(one, HTTPChannel):
@@ -145,7 +154,7 @@ class Front:
 
 
 def on_signal(act: Callable[[], None]) -> None:
-    """The first SIGTERM or Ctrl-C calls `act`; another one ends the process at once."""
+    """Call `act` at the first SIGTERM or Ctrl-C. A second one ends the process at once."""
 
     def reported(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -157,7 +166,7 @@ def on_signal(act: Callable[[], None]) -> None:
 
 
 def finish(threads: Iterable[threading.Thread], within: float) -> bool:
-    """Waits for the turns under way, so many seconds at most together. False: one goes on."""
+    """Wait for the worker passes under way, for `within` seconds in total. False if one continues."""
     end = time.monotonic() + within
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))

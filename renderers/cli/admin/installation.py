@@ -1,5 +1,6 @@
-"""This installation opened, whole or in part: its store and files, its keys, its gateways, what it serves, its office. Each is
-wired once, from the settings; what refuses to open says why and ends the command.
+"""Opens this installation, whole or in part, from its settings: store, files, keys, gateways, source of editions.
+
+A part that cannot be opened reports why and ends the command.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ COOKIE_SECRET: Final = "cookie.secret"
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """While thousands of records that stay are made there is nothing to collect, and looking for it takes a fifth of the time."""
+    """Suspend garbage collection. Start-up creates thousands of lasting records and saves a fifth of its time."""
     collected = gc.isenabled()
     gc.disable()
     try:
@@ -70,7 +71,10 @@ def _undisturbed() -> Iterator[None]:
 
 @_undisturbed()
 def open_office(settings: Settings) -> tuple[AppContext, SandboxOperator | None]:
-    """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
+    """Return the application context, its store migrated and its editions stored.
+
+    In a demonstration the simulated operator comes with it, else None.
+    """
     _require_procedures(settings)
     with opening():
         settings.data.mkdir(parents=True, exist_ok=True)
@@ -86,7 +90,7 @@ def open_office(settings: Settings) -> tuple[AppContext, SandboxOperator | None]
     with store.unit() as unit:
         begins = settings.demo and not unit.last_publication()
     office = source.serve(before_stories(office) if begins else office)
-    if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
+    if not office.published:  # no publication yet: find what can be served before the server starts
         office = source.renew(office)
     if office.clock is not clock:
         office = source.renew(replace(office, clock=clock))
@@ -98,16 +102,15 @@ def open_office(settings: Settings) -> tuple[AppContext, SandboxOperator | None]
 
 
 def _require_procedures(settings: Settings) -> None:
-    """Ends the command where no folder of definitions is there, nor a repository in its stead: nothing would be served. An empty
-    folder will do."""
-    if settings.follow is None and not os.path.isdir(settings.procedures):  # nor one that this account may not see
+    """End the command if neither a folder of definitions nor a repository is set. An empty folder is accepted."""
+    if settings.follow is None and not os.path.isdir(settings.procedures):  # also False without read access
         facts = {"name": str(settings.procedures)}
         click.echo(load_words().say("operations.no_procedures", language_of(sys.argv[1:]), facts), err=True)
         sys.exit(1)
 
 
 def _store(settings: Settings) -> Store:
-    """Where everything is kept, of this release; and the files' own place looked at, where that is not this machine's."""
+    """Return the store, migrated to this release. A bucket of files is checked too."""
     with opening():
         store = open_store(settings.store)
         store.migrate()
@@ -117,10 +120,12 @@ def _store(settings: Settings) -> Store:
 
 
 def _ring(settings: Settings, store: Store) -> SigningKeys:
-    """The keys, made where there was never anything to seal. Ends the command where they were lost: others would open none of the
-    files, vouch for no paper, and part the journal in two."""
+    """Return the keys, created in a new installation.
+
+    If they were lost the command ends. New keys would open no file, verify no document and split the journal.
+    """
     with opening():
-        with store.unit() as unit:  # first: another process makes the keys, then publishes
+        with store.unit() as unit:  # read first, because another process creates the keys before it publishes
             something = unit.last_publication() > 0
         if something and not os.path.lexists(settings.ring):
             raise NoKeyRing(str(settings.ring))
@@ -128,9 +133,11 @@ def _ring(settings: Settings, store: Store) -> SigningKeys:
 
 
 def open_source(settings: Settings, report: Callable[[Refusal], None] = lambda reason: None) -> RefreshSource:
-    """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
-    for writing: its files are checked, not proven nor played, before they are served. `tell` hears why a repository that is
-    followed does not answer."""
+    """Return the source of editions: a followed repository, else the folder.
+
+    A demonstration serves files that are checked but neither proven nor played. `report` is called with the reason if
+    the repository does not answer.
+    """
     if settings.follow is not None:
         every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
         return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, report)
@@ -138,13 +145,12 @@ def open_source(settings: Settings, report: Callable[[Refusal], None] = lambda r
 
 
 def say_trouble(reason: Refusal) -> None:
-    """Why the followed repository does not answer, and what to do, to whoever watches a process that serves: what the log tells
-    to machines."""
+    """Print why the followed repository does not answer and what to do. The log reports the same to machines."""
     click.echo(load_words().refusal(reason.code, reason.facts, language_of(sys.argv[1:])))
 
 
 def _judge() -> Judge:
-    """The gates of a publication; the solver is loaded for them alone."""
+    """Return the gates of a publication. The solver is loaded for them only."""
     if find_spec("z3") is None:
         raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
     from engine.prover.checks.runner import prove
@@ -180,7 +186,7 @@ def _reserve(settings: Settings) -> Reserve:
 
 
 def _files(settings: Settings) -> Catalogue:
-    """The files of the folder; none when a repository is followed, until a commit was published."""
+    """Return the catalogue of the folder, empty if a repository is followed."""
     return (
         load_catalogue(settings.procedures, settings.data / INDEX)
         if settings.follow is None
@@ -189,8 +195,11 @@ def _files(settings: Settings) -> Catalogue:
 
 
 def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
-    """What leaves the house. A demonstration's operator is simulated and its letters stay in the inbox, whatever the file
-    of gateways says; elsewhere a channel without a gateway writes to the terminal."""
+    """Return the gateways to external systems.
+
+    A demonstration has a simulated operator and an inbox, whatever the file of gateways says. Elsewhere a channel
+    without a gateway prints to the terminal.
+    """
     if operator is not None:
         inbox = InboxSender()
         simulated: dict[str, PaymentProvider] = {
@@ -211,16 +220,16 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
 
 
 def _said_gateways(settings: Settings) -> Gateways:
-    """What the file of gateways says; nothing without one. Raises `WrongGateways`."""
+    """Return the gateways of their file, none without a file. Raises `WrongGateways`."""
     if settings.gateways is None:
         return Gateways({}, {})
-    from engine.integrations.config import read_gateways  # with what speaks to operators: 3 MiB of memory
+    from engine.integrations.config import read_gateways  # loads the operator clients, 3 MiB of memory
 
     return read_gateways(settings.gateways, SystemClock(), settings.base_url)
 
 
 def cookie_secret(settings: Settings) -> str:
-    """The secret of the small cookie: as set, else one made once and kept beside the data."""
+    """Return the secret of session cookies: the setting, else one created once beside the data."""
     if settings.secret:
         return settings.secret
     path = settings.data / COOKIE_SECRET
@@ -232,7 +241,7 @@ def cookie_secret(settings: Settings) -> str:
 
 
 def demo_stories(settings: Settings, ctx: AppContext) -> Iterator[str]:
-    """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
+    """Yield the dossiers of invented people for a demonstration, each created when it is requested."""
     secret = cookie_secret(settings).encode()
     return play_scenarios(ctx, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
@@ -241,14 +250,16 @@ def demo_stories(settings: Settings, ctx: AppContext) -> Iterator[str]:
 
 
 def settings_of(demo: bool = False) -> Settings:
-    """As the environment says; `demo` asks for a demonstration whatever it says."""
+    """Return the settings of the environment. `demo` forces a demonstration. Ends the command if one is wrong."""
     with opening():
         return Settings.from_environment(os.environ, demo)
 
 
 def office_kept(missing_code: int = 1) -> AppContext:
-    """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
-    `missing_code` when there is none: a command's codes from 2 up may say what was found."""
+    """Return the application context read-only: nothing is created, migrated or published.
+
+    Without installation it ends with `missing_code`, because codes from 2 may have a meaning of their own.
+    """
     settings = settings_of()
     ring = settings.ring
     kept = (ring,) if settings.database else (Path(settings.store), ring)
@@ -262,7 +273,7 @@ def office_kept(missing_code: int = 1) -> AppContext:
 
 
 def place_looked_at() -> InstallationProbe:
-    """This installation as it may be, nothing opened yet."""
+    """Return the probe of this installation, with no part opened yet."""
     try:
         settings = settings_of()
     except (ValueError, OSError) as wrong:
@@ -279,7 +290,7 @@ def place_looked_at() -> InstallationProbe:
 
 
 def opened_to_publish() -> tuple[AppContext, RefreshSource]:
-    """The office of this installation, opened as if to serve, and what keeps it up to date."""
+    """Return the application context, migrated, with the source that refreshes it."""
     settings = settings_of()
     _require_procedures(settings)
     with opening():
@@ -292,13 +303,13 @@ def opened_to_publish() -> tuple[AppContext, RefreshSource]:
 
 
 def installation() -> Installation:
-    """Where this installation keeps."""
+    """Return the places of this installation: store, files, keys."""
     settings = settings_of()
     return Installation(settings.store, settings.files, settings.ring, settings.place_of, _apart(settings))
 
 
 def _apart(settings: Settings) -> Mapping[str, str]:
-    """What this installation stands on and no backup holds, by its kind. Never what is in it."""
+    """Return the names of what no backup includes, by kind, never their content."""
     said = {
         "notes": str(settings.checkpoints or settings.data / CHECKPOINTS),
         "cookie": "GUICHET_SECRET" if settings.secret else str(settings.data / COOKIE_SECRET),

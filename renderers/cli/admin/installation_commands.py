@@ -1,4 +1,4 @@
-"""Where an installation keeps, opened for a command that works on the whole of it, and how such a command ends when it cannot."""
+"""The places of an installation for commands on the whole of it, and the ways such a command ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from renderers.i18n.translations import Translations, load_words
 
 @contextmanager
 def opening() -> Iterator[None]:
-    """Ends the command with 1 and one line when what is opened inside refuses."""
+    """End the command with 1 and one line if opening a part inside fails."""
     from engine.operations.settings import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.operations.store_factory import WrongAddress
     from engine.services.keys.signing_keys import NoKeys
@@ -56,12 +56,12 @@ def opening() -> Iterator[None]:
 
 
 def cause_of(words: Translations, cause: str, said: str, language: str) -> str:
-    """Why a server of the store lets nobody in, in words."""
+    """Return why a database server refuses connections, as a sentence."""
     return words.say(f"operations.cause.{cause}", language, {"said": said})
 
 
 def _language() -> str:
-    """That of the command line; a command without a choice of language speaks the environment's."""
+    """Return the language of the command line, or that of the environment for a command without the option."""
     from renderers.cli.language import language_of
 
     return language_of(sys.argv[1:]) if len(sys.argv) > 1 else os.environ.get("GUICHET_LANG", "fr")
@@ -74,13 +74,15 @@ if TYPE_CHECKING:
     from renderers.i18n.translations import Translations
 
 LANGUAGES = click.Choice(["fr", "en"])
-NAMED = 5  # of many files that are lost; `guichet fsck` names all
+NAMED = 5  # lost files named at most; `guichet fsck` names all
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where an installation keeps: the address of its store, its files, its keys; `apart`: what it stands on and no backup
-    holds, each by its kind with where it is."""
+    """Addresses of the store, the files and the keys.
+
+    `apart` names what no backup includes, with its place by kind.
+    """
 
     store: str
     files: Path | Bucket
@@ -90,13 +92,14 @@ class Installation:
 
 
 def wording() -> Translations:
-    """Loaded once a command runs."""
+    """Return the translations, loaded when a command runs."""
     from renderers.i18n.translations import load_words
 
     return load_words()
 
 
 def opened(address: str) -> Store:
+    """Return the store at an address. Ends the command if it cannot be opened."""
     from engine.operations.store_factory import open_store
 
     with opening():
@@ -104,7 +107,7 @@ def opened(address: str) -> Store:
 
 
 def kept(address: str, words: Translations, language: str) -> Store:
-    """A store that is there already: a file is not made by asking for it."""
+    """Return an existing store. Ends the command if its file is missing or empty, instead of creating it."""
     from engine.operations.store_factory import file_of
 
     file = file_of(address)
@@ -114,6 +117,7 @@ def kept(address: str, words: Translations, language: str) -> Store:
 
 
 def files_of(place: Installation) -> AttachmentStore:
+    """Return the attachments of an installation. Raises `NoKeyRing` if the key ring is missing or broken."""
     from engine.operations.store_factory import open_blob_store
     from engine.storage.files.attachments import AttachmentStore
     from engine.storage.files.encryption import FileKeys
@@ -122,28 +126,30 @@ def files_of(place: Installation) -> AttachmentStore:
 
 
 def named(address: str) -> str:
-    """An address without what may be secret in it."""
+    """Return an address without user and password."""
     return address.rsplit("@", 1)[-1]
 
 
 def fail(words: Translations, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
+    """End the command with the sentence of a key on standard error and this exit code."""
     refuse(words.say(f"operations.{key}", language, facts), code)
 
 
 def fail_for_lost(words: Translations, key: str, language: str, lost: Sequence[Place]) -> None:
-    """Ends with 1 where files are lost, the first of them named."""
+    """End the command with 1 if files are lost, and name the first ones."""
     if lost:
         names = ", ".join(digest[:12] for _, digest in lost[:NAMED]) + (", …" if len(lost) > NAMED else "")
         fail(words, key, language, count=str(len(lost)), names=names)
 
 
 def refuse(said: str, code: int = 1) -> NoReturn:
+    """Print the text on standard error and exit with the code."""
     click.echo(said, err=True)
     sys.exit(code)
 
 
 def without_ring(words: Translations, place: Installation, ring: Exception, language: str) -> NoReturn:
-    """None was made yet where nothing is kept either; else it is lost or broken."""
+    """End the command: no key ring exists yet in an empty installation, else it is lost or broken."""
     from engine.operations.store_factory import kept_nothing
 
     none_yet = isinstance(ring.__cause__, FileNotFoundError) and kept_nothing(place.store)

@@ -1,4 +1,4 @@
-"""`guichet keys`: what signs, what seals files, what opens links, renewed. What opens an installation is given."""
+"""`guichet keys`: renew the keys that sign, encrypt files and open links. The caller passes the installation."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 def keys_command(installed: Callable[[], Installation]) -> click.Command:
+    """Return the command, for the installation that `installed` returns."""
+
     @click.command("keys")
     @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign", "forget"]))
     @click.option("--again", is_flag=True, help="no new key: finish what was stopped")
@@ -84,7 +86,11 @@ def _announce(words: Translations, place: Installation, language: str) -> None:
 
 
 def _sign(words: Translations, place: Installation, early: bool, language: str) -> None:
-    """Refuses what whoever verifies offline would refuse: a key announced so lately that they do not know it. `early`: all the same."""
+    """Put the announced key into service.
+
+    Refused within a week of the announcement, because offline verifiers may not know the key yet. `early` skips that
+    check.
+    """
     from datetime import timedelta
 
     from engine.core.clock import SystemClock
@@ -94,7 +100,7 @@ def _sign(words: Translations, place: Installation, early: bool, language: str) 
     try:
         since = announced_at(place.keys)
         if since is not None and SystemClock().now() - since < KNOWN_AFTER and not early:
-            after = since + KNOWN_AFTER + timedelta(minutes=1)  # not before, to the minute
+            after = since + KNOWN_AFTER + timedelta(minutes=1)  # rounded up to the minute
             fail(words, "key_too_early", language, at=f"{since:%Y-%m-%d %H:%M}", after=f"{after:%Y-%m-%d %H:%M}")
         name = sign_with_announced(place.keys)
     except NoKeyRing as ring:
@@ -111,7 +117,7 @@ def _forget(words: Translations, place: Installation, store: Store, language: st
 
     try:
         count, people = None, 0
-        while count is None:  # somebody may put another secret in force meanwhile
+        while count is None:  # another process may add a secret meanwhile
             keys = SigningKeys.open(place.keys)
             with store.unit(write=True) as unit:
                 people = seal_anew(unit, keys)
@@ -169,7 +175,7 @@ def _rotate(words: Translations, place: Installation, store: Store, again: bool,
         if not again:
             click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
         done, lost = _ring_of(words, place, language).rewrap(places(store))
-        lost = tuple(one for one in lost if is_named(store, one))  # not erased meanwhile
+        lost = tuple(one for one in lost if is_named(store, one))  # files erased meanwhile are left out
     except NoKeyRing as ring:
         without_ring(words, place, ring, language)
     except NoFileKey as missing:

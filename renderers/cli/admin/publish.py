@@ -1,4 +1,4 @@
-"""`guichet publish`: try a commit, publish what the branch says, go back to an earlier edition."""
+"""`guichet publish`: try a commit, publish the branch, return to an earlier edition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def publish_command(opened: Callable[[], tuple[AppContext, RefreshSource]]) -> click.Command:
-    """`guichet publish`, over the office that `opened` opens with what keeps it up to date."""
+    """Return the command. `opened` returns the application context and the source that refreshes it."""
 
     @click.command("publish")
     @click.argument("which", required=False)
@@ -85,7 +85,7 @@ def _check(folder: Path, reference: str, against: str, form: str, words: Transla
 
 
 def judge_of(words: Translations) -> Judge:
-    """The gates of a publication, the solver loaded. Raises UsageError where it is not installed."""
+    """Return the gates of a publication with the solver. Raises UsageError if it is not installed."""
     if not can_prove():
         raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
     from engine.operations.follower import stories_of
@@ -136,7 +136,7 @@ def _publish(
     from engine.operations.follower import Follower
     from engine.storage.unit_of_work import Busy, Conflict
 
-    logging.getLogger("guichet").addHandler(logging.NullHandler())  # what a server logs is said here in words
+    logging.getLogger("guichet").addHandler(logging.NullHandler())  # the command prints sentences instead of log lines
     office, source = opened()
     if not isinstance(source, Follower):
         if rewritten:
@@ -172,7 +172,7 @@ def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: T
 
 
 def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations, language: str) -> int:
-    """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
+    """Publish the files of the folder. Definitions that cannot be served are reported like `guichet lint`."""
     from renderers.reports.problems import render_report
 
     before = ctx.published

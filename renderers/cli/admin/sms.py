@@ -1,4 +1,4 @@
-"""`guichet sms-report`: what text messages cost, as CSV. What opens the office is given."""
+"""`guichet sms-report`: the cost of SMS as CSV. The caller passes the function that opens the context."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 def sms_report_command(opened: Callable[[], AppContext]) -> click.Command:
+    """Return the command, for the application context that `opened` returns."""
+
     @click.command("sms-report")
     @click.option("--month", default="", metavar="YYYY-MM", help="this month alone; every month otherwise")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")

@@ -1,1 +1,1 @@
-"""Request context, access decorators, security headers, errors, metrics."""
+"""Base of all pages: request context, access decorators, security headers, error pages, metrics."""

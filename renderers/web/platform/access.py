@@ -1,6 +1,7 @@
-"""Who may open a view: each says so with one of `public`, `unasked`, `signed_in`, `agent`, `helper`, `auditor`; one that says
-nothing stops the start (`check_guards`). Who has not proven their number is nobody to any view but those that say
-`unproven_too`.
+"""Access to views: each view has one of `public`, `unasked`, `signed_in`, `agent`, `helper`, `auditor`.
+
+A view without guard prevents the start (`check_guards`). An applicant with an unverified number is anonymous to all
+views except those with `unproven_too`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _SIGN_IN: Final = {APPLICANT_AREA: "/connexion", AGENT_AREA: "/agent/connexion",
 
 
 def public(view: View) -> View:
-    """For everyone, without signing in. What an address asks may be personal (an age, a code): such pages are not kept."""
+    """Open the view to all visitors.
+
+    A page with a query may be personal (an age, a code), so caches do not store it.
+    """
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -51,18 +55,20 @@ def public(view: View) -> View:
 
 
 def unasked(view: View) -> View:
-    """For machines that watch the installation: nobody is asked who they are, and the store nothing for it."""
+    """Open the view to monitoring. Neither the session nor the store is read."""
     return _marked(view, "unasked")
 
 
 def signed_in(view: View) -> View:
-    """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
+    """Open the view to applicants. Other visitors sign in first, and their post is saved meanwhile."""
     return _area(view, APPLICANT_AREA, ())
 
 
 def proves_anew(back: str) -> Response | None:
-    """Where whoever signed in long ago signs in again, before how they are known or let in is changed, to come `back` then.
-    Nothing for who proved who they are a moment ago (ASVS 5.0 V7.5.1, V7.5.2)."""
+    """Return a redirect to the sign-in if the last one is too old for a change of credentials, else None.
+
+    The user returns to `back` afterwards (ASVS 5.0 V7.5.1, V7.5.2).
+    """
     area = g.get("desk", APPLICANT_AREA)
     if is_fresh(app_ctx(), session_token(area)):
         return None
@@ -71,29 +77,32 @@ def proves_anew(back: str) -> Response | None:
 
 
 def unproven_too(view: View) -> View:
-    """Written below a guard: this view serves who has not proven their number as well, with what they began in this browser."""
+    """Serve the view also to an applicant with an unverified number, for the draft begun in this browser.
+
+    Written below a guard.
+    """
     view.unproven_too = True  # type: ignore[attr-defined]
     return view
 
 
 def serves_unproven(view: Callable[..., Any]) -> bool:
+    """Return whether the view carries `unproven_too`."""
     return bool(getattr(view, "unproven_too", False))
 
 
 def passive(view: View) -> View:
-    """Written below a guard: a page that looks again by itself shows that a browser is open, not that a person is there. It
-    keeps no session alive."""
+    """Mark a page that refreshes itself, so that it does not extend the session. Written below a guard."""
     view.passive = True  # type: ignore[attr-defined]
     return view
 
 
 def agent(*roles: str) -> Callable[[View], View]:
-    """For an agent; with `roles` (short names), only who holds one of them in some agency."""
+    """Open the view to agents. With `roles` (short names), only to those who hold one of them in any agency."""
     return lambda view: _area(view, AGENT_AREA, roles)
 
 
 def helper(view: View) -> View:
-    """For an agent who helps somebody at this moment: they stand where that person stands. Once it is over, the page says so."""
+    """Open the view to an agent who assists an applicant. After the end of the assistance, the page says so."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -112,7 +121,7 @@ def helper(view: View) -> View:
 
 
 def auditor(view: View) -> View:
-    """For an auditor."""
+    """Open the view to auditors."""
     return _area(view, AUDITOR_AREA, ())
 
 
@@ -124,7 +133,7 @@ def _area(view: View, area: str, roles: Iterable[str]) -> View:
         g.desk, g.unproven_too, g.passive = area, serves_unproven(view), bool(getattr(view, "passive", False))
         who = actor()
         if who.unproven and "number" in kwargs and not holds(app_ctx(), who, dossier_number(kwargs["number"])):
-            g.unproven_too = False  # told like what does not exist: prove who you are
+            g.unproven_too = False  # the same answer as for an unknown dossier: sign in
             who = actor()
         if who is ANONYMOUS:
             return _to_sign_in(area)
@@ -152,7 +161,7 @@ def _to_sign_in(area: str) -> Response:
 
 
 def check_guards(app: Flask) -> None:
-    """Raises when a route does not say who may open it."""
+    """Check that every route has a guard. Raises RuntimeError with the names of those without."""
     naked = sorted(
         f"{rule.rule} ({rule.endpoint})"
         for rule in app.url_map.iter_rules()

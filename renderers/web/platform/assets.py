@@ -1,4 +1,4 @@
-"""The static files: named by their content, kept by browsers for a year, compressed once at the start."""
+"""Static files, named by their hash, cached by browsers for a year and compressed once at start."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ class Asset:
 
 
 class Assets:
-    """Every static file, by the name templates use and by the name it is served under."""
+    """All static files, by the name in templates and by the name in their address."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._by_name = {path.name: _asset(path) for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
         self._by_address = {asset.address: asset for asset in self._by_name.values()}
 
     def address(self, name: str) -> str:
+        """Return the address of a file by its template name. Raises KeyError for an unknown one."""
         return f"/static/{self._by_name[name].address}"
 
     def served(self, address: str) -> Asset | None:
+        """Return the file of an address, None if there is none."""
         return self._by_address.get(address)
 
 

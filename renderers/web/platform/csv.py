@@ -1,4 +1,4 @@
-"""Tables that people take away: CSV that a spreadsheet opens as it is."""
+"""Tables as CSV that spreadsheets open directly, protected against formulas."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from flask import Response
 from renderers.web.platform.request_context import file_response
 
 CSV: Final = "text/csv; charset=utf-8"
-_SIGNS: Final = "[=+\\-@＝＋－＠]"  # what begins a formula, as programs read it
+_SIGNS: Final = "[=+\\-@＝＋－＠]"  # first characters of a formula in spreadsheets
 _AT_HEAD: Final = re.compile(rf"[\t\r\n\0]|\s*{_SIGNS}")
 # after a sign that separates cells or lines in another program
 _INSIDE: Final = re.compile(rf"([;\t\r\n\v\f\x85\u2028\u2029][\s\"\0]*)(?={_SIGNS})")
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as text. A formula sign that begins a cell gets an apostrophe, also where another separator would begin the cell."""
+    """Return the rows as text. An apostrophe precedes a formula sign at the start of a cell.
+
+    This includes a sign after another separator, which other programs take for the start of a cell.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerows([_cell(value) for value in row] for row in rows)
@@ -35,11 +38,12 @@ def _cell(value: object) -> object:
 
 
 def csv_response(rows: Iterable[Sequence[object]], name: str) -> Response:
+    """Return the rows as a file to download, in UTF-8 with a byte order mark."""
     return file_response(csv_text(rows).encode("utf-8-sig"), CSV, name)
 
 
 def named_file(body: Iterable[bytes], kind: str, name: str) -> Response:
-    """A file handed over as it is made."""
+    """Return a file that is generated while it is sent. It is never cached."""
     response = file_response(b"", kind, name)
     response.response, response.headers["Cache-Control"] = body, "no-store"
     response.headers.pop("Content-Length", None)

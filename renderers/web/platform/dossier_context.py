@@ -1,4 +1,4 @@
-"""One dossier as its pages speak of it: the facts, the book it is judged by, its addresses."""
+"""One dossier for its pages: stored data, pinned edition and addresses."""
 
 from __future__ import annotations
 
@@ -27,25 +27,27 @@ _BROUGHT = frozenset({"show_original", "legalised_copy", "hand_over", "sign_at_c
 
 @dataclass(frozen=True)
 class DossierContext:
-    """A dossier its reader may see, and the edition it is pinned to."""
+    """A dossier that the reader may see, with the edition that applies to it."""
 
     dossier: Dossier
     procedure: Procedure
 
     @property
     def id(self) -> str:
+        """The internal id, not the public number."""
         return self.dossier.id
 
     @property
     def title(self) -> str:
+        """The title of the procedure in the language of the page."""
         return in_language(self.procedure.identity.title, language())
 
     def at(self, rest: str = "") -> str:
-        """An address of the dossier: `case.at("/paiement")`."""
+        """Return an address of the dossier: `case.at("/paiement")`."""
         return f"{dossiers_home()}/{self.dossier.number}{rest}"
 
     def rows_kept(self, path: str) -> int:
-        """How many rows a group holds (`voyageurs`, `foyers.0.enfants`)."""
+        """Return the number of stored rows of a group (`voyageurs`, `foyers.0.enfants`)."""
         found: object = self.dossier.answers
         for part in path.split("."):
             if isinstance(found, list):
@@ -55,7 +57,7 @@ class DossierContext:
         return len(found) if isinstance(found, list) else 0
 
     def evaluated(self) -> EvaluatedAnswers:
-        """What every name of the book is worth on this dossier today."""
+        """Return the values of all names of the procedure on this dossier today, computed once."""
         return self._evaluated
 
     @cached_property
@@ -63,31 +65,34 @@ class DossierContext:
         return evaluate_answers(self.procedure, self.dossier, app_ctx().day(), app_ctx().directory)
 
     def form(self) -> FormView:
-        """The application on its path, as this reader may see it."""
+        """Return the application with the pages on its path, filtered for the reader."""
         return shown_form(app_ctx(), self.procedure, self.dossier, actor())
 
     def page(self, page_id: str, judged: bool = True) -> PageView | None:
-        """One page of it, its questions showing no fault; none when it is not on the path."""
+        """Return one page without its problems, None if it is not on the path.
+
+        With `judged=False` the page is not validated, unless it has rows.
+        """
         return shown_page(app_ctx(), self.evaluated(), self.dossier, actor(), page_id, judged)
 
 
 def case(number: str) -> DossierContext:
-    """Raises `NotFound` for an unknown dossier and for somebody else's."""
+    """Return the dossier of that number. Raises `NotFound` if it is unknown or of another applicant."""
     return case_of(actor(), number)
 
 
 def case_of(who: Actor, number: str) -> DossierContext:
-    """The same for somebody who is known otherwise than by a session."""
+    """Return the dossier for an actor identified without a session. Raises `NotFound` like `case`."""
     return DossierContext(*see_case(app_ctx(), who, dossier_number(number)))
 
 
 def drawing(one: DossierContext) -> DrawingContext:
-    """How the dossier's form is drawn: its files are read at their own address."""
+    """Return how the form of the dossier is drawn. Files have addresses below the dossier."""
     return DrawingContext(site().words, language(), lambda attachment: one.at(f"/pieces/{attachment}"))
 
 
 def current_procedure(slug: str) -> Procedure:
-    """The edition in service. Raises `NotFound`."""
+    """Return the edition in service. Raises `NotFound`."""
     procedure = app_ctx().catalogue.procedures.get(slug)
     if procedure is None:
         raise NotFound
@@ -95,38 +100,41 @@ def current_procedure(slug: str) -> Procedure:
 
 
 def writer(procedure: Procedure) -> SheetWriter:
-    """Who writes the public words of a procedure today."""
+    """Return the writer of the public page of a procedure for today."""
     return SheetWriter(procedure, app_ctx().directory, site().words, language(), local_day(app_ctx().now()))
 
 
 def label(text: Text | None) -> str:
+    """Return a text in the language of the page, empty for None."""
     return in_language(text, language())
 
 
 def place(office_id: str | None) -> Place | None:
+    """Return an office of the directory, None if it is unknown."""
     return app_ctx().directory.offices.get(office_id or "")
 
 
 def place_label(office_id: str | None) -> str:
+    """Return the label of an office, empty if it is unknown."""
     there = place(office_id)
     return label(there.label) if there else ""
 
 
 def whereabouts(one: DossierContext, status: PublicStatus) -> str:
-    """The step a dossier is at. What is ready waits somewhere: at which office, and where that is."""
+    """Return the public label of a dossier. A document ready for collection adds office and address."""
     there = place(one.dossier.office) if status.public == "ready" else None
     said = (label(status.label), label(there.label) if there else "", label(there.address) if there else "")
     return ", ".join(part for part in said if part)
 
 
 def visit_place(task: object, office_id: str | None) -> str:
-    """Where people meet: at the office, or at the applicant's."""
+    """Return where an appointment takes place: the office, or the applicant's address."""
     theirs = isinstance(task, Appointment) and task.place == "applicant"
     return say("slot.at_yours") if theirs else place_label(office_id)
 
 
 def to_bring(one: DossierContext) -> list[str]:
-    """The papers to show or hand over in person, as these answers make them; forms to print come first."""
+    """Return the evidence to show or hand over, by the present answers. Forms to print come first."""
     evaluated = one.evaluated()
     given = {document.output for document in one.dossier.documents}
     found = [
@@ -145,6 +153,6 @@ def to_bring(one: DossierContext) -> list[str]:
 
 
 def agency_of(one: DossierContext, spoken: str = "") -> str:
-    """What the agency of a dossier's procedure is called, in the language of the page or the one given."""
+    """Return the label of the agency of the procedure, in the page's language or in `spoken`."""
     agency = app_ctx().directory.agencies.get(one.procedure.identity.agency)
     return in_language(agency.label, spoken or language()) if agency else ""

@@ -1,6 +1,6 @@
-"""What a person sees when something cannot be done: a sentence and a way on, never a trace; JSON for machines (RFC 9457).
+"""Error pages: a sentence and links, never a trace. Machines get JSON (RFC 9457).
 
-Nothing typed is lost on the way: a form whose page grew old, or whose session ended, is handed back with its answers.
+No typed text is lost. A form with an old token or an ended session is returned with its answers.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from renderers.web.platform.uploads import NO_ROOM_STATUS
 
 log = logging.getLogger("guichet.web")
 
-_WAIT: str = "5"  # seconds before a busy store is worth another try
-_REPAIR: str = "3600"  # before a damaged record is worth another look
-_LONG_WAIT: str = "600"  # before a full disk is
+_WAIT: str = "5"  # seconds until another attempt at a busy store
+_REPAIR: str = "3600"  # seconds until another attempt at a damaged record
+_LONG_WAIT: str = "600"  # seconds until another attempt at a full disk
 _UNCARRIED = frozenset({"csrf_token", "end"})
 
 
 def register(app: Flask) -> None:
-    """Turns every refusal of the house, and every accident, into a page."""
+    """Register a page for each refusal and each unexpected error, and the page of saved posts."""
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotFound, lambda _: not_found())
     app.register_error_handler(Refused, lambda error: refused(error.reason))
@@ -56,16 +56,16 @@ def register(app: Flask) -> None:
 # -- sentences ---------------------------------------------------------------------------------------------------------
 
 
-WAITS: Final = frozenset({"too_many_tries", "codes_paused"})  # of a refusal that ends by itself, after some minutes
+WAITS: Final = frozenset({"too_many_tries", "codes_paused"})  # refusals that end after some minutes
 
 
 def sentence(reason: Refusal) -> str:
-    """Why an act is closed, in words."""
+    """Return why an act is impossible, as a sentence."""
     return site().words.refusal(reason.code, reason.facts, language())
 
 
 def until_then(reason: Refusal) -> str:
-    """Of what waits (`WAITS`): from which minute another try is heard, never a minute too early."""
+    """Return from when another attempt is accepted, for a refusal in `WAITS`. Rounded up to the minute."""
     key = "error.too_many_text" if reason.code == "too_many_tries" else f"error.{reason.code}_text"
     then = app_ctx().now() + timedelta(minutes=_minutes(reason), seconds=59)
     return say(key, moment=moment_of(then))
@@ -76,7 +76,7 @@ def _minutes(reason: Refusal) -> int:
 
 
 def refused(reason: Refusal, back: str = "") -> Response:
-    """A page for an act that is closed."""
+    """Return the page of a refused act: status 409, or 429 with `Retry-After` for a refusal in `WAITS`."""
     if reason.code in WAITS:
         key = "error.too_many" if reason.code == "too_many_tries" else f"error.{reason.code}"
         sent = (
@@ -91,24 +91,27 @@ def refused(reason: Refusal, back: str = "") -> Response:
 
 
 def not_found() -> Response:
-    """Unknown or somebody else's: the same page. What they see under another hat is told as such."""
+    """Return the 404 page. Unknown dossiers and those of other applicants look the same.
+
+    A dossier visible under another mandate of the person leads to a page about that.
+    """
     if not _wants_json() and (elsewhere := acting_for_another()) is not None:
         return elsewhere
     lines = [say("error.not_found_text")]
-    if request.path.startswith("/dossiers/"):  # the same for what does not exist: it tells nothing
+    if request.path.startswith("/dossiers/"):  # the same for unknown dossiers, so it reveals nothing
         lines.append(say("error.not_found_yours"))
     return _plain("error.not_found", lines, 404)
 
 
 def link_over(title: str, text: str) -> Response:
-    """A link that whoever holds it cannot mend. Unknown, ended or taken back: the same page."""
+    """Return the page of a link that is unknown, ended or withdrawn. All three look the same."""
     return _plain(title, [say(text)], 404, kind="not_found")
 
 
 def conflict(
     versions: Iterable[Mapping[str, str]] = (), fields: Iterable[tuple[str, str]] = (), back: str = ""
 ) -> Response:
-    """The dossier changed meanwhile: what was typed and what is kept, side by side, and both ways on."""
+    """Return the page of a changed dossier: typed and stored answers side by side, and both ways to continue."""
     back = back or _dossier_address()
     if _wants_json():
         return problem_json(409, say("conflict.h1"), say("conflict.text"), "conflict")
@@ -116,8 +119,10 @@ def conflict(
 
 
 def _busy(error: Busy) -> Response:
-    """Too many ask, the store is away, or no file can be kept. What was just sent is kept nowhere but in the page that comes: it is
-    sent again from there."""
+    """Return the page for a busy or missing store, or a full disk.
+
+    It holds the post, which is stored nowhere else.
+    """
     full = isinstance(error, NoRoom)
     if not full:
         broken()
@@ -131,7 +136,7 @@ def _busy(error: Busy) -> Response:
 
 
 def _sent_page(title: str, lines: list[str], status: int) -> Response | None:
-    """A page that holds what was just posted, to be sent again from there; none where nothing was, or a secret is in it."""
+    """Return a page that holds the post for another attempt, None without a post or if it has a secret."""
     fields = [] if request.method in ("GET", "HEAD") or _wants_json() or _from_elsewhere() else _sent()
     if not fields or without_secrets(request.path, fields) != fields:
         return None
@@ -141,7 +146,7 @@ def _sent_page(title: str, lines: list[str], status: int) -> Response | None:
 
 
 def _sent() -> list[tuple[str, str]]:
-    """What a form brought, as far as it can be read."""
+    """Return the fields of the post, empty if it cannot be read."""
     try:
         return [(name, value) for name, values in request.form.lists() for value in values]
     except HTTPException:
@@ -165,11 +170,13 @@ def _http(error: HTTPException) -> Response:
 
 
 def _damaged(error: Exception) -> Response:
-    """A row of the store that is not what it should be, or an edition that is gone: only a person can repair it."""
+    """Return the page for a damaged row or a missing edition. Only a person can repair either."""
     broken()
     code = f"E-{secrets.token_hex(3).upper()}"
     row = error.row if isinstance(error, Unreadable) else str(error)
-    log.error("%s %s: damaged record of %s", code, request.url_rule, row.partition(" ")[0])  # its name is on the page
+    log.error(
+        "%s %s: damaged record of %s", code, request.url_rule, row.partition(" ")[0]
+    )  # the page shows the name of the row
     staff = request.path.startswith(("/agent", "/audit"))
     lines = [say("error.damaged_staff" if staff else "error.damaged_text")]
     lines += [say("error.damaged_row", row=row)] if staff and row else []
@@ -179,7 +186,7 @@ def _damaged(error: Exception) -> Response:
 
 
 def _accident(error: Exception) -> Response:
-    """A fault of ours: its trace goes to the log under a code that the person can read to us."""
+    """Return the page of an unexpected error. The trace is logged under a code that the page shows."""
     broken()
     code = f"E-{secrets.token_hex(3).upper()}"
     log.error("%s %s", code, request.url_rule, exc_info=error)
@@ -190,15 +197,15 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
     if _wants_json():
         return problem_json(status, say(title), " ".join(lines), kind or title.removeprefix("error."))
     links = _ways_on()
-    address = back or (_dossier_address() if status != 404 else "")  # what is not found tells nothing of what exists
+    address = back or (_dossier_address() if status != 404 else "")  # 404 reveals nothing about existing dossiers
     if address and address != request.path:
         links.insert(0, (address, say("error.back" if "/dossiers/" in address else "error.back_there")))
-    named = request_id() if status != 404 else ""  # what is not found reads the same, sign by sign, whoever asks
+    named = request_id() if status != 404 else ""  # 404 is identical for all visitors
     return page("error.html", status, title=say(title), lines=lines, code=code, links=links, request=named)
 
 
 def _ways_on() -> list[tuple[str, str]]:
-    """Where to go instead: each desk has its own."""
+    """Return the links to continue, by area."""
     for area in ("agent", "audit"):
         if request.path == f"/{area}" or request.path.startswith(f"/{area}/"):
             return [(f"/{area}", say(f"error.home_{area}"))]
@@ -206,7 +213,7 @@ def _ways_on() -> list[tuple[str, str]]:
 
 
 def problem_json(status: int, title: str, detail: str, kind: str, **more: object) -> Response:
-    """RFC 9457."""
+    """Return a problem as JSON (RFC 9457)."""
     body = {"type": f"/problemes/{kind}", "title": title, "status": status, "detail": detail, **more}
     if request_id() and status != 404:
         body["instance"] = f"urn:uuid:{uuid.UUID(request_id())}"
@@ -224,7 +231,7 @@ def _wants_json() -> bool:
 
 
 def _dossier_address() -> str:
-    """The dossier an address is about, if any: where to go back to."""
+    """Return the address of the dossier that the request concerns, empty if there is none."""
     parts = request.path.split("/")
     for area, at in (("dossiers", 1), ("dossiers", 2)):
         if len(parts) > at + 1 and parts[at] == area and parts[at + 1].isdigit():
@@ -236,8 +243,10 @@ def _dossier_address() -> str:
 
 
 def _stale_form(error: CSRFError) -> Response:
-    """The page was open for long. From our own pages the answers come back with a fresh token, from elsewhere nothing. A form
-    with a password or a code is to be opened again: those come back on no page."""
+    """Return the answers of an expired form with a fresh token, only to our own pages.
+
+    A form with a password or a code is opened again instead, because a page never repeats them.
+    """
     if request.path.startswith("/retours/") or _from_elsewhere():
         return _plain("error.bad_request", [say("error.bad_request_text")], 400)
     lines = [say("resume.stale")]
@@ -248,7 +257,7 @@ def _stale_form(error: CSRFError) -> Response:
 
 
 def _reopen_page() -> Response:
-    """A link to the form itself, or to where it stood."""
+    """Return a page with a link to the form, or to the page above it."""
     opens = "GET" in current_app.create_url_adapter(request).allowed_methods(request.path)  # type: ignore[union-attr]
     return page(
         "resume.html", 400, title=say("resume.title"), lines=[say("resume.old"), say("resume.secret")], action="", carried=[],
@@ -258,7 +267,7 @@ def _reopen_page() -> Response:
 
 
 def _from_elsewhere() -> bool:
-    """Did another site send this form? Browsers say so; one that says nothing is not believed."""
+    """Return whether another site sent the form. Without any header the answer is yes."""
     where = request.headers.get("Sec-Fetch-Site")
     if where is not None:
         return where not in ("same-origin", "none")
@@ -268,7 +277,7 @@ def _from_elsewhere() -> bool:
 
 @public
 def resume() -> Response:
-    """What was posted before the session ended, ready to be sent again by the same person."""
+    """Show the post saved before the session ended, ready to be sent again. Visitors sign in first."""
     if not actor().id:
         return go("/connexion?suite=/reprendre")
     sent = "aside" in session
@@ -293,7 +302,7 @@ def _resume_page(
 
 
 def _files() -> list[tuple[str, str]]:
-    """The files that a form brought, and by which control: no page may hold them, so each is chosen again."""
+    """Return the control and the name of each posted file. Pages cannot hold files, so they are chosen again."""
     try:
         return [(field, file.filename) for field, file in request.files.items(multi=True) if file.filename]
     except HTTPException:

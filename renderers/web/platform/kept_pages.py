@@ -1,7 +1,8 @@
-"""Pages that are the same for everybody, kept for a moment: when all ask for one at once, it is made once.
+"""Cache of public pages for a moment, so that many requests at once render a page once.
 
-Only what shared caches may keep a minute anyway (`hardening.SHARED`, RFC 9111 §3) is kept here, and much shorter; asked without a
-cookie and without a query, so nobody's own page is ever among them. Whatever is published is shown at once.
+The cache holds only pages that shared caches may store for a minute (`security.SHARED`, RFC 9111 §3), and for a
+shorter time. Requests with a cookie or a query bypass it, so no personal page is stored. After a publication each
+page is rendered again.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from renderers.web.platform.request_log import ROUTE
 from renderers.web.platform.security import SHARED
 
 MOST: Final = 256  # pages
-LARGEST: Final = 64 * 1024  # octets of one, compressed or not
-_LONGEST: Final = 300  # signs of what tells pages apart: nobody fills the memory with names
+LARGEST: Final = 64 * 1024  # bytes of one page, compressed or not
+_LONGEST: Final = 300  # characters of a key, so that invented names cannot fill the memory
 _OWN: Final = ("HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_RANGE", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 
 _Key: TypeAlias = tuple[str, str, str, str]
@@ -29,12 +30,15 @@ class _Page:
     headers: list[tuple[str, str]]
     body: bytes
     route: str
-    office: object  # that it was made from
+    office: object  # application context of the page
     until: float
 
 
 class KeptPages:
-    """Stands inside what names and counts requests. `office`: what is served now; another one makes all pages anew."""
+    """WSGI middleware inside the request log. `office` returns the present application context.
+
+    A page made with another context is rendered again.
+    """
 
     def __init__(
         self, within: WSGIApplication, office: Callable[[], object], seconds: float,
@@ -78,7 +82,7 @@ class KeptPages:
 
 
 def _key(environ: WSGIEnvironment) -> _Key | None:
-    """What tells one page from another; nothing for what may be somebody's own."""
+    """Return the key of a page, None for a request that may be personal."""
     if environ["REQUEST_METHOD"] != "GET" or environ.get("QUERY_STRING") or any(environ.get(one) for one in _OWN):
         return None
     key = (

@@ -1,7 +1,7 @@
-"""In which language a page is said: as its address asks (`?lang=en`), else as this browser chose before, else French.
+"""Language of a page: that of its address (`?lang=en`), else the browser's earlier choice, else French.
 
-The choice is kept in a cookie of its own, for a year. An address that holds it is never kept by shared caches, and what
-they keep varies with cookies.
+The choice is stored in its own cookie for a year. Shared caches store no address that holds it, and their pages vary
+by cookie.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _ONE_YEAR: Final = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class LanguageChoice:
-    """Another language in which this page can be read."""
+    """Another language of this page, with its address."""
 
     code: str
     href: str
 
 
 def install(app: Flask, https: bool) -> None:
-    """Makes each request speak a language, and each browser remember it."""
+    """Set the language of each request, and store the choice of each browser."""
 
     name = f"__Host-{COOKIE}" if https else COOKIE
 
@@ -50,13 +50,15 @@ def install(app: Flask, https: bool) -> None:
 
 
 def language() -> str:
-    """The language of the page being made."""
+    """Return the language of the present page."""
     return cast(str, g.get("language", REFERENCE))
 
 
 def choices(home: str) -> list[LanguageChoice]:
-    """The other languages offered, each with the address of this same page; `home` for what only a post can show. It is
-    written so that no browser takes it for another site's (`/\\elsewhere`)."""
+    """Return the other languages with the address of this page, or `home` for a page that only a post shows.
+
+    The address is quoted, because browsers may read a backslash in it as another site.
+    """
     path, others = (quote(request.path), request.args.items(multi=True)) if _opens() else (home, iter(()))
     kept = [(name, value) for name, value in others if name != ASKED]
     return [
@@ -65,7 +67,7 @@ def choices(home: str) -> list[LanguageChoice]:
 
 
 def _opens() -> bool:
-    """Does the address of this page open it by itself?"""
+    """Return whether a GET of this address opens the page."""
     if request.method in ("GET", "HEAD"):
         return True
     try:

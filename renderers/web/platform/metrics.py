@@ -1,7 +1,7 @@
-"""The figures of an installation as Prometheus reads them: requests as each process counts them, the rest as the store says.
+"""Metrics of an installation for Prometheus: requests from each process, the rest from the store.
 
-No figure has a label that names a person, a dossier or an address. Several processes behind one port share theirs in the
-folder `PROMETHEUS_MULTIPROC_DIR`, as the library has it.
+No label names a person, a dossier or an address. Processes behind one port share their metrics in the folder
+`PROMETHEUS_MULTIPROC_DIR` of the library.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 if _SHARED:
     Path(_SHARED).mkdir(parents=True, exist_ok=True)
 
-disable_created_metrics()  # when a series began is told by whoever reads them
+disable_created_metrics()  # Prometheus records when a series began
 _OWN: Final = CollectorRegistry()
 _REQUESTS: Final = Counter(
     "guichet_http_requests", "Requests answered.", ("method", "route", "status"), registry=_OWN
@@ -43,13 +43,13 @@ if not _SHARED:
 
 
 def count(method: str, route: str, status: str, seconds: float) -> None:
-    """One more request, by the class of its status (`2xx`)."""
+    """Count one request, by the class of its status (`2xx`). `seconds` is its duration."""
     _REQUESTS.labels(method, route, f"{status[0]}xx").inc()
     _SECONDS.labels(route).observe(seconds)
 
 
 def exposition(gauges: MetricValues | None) -> bytes:
-    """Everything, in the text format. Without `gauges`, the store did not answer."""
+    """Return all metrics in the text format. `gauges` is None if the store did not answer."""
     read = CollectorRegistry()
     if _SHARED:
         MultiProcessCollector(read)  # type: ignore[no-untyped-call]
@@ -58,7 +58,7 @@ def exposition(gauges: MetricValues | None) -> bytes:
 
 
 class _Kept:
-    """What the store says at this moment."""
+    """Collector of the values that the store reports now."""
 
     def __init__(self, gauges: MetricValues | None) -> None:
         self._gauges = gauges

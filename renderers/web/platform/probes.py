@@ -1,4 +1,4 @@
-"""What machines ask: is this process alive, can it serve, how is everything. Nobody is asked who they are, nothing is kept."""
+"""Health endpoints for machines: is the process alive, is it ready, metrics. No session is read or stored."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from renderers.web.platform.request_context import app_ctx
 
 blueprint = Blueprint("probes", __name__)
 
-READY_KEPT: Final = 1.0  # seconds for which an answer serves: whoever asks more often asks nothing of the store
+READY_KEPT: Final = 1.0  # seconds for which an answer is cached, so that frequent requests do not reach the store
 GAUGES_KEPT: Final = 10.0
 _FORWARDED: Final = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Who may read the figures: nobody, until an address or a token is named; where both are, both are asked."""
+    """Access to the metrics: closed until a network or a token is set. If both are set, both are required."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     token: str = field(default="", repr=False)
@@ -35,17 +35,17 @@ class Readers:
 
     @classmethod
     def of(cls, networks: Iterable[str], token: str, proxies: int) -> Readers:
-        """Raises ValueError for what is no address and no network."""
+        """Return the access rule. Raises ValueError if a text is neither an address nor a network."""
         return cls(tuple(ip_network(one.strip()) for one in networks), token, proxies)
 
     def may(self) -> bool:
-        """Whether this request may."""
+        """Return whether this request may read the metrics."""
         if not self.networks and not self.token:
             return False
         return (not self.networks or self._is_near()) and (not self.token or self._knows())
 
     def _is_near(self) -> bool:
-        """Where it comes from; what an undeclared proxy hands on may come from anywhere."""
+        """Return whether the client is in an allowed network. A request through an undeclared proxy is not."""
         if not self.proxies and any(name in request.headers for name in _FORWARDED):
             return False
         try:
@@ -61,7 +61,7 @@ class Readers:
 
 @dataclass
 class Probes:
-    """What an application answers its machines. `not_ready` tells in codes why it cannot serve."""
+    """Answers to monitoring. `not_ready` returns codes of what prevents serving."""
 
     not_ready: Callable[[], tuple[str, ...]]
     readers: Readers = field(default_factory=Readers)
@@ -73,6 +73,7 @@ class Probes:
     _fresh_until: float = 0.0
 
     def reasons(self) -> tuple[str, ...]:
+        """Return the codes of what prevents serving, at most a second old. Empty if ready."""
         if self.stopping.is_set():
             return ("stopping",)
         with self._asking:
@@ -81,7 +82,7 @@ class Probes:
             return self._reasons
 
     def figures(self) -> bytes:
-        """The requests of now, the store of a moment ago at most."""
+        """Return the metrics. Those of the store are up to ten seconds old."""
         with self._asking:
             if time.monotonic() >= self._fresh_until:
                 self._gauges, self._fresh_until = _gauges(), time.monotonic() + GAUGES_KEPT
@@ -96,19 +97,21 @@ def _gauges() -> MetricValues | None:
 
 
 def probes() -> Probes:
+    """Return the probes of the running application."""
     return cast(Probes, current_app.extensions["guichet.probes"])
 
 
 @blueprint.get("/healthz")
 @unasked
 def alive() -> Response:
-    """The process answers; nothing is looked at."""
+    """Answer `ok` without any check."""
     return _said("ok\n", "text/plain; charset=utf-8")
 
 
 @blueprint.get("/readyz")
 @unasked
 def ready() -> Response:
+    """Answer 200 if the process can serve, else 503 with the reasons."""
     reasons = probes().reasons()
     answer = current_app.json.response({"ready": not reasons, "reasons": list(reasons)})
     answer.status_code = 503 if reasons else 200
@@ -118,7 +121,7 @@ def ready() -> Response:
 @blueprint.get("/metrics")
 @unasked
 def metrics() -> Response:
-    """For whom the installation names only; for anybody else there is no such page."""
+    """Show the metrics to allowed readers. Any other request gets 404."""
     if not probes().readers.may():
         abort(404)
     return _said(probes().figures(), CONTENT_TYPE)

@@ -1,9 +1,9 @@
-"""The address, scheme and host of the client, as the trusted proxies in front report them.
+"""Address, scheme and host of the client, as the trusted proxies in front report them.
 
-Each proxy appends what it saw to `X-Forwarded-For`. With N trusted proxies the N-th entry from the right is the client; entries
-before it were sent by the client and are ignored. `X-Forwarded-Proto` and `X-Forwarded-Host` follow the same rule. A header
-with fewer entries is read from its first: proxies that set instead of append have one entry, as in `docs/deploy/nginx.conf`. A
-request without the header did not pass a proxy and keeps the address of its connection.
+Each proxy appends the address it saw to `X-Forwarded-For`. With N trusted proxies, the N-th entry from the right is
+the client. Entries before it come from the client and are ignored. `X-Forwarded-Proto` and `X-Forwarded-Host` follow
+the same rule. A header with fewer entries is read from its first. Proxies that set instead of append have one entry,
+as in `docs/deploy/nginx.conf`. A request without the header passed no proxy and has the address of its connection.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Proxies:
         return self._within(environ, start_response)
 
     def _read(self, environ: WSGIEnvironment) -> None:
-        """Raises ValueError for a malformed value."""
+        """Set address, scheme and host of the request. Raises ValueError for a malformed value."""
         if address := self._trusted(environ, "HTTP_X_FORWARDED_FOR"):
             environ["REMOTE_ADDR"] = read_address(address)
         if scheme := self._trusted(environ, "HTTP_X_FORWARDED_PROTO"):
@@ -45,7 +45,7 @@ class Proxies:
             environ["HTTP_HOST"] = host
 
     def _trusted(self, environ: WSGIEnvironment, name: str) -> str:
-        """The entry that the farthest trusted proxy wrote; empty without the header."""
+        """Return the entry of the farthest trusted proxy, empty without the header."""
         if name not in environ:
             return ""
         entry = environ[name].split(",")[-self._count :][0].strip().strip('"')
@@ -55,8 +55,11 @@ class Proxies:
 
 
 def read_address(text: str) -> str:
-    """An IP address as proxies write it: `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::1`, `[2001:db8::1]:4711`; in its shortest
-    form, an IPv4-mapped one as IPv4, without a zone. Raises ValueError."""
+    """Return an IP address in its shortest form, without port and zone. Raises ValueError.
+
+    Accepted forms: `192.0.2.7`, `192.0.2.7:4711`, `2001:db8::1`, `[2001:db8::1]:4711`. An IPv4-mapped address becomes
+    IPv4.
+    """
     if found := _WITH_PORT.fullmatch(text):
         text = found["v6"] or found["v4"]
     address = ip_address(text.partition("%")[0])

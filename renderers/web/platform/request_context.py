@@ -1,5 +1,6 @@
-"""What all desks share: the site at hand, who is asking, pages, and what a form carries. Sessions are the office's: the
-cookie holds their token and nothing else.
+"""Request context of all areas: site, actor, sessions, pages, and the fields of a form.
+
+Services manage the sessions. The cookie holds only their token.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from renderers.i18n.translations import Translations
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 
-# The first that is named wins: each browser also says the names of those it came after.
+# The first match wins, because each browser also names those it derives from.
 _BROWSERS: Final = (
     ("Opera Mini", "Opera Mini"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("UCBrowser", "UC Browser"),
     ("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"),
@@ -48,7 +49,7 @@ _SYSTEMS: Final = (
 
 
 def device_named(user_agent: str) -> str:
-    """Browser and system; nothing for what says neither."""
+    """Return browser and system of a user agent, empty if neither is known."""
     found = (next((name for sign, name in table if sign in user_agent), "") for table in (_BROWSERS, _SYSTEMS))
     return " – ".join(filter(None, found))
 
@@ -56,35 +57,35 @@ def device_named(user_agent: str) -> str:
 APPLICANT_AREA: Final = "citizen"
 AGENT_AREA: Final = "agent"
 AUDITOR_AREA: Final = "audit"
-COUNTER_AREA: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
-CLAIM: Final = "claim"  # not a desk: the cookie of a browser where somebody began without their code
-_SERVED: Final = "served"  # in the browser's signed cookie: what tells it apart once it was served
-ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
-PROOF: Final = "/connexion/code"  # where the number that was given is proven
+COUNTER_AREA: Final = "counter"  # the area of agents while one assists an applicant at a counter
+CLAIM: Final = "claim"  # not an area: the cookie of a browser with an unverified draft
+_SERVED: Final = "served"  # in the browser's signed cookie: the key of its own count once served
+ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which the applicant acts
+PROOF: Final = "/connexion/code"  # where a number is verified
 _KINDS: Final = {APPLICANT_AREA: "applicant", AGENT_AREA: "agent", AUDITOR_AREA: "auditor", COUNTER_AREA: "agent"}
 _HOMES: Final = {APPLICANT_AREA: "/", AGENT_AREA: "/agent", AUDITOR_AREA: "/audit", COUNTER_AREA: "/agent/guichet"}
 _LONGEST_TOKEN: Final = 200
 _THIRTY_DAYS: Final = 30 * 24 * 3600
-_KNOWN: Final = "known"  # not a desk: the cookie of a browser that accounts signed in from
+_KNOWN: Final = "known"  # not an area: the cookie of a browser that accounts signed in from
 _KNOWN_FOR: Final = 400 * 24 * 3600  # the longest that browsers allow
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """What the web of one installation chooses."""
+    """Settings of the web site of one installation."""
 
     https: bool = False
     demo: bool = False
     phone: str = "22 00 00 00"
     security_contact: str = ""
-    warning: Callable[[], str] = field(default=lambda: "")  # for those who can mend it: a file that could not be read
-    followed: str = ""  # the repository whose commits publish, as it may be shown
-    cookie: str = "guichet"  # how the names of the session cookies begin: ports of one machine share them
+    warning: Callable[[], str] = field(default=lambda: "")  # shown to staff: a file that cannot be read
+    followed: str = ""  # the followed repository, without secrets
+    cookie: str = "guichet"  # prefix of the session cookies, because ports of one machine share cookies
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything the desks work with."""
+    """All that the views of every area use."""
 
     office: AppContext
     words: Translations
@@ -96,43 +97,45 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What surrounds every page."""
+    """Data around every page: header, footer and person signed in."""
 
     home: str
     demo: bool
     warning: str
     signed_in: bool
-    unproven: str  # where somebody proves their number who has not; empty for everybody else
+    unproven: str  # where an unverified number is verified; empty for other visitors
     phone: str
     phone_link: str
     phone_hours: str
     csrf: Callable[[], str]
     actor: Actor
-    principal: str  # whom they act for
-    helped: str  # whom an agent helps at a counter
+    principal: str  # the person represented
+    helped: str  # the sentence about the person assisted at a counter
     languages: tuple[LanguageChoice, ...]
 
 
 def site() -> Site:
+    """Return the site of the running application."""
     return cast(Site, current_app.extensions["guichet"])
 
 
 def app_ctx() -> AppContext:
+    """Return the application context that the site serves now."""
     return site().office
 
 
 def say(key: str, /, **facts: object) -> str:
-    """A sentence of the words, in the language of the page."""
+    """Return the sentence of a key in the language of the page."""
     return site().words.say(key, language(), {name: as_text(value) for name, value in facts.items()})
 
 
 def day_of(when: date | datetime) -> str:
-    """`1er décembre 2026` in the language of the page; an instant by its day here."""
+    """Return a day as `1er décembre 2026` in the language of the page. An instant gives its local day."""
     return site().words.plain_day(local_day(when) if isinstance(when, datetime) else when, language())
 
 
 def moment_of(instant: datetime | None) -> str:
-    """`mardi 1er décembre 2026 à 8 h 15` in the language of the page; nothing of no instant."""
+    """Return an instant as `mardi 1er décembre 2026 à 8 h 15`, empty for None."""
     return site().words.moment(instant, language()) if instant else ""
 
 
@@ -140,7 +143,10 @@ def moment_of(instant: datetime | None) -> str:
 
 
 def actor() -> Actor:
-    """Who asks, at the desk this request is for; `ANONYMOUS` when nobody is signed in there."""
+    """Return the actor of the request in its area, `ANONYMOUS` if not signed in there.
+
+    An applicant acting under a mandate has `principal` set. The result is cached for the request.
+    """
     area = g.get("desk", APPLICANT_AREA)
     known: dict[str, Actor] = g.setdefault("actors", {})
     if area not in known:
@@ -152,7 +158,7 @@ def actor() -> Actor:
 
 
 def claimant() -> Actor:
-    """Who began in this browser without proving their number; `ANONYMOUS` when nobody did."""
+    """Return the applicant with an unverified number in this browser, `ANONYMOUS` if there is none."""
     if "claimant" not in g:
         token = session_token(CLAIM)
         found = actor_of(app_ctx(), token) if token else None
@@ -161,7 +167,7 @@ def claimant() -> Actor:
 
 
 def _known_actor() -> Actor:
-    """Who asks, as far as it can be told: the frame of a page, an error's above all, never fails for want of a name."""
+    """Return the actor if known. The frame of a page, above all of an error page, never fails for a missing name."""
     if g.get("broken", False):
         known: dict[str, Actor] = g.get("actors", {})
         return known.get(g.get("desk", APPLICANT_AREA), ANONYMOUS)
@@ -172,7 +178,7 @@ def _known_actor() -> Actor:
 
 
 def broken() -> None:
-    """Says that something failed under this request: its page is drawn without asking the store for anything."""
+    """Mark the request as failed, so that its page is drawn without reading the store."""
     g.broken = True
 
 
@@ -189,7 +195,7 @@ def _who(area: str) -> Actor:
 
 
 def myself() -> Actor:
-    """Who asks, whoever they act for at this moment."""
+    """Return the person who is signed in, without any mandate or assistance."""
     who = actor()
     return cast(Actor, g.get("myself", who)) if who.principal else who
 
@@ -201,34 +207,34 @@ def _cookie(area: str) -> str:
 
 
 def session_token(area: str = APPLICANT_AREA) -> str:
-    """The token of the session that this request carries at a desk; empty without one."""
+    """Return the session token of the request in an area, empty without one."""
     return request.cookies.get(_cookie(area), "")
 
 
 def client() -> str:
-    """The key under which the address of this request is counted; empty without an address."""
+    """Return the key under which the client's address is counted, empty without an address."""
     return network_of(request.remote_addr or "")
 
 
 def asker() -> Asker:
-    """Who asks for what may be had without signing in, to count it."""
+    """Return the identity under which requests without sign-in are counted."""
     who = actor()
     account = "" if who.unproven or not who.id else myself().id
     return Asker(client(), str(session.get(_SERVED, "")), known_browser(), account, staff=who.kind == "agent")
 
 
 def note_served() -> None:
-    """This browser got what it asked for: from now on it is counted by itself (`askers`)."""
+    """Mark the browser as served. From now on it has its own count (`askers`)."""
     session.setdefault(_SERVED, new_token())
 
 
 def device() -> str:
-    """What the request comes from, as its owner would say it."""
+    """Return the browser and the system of the request, in words."""
     return device_named(request.headers.get("User-Agent", ""))
 
 
 def forget_all() -> None:
-    """Empties the browser's signed cookie, but for what it is counted by."""
+    """Empty the signed cookie of the browser, except the key of its count."""
     served = session.get(_SERVED)
     session.clear()
     if served:
@@ -236,13 +242,15 @@ def forget_all() -> None:
 
 
 def known_browser() -> str:
-    """What this browser keeps of the accounts that signed in from it; empty for one that none did."""
+    """Return the tags of the accounts that signed in from this browser, empty if there are none."""
     return request.cookies.get(_cookie(_KNOWN), "")
 
 
 def open_session(response: Response, signed: SignedIn, area: str = APPLICANT_AREA, keep: bool = False) -> Response:
-    """Hands the browser its session, and the tag of an account that proved who it is; the session before, at this desk, is
-    closed."""
+    """Set the session cookie, and the account tag of a verified actor. An earlier session in the area is closed.
+
+    With `keep` the cookie lasts 30 days, else until the browser closes.
+    """
     before = request.cookies.get(_cookie(area), "")
     if before:
         sign_out(app_ctx(), before)
@@ -259,6 +267,7 @@ def open_session(response: Response, signed: SignedIn, area: str = APPLICANT_ARE
 
 
 def close_session(response: Response, area: str = APPLICANT_AREA) -> Response:
+    """Close the session of the area, if there is one, and delete its cookie."""
     token = request.cookies.get(_cookie(area), "")
     if token:
         sign_out(app_ctx(), token)
@@ -270,11 +279,12 @@ def close_session(response: Response, area: str = APPLICANT_AREA) -> Response:
 
 
 def page(template: str, status: int = 200, **context: object) -> Response:
-    """A page in its frame."""
+    """Return a rendered template as a response."""
     return make_response(html(template, **context), status)
 
 
 def html(template: str, **context: object) -> str:
+    """Return a rendered template as text. `context` must hold every name that the template uses."""
     return site().pages.render(template, language(), {"frame": _frame(), **context})
 
 
@@ -308,7 +318,7 @@ def _principal(who: Actor) -> str:
 
 
 def _helped(who: Actor) -> str:
-    """The sentence that an agent who helps reads on every page."""
+    """Return the sentence about the person assisted, for every page of the agent. Empty without assistance."""
     if not who.principal or who.kind != "agent" or g.get("broken", False):
         return ""
     try:
@@ -322,18 +332,20 @@ def _helped(who: Actor) -> str:
 
 
 def at_counter() -> bool:
-    """Whether an agent does this with somebody who is there."""
+    """Return whether an agent assists an applicant in this request."""
     return bool(g.get("desk") == COUNTER_AREA)
 
 
 def dossiers_home() -> str:
-    """Where the dossiers of whoever is at this desk are listed, and under which each has its address."""
+    """Return the address of the list of dossiers, below which each dossier has its address."""
     return "/agent/guichet" if at_counter() else "/dossiers"
 
 
 def _csrf() -> str:
-    """The token of the forms. It lasts as long as the browser keeps its cookie, which is handed out anew on each day that
-    it is used: phones open old tabs again."""
+    """Return the CSRF token of forms.
+
+    It lasts as long as the cookie, which is renewed on each day of use, because phones reopen old tabs.
+    """
     g.shareable = False
     today = app_ctx().day().isoformat()
     if session.get("day") != today:
@@ -343,14 +355,14 @@ def _csrf() -> str:
 
 
 def go(address: str) -> Response:
-    """After a post: see other. The body is a short link (RFC 9110, section 15.4): browsers go on without reading it."""
+    """Return the redirect 303 after a post, with a short link as body (RFC 9110, section 15.4)."""
     response = make_response(redirect(address, code=303))
     response.set_data(f'<a href="{escape(response.location or "")}">303</a>')
     return response
 
 
 def file_response(body: bytes, kind: str, name: str, inline: bool = False) -> Response:
-    """A file to keep. What people handed in never runs: it is sandboxed and named as data."""
+    """Return a file for download, or shown in the browser if `inline`. Its name is reduced to safe characters."""
     response = make_response(body)
     response.headers["Content-Type"] = kind
     safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "._-") else "-" for sign in name)[:80]
@@ -359,12 +371,12 @@ def file_response(body: bytes, kind: str, name: str, inline: bool = False) -> Re
 
 
 def new_token() -> str:
-    """What a form carries so that a double tap is one act."""
+    """Return a new token for a form, so that a double click is one act."""
     return new_id()
 
 
 def form_token() -> str | None:
-    """The token of the form sent, if it carries one; no form of ours carries a long one."""
+    """Return the token of the posted form, None without one. A token over 200 characters gives 400."""
     token = request.form.get("token", "")
     if len(token) > _LONGEST_TOKEN:
         abort(400)
@@ -372,13 +384,13 @@ def form_token() -> str | None:
 
 
 def form_revision() -> int | None:
-    """The revision the person saw, if the form carried one."""
+    """Return the revision that the person saw, None if the form has none."""
     text = request.form.get("revision", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def safe_next(address: str | None, otherwise: str) -> str:
-    """A path of this site that one of our pages answers, else `otherwise`: never another site."""
+    """Return the address if it is a page of this site, else `otherwise`. Another site is never returned."""
     if not address or not address.startswith("/") or address.startswith("//") or len(address) > 300:
         return otherwise
     if any(ord(sign) <= 32 or ord(sign) > 126 or sign == "\\" for sign in address):
@@ -397,8 +409,10 @@ def safe_next(address: str | None, otherwise: str) -> str:
 
 
 def dossier_number(text: str) -> str:
-    """The number of an address, as the office takes it; anything else is not a dossier. Whether this person may see the
-    dossier is the office's to say."""
+    """Return the number in an address.
+
+    Raises `NotFound` if it is not eleven digits. Access is checked by services.
+    """
     if len(text) != 11 or not (text.isascii() and text.isdigit()):
         raise NotFound
     return text

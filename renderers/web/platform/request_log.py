@@ -1,7 +1,7 @@
-"""Every request is named, timed, counted and told in one line: by its route pattern, never by its address.
+"""Request log: each request has an identifier, a duration, a count and one line with its route pattern.
 
-A request keeps the name that a trusted proxy gave it, when that is a UUID or 32 hexadecimal digits; else it gets one. People
-read it back to us from an error page.
+Addresses are never logged. The identifier comes from a trusted proxy if it is a UUID or 32 hexadecimal digits, else
+it is generated. Error pages show it, so that users can quote it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ _WELL_FORMED: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ROUTE: Final = "guichet.route"
 _ROLE: Final = "guichet.role"
-_NOWHERE: Final = "-"  # an address that is none of ours
+_NOWHERE: Final = "-"  # an address without route
 
 
 class RequestLog:
-    """Stands around the whole application. `proxies`: how many trusted ones stand in front. `host`: the name that probes,
-    which call a machine by its address, are taken to mean."""
+    """Outermost WSGI middleware. `proxies` is the number of trusted proxies.
+
+    `host` replaces the host name of probes, which call a machine by its address.
+    """
 
     def __init__(self, within: WSGIApplication, proxies: int = 0, host: str = "") -> None:
         self._within, self._proxies, self._host = within, proxies, host
@@ -75,14 +77,14 @@ def _report(environ: WSGIEnvironment, status: str, seconds: float) -> None:
 
 
 def install(app: Flask, proxies: int = 0, hosts: tuple[str, ...] = ()) -> None:
-    """Before anything else that looks at a request: what is refused early is told too."""
+    """Install the log. It comes before all other checks of a request, so early refusals are logged too."""
     app.wsgi_app = RequestLog(app.wsgi_app, proxies, hosts[0].removeprefix(".") if hosts else "")  # type: ignore[method-assign]
     app.before_request(_note_route)
     app.teardown_request(_note_role)
 
 
 def is_probe() -> bool:
-    """Whether a machine asks how things are."""
+    """Return whether the request is for a health endpoint or the metrics."""
     return request.path in PROBES
 
 
@@ -92,7 +94,7 @@ def _note_route() -> None:
 
 
 def _note_role(failure: BaseException | None) -> None:
-    """Who asked, by kind, as far as anybody looked."""
+    """Record the kind of actor, if the request needed it."""
     who = g.get("actors", {}).get(g.get("desk", "citizen"))
     if who is not None and who.id:
         request.environ[_ROLE] = who.kind

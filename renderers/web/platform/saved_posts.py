@@ -1,5 +1,4 @@
-"""A dossier looked for under the wrong hat: whose it is, whom the person acts for at this moment, and one touch to change. What
-they posted meanwhile waits for them."""
+"""Posts saved over a sign-in, and dossiers opened under the wrong mandate with a choice to change it."""
 
 from __future__ import annotations
 
@@ -25,10 +24,10 @@ from renderers.web.platform.request_context import (
 
 
 def set_aside(area: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
-    """Keeps posted answers until the person has signed in again at this desk."""
+    """Save posted answers until the person has signed in to the area. Raises `Refused` if they cannot be saved."""
     dropped = {"csrf_token", "token"}
     if area == APPLICANT_AREA and claimant().id:
-        dropped.add("revision")  # becoming its owner's is one more change of their draft
+        dropped.add("revision")  # the sign-in changes the owner, which raises the revision
     kept = [(name, value) for name, values in fields if name not in dropped for value in values]
     before = session.get("aside", "")
     session["aside"] = put_aside(app_ctx(), session_token(area), address, kept, before=before, asker=asker())
@@ -36,8 +35,10 @@ def set_aside(area: str, address: str, fields: Iterable[tuple[str, list[str]]]) 
 
 
 def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | None:
-    """What was kept for who is signed in now, handed back once: the address it was posted to, and its fields. Unless
-    `anywhere`, only when it was posted to the address of this page."""
+    """Return the saved post of the person signed in, once: its address and its fields.
+
+    None if there is none. Unless `anywhere`, its address must be that of this page.
+    """
     key = session.get("aside", "")
     found = take_saved_post(app_ctx(), actor(), key, "" if anywhere else request.path) if key else None
     if found is not None:
@@ -46,7 +47,7 @@ def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | N
 
 
 def acting_for_another() -> Response | None:
-    """The page of a dossier that this person sees under another hat than theirs now; none for what they do not see at all."""
+    """Return the page of a dossier visible under another mandate of the person, None if there is none."""
     acting_for = _found()
     if acting_for is None:
         return None
@@ -76,7 +77,7 @@ def _found() -> ActingFor | None:
 
 
 def _kept() -> bool:
-    """Sets aside what was posted, for the page that follows."""
+    """Save the post for the next page. False if it cannot be saved."""
     try:
         set_aside(APPLICANT_AREA, request.path, request.form.lists())
     except Refused:

@@ -1,4 +1,4 @@
-"""What holds for every request and every answer: limits of what may come in, headers and compression of what goes out."""
+"""Security of all requests and responses: limits of input, headers, cookie and compression."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MOST_FIELDS: Final = 500
 _SQUEEZED_FROM: Final = 600
 _SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
 
-# Without blanks: each answer carries them.
+# Without blanks, because each response carries it.
 POLICY: Final = (
     "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';"
     "form-action 'self';base-uri 'none';object-src 'none';frame-ancestors 'none';require-trusted-types-for 'script'"
 )
-SHARED: Final = "public, max-age=60"  # of what is the same for everybody
+SHARED: Final = "public, max-age=60"  # for pages equal for all visitors
 FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -41,27 +41,30 @@ _HEADERS: Final = {
 
 
 class SealedJson:
-    """JSON that whoever holds the browser cannot read: a number somebody typed stands in it."""
+    """Encrypted JSON, unreadable in the browser, because it may hold a typed phone number."""
 
     def __init__(self, box: Box, plain: TaggedJSONSerializer) -> None:
         self._box, self._plain = box, plain
 
     def dumps(self, value: Any) -> str:
+        """Return the value as encrypted text."""
         return b85encode(self._box.seal(self._plain.dumps(value).encode())).decode()
 
     def loads(self, sealed: str) -> Any:
+        """Return the value of an encrypted text."""
         return self._plain.loads(self._box.open(b85decode(sealed)).decode())
 
 
 class SmallCookie(SecureCookieSessionInterface):
-    """The browser's cookie: sealed, and signed by a digest that nobody has broken."""
+    """The browser's cookie, encrypted and signed with SHA-256."""
 
     digest_method = staticmethod(hashlib.sha256)
 
     def __init__(self) -> None:
-        self._signing: Any = None  # made by the first request: what signs with one secret is the same for all
+        self._signing: Any = None  # set by the first request; one secret has one serializer
 
     def get_signing_serializer(self, app: Flask) -> Any:
+        """Return the serializer, the same for all requests. None without a secret key."""
         if self._signing is None:
             signing = super().get_signing_serializer(app)
             if signing is not None:
@@ -72,9 +75,9 @@ class SmallCookie(SecureCookieSessionInterface):
 
 
 def harden(app: Flask, https: bool) -> None:
-    """Sets the limits and the headers of an application."""
+    """Set the limits and the headers of an application."""
     app.session_interface = SmallCookie()
-    Signer.default_digest_method = staticmethod(hashlib.sha256)  # of tokens of forms: flask-wtf names none of its own
+    Signer.default_digest_method = staticmethod(hashlib.sha256)  # for form tokens, where flask-wtf sets none
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_FIELD * 8
     app.config["MAX_FORM_PARTS"] = MOST_FIELDS
@@ -90,8 +93,7 @@ def harden(app: Flask, https: bool) -> None:
 
 
 def _head_as_get(within: WSGIApplication) -> WSGIApplication:
-    """HEAD is GET without a body, for every page: one that does things when it is not asked by GET never takes it for a
-    post, which it is not, having no token."""
+    """Answer HEAD as GET without a body. A view that acts on other methods never takes it for a post."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "HEAD":
@@ -106,7 +108,7 @@ def _head_as_get(within: WSGIApplication) -> WSGIApplication:
 
 
 def _refuse_nul() -> None:
-    """No text of ours holds a NUL, and not every store keeps one: an address with one is of no page."""
+    """Refuse a NUL in the address or the query, because no text has one and not every store accepts it."""
     if "\0" in request.path:
         abort(404)
     if b"%00" in request.query_string or b"\0" in request.query_string:
@@ -114,7 +116,7 @@ def _refuse_nul() -> None:
 
 
 def _refuse_floods() -> None:
-    """Too many fields, one too long, or one that holds a NUL; a multipart body cut before its last field."""
+    """Refuse too many or too long fields, a NUL, and a multipart body cut before its last field."""
     if request.method != "POST" or request.path.startswith("/retours/"):
         return
     form = request.form
@@ -140,7 +142,7 @@ def _guard(response: Response, https: bool) -> None:
 
 
 def _squeeze(response: Response) -> Response:
-    """Compresses text once it is worth it."""
+    """Compress text of 600 bytes or more."""
     kind = response.mimetype or ""
     if response.direct_passthrough or response.is_streamed or "Content-Encoding" in response.headers:
         return response

@@ -1,4 +1,4 @@
-"""Files that come with a post: each kept or refused by itself, so that a bad one never loses the others."""
+"""Files of a post, each stored or refused on its own, so that a bad one never loses the others."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", 
 _FILE: Final = "file:"
 _ARRIVED: Final = "arrived:"
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
-_REFUSED: Final = "refused_files"  # what the small cookie keeps of files that were refused, by dossier and question
+_REFUSED: Final = "refused_files"  # in the signed cookie: refused files by dossier and question
 _MOST_REFUSED: Final = 4
-NO_ROOM_STATUS: Final = 507  # what the script takes for an answer, where it tries again after 503
+NO_ROOM_STATUS: Final = 507  # the script accepts it as an answer, whereas it repeats after 503
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFiles:
-    """What became of the files of a post: those refused, and what to say of those kept."""
+    """Result of the files of a post: the problems of refused ones, and a note about stored ones."""
 
     problems: tuple[AnswerProblem, ...] = ()
     note: str = ""
 
 
 def status_of(problems: Iterable[AnswerProblem]) -> int:
-    """The status of a page that shows these problems."""
+    """Return the status of a page with these problems: 507 for a full disk, else 422."""
     return NO_ROOM_STATUS if any(one.code in (NO_ROOM, NO_ROOM_UNPROVEN) for one in problems) else 422
 
 
 def receive(one: DossierContext, view: Callable[[], PageView | None]) -> ReceivedFiles:
-    """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` draws
-    the page they were posted from."""
+    """Store each posted file, or remove the one whose « Supprimer » was pressed.
+
+    `view` returns the page of the post.
+    """
     if taken := request.form.get("detach"):
         detach(app_ctx(), actor(), one.id, taken, token=form_token())
         return ReceivedFiles((), say("piece.removed"))
@@ -63,13 +65,15 @@ def receive(one: DossierContext, view: Callable[[], PageView | None]) -> Receive
 
 
 def is_own(name: str) -> bool:
-    """Is this field of a post ours, and no answer?"""
+    """Return whether the field of a post belongs to the page and is no answer."""
     return name in OWN_FIELDS or name.startswith(_ARRIVED)
 
 
 def posted_files(one: DossierContext) -> dict[str, Upload]:
-    """The files of a post by the path of their question, those that came in pieces before it too; empty controls are not
-    files."""
+    """Return the files of a post by the path of their question, with those uploaded in chunks.
+
+    Controls without a file are left out.
+    """
     found = {}
     for name in (one for one in request.form if one.startswith(_ARRIVED)):
         key, _, called = request.form[name].partition("/")
@@ -84,7 +88,7 @@ def posted_files(one: DossierContext) -> dict[str, Upload]:
 
 
 def _no_file(view: PageView | None, at: str) -> AnswerProblem:
-    """« Envoyer cette pièce » without a file."""
+    """Return the problem of « Envoyer cette pièce » without a file."""
     asked = next((field for field in (file_fields(view) if view else ()) if field.path == at), None)
     if asked is None:
         raise NotFound
@@ -95,7 +99,10 @@ def _no_file(view: PageView | None, at: str) -> AnswerProblem:
 
 
 def _remember(one: DossierContext, at: str, problem: AnswerProblem | None) -> None:
-    """A script sends a file as soon as it is chosen: the page that says why it was refused may be left at once."""
+    """Store why a file was refused.
+
+    A script sends each file at once, and its page may be left before the reason is read.
+    """
     kept = session.get(_REFUSED)
     refused = dict(kept) if isinstance(kept, Mapping) else {}
     refused.pop(f"{one.dossier.number}/{at}", None)
@@ -107,7 +114,7 @@ def _remember(one: DossierContext, at: str, problem: AnswerProblem | None) -> No
 
 
 def as_refused(one: DossierContext, problem: AnswerProblem) -> AnswerProblem:
-    """A paper said to be missing, when one was sent and refused or removed: why it was."""
+    """Return the problem of missing evidence with its reason, if a file was refused or removed."""
     kept = session.get(_REFUSED)
     known = kept.get(f"{one.dossier.number}/{problem.at}") if isinstance(kept, Mapping) else None
     if problem.code == "file" and known is None and problem.at in one.dossier.removed_files:

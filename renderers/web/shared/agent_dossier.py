@@ -1,4 +1,4 @@
-"""A dossier at an agent's desk: its addresses, what its acts and tasks are called, and why an act is closed."""
+"""A dossier in the area of agents: addresses, labels of acts and tasks, reasons of refused acts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from renderers.web.shared.staff import event_label, role_label, writer_of
 
 
 class AgentCase(DossierContext):
-    """A dossier at an agent's desk: its addresses are the desk's."""
+    """A dossier whose addresses are in the area of agents."""
 
     def at(self, rest: str = "") -> str:
+        """Return an address of the dossier below `/agent`."""
         return f"/agent/dossiers/{self.dossier.number}{rest}"
 
 
 def agent_case(number: str) -> AgentCase:
-    """Raises `NotFound` for an unknown dossier and for one of other services. That it was opened is noted."""
+    """Return the dossier of that number, and record the visit in the access log.
+
+    Raises `NotFound` if it is unknown or of another service.
+    """
     dossier = see(app_ctx(), actor(), dossier_number(number))
     note_visit(app_ctx(), actor(), dossier)
     return AgentCase(dossier, procedure_of(app_ctx(), dossier))
@@ -35,7 +39,7 @@ def agent_case(number: str) -> AgentCase:
 
 
 def act_label(procedure: Procedure, name: str, source: str = "") -> str:
-    """What people call an act, a task or a service; what time or the machine did, by its event."""
+    """Return the label of an act, a task or a service. An automatic transition has that of its event."""
     ways = [way for way in procedure.transitions if way.id == name]
     way = next((one for one in ways if one.source == source), ways[0] if ways else None)
     if way is not None:
@@ -46,7 +50,7 @@ def act_label(procedure: Procedure, name: str, source: str = "") -> str:
 
 
 def row_name(form_rows: FieldView | None, number: int) -> str:
-    """The title of a row (from 0), else its rank."""
+    """Return the title of a row (counted from 0), else its number."""
     rows = form_rows.rows if form_rows and not form_rows.masked else ()
     title = rows[number].label if number < len(rows) else ""
     return title or say("rows.number", number=number + 1)
@@ -56,16 +60,17 @@ def row_name(form_rows: FieldView | None, number: int) -> str:
 
 
 def correction_offer(found: tuple[AvailableAction, ...]) -> AvailableAction | None:
-    """The act, if one is open, that asks the applicant to correct answers."""
+    """Return the available act that asks for corrections, None if there is none."""
     return next((offer for offer in found if offer.open and "correction" in offer.transition.asks), None)
 
 
 def correctable_of(one: DossierContext, way: Transition) -> frozenset[str]:
+    """Return the ids of the fields that the act may ask the applicant to correct."""
     return frozenset(correctable_fields(one.procedure, way, one.evaluated().values.scope))
 
 
 def why(one: DossierContext, offer: AvailableAction) -> str:
-    """Why an act is closed, with what the house's sentence alone could not say: which roles, which condition."""
+    """Return why an act is impossible, with the roles or the condition. Empty if it is possible."""
     reason = offer.closed
     if reason is None:
         return ""
@@ -75,7 +80,7 @@ def why(one: DossierContext, offer: AvailableAction) -> str:
 
 
 def why_not(procedure: Procedure, reason: Refusal) -> str:
-    """Why a person may not do something, naming the roles, the act or the tasks it hangs on."""
+    """Return a refusal as a sentence that names the roles, the act or the tasks."""
     facts = reason.facts
     if reason.code == "role":
         return say("why.role", roles=", ".join(role_label(role) for role in _names(facts.get("roles"))))

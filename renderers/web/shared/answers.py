@@ -1,4 +1,4 @@
-"""Answers as a reader checks them: question, answer, files, and where to change it."""
+"""Answers for review: question, answer, files and the link to change it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class AnswerFile:
 
 @dataclass(frozen=True, slots=True)
 class AnswerLine:
-    """`lacking`: required and not answered, or wrong. `href`: where it is changed, if it may be. `since`: of which day it
-    was taken over."""
+    """One answer.
+
+    `lacking`: required and missing, or wrong. `href`: where it is changed, if possible. `since`: the day of the
+    earlier request it comes from.
+    """
 
     label: str
     text: str
@@ -40,14 +43,16 @@ class AnswerSection:
 
 
 def answer_sections(one: DossierContext, form: FormView, change: str = "") -> list[AnswerSection]:
-    """The form as answered; each row that fills a screen is a section of its own. `change`: what follows the page's
-    address in the links that change an answer."""
+    """Return the answers by page. A row with its own page is a section.
+
+    `change` follows the address of the page in links to change an answer. If empty there are no links.
+    """
     return [section for page in form.pages for section in _sections(one, page, change) if section.lines]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where questions are changed: an address (empty when they are not), what follows it, and what is wrong there."""
+    """Where questions are changed: address (empty if they are not), suffix, and paths of faults."""
 
     one: DossierContext
     address: str
@@ -70,7 +75,7 @@ def _is_list(view: FieldView) -> bool:
 
 
 def _summary(place: _Place, view: FieldView) -> AnswerLine:
-    """How many rows there are, and the way to their list."""
+    """Return the number of rows, with a link to their list."""
     href = f"{place.address}{place.change}#{control_id(view.path)}" if place.address else ""
     count = place.one.rows_kept(view.path)
     text = say("row.added", count=count) if count else ""
@@ -89,7 +94,7 @@ def _row_sections(place: _Place, view: FieldView, title: str) -> Iterator[Answer
 
 
 def _lines(place: _Place, view: FieldView, address: str, before: str = "") -> Iterator[AnswerLine]:
-    """A question, or the rows of a group that stand together with it. `before`: of which row it is."""
+    """Yield a question, or the rows of a group in its list. `before` names the row around it."""
     if not view.shown or view.type == "note":
         return
     name = f"{before} – {label(view.label)}" if before else label(view.label)
@@ -117,7 +122,7 @@ def _line(place: _Place, view: FieldView, name: str, href: str) -> AnswerLine:
 
 
 def _since(place: _Place, view: FieldView) -> str:
-    """That an answer is still the one of an earlier request, and of which day; that a paper was handed in then."""
+    """Return that an answer or a file comes from an earlier request, with its day. Empty if it does not."""
     reused = place.one.dossier.reused
     if reused is None or view.path.partition(".")[0] not in reused.fields:
         return ""
@@ -127,7 +132,7 @@ def _since(place: _Place, view: FieldView) -> str:
 
 
 def _said(view: FieldView) -> str:
-    """The answer in words; a paper that is only shown or handed over says how."""
+    """Return the answer in words. Evidence shown or handed over says how."""
     if view.masked:
         return "•••"
     on_paper = view.type == "evidence" and "upload" not in view.how

@@ -1,4 +1,4 @@
-"""What a closure means for whoever comes: why a day has no slot, a visit that was lost by it and what to do now."""
+"""Notices about appointments: days without slot, cancellation by a closure, late or missed visits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from renderers.web.platform.request_context import app_ctx, at_counter, language
 
 @dataclass(frozen=True, slots=True)
 class CancelledAppointmentBox:
-    """A visit that the office cancelled: who, why, what to do; where to choose again, and the entry of a diary to cancel (not at
-    a counter)."""
+    """An appointment cancelled by a closure: who, why and what to do.
+
+    `choose` leads to new slots. `diary` is the calendar file that cancels the entry, empty at a counter.
+    """
 
     lines: tuple[str, ...]
     choose: str
@@ -30,7 +32,7 @@ class CancelledAppointmentBox:
 
 
 def lost_of(one: DossierContext, task: Appointment) -> Booking | None:
-    """The visit as it was lost, until another slot is taken."""
+    """Return the booking cancelled by a closure, None once another slot is taken."""
     booking = one.dossier.bookings.get(task.id)
     return booking if booking is not None and booking.status == "cancelled" and booking.lost else None
 
@@ -38,7 +40,10 @@ def lost_of(one: DossierContext, task: Appointment) -> Booking | None:
 def lost_box(
     one: DossierContext, task: Appointment, here: str, who: Actor | None = None
 ) -> CancelledAppointmentBox | None:
-    """What is said of it at `here`, where the visit is handled; `who` asks whether they wait for another place."""
+    """Return the notice of a cancelled appointment for the page `here`, None if there is none.
+
+    With `who`, it says whether that person is on the waiting list.
+    """
     booking = lost_of(one, task)
     change = current_change(app_ctx(), booking.lost) if booking is not None and booking.lost else None
     if booking is None or change is None:
@@ -63,7 +68,7 @@ def _who(booking: Booking, holiday: bool) -> str:
 
 
 def lost_boxes(one: DossierContext, who: Actor) -> list[CancelledAppointmentBox]:
-    """Every visit of a dossier that was lost and that nothing replaces yet."""
+    """Return the notices of all cancelled appointments that nothing replaces yet."""
     if one.dossier.closed_at is not None:
         return []
     here = one.at("/rendez-vous")
@@ -72,7 +77,7 @@ def lost_boxes(one: DossierContext, who: Actor) -> list[CancelledAppointmentBox]
 
 
 def day_note(note: Refusal) -> str:
-    """Why a day has no slot, with the name of the feast or the reason of the closure where there is one."""
+    """Return why a day has no slot: the holiday, the reason of the closure, or closed."""
     name = _named(note) or str(note.facts.get("name", ""))
     return say("text.named", name=name, text=say("slots.closed")) if name else first_capital(say("slots.closed"))
 
@@ -86,7 +91,7 @@ def _named(note: Refusal) -> str:
 
 
 def hour_come(one: DossierContext, booking: Booking) -> Iterator[str]:
-    """Nothing before the hour; then whether they are expected yet, and what to do where nobody noted that they came."""
+    """Yield what to do from the hour of the appointment on: arrival noted, late, or absence unnoted."""
     now, phone = app_ctx().now(), site().settings.phone
     task = one.procedure.tasks.get(booking.appointment)
     at_home = isinstance(task, Appointment) and task.place == "applicant"
@@ -102,7 +107,10 @@ def hour_come(one: DossierContext, booking: Booking) -> Iterator[str]:
 
 
 def missed_lines(one: DossierContext, task: Appointment | None = None) -> Iterator[str]:
-    """Which visit was missed that is to be booked again, and what another absence would do."""
+    """Yield which missed appointments need a new booking, and what another absence would cause.
+
+    With `task`, only that appointment.
+    """
     if one.dossier.state not in one.procedure.states:
         return
     state = one.procedure.state(one.dossier.state)

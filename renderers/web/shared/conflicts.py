@@ -1,4 +1,4 @@
-"""Two pages that changed one dossier: what was typed here beside what the other kept, and both ways on."""
+"""Conflict of two pages that changed one dossier: both versions and the ways to continue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OWN_TO_DROP = frozenset({"csrf_token", "token", "revision", "end"})
 
 
 def versions_page(one: DossierContext, view: PageView | None, back: str) -> Response:
-    """What was typed beside what another page kept meanwhile, where they differ, and both ways on."""
+    """Return the page of typed and stored answers where they differ. `back` is the way without saving."""
     versions = []
     for field in view.fields if view else ():
         yours, kept = _said(field), str(typed(field.value) or "")
@@ -29,11 +29,11 @@ def versions_page(one: DossierContext, view: PageView | None, back: str) -> Resp
 
 
 def _said(view: FieldView) -> str:
-    """What was typed for a question, said as what is kept is said."""
+    """Return the typed answer of a question, formatted like a stored one."""
     day, month, year = (request.form.get(f"{view.path}_{box}", "").strip() for box in ("day", "month", "year"))
     try:
         return day_of(date(int(year), int(month), int(day)))
-    except ValueError:  # not three boxes, or no day of the calendar
+    except ValueError:  # fewer than three boxes, or not a date
         boxes = " ".join(filter(None, (day, month, year)))
     return boxes or ", ".join(_choice_label(view, one) for one in request.form.getlist(view.path) if one)
 

@@ -1,4 +1,4 @@
-"""Which edition of a procedure an address means: a number, a fingerprint, the one in service; a plain page when there is none."""
+"""The edition that an address names: by number, by fingerprint, or the one in service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 64
 
 
 class UnknownEdition(LookupError):
-    """A procedure of ours has no such edition."""
+    """The procedure has no such edition."""
 
     def __init__(self, procedure: Procedure, asked: str) -> None:
         super().__init__(asked)
@@ -26,14 +26,19 @@ class UnknownEdition(LookupError):
 
 
 def edition_asked(slug: str) -> Procedure:
-    """The edition of `version` (a number) or `fingerprint`, else the one in service. Raises `NotFound` for an unknown
-    procedure, `UnknownEdition`."""
+    """Return the edition of `version` (a number) or `fingerprint` in the query, else the one in service.
+
+    Raises `NotFound` for an unknown procedure, `UnknownEdition` for an unknown edition.
+    """
     asked = request.args.get("version", "")[:_LONGEST] or request.args.get("fingerprint", "")[:_LONGEST]
     return edition_named(slug, asked) if asked else known(procedure_of(slug))
 
 
 def edition_named(slug: str, asked: str) -> Procedure:
-    """An edition by its number or its fingerprint; of a number kept under several texts, the one in service, else the last."""
+    """Return an edition by number or fingerprint.
+
+    If a number has several texts, the one in service is taken, else the last.
+    """
     current = known(procedure_of(slug))
     if asked in (current.fingerprint, str(current.edition)):
         return current
@@ -46,7 +51,7 @@ def edition_named(slug: str, asked: str) -> Procedure:
 
 
 def opened(kept: Edition) -> Procedure | None:
-    """The book of an edition that was kept; nothing when this version of the house cannot read it any more."""
+    """Return the procedure of a stored edition, None if this release cannot read it."""
     procedure = procedure_of(kept.procedure, fingerprint=kept.fingerprint)
     if procedure is not None:
         return procedure
@@ -57,7 +62,7 @@ def opened(kept: Edition) -> Procedure | None:
 
 
 def no_such_edition(unknown: UnknownEdition) -> Response:
-    """A page, or a JSON answer, that says which editions there are."""
+    """Return the 404 page, or JSON, with the editions that exist."""
     numbers = sorted({one.edition.edition for one in edition_records(app_ctx().store, unknown.procedure.id)})
     if request.path.endswith(".json"):
         plain = {"error": "unknown_edition", "asked": unknown.asked, "editions": numbers}
@@ -71,7 +76,7 @@ def no_such_edition(unknown: UnknownEdition) -> Response:
 
 
 def json_response(plain: object, name: str = "", *, shared: bool = True) -> Response:
-    """Data that a person can read too; what is open (`shared`), pages of other sites may read."""
+    """Return JSON shown in the browser. If `shared`, pages of other sites may read it."""
     body = json.dumps(plain, ensure_ascii=False, indent=1).encode()
     response = file_response(body, "application/json; charset=utf-8", name or "guichet.json", inline=True)
     if shared:

@@ -1,4 +1,4 @@
-"""A question to the journals in words: the same for its page, its file and the list of what was read."""
+"""A journal query in words, the same for its page, its file and the access log."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from renderers.web.shared.staff import people, procedure_of
 
 
 def kind_label(kind: str) -> str:
-    """What a kind of entry is called."""
+    """Return the name of a kind of entry, or its code if it has none."""
     return say(f"journal.{kind}") if site().words.has(f"journal.{kind}") else kind
 
 
 def channel_label(channel: str) -> str:
+    """Return the name of a channel, or its code if it has none."""
     return say(f"events.channel_{channel}") if site().words.has(f"events.channel_{channel}") else channel
 
 
 def procedure_label(slug: str) -> str:
+    """Return the title of the procedure in service, or its address if there is none."""
     procedure = procedure_of(slug)
     return label(procedure.identity.title) if procedure else slug
 
 
 def agent_name(account: str) -> str:
+    """Return the name of an account, or a general word if it is unknown."""
     return people([account]).get(account) or say("desk.unknown_person")
 
 
 def question_said(asked: Mapping[str, Plain]) -> list[tuple[str, str]]:
-    """Name and value of what a question says."""
+    """Return the label and the value of each part of a query."""
     words = {
         "asks": lambda value: say(f"events.ask_{value}"), "kind": kind_label, "agent": agent_name,
         "office": lambda value: place_label(value) or value, "procedure": procedure_label, "channel": channel_label,

@@ -1,4 +1,4 @@
-"""Messages about a dossier: the thread, at its owner's desk and at the agents', and what is written there."""
+"""Messages about a dossier, for applicants and for agents: the thread, writing, files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PaperLine:
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """One message as its reader sees it; `mine` when it was written on their side."""
+    """One message for its reader. `mine` is set if it was written on the reader's side."""
 
     id: str
     who: str
@@ -72,6 +72,7 @@ class MessageLine:
 @blueprint.get("/dossiers/<number>/messages")
 @signed_in
 def thread(number: str) -> Response:
+    """Show the messages of a dossier. A draft has none and leads to the dossier."""
     one = case(number)
     return go(one.at()) if one.dossier.is_draft else _page(one)
 
@@ -79,12 +80,14 @@ def thread(number: str) -> Response:
 @blueprint.post("/dossiers/<number>/messages")
 @signed_in
 def write(number: str) -> Response:
+    """Send the applicant's message with its file and go to it in the thread. A refusal shows the form again."""
     return _write(case(number))
 
 
 @blueprint.get("/dossiers/<number>/messages/<attachment_id>/fichier")
 @signed_in
 def paper(number: str, attachment_id: str) -> Response:
+    """Send a file of a message to the applicant."""
     return _file(case(number), attachment_id)
 
 
@@ -94,18 +97,24 @@ def paper(number: str, attachment_id: str) -> Response:
 @blueprint.get("/agent/dossiers/<number>/messages")
 @agent()
 def staff_thread(number: str) -> Response:
+    """Show the messages of a dossier to an agent."""
     return _page(agent_case(number))
 
 
 @blueprint.post("/agent/dossiers/<number>/messages")
 @agent()
 def staff_write(number: str) -> Response:
+    """Send the agent's message and go to it in the thread.
+
+    If a snippet is chosen, insert it into the text and show the form again.
+    """
     return _write(agent_case(number))
 
 
 @blueprint.get("/agent/dossiers/<number>/messages/<attachment_id>/fichier")
 @agent()
 def staff_document(number: str, attachment_id: str) -> Response:
+    """Send a file of a message to an agent."""
     return _file(agent_case(number), attachment_id)
 
 
@@ -113,13 +122,13 @@ def staff_document(number: str, attachment_id: str) -> Response:
 
 
 def unread_of(one: DossierContext) -> str:
-    """`2 nouveaux messages`, empty when there is none."""
+    """Return `2 nouveaux messages`, empty if there is none."""
     count = unread(app_ctx(), actor(), [one.id]).get(one.id, 0)
     return say("message.unread", count=count) if count else ""
 
 
 def thread_of(one: DossierContext) -> str:
-    """`Lire les messages (2)`, whoever has read them already; empty when there is none."""
+    """Return `Lire les messages (2)`, read or unread. Empty if there is none."""
     count = count_messages(app_ctx(), actor(), one.id)
     return say("message.see_count", count=count) if count else ""
 
@@ -172,7 +181,7 @@ def _paper(one: DossierContext, file: Attachment) -> PaperLine:
 
 
 def _file(one: DossierContext, attachment_id: str) -> Response:
-    """It is data: it never runs here."""
+    """Return a file as data, with a policy that prevents execution."""
     attachment, body = read_file(app_ctx(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY

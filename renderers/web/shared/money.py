@@ -1,4 +1,4 @@
-"""What each price of a dossier has come to, in words: paid, left, until when, given back."""
+"""State of each fee of a dossier in words: paid, left, due date, refunded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from renderers.web.platform.request_context import actor, app_ctx, day_of, langu
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """One try to pay, with its receipt or its page."""
+    """One attempt to pay, with its receipt or its page."""
 
     text: str
     href: str = ""
@@ -31,7 +31,7 @@ class PartLine:
 
 @dataclass(frozen=True, slots=True)
 class MoneyLine:
-    """One price: its sentences, then its instalments where there are several."""
+    """One fee: its sentences, then its instalments if there are several."""
 
     title: str
     lines: tuple[str, ...]
@@ -40,11 +40,12 @@ class MoneyLine:
 
 
 def francs(amount: int) -> str:
+    """Return an amount in francs, in the language of the page."""
     return site().words.money(amount, language())
 
 
 def money_lines(one: DossierContext) -> list[MoneyLine]:
-    """Every price that fell due, with what became of it."""
+    """Return all fees that became due, with their payments and refunds."""
     awaited = awaited_payment(app_ctx(), actor(), one.id)
     back = [line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.fee is not None]
     return [
@@ -56,8 +57,10 @@ def money_lines(one: DossierContext) -> list[MoneyLine]:
 def money_line(
     account: FeeAccount, awaited: Payment | None = None, back: Iterable[OwedBack] = ()
 ) -> MoneyLine:  # fmt: skip
-    """`awaited`: the payment whose end is not known yet; what it pays is not asked for meanwhile. `back`: what is owed back of
-    it."""
+    """Return one fee.
+
+    `awaited` is a payment without result, whose amount is not asked for meanwhile. `back` are its refunds.
+    """
     parts = tuple(
         PartLine(francs(part.amount), say("money.part_before", day=day_of(part.due)) if part.due else "", part.paid)
         for part in account.parts
@@ -69,7 +72,7 @@ def money_line(
 
 
 def provider_label(provider: str) -> str:
-    """What people call an operator."""
+    """Return the name of a payment operator, cash included. An unknown one keeps its code."""
     if provider == CASH:
         return say("counter.cash")
     known = app_ctx().providers.get(provider)
@@ -98,7 +101,7 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
     elif account.open and account.due is not None and checked is None:
         yield say("money.before", day=day_of(account.due))
     if account.deposit != "none":
-        held = min(account.paid, account.amount)  # what came in over the price is told with the payment it came with
+        held = min(account.paid, account.amount)  # an overpayment is shown with its payment
         kept = francs(max(0, held - account.returned))
         key = "returned_part" if account.deposit == "returned" and account.returned < held else account.deposit
         yield say(f"money.deposit_{key}", returned=francs(account.returned), kept=kept)
@@ -107,7 +110,7 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
 
 
 def payment_lines(one: DossierContext) -> list[PaymentLine]:
-    """Every try to pay, oldest first."""
+    """Return all attempts to pay, oldest first."""
     back = owed_back(app_ctx(), actor(), one.id)
     return [
         _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
@@ -116,17 +119,17 @@ def payment_lines(one: DossierContext) -> list[PaymentLine]:
 
 
 def is_over(line: OwedBack, payment: Payment) -> bool:
-    """Whether it is what this payment brought over its price."""
+    """Return whether the refund is the overpayment of this payment."""
     return line.refund.payment == payment.id and line.refund.fee is None
 
 
 def over_line(line: OwedBack) -> str:
-    """What was paid too much, and when it comes back or came back."""
+    """Return the overpaid amount, and when it is or was refunded."""
     return say("refund.citizen_over" if line.refund.paid_at else "refund.citizen_over_owed", **_back(line))
 
 
 def fee_line(line: OwedBack) -> str:
-    """What of a price comes back or came back, and when."""
+    """Return the refunded part of a fee, and when it is or was refunded."""
     return say("refund.citizen_paid" if line.refund.paid_at else "refund.citizen_owed", **_back(line))
 
 
@@ -151,7 +154,7 @@ def _payment(one: DossierContext, payment: Payment, back: list[str]) -> PaymentL
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """One line of the fee table: how it was counted, and on which law it rests."""
+    """One line of the fee table: how it is computed, and its law."""
 
     label: str
     amount: int
@@ -166,12 +169,12 @@ class PriceTable:
     label: str
     lines: tuple[PriceLine, ...]
     total: int
-    left: bool = False  # some of it was paid
+    left: bool = False  # a part is already paid
     note: str = ""
 
 
 def price_table(one: DossierContext, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
-    """The lines of a price, with their laws; those of one row each say whose they are."""
+    """Return the lines of a fee with their laws. A line of one row names it."""
     names = _row_names(one, lines)
     return PriceTable(title, tuple(_price_line(one, line, names.get(line.id, "")) for line in lines), total)
 
@@ -192,7 +195,7 @@ def _price_line(one: DossierContext, line: OwedLine, row: str) -> PriceLine:
 
 
 def _row_names(one: DossierContext, lines: tuple[OwedLine, ...]) -> dict[str, str]:
-    """The rows by their own names, for the lines that price each of them (`visa.2`)."""
+    """Return the names of rows for the lines that price each of them (`visa.2`)."""
     groups = {known.id: known.for_each for fee in one.procedure.fees() for known in fee.lines if known.for_each}
     if not any(line.id.partition(".")[0] in groups for line in lines):
         return {}

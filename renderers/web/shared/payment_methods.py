@@ -1,5 +1,4 @@
-"""The ways to pay a price: which providers are offered, what a provider of cards asks of the payer, whose a wallet's number
-seems to be."""
+"""Methods of payment: operators offered, data of a card holder, and the operator of a phone number."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ class ProviderChoice:
 
 @dataclass(frozen=True, slots=True)
 class HolderField:
-    """One thing asked of whoever holds the card. `fills`: what a browser may fill in."""
+    """One field about the card holder. `fills` is its autocomplete value."""
 
     name: str
     label: str
@@ -49,20 +48,22 @@ class HolderField:
 
 
 def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
-    """The providers that everything owed now may be paid through. At a counter nobody types a card on somebody else's screen."""
+    """Return the operators for all fees due now. At a counter no card is typed on the agent's screen."""
     ways = ways_to_pay(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
     return {name: choice for name, choice in app_ctx().providers.items() if choice.method in ways}
 
 
 def method_names(one: DossierContext) -> str:
-    """How it must be paid, in words: `argent mobile ou carte bancaire`."""
+    """Return the methods of payment in words: `argent mobile ou carte bancaire`."""
     names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
     return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
 
 
 def seems_elsewhere(provider: str, payer: str) -> str:
-    """What another wallet of ours is called to which a number seems to belong; empty where it may well be the chosen one's.
-    Numbers are carried from one to another: this is only asked, never refused."""
+    """Return the name of another operator that the number seems to belong to, else empty.
+
+    Numbers move between operators, so the page only asks and never refuses.
+    """
     try:
         number = read_phone(payer)
     except Refused:
@@ -77,11 +78,11 @@ def _begins(national: str, provider: PaymentProvider) -> bool:
     return provider.prefixes != () and national.startswith(provider.prefixes)
 
 
-# -- whoever holds a card ----------------------------------------------------------------------------------------------
+# -- card holder -------------------------------------------------------------------------------------------------------
 
 
 def read_holder(provider: PaymentProvider) -> tuple[Customer, Mapping[str, str]] | None:
-    """What was typed of whoever holds the card, and what is wrong of it; None where it was not asked yet."""
+    """Return the typed data of the card holder and its faults, None if the form was not shown yet."""
     asks = customer_asks(provider)
     if not asks:
         return NO_CUSTOMER, {}
@@ -93,7 +94,7 @@ def read_holder(provider: PaymentProvider) -> tuple[Customer, Mapping[str, str]]
 def holder_page(
     one: DossierContext, provider: str, how_much: str, amount: int, faults: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
-    """Asks what the bank of a card compares. The card itself is typed on the operator's page."""
+    """Show the form with the data that the bank compares. The card is typed on the operator's page."""
     choice = app_ctx().providers[provider]
     known = {"email": one.dossier.contact_email or _answered(one, "email"), "phone": one.dossier.contact_phone or ""}
     asked = [_field(name, known, faults) for name in customer_asks(choice)]
@@ -121,7 +122,7 @@ def _countries() -> tuple[tuple[str, str], ...]:
 
 
 def _answered(one: DossierContext, kind: str) -> str:
-    """The first answer of a kind that the request gives."""
+    """Return the first answer of a type in the request, empty if there is none."""
     for field in one.procedure.form.fields:
         said = one.dossier.answers.get(field.id)
         if field.type == kind and isinstance(said, str):

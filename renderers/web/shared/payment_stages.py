@@ -1,6 +1,6 @@
-"""The stage of a payment that its payer follows, read from what is kept of it, and how often the page asks again.
+"""Stage of a payment for its payer, and the interval of the page's refreshes.
 
-The age of the payment alone decides: nothing is counted, so that a reload, a lost page and a second tab change nothing.
+Only the age of the payment counts, so a reload, a lost page or a second tab changes nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placin
 
 Stage: TypeAlias = Literal["asking", "slow", "confirm", "page"]
 
-SLOW: Final = timedelta(seconds=10)  # after which the operator is said to be slow
-# seconds until the next look, by the age of the payment: each look costs the payer data
+SLOW: Final = timedelta(seconds=10)  # age from which the page calls the operator slow
+# seconds until the next refresh, by the age of the payment; each one costs the payer data
 _AGES: Final = ((timedelta(seconds=6), 2), (timedelta(seconds=14), 4), (timedelta(seconds=30), 8))
 _LATER: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What a payment that has no end yet waits for. `left`: whole minutes, 1 at least; `again`: seconds until the next look."""
+    """What a pending payment waits for.
+
+    `left`: whole minutes, at least 1. `again`: seconds until the next refresh.
+    """
 
     stage: Stage
     left: int
@@ -30,18 +33,18 @@ class Following:
 
     @property
     def mark(self) -> str:
-        """Changes whenever the page says something else."""
+        """A value that changes whenever the text of the page changes."""
         return f"{self.stage}-{self.left}" if self.stage in ("confirm", "page") else self.stage
 
 
 def page_left(payment: Payment, now: datetime) -> str:
-    """The operator's page where an open payment may still be finished, as long as no other payment may be started."""
+    """Return the operator's page of an open payment, empty once another payment may be started."""
     usable = payment.status in OPEN and now < payment.started_at + SECOND_THOUGHTS
     return (payment.page or "") if usable else ""
 
 
 def following(payment: Payment, now: datetime) -> Following:
-    """Of a pending payment."""
+    """Return the stage of a pending payment."""
     age = now - payment.started_at
     left = max(1, -((now - payment.expires_at) // timedelta(minutes=1)))
     again = next((seconds for until, seconds in _AGES if age < until), _LATER)
@@ -51,4 +54,4 @@ def following(payment: Payment, now: datetime) -> Following:
         return Following("page", left, _LATER)
     return Following(
         "slow" if payment.method == "card" else "confirm", left, again
-    )  # without its page no card is typed
+    )  # a card is typed only on the operator's page

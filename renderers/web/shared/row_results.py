@@ -1,4 +1,4 @@
-"""What was decided for each row: a visa granted to one traveller, refused to another; with the paper of each."""
+"""Decision for each row (a visa granted to one traveller, refused to another), with its documents."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ from renderers.web.platform.request_context import actor, app_ctx, day_of, langu
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
-    """A document delivered; no address while it must not be shown."""
+    """An issued document. The address is empty while it must not be shown."""
 
     title: str
     text: str
     href: str
     tag: str
     kind: str
-    share: str = ""  # where it may be lent by a link
+    share: str = ""  # where a share link is created
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """`kind` and `tag`: granted or refused, where the book tells them apart; `lines`: question and answer."""
+    """Result of one row.
+
+    `kind` and `tag` say granted or refused, if the procedure distinguishes them. `lines` are answers.
+    """
 
     title: str
     tag: str
@@ -41,6 +44,7 @@ class RowResult:
 
 
 def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine:
+    """Return an issued document: number, dates, state and addresses."""
     state = status_of(document, local_day(app_ctx().now()))
     issued = day_of(document.issued_at)
     text = say("track.document_text", number=document.number, day=issued)
@@ -55,8 +59,10 @@ def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine
 
 
 def row_results(one: DossierContext, form: FormView) -> list[RowResult]:
-    """Row by row, once the dossier is decided: papers given for a row, and what the agents answered of it. Nothing
-    before, for a decision may still be gone over."""
+    """Return the documents and the agents' answers of each row, once the dossier is decided.
+
+    Before that nothing is returned, because a decision may still be reviewed.
+    """
     outputs = one.procedure.outputs
     given = [
         document for document in one.dossier.documents if document.row is not None and outputs[document.output].per
@@ -90,7 +96,7 @@ def _of_group(
 
 
 def _answers(one: DossierContext, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
-    """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
+    """Yield the answers about the row that the reader may see. The tag replaces a yes or no."""
     evaluated, speech = one.evaluated(), Speech(app_ctx().wording, language())
     for field in (field for form in forms for field in form.fields):
         if (tagged and field.type == "yes_no") or not may_read(one.procedure, one.dossier, field.id, actor()):

@@ -1,4 +1,4 @@
-"""The list of free slots as it is drawn: offices, days in a row, hours; and what is said of a slot that cannot be had."""
+"""Free slots for display: offices, days, hours, and why a slot is not available."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SlotButton:
 
 @dataclass(frozen=True, slots=True)
 class DayOfSlots:
-    """A day and its free slots, or several in a row that are closed for the same reason."""
+    """A day with its free slots, or consecutive days closed for the same reason."""
 
     days: str
     note: str
@@ -39,6 +39,7 @@ class DayOfSlots:
 
 
 def office_lines(sheet: SlotSheet) -> list[OfficeLine]:
+    """Return the offices to choose from, with their first free slot."""
     return [
         OfficeLine(
             one.office.id, label(one.office.label), label(one.office.address),
@@ -49,6 +50,7 @@ def office_lines(sheet: SlotSheet) -> list[OfficeLine]:
 
 
 def days_of(sheet: SlotSheet) -> list[DayOfSlots]:
+    """Return the days with their slots. Consecutive days closed for one reason are joined."""
     found: list[tuple[date, date, str, tuple[SlotButton, ...]]] = []
     for one in sheet.days:
         note = day_note(one.note) if one.note else ""
@@ -67,6 +69,7 @@ def _span(first: date, last: date) -> str:
 
 
 def why_none(sheet: SlotSheet) -> str:
+    """Return why the list is empty, and whether another office has slots."""
     if sheet.because is not None and sheet.because.code != "no_slot":
         return sentence(sheet.because)
     others = any(one.first_free for one in sheet.offices if one.office.id != sheet.office_id)
@@ -74,7 +77,8 @@ def why_none(sheet: SlotSheet) -> str:
 
 
 def why_taken(reason: Refusal) -> str:
-    if reason.code == "slot_closed":  # the office closed while the slot was read
+    """Return why the chosen slot is not available, with the nearest free ones."""
+    if reason.code == "slot_closed":  # the office closed meanwhile
         return sentence(reason)
     nearest = reason.facts.get("nearest", ())
     instants = [instant_of(text) for text in nearest] if isinstance(nearest, tuple) else []
@@ -89,18 +93,20 @@ def why_taken(reason: Refusal) -> str:
 
 
 def instant_of(text: str) -> datetime | None:
+    """Return the instant of an ISO text in UTC, which is also the zone of a text without one. None if invalid."""
     try:
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC
+    except (ValueError, OverflowError):  # the first and last hours of the calendar overflow in UTC
         return None
 
 
 def iso_of(instant: datetime) -> str:
+    """Return an instant as ISO text in UTC, to the minute."""
     return instant.astimezone(UTC).isoformat(timespec="minutes")
 
 
 def hour_of(instant: datetime) -> str:
-    """`9 h 00`: in a list all hours are written alike."""
+    """Return the local hour as `9 h 00`, with minutes so that all hours of a list look alike."""
     there = local(instant)
     return f"{there.hour}\u00a0h\u00a0{there.minute:02d}" if language() == "fr" else f"{there:%H:%M}"

@@ -1,4 +1,4 @@
-"""Sentences kept ready: read by every agent of an agency, written by who manages its people, put in a message or a reason."""
+"""Snippets: texts of an agency, written by its administrators, inserted by agents into messages and reasons."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SnippetCard:
 
 @dataclass(frozen=True, slots=True)
 class SnippetChoice:
-    """A sentence that a form offers."""
+    """A snippet that a form offers."""
 
     id: str
     title: str
@@ -51,7 +51,7 @@ class SnippetChoice:
 @blueprint.get("/agent/modeles")
 @agent()
 def home() -> Response:
-    """By agency."""
+    """Show the snippets of the agent's agencies, by agency."""
     found = snippets_for(app_ctx(), actor())
     groups = [
         (_agency(agency), _writes(agency), [_card(one) for one in found if one.agency == agency])
@@ -80,6 +80,7 @@ def _card(one: Snippet) -> SnippetCard:
 @blueprint.route("/agent/modeles/nouveau", methods=["GET", "POST"])
 @agent()
 def add() -> Response:
+    """Show the form of a new snippet, or store it and return to the list. 403 for agents who administer none."""
     mine = [one for one in agencies_of(app_ctx(), actor()) if _writes(one)]
     if not mine:
         abort(403)
@@ -89,7 +90,7 @@ def add() -> Response:
 @blueprint.route("/agent/modeles/<snippet_id>", methods=["GET", "POST"])
 @agent()
 def one(snippet_id: str) -> Response:
-    """The sentence, its versions, and the next one for who may write it."""
+    """Show a snippet with its versions. Administrators may post the next version, which returns to the list."""
     found = snippet_versions(app_ctx(), actor(), snippet_id[:60])
     if request.method == "GET" or not _writes(found[0].agency):
         return _form(found[0], [found[0].agency], versions=found)
@@ -140,16 +141,17 @@ def _form(
 
 
 def offered() -> list[SnippetChoice]:
-    """What a form of an agent offers to put in its text."""
+    """Return the snippets that an agent's form offers."""
     return [SnippetChoice(one.id, one.title) for one in snippets_for(app_ctx(), actor())]
 
 
 def asked_to_insert() -> bool:
+    """Return whether the form was sent to insert a snippet, not to submit."""
     return "inserer" in request.form
 
 
 def inserted(one: DossierContext, text: str) -> str:
-    """The text with the sentence chosen at its end, said for this dossier."""
+    """Return the text with the chosen snippet appended, its variables filled for this dossier."""
     chosen = request.form.get("modele", "")[:60]
     if not chosen:
         return text

@@ -1,4 +1,4 @@
-"""What the desks of agents and controllers share: who stands there, people's names, what falls due, editions at hand."""
+"""Parts shared by the areas of agents and auditors: badge, names, due dates, editions, sign-in."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from renderers.web.platform.request_context import (
     site,
 )
 
-NEARLY = 0.8  # of the time allowed: from here the tag turns amber
+NEARLY = 0.8  # share of the time from which the tag is amber
 HOUR = timedelta(hours=1)
-LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the password gave, where to go
+LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # area, result of the password, next address
 
 
 # -- who ---------------------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the pas
 
 @dataclass(frozen=True, slots=True)
 class AgentBadge:
-    """Who stands at the desk, as the header says it."""
+    """The agent or auditor in the header of the page."""
 
     name: str
     role: str
@@ -58,6 +58,7 @@ class AgentBadge:
 
 
 def badge() -> AgentBadge | None:
+    """Return the badge of the person signed in, None if there is none."""
     who = actor()
     if not who.id:
         return None
@@ -72,7 +73,7 @@ def badge() -> AgentBadge | None:
 
 
 def role_label(key: str) -> str:
-    """`Agent de guichet` of `agency/role`; of a bare name, what people call the applicant or the machine."""
+    """Return `Agent de guichet` for `agency/role`, or the word for the applicant or the system."""
     if key in ("applicant", "system"):
         return say(f"desk.{'applicant' if key == 'applicant' else 'system'}")
     role = app_ctx().directory.role(key)
@@ -80,7 +81,7 @@ def role_label(key: str) -> str:
 
 
 def people(ids: Iterable[str | None]) -> Mapping[str, str]:
-    """Names of accounts, by id."""
+    """Return the names of accounts by id. Unknown ids are left out."""
     wanted = {one for one in ids if one}
     with app_ctx().store.unit() as unit:
         found = {one: unit.account(one) for one in wanted}
@@ -88,7 +89,7 @@ def people(ids: Iterable[str | None]) -> Mapping[str, str]:
 
 
 def assisted_by(dossier: Dossier) -> str:
-    """Which agents filled the request in with its owner; empty when none did."""
+    """Return the agents who filled in the request with its owner, empty if none did."""
     if not dossier.assisted:
         return ""
     names = people(dossier.assisted)
@@ -96,7 +97,7 @@ def assisted_by(dossier: Dossier) -> str:
 
 
 def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
-    """The hand behind an act: a name for our people, a word for everyone else."""
+    """Return the person behind an act: a name for agents, a general word for others."""
     if kind == "agent":
         return names.get(by) or say("desk.unknown_person")
     known = {"applicant": "applicant_capital", "system": "by_itself", "provider": "provider", "anonymous": "anonymous"}
@@ -108,7 +109,7 @@ def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DueDateTag:
-    """A due date in words, its colour, and the date in full."""
+    """A due date in words, its colour, and the full date."""
 
     kind: str
     text: str
@@ -116,12 +117,12 @@ class DueDateTag:
 
 
 def awaits_applicant(state: State) -> bool:
-    """Whether the time of a state is the applicant's: to act, or to come for a paper that is kept for them."""
+    """Return whether the state waits for the applicant: for an act, or for the collection of a document."""
     return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
 
 
 def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> DueDateTag | None:
-    """How much time is left, never by colour alone; none when nothing is due."""
+    """Return the time left, in words as well as colour. None if nothing is due."""
     if due_at is None or (state is not None and state.is_end):
         return None
     now = app_ctx().now()
@@ -154,18 +155,18 @@ def _left(due_at: datetime, now: datetime) -> str:
     return say("due.left_days", count=count) if count else say("due.today")
 
 
-# -- books -------------------------------------------------------------------------------------------------------------
+# -- procedures --------------------------------------------------------------------------------------------------------
 
 
 def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str = "") -> Procedure | None:
-    """An edition at hand: by number or fingerprint, else the one in service."""
+    """Return an edition by number or fingerprint, else the one in service. None if unknown."""
     if edition is None and not fingerprint:
         return app_ctx().catalogue.procedures.get(procedure_id)
     return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
 
 
 def event_label(procedure: Procedure, way: Transition) -> str:
-    """What makes a dossier pass by itself: the thing that was waited for, or time."""
+    """Return the cause of an automatic transition: a completed task, or time."""
     event = way.event or ""
     if event == "done" and site().words.has(f"event.done_{procedure.state(way.source).mode}"):
         return say(f"event.done_{procedure.state(way.source).mode}")
@@ -176,22 +177,23 @@ def event_label(procedure: Procedure, way: Transition) -> str:
 
 
 def editions_of(procedure_id: str) -> tuple[Edition, ...]:
-    """Every edition ever published, the newest first."""
+    """Return all published editions, newest first."""
     with app_ctx().store.unit() as unit:
         kept = unit.editions(procedure_id)
     return tuple(sorted(kept, key=lambda one: (one.published_at, one.edition), reverse=True))
 
 
 def writer_of(procedure: Procedure) -> ExpressionWriter:
+    """Return the writer of expressions in the language of the page."""
     return ExpressionWriter(procedure, app_ctx().directory, site().words, language())
 
 
-# -- the door ----------------------------------------------------------------------------------------------------------
+# -- sign-in -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSignIn:
-    """Someone a demonstration lets in with one touch."""
+    """An invented agent or auditor whom a demonstration signs in with one click."""
 
     login: str
     name: str
@@ -200,7 +202,10 @@ class DemoSignIn:
 
 
 def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
-    """The door of a desk: asks who, or lets in, or leads to what is still asked. Every failure says the same."""
+    """Show the sign-in of an area, or check the password and continue with `lets_in`.
+
+    An unknown login and a wrong password give the same message.
+    """
     g.desk = area
     if request.method == "GET":
         return _sign_in_form(area, safe_next(request.args.get("suite"), ""))
@@ -228,7 +233,7 @@ def _sign_in_form(area: str, following: str, login: str = "", error: str = "") -
 
 
 def _guests(area: str) -> list[DemoSignIn]:
-    """Those a demonstration lists: the agents who have a part in a procedure in service."""
+    """Return the invented people of a demonstration: agents with a role in a procedure in service."""
     if not app_ctx().settings.demo:
         return []
     if area != AGENT_AREA:
@@ -244,25 +249,26 @@ def _guests(area: str) -> list[DemoSignIn]:
 
 
 def sign_out_of(area: str, page: str) -> Response:
+    """Close the session of an area, discard its saved post, and go to the page."""
     g.desk = area
     session.pop("aside", None)
     return close_session(go(page), area)
 
 
 def staff_page(template: str, http: int = 200, /, **context: object) -> Response:
-    """A page of a desk, with who stands there."""
+    """Return a page of agents or auditors, with the badge."""
     return page(template, http, badge=badge(), **context)
 
 
 def mandated(slug: str) -> str:
-    """A procedure that the mandate of the controller at this desk names. Raises `NotFound` for any other."""
+    """Return the address of a procedure in the auditor's mandate. Raises `NotFound` for any other."""
     if not in_mandate(actor(), slug):
         raise NotFound
     return slug
 
 
 def known(procedure: Procedure | None) -> Procedure:
-    """Raises `NotFound` for an edition that is nowhere."""
+    """Return the procedure. Raises `NotFound` for None."""
     if procedure is None:
         raise NotFound
     return procedure

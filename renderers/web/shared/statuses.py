@@ -1,4 +1,4 @@
-"""The public label of a dossier in lists: its word and its colour."""
+"""Public label of a dossier in lists: its word and its colour."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ BOXES: Final = {
 
 
 def lines_public(lines: Sequence[DossierLine]) -> Mapping[str, str]:
-    """The label of each line, by its dossier: what is to be paid and is being checked is not to be paid again."""
+    """Return the label of each line, by dossier. A fee whose payment is being checked is not shown as due."""
     keys = {line.id: line_public(line) for line in lines}
     checked = awaited_among(app_ctx(), actor(), [name for name, key in keys.items() if key == "to_pay"])
     return {name: "checking" if name in checked else key for name, key in keys.items()}
 
 
 def line_public(line: DossierLine) -> str:
-    """The label of a line by its state; a list does not know what was booked or issued."""
+    """Return the label of a line by its state. Lists do not read bookings and documents."""
     if line.state == DRAFT or line.submitted_at is None:
         return "closed" if line.closed else "draft"
     procedure = app_ctx().catalogue.procedures.get(line.procedure)
     state = procedure.states.get(line.state) if procedure else None
     if state is None:
         return "closed" if line.closed else "in_review"
-    if state.mode == "attend" and line.due_paused:  # its time stands still while a slot is held
+    if state.mode == "attend" and line.due_paused:  # its time is paused while a slot is booked
         return "appointment"
     return state.public
 
 
 def line_title(line: DossierLine) -> str:
+    """Return the title of the procedure, or its address if it is no longer served."""
     summary = app_ctx().catalogue.summary(line.procedure)
     return label(summary.title) if summary else line.procedure

@@ -1,4 +1,4 @@
-"""Warnings that several pages show: a dossier that differs from its journal, a phone number that is about to change."""
+"""Warnings on several pages: a dossier that differs from its journal, a pending change of phone number."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from renderers.web.platform.request_context import actor, app_ctx, moment_of, my
 
 
 def departs_from_journal(one: Dossier) -> str:
-    """One sentence that names what differs; empty where they agree."""
+    """Return one sentence that names the differences, empty if there are none."""
     found = departures(app_ctx(), actor(), one.id)
     return say("audit.departs_text", names=", ".join(say(f"audit.part_{name}") for name in found)) if found else ""
 
 
 def move_notice() -> str:
-    """The sentence about a new number that was asked for in the name of the person signed in; empty where none waits."""
+    """Return the sentence about a pending new number of the person signed in, empty if there is none."""
     move = move_waiting(app_ctx(), myself())
     return say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""
