@@ -53,9 +53,7 @@ def phone() -> Response:
 @blueprint.post("/_operateur")
 @public
 def answer() -> Response:
-    """Confirm a payment with a code, or refuse it.
-
-    Returns to the phone.
+    """Confirm a payment with a code, or refuse it. Returns to the phone.
 
     The simulated operator then sends its callback, as a real operator does.
     """
