@@ -165,8 +165,9 @@ def _correction_flag(one: DossierContext) -> DueDateTag | None:
 @blueprint.post("/agent/dossiers/<number>/attribution")
 @agent()
 def hold(number: str) -> Response:
-    """Assign the dossier to this agent, also from another one, or return it to the queue, then redirect to the
-    dossier or the list.
+    """Assign the dossier to this agent, or return it to the queue, then redirect.
+
+    The dossier of another agent can be taken too.
     """
     one = agent_case(number)
     back = request.form.get("vers") == "file"
