@@ -157,7 +157,7 @@ def company() -> Response:
 @blueprint.route("/compte/personnes/procuration", methods=["GET", "POST"])
 @signed_in
 def proxy() -> Response:
-    """Ask to act for a person under a written power of attorney, which an administrator checks."""
+    """Ask to act for a person without a phone under a signed proxy, which an administrator checks."""
     given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names")}
     if request.method == "GET":
         return _form("proxy", given)
@@ -176,7 +176,7 @@ def _proof() -> Upload | None:
 @blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
 @signed_in
 def child() -> Response:
-    """Declare a child to act for. An invalid date shows the form again (422)."""
+    """Declare a child to act for until the day before majority. An invalid date shows the form again (422)."""
     given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names", "day", "month", "year")}
     if request.method == "GET":
         return _form("child", given)
@@ -194,7 +194,7 @@ def child() -> Response:
 @blueprint.route("/compte/personnes/nouvelle", methods=["GET", "POST"])
 @signed_in
 def person() -> Response:
-    """Ask a person, by phone number, to act for them."""
+    """Ask a person, by phone number, for the right to act for them. An SMS notifies them."""
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "name")}
     if request.method == "GET":
         return _form("person", given)

@@ -298,7 +298,7 @@ def acts_in(procedure: Procedure, state_id: str, who: Actor) -> bool:
 @blueprint.post("/agent/prendre")
 @agent()
 def take() -> Response:
-    """Assign the chosen dossier to the agent and open it. Raises `Refused` or `Conflict`."""
+    """Assign the chosen dossier to the agent and open it. Raises `NotFound` or `Refused`."""
     number = request.form.get("number", "")[:20]
     assign(app_ctx(), actor(), dossier_number(number), actor().id, token=_token_for(number))
     return go(f"/agent/dossiers/{number}")

@@ -53,7 +53,10 @@ def links(number: str, document_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
 @signed_in
 def make(number: str, document_id: str) -> Response:
-    """Create a share and show its link once. Shows the page again (422) with the reason if it is refused."""
+    """Create a share and redirect to the list, which shows its link once.
+
+    Shows the page again (422) with the reason if it is refused.
+    """
     one = case(number)
     try:
         secret = lend(app_ctx(), actor(), one.id, document_id, token=form_token())

@@ -26,7 +26,7 @@ def so_far(number: str, key: str) -> Response:
 
 
 def received_so_far(one: DossierContext, key: str) -> Response:
-    """Return as JSON how many bytes of an upload were received, 0 for a new one."""
+    """Return as JSON how many bytes of an upload were received. Answers 404 for a malformed key."""
     return jsonify({"received": received(app_ctx(), actor(), one.id, _known(key))})
 
 
