@@ -1,7 +1,7 @@
-"""The front door: the site put together over an installation, the web served and the worker run.
+"""The WSGI application of the site, and the commands that run processes.
 
-`create_app(settings)` is all a WSGI server needs; the commands `serve`, `worker` and `fsck` are found by the command line
-under the entry points `guichet.commands`, so that `guichet lint` loads none of this.
+A WSGI server needs `create_app(settings)` only. The command line finds the commands under the entry points
+`guichet.commands`, so `guichet lint` imports none of this module.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ from renderers.web.preview import PreviewSite, install
 log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
-MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
-PASS_EVERY: Final = 3.0  # seconds between two tours of the worker
-THREADS: Final = 8  # that serve, where nothing else is said
-KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made anew
+MOST_BYTES: Final = 64 * 1024 * 1024  # of one request; pages set lower limits
+PASS_EVERY: Final = 3.0  # seconds between two worker passes
+THREADS: Final = 8  # that serve requests, by default
+KEPT_FOR: Final = 2.0  # seconds that a page equal for all visitors is cached
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -101,8 +101,12 @@ def create_app(
     source: RefreshSource | None = None,
     kept_for: float = 0,
 ) -> Flask:
-    """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
-    the site notices what another process publishes. `kept_for`: seconds that pages which are the same for everybody are kept."""
+    """Return the WSGI application of an installation.
+
+    `ctx` and `operator` are opened from the settings if `ctx` is None. With a `source` the site notices what another
+    process publishes. `kept_for` is the number of seconds that pages equal for all visitors are cached. 0 caches
+    none.
+    """
     if ctx is None:
         ctx, operator = open_office(settings)
         source = source or open_source(settings)
@@ -147,19 +151,20 @@ def create_app(
 
 @lru_cache(maxsize=2)
 def _pages(words: Translations) -> tuple[Pages, Assets]:
-    """The compiled templates and the compressed files: the same for every application of a process."""
+    """Return the compiled templates and the compressed files, shared by all applications of a process."""
     assets = Assets()
     return Pages(words, assets.address), assets
 
 
 def _wake(app: Flask, response: Response) -> Response:
-    """What a request may have queued is committed: the worker of this process looks at once."""
+    """Wake the worker of this process after a post. What the request queued is committed by then."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         serving(app).wakeup.set()
     return response
 
 
 def _probes(app: Flask, settings: Settings) -> Probes:
+    """Return the health endpoints. Raises `ClickException` if GUICHET_METRICS_FROM is invalid."""
     ring = settings.ring if settings.ring.is_file() else None
     try:
         readers = Readers.of(settings.metrics_from, settings.metrics_token, settings.proxies)
@@ -169,17 +174,21 @@ def _probes(app: Flask, settings: Settings) -> Probes:
 
 
 def _swap(app: Flask, ctx: AppContext) -> None:
+    """Put a new application context in service. The next request uses it."""
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=ctx)
 
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
-    """Every desk of the site."""
+    """Return the blueprints of all areas, and those of the health endpoints."""
     return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
 
 
 def _warning(ctx: AppContext, followed: Followed | None = None) -> str:
-    """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
-    was refused, a repository that does not answer."""
+    """Return the warning that staff read on each page, empty without one.
+
+    It names definitions that could not be put in service: served in their earlier edition, or absent. It reports a
+    refused commit and a repository that does not answer.
+    """
     broken, served = frozenset(ctx.catalogue.warnings), ctx.catalogue.procedures.keys()
     kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
     words = load_words()
@@ -188,6 +197,7 @@ def _warning(ctx: AppContext, followed: Followed | None = None) -> str:
 
 
 def _following(ctx: AppContext, followed: Followed) -> Iterator[str]:
+    """Yield the sentences about the followed repository: a refused commit, a repository that does not answer."""
     words = load_words()
     refused, troubled = waiting(ctx.store, followed.source)
     if refused is not None:
@@ -200,7 +210,7 @@ def _following(ctx: AppContext, followed: Followed) -> Iterator[str]:
 
 
 def serving(app: Flask) -> AppContext:
-    """The office that the site works with at this moment."""
+    """Return the application context that the site uses now. It changes with each publication."""
     site: Site = app.extensions["guichet"]
     return site.office
 
@@ -208,8 +218,11 @@ def serving(app: Flask) -> AppContext:
 def work(
     current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
 ) -> None:
-    """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
-    there are `stories` of a demonstration they come first, each told `alone`, with a tour between two of them now and then."""
+    """Run worker passes until `stop` is set, and count events between them.
+
+    A turn that fails is logged and the loop continues. The `stories` of a demonstration run first, each under the
+    lock `alone`. Worker passes run between them.
+    """
     silent = False
     try:
         _begin(current, stop, stories, alone or Lock())
@@ -220,7 +233,7 @@ def work(
         for turn in (_run_pass, count_up):
             try:
                 turn(current())
-            except Busy:  # locked, full, cut: no fault of ours, told once
+            except Busy:  # locked, full or cut: not an error of this process, logged once
                 silent = True
             except Exception:
                 log.exception("a tour failed")
@@ -230,7 +243,7 @@ def work(
 
 
 def _run_pass(ctx: AppContext) -> None:
-    """The calls to partners are the dispatcher's."""
+    """Run one worker pass without the calls to external systems, which the dispatcher makes."""
     guarded_pass(ctx, calls=False)
 
 
@@ -238,6 +251,7 @@ _SILENT: Final = "the store does not answer (guichet doctor says why); the next 
 
 
 def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
+    """Play the demonstration's scenarios, with a worker pass between them every `PASS_EVERY` seconds."""
     last, reported = time.monotonic(), iter(stories)
     while not stop.is_set():
         with alone:
@@ -249,7 +263,7 @@ def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: It
 
 
 def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
-    """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
+    """Start the worker threads beside the web and return them. They end once `stop` is set."""
     keeping: Refresher = app.extensions["guichet.keeping"]
     threads = _turns(lambda: serving(app), keeping, stop, stories)
     for thread in threads:
@@ -260,7 +274,7 @@ def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ())
 def _turns(
     current: Callable[[], AppContext], keeping: Refresher, stop: threading.Event, stories: Iterable[str] = ()
 ) -> tuple[threading.Thread, ...]:
-    """The threads of a worker: its tours, its calls to partners, what keeps the site up to date."""
+    """Return the threads of a worker, not started: worker passes, external calls, publications."""
     dispatcher = Dispatcher(current)
     return (
         threading.Thread(target=work, args=(current, stop, stories, dispatcher.alone), name="worker", daemon=True),
@@ -270,8 +284,9 @@ def _turns(
 
 
 def _speak(settings: Settings) -> None:
+    """Configure the logs of the process."""
     speak(logging.getLogger(), settings.log, sys.stderr.isatty(), whole=settings.demo)
-    logging.getLogger("transitions").setLevel(logging.WARNING)  # it tells each step of each dossier
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it logs each step of each dossier
 
 
 @click.command()
@@ -349,7 +364,7 @@ def check_store(language: str) -> None:
 
 
 def _previewed(watched_file: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
-    """A site of its own over one file, in a folder that nobody else uses."""
+    """Return a preview site over one file, whose data is in a folder of its own."""
     session = PreviewSession.open(data, watched_file.folder / "registers", load_words(), address)
     app = create_app(Settings(data=data, base_url=address, demo=True), session.office, session.operator)
     install(app, PreviewSite(watched_file, session, leads))

@@ -1,4 +1,4 @@
-"""Every page of the public's desk, by noun."""
+"""Blueprints of the areas that applicants and visitors use."""
 
 from __future__ import annotations
 

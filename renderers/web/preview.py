@@ -1,7 +1,8 @@
-"""The author's preview: the real pages in a frame, beside them what an author wants to try. On this machine only.
+"""The author's preview: the real pages in a frame, with tools beside them, on the local machine only.
 
-`install` makes an ordinary site a preview: it follows the file, serves its last good version, and answers to nobody
-else. Every tool is a form, so that it works without a script; the script only reloads when the file is saved.
+`install` makes an ordinary site a preview. It follows the file, serves the last good version and answers local
+requests only. Each tool is a form and works without a script. The script only reloads the page when the file is
+saved.
 """
 
 from __future__ import annotations
@@ -54,15 +55,19 @@ STEPS_OF_TIME: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "w
 COOKIE: Final = "apercu"
 _NAMES: Final = ("127.0.0.1", "localhost")
 _HERE: Final = frozenset({"127.0.0.1", "::1"})
-_LOOK_EVERY: Final = 0.03  # seconds, while a browser waits to hear of a change
+_LOOK_EVERY: Final = 0.03  # seconds between two looks, while a browser waits for a change
 _LONGEST_WAIT: Final = 15.0
-_PASS_EVERY: Final = 2.0  # seconds between two looks at what falls due
+_PASS_EVERY: Final = 2.0  # seconds between two worker passes
 _MOST_SHOWN: Final = 20  # problems in the overlay
 
 
 @dataclass
 class PreviewSite:
-    """What a preview follows and where it happens. `leads` finds the way to a state; none without the solver."""
+    """The watched file and the preview session of one preview site.
+
+    `leads` finds the path to a state. It is None where the solver is not installed. `served` is the number of the
+    served draft, `toured` the time of the last worker pass.
+    """
 
     watched_file: WatchedFile
     session: PreviewSession
@@ -70,10 +75,10 @@ class PreviewSite:
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
-    stopping: Event = field(default_factory=Event)  # once set, no browser is kept waiting
+    stopping: Event = field(default_factory=Event)  # once set, waiting requests are answered
 
     def look(self, app: Flask) -> Draft:
-        """The file as it is now, served when it is new and good."""
+        """Read the file again and return its draft. A new draft without error is put in service."""
         self.watched_file.look()
         draft = self.watched_file.draft
         with self.lock:
@@ -88,7 +93,10 @@ class PreviewSite:
         return draft
 
     def begin_with(self, title: str) -> bool:
-        """Plays a story of the file, by its id or its title; whether there is one. Raises `ScenarioFailed`."""
+        """Play a scenario of the file, named by its id or title.
+
+        Return False if there is none. Raises `ScenarioFailed`.
+        """
         procedure = self.session.procedure
         stories = procedure.scenarios if procedure is not None else ()
         story = next((one for one in stories if title in (one.id, *(words for _, words in one.story.versions))), None)
@@ -98,8 +106,10 @@ class PreviewSite:
 
 
 def install(app: Flask, preview: PreviewSite) -> None:
-    """Makes a site that serves nobody yet a preview: local, following its file, shown in its own frame. Its cookies have
-    names of their own: ports of one machine share them."""
+    """Make a site that has served no request a preview of `preview`'s file.
+
+    Its cookies have names of their own, because browsers share cookies between ports of one machine.
+    """
     known: Site = app.extensions["guichet"]
     app.extensions["guichet"] = replace(known, settings=replace(known.settings, cookie=COOKIE))
     app.extensions["preview"] = preview
@@ -118,17 +128,19 @@ def _preview() -> PreviewSite:
 
 
 def _only_here() -> None:
-    """Nobody else: neither another machine, nor a name that was made to lead here."""
+    """Answer 403 to a request from another machine. `TRUSTED_HOSTS` refuses foreign host names."""
     if request.remote_addr not in _HERE:
         abort(403)
 
 
 def _follow() -> None:
+    """Set the language the author chose and look at the file before each request."""
     g.language = _chosen("language", OFFERED[0])
     _preview().look(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
 def _let_frame(response: Response) -> Response:
+    """Allow the preview page to show the other pages in its frame."""
     policy = response.headers.get("Content-Security-Policy", POLICY)
     framed = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'; frame-src 'self'")
     response.headers["Content-Security-Policy"] = framed
@@ -136,15 +148,17 @@ def _let_frame(response: Response) -> Response:
     return response
 
 
-# -- what the browser keeps --------------------------------------------------------------------------------------------
+# -- what the browser stores -------------------------------------------------------------------------------------------
 
 
 def _chosen(name: str, otherwise: str) -> str:
+    """Return a choice of the author, from the session."""
     kept = session.get("preview")
     return str(kept.get(name, otherwise)) if isinstance(kept, dict) else otherwise
 
 
 def _choose(**values: str) -> None:
+    """Store choices of the author in the session."""
     kept = session.get("preview")
     session["preview"] = {**(kept if isinstance(kept, dict) else {}), **values}
 
@@ -155,6 +169,7 @@ def _choose(**values: str) -> None:
 @blueprint.get(HOME)
 @public
 def workbench() -> Response:
+    """Show the preview, with the problems of the file, the tools and the frame."""
     preview, draft = _preview(), _preview().watched_file.draft
     procedure, newest = draft.good, preview.session.newest()
     note = _chosen("note", "")
@@ -173,13 +188,14 @@ def workbench() -> Response:
 
 
 def _report(draft: Draft, errors: bool) -> str:
+    """Return the errors or the advice of a draft as text, empty without any. At most `_MOST_SHOWN` problems."""
     chosen = draft.report.errors if errors else draft.report.advice
     report = Report.of(chosen[:_MOST_SHOWN])
     return render_report(report, draft.sources, language=language()) if report else ""
 
 
 def _seats(procedure: Procedure, draft: Draft) -> list[tuple[str, str]]:
-    """From whose place the procedure can be looked at, with a name for each."""
+    """Return the persons as whom the procedure can be viewed, each with its name."""
     directory = draft.shared.directory
     seats = [(VISITOR, say("preview.visitor")), (APPLICANT, say("preview.applicant"))]
     for key in roles_named(procedure):
@@ -190,33 +206,37 @@ def _seats(procedure: Procedure, draft: Draft) -> list[tuple[str, str]]:
 
 
 def _states(procedure: Procedure) -> list[tuple[str, str]]:
+    """Return the states that a dossier can be brought to, each with its name, the draft first."""
     ends = [(one.id, in_language(one.label, language())) for one in procedure.states.values()]
     return [(DRAFT, say("preview.draft")), *ends]
 
 
 def _state_label(procedure: Procedure | None, newest: Dossier | None) -> str:
-    """The state of the newest dossier, in words."""
+    """Return the name of the newest dossier's state, empty without a dossier."""
     known = dict(_states(procedure)) if procedure is not None else {}
     return known.get(newest.state, newest.state) if newest is not None else ""
 
 
 def _languages(procedure: Procedure | None) -> list[str]:
+    """Return the languages of the procedure, or those of the site without a procedure."""
     own = procedure.identity.languages if procedure is not None else ()
     return list(own or OFFERED)
 
 
 def _due(session: PreviewSession) -> str:
+    """Return the time of the next timer, empty without one."""
     timer = session.due()
     return moment_of(timer.due_at) if timer is not None else ""
 
 
 def _width() -> str:
+    """Return the chosen width of the frame in pixels."""
     chosen = _chosen("width", "360")
     return chosen if chosen in WIDTHS else "360"
 
 
 def _view(procedure: Procedure | None) -> str:
-    """The page in the frame: where the author was, else the sheet of the procedure."""
+    """Return the address in the frame: the last one chosen, or the sheet of the procedure."""
     sheet = f"/demarches/{procedure.id}" if procedure is not None else ""
     return safe_next(_chosen("view", ""), sheet) if procedure is not None else ""
 
@@ -224,7 +244,10 @@ def _view(procedure: Procedure | None) -> str:
 @blueprint.get(f"{HOME}/version.json")
 @public
 def version() -> Response:
-    """Answers once the file is no longer the version that the browser knows, or after a while."""
+    """Return the number of the draft as JSON once it differs from `n` in the query.
+
+    Waits at most `_LONGEST_WAIT` seconds.
+    """
     app, preview = current_app._get_current_object(), _preview()  # type: ignore[attr-defined]
     known, until = request.args.get("n", ""), time.monotonic() + _LONGEST_WAIT
     while (draft := preview.look(app)) and str(draft.n) == known and time.monotonic() < until:
@@ -239,7 +262,10 @@ def version() -> Response:
 @blueprint.post(f"{HOME}/place")
 @public
 def look_as() -> Response:
-    """From another place: a visitor, the applicant, somebody of a role, the controller."""
+    """View as another person and return to the preview.
+
+    A visitor, the applicant, an agent of a role, or the auditor.
+    """
     seat = request.form.get("seat", "")
     if seat not in {one for one, _ in _seats(_procedure(), _preview().watched_file.draft)}:
         abort(400)
@@ -249,14 +275,17 @@ def look_as() -> Response:
 @blueprint.post(f"{HOME}/exemple")
 @public
 def fill() -> Response:
-    """Answers the draft at hand with examples."""
+    """Fill the current draft with example answers and show its summary page."""
     return _tried(lambda: _preview().session.fill(lambda: _story_to(_procedure().start)), "preview.filled", check=True)
 
 
 @blueprint.post(f"{HOME}/etat")
 @public
 def reach() -> Response:
-    """A dossier that stands in a state: answers and acts that lead there, found by the solver."""
+    """Bring a dossier to a state with answers and acts that the solver finds.
+
+    Returns to the preview, with a note where no path leads to the state.
+    """
     wanted, preview = request.form.get("state", ""), _preview()
     if wanted == DRAFT:
         return fill()
@@ -270,6 +299,7 @@ def reach() -> Response:
 
 
 def _story_to(state: str) -> Scenario | None:
+    """Return a scenario that leads to a state, or None if the solver finds none or is missing."""
     preview = _preview()
     if preview.leads is None:
         return None
@@ -279,7 +309,7 @@ def _story_to(state: str) -> Scenario | None:
 @blueprint.post(f"{HOME}/histoire")
 @public
 def play() -> Response:
-    """The end of a story of the file."""
+    """Play a scenario of the file to its end and show the dossier."""
     story = next((one for one in _procedure().scenarios if one.id == request.form.get("story", "")), None)
     if story is None:
         abort(400)
@@ -289,6 +319,7 @@ def play() -> Response:
 @blueprint.post(f"{HOME}/horloge")
 @public
 def move_clock() -> Response:
+    """Move the preview's clock by a step or to the next timer. Returns to the preview."""
     by, session = request.form.get("by", ""), _preview().session
     _remember_view()
     if by == "due":
@@ -303,7 +334,7 @@ def move_clock() -> Response:
 @blueprint.post(f"{HOME}/affichage")
 @public
 def show() -> Response:
-    """The width of the phone, the language."""
+    """Change the width of the frame and the language. Returns to the preview."""
     _remember_view()
     width, spoken = request.form.get("width", _width()), request.form.get("language", language())
     if width not in WIDTHS or spoken not in _languages(_procedure()):
@@ -313,7 +344,7 @@ def show() -> Response:
 
 
 def _procedure() -> Procedure:
-    """The version served; without one there is nothing to try yet."""
+    """Return the served procedure. Answers 404 while the file has no good version."""
     procedure = _preview().session.procedure
     if procedure is None:
         abort(404)
@@ -321,14 +352,17 @@ def _procedure() -> Procedure:
 
 
 def _remember_view() -> None:
-    """The page in the frame, when the script told it."""
+    """Store the address shown in the frame, if the script sent it."""
     view = request.form.get("view", "")
     if view:
         _choose(view=view)
 
 
 def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) -> Response:
-    """What the author asked, done or told why it cannot be; then the dossier from the same place as before."""
+    """Run an action of the author and show its dossier as the same person as before.
+
+    If it is refused, return to the preview with the reason as a note.
+    """
     try:
         dossier = act()
     except ScenarioFailed as failed:
@@ -346,7 +380,7 @@ def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) ->
 
 
 def _seated(seat: str, dossier: Dossier | None, check: bool = False) -> Response:
-    """Signed in at the desk of that place, before the dossier it may see."""
+    """Sign in as a person and show the dossier on the pages of that person."""
     session = _preview().session
     area, account = _area_of(seat, session)
     _choose(seat=seat, view=_address(seat, dossier, check))
@@ -357,7 +391,7 @@ def _seated(seat: str, dossier: Dossier | None, check: bool = False) -> Response
 
 
 def _area_of(seat: str, session: PreviewSession) -> tuple[str, str | None]:
-    """The desk of a place, and the account that sits there; none for a visitor."""
+    """Return the area of a person and the account that signs in there, None for a visitor."""
     if seat == VISITOR:
         return APPLICANT_AREA, None
     if seat == APPLICANT:
@@ -368,6 +402,7 @@ def _area_of(seat: str, session: PreviewSession) -> tuple[str, str | None]:
 
 
 def _address(seat: str, dossier: Dossier | None, check: bool) -> str:
+    """Return the address of the dossier for a person, or that person's start page."""
     sent = dossier is not None and not dossier.is_draft
     if seat == VISITOR or (dossier is None and seat == APPLICANT):
         return f"/demarches/{_procedure().id}"

@@ -1,4 +1,4 @@
-"""The rooms of agents and controllers, and the public pages of definitions."""
+"""Blueprints of the areas of agents and auditors, and of the public pages of definitions."""
 
 from __future__ import annotations
 

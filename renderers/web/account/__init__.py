@@ -1,1 +1,1 @@
-"""Applicant sign-in and account."""
+"""Sign-in and account of applicants."""

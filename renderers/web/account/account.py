@@ -1,4 +1,4 @@
-"""An applicant's own account: number and address, identity that fills forms, messages, devices, who read what, one's data."""
+"""The applicant's account: phone, mail address, profile, messages, devices, access log and own data."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ _CODES_OF_PLACE = frozenset({"phone_format", "email_format", "code_too_soon", "s
 
 @dataclass(frozen=True, slots=True)
 class DeviceLine:
+    """One session of the account. `digest` is the hash of its token, `here` marks the current one."""
+
     digest: str
     name: str
     seen: str
@@ -69,6 +71,7 @@ class DeviceLine:
 @blueprint.get("/compte")
 @signed_in
 def home() -> Response:
+    """Show the account, with all that can be changed in it."""
     known = own(app_ctx(), myself())
     return page(
         "citizen/account.html", known=known, move=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
@@ -104,12 +107,14 @@ def _wishes(wishes: NotificationPreferences) -> list[tuple[str, str]]:
 @blueprint.route("/compte/telephone", methods=["GET", "POST"])
 @signed_in
 def phone() -> Response:
+    """Ask for a new phone number and send it a code. Asks for a recent sign-in first."""
     return proves_anew("/compte/telephone") or _ask_way("telephone")
 
 
 @blueprint.route("/compte/courriel", methods=["GET", "POST"])
 @signed_in
 def email() -> Response:
+    """Ask for a new mail address and send it a code. Asks for a recent sign-in first."""
     return proves_anew("/compte/courriel") or _ask_way("courriel")
 
 
@@ -138,7 +143,7 @@ def _way_page(place: str, typed: str = "", error: str = "") -> Response:
 @blueprint.route("/compte/code", methods=["GET", "POST"])
 @signed_in
 def code() -> Response:
-    """The code sent to a new number or address; whoever types it is known by it."""
+    """Check the code sent to a new number or address, which then identifies the account."""
     asked = session.get(_WAY)
     if not isinstance(asked, dict):
         return go("/compte")
@@ -165,6 +170,7 @@ def _code_page(asked: dict[str, str], error: str = "") -> Response:
 @blueprint.post("/compte/courriel/retirer")
 @signed_in
 def remove_email() -> Response:
+    """Remove a mail address from the account. Asks for a recent sign-in first."""
     if area := proves_anew("/compte"):
         return area
     drop_email(app_ctx(), myself(), request.form.get("email", "")[:254])
@@ -178,7 +184,7 @@ def remove_email() -> Response:
 @blueprint.route("/compte/identite", methods=["GET", "POST"])
 @signed_in
 def identity() -> Response:
-    """What new requests begin with."""
+    """Show the profile, or save it. New requests are filled in from it."""
     if request.method == "GET":
         kept = own(app_ctx(), myself()).account.profile
         return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
@@ -214,6 +220,7 @@ def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> R
 @blueprint.route("/compte/messages", methods=["GET", "POST"])
 @signed_in
 def messages() -> Response:
+    """Show the notification preferences, or save them and switch the language."""
     if request.method == "GET":
         known = own(app_ctx(), myself())
         return page(
@@ -241,7 +248,10 @@ def messages() -> Response:
 @blueprint.route("/compte/appareils", methods=["GET", "POST"])
 @signed_in
 def devices() -> Response:
-    """Where one is signed in; `session` names the one to end, `elsewhere` all others."""
+    """Show the sessions of the account, or end some.
+
+    A post ends the session named in `session`, or all others with `elsewhere`.
+    """
     if request.method == "POST":
         if area := proves_anew("/compte/appareils"):
             return area
@@ -260,13 +270,13 @@ def devices() -> Response:
     return page("citizen/account_devices.html", errors=[], lines=lines, note=session.pop("note", ""), back="/compte")
 
 
-# -- one's data --------------------------------------------------------------------------------------------------------
+# -- own data ----------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/compte/consultations")
 @signed_in
 def consultations() -> Response:
-    """Who of the administration opened one's dossiers: as what, never by name."""
+    """Show the access log of the applicant's dossiers: roles and days, without names of agents."""
     lines = [
         (
             dossier.number,
@@ -290,7 +300,7 @@ def _reader(role: str) -> str:
 @blueprint.get("/compte/donnees.json")
 @signed_in
 def data() -> Response:
-    """All that is kept, to take away."""
+    """Serve all stored data of the applicant as JSON."""
     text = json.dumps(export_own(app_ctx(), myself()), ensure_ascii=False, indent=1)
     return file_response(text.encode(), "application/json", "mes-donnees.json")
 
@@ -298,7 +308,7 @@ def data() -> Response:
 @blueprint.route("/compte/supprimer", methods=["GET", "POST"])
 @signed_in
 def erase() -> Response:
-    """Says what goes and what stays, then does it."""
+    """Show what an erasure deletes and what stays. A post erases the account. Asks for a recent sign-in first."""
     if area := proves_anew("/compte/supprimer"):
         return area
     if request.method == "GET":

@@ -1,4 +1,7 @@
-"""Acting for a company, a child, a relative, or on somebody's dossier: asking, giving, answering, ending, and changing hats."""
+"""Mandates: acting for a company, a child, another person or on one dossier.
+
+Applicants ask for mandates, give, answer and end them, and choose for whom they act. Administrators check them.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ _KINDS = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 @blueprint.get("/compte/entreprises")
 @signed_in
 def home() -> Response:
-    """For whom I act; who acts for me, or for whoever I act for now."""
+    """Show the mandates held, and those given by the person or company acted for now."""
     given = [one for one in representation.given(app_ctx(), actor()) if one.mandate.holder != actor().id]
     return page(
         "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(app_ctx(), myself())],
@@ -78,7 +81,10 @@ def _line(one: MandateView) -> dict[str, str]:
 @blueprint.post("/compte/agir")
 @signed_in
 def act() -> Response:
-    """Puts on another hat, or one's own again, and goes on with what it was needed for."""
+    """Choose for whom to act, or act for oneself again, and continue at `suite`.
+
+    Answers 404 for an unknown mandate.
+    """
     chosen = request.form.get("mandate", "")[:60]
     if chosen and representation.acting_for(app_ctx(), myself(), chosen) is None:
         abort(404)
@@ -91,7 +97,7 @@ def act() -> Response:
 @blueprint.post("/compte/mandats/<mandate_id>")
 @signed_in
 def answer(mandate_id: str) -> Response:
-    """Says yes or no to who asks, or ends what was given or held; `decline` and `leave` are asked once more first."""
+    """Accept or refuse a mandate, or end one. `decline` and `leave` ask for confirmation first."""
     said = request.form.get("do", "")
     if said in ("decline", "leave"):
         return _sure(mandate_id, said)
@@ -108,7 +114,7 @@ def answer(mandate_id: str) -> Response:
 
 
 def _sure(mandate_id: str, said: str) -> Response:
-    """Raises `NotFound` for what is not theirs to refuse, or to lay down."""
+    """Ask for confirmation. Raises `NotFound` for a mandate that the person cannot refuse or leave."""
     known = representation.given(app_ctx(), myself()) if said == "decline" else representation.held(app_ctx(), myself())
     open_ones = ("asked",) if said == "decline" else ("asked", "to_check", "active")
     one = next((one for one in known if one.mandate.id == mandate_id and one.mandate.status in open_ones), None)
@@ -136,6 +142,7 @@ def _done(what: str, where: str = _HOME) -> Response:
 @blueprint.route("/compte/entreprises/nouvelle", methods=["GET", "POST"])
 @signed_in
 def company() -> Response:
+    """Ask to act for a company. A post needs a proof and awaits an administrator's check."""
     given = {name: request.form.get(name, "")[:200] for name in ("number", "name")}
     if request.method == "GET":
         return _form("company", given)
@@ -150,6 +157,7 @@ def company() -> Response:
 @blueprint.route("/compte/personnes/procuration", methods=["GET", "POST"])
 @signed_in
 def proxy() -> Response:
+    """Ask to act for a person without a phone under a signed proxy, which an administrator checks."""
     given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names")}
     if request.method == "GET":
         return _form("proxy", given)
@@ -168,6 +176,7 @@ def _proof() -> Upload | None:
 @blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
 @signed_in
 def child() -> Response:
+    """Declare a child to act for until the day before majority. An invalid date shows the form again (422)."""
     given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names", "day", "month", "year")}
     if request.method == "GET":
         return _form("child", given)
@@ -185,6 +194,7 @@ def child() -> Response:
 @blueprint.route("/compte/personnes/nouvelle", methods=["GET", "POST"])
 @signed_in
 def person() -> Response:
+    """Ask a person, by phone number, for the right to act for them. An SMS notifies them."""
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "name")}
     if request.method == "GET":
         return _form("person", given)
@@ -195,19 +205,20 @@ def person() -> Response:
     return _done("person" + _silent())
 
 
-# -- giving ------------------------------------------------------------------------------------------------------------
+# -- giving a mandate --------------------------------------------------------------------------------------------------
 
 
 @blueprint.route("/compte/entreprises/inviter", methods=["GET", "POST"])
 @signed_in
 def invite() -> Response:
+    """Give a person a mandate for the principal, limited by role, procedures and date."""
     return _invite("")
 
 
 @blueprint.route("/dossiers/<number>/personnes", methods=["GET", "POST"])
 @signed_in
 def people(number: str) -> Response:
-    """Who else sees this dossier, and letting somebody in. Readers do neither."""
+    """Show who else sees this dossier and give a mandate on it. Raises `NotFound` for readers."""
     if actor().only_reads:
         raise NotFound
     return _invite(see(app_ctx(), actor(), dossier_number(number)).id, number)
@@ -235,7 +246,7 @@ def _invite(dossier: str, number: str = "") -> Response:
 
 
 def _silent() -> str:
-    """The end of the words for who has no proven telephone: what they ask is told by no SMS."""
+    """Return the suffix of word keys for an applicant without a verified phone, whose requests send no SMS."""
     return "" if representation.invites_by_sms(app_ctx(), myself()) else "_silent"
 
 
@@ -266,17 +277,18 @@ def _form(
     )  # fmt: skip
 
 
-# -- an administrator's eyes -------------------------------------------------------------------------------------------
+# -- checks by an administrator ----------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/representants")
 @agent()
 def to_check() -> Response:
+    """Show the mandates that wait for an administrator's check."""
     return _waiting()
 
 
 def _waiting(closed: Refused | None = None, at: str = "") -> Response:
-    """What waits for an administrator's eyes; `at`: the one that was refused, and why."""
+    """Show the mandates to check. `at` is the one whose check was refused for the reason `closed`."""
     waiting = [(one, _line(one)) for one in representation.to_check(app_ctx(), actor())]
     lines = [{**line, "number": _company_number(one), "known": one.principal.name, "name": ""} for one, line in waiting]
     field, error = "", ""
@@ -299,6 +311,7 @@ def _company_number(one: MandateView) -> str:
 @blueprint.get("/agent/representants/<mandate_id>/document")
 @agent()
 def proof(mandate_id: str) -> Response:
+    """Serve the document that proves a mandate, to an administrator. Raises `NotFound`."""
     name, content = representation.proof_of(app_ctx(), actor(), mandate_id)
     return file_response(content, _KINDS.get(name.rpartition(".")[2].lower(), "application/octet-stream"), name)
 
@@ -306,6 +319,7 @@ def proof(mandate_id: str) -> Response:
 @blueprint.post("/agent/representants/<mandate_id>")
 @agent()
 def check(mandate_id: str) -> Response:
+    """Accept or refuse a mandate and return to the list. Shows the list again (422) with the reason."""
     reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
     name, yes = request.form.get("name", "")[: 2 * LONGEST], request.form.get("do") == "accept"
     try:

@@ -1,4 +1,4 @@
-"""Signing in with an identity provider: there and back, with what this browser must bring back in its signed cookie."""
+"""Sign-in with an identity provider. The request's secrets stay in the signed cookie of the browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _back() -> str:
 @blueprint.get("/connexion/identite")
 @public
 def leave() -> Response:
-    """To the provider; `lier=1` joins it to the account that is signed in here."""
+    """Redirect to the identity provider. `lier=1` adds the identity to the account signed in here."""
     joining = request.args.get("lier") == "1" and bool(actor().id)
     if joining and (area := proves_anew("/compte")):
         return area
@@ -44,7 +44,7 @@ def leave() -> Response:
 @blueprint.get("/connexion/identite/retour")
 @public
 def come_back() -> Response:
-    """Back from the provider. What was asked serves once."""
+    """Sign in after the return from the provider. Each request to the provider serves once."""
     asked = session.pop(_ASKED, None)
     state = request.args.get("state", "")[:200]
     if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("state", "")).encode(), state.encode()):

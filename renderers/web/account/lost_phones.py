@@ -1,5 +1,8 @@
-"""Who lost their telephone: at the counter an agent checks who they are and asks for their new number; whoever holds the one
-before may refuse it."""
+"""Change of a lost phone number at the counter.
+
+An agent checks the person's document and asks for the new number. The holder of the earlier number can refuse the
+change.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,13 @@ blueprint = Blueprint("lost_phones", __name__)
 
 COUNTER: Final = "/agent/guichet"
 HERE: Final = f"{COUNTER}/numero"
-_ASKED: Final = "lost_phone"  # in the browser's signed cookie: what was given so far
+_ASKED: Final = "lost_phone"  # key of the signed cookie: the data given so far
 
 
 @blueprint.route(HERE, methods=["GET", "POST"])
 @agent()
 def whose() -> Response:
-    """A request and the number it was made with: together they name somebody."""
+    """Ask for a dossier number and the phone number it was made with, which together identify the account."""
     _receives()
     if request.method == "GET":
         session.pop(_ASKED, None)
@@ -73,7 +76,7 @@ def _whose(given: dict[str, str], wrong: str = "", error: str = "") -> Response:
 @blueprint.route(f"{HERE}/piece", methods=["GET", "POST"])
 @agent()
 def paper() -> Response:
-    """The document that was seen, and the new number, to which a code goes."""
+    """Ask for the document seen and the new number, then send it a code."""
     _receives()
     given = _given()
     if "former" not in given:
@@ -97,7 +100,7 @@ def paper() -> Response:
 
 
 def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
-    """A number waits already: when it comes, or that it does not. The post stops it."""
+    """Show a change that waits already, and when it takes effect. A post stops it."""
     if request.method == "POST" and request.form.get("go") == "stop":
         given = _given()
         stop_move(app_ctx(), actor(), given["number"], given["former"])
@@ -109,7 +112,7 @@ def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
 
 
 def _wrong(given: dict[str, str]) -> dict[str, str]:
-    """What is to be given again, by field."""
+    """Return the errors by field."""
     found = {}
     for field, check in (
         ("paper", lambda: check_paper(given["paper"])), ("phone", lambda: check_new(given["former"], given["phone"])),
@@ -142,7 +145,7 @@ def _rows(holder: PhoneHolder) -> list[tuple[str, str]]:
 @blueprint.route(f"{HERE}/code", methods=["GET", "POST"])
 @agent()
 def code() -> Response:
-    """The code that the person reads from their new telephone."""
+    """Ask for the code sent to the new number. A right code starts the change and returns to the counter."""
     _receives()
     given, error = _given(), ""
     if "phone" not in given:
@@ -171,19 +174,20 @@ def code() -> Response:
 @blueprint.post("/compte/telephone/refuser")
 @signed_in
 def refuse() -> Response:
-    """It was not me."""
+    """Refuse a change of number asked at the counter, and return to the account."""
     refuse_move(app_ctx(), myself())
     session["note"] = say("own.move_refused")
     return go("/compte")
 
 
 def _receives() -> None:
+    """Answer 403 to an agent without the right to receive people at a counter."""
     if not received_by(app_ctx(), actor()):
         abort(403)
 
 
 def _given() -> dict[str, str]:
-    """What this agent gave so far; what a colleague gave in this browser before is forgotten."""
+    """Return what this agent gave so far. Data given by another agent in this browser is deleted."""
     kept = session.get(_ASKED)
     if not isinstance(kept, dict) or kept.get("agent") != actor().id:
         session.pop(_ASKED, None)

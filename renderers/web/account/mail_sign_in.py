@@ -1,4 +1,4 @@
-"""Signing in by e-mail, and what to do without the phone: the same door beside the number and its code."""
+"""Sign-in by a link sent by mail, and what to do without the phone."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _MARK = "link_mark"
 @blueprint.route("/connexion/courriel", methods=["GET", "POST"])
 @public
 def ask_email() -> Response:
+    """Show the form for the mail address. A post sends a link to it and redirects."""
     following = safe_next(request.values.get("suite"), "")
     if request.method == "GET":
         return _email_page(following)
@@ -57,6 +58,7 @@ def _email_page(following: str, typed: str = "", error: str = "") -> Response:
 @blueprint.get("/connexion/courriel/envoye")
 @public
 def sent() -> Response:
+    """Show that a link was sent."""
     email = session.get("link_email", "")
     if not email:
         return go("/connexion/courriel")
@@ -66,7 +68,10 @@ def sent() -> Response:
 @blueprint.route("/connexion/lien/<token>", methods=["GET", "POST"])
 @public
 def follow(token: str) -> Response:
-    """A button, for machines open links; then the session."""
+    """Show a button that signs in, because mail programs open links. A post signs in.
+
+    An invalid link shows why (403), an expired one too (410).
+    """
     token, mark = token[:100], str(session.get(_MARK, ""))
     why = why_not_link(app_ctx(), token, mark)
     if why is None and request.method == "POST":
@@ -94,4 +99,5 @@ def follow(token: str) -> Response:
 @blueprint.get("/connexion/numero-perdu")
 @public
 def lost_phone() -> Response:
+    """Show what to do without the phone."""
     return page("citizen/lost_phone.html", back="/connexion")

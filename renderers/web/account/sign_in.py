@@ -1,5 +1,7 @@
-"""A phone number, a code by SMS, a session: the same door for a new request and to follow an old one. A code that is late keeps
-nobody from beginning (`claims`)."""
+"""Sign-in by phone number and SMS code, the same for new requests and for tracking.
+
+An applicant may start a request before the code arrives (`unverified_drafts`).
+"""
 
 from __future__ import annotations
 
@@ -48,18 +50,20 @@ from renderers.web.platform.request_context import (
 
 blueprint = Blueprint("signin", __name__)
 
-_MARK = "code_mark"  # in the browser's signed cookie: a code opens for the browser that asked for it
+_MARK = "code_mark"  # key of the signed cookie: a code serves only the browser that asked for it
 
 
 @blueprint.get("/connexion")
 @public
 def ask_phone() -> Response:
+    """Show the form for the phone number."""
     return _phone_page(safe_next(request.args.get("suite"), ""), mine=request.args.get("brouillon") == "1")
 
 
 @blueprint.post("/connexion")
 @public
 def send() -> Response:
+    """Send a code and redirect to its form. Shows the phone form again (422) with an error."""
     typed = request.form.get("phone", "")[:40]
     following = safe_next(request.form.get("suite"), "")
     if following:
@@ -87,12 +91,12 @@ def send() -> Response:
 
 
 def _mark() -> str:
-    """What this browser brings back with the code, the same as long as it waits for one."""
+    """Return the secret that this browser sends with the code, the same while it waits for one."""
     return str(session.setdefault(_MARK, new_token()))
 
 
 def _is_awaited(typed: str) -> bool:
-    """Is this the number whose code this browser waits for? Another number's page is never shown instead."""
+    """Return whether this browser waits for the code of this number. Another number's page is never shown."""
     try:
         return read_phone(typed) == session.get("phone")
     except Refused:
@@ -100,7 +104,7 @@ def _is_awaited(typed: str) -> bool:
 
 
 def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = False) -> Response:
-    """`mine`: the number given for the draft of this browser was not the right one."""
+    """Show the form. `mine` means that the number given for the draft of this browser was wrong."""
     errors = [("#phone", error)] if error else []
     return page(
         "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
@@ -112,7 +116,10 @@ def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = F
 @blueprint.get("/connexion/code")
 @public
 def ask_code() -> Response:
-    """Also where somebody proves, later, the number that they gave; `suite` is where they were."""
+    """Show the form for the code, also for a number given earlier and not verified yet.
+
+    `suite` is the address to return to.
+    """
     if following := safe_next(request.args.get("suite"), ""):
         session["next"] = following
         session.pop("sending", None)
@@ -135,7 +142,10 @@ def _code_page(error: str = "", status: int = 422) -> Response:
 
 
 def _draft() -> str:
-    """Where what they began goes on without a code: never a page that sends back here for one."""
+    """Return where the unverified draft continues without a code.
+
+    The address never asks for the code again.
+    """
     following = safe_next(session.get("next"), "/dossiers")
     parts = following.partition("?")[0].split("/")
     if (
@@ -149,12 +159,12 @@ def _draft() -> str:
 
 
 def _goes_on() -> bool:
-    """Is there something to go on with, although no code comes?"""
+    """Return whether the applicant can continue without the code."""
     return bool(session.get("opening")) or bool(claimant().id)
 
 
 def _locked(reason: Refusal) -> Response:
-    """Too many tries: said where whoever was about to begin finds the way on."""
+    """Show the code form (429) after too many tries, with the way to continue without a code."""
     answer = _code_page(until_then(reason), 429)
     answer.headers["Retry-After"] = str(int(str(reason.facts["minutes"])) * 60)
     return answer
@@ -163,6 +173,7 @@ def _locked(reason: Refusal) -> Response:
 @blueprint.post("/connexion/code")
 @public
 def check() -> Response:
+    """Check the code, then sign in. Shows the form again (422) with an error."""
     phone = session.get("phone", "")
     if not phone:
         return go("/connexion")
@@ -178,8 +189,11 @@ def check() -> Response:
 
 
 def entered(signed: SignedIn, keep: bool) -> Response:
-    """Lets in, to what the person was about to do, in the language they chose. What was begun in this browser under the number
-    they proved is theirs from here on; about anything else begun in it they are asked."""
+    """Sign in and redirect to the page the applicant wanted, in their language.
+
+    Drafts begun in this browser under the verified number now belong to the account. About others the applicant is
+    asked.
+    """
     left = adopt(app_ctx(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
     address = "/dossiers/de-cet-appareil" if left else where_next(signed.actor)
     spoken = own(app_ctx(), signed.actor).wishes.language
@@ -190,7 +204,10 @@ def entered(signed: SignedIn, keep: bool) -> Response:
 
 
 def where_next(who: Actor) -> str:
-    """What the person was about to do: send or begin a request, follow a dossier, or open a page."""
+    """Return what the applicant wanted: send or start a request, track a dossier, or open a page.
+
+    The stored choice is deleted.
+    """
     session.pop("phone", None)
     session.pop(_MARK, None)
     opening = session.pop("opening", None)
@@ -213,7 +230,10 @@ def where_next(who: Actor) -> str:
 @blueprint.route("/deconnexion", methods=["GET", "POST"])
 @public
 def leave() -> Response:
-    """Signs out. Who has not proven their number comes back by no code: what they began here goes with them."""
+    """Ask whether to sign out. A post signs out.
+
+    An unverified draft of this browser is deleted, because no code gives access to it again.
+    """
     said = "unproven.leave" if claimant().id and not actor().id else "sign_out"
     if request.method == "POST":
         answer = close_session(go("/"))
@@ -232,7 +252,10 @@ def leave() -> Response:
 @blueprint.route("/suivi", methods=["GET", "POST"])
 @public
 def follow() -> Response:
-    """Number and phone; whether they go together is said only to who holds the phone."""
+    """Ask for a dossier number and a phone, then send a code.
+
+    Whether they belong together is shown only after the code.
+    """
     if request.method == "GET":
         return _follow_page("", "")
     typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]

@@ -1,5 +1,4 @@
-"""Going on without a code that has not come, and what becomes of such a draft when its browser meets an account that cannot
-simply have it."""
+"""Drafts begun without a code, and the choice when the account that signs in cannot simply receive one."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ _CHOICES: Final[tuple[Choice, ...]] = ("this", "other")
 @blueprint.post("/connexion/sans-code")
 @public
 def go_on() -> Response:
-    """Begins the request that waits for a code, for this browser alone. The same for every number."""
+    """Start the request without a code, for this browser only. The answer is the same for every number."""
     phone, opening = session.get("phone", ""), session.get("opening")
     if not phone or not isinstance(opening, Mapping) or actor().id:
         return go("/connexion")
@@ -78,12 +77,12 @@ def go_on() -> Response:
     return open_session(answer, signed, CLAIM, keep=True) if signed is not None else answer
 
 
-# -- what an account cannot simply have --------------------------------------------------------------------------------
+# -- drafts that need a choice -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class DraftChoiceView:
-    """One draft to choose about: what is said of it, and of each choice."""
+    """One draft to decide on, with the texts of both choices. `rival` means that the account has another draft."""
 
     name: str
     title: str
@@ -97,7 +96,7 @@ class DraftChoiceView:
 @blueprint.route("/dossiers/de-cet-appareil", methods=["GET", "POST"])
 @signed_in
 def choose() -> Response:
-    """The draft of this browser beside the one they have already, or begun under another number than theirs."""
+    """Ask about drafts of this browser: the account has another one, or they were begun under another number."""
     token = session_token(CLAIM)
     found = waiting(app_ctx(), myself(), token)
     if request.method == "POST":
@@ -137,7 +136,7 @@ def _day(draft: Dossier) -> str:
 
 
 def _what(draft: Dossier) -> str:
-    """What a draft holds, so that one is told from the other."""
+    """Return what a draft contains, to distinguish it from the other one."""
     count = len(draft.answers)
     counts = [say("unproven.choose.answers", count=count) if count else say("unproven.choose.empty")]
     if draft.attachments:

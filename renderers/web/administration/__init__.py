@@ -1,1 +1,1 @@
-"""Offices, teams, jobs, own account."""
+"""Pages of administrators on teams, offices and jobs, and the own account of staff."""

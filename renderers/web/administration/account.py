@@ -1,5 +1,4 @@
-"""What people of the administration see of themselves: their second factor, their password, where they are signed in, what
-they looked into."""
+"""The own account of agents and auditors: second factor, password, sessions, notifications, access log."""
 
 from __future__ import annotations
 
@@ -40,17 +39,19 @@ blueprint = Blueprint("own_desk", __name__)
 @blueprint.get("/agent/compte")
 @agent()
 def agent_account() -> Response:
+    """Show the agent's account, with the notification preferences."""
     return _account_page()
 
 
 @blueprint.get("/audit/compte")
 @auditor
 def auditor_account() -> Response:
+    """Show the auditor's account."""
     return _account_page()
 
 
 def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Response:
-    """With what is wrong: of the code, or of the `wish` as it was typed."""
+    """Show the account. `error` is about the code, or about the typed preferences in `wish`."""
     factor, here = factor_of(app_ctx(), actor()), _area()
     return staff_page(
         "desk/account.html", 422 if error else 200, home=f"/{here}",
@@ -71,17 +72,19 @@ def _area() -> str:
 @blueprint.post("/agent/compte")
 @agent()
 def agent_recovery() -> Response:
+    """Change the agent's account, as `act` says: recovery codes, sessions or notifications."""
     return _recovery()
 
 
 @blueprint.post("/audit/compte")
 @auditor
 def auditor_recovery() -> Response:
+    """Change the auditor's account, as `act` says: recovery codes or sessions."""
     return _recovery()
 
 
 def _recovery() -> Response:
-    """New recovery codes for a code of the application; or every other session ended, or how an agent is told."""
+    """Show new recovery codes for a valid code, end all other sessions, or save the notification preferences."""
     if request.form.get("act") == "elsewhere":
         if area := proves_anew(f"/{_area()}/compte"):
             return area
@@ -91,7 +94,7 @@ def _recovery() -> Response:
     if request.form.get("act") == "tidings" and _area() == AGENT_AREA:
         return _wish()
     if factor_of(app_ctx(), actor()) is None:
-        return go(f"/{_area()}/compte")  # no application: no code to ask for
+        return go(f"/{_area()}/compte")  # no second factor: no code to ask for
     try:
         codes = renew_recovery(app_ctx(), actor(), request.form.get("code", "")[:40], client(), known_browser())
     except Refused as closed:
@@ -116,12 +119,14 @@ def _wish() -> Response:
 @blueprint.route("/agent/compte/mot-de-passe", methods=["GET", "POST"])
 @agent()
 def agent_password() -> Response:
+    """Show the form for a new password. A post changes it and signs the agent out."""
     return _password()
 
 
 @blueprint.route("/audit/compte/mot-de-passe", methods=["GET", "POST"])
 @auditor
 def auditor_password() -> Response:
+    """Show the form for a new password. A post changes it and signs the auditor out."""
     return _password()
 
 
@@ -149,12 +154,14 @@ def _password_page(error: str = "") -> Response:
 @blueprint.get("/audit/mes-consultations")
 @auditor
 def auditor_readings() -> Response:
+    """Show which dossiers the auditor opened and which searches of the journals were made."""
     return _readings("/audit/dossiers")
 
 
 @blueprint.get("/agent/mes-consultations")
 @agent()
 def agent_readings() -> Response:
+    """Show which dossiers the agent opened."""
     return _readings("/agent/dossiers")
 
 
@@ -177,7 +184,7 @@ def _readings(at: str) -> Response:
 
 
 def _question(body: Plain) -> tuple[str, str]:
-    """What was asked of the journals, in words, and where it is asked again; or the order of a file."""
+    """Return a recorded search in words with its address, or the export it ordered."""
     said = body if isinstance(body, dict) else {}
     if "first" not in said:
         return say("orders.title_events", n=said.get("order", "")), f"/audit/ordres/{said.get('order', '')}"

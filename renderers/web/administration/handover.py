@@ -1,4 +1,4 @@
-"""Somebody of the team is away: said here, and their dossiers handed over, seen before and confirmed once."""
+"""Absences in a team, and the handover of an absent agent's dossiers: previewed, then confirmed as a job."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from renderers.web.shared.staff import procedure_of, staff_page
 blueprint = Blueprint("handover", __name__)
 
 _TEAM = "/agent/equipe"
-QUEUE = "file"  # given to nobody: back among those to take
+QUEUE = "file"  # returned to the queue, without an agent
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLine:
-    """A dossier by its number and step: whose it is, is not an administrator's to read."""
+    """A dossier by number and state. Administrators do not see whose it is."""
 
     number: str
     procedure: str
@@ -52,7 +52,7 @@ def _member(account_id: str) -> Account:
 @blueprint.get("/agent/equipe/<account_id>/dossiers")
 @agent()
 def held(account_id: str) -> Response:
-    """When they are away, and what they hold."""
+    """Show the absence and the assigned dossiers of a team member."""
     return _page(_member(account_id))
 
 
@@ -76,7 +76,7 @@ def _page(one: Account, error: str = "", at: str = "#au") -> Response:
 
 
 def _said(one: Account) -> str:
-    """When somebody is away, in words; nothing once they are back."""
+    """Return the absence in words, empty once it is over."""
     found = absence_of(one)
     if found is None or found.last < app_ctx().day():
         return ""
@@ -87,7 +87,7 @@ def _said(one: Account) -> str:
 @blueprint.post("/agent/equipe/<account_id>/absence")
 @agent()
 def absence(account_id: str) -> Response:
-    """Keeps the days of an absence; `retour`: they are back."""
+    """Save the days of an absence, or end it with `retour`, then redirect to the member's dossiers."""
     one = _member(account_id)
     back = "retour" in request.form
     first, last = (None, None) if back else (_day("du"), _day("au"))
@@ -111,7 +111,10 @@ def _day(name: str) -> date | None:
 @blueprint.post("/agent/equipe/<account_id>/dossiers")
 @agent()
 def give_dossiers(account_id: str) -> Response:
-    """`go`: see what would change hands, then confirm."""
+    """Preview the handover of the chosen dossiers, or confirm it, as `go` says.
+
+    A confirmed one redirects to its job.
+    """
     one, chosen = _member(account_id), request.form.get("vers", "")[:60]
     to = "" if chosen == QUEUE else chosen
     if chosen != QUEUE and chosen not in {person.id for person in receivers_for(app_ctx(), actor(), one.id)}:

@@ -1,4 +1,4 @@
-"""Orders at a desk: those given, how far each is, what came of it, and the file it made."""
+"""Jobs of agents and auditors: the list, the progress and result of each, and its file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _A_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class JobCard:
-    """An order in a list."""
+    """A job in the list."""
 
     href: str
     title: str
@@ -40,7 +40,7 @@ class JobCard:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one dossier."""
+    """The outcome of one dossier."""
 
     href: str
     number: str
@@ -51,11 +51,12 @@ class Result:
 
 
 def asked(order: Job) -> dict[str, Plain]:
+    """Return the parameters of a job, empty if they are not readable."""
     return order.asked if isinstance(order.asked, dict) else {}
 
 
 def order_title(order: Job) -> str:
-    """What an order does, in words."""
+    """Return what a job does, in words."""
     said = asked(order)
     procedure = procedure_of(str(said.get("procedure", "")))
     what = ""
@@ -74,7 +75,7 @@ def order_title(order: Job) -> str:
 
 
 def order_state(found: Progress) -> str:
-    """How far it is, in one sentence."""
+    """Return the progress of a job in one sentence."""
     if found.order.work in FILES:
         return file_state(found)
     facts = {
@@ -92,12 +93,14 @@ def order_state(found: Progress) -> str:
 @blueprint.get("/agent/ordres")
 @agent()
 def home() -> Response:
+    """Show the agent's jobs."""
     return _orders_page("/agent")
 
 
 @blueprint.get("/audit/ordres")
 @auditor
 def auditor_home() -> Response:
+    """Show the auditor's jobs."""
     return _orders_page("/audit")
 
 
@@ -116,12 +119,12 @@ def _moment(order: Job) -> str:
 @blueprint.get("/agent/ordres/<int:n>")
 @agent()
 def one(n: int) -> Response:
-    """How far it is; then what came of each dossier."""
+    """Show one job: its progress, then the outcome of each dossier, those that failed first."""
     found = progress(app_ctx(), actor(), n)
     if found.order.work in FILES:
         return file_page(found, "/agent", [("liste.csv", say("orders.take_csv"))])
     results = [_result(found.order, *line) for line in lines(app_ctx(), actor(), n)]
-    results.sort(key=lambda one: one.kind == "ok")  # what did not go well is read first
+    results.sort(key=lambda one: one.kind == "ok")  # failures come first
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
     return staff_page(
         "agent/order.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
@@ -132,7 +135,7 @@ def one(n: int) -> Response:
 
 
 def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Response:
-    """A file: how far it is, then where it is taken and until when."""
+    """Show a job that makes a file: its progress, then its downloads and their last day."""
     order, here = found.order, f"{home}/ordres/{found.order.n}"
     until = order.until if order.until and order.until > app_ctx().now() else None
     return staff_page(
@@ -143,6 +146,7 @@ def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Respo
 
 
 def file_state(found: Progress) -> str:
+    """Return the progress of a file in one sentence: running, ready until a day, or deleted."""
     if not found.ended:
         return say("orders.file_going", count=found.rows, total=found.order.total)
     if found.order.until is None or found.order.until <= app_ctx().now():
@@ -152,7 +156,7 @@ def file_state(found: Progress) -> str:
 
 
 def filters_said(order: Job) -> list[tuple[str, str]]:
-    """What a list was asked for, in words."""
+    """Return the filters of an export in words."""
     if order.work == "events":
         return question_said(asked(order))
     said = asked(order)
@@ -170,6 +174,7 @@ def filters_said(order: Job) -> list[tuple[str, str]]:
 @blueprint.get("/audit/ordres/<int:n>")
 @auditor
 def auditor_one(n: int) -> Response:
+    """Show one job of the auditor and its files. Raises `NotFound` for another's job."""
     found = progress(app_ctx(), actor(), n)
     kinds = ("csv", "json", "ndjson", "manifest")
     files = [
@@ -181,17 +186,19 @@ def auditor_one(n: int) -> Response:
 @blueprint.get("/agent/ordres/<int:n>.json")
 @agent()
 def state(n: int) -> Response:
+    """Return the progress as JSON for the script of the page."""
     return _state(n)
 
 
 @blueprint.get("/audit/ordres/<int:n>.json")
 @auditor
 def auditor_state(n: int) -> Response:
+    """Return the progress as JSON for the script of the page."""
     return _state(n)
 
 
 def _state(n: int) -> Response:
-    """What the page asks while it waits: `pending` as long as nothing moved."""
+    """Return the progress as JSON, `pending` while nothing changed since the page was drawn."""
     found = progress(app_ctx(), actor(), n)
     still = not found.ended and str(found.done + found.others) == request.args.get("vus", "")
     return jsonify(status="pending" if still else "moved", done=found.done, others=found.others, left=found.left)
@@ -200,7 +207,7 @@ def _state(n: int) -> Response:
 @blueprint.get("/agent/ordres/<int:n>.csv")
 @agent()
 def report(n: int) -> Response:
-    """The whole report, one line a dossier."""
+    """Serve the outcomes as CSV, one line a dossier."""
     order = progress(app_ctx(), actor(), n).order
     head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
     rows: list[list[object]] = [

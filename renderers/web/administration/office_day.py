@@ -1,4 +1,4 @@
-"""The day of an office: who comes, who is there, who did not come; a sheet for the door."""
+"""The day of an office: expected, present and absent visitors, and a sheet to post at the entrance."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "canc
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One line of the day. `marks` are what may be noted now: code and word."""
+    """One appointment of the day. `marks` are what can be recorded now, as code and word."""
 
     number: str
     href: str
@@ -58,13 +58,17 @@ class Visit:
 @blueprint.get("/agent/rendez-vous")
 @agent()
 def today() -> Response:
+    """Redirect to the page of today."""
     return go(f"/agent/rendez-vous/{app_ctx().day().isoformat()}")
 
 
 @blueprint.get("/agent/rendez-vous/<when>")
 @agent()
 def show(when: str) -> Response:
-    """`bureau` and `q` narrow the list; `porte=1` is the sheet for the door, without names."""
+    """Show the appointments of a day. `bureau` and `q` narrow the list.
+
+    With `porte=1` it is the sheet for the entrance, without names.
+    """
     return _page(_day(when))
 
 
@@ -94,7 +98,7 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
 
 @dataclass(frozen=True, slots=True)
 class ShutLine:
-    """Why an office receives nobody, and the visits that stand there all the same."""
+    """Why an office is closed, and how many appointments remain on that day."""
 
     text: str
     href: str = ""
@@ -102,7 +106,7 @@ class ShutLine:
 
 
 def _shut_lines(shut: Iterable[ClosedDay], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
-    """One line for each office that is shut; a holiday is said once."""
+    """Yield one line for each closed office. A holiday appears once."""
     held = [line.booking for line in lines]
     days = {one.because: one for one in shut if one.holiday}
     for day_off in days.values():
@@ -164,7 +168,10 @@ def _visit(line: DayLine) -> Visit:
 
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
-    """Nothing is noted before the day of the visit, nobody is absent before they are late; what others hold is not marked."""
+    """Yield what can be recorded: nothing before the day, and no absence before the visitor is late.
+
+    Nothing for another service's appointments.
+    """
     if line.appointment is None:
         return
     procedure = procedure_of(app_ctx(), line.dossier)
@@ -185,7 +192,10 @@ def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
 @blueprint.post("/agent/rendez-vous/<when>")
 @agent()
 def note(when: str) -> Response:
-    """The button touched carries `number/appointment/what`."""
+    """Record an arrival, a visit or an absence. The button carries `number/appointment/what`.
+
+    Redirects to the day. Shows it again (409) if it is refused.
+    """
     chosen, _, rest = request.form.get("mark", "")[:200].partition("/")
     appointment, _, what = rest.partition("/")
     if what not in _MARKS:

@@ -1,4 +1,4 @@
-"""Changing when offices receive: asked for, seen with every visit it takes away, confirmed once; taken back again."""
+"""Changes of the openings of offices: requested, previewed with the appointments they cancel, confirmed, revoked."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ _AT: Final = {
     "from": "du", "until": "au", "opens": "de", "shuts": "a", "desks": "places", "because": "raison",
     "because_en": "raison_en",
 }  # fmt: skip
-_SHOWN: Final = 100  # visits listed before they are only counted
-_NAMED: Final = 20  # dossiers that somebody must look at, in the sentence that says it is done
+_SHOWN: Final = 100  # appointments listed, the others are counted
+_NAMED: Final = 20  # dossiers to check, named in the note after the change
 
 
 @dataclass(frozen=True, slots=True)
 class LostLine:
-    """One visit that a change would take away."""
+    """One appointment that a change would cancel."""
 
     number: str
     visit: str
@@ -69,7 +69,7 @@ class LostLine:
 @blueprint.route(f"{HOME}/<office_id>/<act>", methods=["GET", "POST"])
 @agent()
 def ask(office_id: str, act: str) -> Response:
-    """`fermer`, `ouvrir` or `places`; `go`: back to the form, or confirm what was seen."""
+    """Show the form of a change (`fermer`, `ouvrir` or `places`), preview it or confirm it, as `go` says."""
     there = managed_office(app_ctx(), administrator(), office_id[:80])
     if act not in _KINDS:
         abort(404)
@@ -79,10 +79,10 @@ def ask(office_id: str, act: str) -> Response:
 @blueprint.route(HOLIDAYS, methods=["GET", "POST"])
 @agent()
 def holidays() -> Response:
-    """Those of the year that comes; whoever manages every agency adds one."""
+    """Show the holidays of the next year. An administrator of all agencies can add one."""
     administrator()
     if request.method == "POST" and not administers(actor(), (EVERYWHERE,)):
-        raise NotFound  # there is no form for them, whatever is sent
+        raise NotFound  # the page shows them no form
     return _answer("holiday", CALENDAR, HOLIDAYS, HOLIDAYS)
 
 
@@ -101,7 +101,7 @@ def _answer(kind: OpeningKind, office_id: str, here: str, back: str) -> Response
         return _form(kind, office_id, here, back, {at: sentence(closed.reason)})
 
 
-# -- asked for ---------------------------------------------------------------------------------------------------------
+# -- the form ----------------------------------------------------------------------------------------------------------
 
 
 def _form(kind: OpeningKind, office_id: str, here: str, back: str, faults: dict[str, str]) -> Response:
@@ -117,7 +117,7 @@ def _form(kind: OpeningKind, office_id: str, here: str, back: str, faults: dict[
 
 
 def _asked(kind: OpeningKind, office_id: str) -> tuple[OpeningChangeRequest | None, dict[str, str]]:
-    """What the form asks for, or what of it cannot be read, by question."""
+    """Return the requested change, or the errors by field."""
     faults: dict[str, str] = {}
     first = _day("du", faults)
     last = _day("au", faults) if request.form.get("au", "").strip() else first
@@ -143,7 +143,7 @@ def _day(name: str, faults: dict[str, str]) -> date | None:
 
 
 def _minute(name: str, faults: dict[str, str]) -> int | None:
-    """`08:30`, as a time field sends it, or as it is typed without one."""
+    """Return the minute of the day of a time typed as `08:30`, `8h30` or `8`. None if it is empty or invalid."""
     text = request.form.get(name, "").strip().lower().replace("h", ":").replace(" ", "")[:8]
     if not text:
         return None
@@ -156,7 +156,7 @@ def _minute(name: str, faults: dict[str, str]) -> int | None:
     return None
 
 
-# -- seen before -------------------------------------------------------------------------------------------------------
+# -- preview -----------------------------------------------------------------------------------------------------------
 
 
 def _preview(seen: Foresight, here: str, back: str) -> Response:
@@ -200,13 +200,13 @@ def _done(done: Changed, back: str) -> Response:
     return go(back)
 
 
-# -- taken back --------------------------------------------------------------------------------------------------------
+# -- revocation --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.route(f"{CHANGES}/<change_id>", methods=["GET", "POST"])
 @agent()
 def lift(change_id: str) -> Response:
-    """What taking a change back does; then it is done."""
+    """Show what revoking a change does. A post revokes it and redirects to the office or the holidays."""
     administrator()
     try:
         if request.method == "POST":

@@ -1,4 +1,4 @@
-"""When offices receive: what an administrator sees of theirs, the two weeks to come, the changes made, the holidays."""
+"""Openings of offices for administrators: the next two weeks, the changes made, the holidays."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AHEAD = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class OpeningChangeRow:
-    """One change in words. `lift`: where it is taken back, while it may be."""
+    """One change in words. `lift` is the address that revokes it, empty if it cannot be revoked."""
 
     what: str
     when: str
@@ -50,6 +50,8 @@ class OpeningChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class OfficeCard:
+    """One office in the list, with its usual hours."""
+
     href: str
     name: str
     hours: tuple[str, ...]
@@ -57,6 +59,8 @@ class OfficeCard:
 
 @dataclass(frozen=True, slots=True)
 class DayRow:
+    """One day of an office: free, booked and closed places."""
+
     day: str
     free: int
     booked: int
@@ -66,6 +70,8 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class KindTable:
+    """The days of one kind of appointment."""
+
     procedure: str
     title: str
     at_once: str
@@ -74,6 +80,8 @@ class KindTable:
 
 @dataclass(frozen=True, slots=True)
 class HolidayLine:
+    """One holiday and who added it."""
+
     day: date
     name: str
     by: str
@@ -81,7 +89,7 @@ class HolidayLine:
 
 
 def administrator() -> Actor:
-    """Whoever manages the people of an agency manages its offices."""
+    """Return the actor, who manages the offices of an agency. Answers 403 to others."""
     if not is_administrator(actor()):
         abort(403)
     return actor()
@@ -90,6 +98,7 @@ def administrator() -> Actor:
 @blueprint.get(HOME)
 @agent()
 def home() -> Response:
+    """Show the offices that the administrator manages, and the current changes."""
     who = administrator()
     agencies: dict[str, list[OfficeCard]] = {}
     for there in managed_offices(app_ctx(), who):
@@ -105,6 +114,7 @@ def home() -> Response:
 
 
 def agency_label(there: Place) -> str:
+    """Return the name of the office's agency."""
     found = app_ctx().directory.agencies.get(there.agency)
     return label(found.label) if found else there.agency
 
@@ -112,7 +122,7 @@ def agency_label(there: Place) -> str:
 @blueprint.get(f"{HOME}/<office_id>")
 @agent()
 def one(office_id: str) -> Response:
-    """The two weeks to come, what changes them, and what may be changed."""
+    """Show the next two weeks of an office, its changes and what can be changed."""
     there = managed_office(app_ctx(), administrator(), office_id[:80])
     changes = changes_of(app_ctx(), actor(), there.id)
     evaluated = _current(changes)
@@ -126,7 +136,7 @@ def one(office_id: str) -> Response:
 
 
 def _current(changes: Iterable[OpeningChange]) -> list[OpeningChange]:
-    """Those that count today or later, the next first."""
+    """Return the changes of today and later, the next first."""
     found = [one for one in changes if one.lifted_at is None and one.last_day >= app_ctx().day()]
     return sorted(found, key=lambda one: (one.first_day, one.n))
 
@@ -135,7 +145,7 @@ def _current(changes: Iterable[OpeningChange]) -> list[OpeningChange]:
 
 
 def usual_hours(there: Place) -> Iterator[str]:
-    """Days that have the same hours together: « lundi–vendredi : 7 h 30–12 h »."""
+    """Yield the hours, days with the same hours together: « lundi–vendredi : 7 h 30–12 h »."""
     groups: list[tuple[int, int, tuple[Hours, ...]]] = []
     for day in range(7):
         hours = there.hours.get(day, ())
@@ -149,15 +159,17 @@ def usual_hours(there: Place) -> Iterator[str]:
 
 
 def span_of(hours: Hours) -> str:
+    """Return hours in words: « 7 h 30–12 h »."""
     return f"{clock(hours.start)}–{clock(hours.end)}"
 
 
 def clock(minute: int) -> str:
+    """Return a minute of the day as an hour in the page's language."""
     return site().words.hour(minute, language())
 
 
 def when_of(change: OpeningChange) -> str:
-    """Which days, and of which hours."""
+    """Return the days and hours of a change in words."""
     first, last = (site().words.day(day, language()) for day in (change.first_day, change.last_day))
     days = (
         say("openings.span_day", day=first) if first == last else say("openings.span_days", first=first, last=last)
@@ -169,13 +181,14 @@ def when_of(change: OpeningChange) -> str:
 
 
 def what_of(change: OpeningChange) -> str:
+    """Return the kind of a change in words."""
     if change.kind == "desks":
         return say("openings.kind_desks", count=change.desks or 0)
     return say(f"openings.kind_{change.kind}")
 
 
 def change_lines(change: OpeningChange) -> list[str]:
-    """Which office, what and when, why: for whoever reads of a change elsewhere."""
+    """Return the office, kind, time and reason of a change, for pages of other areas."""
     there = place_label(change.office) if change.office else ""
     why = say("lost_visit.because", because=label(reason_of(change))) if change.because else ""
     return [one for one in (there, f"{what_of(change)}, {when_of(change)}", why) if one]
@@ -205,7 +218,7 @@ def _table(kind: KindPlaces) -> KindTable:
 
 
 def _row(one: DayPlaces) -> DayRow | None:
-    """A day; none for one of the weekend that nothing changes."""
+    """Return a day, None for an ordinary day of the weekend."""
     counted, name = one.places, label(one.because) if one.because else ""
     idle = not (counted.free or counted.booked or counted.closed or one.because)
     if idle and not app_ctx().directory.calendar.works(one.day):
@@ -216,7 +229,7 @@ def _row(one: DayPlaces) -> DayRow | None:
 
 
 def _without_year(day: date) -> str:
-    """`lundi 30 novembre`: two weeks on, nobody asks of which year."""
+    """Return the day without its year: `lundi 30 novembre`."""
     said = site().words.day(day, language())
     return first_capital(said.removesuffix(f"{day.year}").rstrip())
 
@@ -225,7 +238,7 @@ def _without_year(day: date) -> str:
 
 
 def holiday_lines() -> list[HolidayLine]:
-    """The holidays of the year that comes: those of the file, those that an administrator added."""
+    """Return the holidays of the next year, from the directory and from administrators."""
     today, known = app_ctx().day(), app_ctx().directory.calendar.holidays
     added = changes_of(app_ctx(), actor(), CALENDAR) if administers(actor(), (EVERYWHERE,)) else ()
     made = {day: one for one in added if one.lifted_at is None for day in _days(one)}

@@ -1,4 +1,4 @@
-"""What text messages cost, for those who pay them: by month, procedure and country."""
+"""The cost of SMS by month, procedure and country."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _HOME = "/agent/equipe/sms"
 
 @dataclass(frozen=True, slots=True)
 class SmsReportRow:
+    """One line of the report."""
+
     name: str
     messages: str
     segments: str
@@ -40,7 +42,10 @@ class SmsReportRow:
 @blueprint.get(f"{_HOME}.csv", defaults={"kind": "csv"})
 @agent()
 def home(kind: Kind = "html") -> Response:
-    """A month, the last one unless `mois` says another; and what each month came to."""
+    """Show the cost of one month, by default the last, and the totals of all months.
+
+    Answers 403 without the right.
+    """
     if not may_read_report(actor()):
         abort(403)
     counts = sms_report(app_ctx(), actor())

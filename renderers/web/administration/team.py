@@ -1,4 +1,4 @@
-"""The team of an administrator: who may do what and until when; each change is sealed in the journal of rights."""
+"""The team of an administrator: rights and their last days. Each change is recorded in the journal of rights."""
 
 from __future__ import annotations
 
@@ -39,18 +39,20 @@ _HOME = "/agent/equipe"
 
 @dataclass(frozen=True, slots=True)
 class MemberLine:
+    """One person of the team."""
+
     href: str
     name: str
     login: str
     rights: tuple[str, ...]
     open: bool
-    held: str = ""  # where their absence is said and their dossiers are handed over
+    held: str = ""  # address of their absence and dossiers
     absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RoleBox:
-    """One role of a form: whether it is held, until when."""
+    """One role of a form, whether it is held, and its last day."""
 
     key: str
     label: str
@@ -60,7 +62,7 @@ class RoleBox:
 
 @dataclass(frozen=True, slots=True)
 class AgencyBox:
-    """What a form offers of one agency."""
+    """The roles and offices of one agency in a form."""
 
     label: str
     roles: tuple[RoleBox, ...]
@@ -68,6 +70,7 @@ class AgencyBox:
 
     @property
     def used(self) -> bool:
+        """Whether the person holds a role or an office of the agency."""
         return any(one.held for one in self.roles) or any(chosen for _, _, chosen in self.offices)
 
 
@@ -87,7 +90,7 @@ def _everywhere() -> bool:
 @blueprint.get("/agent/equipe")
 @agent()
 def home() -> Response:
-    """By name; `q` narrows it to a name or a login."""
+    """Show the team by name. `q` narrows it to a part of the name or login."""
     who, asked = _administrator(), request.args.get("q", "").strip()[:60]
     found = [one for one in people.team(app_ctx(), who) if asked.lower() in f"{one.name} {one.login}".lower()]
     return staff_page(
@@ -137,7 +140,10 @@ def _procedure(slug: str) -> str:
 @blueprint.route("/agent/equipe/nouveau", methods=["GET", "POST"])
 @agent()
 def add() -> Response:
-    """Opens an account; `genre=controleur` for a controller."""
+    """Show the form for a new account. `genre=controleur` makes it an auditor's.
+
+    A post creates the account and shows its password once.
+    """
     who = _administrator()
     is_auditor = request.values.get("genre") == "controleur" and _everywhere()
     kind: staff.Kind = "auditor" if is_auditor else "agent"
@@ -156,7 +162,7 @@ def add() -> Response:
 @blueprint.route("/agent/equipe/<account_id>", methods=["GET", "POST"])
 @agent()
 def one(account_id: str) -> Response:
-    """Rights as they are, and as they become."""
+    """Show the rights of a person. A post changes them and redirects to the team."""
     who = _administrator()
     account = people.member(app_ctx(), who, account_id[:60])
     if request.method == "GET":
@@ -178,7 +184,10 @@ def one(account_id: str) -> Response:
 @blueprint.post("/agent/equipe/<account_id>/<act>")
 @agent()
 def change(account_id: str, act: str) -> Response:
-    """Shuts or opens the door, gives a password, forgets a telephone."""
+    """Close or reopen an account, give a new password, or delete the second factor.
+
+    Redirects to the team, or shows the password once.
+    """
     who = _administrator()
     verbs: dict[str, Callable[..., Account | Given]] = {
         "fermer": people.close_person, "ouvrir": people.reopen_person, "mot-de-passe": people.give_password,
@@ -197,7 +206,7 @@ def change(account_id: str, act: str) -> Response:
 
 
 def _given_page(given: Given) -> Response:
-    """The password, shown this once."""
+    """Show the new password, only this once."""
     area = "/audit" if given.account.kind == "auditor" else "/agent"
     return staff_page(
         "agent/team_given.html", login=given.account.login, password=given.password, name=given.account.name,
@@ -260,8 +269,7 @@ def _boxes(account: Account) -> list[AgencyBox]:
 
 
 def _asked(account: Account) -> tuple[Person, str]:
-    """What the form asks for, and what is wrong with a day of it. Roles of agencies that are not this administrator's stay
-    as they are."""
+    """Return the requested rights, and the errors in dates. Roles of other agencies stay unchanged."""
     form, faults = request.form, list[str]()
 
     def day(name: str) -> date | None:
@@ -285,7 +293,7 @@ def _asked(account: Account) -> tuple[Person, str]:
 
 
 def _shown(account: Account, asked: Person) -> Account:
-    """The account as the form would make it, to be shown again."""
+    """Return the account as the form describes it, to show the form again."""
     ends = {role: last for role, last in asked.roles.items() if last}
     return Account(
         account.id, account.kind, asked.name, account.login, roles=tuple(asked.roles), offices=asked.offices, ends=ends,
@@ -299,7 +307,7 @@ def _shown(account: Account, asked: Person) -> Account:
 @blueprint.get("/agent/equipe/journal")
 @agent()
 def journal() -> Response:
-    """Who changed whose rights, the newest first."""
+    """Show who changed whose rights, the newest first."""
     entries = people.journal_of_rights(app_ctx(), _administrator())
     names = names_of(name for entry in entries for name in (entry.actor, _reported(entry, "account")))
     return staff_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
@@ -322,7 +330,7 @@ _FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "to
 
 
 def _fact(entry: JournalEntry, name: str) -> str:
-    """A right in plain words."""
+    """Return a right of an entry in words."""
     value = entry.body.get(name) if isinstance(entry.body, dict) else None
     if name == "until":
         return day_of(date.fromisoformat(value)) if isinstance(value, str) else ""

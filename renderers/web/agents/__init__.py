@@ -1,1 +1,1 @@
-"""Agents' pages on dossiers."""
+"""Pages on which agents handle dossiers."""

@@ -1,4 +1,7 @@
-"""Taking an act: what it asks, exactly what it will do and say, then done. Nothing typed is lost when somebody was faster."""
+"""Acts of agents: what an act asks, a preview of its effects, then the act.
+
+If another agent changed the dossier first, what was typed is shown again.
+"""
 
 from __future__ import annotations
 
@@ -46,21 +49,22 @@ FILE = "act-file"
 _OURS = frozenset(
     {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN}
 )
-LONGEST = 2000  # signs of a reason
+LONGEST = 2000  # characters of a reason
 _PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What the agent wrote for an act. `raw` are the answers of the later form it fills, as posted."""
+    """What the agent typed for an act. `raw` holds the posted answers of the later form that it fills."""
 
     reason: str = ""
     whys: Mapping[str, str] = field(default_factory=dict)  # field to correct → what is wrong with it
-    files: tuple[str, ...] = ()  # attachment ids, as the page before showed them
+    files: tuple[str, ...] = ()  # ids of files shown on the page before
     raw: Mapping[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Typed:
+        """Return the input from pairs of field names and values. Long texts are cut."""
         reason, chosen, files, whys, raw = "", [], [], {}, {}
         for name, value in pairs:
             if name == REASON:
@@ -77,10 +81,11 @@ class Typed:
 
     @classmethod
     def posted(cls) -> Typed:
+        """Return the input of the post."""
         return cls.of((name, value) for name, values in request.form.lists() for value in values)
 
     def carried(self) -> Iterator[tuple[str, str]]:
-        """The same as hidden fields of the next page."""
+        """Yield the input as hidden fields of the next page."""
         if self.reason:
             yield REASON, self.reason
         for name, said in self.whys.items():
@@ -95,7 +100,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class ToCorrect:
-    """One answer that may be asked to correct, or is."""
+    """One answer that can be sent back for correction. `said` is the reason given so far."""
 
     id: str
     label: str
@@ -103,13 +108,13 @@ class ToCorrect:
     said: str = ""
 
 
-# -- asking ------------------------------------------------------------------------------------------------------------
+# -- what the act asks -------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/dossiers/<number>/acte")
 @agent()
 def choose(number: str) -> Response:
-    """The radio of the panel leads to its act."""
+    """Redirect the choice of the dossier's page to its act. Without a choice, show the page again (422)."""
     one = agent_case(number)
     chosen = request.args.get("acte", "")
     offer = _known(one, chosen)
@@ -118,17 +123,20 @@ def choose(number: str) -> Response:
     if _exists(one, chosen):
         return _stale(one, chosen, Typed())
     if not any(each.open for each in offers(app_ctx(), actor(), one.id)):
-        return go(one.at())  # nothing to choose from: nothing to be told
+        return go(one.at())  # no act is possible: no error either
     return dossier_page(one, say("case.choose"))
 
 
 @blueprint.get("/agent/dossiers/<number>/acte/<transition>")
 @agent()
 def ask(number: str, transition: str) -> Response:
-    """What the act asks; one that asks nothing is previewed at once."""
+    """Show what the act asks. An act that asks nothing is previewed at once.
+
+    An impossible act shows why (409). Raises `NotFound` for an unknown one.
+    """
     one = agent_case(number)
     offer = _known(one, transition)
-    if offer is None and _exists(one, transition):  # the page was drawn before somebody else moved the dossier
+    if offer is None and _exists(one, transition):  # another agent moved the dossier after the page was drawn
         return _stale(one, transition, Typed())
     if offer is None:
         raise NotFound
@@ -148,7 +156,7 @@ def ask(number: str, transition: str) -> Response:
 @blueprint.post("/agent/dossiers/<number>/acte/<transition>")
 @agent()
 def post(number: str, transition: str) -> Response:
-    """`go`: see it before it leaves, go back and edit, or confirm."""
+    """Preview the act, edit it or confirm it, as `go` says. A confirmed act redirects to the dossier."""
     one, typed, seen = agent_case(number), Typed.posted(), form_revision()
     if request.form.get("go") == "confirm":
         return _confirm(one, transition, typed)
@@ -167,17 +175,17 @@ def post(number: str, transition: str) -> Response:
 
 
 def _place(way: Transition, question: str) -> str:
-    """Where a file goes: with the act itself, or to a question of the form it fills."""
+    """Return where a file is stored: with the act, or at a question of the form it fills."""
     return way.id if question == FILE else f"{way.fills or way.id}.{question}"
 
 
 def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
-    """The files that will go with the act."""
+    """Return the files that go with the act."""
     return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
 
 
 def _known(one: AgentCase, transition: str) -> AvailableAction | None:
-    """The act as it stands now; none when this step has no such act."""
+    """Return the act as it is now, None if the present state has no such act."""
     return next((offer for offer in offers(app_ctx(), actor(), one.id) if offer.transition.id == transition), None)
 
 
@@ -189,7 +197,7 @@ def _offer(one: AgentCase, transition: str) -> AvailableAction:
 
 
 def _exists(one: AgentCase, transition: str) -> bool:
-    """Whether the procedure has such an act at any step."""
+    """Return whether any state of the procedure has such an act."""
     return any(way.id == transition and way.event is None for way in one.procedure.transitions)
 
 
@@ -230,8 +238,10 @@ def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
 def _pages(
     one: AgentCase, way: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
 ) -> tuple[list[PageView], int]:
-    """The later form that the act fills, showing what is wrong with it once it was judged, and with its files; how many
-    questions its answers have brought."""
+    """Return the later form that the act fills, and the number of questions that its answers added.
+
+    Problems are shown only if `judged`.
+    """
     if way.fills is None:
         return [], 0
     filling = read_filling(app_ctx(), actor(), one.id, way.id, typed.raw or None)
@@ -248,7 +258,7 @@ def _is_on(page: PageView, problem: AnswerProblem) -> bool:
 
 
 def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
-    """The answers chosen, with what was said of each; and the others that may be."""
+    """Return the chosen answers with their reasons, and the others that can be chosen."""
     if "correction" not in way.asks:
         return [], []
     allowed = correctable_of(one, way)
@@ -261,7 +271,7 @@ def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToC
     return [each for each in asked if each.id in typed.whys], [each for each in asked if each.id not in typed.whys]
 
 
-# -- before it leaves --------------------------------------------------------------------------------------------------
+# -- preview -----------------------------------------------------------------------------------------------------------
 
 
 def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
@@ -283,7 +293,7 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
 
 
 def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
-    """The same words make the same act, also after it was taken: a double touch is then one act."""
+    """Return the act. The same input makes the same act, so that a double post is one act."""
     filling: Mapping[str, Plain] = {}
     if way.fills is not None:
         task = one.procedure.tasks[way.fills]
@@ -297,14 +307,14 @@ def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
 
 
 def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
-    """Where the agent mends it."""
+    """Return the field at fault and the reason."""
     if reason.code == "correction_empty":
         return "#others", say("act.none_chosen")
     return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
 def _reported(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
-    """What the applicant reads on the tracking page: the reason, and each point to correct."""
+    """Return what the applicant will read: the reason and each point to correct."""
     lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
     chosen, _ = _to_correct(one, way, typed)
     return [
@@ -318,11 +328,11 @@ def _reported(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
     ]
 
 
-# -- done --------------------------------------------------------------------------------------------------------------
+# -- confirmation ------------------------------------------------------------------------------------------------------
 
 
 def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
-    """Takes it. A double touch is answered as the first was, whatever the dossier became since."""
+    """Take the act and redirect to the dossier. A double post gets the same answer."""
     way = next((way for way in one.procedure.transitions if way.id == transition and way.event is None), None)
     if way is None:
         raise NotFound
@@ -340,18 +350,18 @@ def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
     return go(one.at())
 
 
-# -- somebody was faster -----------------------------------------------------------------------------------------------
+# -- conflicts ---------------------------------------------------------------------------------------------------------
 
 
 def _closed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
-    """What is not open: said as it is to who only came by its address, and kept for who had begun."""
+    """Show why the act is impossible, with the input if there is any."""
     closed = why(one, offer)
     said = say("stale.closed", why=closed) if request.method == "POST" else closed
     return _stale_page(one, offer.transition.id, typed, said, False)
 
 
 def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
-    """The dossier is not what the agent saw: what happened, and their text."""
+    """Show what changed in the dossier meanwhile, with the agent's input (409)."""
     offer = _known(one, transition)
     closed = say("stale.closed", why=why_not(one.procedure, reason)) if reason else ""
     if not closed and offer is not None and not offer.open:

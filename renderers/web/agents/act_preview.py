@@ -1,4 +1,4 @@
-"""Before it leaves: what an act or an errand will do and say, word for word."""
+"""Preview of an act or a later form: its effects and the exact messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from renderers.web.shared.statuses import TAGS
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """A message as it will be read: to whom, its text, how long it is."""
+    """A message of the preview: recipient, text and length."""
 
     to: str
     body: str
@@ -30,7 +30,7 @@ class ShownMessage:
 
 
 def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
-    """The effects that `agent/preview.html` shows, the same for whatever causes them."""
+    """Return the effects that `agent/preview.html` shows, for acts and later forms alike."""
     after = preview.decision.dossier
     state = one.procedure.state(after.state)
     public = public_key(one.procedure, after)
@@ -51,7 +51,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
 
 
 def _returned(preview: ActPreview) -> list[str]:
-    """The money that goes back, as the decision says."""
+    """Return the amounts to refund, as the decision says."""
     owed = preview.decision.dossier.owed
     return [
         say("join.given_back_line", fee=owed[fee].label, amount=site().words.money(francs, language()))

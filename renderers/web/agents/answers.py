@@ -1,4 +1,4 @@
-"""What was answered, as an agent reads it: the application page by page, then what was given since, part by part."""
+"""Answers as an agent reads them: the application by page, then later contributions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from renderers.web.shared.staff import people
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One file and where it is looked at."""
+    """One file, its address and its description."""
 
     href: str
     name: str
@@ -30,36 +30,38 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
-    """One answer as an agent reads it. `tick` is the question's id when a correction of it may be asked now."""
+    """One answer as an agent reads it. `tick` is the question's id if a correction can be asked now."""
 
     label: str
     text: str
     masked: bool = False
     tick: str = ""
-    note: str = ""  # what was asked to correct, and whether it was done; who gave it
+    note: str = ""  # the correction and its state, or the author
     note_kind: str = ""
     papers: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswerSection:
+    """The answers of one page or task."""
+
     title: str
     answers: tuple[AnswerView, ...]
 
 
 def application(one: AgentCase) -> FormView:
-    """What the applicant sent, as this agent may read it."""
+    """Return the submitted form, without the answers that this agent may not read."""
     return see_form(app_ctx(), actor(), one.id)
 
 
 def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> list[AgentAnswerSection]:
-    """The application, page by page; answers this agent may not read are hidden."""
+    """Return the application by page. Answers that this agent may not read are masked."""
     sections = [AgentAnswerSection(label(page.title), tuple(_answers(one, page, ticks))) for page in form.pages]
     return [section for section in sections if section.answers]
 
 
 def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
-    """What the services, the applicant or a register gave since; opinions and rows under the task they are parts of."""
+    """Return what services, applicant and registers gave after submission, grouped by task."""
     parts: dict[str, list[Contribution]] = {}
     for given in contributions(app_ctx(), actor(), one.id):
         parts.setdefault(given.form.id, []).append(given)
@@ -91,7 +93,7 @@ def _whole(one: AgentCase, task: Form) -> Iterator[AnswerView]:
 
 
 def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[str, str]) -> Iterator[AnswerView]:
-    """An opinion, or what was filled for a row: its first answer under its own name, the others after it."""
+    """Yield an opinion or the answers of one row. The first has the author in its note."""
     title = label(given.label) if given.form.services else row_name(rows_of(form, given.form.each), int(given.part))
     if given.page is None:
         yield AnswerView(title, "", masked=True, note=_person(given, names), note_kind="by")
@@ -107,7 +109,7 @@ def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[st
 
 
 def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
-    """Who gave an opinion or filled a row, and when, as the dossier tells it; empty when nobody did."""
+    """Return who gave an opinion or filled a row, and when. Empty if it is not given."""
     for given in contributions(app_ctx(), actor(), one.id):
         if (given.form.id, given.part) == (form_id, part):
             return _person(given, people([given.by]))
@@ -115,7 +117,7 @@ def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
 
 
 def _person(given: Contribution, names: Mapping[str, str]) -> str:
-    """Who gave it and when; of a silence, that time did."""
+    """Return the author and the day. A tacit opinion names the end of its time limit."""
     if given.at is None:
         return say("waits.hand", name=names.get(given.by) or say("desk.unknown_person"))
     day = day_of(given.at)
@@ -125,12 +127,12 @@ def _person(given: Contribution, names: Mapping[str, str]) -> str:
 
 
 def rows_of(form: FormView, name: str | None) -> FieldView | None:
-    """A question of rows of the application; none where it is not asked."""
+    """Return the rows question of the application, None if it is not asked."""
     return next((view for page in form.pages for view in page.fields if view.id == name), None)
 
 
 def row_answers(one: AgentCase, form: FormView, name: str | None, number: int) -> tuple[AnswerView, ...]:
-    """Everything said of one row (from 0), to whoever judges it."""
+    """Return all answers of one row, counted from 0, for the agent who decides on it."""
     view = rows_of(form, name)
     row = view.rows[number] if view and number < len(view.rows) else None
     shown = (inner for inner in row.fields if inner.shown and inner.type != "note") if row else ()
@@ -151,7 +153,7 @@ def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[
 
 
 def _row_answers(one: AgentCase, view: FieldView, ticks: frozenset[str]) -> Iterator[AnswerView]:
-    """Each row's answers under the title of the row; a correction is asked of the group as a whole."""
+    """Yield each row's answers under its title. A correction is asked for the whole group."""
     count = say("waits.rows", count=len(view.rows)) if view.rows else say("rows.none")
     yield _answer(one, view, label(view.label), view.id, ticks, count)
     for row in view.rows:
@@ -181,6 +183,7 @@ def _said(view: FieldView) -> str:
 
 
 def paper(one: AgentCase, file: Attachment) -> Paper:
+    """Return the line of a file: its address, name, size and time of receipt."""
     text = say(
         "case.file_text", kind=file.kind.upper(), size=site().words.size(file.size, language()),
         moment=moment_of(file.received_at),
@@ -189,7 +192,7 @@ def paper(one: AgentCase, file: Attachment) -> Paper:
 
 
 def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:
-    """Of these files, those this agent may open."""
+    """Return those of these files that this agent may open."""
     files = (one.dossier.attachment(file_id) for file_id in ids)
     return tuple(
         paper(one, file) for file in files if file and may_read_file(one.procedure, one.dossier, file, actor())

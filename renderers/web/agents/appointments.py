@@ -1,4 +1,4 @@
-"""A visit proposed, taken or moved by an agent for the applicant: free slots by day, the slot read once more, then kept."""
+"""Appointments proposed, booked or moved by an agent for the applicant."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _visit(one: AgentCase, name: str) -> Appointment:
 @blueprint.get("/agent/dossiers/<number>/creneau/<appointment>")
 @agent()
 def show(number: str, appointment: str) -> Response:
-    """`bureau` and `jour` narrow the list; `start` is a slot touched, to be read once more."""
+    """Show free slots of an office (`bureau`) from a day (`jour`) on. `start` selects one to confirm."""
     one = agent_case(number)
     task, start = _visit(one, appointment), _instant(request.args.get("start", ""))
     sheet = slots(
@@ -77,6 +77,7 @@ def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime)
 @blueprint.post("/agent/dossiers/<number>/creneau/<appointment>")
 @agent()
 def book(number: str, appointment: str) -> Response:
+    """Book the slot and redirect to the dossier. Shows the slots again (409) if it is taken."""
     one = agent_case(number)
     task, start = _visit(one, appointment), _instant(request.form.get("start", ""))
     office_id = request.form.get("bureau", "")[:100]

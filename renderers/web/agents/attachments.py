@@ -1,4 +1,4 @@
-"""Papers at an agent's desk: those handed in, looked at one after the other, and those delivered."""
+"""Files and issued documents of a dossier, as agents view and upload them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
 def piece(number: str, attachment_id: str) -> Response:
-    """The viewer: a picture in the page, a PDF behind a link, and the pieces before and after."""
+    """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file."""
     one = agent_case(number)
     attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     order = [
@@ -62,7 +62,7 @@ def _root(path: str) -> str:
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")
 @agent()
 def file(number: str, attachment_id: str) -> Response:
-    """The file itself. Only pictures, which the house saved anew, are shown in place; nothing in it may run."""
+    """Serve the file. Only images, which were encoded again on receipt, open in place. Nothing in it can run."""
     one = agent_case(number)
     attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     if attachment.kind not in _TYPES:
@@ -75,6 +75,7 @@ def file(number: str, attachment_id: str) -> Response:
 @blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")
 @agent()
 def document(number: str, document_id: str) -> Response:
+    """Serve an issued document as PDF. Raises `NotFound`."""
     one = agent_case(number)
     issued = read_document(app_ctx(), actor(), one.id, document_id)
     agency = app_ctx().directory.agencies.get(one.procedure.identity.agency)
@@ -90,15 +91,17 @@ _FILE = "file:"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAgentFiles:
-    """What came of a post's files: `touched` tells that the form is to be drawn again and nothing else was asked."""
+    """The result of posted files. `touched` means that the form is shown again without another action."""
 
     problems: tuple[AnswerProblem, ...]
     touched: bool
 
 
 def receive_files(one: AgentCase, place: Callable[[str], str]) -> ReceivedAgentFiles:
-    """Joins each file posted (`place` tells where the one of a control goes), and takes back the one whose button was
-    touched. Raises NotFound, Refused."""
+    """Store each posted file and delete the one to detach. Raises `NotFound` or `Refused`.
+
+    `place` returns where the file of a control is stored.
+    """
     problems = []
     for name, files in request.files.lists():
         for number, file in enumerate(files):
@@ -114,6 +117,6 @@ def receive_files(one: AgentCase, place: Callable[[str], str]) -> ReceivedAgentF
                 problems.append(found.problem)
     gone = request.form.get("detach", "")[:100]
     if gone:
-        with suppress(NotFound):  # taken back already, or it went with what was done
+        with suppress(NotFound):  # deleted already, or part of a finished act
             take_back(app_ctx(), actor(), one.id, gone, token=form_token())
     return ReceivedAgentFiles(tuple(problems), bool(gone) or "send" in request.form or bool(problems))

@@ -1,4 +1,4 @@
-"""What a dossier waits for, of whom and until when; what falls due, and what silence would decide."""
+"""What a dossier waits for, from whom and until when, and the time limits of the law."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from renderers.web.shared.staff import DueDateTag, people, role_label
 
 @dataclass(frozen=True, slots=True)
 class WaitLine:
-    """One thing awaited. `href` leads to it for whoever may do it now; `verb` is the link's word."""
+    """One pending task. `href` is its address if this agent can do it now, `verb` the word of the link."""
 
     title: str
     tag: DueDateTag
@@ -38,20 +38,22 @@ class WaitLine:
     verb: str = ""
     is_row: bool = False
     is_done: bool = False
-    arrival: str = ""  # where the agent notes that the person came without a time
+    arrival: str = ""  # address to record a walk-in
 
 
 @dataclass(frozen=True, slots=True)
 class DueDateView:
+    """One due date or time limit."""
+
     title: str
     text: str
 
 
-# -- who is awaited ----------------------------------------------------------------------------------------------------
+# -- pending tasks -----------------------------------------------------------------------------------------------------
 
 
 def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
-    """Everything the present step waits for besides a decision, in the order of the file."""
+    """Return all tasks that the present state waits for besides a decision, in the order of the definition."""
     found = waits(app_ctx(), actor(), one.id)
     names = people(wait.thing.hand for wait in found)
     return [_line(one, form, wait, names) for wait in found]
@@ -72,7 +74,7 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
 
 
 def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
-    """A visit that this agent may propose, take or move for the applicant."""
+    """Return the line of an appointment that this agent may propose, book or move."""
     task = wait.thing.task
     line = replace(line, arrival=arrival_href(one, task.id))
     if wait.closed is not None:
@@ -110,7 +112,7 @@ def _state_label(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tu
 
 
 def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
-    """The payment of this price whose end the operator has not told yet: the applicant has done their part."""
+    """Return the open payment of this fee, None without one. The applicant has done their part meanwhile."""
     payment = awaited_payment(app_ctx(), actor(), one.id) if isinstance(thing.task, Fee) else None
     return payment if payment is not None and thing.task.id in payment.fees else None
 
@@ -140,7 +142,7 @@ def _by(thing: Awaited, names: Mapping[str, str]) -> str:
 
 
 def _awaited_of(one: AgentCase, thing: Awaited) -> str:
-    """Of whom a thing is awaited, and how far it is."""
+    """Return from whom a task is awaited, and its progress."""
     task = thing.task
     if isinstance(task, Appointment):
         booking = one.dossier.bookings.get(task.id)
@@ -165,19 +167,21 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-# -- what falls due ----------------------------------------------------------------------------------------------------
+# -- due dates ---------------------------------------------------------------------------------------------------------
 
 
 def payment_of_step(one: AgentCase) -> Payment | None:
-    """The payment under way of a price that the present step waits for: meanwhile its time closes nothing."""
+    """Return the open payment of the present state. No due date applies meanwhile."""
     payment, state = awaited_payment(app_ctx(), actor(), one.id), one.procedure.states.get(one.dossier.state)
     waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
     return payment if waited else None
 
 
 def deadlines(one: AgentCase, checked: Payment | None) -> list[DueDateView]:
-    """The time of the step, and what the law's clocks will do: until when, or how long they still have. `checked`: the payment
-    under way of this step."""
+    """Return the due date of the state, and the legal time limits with their effects.
+
+    `checked` is the open payment of this state.
+    """
     state = one.procedure.states.get(one.dossier.state)
     if state is None or state.is_end or one.dossier.is_draft:
         return []

@@ -1,4 +1,4 @@
-"""Many dossiers at once: ticked in the list, an act chosen, what it would do and to which not, then confirmed."""
+"""One act on many dossiers: chosen in the list, previewed, then confirmed as a job."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ from renderers.web.shared.staff import procedure_of, staff_page
 blueprint = Blueprint("agent_bulk", __name__)
 
 PICKED: Final = "dossier"
-_LONGEST: Final = 2000  # signs of a reason
+_LONGEST: Final = 2000  # characters of a reason
 
 
 @dataclass(frozen=True, slots=True)
 class ShownAct:
+    """One act that can be chosen, with the number of dossiers it applies to."""
+
     value: str
     label: str
     text: str
@@ -43,6 +45,8 @@ class ShownAct:
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
+    """One dossier of the preview, with its target state or the reason of refusal."""
+
     number: str
     name: str
     text: str
@@ -51,7 +55,10 @@ class ShownLine:
 @blueprint.post("/agent/lot")
 @agent()
 def bulk() -> Response:
-    """`go`: choose what to do with the dossiers ticked (`tous`: the whole list), see it before, confirm."""
+    """Choose an act for the selected dossiers, preview it or confirm it, as `go` says.
+
+    `tous` selects the whole list. A confirmed act redirects to its job.
+    """
     step = request.form.get("go", "")
     if step == "confirm":
         return _confirm()
@@ -62,7 +69,7 @@ def bulk() -> Response:
 
 
 def _picked() -> list[str]:
-    """The numbers of the dossiers: those ticked, or those of the whole list."""
+    """Return the numbers of the selected dossiers, or of the whole list."""
     if "tous" in request.form:
         asked = asked_of_form()
         return list(picked_all(
@@ -92,7 +99,7 @@ def _shown(one: BulkAct) -> ShownAct:
 
 
 def _asked() -> tuple[str, Act] | None:
-    """The procedure and the act chosen, with the reason that goes with it."""
+    """Return the chosen procedure and act with its reason, None without a choice."""
     procedure, _, act = request.form.get("acte", "")[:200].partition(":")
     reason = request.form.get("motif", "").strip()[:_LONGEST]
     return (procedure, Act(act, reason or None)) if procedure and act else None
@@ -116,7 +123,7 @@ def _preview(numbers: list[str]) -> Response:
 
 
 def _targets(shown: BulkPreview) -> list[tuple[str, int]]:
-    """How many go to which state."""
+    """Return how many dossiers go to each state."""
     found: dict[str, int] = {}
     for one in shown.can:
         found[label(one.target)] = found.get(label(one.target), 0) + 1
@@ -132,7 +139,7 @@ def _line(one: Foreseen) -> ShownLine:
 
 
 def _confirm() -> Response:
-    """Keeps the order and, when it is small, carries it out; a second touch leads to the same."""
+    """Store the job and redirect to it. A small job runs at once, and a second post leads to the same job."""
     asked = _asked()
     if asked is None:
         return go("/agent")

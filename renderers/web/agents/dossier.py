@@ -1,4 +1,4 @@
-"""One dossier on an agent's screen: the facts on the left, what may be decided on the right."""
+"""The page of one dossier for agents: its data on the left, the possible acts on the right."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ blueprint = Blueprint("agent_dossier", __name__)
 
 @dataclass(frozen=True, slots=True)
 class OpenAct:
-    """An act of the panel: open, or closed and `why`."""
+    """One act of the panel. `why` is the reason if it is refused."""
 
     id: str
     label: str
@@ -58,10 +58,12 @@ class OpenAct:
 @blueprint.get("/agent/dossiers/<number>")
 @agent()
 def show(number: str) -> Response:
+    """Show one dossier. Raises `NotFound` for a dossier that this agent may not see."""
     return dossier_page(agent_case(number))
 
 
 def dossier_page(one: AgentCase, error: str = "") -> Response:
+    """Show one dossier with all its data and acts. With an `error` of the panel the status is 422."""
     found = offers(app_ctx(), actor(), one.id)
     correcting = correction_offer(found)
     ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
@@ -88,14 +90,14 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
 
 
 def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
-    """The colour and words of where it stands: nobody has to pay what is being checked."""
+    """Return the colour and words of the state. A payment that is being checked replaces « to pay »."""
     if checked is not None:
         return TAGS["checking"], say("status.checking")
     return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
 
 
 def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
-    """Why the applicant brought it here, then who and when."""
+    """Return the reason of the applicant's last act, its author and day. None without one."""
     act = applicants_act(one.dossier)
     if act is None:
         return None
@@ -105,14 +107,14 @@ def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
 
 
 def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
-    """What this agent has to do now, one of each task: the others follow it."""
+    """Return the tasks that this agent has to do now, one of each form with rows."""
     left = [line for line in lines if line.href and not line.is_done]
     firsts = {line.href.rpartition("/")[0] if line.is_row else line.href: line for line in reversed(left)}
     return list(reversed(firsts.values()))
 
 
 def _reused(one: DossierContext) -> str:
-    """Of which earlier request answers and papers still stand."""
+    """Return the sentence on the earlier request whose answers are still used, empty without one."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
         return ""
@@ -148,7 +150,7 @@ def _holder(one: DossierContext, names: Mapping[str, str]) -> str:
 
 
 def _correction_flag(one: DossierContext) -> DueDateTag | None:
-    """Corrections asked: awaited, or received and to be looked at."""
+    """Return the tag of a correction: awaited, or received and to check. None without one."""
     correction = one.dossier.correction
     if correction is None or one.dossier.closed_at is not None:
         return None
@@ -157,13 +159,16 @@ def _correction_flag(one: DossierContext) -> DueDateTag | None:
     return DueDateTag("act", say("case.corrections_received")) if correction.made else None
 
 
-# -- hands -------------------------------------------------------------------------------------------------------------
+# -- assignment --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.post("/agent/dossiers/<number>/attribution")
 @agent()
 def hold(number: str) -> Response:
-    """Takes the dossier, from another hand too, or gives it back to the queue."""
+    """Assign the dossier to this agent, or return it to the queue, then redirect.
+
+    The dossier of another agent can be taken too.
+    """
     one = agent_case(number)
     back = request.form.get("vers") == "file"
     try:

@@ -1,4 +1,4 @@
-"""Lists that an agent takes away: ordered from the inbox, prepared, handed over as a table for some days."""
+"""Lists that an agent exports from the inbox. A job prepares them, and they stay available for some days."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = ("number", "name", "procedure", "state", "office", "agent", "sent", "d
 @blueprint.post("/agent/export")
 @agent()
 def order() -> Response:
-    """The list that the form stands on, prepared at once when it is short."""
+    """Order the export of the current list and redirect to its job. A short list is prepared at once."""
     asked = asked_of_form()
     wanted = InboxExport(QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text)
     kept = order_export(app_ctx(), actor(), wanted, token=form_token())
@@ -37,7 +37,7 @@ def order() -> Response:
 @blueprint.get("/agent/ordres/<int:n>/liste.csv")
 @agent()
 def take(n: int) -> Response:
-    """The file, row by row: its whole never stands in memory."""
+    """Serve the prepared list as CSV, streamed row by row to save memory."""
     try:
         rows = take_file(app_ctx(), actor(), n)
     except Refused as closed:

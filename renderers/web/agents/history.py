@@ -1,4 +1,4 @@
-"""What happened to a dossier, as its journal tells it: who did what and when, the messages it caused, files joined to it."""
+"""History of a dossier from its journal: acts with author and time, messages and files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REPORTED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the history, the messages it caused beneath: the channel, and what was said."""
+    """One line of the history, with the messages it caused as pairs of channel and text."""
 
     title: str
     text: str
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What happened, before the messages are shared out."""
+    """One event before messages are assigned to it."""
 
     at: datetime
     title: str
@@ -49,7 +49,7 @@ class _Moment:
 
 
 def events(one: AgentCase) -> list[Event]:
-    """What happened, the newest last, each with the messages it sent word for word."""
+    """Return the history, the oldest first, with the text of each message."""
     moments = list(_moments(one))
     letters = sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at)
     by_moment: dict[int, list[OutboundMessage]] = {}
@@ -75,8 +75,10 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
     names = people(entry.actor for entry in entries if entry.actor_kind == "agent")
     yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
     ways = iter(one.dossier.taken)
-    passed = {entry.at for entry in entries if entry.kind == "transition"}  # the way it opened says that money came
-    asked: Plain = None  # the questions of the last correction
+    passed = {
+        entry.at for entry in entries if entry.kind == "transition"
+    }  # the transition that a payment caused shows it already
+    asked: Plain = None  # questions of the last correction
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
         if entry.kind == "transition":
@@ -89,7 +91,7 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
 
 
 def _corrected(one: AgentCase, asked: Plain) -> str:
-    """The questions that were answered again, so that nobody reads all of them again."""
+    """Return the names of the questions that were answered again."""
     named = {str(name).partition(".")[0] for name in asked} if isinstance(asked, list) else set()
     labels = [label(field.label) for name, field in one.procedure.fields.items() if name in named]
     return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
@@ -107,7 +109,7 @@ def _taken(one: AgentCase, taken: TakenTransition, names: Mapping[str, str]) -> 
 
 
 def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) -> str:
-    """What an entry says in one line; never what was answered."""
+    """Return one line on an entry, without any answer."""
     procedure, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
     if entry.kind == "assisted":
         back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
@@ -138,7 +140,7 @@ def _said(letter: OutboundMessage) -> tuple[str, str]:
 
 
 def last_event(one: AgentCase) -> str:
-    """Who did what last, so that an agent who came too late knows whom to ask."""
+    """Return who did what last, for an agent whose act came too late."""
     with app_ctx().store.unit() as unit:
         last = unit.entries(one.id)[-1]
     body = last.body if isinstance(last.body, dict) else {}

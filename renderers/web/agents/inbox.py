@@ -1,4 +1,4 @@
-"""Agents at the door, and what waits for them: queues, filters, taking a dossier, taking the next one."""
+"""The inbox of agents: sign-in, queues, filters, and assignment of dossiers."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ QUEUES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 PAGE: Final = 50
 MOST_COUNTED: Final = 1000
-TRIED: Final = 10  # dossiers that "take the next one" tries before it gives up
+TRIED: Final = 10  # dossiers that `take_next` tries before it stops
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLink:
+    """One queue with its address and count."""
+
     href: str
     label: str
     count: str
@@ -60,6 +62,8 @@ class QueueLink:
 
 @dataclass(frozen=True, slots=True)
 class DossierRow:
+    """One dossier in the list."""
+
     number: str
     href: str
     name: str
@@ -69,13 +73,13 @@ class DossierRow:
     holder: str
     takeable: bool
     unread: str = ""  # messages of the applicant that no agent has read
-    pickable: bool = False  # some act of this step may be done for many at once
-    task: str = ""  # where several hands are waited for: what is awaited of this agent
+    pickable: bool = False  # the state has an act for many dossiers at once
+    task: str = ""  # what is awaited of this agent, where several persons act
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the address asks for, unknown names left out."""
+    """The filters in the address. Unknown values are left out."""
 
     queue: str
     procedure: str
@@ -85,40 +89,45 @@ class Filters:
     after: str
 
     def address(self, **changes: str) -> str:
-        """This list with other filters; a filter that changes starts the list again."""
+        """Return the address of the list with other filters, from its first page."""
         values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
                   "q": self.text, **changes}  # fmt: skip
         return "/agent?" + urlencode({name: value for name, value in values.items() if value})
 
     @property
     def narrowed(self) -> bool:
+        """Whether a filter besides the queue is set."""
         return bool(self.procedure or self.state or self.office or self.text)
 
 
-# -- the door ----------------------------------------------------------------------------------------------------------
+# -- sign-in -----------------------------------------------------------------------------------------------------------
 
 
 @blueprint.route("/agent/connexion", methods=["GET", "POST"])
 @public
 def sign_in() -> Response:
+    """Show the sign-in of agents. A post checks name and password and leads to the second factor."""
     return sign_in_page(AGENT_AREA, "agent", passed)
 
 
 @blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
 @public
 def second_step() -> Response:
+    """Show the next step of the sign-in, or check its answer."""
     return next_step(AGENT_AREA)
 
 
 @blueprint.get("/agent/connexion/qr.svg")
 @public
 def enrolment_code() -> Response:
+    """Serve the QR code of the second factor during its set-up."""
     return enrolment_qr(AGENT_AREA)
 
 
 @blueprint.post("/agent/deconnexion")
 @agent()
 def leave() -> Response:
+    """Sign the agent out and redirect to the sign-in."""
     return sign_out_of(AGENT_AREA, "/agent/connexion")
 
 
@@ -128,6 +137,7 @@ def leave() -> Response:
 @blueprint.get("/agent")
 @agent()
 def inbox() -> Response:
+    """Show the dossiers of a queue, 50 a page, with the filters and the counts of all queues."""
     asked = _filters(request.args)
     found = list_inbox(
         app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
@@ -159,7 +169,7 @@ def inbox() -> Response:
 
 
 def _leaves_one(asked: Filters) -> bool:
-    """Whether "take the next one" finds any under these filters."""
+    """Return whether `take_next` finds a dossier under these filters."""
     found = list_inbox(
         app_ctx(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), limit=1,
@@ -168,7 +178,7 @@ def _leaves_one(asked: Filters) -> bool:
 
 
 def asked_of_form() -> Filters:
-    """The list that a form stands on, from its hidden fields."""
+    """Return the filters of the list, from the hidden fields of a form."""
     found = _filters(request.form)
     return replace(found, text=_searched(found.text))
 
@@ -187,13 +197,13 @@ def _filters(given: Mapping[str, str]) -> Filters:
 
 
 def _searched(text: str) -> str:
-    """A number may be typed with its spaces."""
+    """Return the search text. A dossier number may contain spaces."""
     digits = digits_only(text)
     return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
 
 
 def my_procedures() -> tuple[EditionSummary, ...]:
-    """The procedures in service in which the agent has a part, by title."""
+    """Return the procedures in force in which the agent has a role, by title."""
     store, catalogue = app_ctx().editions, app_ctx().catalogue
     return store.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
         (one for one in store.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
@@ -202,7 +212,7 @@ def my_procedures() -> tuple[EditionSummary, ...]:
 
 
 def my_offices() -> list[tuple[str, str]]:
-    """The places whose dossiers the agent may see: theirs, else all those of their agencies."""
+    """Return the offices whose dossiers the agent may see: their own, else all of their agencies."""
     agencies = {one.agency for one in my_procedures()}
     known = app_ctx().directory.offices.values()
     mine = (one for one in known if one.agency in agencies and (not actor().offices or one.id in actor().offices))
@@ -245,7 +255,7 @@ def _rows(lines: Iterable[DossierLine]) -> list[DossierRow]:
 
 
 def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierRow:
-    """A line of the list; `checked`: its payment is being checked, so no time runs against who paid."""
+    """Return a line of the list. `checked` means that its payment is open, so no due date is shown."""
     procedure = procedure_of(line.procedure, line.edition)
     state = procedure.states.get(line.state) if procedure else None
     holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
@@ -261,7 +271,7 @@ def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierR
 
 
 def _task(procedure: Procedure, line: DossierLine) -> str:
-    """What this agent still owes a dossier that waits for several hands: an opinion, or a form."""
+    """Return what the dossier waits for from this agent, where several persons act. Empty if nothing."""
     mine, state = actor().roles & set(line.awaits or ()), procedure.states.get(line.state)
     if not mine or state is None:
         return ""
@@ -275,20 +285,20 @@ def _task(procedure: Procedure, line: DossierLine) -> str:
 
 
 def acts_in(procedure: Procedure, state_id: str, who: Actor) -> bool:
-    """Has one of their roles something to do at this step?"""
+    """Return whether one of the person's roles has something to do in this state."""
     state = procedure.states.get(state_id)
     if state is None or state_id == DRAFT or state.is_end:
         return False
     return holds(who, awaited_roles(procedure, state_id))
 
 
-# -- taking ------------------------------------------------------------------------------------------------------------
+# -- assignment --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.post("/agent/prendre")
 @agent()
 def take() -> Response:
-    """Takes the dossier of the button touched, and opens it."""
+    """Assign the chosen dossier to the agent and open it. Raises `NotFound` or `Refused`."""
     number = request.form.get("number", "")[:20]
     assign(app_ctx(), actor(), dossier_number(number), actor().id, token=_token_for(number))
     return go(f"/agent/dossiers/{number}")
@@ -297,14 +307,17 @@ def take() -> Response:
 @blueprint.post("/agent/suivant")
 @agent()
 def take_next() -> Response:
-    """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
+    """Assign the unassigned dossier that is due first, and open it.
+
+    One that another agent takes meanwhile is skipped. Returns to the inbox if none is left.
+    """
     asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
     found = list_inbox(
         app_ctx(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
         office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
     )  # fmt: skip
     for line in found.lines:
-        if line.awaits is not None:  # several hands: the part is done without holding the dossier
+        if line.awaits is not None:  # several persons act: no assignment is needed
             return go(f"/agent/dossiers/{line.number}")
         try:
             assign(app_ctx(), actor(), line.id, actor().id, token=_token_for(line.number))
@@ -316,6 +329,6 @@ def take_next() -> Response:
 
 
 def _token_for(number: str) -> str | None:
-    """One list holds many buttons: each is a command of its own."""
+    """Return a token for one of the many buttons of the list."""
     token = form_token()
     return f"{token}:{number}"[:200] if token else None

@@ -1,6 +1,7 @@
-"""What an agent owes while a dossier waits for several hands: an opinion, a form of the service, a form row by row.
+"""Later forms of agents: an opinion, a form of the service, or a form row by row.
 
-An errand that moves the dossier, sends a message or cannot be changed is shown before it leaves; any other is kept at once.
+A preview comes first if the form moves the dossier, sends a message or cannot be changed later. Any other is saved at
+once.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ Raw = Mapping[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class PartInProgress:
-    """What is being done: the form, its part (a service, a row from 0, none for a whole form), and how it stands."""
+    """A form, or its part: a service, or a row from 0. `part` is None for a whole form."""
 
     one: AgentCase
     form: Form
@@ -53,9 +54,11 @@ class PartInProgress:
 
     @property
     def number(self) -> int | None:
+        """The number of the row from 0, None for a service or a whole form."""
         return int(self.part) if self.part is not None and self.part.isdecimal() else None
 
     def title(self, view: FormView) -> str:
+        """Return the title of the page: the opinion's service, the form, or the row's name."""
         name = label(self.wait.thing.label)
         if self.form.services:
             return say("errand.opinion", service=name)
@@ -65,11 +68,12 @@ class PartInProgress:
 
     @property
     def action(self) -> str:
+        """The address of the page, to which its form posts."""
         return self.one.at(f"/a-faire/{self.form.id}" + (f"/{self.part}" if self.part is not None else ""))
 
 
 def _part(one: AgentCase, form_id: str, part: str | None) -> PartInProgress:
-    """Raises `NotFound` when the dossier waits for no such thing."""
+    """Return the part to fill. Raises `NotFound` if the dossier does not wait for it."""
     for wait in waits(app_ctx(), actor(), one.id):
         task = wait.thing.task
         if task.id == form_id and wait.thing.part == part and isinstance(task, Form):
@@ -77,13 +81,13 @@ def _part(one: AgentCase, form_id: str, part: str | None) -> PartInProgress:
     raise NotFound
 
 
-# -- asking ------------------------------------------------------------------------------------------------------------
+# -- questions ---------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/dossiers/<number>/a-faire/<form_id>")
 @agent()
 def show(number: str, form_id: str) -> Response:
-    """A whole form; or the rows of one that is filled row by row."""
+    """Show a whole form, or the list of rows of a form that is filled row by row."""
     one = agent_case(number)
     form = one.procedure.tasks.get(form_id)
     if isinstance(form, Form) and is_in_parts(form):
@@ -94,6 +98,7 @@ def show(number: str, form_id: str) -> Response:
 @blueprint.get("/agent/dossiers/<number>/a-faire/<form_id>/<part>")
 @agent()
 def show_part(number: str, form_id: str, part: str) -> Response:
+    """Show one opinion or row. Redirects to the dossier if it is given already."""
     return _ask(agent_case(number), form_id, part)
 
 
@@ -156,7 +161,7 @@ def _form(
 
 
 def _notes(part: PartInProgress) -> list[str]:
-    """What a service should know before it answers: who reads it, what silence means, that it is given once."""
+    """Return what a service must know before it answers: readers, tacit outcome, and that it answers once."""
     service = part.form.service(part.part) if part.part is not None else None
     if service is None:
         return []
@@ -170,30 +175,32 @@ def _notes(part: PartInProgress) -> list[str]:
 
 
 def _closed(part: PartInProgress) -> Response:
-    """Somebody was faster, or it is for others."""
+    """Redirect to the dossier with the reason: another agent was first, or the part is for others."""
     closed, given = part.wait.closed, given_already(part.one, part.form.id, part.part)
     reason = why_not(part.one.procedure, closed) if closed else say("errand.already")
     session["desk_note"] = say("errand.given", hand=given) if given else reason
     return go(part.one.at())
 
 
-# -- answering ---------------------------------------------------------------------------------------------------------
+# -- answers -----------------------------------------------------------------------------------------------------------
 
 
 @blueprint.post("/agent/dossiers/<number>/a-faire/<form_id>")
 @agent()
 def post(number: str, form_id: str) -> Response:
+    """Preview, edit or save a whole form, then redirect to the dossier."""
     return _answer(agent_case(number), form_id, None)
 
 
 @blueprint.post("/agent/dossiers/<number>/a-faire/<form_id>/<part>")
 @agent()
 def post_part(number: str, form_id: str, part: str) -> Response:
+    """Preview, edit or save one part, then redirect to the next row or the dossier."""
     return _answer(agent_case(number), form_id, part)
 
 
 def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
-    """`go`: see it before it leaves, go back and edit, or confirm. Files come with any of them."""
+    """Preview, edit or confirm the answers, as `go` says. Files are stored in any case."""
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form):
         raise NotFound
@@ -219,7 +226,7 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
 
 
 def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait | None) -> Response:
-    """A double touch is done already; else somebody was faster, or time: what happened, and the agent's text."""
+    """Show the agent's answers and what happened meanwhile (409). A double post redirects to the dossier."""
     done = one.dossier.done.get(part or form.id)
     person = person_of(form.id, one.dossier.answers, int(part)) if part and is_row(part) else done.by if done else None
     if person == actor().id:
@@ -246,7 +253,7 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _is_quiet(part: PartInProgress, answered: Answered) -> bool:
-    """Nothing leaves and all can still be changed: a row among others."""
+    """Return whether the answers send no message, move nothing and can still be changed, as a row does."""
     if part.number is None:
         return False
     preview = preview_part(app_ctx(), actor(), part.one.id, part.form.id, part.part, answered.answers)
@@ -273,7 +280,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
 
 
 def _said(page: PageView) -> list[tuple[str, str]]:
-    """What was answered, to be read once more."""
+    """Return the answers for the preview."""
     shown = (view for view in page.fields if view.shown and view.type not in ("note", "rows"))
     files = {view.id: ", ".join(file.name for file in view.files) for view in page.fields}
     return [(label(view.label), view.text or files[view.id] or "–") for view in shown]
@@ -300,7 +307,7 @@ def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
 
 
 def _next_row(part_in_progress: PartInProgress) -> str:
-    """The next row that this agent may fill; nothing after the last."""
+    """Return the address of the next row that this agent can fill, empty after the last."""
     if part_in_progress.number is None:
         return ""
     left = [

@@ -1,4 +1,4 @@
-"""Money, visits, documents and earlier dossiers of a dossier, in lines an agent reads."""
+"""Payments, appointments, issued documents and earlier dossiers of a dossier, as lines for agents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from renderers.web.shared.staff import procedure_of
 
 @dataclass(frozen=True, slots=True)
 class EarlierDossierRow:
-    """An earlier dossier this one hangs on; `href` is empty where this agent may not open it."""
+    """An earlier dossier that this one depends on. `href` is empty if this agent may not open it."""
 
     label: str
     number: str
@@ -35,7 +35,7 @@ class EarlierDossierRow:
 
 
 def payment_lines(one: DossierContext) -> list[tuple[str, str, str]]:
-    """Label, tag kind and tag: what is owed, then each try to pay."""
+    """Return label, kind of tag and tag of each fee, then of each payment."""
     money = site().words.money
     lines = []
     awaited = awaited_payment(app_ctx(), actor(), one.id)
@@ -54,7 +54,7 @@ def payment_lines(one: DossierContext) -> list[tuple[str, str, str]]:
 
 
 def _owed_tag(one: DossierContext, owed: Owed) -> tuple[str, str]:
-    """What remains of a fee: nobody pays a dossier that is closed any more, but the parts of one that was let through."""
+    """Return the tag of a fee. After closure only the later parts of a fee already begun are due."""
     if owed.left == 0:
         return "ok", say("case.paid")
     if one.dossier.closed_at is not None and owed.fee not in one.dossier.done:
@@ -64,11 +64,11 @@ def _owed_tag(one: DossierContext, owed: Owed) -> tuple[str, str]:
     return "act", say("status.to_pay")
 
 
-# -- visits and documents ----------------------------------------------------------------------------------------------
+# -- appointments and documents ----------------------------------------------------------------------------------------
 
 
 def booking_lines(one: DossierContext) -> list[tuple[str, str, str]]:
-    """What is said of each visit, its state, the day's page."""
+    """Return the sentence, the state and the address of the day's page for each booking."""
     found = []
     for name, booking in one.dossier.bookings.items():
         task = one.procedure.tasks.get(name)
@@ -86,7 +86,7 @@ def booking_lines(one: DossierContext) -> list[tuple[str, str, str]]:
 
 
 def document_lines(one: DossierContext, form: FormView) -> list[tuple[str, str, str, str]]:
-    """Title, details, address, and a word when it is not worth anything any more."""
+    """Return title, details, address and the word for an invalid state of each issued document."""
     found = []
     for document in one.dossier.documents:
         worth = status_of(document, local_day(app_ctx().now()))
@@ -101,7 +101,7 @@ def document_lines(one: DossierContext, form: FormView) -> list[tuple[str, str, 
 
 
 def document_title(one: DossierContext, form: FormView, document: IssuedDocument) -> str:
-    """Its title, and of one given for a row, whose it is."""
+    """Return the title of a document, with the name of its row."""
     output = one.procedure.outputs.get(document.output)
     if document.row is None or output is None:
         return document.title
@@ -112,7 +112,7 @@ def document_title(one: DossierContext, form: FormView, document: IssuedDocument
 
 
 def earlier_dossiers(one: AgentCase) -> list[EarlierDossierRow]:
-    """The dossiers this one was said to hang on, how they stand, and what becomes of their documents."""
+    """Return the linked dossiers with their state and what becomes of their documents."""
     return list(_earlier(one))
 
 

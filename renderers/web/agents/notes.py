@@ -1,4 +1,4 @@
-"""Internal notes about a dossier, at the agents' desk only: what colleagues wrote, and where one more is written."""
+"""Internal notes on a dossier, for agents only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("notes", __name__)
 
 @dataclass(frozen=True, slots=True)
 class NoteLine:
-    """One note as colleagues read it."""
+    """One note as agents read it."""
 
     id: str
     who: str
@@ -31,12 +31,14 @@ class NoteLine:
 @blueprint.get("/agent/dossiers/<number>/notes")
 @agent()
 def staff_notes(number: str) -> Response:
+    """Show the notes of a dossier and the form for a new one."""
     return _page(agent_case(number))
 
 
 @blueprint.post("/agent/dossiers/<number>/notes")
 @agent()
 def add(number: str) -> Response:
+    """Save a note and redirect to it on the dossier. Shows the form again (422) if it is refused."""
     one, body = agent_case(number), request.form.get("body", "")[: LONGEST * 4]
     try:
         note = write_note(app_ctx(), actor(), one.id, body, token=form_token())
@@ -46,7 +48,7 @@ def add(number: str) -> Response:
 
 
 def note_lines(one: AgentCase) -> list[NoteLine]:
-    """The notes of a dossier, the oldest first."""
+    """Return the notes of a dossier, the oldest first."""
     found = notes_of(app_ctx(), actor(), one.id)
     names = people(note.by for note in found)
     return [

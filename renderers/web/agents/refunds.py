@@ -1,5 +1,4 @@
-"""Money to pay back, at the agents' desk: what each dossier owes to whom and until when, all that an agency owes, and the hand
-that says that it was paid back, seen before and confirmed once."""
+"""Refunds for agents: those of a dossier, those an agency owes, and the confirmation that one was paid."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ HOME = "/agent/remboursements"
 
 @dataclass(frozen=True, slots=True)
 class RefundLine:
-    """An amount on its dossier's page: `closed` says why this agent cannot say that it was paid back."""
+    """A refund on the dossier's page. `closed` says why this agent cannot confirm it."""
 
     text: str
     tag: tuple[str, str]
@@ -47,7 +46,7 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """An amount of the list."""
+    """A refund in the list."""
 
     number: str
     href: str
@@ -66,7 +65,7 @@ class RefundRow:
 @blueprint.get("/agent/remboursements")
 @agent()
 def to_pay() -> Response:
-    """What the agent's services owe back, the longest owed first; of one agency where they act for several."""
+    """Show the refunds due by the agent's agencies, the oldest first. `agence` selects one agency."""
     agencies = paying_agencies(app_ctx(), actor())
     asked = request.args.get("agence", "")
     agency = asked if asked in agencies else ""
@@ -110,7 +109,7 @@ def _payer(line: OwedBack) -> str:
 
 
 def refund_lines(one: AgentCase) -> list[RefundLine]:
-    """What a dossier owes or owed back, the oldest first."""
+    """Return the refunds of a dossier, due or paid, the oldest first."""
     found = owed_back(app_ctx(), actor(), one.id)
     names = people(line.refund.paid_by for line in found)
     return [_line(one, line, names.get(line.refund.paid_by or "", "")) for line in found]
@@ -143,12 +142,13 @@ def _why(one: AgentCase, line: OwedBack) -> str:
     return say("refund.why_fee", fee=owed.label if owed else fee)
 
 
-# -- saying that it was paid back --------------------------------------------------------------------------------------
+# -- confirmation of a refund ------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/dossiers/<number>/remboursements/<int:entry>")
 @agent()
 def ask(number: str, entry: int) -> Response:
+    """Show one refund and ask for the reference of its payment. Raises `NotFound`."""
     one = agent_case(number)
     return _page(one, _asked(one, entry), request.args.get("reference", "")[: LONGEST * 2])
 
@@ -156,7 +156,7 @@ def ask(number: str, entry: int) -> Response:
 @blueprint.post("/agent/dossiers/<number>/remboursements/<int:entry>")
 @agent()
 def post(number: str, entry: int) -> Response:
-    """Without `go`: seen before; confirmed, it is kept once."""
+    """Show the refund for a check. A confirmed one is recorded once and redirects to the dossier."""
     one = agent_case(number)
     line, typed = _asked(one, entry), request.form.get("reference", "")[: LONGEST * 4]
     try:
@@ -171,7 +171,7 @@ def post(number: str, entry: int) -> Response:
 
 
 def _asked(one: AgentCase, entry: int) -> OwedBack:
-    """Raises `NotFound` for an amount that this dossier does not owe, and for who does not pay back for its agency."""
+    """Return the refund. Raises `NotFound` if it is not of this dossier or not of the agent's agencies."""
     found = next((line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.entry == entry), None)
     if found is None or _is_not_theirs(found):
         raise NotFound
@@ -179,7 +179,7 @@ def _asked(one: AgentCase, entry: int) -> OwedBack:
 
 
 def _is_not_theirs(line: OwedBack) -> bool:
-    """Of an agency that this agent pays nothing back for: whose number it is does not concern them either."""
+    """Return whether another agency pays the refund. The agent then does not see the payer's number."""
     return line.closed is not None and line.closed.code == "refund_not_yours"
 
 

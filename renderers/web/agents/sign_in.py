@@ -1,7 +1,7 @@
-"""After the password: one's own password at the first sign-in, the application that gives codes, a code at each sign-in.
+"""Steps of the staff sign-in after the password: new password, set-up of the second factor, code.
 
-One address a desk asks whatever is still asked; what it asks is the office's to say. The ticket between two steps lies in the
-browser's signed cookie and opens nothing else.
+One address of each area asks for whatever `wanted_of` returns. The ticket between two steps is in the browser's
+signed cookie and gives no other access.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _AFTER = "after"
 
 
 def passed(area: str, result: Passed, following: str = "") -> Response:
-    """Lets in, or leads to what is still asked."""
+    """Open the session, or redirect to the next step of the sign-in."""
     if following:
         session[_AFTER] = following
     if isinstance(result, Halfway):
@@ -64,7 +64,7 @@ def _ticket(area: str) -> str:
 
 
 def next_step(area: str) -> Response:
-    """The page of what is still asked, and what is answered to it."""
+    """Show the next step of the sign-in, or check its answer. Redirects to the start if the ticket expired."""
     g.desk = area
     ticket = _ticket(area)
     wants = wanted_of(app_ctx(), _KINDS[area], ticket)
@@ -124,18 +124,18 @@ def _enrolment_page(area: str, offered: Enrolment, error: str = "") -> Response:
 
 
 def enrolment_qr(area: str) -> Response:
-    """The QR code of the enrolment under way, for the holder of its ticket."""
+    """Serve the QR code of the set-up to the holder of its ticket. It is not cached."""
     try:
         offered = enrolment(app_ctx(), _KINDS[area], _ticket(area))
     except Refused:
         return go(f"/{area}/connexion")
     answer = file_response(qr_svg(offered.address).encode(), "image/svg+xml; charset=utf-8", "code.svg", inline=True)
-    answer.headers["Cache-Control"] = "no-store"  # it holds the key
+    answer.headers["Cache-Control"] = "no-store"  # it contains the key
     return answer
 
 
 def recovery_page(area: str, codes: tuple[str, ...], following: str, signed: SignedIn | None = None) -> Response:
-    """Recovery codes, shown this once."""
+    """Show the recovery codes, only this once, and open the session if `signed` is given."""
     answer = staff_page("desk/recovery.html", codes=codes, following=following)
     return open_session(answer, signed, area) if signed is not None else answer
 
@@ -157,7 +157,7 @@ def _code_step(area: str, ticket: str) -> Response:
 
 
 def _both_step(area: str, ticket: str) -> Response:
-    """A code for a password that was not judged, once; then the door again."""
+    """Check the code together with a password that was not checked before. One try, then the sign-in starts again."""
     if request.method == "GET" or "code" not in request.form:
         return _code_page(area, both=True)
     try:

@@ -1,4 +1,4 @@
-"""Somebody comes without a time of today: the agent reads what it changes, says in which office they are, notes that they came."""
+"""Walk-ins: an agent records that a person came without an appointment of the day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("walk_ins", __name__)
 
 
 def arrival_href(one: AgentCase, appointment: str) -> str:
-    """Where the arrival is noted, for who may note it now; empty else."""
+    """Return where the arrival can be recorded, empty if this agent cannot record it now."""
     found = walk_in(app_ctx(), actor(), one.id, appointment)
     return one.at(f"/arrivee/{appointment}") if found.closed is None and found.offices else ""
 
@@ -24,6 +24,7 @@ def arrival_href(one: AgentCase, appointment: str) -> str:
 @blueprint.get("/agent/dossiers/<number>/arrivee/<appointment>")
 @agent()
 def show(number: str, appointment: str) -> Response:
+    """Show what a walk-in changes and ask for the office. Redirects to the dossier if it is refused."""
     one = agent_case(number)
     return _page(one, walk_in(app_ctx(), actor(), one.id, appointment))
 
@@ -46,6 +47,7 @@ def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> R
 @blueprint.post("/agent/dossiers/<number>/arrivee/<appointment>")
 @agent()
 def note(number: str, appointment: str) -> Response:
+    """Record the walk-in and redirect to the day's page. Shows the form again (409) if it is refused."""
     one = agent_case(number)
     found = walk_in(app_ctx(), actor(), one.id, appointment)
     there = request.form.get("bureau", "")[:100] or (found.offices[0].id if found.offices else "")

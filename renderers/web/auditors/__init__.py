@@ -1,1 +1,1 @@
-"""Auditors' pages."""
+"""Pages of auditors: procedures, dossiers and journals, all read-only."""

@@ -1,4 +1,4 @@
-"""The controller's desk: what runs, since when, how many dossiers; and the trail of one dossier, proven or broken."""
+"""The auditor's start page, and the journal of one dossier with its verification."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ blueprint = Blueprint("auditor", __name__)
 
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
-_SHORT = 8  # signs of a hash that a line shows
+_SHORT = 8  # characters of a hash in a line
 _UNSAID = frozenset(
     {"revision", "sequence", "seat", "hands", "series", "serial", "salts"}
-)  # kept for `fsck`, no news to a reader
+)  # used by `fsck`, of no interest to a reader
 
 
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen"})
@@ -61,7 +61,7 @@ _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consen
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A moment as clocks here say it, and as it is sealed."""
+    """A moment in words, and exactly as the journal records it."""
 
     said: str
     exact: str
@@ -69,54 +69,58 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One entry of a journal as it is read."""
+    """One journal entry as the page shows it."""
 
     rank: int
     at: Instant
     actor: str
     actor_id: str
     kind: str
-    facts: tuple[tuple[str, str, str], ...]  # what it is, how it is said, the exact instant where it is one
+    facts: tuple[tuple[str, str, str], ...]  # name, text, exact instant (if it is one)
     edition: str
     hash: str
     previous: str
     broken: bool
 
 
-# -- the door ----------------------------------------------------------------------------------------------------------
+# -- sign-in -----------------------------------------------------------------------------------------------------------
 
 
 @blueprint.route("/audit/connexion", methods=["GET", "POST"])
 @public
 def sign_in() -> Response:
+    """Show the sign-in of auditors. A post checks name and password and leads to the second factor."""
     return sign_in_page(AUDITOR_AREA, "auditor", passed)
 
 
 @blueprint.route("/audit/connexion/suite", methods=["GET", "POST"])
 @public
 def second_step() -> Response:
+    """Show the next step of the sign-in, or check its answer."""
     return next_step(AUDITOR_AREA)
 
 
 @blueprint.get("/audit/connexion/qr.svg")
 @public
 def enrolment_code() -> Response:
+    """Serve the QR code of the second factor during its set-up."""
     return enrolment_qr(AUDITOR_AREA)
 
 
 @blueprint.post("/audit/deconnexion")
 @auditor
 def leave() -> Response:
+    """Sign the auditor out and redirect to the sign-in."""
     return sign_out_of(AUDITOR_AREA, "/audit/connexion")
 
 
-# -- what runs ---------------------------------------------------------------------------------------------------------
+# -- the start page ----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/audit")
 @auditor
 def home() -> Response:
-    """`numero` opens the dossier of that number."""
+    """Show the procedures in force with their numbers of dossiers. `numero` opens the dossier of that number."""
     typed = request.args.get("numero", "").strip()[:40]
     digits = digits_only(typed)
     if len(digits) == 11:
@@ -133,7 +137,7 @@ def home() -> Response:
 @blueprint.get("/audit/dossiers/<number>")
 @auditor
 def dossier(number: str) -> Response:
-    """Asks why first; the trail is shown under the reading that was noted."""
+    """Ask for the reason first. Then show the journal of the dossier, verified, with the recorded reason."""
     one = see(app_ctx(), actor(), dossier_number(number))
     reading = request.args.get("lecture", "")[:60]
     motive = noted_motive(app_ctx(), actor(), one.id, reading) if reading else None
@@ -152,7 +156,7 @@ def dossier(number: str) -> Response:
 
 
 def _signed(one: Dossier) -> str:
-    """Under which signed journal its entries are, in words."""
+    """Return the sentence on the signed checkpoint that contains the entries."""
     found = signed_place(app_ctx(), actor(), one.id)
     if found is None:
         return say("audit.signed_not_yet")
@@ -161,7 +165,7 @@ def _signed(one: Dossier) -> str:
 
 
 def _procedure_then(one: Dossier, entry: JournalEntry) -> Procedure | None:
-    """The edition that a dossier followed at an entry: it may have come over to a later one since."""
+    """Return the edition of an entry. The dossier may have migrated since."""
     return app_ctx().catalogue.edition(one.procedure, entry.edition)
 
 
@@ -177,7 +181,7 @@ def _ask_motive(one: Dossier, error: str = "") -> Response:
 @blueprint.post("/audit/dossiers/<number>")
 @auditor
 def read(number: str) -> Response:
-    """Seals the reading into the dossier's journal, then shows it."""
+    """Record the reason in the dossier's journal, then redirect to the journal."""
     one = see(app_ctx(), actor(), dossier_number(number))
     try:
         reading = note_reading(app_ctx(), actor(), one.id, request.form.get("motive", ""), token=form_token())
@@ -191,7 +195,10 @@ def read(number: str) -> Response:
 @blueprint.get("/audit/dossiers/<number>/journal.json")
 @auditor
 def evidence(number: str) -> Response:
-    """The journal as a file that anybody verifies without us."""
+    """Serve the journal as JSON, which can be verified without this site.
+
+    Raises `NotFound` without a recorded reason.
+    """
     one = see(app_ctx(), actor(), dossier_number(number))
     if noted_motive(app_ctx(), actor(), one.id, request.args.get("lecture", "")[:60]) is None:
         raise NotFound
@@ -210,13 +217,13 @@ def _entry_line(procedure: Procedure, entry: JournalEntry, broken: Break | None)
 
 
 def _actor_kind(entry: JournalEntry) -> str:
-    if isinstance(entry.body, dict) and entry.body.get("asked"):  # somebody ran a command
+    if isinstance(entry.body, dict) and entry.body.get("asked"):  # a command was run
         return "command"
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
 
 
 def _facts(procedure: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
-    """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
+    """Yield the facts of an entry, with codes as words of its edition. Technical fields are left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
         if (
             value in (None, "", [], {})
@@ -225,7 +232,7 @@ def _facts(procedure: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
             or (name == "state" and "target" in body)
         ):
             continue
-        if name == "transition" and "event" in body:  # nobody acted: where from, where to and why say it all
+        if name == "transition" and "event" in body:  # an automatic transition: its states and event are enough
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
@@ -236,7 +243,7 @@ def _facts(procedure: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
 
 
 def _each(name: str, value: Plain) -> list[Plain]:
-    """Commitments to what somebody said are counted; sums are told by what they are for."""
+    """Return the values of a fact. Commitments are counted, and sums are named by their fees."""
     if name == "commits":
         said = sum(not one.startswith("rows.") for one in value) if isinstance(value, dict) else 0
         return [str(said)] if said else []
@@ -274,16 +281,16 @@ def _said(procedure: Procedure, name: str, value: Plain) -> str:
 
 
 def _coded(text: str) -> str:
-    """A word of the engine in French; a timer's by what it is for. Nothing when it is not one."""
+    """Return the word of a code in French, empty for any other text."""
     key = f"journal.value.{text.partition(':')[0]}"
     return say(key) if site().words.has(key) else ""
 
 
 def _named(procedure: Procedure, text: str) -> str:
-    """A code of the book by its label; anything else as it is written."""
+    """Return the label of an id of the procedure, any other text unchanged."""
     code = text.removeprefix("answers.")
     whole = code.removesuffix(f"_{OTHER}")
-    if whole != code and code not in procedure.fields and whole in procedure.fields:  # what « Autre » was said to be
+    if whole != code and code not in procedure.fields and whole in procedure.fields:  # the text given with « Autre »
         return say("journal.detail", question=quoted(label(procedure.fields[whole].label), language()))
     thing = procedure.fields.get(code) or procedure.tasks.get(code) or procedure.things.get(code)
     found = getattr(thing, "label", None) or getattr(thing, "title", None)

@@ -1,5 +1,4 @@
-"""The journals of all dossiers at the controllers' desk: a question in the address, its answer with counts, the whole of it
-taken away; and what a controller asked before."""
+"""Search in the journals of all dossiers, with counts and export, and the auditor's earlier searches."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ from renderers.web.shared.staff import people, procedure_of, staff_page
 blueprint = Blueprint("auditor_events", __name__)
 
 HOME: Final = "/audit/evenements"
-_USUAL: Final = timedelta(days=29)  # before today, where no day is asked
+_USUAL: Final = timedelta(days=29)  # days before the last one, by default
 _SHOWN: Final = 12  # values of one facet
 _NAMES: Final[Mapping[str, str]] = {
     "question": "asks", "type": "kind", "agent": "agent", "bureau": "office", "demarche": "procedure", "canal": "channel",
@@ -45,7 +44,7 @@ COLUMNS: Final = ("at", "number", "kind", "what", "procedure", "office", "channe
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a facet, how many entries have it, and where they are."""
+    """One value of a facet, its number of entries and the address that selects it."""
 
     label: str
     count: int
@@ -54,6 +53,8 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
+    """One facet with its most frequent values, or with the chosen one."""
+
     title: str
     values: tuple[Value, ...]
     chosen: str = ""
@@ -62,6 +63,8 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
+    """One entry of the result."""
+
     at: str
     kind: str
     what: str
@@ -72,7 +75,7 @@ class EventLine:
 
 
 def asked() -> Wanted:
-    """The question of the address; what it does not say, or says wrongly, is left open."""
+    """Return the search of the address. Missing and invalid filters select everything."""
     today = app_ctx().day()
     last = _day(request.values.get("au", "")) or today
     first = _day(request.values.get("du", "")) or last - _USUAL
@@ -92,7 +95,7 @@ def _day(text: str) -> date | None:
 
 
 def address(wanted: Wanted, **more: str) -> str:
-    """Where the answer to a question is."""
+    """Return the address of a search."""
     said = {name: str(getattr(wanted, field)) for name, field in _NAMES.items() if getattr(wanted, field)}
     return f"{HOME}?{urlencode({**said, **more})}"
 
@@ -100,6 +103,7 @@ def address(wanted: Wanted, **more: str) -> str:
 @blueprint.get("/audit/evenements")
 @auditor
 def home() -> Response:
+    """Show the entries that match the search, with the counts of each facet."""
     wanted = asked()
     found = events(app_ctx(), actor(), wanted, request.args.get("apres", "")[:200])
     names = people(one.actor for one in found.lines if one.actor)
@@ -122,7 +126,7 @@ def home() -> Response:
 
 
 def _carried(wanted: Wanted, *but: str) -> list[tuple[str, str]]:
-    """The question as hidden fields."""
+    """Return the search as hidden fields."""
     return [
         (name, str(getattr(wanted, field)))
         for name, field in _NAMES.items()
@@ -149,7 +153,7 @@ def _line(one: JournalEvent, names: Mapping[str, str]) -> EventLine:
 
 
 def person_of(one: JournalEvent, names: Mapping[str, str]) -> str:
-    """Whose hand it was: a name for the administration's people, a word for everyone else."""
+    """Return the name of an agent or auditor, or a word for the kind of any other actor."""
     if one.actor:
         return names.get(one.actor) or say("desk.unknown_person")
     kind = one.actor_kind if site().words.has(f"journal.{one.actor_kind}") else "anonymous"
@@ -157,7 +161,7 @@ def person_of(one: JournalEvent, names: Mapping[str, str]) -> str:
 
 
 def what_of(one: JournalEvent) -> str:
-    """What was done, in the words of the edition: the act and where it leads; as part of which order."""
+    """Return the act and its target state in the words of the edition, and the job it belongs to."""
     body = one.body if isinstance(one.body, dict) else {}
     procedure = procedure_of(one.procedure, fingerprint=one.edition) or procedure_of(one.procedure)
     name, target = str(body.get("transition") or body.get("task") or ""), str(body.get("target") or "")
@@ -169,13 +173,13 @@ def what_of(one: JournalEvent) -> str:
     return say("events.in_order", what=said, n=body["bulk"]) if "bulk" in body else said
 
 
-# -- taken away --------------------------------------------------------------------------------------------------------
+# -- exports -----------------------------------------------------------------------------------------------------------
 
 
 @blueprint.post("/audit/evenements/export")
 @auditor
 def order() -> Response:
-    """The whole answer, prepared at once when it is short."""
+    """Order the export of the whole result and redirect to its job. A short one is prepared at once."""
     kept = order_events(app_ctx(), actor(), asked(), token=form_token())
     carry_at_once(app_ctx(), kept)
     return go(f"/audit/ordres/{kept.n}")
@@ -184,6 +188,7 @@ def order() -> Response:
 @blueprint.get("/audit/ordres/<int:n>/evenements.<kind>")
 @auditor
 def take(n: int, kind: str) -> Response:
+    """Serve the export as CSV, NDJSON or JSON, streamed row by row. Raises `NotFound` for another format."""
     writers: Mapping[str, tuple[Callable[[Iterable[Plain]], Iterator[bytes]], str]] = {
         "csv": (_csv, CSV), "ndjson": (_ndjson, "application/x-ndjson"), "json": (_json, "application/json"),
     }  # fmt: skip
@@ -200,7 +205,7 @@ def take(n: int, kind: str) -> Response:
 @blueprint.get("/audit/ordres/<int:n>/manifeste.json")
 @auditor
 def manifest(n: int) -> Response:
-    """What the file is, and the digest of its NDJSON, signed: it was made here, of this question, and is whole."""
+    """Serve the signed manifest of an export: its search, its number of rows and the digest of its NDJSON."""
     try:
         rows = take_file(app_ctx(), actor(), n)
     except Refused as closed:
@@ -236,7 +241,7 @@ def _csv(rows: Iterable[Plain]) -> Iterator[bytes]:
         if one.actor and one.actor not in names:
             try:
                 names.update({one.actor: "", **people([one.actor])})
-            except Unreadable:  # the file is half sent: the row says who by the account's id
+            except Unreadable:  # the file is half sent: the account's id replaces the name
                 names[one.actor] = one.actor
         yield csv_text([[
             one.at.isoformat(), one.number, kind_label(one.kind), what_of(one), one.procedure, one.office or "",
@@ -245,5 +250,5 @@ def _csv(rows: Iterable[Plain]) -> Iterator[bytes]:
 
 
 def question_href(said: Mapping[str, Plain]) -> str:
-    """Where a question noted before is asked again."""
+    """Return the address that repeats a recorded search."""
     return address(wanted_of(dict(said)))

@@ -1,4 +1,4 @@
-"""What is in service, for controllers: a page of a table, the same as CSV and JSON; one procedure with its dossiers."""
+"""Procedures in force for auditors, as a table, CSV and JSON, and the page of one with its dossiers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ProcedureLine:
-    """One procedure in service. Days are ISO; `next` is the edition whose day has not come."""
+    """One procedure in force. Days are ISO dates. `next` is the edition that takes effect later."""
 
     procedure: str
     title: str
@@ -49,12 +49,14 @@ class ProcedureLine:
 
     @property
     def since_said(self) -> str:
+        """The day since which the edition is in force, in words."""
         return day_of(date.fromisoformat(self.since)) if self.since else "–"
 
 
 @blueprint.get("/audit/demarches")
 @auditor
 def procedures() -> Response:
+    """Show the procedures of the auditor's mandate, 50 a page. `agence` selects one agency."""
     asked = request.args.get("agence", "")[:60]
     here = page_of_procedures("/audit/demarches")
     query = urlencode({name: value for name, value in (("agence", asked), ("page", str(here.number))) if value})
@@ -67,6 +69,7 @@ def procedures() -> Response:
 @blueprint.get("/audit/demarches.json")
 @auditor
 def procedures_json() -> Response:
+    """Return one page of the table as JSON."""
     here = page_of_procedures("/audit/demarches.json")
     return json_response({
         "page": here.number, "pages": here.count, "next": here.next or None,
@@ -77,7 +80,7 @@ def procedures_json() -> Response:
 @blueprint.get("/audit/demarches.csv")
 @auditor
 def procedures_csv() -> Response:
-    """One page of the table, columns named as in the JSON."""
+    """Serve one page of the table as CSV, with the columns of the JSON."""
     here = page_of_procedures("/audit/demarches.csv")
     names = list(ProcedureLine.__dataclass_fields__)
     lines = [list(asdict(procedure_line(one)).values()) for one in here.items]
@@ -85,15 +88,17 @@ def procedures_csv() -> Response:
 
 
 def page_of_procedures(path: str) -> Paged[EditionSummary]:
-    """The procedures of an agency, or all, that the reader's mandate names, in the order of their titles: outlines only, no
-    book is opened."""
+    """Return a page of procedures of the auditor's mandate, by title.
+
+    Only summaries are read. No procedure is loaded.
+    """
     agency, who = request.args.get("agence", "")[:60], actor()
     every = [one for one in _in_order(app_ctx().catalogue) if agency in ("", one.agency) and in_mandate(who, one.id)]
     return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
 
 
 def _in_order(catalogue: Catalogue) -> tuple[EditionSummary, ...]:
-    """Put so once for a catalogue in each language."""
+    """Return the sorted summaries, sorted once for each catalogue and language."""
     kept = _ordered.get(language())
     if kept is None or kept[0] is not catalogue:
         every = sorted(catalogue.summaries(), key=lambda one: (label(one.title).casefold(), one.id))
@@ -110,7 +115,7 @@ def _agencies() -> list[tuple[str, str]]:
 
 
 def procedure_line(one: EditionSummary) -> ProcedureLine:
-    """What a line says, read from what is known without opening a book."""
+    """Return a line of the table from the summary, without loading the procedure."""
     agency = app_ctx().directory.agencies.get(one.agency)
     with app_ctx().store.unit() as unit:
         count = unit.count_dossiers(DossierQuery(tuple((one.id, state.id) for state in one.states)), _MOST)
@@ -123,7 +128,7 @@ def procedure_line(one: EditionSummary) -> ProcedureLine:
 
 
 def _next(procedure_id: str) -> str:
-    """`8, 2027-01-01`: the first edition that stands and has not begun."""
+    """Return the next published edition that is not in force yet: `8, 2027-01-01`. Empty without one."""
     catalogue, day = app_ctx().catalogue, app_ctx().day()
     stands = frozenset(catalogue.standing.get(procedure_id, ()))
     every = (one for one in catalogue.older_summaries(procedure_id) if one.fingerprint in stands)
@@ -137,6 +142,7 @@ def _next(procedure_id: str) -> str:
 @blueprint.get("/audit/demarches/<slug>")
 @auditor
 def procedure(slug: str) -> Response:
+    """Show one procedure: its editions, dossiers by state and the last dossiers. Raises `NotFound`."""
     procedure = known(procedure_of(mandated(slug)))
     found = list_inbox(
         app_ctx(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST

@@ -1,1 +1,1 @@
-"""One request: filling, submission, status, acts, payment, appointment, documents."""
+"""Pages of an applicant's request: form, submission, status, acts, payment, appointment, documents."""

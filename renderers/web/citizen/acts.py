@@ -1,4 +1,4 @@
-"""What the applicant may still do with a request that is sent: withdraw, declare, contest; each act on its own page."""
+"""Acts of the applicant on a submitted request (withdraw, declare, contest), each on its own page."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ blueprint = Blueprint("acts", __name__)
 
 
 def theirs(one: DossierContext) -> list[AvailableAction]:
-    """The acts of the present state that are the applicant's, open or closed."""
+    """Return the applicant's acts in the present state, possible or refused."""
     found = offers(app_ctx(), actor(), one.id)
     return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
 
 
 @dataclass(frozen=True, slots=True)
 class ActLine:
-    """One act: open with its page, or closed and why."""
+    """One act: the address of its page, or the reason why it is refused."""
 
     label: str
     href: str
@@ -47,7 +47,7 @@ class ActLine:
 
 
 def own_acts(one: DossierContext) -> list[ActLine]:
-    """Open ones with their page; a closed one says why."""
+    """Return the lines of the applicant's acts. A refused act has a reason and no address."""
     return [
         ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
                 because=sentence(offer.closed).rstrip(".") if offer.closed else "")
@@ -57,14 +57,21 @@ def own_acts(one: DossierContext) -> list[ActLine]:
 
 @dataclass(frozen=True, slots=True)
 class NoWayOut:
-    """What to do where the circuit has no act to withdraw: nothing until it lapses, or to ask the service."""
+    """What the applicant can do where the workflow has no act to withdraw.
+
+    `asks` is True if only the office can help. Otherwise the request lapses.
+    """
 
     text: str
     asks: bool
 
 
 def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
-    """None where they may withdraw, or have nothing to give up. `paying`: money is under way, so nothing lapses."""
+    """Return what to do where no act withdraws the request.
+
+    None if the applicant can withdraw or has nothing to withdraw. `paying` means that a payment is open, so nothing
+    lapses.
+    """
     procedure, dossier = one.procedure, one.dossier
     if actor().only_reads or not may_ask_to_give_up(procedure, dossier) or has_way_out(procedure, dossier.state):
         return None
@@ -78,6 +85,7 @@ def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
 @blueprint.get("/dossiers/<number>/actes/<act_id>")
 @signed_in
 def ask(number: str, act_id: str) -> Response:
+    """Show the page of one act. Raises `NotFound` or `Refused`."""
     one = case(number)
     return _sheet(one, _open(one, act_id)).drawn()
 
@@ -85,6 +93,10 @@ def ask(number: str, act_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/actes/<act_id>")
 @signed_in
 def take(number: str, act_id: str) -> Response:
+    """Take one act and redirect to the dossier.
+
+    Shows the page again (422) if a reason, a file or an answer is missing. Files of the post are stored in any case.
+    """
     one = case(number)
     offer = _open(one, act_id)
     way, sheet = offer.transition, _sheet(one, offer)
@@ -110,6 +122,7 @@ def take(number: str, act_id: str) -> Response:
 
 
 def _open(one: DossierContext, act_id: str) -> AvailableAction:
+    """Return a possible act. Raises `NotFound` for another's act and `Refused` for an impossible one."""
     offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
     if offer is None:
         raise NotFound
@@ -131,30 +144,34 @@ def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
         lambda raw: filled_by_act(one, way.id, raw) if way.fills else Filled(_nothing()), label(way.label),
         lines=(*((label(way.confirm),) if way.confirm else ()), *_what_it_ends(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in way.asks else "",
-        reason_name="act-reason" if way.fills else "reason",  # no question of a form it fills has a hyphen
+        reason_name="act-reason" if way.fills else "reason",  # ids of questions have no hyphen
         extra=_attachment(one, way.id) if "attachment" in way.asks else None, warn=plain,
     )  # fmt: skip
 
 
 def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
-    """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
+    """Return what a withdrawal ends, shown before it.
+
+    Nothing is promised about received money: the workflow decides.
+    """
     if not ends_for_good(one.procedure, offer.ways):
         return []
     again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
     payment = awaited_payment(app_ctx(), actor(), one.id)
-    owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then
+    owed_still = one.dossier.done  # a later part of a price is still collected
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
     return lines
 
 
 def _nothing() -> PageView:
-    """An act that fills no form asks no question."""
+    """Return a page without questions, for an act that fills no form."""
     return PageView("act", Text(()), None, (), 1, 1, True, True)
 
 
 def _joined(one: DossierContext, act_id: str) -> tuple[FileView, ...]:
+    """Return the files already uploaded for an act."""
     return tuple(
         FileView(file.id, file.name, file.kind, file.size, file.received_at.isoformat(), file.pages)
         for file in pending_files(one.dossier, actor().id, act_id)
@@ -162,7 +179,7 @@ def _joined(one: DossierContext, act_id: str) -> tuple[FileView, ...]:
 
 
 def _attachment(one: DossierContext, act_id: str) -> Control:
-    """The papers that an act asks to join."""
+    """Return the upload control of an act."""
     view = FieldView(
         act_id, act_id, "file", Text.of(say("todo.attachment")), max_items=OF_AN_ACT.max_items,
         max_size=OF_AN_ACT.max_size, accept=OF_AN_ACT.accept, files=_joined(one, act_id),
@@ -171,7 +188,7 @@ def _attachment(one: DossierContext, act_id: str) -> Control:
 
 
 def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
-    """The ways to contest of a refused request, each with its last day."""
+    """Return the appeals against a refusal, each with its last day."""
     pairs = zip(writer(one.procedure).appeals(), appeals_of(one.evaluated()), strict=True)
     return tuple(
         replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
@@ -180,13 +197,13 @@ def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
 
 
 def open_appeal(one: DossierContext) -> AvailableAction | None:
-    """The act by which the applicant contests here and now."""
+    """Return the act by which the applicant can appeal on this site now, None without one."""
     acts = {appeal.act for appeal in appeals_of(one.evaluated()) if appeal.act}
     return next((offer for offer in theirs(one) if offer.open and offer.transition.id in acts), None)
 
 
 def how_to_contest(one: DossierContext) -> str:
-    """What the box of a refusal says of it; nothing where there is no way."""
+    """Return the sentence on appeals in the status box, empty if there is no appeal."""
     if not appeals_of(one.evaluated()):
         return ""
     offer = open_appeal(one)
@@ -195,5 +212,6 @@ def how_to_contest(one: DossierContext) -> str:
 
 
 def _last_day(one: DossierContext, within: Span) -> str:
+    """Return the last day of an appeal, counted from the entry into the present state."""
     until = add_span(one.dossier.entered_at, within, app_ctx().directory.calendar)
     return day_of(until)

@@ -1,4 +1,7 @@
-"""A visit at the link of a message, without signing in: seen, moved, cancelled, waited for; nobody's name is there."""
+"""An appointment opened from the link of a message, without sign-in.
+
+The holder of the link can see, move or cancel it, or join the waiting list. The pages show no name.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ blueprint = Blueprint("visit_links", __name__)
 
 
 def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
-    """No cache keeps these pages: their address is all that is needed to see them."""
+    """Mark a view as not cacheable, because its address alone gives access."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Response:
@@ -31,7 +34,10 @@ def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
 @public
 @unkept
 def by_link(token: str) -> Response:
-    """From a message, without signing in: this visit alone, and nobody's name. One that the office lost is chosen again."""
+    """Show the appointment of the link, or its slots if a closure cancelled it.
+
+    Without either, show that it is over.
+    """
     here = counter_of_link(token)
     if here.booking is None and lost_of(here.one, here.task) is None:
         return page("citizen/visit_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
@@ -43,6 +49,7 @@ def by_link(token: str) -> Response:
 @public
 @unkept
 def book_by_link(token: str) -> Response:
+    """Book the posted slot and redirect to the appointment. Raises `NotFound` for an unknown link."""
     return counter_of_link(token).book()
 
 
@@ -50,6 +57,7 @@ def book_by_link(token: str) -> Response:
 @public
 @unkept
 def confirm_by_link(token: str) -> Response:
+    """Show the chosen slot before booking. A post first holds the slot."""
     return counter_of_link(token).hold() if request.method == "POST" else counter_of_link(token).confirm()
 
 
@@ -57,6 +65,7 @@ def confirm_by_link(token: str) -> Response:
 @public
 @unkept
 def wait_by_link(token: str) -> Response:
+    """Join or leave the waiting list, then redirect to the slots."""
     return counter_of_link(token).wait()
 
 
@@ -64,6 +73,7 @@ def wait_by_link(token: str) -> Response:
 @public
 @unkept
 def cancel_by_link(token: str) -> Response:
+    """Ask whether to cancel the appointment. A post cancels it."""
     return counter_of_link(token).cancel()
 
 
@@ -71,4 +81,5 @@ def cancel_by_link(token: str) -> Response:
 @public
 @unkept
 def diary_by_link(token: str) -> Response:
+    """Serve the appointment as an iCalendar file. Raises `NotFound` without an appointment."""
     return counter_of_link(token).diary()

@@ -1,4 +1,4 @@
-"""Choosing a visit: office, slot, confirmation; changing it, giving it back, keeping it in one's own diary."""
+"""Appointments of an applicant: choose an office and slot, confirm, move, cancel, export to a calendar."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ from renderers.web.shared.slots import (
 blueprint = Blueprint("appointments", __name__)
 
 _FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
-_GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
-_HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
+_GONE = ("slot_full", "slot_closed")  # the list of slots shows what is left
+_HELD = ("too_late_to_move", "too_many_moves")  # slots may be free, but the booking cannot move
 
 
 def wanted(one: DossierContext) -> Appointment:
-    """The visit a page is about. Raises `NotFound` when there is none."""
+    """Return the appointment of a page. Raises `NotFound` if there is none."""
     found = visit_of(one)
     if found is None:
         raise NotFound
@@ -76,7 +76,10 @@ def wanted(one: DossierContext) -> Appointment:
 
 
 def visit_of(one: DossierContext) -> Appointment | None:
-    """The visit named, else the one to take now, else the one already held; none before its time and after it."""
+    """Return the appointment named in the query, else the one to book, else the booked one.
+
+    Then one cancelled by a closure. None if there is none of these.
+    """
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
     awaited = [task for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope) if task.id in tasks]
@@ -88,6 +91,7 @@ def visit_of(one: DossierContext) -> Appointment | None:
 
 
 def held(one: DossierContext, appointment: Appointment) -> Booking | None:
+    """Return the booking of an appointment that is in force, None otherwise."""
     booking = one.dossier.bookings.get(appointment.id)
     return booking if booking is not None and booking.status == "booked" else None
 
@@ -97,8 +101,10 @@ def held(one: DossierContext, appointment: Appointment) -> Booking | None:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One visit where its owner handles it: behind their door, at the desk of an agent who helps them, or at the link of a
-    message (`by_link`), which opens this visit and nothing else."""
+    """One appointment as it is handled: by its owner, by an agent who helps, or from a link (`by_link`).
+
+    A link gives access to this appointment only.
+    """
 
     one: DossierContext
     who: Actor
@@ -109,14 +115,17 @@ class Counter:
 
     @property
     def booking(self) -> Booking | None:
+        """The booking in force, None without one."""
         return held(self.one, self.task)
 
     @property
     def address(self) -> str:
+        """The address of the page, with the appointment's id if the procedure has several."""
         several = not self.by_link and len(self.one.procedure.appointments()) > 1
         return self.here + (f"?quoi={self.task.id}" if several else "")
 
     def choose(self) -> Response:
+        """Show the booking, or the slots if there is none or the applicant wants to change it."""
         booking = self.booking
         asked = request.args.get("changer") or request.args.get("bureau")
         kind = session.pop("note_kind", "act")
@@ -125,6 +134,7 @@ class Counter:
         return self.slots(note=session.pop("note", ""), kind=kind)
 
     def slots(self, note: str = "", status: int = 200, kind: str = "act") -> Response:
+        """Show the free slots of an office from a day on, and the waiting list."""
         sheet = slots(
             app_ctx(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
             from_day=_day(request.args.get("jour", "")),
@@ -146,7 +156,7 @@ class Counter:
         )  # fmt: skip
 
     def hold(self) -> Response:
-        """A slot that was touched is kept while it is read once more; the page that shows it has its own address."""
+        """Hold the posted slot and redirect to the confirmation. Shows the slots again (409) if it is taken."""
         start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")[:80]
         if start is None:
             return go(self.address)
@@ -160,6 +170,7 @@ class Counter:
         return go(f"{self.here}/confirmer?{urlencode(chosen)}")
 
     def confirm(self) -> Response:
+        """Show the chosen slot before booking. Redirects if the slot can no longer be booked."""
         start, office_id = instant_of(request.values.get("start", "")), request.values.get("bureau", "")
         if start is None or place(office_id) is None:
             return go(self.address)
@@ -175,19 +186,22 @@ class Counter:
         )  # fmt: skip
 
     def _gone(self, start: datetime, office_id: str) -> str:
-        """Where to go from the page of a slot that is kept for nobody here and cannot be had: it is theirs already, or it is
-        somebody's, or this visit is not to be changed. Empty when it is free."""
+        """Return where to go if a slot that is not held here cannot be booked, empty if it is free.
+
+        It is booked already, taken by another applicant, or the appointment cannot be changed.
+        """
         if self.booking is not None and (self.booking.start, self.booking.office) == (start, office_id):
             return self.address
         sheet = slots(app_ctx(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
         if sheet.because is not None and sheet.because.code != "no_slot":
-            return self.address  # it says why
+            return self.address  # that page says why
         if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
             return ""
         session["note"] = say("slots.taken_none")
         return f"{self.here}?{urlencode({'quoi': self.task.id, 'bureau': office_id})}"
 
     def book(self) -> Response:
+        """Book the posted slot and redirect to the appointment. Shows the slots again (409) if it is taken."""
         start, office_id = instant_of(request.form.get("start", "")), request.form.get("bureau", "")
         if start is None:
             return go(self.address)
@@ -210,6 +224,7 @@ class Counter:
         return go(self.address)
 
     def booked(self, fresh: bool) -> Response:
+        """Show the booking. `fresh` means that it was just made. Raises `NotFound` without a booking."""
         booking = self.booking
         if booking is None:
             raise NotFound
@@ -225,16 +240,18 @@ class Counter:
         )  # fmt: skip
 
     def _moves_left(self, booking: Booking) -> int:
+        """Return how often the booking may still be moved."""
         return max(0, self.task.moves - booking.moves)
 
     def _moves_said(self, booking: Booking) -> str:
-        """How often it may still be changed; where it may not, what else may be done."""
+        """Return the sentence on how often the booking may be moved, or what to do instead."""
         if left := self._moves_left(booking):
             return say("booking.moves", count=left)
         said = say("booking.no_moves" if self.task.moves else "booking.never_moves")
         return said if at_counter() else f"{said} {say('booking.no_moves_do', phone=site().settings.phone)}"
 
     def cancel(self) -> Response:
+        """Ask whether to cancel the booking. A post cancels it and redirects to the dossier or link."""
         booking = self.booking
         if booking is None:
             return go(self.back)
@@ -254,7 +271,7 @@ class Counter:
         )  # fmt: skip
 
     def wait(self) -> Response:
-        """« Me prévenir » and « Ne plus me prévenir »."""
+        """Join or leave the waiting list of an office, then redirect to the slots."""
         if request.form.get("stop"):
             stop_waiting(app_ctx(), self.who, self.one.id, self.task.id)
             session["note"] = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
@@ -265,7 +282,10 @@ class Counter:
         return go(f"{self.here}?{urlencode(chosen)}")
 
     def diary(self) -> Response:
-        """The visit as it stands: the same entry of a diary at each move, taken out of it once it is cancelled."""
+        """Serve the booking as an iCalendar file.
+
+        The entry's id stays the same after a move, and a cancelled booking removes the entry. Raises `NotFound`.
+        """
         booking = self.one.dossier.bookings.get(self.task.id)
         if booking is None or booking.status not in ("booked", "cancelled"):
             raise NotFound
@@ -278,12 +298,12 @@ class Counter:
 
 
 def counter(one: DossierContext) -> Counter:
-    """Behind the owner's door, or with them where an agent helps. Raises `NotFound` when there is no visit."""
+    """Return the appointment of the dossier's owner or of the agent who helps. Raises `NotFound` if there is none."""
     return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
 
 
 def counter_of_link(token: str) -> Counter:
-    """At the link of a message. Raises `NotFound` for any other."""
+    """Return the appointment of a link. Raises `NotFound` for an unknown link."""
     found = held_visit(app_ctx(), token[:40], client())
     one = case_of(found.owner, found.dossier.number)
     task = one.procedure.tasks.get(found.appointment)
@@ -298,46 +318,55 @@ def counter_of_link(token: str) -> Counter:
 @blueprint.get("/dossiers/<number>/rendez-vous")
 @signed_in
 def choose(number: str) -> Response:
+    """Show the booking or the free slots of a dossier."""
     return choose_visit(case(number))
 
 
 def choose_visit(one: DossierContext) -> Response:
-    """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
+    """Show the booking or the free slots.
+
+    Without an appointment, redirect to the dossier, as old calendar entries link here.
+    """
     return go(one.at()) if visit_of(one) is None else counter(one).choose()
 
 
 @blueprint.post("/dossiers/<number>/rendez-vous")
 @signed_in
 def book(number: str) -> Response:
+    """Book the posted slot and redirect to the appointment."""
     return counter(case(number)).book()
 
 
 @blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
 @signed_in
 def confirm(number: str) -> Response:
+    """Show the chosen slot before booking. A post first holds the slot."""
     return confirm_visit(case(number))
 
 
 def confirm_visit(one: DossierContext) -> Response:
-    """Shows what is about to be booked; nothing is booked yet."""
+    """Show the chosen slot, which is not booked yet. A post first holds it."""
     return counter(one).hold() if request.method == "POST" else counter(one).confirm()
 
 
 @blueprint.post("/dossiers/<number>/rendez-vous/attendre")
 @signed_in
 def wait(number: str) -> Response:
+    """Join or leave the waiting list, then redirect to the slots."""
     return counter(case(number)).wait()
 
 
 @blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
 @signed_in
 def cancel(number: str) -> Response:
+    """Ask whether to cancel the booking. A post cancels it and redirects to the dossier."""
     return counter(case(number)).cancel()
 
 
 @blueprint.get("/dossiers/<number>/rendez-vous.ics")
 @signed_in
 def diary(number: str) -> Response:
+    """Serve the booking as an iCalendar file. Raises `NotFound` without a booking."""
     return counter(case(number)).diary()
 
 
@@ -351,7 +380,7 @@ def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> 
 
 
 def _is_notified(one: DossierContext) -> bool:
-    """Whether there is a way to tell its owner that a place is free."""
+    """Return whether the applicant has a phone or address to notify about a free slot."""
     return bool(one.dossier.contact_phone or one.dossier.contact_email)
 
 
@@ -364,6 +393,7 @@ def _minutes(appointment: Appointment) -> int:
 
 
 def _day(text: str) -> date | None:
+    """Return the date of a query, None if it is invalid, past or too far ahead."""
     try:
         found = date.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Correcting what an agent named, and nothing else: each question with its reason, then the dossier goes back."""
+"""Corrections that an agent asked for. Only the named questions can be changed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ blueprint = Blueprint("corrections", __name__)
 @blueprint.get("/dossiers/<number>/corrections")
 @signed_in
 def show(number: str) -> Response:
+    """Show the questions to correct. Redirects to the dossier if none are asked."""
     return show_corrections(case(number))
 
 
 def show_corrections(one: DossierContext) -> Response:
-    """Every question that is open again, on one page."""
+    """Show all questions to correct on one page, or redirect to the dossier if none are asked."""
     if not awaits_corrections(one):
         return go(one.at())
     return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), ()))
@@ -46,11 +47,15 @@ def show_corrections(one: DossierContext) -> Response:
 @blueprint.post("/dossiers/<number>/corrections")
 @signed_in
 def save(number: str) -> Response:
+    """Save the corrections. « Renvoyer » also sends the dossier back once none is left."""
     return keep_corrections(case(number))
 
 
 def keep_corrections(one: DossierContext) -> Response:
-    """Keeps the corrections; with « Renvoyer », and nothing left to do, the dossier goes back."""
+    """Save the corrections. With « Renvoyer » and none left, send the dossier back and redirect to it.
+
+    Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.
+    """
     number = one.dossier.number
     if not awaits_corrections(one):
         return go(one.at())
@@ -76,13 +81,13 @@ def keep_corrections(one: DossierContext) -> Response:
 
 
 def awaits_corrections(one: DossierContext) -> bool:
-    """Whether its owner is to correct it now."""
+    """Return whether the applicant is asked to correct the dossier now."""
     state = one.procedure.states.get(one.dossier.state)
     return state is not None and state.mode == "correct" and one.dossier.closed_at is None
 
 
 def asked_page(form: FormView) -> PageView:
-    """What may be corrected, gathered on one page."""
+    """Return the questions that may be changed, gathered on one page."""
     fields = tuple(view for one in form.pages for view in one.fields if _may_change(view))
     problems = tuple(problem for one in form.pages for problem in one.problems)
     return PageView("corrections", form.title, None, fields, 1, 1, not problems, True, problems)

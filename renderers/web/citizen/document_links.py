@@ -1,4 +1,4 @@
-"""Lending a document by a link, and what whoever has the link sees."""
+"""Links that share one issued document, and the pages that the holder of a link sees."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ blueprint = Blueprint("sharing", __name__)
 
 @dataclass(frozen=True, slots=True)
 class ShareLine:
+    """One share of a document in the list. `id` is the hash of its token."""
+
     id: str
     until: str
     opened: str
@@ -44,12 +46,17 @@ class ShareLine:
 @blueprint.get("/dossiers/<number>/documents/<document_id>/partager")
 @signed_in
 def links(number: str, document_id: str) -> Response:
+    """Show the shares of a document, with the form that creates one."""
     return _page(case(number), document_id)
 
 
 @blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
 @signed_in
 def make(number: str, document_id: str) -> Response:
+    """Create a share and redirect to the list, which shows its link once.
+
+    Shows the page again (422) with the reason if it is refused.
+    """
     one = case(number)
     try:
         secret = lend(app_ctx(), actor(), one.id, document_id, token=form_token())
@@ -62,6 +69,7 @@ def make(number: str, document_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/documents/<document_id>/partager/<share>/retirer")
 @signed_in
 def end(number: str, document_id: str, share: str) -> Response:
+    """End a share and redirect to the list."""
     one = case(number)
     take_back(app_ctx(), actor(), one.id, document_id, share[:64])
     session["note"] = say("share.ended")
@@ -87,7 +95,7 @@ def _line(share: Share) -> ShareLine:
 @blueprint.get("/p/<token>")
 @public
 def shown(token: str) -> Response:
-    """What whoever has the link sees: the document whole, and whether it is still worth something."""
+    """Show the shared document and whether it is valid, without sign-in. An ended share shows that it is over."""
     g.shareable = False
     found = _lent(token)
     if found is None:
@@ -109,6 +117,7 @@ def shown(token: str) -> Response:
 @blueprint.get("/p/<token>.pdf")
 @public
 def shown_pdf(token: str) -> Response:
+    """Serve the shared document as PDF, without sign-in. An ended share shows that it is over."""
     g.shareable = False
     found = _lent(token)
     if found is None:
@@ -122,6 +131,7 @@ def shown_pdf(token: str) -> Response:
 
 
 def _lent(token: str) -> Lent | None:
+    """Return the shared document of a token, None if it is unknown or over."""
     try:
         return lent(app_ctx(), token[:60])
     except NotFound:

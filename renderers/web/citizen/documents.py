@@ -1,4 +1,4 @@
-"""Documents delivered: downloading one's own, and checking anybody's paper by its QR or its twelve digits."""
+"""Issued documents: download by their owner, and public verification by QR code or twelve digits."""
 
 from __future__ import annotations
 
@@ -46,15 +46,19 @@ _KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad"
 @blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
 @signed_in
 def download(number: str, document_id: str) -> Response:
+    """Serve an issued document as PDF to its owner. Raises `NotFound`."""
     return document_file(case(number), document_id)
 
 
 def document_file(one: DossierContext, document_id: str) -> Response:
-    """A document delivered, as PDF, drawn again from what was signed."""
+    """Return an issued document as PDF, drawn again from the signed data.
+
+    Raises `NotFound` if it is revoked or suspended.
+    """
     document = read_document(app_ctx(), actor(), one.id, document_id)
     if status_of(document, local_day(app_ctx().now())) in ("revoked", "suspended"):
         raise NotFound
-    address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language  # its content is in that language
+    address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language  # language of the content
     agency = agency_of(one, spoken)
     body = document_pdf(document, one.procedure, one.dossier.number, agency, address, app_ctx().wording, spoken)
     return file_response(body, "application/pdf", f"{document.number}.pdf")
@@ -63,7 +67,7 @@ def document_file(one: DossierContext, document_id: str) -> Response:
 @blueprint.get("/dossiers/<number>/recapitulatif.pdf")
 @signed_in
 def summary(number: str) -> Response:
-    """The request to keep: what was answered, the papers received, what was paid or is to be paid."""
+    """Serve the submitted request as PDF: answers, received files and payments. Raises `NotFound` for a draft."""
     one = case(number)
     if one.dossier.is_draft:
         raise NotFound
@@ -85,7 +89,10 @@ def summary(number: str) -> Response:
 @blueprint.get("/dossiers/<number>/preuve.json")
 @signed_in
 def proof(number: str) -> Response:
-    """What was sent, and when, to verify without us."""
+    """Serve the journal up to the submission as JSON, which can be verified without this site.
+
+    Raises `NotFound` before the submission and for a reader who is not the owner.
+    """
     one = case(number)
     body = json.dumps(proof_of_sending(app_ctx(), actor(), one.id), ensure_ascii=False, indent=1).encode()
     return file_response(body, "application/json", f"preuve-{one.dossier.number}.json")
@@ -94,6 +101,7 @@ def proof(number: str) -> Response:
 @blueprint.get("/v")
 @public
 def verify_form() -> Response:
+    """Show the verification form, or the verdict on a receipt number. A document code redirects to its verdict."""
     typed = {name: request.args.get(name, "").strip()[:60] for name in ("code", "quittance", "dossier")}
     if not any(typed.values()):
         return _verify_page(typed, {})
@@ -127,6 +135,7 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
 @blueprint.get("/v/<token>")
 @public
 def verify(token: str) -> Response:
+    """Show the verdict on the code of a document or of a receipt. Requests are counted to limit guessing."""
     if is_receipt_code(token):
         return _receipt_page(verify_receipt(app_ctx(), token))
     found = verdict_on(app_ctx(), token[:60], asker())
@@ -137,7 +146,7 @@ def verify(token: str) -> Response:
 
 
 def _receipt_page(found: ReceiptVerdict) -> Response:
-    """The least that lets a stranger compare with a receipt."""
+    """Show the verdict on a receipt, with only the data needed to compare it."""
     lines = [say(f"verdict.receipt.text.{found.kind}")]
     if found.kind == "unknown":
         return _verdict_page("bad", say("verdict.receipt.unknown"), [*lines, say("verdict.receipt.unknown_check")], [])
@@ -173,10 +182,10 @@ def _lines(found: Verdict) -> list[str]:
 
 
 def _facts(found: Verdict) -> list[tuple[str, str]]:
-    """The least that lets a stranger compare with the paper."""
+    """Return only the data needed to compare a document with its verdict."""
     until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
     if found.kind in ("revoked", "replaced"):
-        until = ""  # the day when it ended is said above
+        until = ""  # the text above shows the day when it ended
     facts = [
         (say("verdict.document"), found.title),
         (say("verdict.number"), found.number),
@@ -191,5 +200,5 @@ def _facts(found: Verdict) -> list[tuple[str, str]]:
 @blueprint.get("/.well-known/jwks.json")
 @public
 def keys() -> Response:
-    """The public keys of our signatures."""
+    """Return the public keys that verify signatures, as a JSON Web Key Set."""
     return jsonify(dict(jwks(app_ctx())))

@@ -1,4 +1,4 @@
-"""A draft that somebody comes back to stands under the edition in force, and the next page says once what changed."""
+"""Migration of a reopened draft to the edition in force. The next page shows once what changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SAID = "redrafted"
 
 
 def current_case(number: str) -> DossierContext:
-    """The dossier; a draft, as the edition in force has it. Raises `NotFound`."""
+    """Return the dossier, a draft under the edition in force. Raises `NotFound`."""
     one = case(number)
     found = renew(app_ctx(), actor(), one.dossier)
     if found is None:
@@ -24,12 +24,12 @@ def current_case(number: str) -> DossierContext:
 
 
 def has_changed(one: DossierContext) -> bool:
-    """Whether something of this draft is still to be said."""
+    """Return whether a change of this draft is still to be shown."""
     return _kept(one) is not None
 
 
 def change_of(one: DossierContext) -> str:
-    """What is to be said of this draft, once."""
+    """Return the sentence on what changed in this draft, then forget it. Empty without a change."""
     kept = _kept(one)
     if kept is None:
         return ""
@@ -38,7 +38,7 @@ def change_of(one: DossierContext) -> str:
 
 
 def _kept(one: DossierContext) -> dict[str, str] | None:
-    """What another draft left unsaid in this browser is not of this one."""
+    """Return the stored change of this draft, None if it is about another draft."""
     kept = session.get(_SAID)
     return kept if isinstance(kept, dict) and kept.get("number") == one.dossier.number else None
 

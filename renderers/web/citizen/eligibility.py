@@ -1,4 +1,4 @@
-"""Whether a procedure is the right one: its questions asked one a page, and where else to go for whom it is not."""
+"""Eligibility questions, one a page, and where an applicant who is stopped can go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from renderers.web.platform.request_context import app_ctx, language, page, say,
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Where the questions stand: the next one, or the one that `stops`; what was answered, as values and as typed."""
+    """The state of the eligibility questions: the next one, or the one that `stops` the applicant.
+
+    `given` holds the answers as values, `carried` as typed. `criterion` is None once all are answered.
+    """
 
     criterion: Criterion | None
     stops: bool
@@ -31,6 +34,7 @@ class Walk:
 
 
 def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
+    """Read the typed answers in the order of the questions, up to the first missing, wrong or stopping one."""
     day, directory = local_day(app_ctx().now()), app_ctx().directory
     given: dict[str, Plain] = {}
     carried: dict[str, str] = {}
@@ -41,7 +45,7 @@ def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
         answers, problems = read_criterion(procedure, criterion, posted, given, day, directory)
         if problems:
             return Walk(criterion, False, {**given, criterion.id: answers.get(criterion.id)}, carried, problems)
-        if answers.get(criterion.id) == given.get(criterion.id):  # a question that may stay unanswered is passed
+        if answers.get(criterion.id) == given.get(criterion.id):  # an optional question without answer
             return Walk(None, False, given, carried)
         given = answers
         carried |= {name: values[0] for name, values in posted.items()}
@@ -52,7 +56,7 @@ def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
 
 
 def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
-    """Why this procedure is not the one, and which is."""
+    """Show why the applicant is not eligible and which procedure suits better."""
     earlier = {name: value for name, value in walk.carried.items() if name != criterion.id}
     return page(
         "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(criterion.because),
@@ -61,7 +65,7 @@ def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: s
 
 
 def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
-    """One question, answered at the address it is shown at; `base` is where all of them begin."""
+    """Show one question. Its form posts to the same address. `base` is the address of the first one."""
     speech = Speech(app_ctx().wording, language())
     day, directory = local_day(app_ctx().now()), app_ctx().directory
     view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
@@ -84,13 +88,13 @@ def _choices(control: Control) -> list[tuple[str, str, bool]]:
 
 
 def _instead(criterion: Criterion) -> Mapping[str, str] | None:
-    """The procedure that suits better, if it is one of ours."""
+    """Return the procedure that suits better, None if the catalogue lacks it."""
     other = app_ctx().catalogue.summary(criterion.instead or "")
     return {"href": f"/demarches/{other.id}", "title": label(other.title)} if other else None
 
 
 def _offline(procedure: Procedure, criterion: Criterion) -> str:
-    """Which procedure suits better, by its name, and where to ask for it, while it is not online."""
+    """Return the sentence on a better procedure that is not online: its title and its agency."""
     if criterion.instead is None or criterion.instead in app_ctx().catalogue.procedures:
         return ""
     agency, title = writer(procedure).agency(), label(criterion.instead_title)
@@ -100,6 +104,6 @@ def _offline(procedure: Procedure, criterion: Criterion) -> str:
 
 
 def _service(procedure: Procedure) -> Mapping[str, object]:
-    """Whom to ask in person. No form is offered to who is stopped: it would refuse them at its end."""
+    """Return the agency and offices to visit. The form is not offered, because it would refuse the request."""
     sheet = writer(procedure)
     return {"agency": sheet.agency(), "offices": sheet.offices()}

@@ -1,4 +1,4 @@
-"""Filling the request page by page: questions, rows, papers. Each post is kept, even with errors."""
+"""The form of a draft, page by page: questions, rows and files. Each post is saved, even with errors."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ blueprint = Blueprint("form", __name__)
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
-# -- where the draft stands --------------------------------------------------------------------------------------------
+# -- the pages of the draft --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
+    """One page of the form in the list of a draft."""
+
     href: str
     title: str
     kind: str
@@ -62,10 +64,12 @@ class TaskLine:
 @signed_in
 @unproven_too
 def tasks(number: str) -> Response:
+    """Show the pages of the draft and what is left to do."""
     return tasks_page(current_case(number))
 
 
 def tasks_page(one: DossierContext) -> Response:
+    """Show the pages of the draft. Redirects to the dossier once it is submitted."""
     if not one.dossier.is_draft:
         return go(one.at())
     form = one.form()
@@ -83,8 +87,10 @@ def tasks_page(one: DossierContext) -> Response:
 
 
 def _resume(one: DossierContext, links: Iterable[LinkLine], following: str) -> str:
-    """Where the draft goes on: first the earlier dossiers, for they fill answers in. Who has not proven their number names
-    them last."""
+    """Return where the draft continues: first the earlier dossiers, because they fill answers in.
+
+    An applicant with an unverified number names them last.
+    """
     unnamed = next((link.href for link in links if link.required and not link.named), "")
     if actor().unproven and following:
         unnamed = ""
@@ -101,6 +107,7 @@ def _task_line(one: DossierContext, view: PageView) -> TaskLine:
 @signed_in
 @unproven_too
 def drop(number: str) -> Response:
+    """Ask whether to delete the draft. A post deletes it and redirects to the list of dossiers."""
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at())
@@ -119,7 +126,10 @@ def drop(number: str) -> Response:
 
 @dataclass(frozen=True)
 class Screen:
-    """A page of the form, or one row of a group on it (`voyageurs.0`). `judged`: does it carry what is wrong with it?"""
+    """A page of the form, or one row of a group on it (`voyageurs.0`).
+
+    `judged` means that it carries its problems.
+    """
 
     one: DossierContext
     page_id: str
@@ -128,33 +138,36 @@ class Screen:
 
     @cached_property
     def whole(self) -> PageView | None:
-        """The page, worked out once somebody looks at it; none when it is not on the path."""
+        """The page with its fields, computed on first use. None if the answers do not lead to it."""
         return self.one.page(self.page_id, self.judged) if self.one.dossier.is_draft else None
 
     @property
     def address(self) -> str:
+        """The address of this screen."""
         return self.one.at(f"/demande/{self.page_id}") + (f"/{self.row}" if self.row else "")
 
     @property
     def above(self) -> str:
-        """Where this screen is listed: the page of a row, or the row that holds it."""
+        """The address of the page or outer row that lists this screen."""
         outer = self.row.rpartition(".")[0].rpartition(".")[0]
         return self.one.at(f"/demande/{self.page_id}") + (f"/{outer}" if outer else "")
 
     def again(self) -> Screen:
-        """The same screen of the dossier as it stands by now."""
+        """Return the same screen of the dossier, read again from the store."""
         return Screen(case(self.one.dossier.number), self.page_id, self.row)
 
     def view(self) -> PageView | None:
-        """Its questions, showing no fault; it carries all that is wrong with them."""
+        """Return the questions of the page or row, None if it is gone."""
         return row_page(self.whole, self.row) if self.whole and self.row else self.whole
 
     def row_pages(self) -> RowPages:
+        """Return the addresses of the rows that have screens of their own, with the rows at fault."""
         wrong = frozenset(problem.at for problem in self.whole.errors) if self.whole else frozenset()
         return RowPages(self.one.at(f"/demande/{self.page_id}"), _return(), self.one.rows_kept, wrong)
 
 
 def show_screen(screen: Screen) -> Response:
+    """Show the questions of a screen. Redirects if the draft is submitted or the screen is gone."""
     one = screen.one
     if not one.dossier.is_draft:
         return go(one.at())
@@ -169,7 +182,7 @@ def show_screen(screen: Screen) -> Response:
 
 
 def _removed(one: DossierContext, view: PageView) -> list[AnswerProblem]:
-    """The questions of a page whose file was removed, for a number was not proven in time."""
+    """Return a problem for each question whose file was removed because a number was not verified in time."""
     return [
         AnswerProblem(field.path, "file_removed", {"type": field.type}, label=field.label)
         for field in every_field(view)
@@ -178,7 +191,10 @@ def _removed(one: DossierContext, view: PageView) -> list[AnswerProblem]:
 
 
 def save_screen(screen: Screen) -> Response:
-    """Keeps what was typed, then each file by itself: a bad one is refused, the others stay."""
+    """Save the answers, then each file. A refused file leaves the others saved.
+
+    Redirects to the next page, or shows the screen again with its errors.
+    """
     one = screen.one
     if not one.dossier.is_draft:
         return go(one.at())
@@ -204,7 +220,7 @@ def save_screen(screen: Screen) -> Response:
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
     opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())
-    if staying or opened or (saved.next_page == screen.page_id and not saved.errors):  # files mended the rest
+    if staying or opened or (saved.next_page == screen.page_id and not saved.errors):  # files fixed the rest
         return _again(screen, received, opened)
     if request.form.get("retour") == "verification":
         return go(_back_to_check(screen.one, screen.page_id))
@@ -214,7 +230,7 @@ def save_screen(screen: Screen) -> Response:
 
 
 def _added_row(screen: Screen) -> str:
-    """The row that a post has just added, when it fills a screen of its own."""
+    """Return the row that the post added if it has a screen of its own, else empty."""
     group = request.form.get("add_row", "")
     view = screen.view() if group else None
     fields = every_field(view) if view else ()
@@ -227,6 +243,7 @@ def _added_row(screen: Screen) -> str:
 @signed_in
 @unproven_too
 def show(number: str, page_id: str) -> Response:
+    """Show a page of the form. Its problems are not shown before the first post."""
     return show_screen(Screen(current_case(number), page_id, judged=False))
 
 
@@ -234,18 +251,19 @@ def show(number: str, page_id: str) -> Response:
 @signed_in
 @unproven_too
 def save(number: str, page_id: str) -> Response:
+    """Save a page of the form and go on to the next one."""
     return save_screen(Screen(case(number), page_id))
 
 
 def is_clash(error: Exception) -> bool:
-    """Is something else kept than what this page knew? So it is when the page served already, with other answers."""
+    """Return whether another post saved first, or the token was used with other answers."""
     return isinstance(error, Conflict) or (isinstance(error, Refused) and error.reason.code == "token_reused")
 
 
 def _left_wrong(
     screen: Screen, reported: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
 ) -> list[AnswerProblem]:
-    """Of what was wrong when the page was saved, what still is once its files have come in."""
+    """Return the reported problems that remain once the files are stored."""
     view = screen.view()
     still = {(problem.at, problem.code) for problem in view.errors} if view else set()
     refused = {problem.at for problem in received}
@@ -254,13 +272,15 @@ def _left_wrong(
 
 
 def _opened(view: PageView | None) -> int:
-    """How many questions a post brought onto its own page: those not answered yet."""
+    """Return how many unanswered questions the post added to its own page."""
     return len(view.errors) if view else 0
 
 
 def _next(one: DossierContext, page_id: str) -> str:
-    """The page after this one; check-your-answers after the last. Where answers were taken over, only pages that lack
-    something are gone through."""
+    """Return the address of the next page, or of the summary after the last.
+
+    If answers were taken over, only pages that lack something follow.
+    """
     if one.dossier.reused is not None:
         following = next_to_do(one.form(), page_id, seen=True)
         return one.at(f"/demande/{following}" if following else "/verification")
@@ -272,13 +292,13 @@ def _next(one: DossierContext, page_id: str) -> str:
 
 
 def _back_to_check(one: DossierContext, page_id: str) -> str:
-    """Check-your-answers again, by way of the next page that lacks something."""
+    """Return the address of the summary, or of the next page that lacks something."""
     following = next_to_do(one.form(), page_id, seen=False)
     return one.at(f"/demande/{following}{_return()}" if following else "/verification")
 
 
 def _again(screen: Screen, received: ReceivedFiles, opened: int) -> Response:
-    """The same page by its address, so that a reload sends nothing twice."""
+    """Redirect to the same page, so that a reload sends nothing twice."""
     session["note"], session["note_kind"] = received.note, "ok"
     if opened:
         session["follow_up"] = opened
@@ -298,11 +318,12 @@ def _return() -> str:
 @signed_in
 @unproven_too
 def piece(number: str, attachment_id: str) -> Response:
+    """Serve an uploaded file to the owner of the dossier. Raises `NotFound`."""
     return piece_of(case(number), attachment_id)
 
 
 def piece_of(one: DossierContext, attachment_id: str) -> Response:
-    """A file handed in, to whom it belongs. It is data: it never runs here."""
+    """Return an uploaded file as a download under a policy that lets nothing run."""
     attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY
@@ -313,12 +334,12 @@ def piece_of(one: DossierContext, attachment_id: str) -> Response:
 
 
 def posted_answers() -> dict[str, list[str]]:
-    """The answers of the form, without what is ours."""
+    """Return the posted answers by field, without the form's technical fields."""
     return {name: values for name, values in request.form.lists() if not is_own(name)}
 
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
-    """The page showing these faults and no others."""
+    """Return the page with these problems only."""
     reported = tuple(problems)
     fields = tuple(_field_with(one, reported) for one in view.fields)
     return replace(view, fields=fields, problems=reported)
@@ -350,14 +371,14 @@ def _page(
 
 
 def _others(screen: Screen) -> list[PageView]:
-    """The other pages of the form, where answers were taken over: how many are left is worth saying."""
+    """Return the other pages of the form if answers were taken over, else none."""
     if screen.one.dossier.reused is None:
         return []
     return [view for view in screen.one.form().pages if view.id != screen.page_id]
 
 
 def _title(screen: Screen, view: PageView) -> str:
-    """The page's own, or which row it is."""
+    """Return the title of the page or the name of the row."""
     found = find_row(screen.whole, screen.row) if screen.whole and screen.row else None
     if found is None:
         return label(view.title)
@@ -366,8 +387,11 @@ def _title(screen: Screen, view: PageView) -> str:
 
 
 def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
-    """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
-    may be. A question that must be answered and was left empty is as one nobody saw."""
+    """Return the number of steps, and whether it is certain.
+
+    It is the largest possible number until the answers that pages depend on are given. A required question left empty
+    counts as unanswered.
+    """
     scope = one.evaluated().values.scope
     shown = {page.id for page in path(one.procedure, scope)}
     answered = {
@@ -387,7 +411,7 @@ def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
 
 
 def _asked_names(procedure: Procedure, names: Iterable[str], seen: frozenset[str] = frozenset()) -> set[str]:
-    """The questions that these names hang on, through those that are computed."""
+    """Return the questions that the names depend on, also through computed fields."""
     found: set[str] = set()
     for name in frozenset(names) - seen:
         field = procedure.fields.get(name)

@@ -1,4 +1,4 @@
-"""What is asked of the applicant once the request is sent: a later form, one row of it after the other, the form of an act."""
+"""Later forms of the applicant after submission: a whole form, one row of it, or the form of an act."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from renderers.web.shared.conflicts import versions_page
 
 blueprint = Blueprint("errands", __name__)
 
-SEEN = "act-seen"  # the questions that the page posted had shown; no id of a definition has a hyphen
+SEEN = "act-seen"  # questions shown by the posted page; ids have no hyphen
 _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
 
 
@@ -46,20 +46,21 @@ _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
 
 @dataclass(frozen=True, slots=True)
 class LaterFormView:
-    """A later form as its person meets it: whole, or row by row."""
+    """A later form that the applicant fills, whole or row by row."""
 
     form: Form
     href: str
     title: str
-    parts: tuple[AwaitedPart, ...]  # none for a whole form
+    parts: tuple[AwaitedPart, ...]  # empty for a whole form
 
     @property
     def left(self) -> int:
+        """The number of rows to fill, 1 for a whole form."""
         return sum(1 for part in self.parts if not part.done) or (0 if self.parts else 1)
 
 
 def asked_of(one: DossierContext) -> list[LaterFormView]:
-    """The later forms that wait for the applicant now, in the order of the file."""
+    """Return the later forms that wait for the applicant now, in the order of the definition."""
     mine = [
         found
         for found in awaited_parts(app_ctx(), actor(), one.id)
@@ -74,7 +75,7 @@ def asked_of(one: DossierContext) -> list[LaterFormView]:
 
 
 def part_title(one: DossierContext, form: Form, part: str) -> str:
-    """Which row is meant: as the first form calls it."""
+    """Return the label of a row in the first form, or its number."""
     group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
     row = group.rows[int(part)] if group and part.isdecimal() and int(part) < len(group.rows) else None
     return (row.label if row else "") or say("rows.number", number=int(part) + 1 if part.isdecimal() else part)
@@ -86,11 +87,12 @@ def part_title(one: DossierContext, form: Form, part: str) -> str:
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def show(number: str, form_id: str) -> Response:
+    """Show a later form, or the list of its rows."""
     return show_later_form(case(number), form_id)
 
 
 def show_later_form(one: DossierContext, form_id: str) -> Response:
-    """A later form, or the list of its rows."""
+    """Show a later form, or the list of its rows. Redirects to the dossier if it is no longer asked."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
         return _over(one, form_id)
@@ -100,17 +102,19 @@ def show_later_form(one: DossierContext, form_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def fill(number: str, form_id: str) -> Response:
+    """Save a later form and redirect to the dossier."""
     return fill_later_form(case(number), form_id, None)
 
 
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def show_part(number: str, form_id: str, part: str) -> Response:
+    """Show one row of a later form. Raises `NotFound` for an unknown row."""
     return show_later_form_part(case(number), form_id, part)
 
 
 def show_later_form_part(one: DossierContext, form_id: str, part: str) -> Response:
-    """One row of it."""
+    """Show one row of a later form. Redirects to the dossier if the form is no longer asked."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
         return _over(one, form_id)
@@ -122,11 +126,12 @@ def show_later_form_part(one: DossierContext, form_id: str, part: str) -> Respon
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def fill_part(number: str, form_id: str, part: str) -> Response:
+    """Save one row and redirect to the list of rows, or to the dossier after the last."""
     return fill_later_form(case(number), form_id, part)
 
 
 def _over(one: DossierContext, form_id: str) -> Response:
-    """Done meanwhile, or no longer asked: the dossier says where things stand. A form that never was is not found."""
+    """Redirect to the dossier if the form is done or no longer asked. Raises `NotFound` for an unknown form."""
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form) or APPLICANT not in form.by:
         raise NotFound
@@ -163,7 +168,10 @@ def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> F
 
 
 def fill_later_form(one: DossierContext, form_id: str, part: str | None) -> Response:
-    """Keeps a form, or one row of it, when it is whole."""
+    """Save a later form or one row of it once it has no error, then redirect.
+
+    Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.
+    """
     number = one.dossier.number
     form = one.procedure.tasks.get(form_id)
     if form_id not in {found.form.id for found in asked_of(one)} or not isinstance(form, Form):
@@ -187,12 +195,12 @@ def fill_later_form(one: DossierContext, form_id: str, part: str | None) -> Resp
     return go(sheet.above if part is not None and left is not None and left.left else one.at())
 
 
-# -- a page of questions that is kept only when it is whole ------------------------------------------------------------
+# -- a page of questions that is saved only when it is complete --------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The questions as they stand, or as the post at hand answers them."""
+    """The questions as the dossier stores them, or as the post answers them."""
 
     view: PageView
     problems: tuple[AnswerProblem, ...] = ()
@@ -201,8 +209,10 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A form asked at once: nothing of it is kept before it is right, but its files. `place` names where the file of a
-    question is joined, `read` answers with the post at hand (True) or as the dossier stands."""
+    """A form on one page. Its answers are saved only without errors, its files at once.
+
+    `place` names where the file of a question is stored. `read` returns the posted answers (True) or the stored ones.
+    """
 
     one: DossierContext
     title: str
@@ -214,13 +224,14 @@ class Sheet:
     lines: tuple[str, ...] = ()
     ask_reason: str = ""
     reason_name: str = "reason"
-    extra: object = None  # a control of the act itself: its files
+    extra: object = None  # the upload control of the act
     warn: bool = False
 
     def drawn(
         self, filled: Filled | None = None, problems: Iterable[AnswerProblem] = (), status: int = 200, note: str = "",
         follow_up: int = 0, errors: Iterable[tuple[str, str]] = (), reason: str = "",
     ) -> Response:  # fmt: skip
+        """Return the page. `follow_up` is the number of questions that the answers added."""
         draw = drawing(self.one)
         view = page_with((filled or self.read(False)).view, problems)
         summary = [*error_summary(view, draw), *errors]
@@ -235,7 +246,10 @@ class Sheet:
         )  # fmt: skip
 
     def files(self) -> Response | None:
-        """Keeps the files of a post. An answer when the post was about files only, or when one was refused."""
+        """Store the files of the post.
+
+        Returns the page if the post was about files only or a file was refused, else None.
+        """
         if taken := request.form.get("detach"):
             take_back(app_ctx(), actor(), self.one.id, taken, token=form_token())
             return self._again().drawn(self.read(True), note=say("piece.removed"))
@@ -251,7 +265,7 @@ class Sheet:
         return self._again().drawn(self.read(True), note=note) if request.form.get("send") else None
 
     def revision(self) -> int | None:
-        """The revision the person saw; the files of the same post have moved it on."""
+        """Return the revision the applicant saw. Files of the same post have increased it meanwhile."""
         known = form_revision()
         return case(self.one.dossier.number).dossier.revision if known == self.one.dossier.revision else known
 
@@ -259,7 +273,10 @@ class Sheet:
         return replace(self, one=case(self.one.dossier.number))
 
     def refused(self, errors: tuple[tuple[str, str], ...] = (), reason: str = "") -> Response:
-        """What is wrong, each beside its question; a question that the answers have just brought is only asked."""
+        """Return the page with each problem beside its question.
+
+        Questions that the answers added are shown without a problem.
+        """
         sheet, filled = self._again(), self.read(True)
         wrong = [one for one in filled.problems if not one.warns]
         reported = put_already(wrong)
@@ -268,12 +285,12 @@ class Sheet:
 
 
 def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
-    """What is wrong with questions that the page posted had shown; one that its answers have brought is only asked."""
+    """Return the problems of questions that the posted page showed. Added questions have no problem yet."""
     seen = set(request.form.getlist(SEEN))
     return [one for one in problems if one.code not in _NOT_PUT_YET or one.at.partition(".")[0] in seen]
 
 
 def filled_by_act(one: DossierContext, act_id: str, raw: bool) -> Filled:
-    """The form that an act fills."""
+    """Return the form of an act with the posted answers (`raw`) or the stored ones."""
     found = read_filling(app_ctx(), actor(), one.id, act_id, posted_answers() if raw else None)
     return Filled(found.view.pages[0], found.problems, found.answers)

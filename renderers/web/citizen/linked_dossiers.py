@@ -1,4 +1,4 @@
-"""Naming the earlier dossier that a draft renews, changes or needs: one's own, or one whose phone one holds."""
+"""The earlier dossier that a draft renews, changes or needs: the applicant's own, or one whose phone is verified."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LinkLine:
 
 
 def link_lines(one: DossierContext) -> list[LinkLine]:
-    """The earlier dossiers that a draft asks to name, as far as its answers tell."""
+    """Return the earlier dossiers that the draft must or may name, as its answers require."""
     scope = one.evaluated().scope
     return [
         LinkLine(one.at(f"/lien/{link.id}"), label(link.label), linked.number if linked else "", link.required.holds(scope))
@@ -64,7 +64,7 @@ def link_lines(one: DossierContext) -> list[LinkLine]:
 
 
 def linked_lines(one: DossierContext) -> list[LinkLine]:
-    """The earlier dossiers that were named; those of the reader lead to their page."""
+    """Return the named earlier dossiers. Those that the reader may see have an address."""
     found = []
     for link in one.procedure.links():
         if (linked := one.dossier.links.get(link.id)) is not None:
@@ -74,7 +74,7 @@ def linked_lines(one: DossierContext) -> list[LinkLine]:
 
 
 def awaited_ends(one: DossierContext) -> list[str]:
-    """The dossiers whose end this one waits for."""
+    """Return a sentence for each dossier whose end this one waits for."""
     waiting = awaited_links(one.procedure, one.dossier, one.evaluated().scope)
     return [say("link.waiting", number=whole_number(one.dossier.links[link.id].number)) for link in waiting]
 
@@ -93,11 +93,12 @@ def _is_seen(dossier_id: str) -> bool:
 @blueprint.get("/dossiers/<number>/lien/<link_id>")
 @signed_in
 def choose(number: str, link_id: str) -> Response:
+    """Show the choice of the earlier dossier."""
     return choose_link(case(number), link_id)
 
 
 def choose_link(one: DossierContext, link_id: str) -> Response:
-    """Which earlier dossier a draft hangs on."""
+    """Show the choice of the earlier dossier. Redirects once the draft is submitted."""
     if not one.dossier.is_draft:
         return go(one.at())
     return _page(one, _link(one, link_id))
@@ -106,11 +107,15 @@ def choose_link(one: DossierContext, link_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/lien/<link_id>")
 @signed_in
 def name(number: str, link_id: str) -> Response:
+    """Name the earlier dossier and go on, or ask for a code."""
     return name_link(case(number), link_id)
 
 
 def name_link(one: DossierContext, link_id: str) -> Response:
-    """One's own dossier is named at once; for another, a code goes to its phone first."""
+    """Name one of the applicant's own dossiers at once. For another, send a code to its phone first.
+
+    Redirects to the code, the rows or the next page. Shows the choice again (422) with an error.
+    """
     if not one.dossier.is_draft:
         return go(one.at())
     link = _link(one, link_id)
@@ -179,23 +184,24 @@ def _hint(found: LinkCandidate) -> str:
 
 
 def _after(one: DossierContext) -> str:
-    """Where the draft goes on."""
+    """Return the address where the draft continues."""
     form = one.form()
     following = next((view.id for view in form.pages if not view.complete or not view.visited), "")
     return one.at(f"/demande/{following}") if following else one.at("/verification")
 
 
-# -- proving -----------------------------------------------------------------------------------------------------------
+# -- verification of the phone -----------------------------------------------------------------------------------------
 
 
 @blueprint.get("/dossiers/<number>/lien/<link_id>/code")
 @signed_in
 def ask_code(number: str, link_id: str) -> Response:
+    """Show the form for the code sent to the phone of the earlier dossier."""
     return ask_link_code(case(number), link_id)
 
 
 def ask_link_code(one: DossierContext, link_id: str) -> Response:
-    """The code that went to the phone of a dossier that is not the person's own."""
+    """Show the form for the code. Redirects to the choice if no code was sent."""
     if not one.dossier.is_draft or not session.get("proving"):
         return go(one.at(f"/lien/{link_id}"))
     return _code_page(one, _link(one, link_id))
@@ -204,10 +210,12 @@ def ask_link_code(one: DossierContext, link_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/lien/<link_id>/code")
 @signed_in
 def check_code(number: str, link_id: str) -> Response:
+    """Check the code, then name the dossier."""
     return check_link_code(case(number), link_id)
 
 
 def check_link_code(one: DossierContext, link_id: str) -> Response:
+    """Check the code. A right one names the dossier, a wrong one shows the form again (422)."""
     wanted = session.get("proving", "")
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
@@ -229,7 +237,7 @@ def _code_page(one: DossierContext, link: Link, error: str = "") -> Response:
 
 
 def _proved(number: str) -> str | None:
-    """The phone of a dossier that this browser has proven to hold."""
+    """Return the phone that this browser verified for a dossier, None otherwise."""
     kept = session.get("proved")
     return str(kept[1]) if isinstance(kept, list) and len(kept) == 2 and kept[0] == number else None
 
@@ -269,10 +277,12 @@ def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: 
 @blueprint.get("/dossiers/<number>/lien/<link_id>/<earlier>")
 @signed_in
 def choose_row(number: str, link_id: str, earlier: str) -> Response:
+    """Show the choice of the row to copy from the earlier dossier."""
     return choose_link_row(case(number), link_id, earlier)
 
 
 def choose_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
+    """Show the rows of the earlier dossier. Raises `NotFound` if the applicant may not name it."""
     if not one.dossier.is_draft:
         return go(one.at())
     return _row_page(one, _link(one, link_id), earlier)
@@ -281,10 +291,12 @@ def choose_link_row(one: DossierContext, link_id: str, earlier: str) -> Response
 @blueprint.post("/dossiers/<number>/lien/<link_id>/<earlier>")
 @signed_in
 def keep_row(number: str, link_id: str, earlier: str) -> Response:
+    """Name the dossier with the chosen row and go on."""
     return keep_link_row(case(number), link_id, earlier)
 
 
 def keep_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
+    """Name the dossier with the chosen row. Shows the rows again (422) if none is chosen."""
     if not one.dossier.is_draft:
         return go(one.at())
     link, picked = _link(one, link_id), request.form.get("row", "")

@@ -1,4 +1,4 @@
-"""Paying: what is owed, with which account, the page that follows an order, and the ends of a try."""
+"""Payment by the applicant: amount, method, the page that follows an order, and its outcome."""
 
 from __future__ import annotations
 
@@ -80,17 +80,18 @@ _CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404}
 _CALLBACK_LARGEST: Final = 64 * 1024
 
 
-# -- choosing how ------------------------------------------------------------------------------------------------------
+# -- choice of the method ----------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/dossiers/<number>/paiement")
 @signed_in
 def choose(number: str) -> Response:
+    """Show what is due and the methods of payment."""
     return choose_payment(case(number))
 
 
 def choose_payment(one: DossierContext) -> Response:
-    """What is owed, and with which account it is paid; the try under way, where there is one."""
+    """Show what is due and the methods of payment. Redirects to an open payment."""
     if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
@@ -100,11 +101,12 @@ def choose_payment(one: DossierContext) -> Response:
 @blueprint.post("/dossiers/<number>/paiement")
 @signed_in
 def begin(number: str) -> Response:
+    """Start a payment and redirect to the page that follows it."""
     return begin_payment(case(number))
 
 
 def begin_payment(one: DossierContext) -> Response:
-    """Queues the order for the worker and follows it, or says what is missing."""
+    """Queue the order for the worker and redirect to its page, or show what is missing."""
     due = owed(app_ctx(), actor(), one.id)
     providers = offered(one)
     if not providers:
@@ -135,7 +137,7 @@ def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
             return go(one.at(f"/paiement/{closed.reason.facts['payment']}"))
-        if closed.reason.code == "nothing_owed":  # another tab's payment settled meanwhile
+        if closed.reason.code == "nothing_owed":  # a payment of another tab was credited meanwhile
             return _nothing(one)
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
@@ -154,15 +156,16 @@ def _least(one: DossierContext) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Typed:
-    """What was chosen so far."""
+    """The choices made so far."""
 
     provider: str = ""
     payer: str = ""
     how_much: str = ""
-    sure: str = ""  # the wallet and number that it was asked about
+    sure: str = ""  # the wallet and number already confirmed
 
     @property
     def part(self) -> bool:
+        """Whether only the next part is paid."""
         return self.how_much == "part"
 
 
@@ -194,7 +197,7 @@ def _choose_page(
 
 
 def _table(one: DossierContext, account: FeeAccount) -> PriceTable:
-    """What a price is made of; of one paid in part, what is left."""
+    """Return the lines of a price. If a part is paid, only the rest is due."""
     table = price_table(one, account.label, account.lines, account.left)
     if not account.paid:
         return table
@@ -203,7 +206,7 @@ def _table(one: DossierContext, account: FeeAccount) -> PriceTable:
 
 
 def _estimates(one: DossierContext) -> list[tuple[str, str]]:
-    """The quotes that an office has issued: the paper a price rests on."""
+    """Return the issued quotes, the documents that a price rests on."""
     return [
         (document.title, one.at(f"/documents/{document.id}.pdf"))
         for document in one.dossier.documents
@@ -212,23 +215,24 @@ def _estimates(one: DossierContext) -> list[tuple[str, str]]:
 
 
 def _nothing(one: DossierContext) -> Response:
-    """Already paid, or never owed: the last receipt, else the dossier."""
+    """Redirect to the last receipt, or to the dossier, if nothing is due."""
     paid = [payment for payment in payments(app_ctx(), actor(), one.id) if payment.status in _RECEIVED]
     return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
 
 
-# -- following and the ends --------------------------------------------------------------------------------------------
+# -- progress and outcome ----------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/dossiers/<number>/paiement/<payment_id>")
 @signed_in
 @passive
 def follow(number: str, payment_id: str) -> Response:
+    """Show the progress of a payment or its outcome. The automatic reload does not prolong the session."""
     return follow_payment(case(number), payment_id)
 
 
 def follow_payment(one: DossierContext, payment_id: str) -> Response:
-    """Where a payment stands, or how it ended. Nothing is asked here: the worker does."""
+    """Show the progress of a payment or its outcome. Only the worker asks the operator."""
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
         return _following_page(one, payment)
@@ -236,7 +240,7 @@ def follow_payment(one: DossierContext, payment_id: str) -> Response:
         del session["paying"]
         if payment.status == "paid":
             session["note"] = say("payment.paid")
-            one = case(one.dossier.number)  # as it stands once it was paid
+            one = case(one.dossier.number)  # reload: the payment changed it
             ahead = _next_task(one)
             if ahead:
                 session["note_kind"] = "ok"
@@ -248,11 +252,12 @@ def follow_payment(one: DossierContext, payment_id: str) -> Response:
 @signed_in
 @passive
 def state(number: str, payment_id: str) -> Response:
+    """Return the progress as JSON for the script of the page."""
     return payment_state(case(number), payment_id)
 
 
 def payment_state(one: DossierContext, payment_id: str) -> Response:
-    """For the page that follows: what it says, and when to look again."""
+    """Return the progress as JSON, and after how long the script asks again."""
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status not in _OPEN:
         return jsonify({"status": payment.status})
@@ -302,25 +307,25 @@ def _facts(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
 
 
 def _account(payment: Payment) -> str:
-    """The wallet's number and operator; of a card, the operator alone."""
+    """Return the wallet's number and operator, or only the operator of a card."""
     label = provider_label(payment.provider)
     return f"{_number(payment.payer)} ({label})" if payment.payer else label
 
 
 def _is_repaid(payment: Payment) -> bool:
-    """Whether all that it brought over the price was paid back."""
+    """Return whether the whole overpayment was refunded."""
     if payment.status != "overpaid":
         return False
     return all(line.refund.paid_at for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment))
 
 
 def _number(phone: str) -> str:
-    """A number that no line breaks in two."""
+    """Return a phone number with fixed spaces."""
     return national(phone).replace(" ", FIXED_SPACE)
 
 
 def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
-    """What happened, and in one strong sentence what it means for the money."""
+    """Return what happened, and one emphasised sentence on the money."""
     facts = {
         "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
         "provider": provider_label(payment.provider), "at": site().words.clock(payment.expires_at, language()),
@@ -345,12 +350,12 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
 
 
 def _page_left(one: DossierContext, payment: Payment) -> str:
-    """The operator's page where its payer may still finish; never on the screen of an agent, nor once the dossier is closed."""
+    """Return the operator's page where the payer may finish. Empty at the counter and for a closed dossier."""
     return "" if at_counter() or one.dossier.closed_at else page_left(payment, app_ctx().now())
 
 
 def _is_long(payment: Payment) -> bool:
-    """Whether the answer that was promised has not come in time."""
+    """Return whether the promised answer is overdue."""
     return app_ctx().now() - payment.started_at > SECOND_THOUGHTS
 
 
@@ -359,7 +364,7 @@ def _over(payment: Payment) -> list[str]:
 
 
 def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
-    """The one way on first."""
+    """Return the links after a payment, the main one first."""
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
@@ -379,7 +384,7 @@ def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
 
 
 def _next_task(one: DossierContext) -> str:
-    """Where a visit is chosen, once it may be."""
+    """Return the address of the slots if an appointment can be booked, else empty."""
     ahead = open_tasks(one.procedure, one.dossier, one.evaluated().scope)
     return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
 
@@ -387,11 +392,12 @@ def _next_task(one: DossierContext) -> str:
 @blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
 @signed_in
 def receipt(number: str, payment_id: str) -> Response:
+    """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
     return receipt_file(case(number), payment_id)
 
 
 def receipt_file(one: DossierContext, payment_id: str) -> Response:
-    """The receipt of money that came, as PDF."""
+    """Return the receipt as PDF. Raises `NotFound` if no money was received."""
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status not in _RECEIVED:
         raise NotFound
@@ -403,17 +409,20 @@ def receipt_file(one: DossierContext, payment_id: str) -> Response:
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 
 
-# -- the operator's call -----------------------------------------------------------------------------------------------
+# -- the operator's callback -------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/retours/<provider>")
 @blueprint.route("/retours/<provider>/payeur", methods=["GET", "POST"])
 @public
 def returned(provider: str) -> Response:
-    """Where an operator sends the payer back, and what it looks at to know that we are there. It only says what we know."""
+    """Show the known state of a payment to the payer whom the operator sends back.
+
+    Operators also request this page to check that the site answers.
+    """
     if provider not in app_ctx().providers:
         raise NotFound
-    if request.method == "POST":  # the session does not come with another site's post; it does with what follows
+    if request.method == "POST":  # browsers send no cookie with a cross-site post
         return go(f"{request.path}?{urlencode({'paiement': request.args.get('paiement', '')[:60]})}")
     found = returned_payment(app_ctx(), actor(), provider, request.args.get("paiement", "")[:60])
     known = {}
@@ -427,7 +436,7 @@ def returned(provider: str) -> Response:
 @blueprint.post("/retours/<provider>")
 @public
 def callback(provider: str) -> Response:
-    """A provider says that something happened. It is noted, and the worker asks the provider."""
+    """Record the notification of an operator as JSON. The worker then asks the operator for the result."""
     if (request.content_length or 0) > _CALLBACK_LARGEST:
         return problem_json(413, "too large", "", "too_large")
     outcome = record_callback(app_ctx(), provider[:40], dict(request.headers), request.get_data(cache=False))

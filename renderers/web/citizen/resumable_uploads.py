@@ -1,4 +1,4 @@
-"""Where scripts send files in pieces, so that a cut loses nothing. Without a script a file comes with its form."""
+"""Uploads in pieces by the script, which resume after a cut. Without the script a file comes with its form."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _SHORTEST: Final = 32
 @signed_in
 @unproven_too
 def so_far(number: str, key: str) -> Response:
+    """Return as JSON how many bytes of an upload were received."""
     return received_so_far(case(number), key)
 
 
 def received_so_far(one: DossierContext, key: str) -> Response:
+    """Return as JSON how many bytes of an upload were received. Answers 404 for a malformed key."""
     return jsonify({"received": received(app_ctx(), actor(), one.id, _known(key))})
 
 
@@ -32,11 +34,12 @@ def received_so_far(one: DossierContext, key: str) -> Response:
 @signed_in
 @unproven_too
 def piece(number: str, key: str) -> Response:
+    """Store one piece of an upload and return the bytes received as JSON."""
     return take_piece(case(number), key)
 
 
 def take_piece(one: DossierContext, key: str) -> Response:
-    """One piece, from `at`; the answer says how far the file has come, wherever the piece lay."""
+    """Store one piece that starts at the byte `at`. Returns as JSON the bytes received so far."""
     at = request.args.get("at", "")
     if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):
         abort(400)
@@ -47,7 +50,7 @@ def take_piece(one: DossierContext, key: str) -> Response:
 
 
 def _known(key: str) -> str:
-    """A key as our script makes them."""
+    """Return a key that has the form of the script's keys. Answers 404 otherwise."""
     if not _SHORTEST <= len(key) <= 64 or set(key) - set("0123456789abcdef"):
         abort(404)
     return key

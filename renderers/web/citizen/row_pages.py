@@ -1,4 +1,4 @@
-"""One row of a group on a screen of its own, and taking a row away."""
+"""One row of a group on a screen of its own, and the removal of a row."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ blueprint = Blueprint("rows", __name__)
 @signed_in
 @unproven_too
 def show(number: str, page_id: str, row: str) -> Response:
+    """Show one row of a group."""
     return show_screen(Screen(current_case(number), page_id, row))
 
 
@@ -27,10 +28,12 @@ def show(number: str, page_id: str, row: str) -> Response:
 @signed_in
 @unproven_too
 def save(number: str, page_id: str, row: str) -> Response:
+    """Save one row and redirect to the list of rows."""
     return save_row(Screen(case(number), page_id, row))
 
 
 def save_row(screen: Screen) -> Response:
+    """Save one row. A row that is gone redirects to its list."""
     return save_screen(screen) if screen.one.dossier.is_draft and screen.view() else show_screen(screen)
 
 
@@ -38,11 +41,12 @@ def save_row(screen: Screen) -> Response:
 @signed_in
 @unproven_too
 def remove(number: str, page_id: str, row: str) -> Response:
+    """Ask whether to remove a row. A post removes it."""
     return remove_row(Screen(case(number), page_id, row))
 
 
 def remove_row(screen: Screen) -> Response:
-    """Asks first, naming the row; the others keep their order."""
+    """Ask whether to remove a row, with its name. A post removes it, and the others keep their order."""
     one, page_id, row = screen.one, screen.page_id, screen.row
     found = find_row(screen.whole, row) if screen.whole else None
     if found is None:

@@ -1,6 +1,4 @@
-"""Beginning a procedure: the questions that come first, what of an earlier request is taken over, the draft opened and where it
-goes on.
-"""
+"""Start of a request: eligibility questions, answers of an earlier request, and the draft."""
 
 from __future__ import annotations
 
@@ -42,7 +40,10 @@ blueprint = Blueprint("beginning", __name__)
 @blueprint.get("/demarches/<slug>/verifier")
 @public
 def check_right(slug: str) -> Response:
-    """One question a page; the answers travel in the address, and go on into the form."""
+    """Show the next eligibility question, the reason to stop, or the start page.
+
+    The answers travel in the address and are copied into the form.
+    """
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)
     back = f"/demarches/{slug}"
@@ -56,6 +57,7 @@ def check_right(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/commencer")
 @public
 def before_start(slug: str) -> Response:
+    """Show the start page, or the next eligibility question if one is left."""
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)
     if walk.criterion is not None:
@@ -72,7 +74,7 @@ def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
 
 
 def _earlier(found: EarlierDossier) -> Mapping[str, str]:
-    """An earlier request as it is offered: which, its number, and what of it would be taken over."""
+    """Return how an earlier request is offered: its title, number and what would be taken over."""
     counts = [say("reuse.answers", count=found.answers)] if found.answers else []
     counts += [say("reuse.files", count=found.files)] if found.files else []
     return {
@@ -82,6 +84,7 @@ def _earlier(found: EarlierDossier) -> Mapping[str, str]:
 
 
 def sent_day(at: datetime) -> str:
+    """Return the day of a submission in the page's language."""
     return day_of(at)
 
 
@@ -89,7 +92,7 @@ def sent_day(at: datetime) -> str:
 @public
 @unproven_too
 def start(slug: str) -> Response:
-    """Opens the draft, or remembers it while the person signs in."""
+    """Open the draft and redirect to it. Without sign-in, store the choice and redirect to the sign-in."""
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.form)
     if walk.criterion is not None:
@@ -103,7 +106,10 @@ def start(slug: str) -> Response:
 
 
 def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:
-    """Where somebody goes on who was about to begin and has signed in since: who applied before is offered their answers."""
+    """Return where an applicant continues who signed in before opening a draft.
+
+    With an earlier request, it is the page that offers its answers.
+    """
     procedure_id, given = str(opening["procedure"]), opening.get("given") or {}
     if earlier_requests(app_ctx(), who, procedure_id, given, language()):
         return f"/demarches/{procedure_id}/commencer?{urlencode(opening.get('carried') or {})}"
@@ -113,19 +119,21 @@ def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:
 def open_draft(
     who: Actor, procedure_id: str, given: Mapping[str, Plain], token: str | None, earlier: str = ""
 ) -> str:  # fmt: skip
-    """Opens the draft, or finds the one there is, with the answers of an `earlier` request if one is named. The address where
-    it goes on."""
+    """Open the draft or find the existing one, and return the address where it continues.
+
+    The answers of the request `earlier` are taken over if it is given and still exists.
+    """
     criteria = adopt_criteria(
         current_procedure(procedure_id), given, local_day(app_ctx().now()), app_ctx().directory
     )  # fmt: skip
     dossier = open_dossier(app_ctx(), who, procedure_id, criteria=criteria, language=language(), token=token)
     if earlier:
-        with suppress(NotFound):  # erased meanwhile, or never theirs: the questions are simply asked
+        with suppress(NotFound):  # erased or not the applicant's: the questions are asked
             dossier = take_over(app_ctx(), who, dossier.id, earlier, token=token)
     form = see_form(app_ctx(), who, dossier.id)
     base = f"/dossiers/{dossier.number}/demande"
     begun = any(one.visited for one in form.pages)
-    asks_earlier = bool(current_procedure(procedure_id).links())  # named from the list of steps, before the questions
+    asks_earlier = bool(current_procedure(procedure_id).links())  # named in the list of steps, before the questions
     if dossier.reused is not None and not asks_earlier:
         following = first_to_do(form)
         return f"{base}/{following}" if following else f"/dossiers/{dossier.number}/verification"
@@ -133,13 +141,15 @@ def open_draft(
 
 
 def first_to_do(form: FormView) -> str:
-    """The page where a draft goes on; empty when every page is complete."""
+    """Return the page where a draft continues, empty if all pages are complete."""
     return next((one.id for one in form.pages if not one.complete or not one.visited), "")
 
 
 def next_to_do(form: FormView, page_id: str, seen: bool) -> str:
-    """After a page, the next one that lacks something, else one before it; empty when none does. `seen`: pages that nobody
-    came to count too."""
+    """Return the next page that lacks something, else an earlier one, empty without any.
+
+    `seen` counts complete pages that were never opened, too.
+    """
     ids = [one.id for one in form.pages]
     left = [one.id for one in form.pages if one.id != page_id and not (one.complete and (one.visited or not seen))]
     place = ids.index(page_id) if page_id in ids else -1

@@ -1,4 +1,4 @@
-"""The status box of a request: where it stands, who must act, by when; then one thing to do."""
+"""The status box of a request: where it stands, who must act, by when, and one thing to do."""
 
 from __future__ import annotations
 
@@ -26,38 +26,41 @@ from renderers.web.shared.statuses import BOXES, TAGS
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
+    """One thing to do: its address and its title."""
+
     href: str
     title: str
     text: str = ""
 
 
 def to_do(one: DossierContext) -> list[ToDo]:
-    """Forms to fill, money to pay, visits to book. Not the corrections, which have a box of their own."""
+    """Return the forms, payments and appointments to do. Corrections have a box of their own."""
     if one.dossier.is_draft:
         return []
     return [*to_fill(one), *_money(one), *to_book(one)]
 
 
 def to_fill(one: DossierContext) -> Iterator[ToDo]:
-    """Later forms."""
+    """Yield the later forms to fill."""
     for asked in asked_of(one):
         text = say("todo.parts_left", count=asked.left) if asked.parts else ""
         yield ToDo(asked.href, asked.title, text)
 
 
 def _money(one: DossierContext) -> Iterator[ToDo]:
+    """Yield the payment that is due, unless one is open."""
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
     if not accounts or awaited_payment(app_ctx(), actor(), one.id) is not None:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
-    part = accounts[0].next_part if len(accounts) == 1 and accounts[0].paid else None  # the rest may wait
+    part = accounts[0].next_part if len(accounts) == 1 and accounts[0].paid else None  # the rest can wait
     amount = part.amount if part is not None else sum(account.left for account in accounts)
     yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
 
 
 def to_book(one: DossierContext) -> Iterator[ToDo]:
-    """Visits that are to be booked and are not."""
+    """Yield the appointments to book."""
     for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope):
         if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
             yield ToDo(
@@ -68,13 +71,15 @@ def to_book(one: DossierContext) -> Iterator[ToDo]:
 
 @dataclass(frozen=True, slots=True)
 class AskedLine:
+    """One question to correct, with the agent's reason."""
+
     label: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class StatusBox:
-    """Three lines, always: where it stands, who must act, by when; then one thing to do."""
+    """The status box. It always has the lines `where`, `who` and `when`, then one thing to do."""
 
     kind: str
     tag: str
@@ -90,6 +95,7 @@ class StatusBox:
 
 
 def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
+    """Return the status box of a dossier. `ahead` is what the applicant has to do (`to_do`)."""
     key = _key(one, status)
     late = status.late or (status.who == "applicant" and status.until is not None and app_ctx().now() > status.until)
     if (payment := _awaited(one, key, ahead)) is not None:
@@ -104,7 +110,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
 
 
 def _key(one: DossierContext, status: PublicStatus) -> str:
-    """The label of the box. What is asked besides corrections is to do, and so is an act that only they can take."""
+    """Return the public label of the box, `to_do` if the applicant must act outside a correction."""
     state = one.procedure.states.get(one.dossier.state)
     mine = status.who == "applicant"
     if mine and (
@@ -126,12 +132,12 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
 
 
 def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
-    """The payment whose end is not known yet, where the dossier waits for nothing before it."""
+    """Return the open payment if the dossier waits for nothing else first."""
     return awaited_payment(app_ctx(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
 
 
 def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> StatusBox:
-    """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
+    """Return the box of an open payment, which shows no due date, so that the applicant does not pay twice."""
     who = "else" if ahead else "page" if page_left(payment, app_ctx().now()) else payment.status
     return StatusBox(
         kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
@@ -142,7 +148,7 @@ def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> S
 
 
 def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
-    """Who acts. What is granted may go on: a site is opened, a visit booked, when its holder wants."""
+    """Return who must act. After an approval the applicant may still act without a due date."""
     if status.who == "nobody" and one.dossier.closed_at is None:
         return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
     return say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who])
@@ -183,7 +189,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
 
 
 def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
-    """Where they are told of a place that becomes free."""
+    """Yield the offices whose waiting lists the applicant is on."""
     if status.public not in ("to_book", "to_do", "in_review"):
         return
     for task in one.procedure.appointments():
@@ -192,7 +198,7 @@ def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
 
 
 def _last_reason(one: DossierContext, status: PublicStatus) -> str:
-    """What was written last; where each point to correct has its own reason, nothing of before."""
+    """Return the last reason written by an agent, for corrections their common reason."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
     written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
@@ -221,6 +227,6 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
 
 
 def next_act(one: DossierContext) -> tuple[str, str]:
-    """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
+    """Return the address and the words of what the applicant must do now, empty if it is not their turn."""
     status = public_status(one.procedure, one.dossier, app_ctx().now())
     return _what_to_do(one, _key(one, status), to_do(one))

@@ -1,4 +1,4 @@
-"""Check-your-answers, the declaration, sending; and the page that says for ever that it was sent."""
+"""Summary of the answers, declaration and submission, and the page that confirms it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ RETURN = "?retour=verification"
 @signed_in
 @unproven_too
 def verify(number: str) -> Response:
+    """Show the summary of the draft, with what is missing. Redirects once it is submitted."""
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
@@ -60,8 +61,11 @@ def verify(number: str) -> Response:
 @signed_in
 @unproven_too
 def send(number: str) -> Response:
-    """Sends the request. Sent already, by a double tap or from another page: the confirmation again. Whatever hinders it
-    is said by the page itself, so that going back never sends anything. Who has not proven their number does so first."""
+    """Submit the request and redirect to the payment or the confirmation.
+
+    A second post redirects to the confirmation. If anything prevents submission, the summary shows it. An unverified
+    number is verified first.
+    """
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
@@ -87,11 +91,13 @@ def send(number: str) -> Response:
 
 
 def send_declared(who: Actor, number: str, revision: int) -> str:
-    """Sends what its owner declared before they proved their number, if nothing else of it changed since. The address where it
-    goes on: whatever hinders it is said there."""
+    """Submit what the applicant declared before the verification of the number, if it is unchanged since.
+
+    Returns the address where the applicant continues. What prevents submission is shown there.
+    """
     try:
         one = case_of(who, number)
-    except NotFound:  # they chose not to keep it
+    except NotFound:  # the applicant chose not to keep it
         return "/dossiers"
     try:
         submit(app_ctx(), who, one.id, declared=True, revision=revision)
@@ -103,7 +109,7 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
 def check_page(
     one: DossierContext, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
 ) -> Response:  # fmt: skip
-    """Check-your-answers; at a `counter`, with how the person who is there confirms."""
+    """Show the summary. At the `counter` it also asks how the applicant confirms."""
     errors = [("#declared", say("check.undeclared"))] if undeclared else []
     if counter and counter.get("error"):
         errors.append(("#confirm_code", str(counter["error"])))
@@ -124,12 +130,12 @@ def check_page(
 
 
 def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
-    """Everything that was said, section by section, each line with where it is changed."""
+    """Return all answers by section, each with the address where it is changed."""
     return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
 
 
 def _reused(one: DossierContext) -> Mapping[str, str] | None:
-    """The earlier request that answers still stand from."""
+    """Return the earlier request whose answers the draft still holds, None without one."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
         return None
@@ -139,13 +145,13 @@ def _reused(one: DossierContext) -> Mapping[str, str] | None:
 
 
 def _at_once(one: DossierContext, sheet: CheckSheet) -> list[Quote]:
-    """What is paid first thing after sending."""
+    """Return the fees paid directly after submission."""
     start = one.procedure.state(one.procedure.start)
     return [quote for quote in sheet.quotes if start.mode == "pay" and quote.fee in start.waits]
 
 
 def _table(one: DossierContext, quote: Quote) -> PriceTable:
-    """A price that hangs on what an agent will write says so: the amount shown is what is known."""
+    """Return the lines of a price. A note says if an agent's later answer may change it."""
     table = price_table(one, quote.label, quote.lines, quote.amount)
     fee = one.procedure.tasks[quote.fee]
     later = frozenset(field.id for form in one.procedure.forms() if form.id != APPLICATION for field in form.fields)
@@ -154,7 +160,7 @@ def _table(one: DossierContext, quote: Quote) -> PriceTable:
 
 
 def _links(one: DossierContext) -> list[AnswerSection]:
-    """The earlier dossiers that were named."""
+    """Return the section of the named earlier dossiers."""
     lines = [
         AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
         for link in one.procedure.links()
@@ -164,7 +170,7 @@ def _links(one: DossierContext) -> list[AnswerSection]:
 
 
 def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:
-    """Where to complete: an earlier dossier to name, then question by question."""
+    """Return what is missing: earlier dossiers to name, then questions, each with its address."""
     found = [(one.at(f"/lien/{link.id}"), label(link.label)) for link in sheet.links]
     for view in sheet.form.pages:
         for problem in view.errors:
@@ -180,6 +186,7 @@ def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:
 @blueprint.get("/dossiers/<number>/envoye")
 @signed_in
 def sent(number: str) -> Response:
+    """Show the confirmation of submission. Redirects to the form for a draft."""
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))

@@ -1,4 +1,4 @@
-"""Where a request stands: the status box first, then the way done and ahead, and what its owner may still do."""
+"""The list of an applicant's dossiers and the page of one: status, history, next steps and acts."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ blueprint = Blueprint("tracking", __name__)
 _ENDS = frozenset({"accepted", "refused", "closed"})
 
 
-# -- all my dossiers ---------------------------------------------------------------------------------------------------
+# -- the list of dossiers ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ListedDossier:
+    """One dossier in the list."""
+
     href: str
     title: str
     number: str
@@ -71,6 +73,8 @@ class ListedDossier:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """The dossiers of one group: to do, running or over."""
+
     title: str
     lines: tuple[ListedDossier, ...]
 
@@ -79,6 +83,7 @@ class Group:
 @signed_in
 @unproven_too
 def dossiers() -> Response:
+    """Show the dossiers of the applicant in groups: to do, running, over."""
     found = mine(app_ctx(), actor())
     waiting = unread(app_ctx(), actor(), [line.id for line in found])
     labels = lines_public(found)
@@ -125,7 +130,7 @@ def _listed_when(line: DossierLine, group: str) -> str:
 @blueprint.get("/d/<number>")
 @public
 def short(number: str) -> Response:
-    """The address of messages."""
+    """Redirect the short address of messages to the dossier, or to the tracking form if it is no number."""
     return go(f"/dossiers/{number}" if number.isascii() and number.isdigit() else "/suivi")
 
 
@@ -134,6 +139,8 @@ def short(number: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
+    """One step of the history: done, now or next."""
+
     kind: str
     title: str
     text: str = ""
@@ -143,7 +150,7 @@ class TimeStep:
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A line with a link: a booking, a file."""
+    """A line with a link, for example a booking or a file."""
 
     label: str = ""
     text: str = ""
@@ -153,6 +160,8 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
+    """One message sent to the applicant."""
+
     at: str
     body: str
 
@@ -160,6 +169,10 @@ class MessageRow:
 @blueprint.get("/dossiers/<number>")
 @signed_in
 def follow(number: str) -> Response:
+    """Show one dossier: status, documents, history, payments, messages, answers and acts.
+
+    Redirects a draft to its form.
+    """
     one = case(number)
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
@@ -184,7 +197,7 @@ def follow(number: str) -> Response:
 
 
 def _some_only(results: list[RowResult]) -> Iterator[str]:
-    """An accepted request may hold refusals."""
+    """Yield the sentence that an accepted request contains refused rows."""
     reported = [result for result in results if result.tag]
     granted = sum(1 for result in reported if result.kind == "ok")
     if granted < len(reported):
@@ -192,7 +205,7 @@ def _some_only(results: list[RowResult]) -> Iterator[str]:
 
 
 def time_steps(one: DossierContext) -> list[TimeStep]:
-    """Sent, what was done since, where it stands, what is still to come."""
+    """Return the steps of the history: submission, past, present and future."""
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
@@ -215,7 +228,7 @@ def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
     return TimeStep("now", title, text)
 
 
-# -- its parts ---------------------------------------------------------------------------------------------------------
+# -- parts of the page -------------------------------------------------------------------------------------------------
 
 
 def _bookings(one: DossierContext) -> list[LinkRow]:
@@ -228,7 +241,7 @@ def _bookings(one: DossierContext) -> list[LinkRow]:
 
 
 def _letters(one: DossierContext) -> list[MessageRow]:
-    """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
+    """Return the last ten messages. One sent by SMS and mail appears once, with the longer text."""
     reported: dict[str, list[OutboundMessage]] = {}
     for letter in sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at):
         reported.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
@@ -243,7 +256,7 @@ def _message(same: list[OutboundMessage]) -> MessageRow:
 
 
 def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
-    """The files that answer a question now, each with the proof that it was received."""
+    """Return the files that answer a question, each with the time of receipt."""
     asked = ((part, view) for part in form.pages for view in every_field(part))
     return [
         LinkRow(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
@@ -253,7 +266,7 @@ def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
 
 
 def _asked_in(part: PageView, view: FieldView) -> str:
-    """The question, and of which row it is."""
+    """Return the label of the question, with its row."""
     found = find_row(part, view.path.rpartition(".")[0])
     if found is None:
         return label(view.label)

@@ -1,1 +1,1 @@
-"""Assisted applications."""
+"""Pages on which an agent fills in a request for an applicant who is present."""

@@ -1,4 +1,4 @@
-"""Correcting at the counter, with the person, what an agent named: the same page, under the hand of who helps."""
+"""Corrections at the counter, on the applicant's own page, by the agent who helps."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ blueprint = Blueprint("counter_corrections", __name__)
 @blueprint.get(f"{HOME}/<number>/corrections")
 @helper
 def show(number: str) -> Response:
+    """Show the questions to correct. Redirects to the receipt if none are asked."""
     return show_corrections(case(number))
 
 
 @blueprint.post(f"{HOME}/<number>/corrections")
 @helper
 def save(number: str) -> Response:
+    """Save the corrections. « Renvoyer » also sends the dossier back once none is left."""
     return keep_corrections(case(number))

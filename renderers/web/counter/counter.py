@@ -1,4 +1,4 @@
-"""The counter: an agent says whom they help, that person agrees, a procedure is chosen; and the end of it."""
+"""Start and end of assistance at the counter: the person helped, their consent, and the procedure."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ from renderers.web.shared.staff import staff_page
 blueprint = Blueprint("counter", __name__)
 
 HOME: Final = "/agent/guichet"
-_PROOFS: Final = ("proving", "proved")  # what the person before held: no proof of the next one's
-_AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number whose code is waited for
+_PROOFS: Final = ("proving", "proved")  # verified for the earlier person, not for the next one
+_AWAITED: Final = "helped_phone"  # key of the signed cookie: the number that was sent a code
 
 
 @dataclass(frozen=True, slots=True)
 class AssistedRequestRow:
-    """A request of this visit."""
+    """A request of this assistance."""
 
     href: str
     title: str
@@ -63,13 +63,13 @@ class AssistedRequestRow:
     sent: bool
 
 
-# -- whom ----------------------------------------------------------------------------------------------------------------
+# -- the person --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get(HOME)
 @agent()
 def home() -> Response:
-    """Who is helped and with what; before that, how they agree."""
+    """Show the requests and procedures of the person helped. Before that, show how they can consent."""
     _receives()
     helps = assistance.helping(app_ctx(), actor())
     if helps is None:
@@ -79,7 +79,7 @@ def home() -> Response:
 
 
 def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Response:
-    """What is done with the person: an earlier request, named by its number, or a procedure to begin."""
+    """Show what can be done: resume an earlier request by its number, or start a procedure."""
     receives = assistance.received_by(app_ctx(), _agent())
     query, listed = request.args.get("q", "").strip()[:100], in_order()
     found = listed.words.find(query)
@@ -95,7 +95,7 @@ def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Resp
 
 
 def _receives() -> Mapping[str, EditionSummary]:
-    """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
+    """Return the procedures that this agent may fill in with applicants. Answers 403 if there are none."""
     found = assistance.received_by(app_ctx(), actor())
     if not found:
         abort(403)
@@ -107,9 +107,9 @@ def _begun(ids: frozenset[str]) -> list[AssistedRequestRow]:
     for one in sorted(ids):
         try:
             dossier, procedure = see_case(app_ctx(), actor(), one)
-        except NotFound:  # of a procedure that they receive no more
+        except NotFound:  # the agent no longer receives this procedure
             continue
-        if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
+        if dossier.is_draft and dossier.closed_at is not None:  # its owner withdrew it meanwhile
             continue
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
         found.append(
@@ -132,7 +132,10 @@ def _sign_in_form(field: str = "", error: str = "") -> Response:
 @blueprint.post(HOME)
 @agent()
 def begin() -> Response:
-    """By the code to be read aloud, by a signature, or by an earlier receipt."""
+    """Start assistance by a code sent to the phone, a signed paper or an earlier receipt.
+
+    Redirects to the next page, or shows the form again (422).
+    """
     _receives()
     for name in _PROOFS:
         session.pop(name, None)
@@ -175,7 +178,7 @@ def _not_begun(closed: Refused) -> Response:
 @blueprint.route(f"{HOME}/code", methods=["GET", "POST"])
 @agent()
 def read_aloud() -> Response:
-    """The code as the person reads it: that is how they agree."""
+    """Ask for the code that the person reads aloud as consent. A right one starts the assistance."""
     _receives()
     phone = str(session.get(_AWAITED, ""))
     if not phone:
@@ -198,6 +201,7 @@ def read_aloud() -> Response:
 @blueprint.post(f"{HOME}/terminer")
 @agent()
 def end() -> Response:
+    """End the assistance and redirect to the start of the counter."""
     _receives()
     assistance.end_assistance(app_ctx(), actor())
     session.pop(_AWAITED, None)
@@ -208,7 +212,7 @@ def end() -> Response:
 @blueprint.post(f"{HOME}/demandes")
 @helper
 def resume() -> Response:
-    """An earlier request of the person, by the number on its receipt or in their messages."""
+    """Open an earlier request of the person, by its number. Shows the start again (422) if it is refused."""
     typed = request.form.get("number", "")[:40]
     try:
         found = assistance.resume_request(app_ctx(), _agent(), typed)
@@ -219,13 +223,13 @@ def resume() -> Response:
     return go(f"{HOME}/{found.number}")
 
 
-# -- with what -----------------------------------------------------------------------------------------------------------
+# -- the procedure -----------------------------------------------------------------------------------------------------
 
 
 @blueprint.route(f"{HOME}/demarches/<slug>", methods=["GET", "POST"])
 @helper
 def choose(slug: str) -> Response:
-    """The questions that tell whether this procedure is the right one, then the draft."""
+    """Show the eligibility questions of a procedure, then its start page. A post opens the draft."""
     procedure = _offered(slug)
     walk = walk_criteria(procedure, request.form if request.method == "POST" else request.args)
     base = f"{HOME}/demarches/{slug}"
@@ -246,7 +250,7 @@ def choose(slug: str) -> Response:
 
 
 def _agent() -> Actor:
-    """The agent with their own rights, whoever they help."""
+    """Return the agent with their own rights, not those of the person helped."""
     return cast(Actor, g.myself)
 
 
@@ -261,13 +265,13 @@ def _offered(slug: str) -> Procedure:
     return found
 
 
-# -- for who has no telephone ------------------------------------------------------------------------------------------------
+# -- without a phone ---------------------------------------------------------------------------------------------------
 
 
 @blueprint.route("/suivi/code", methods=["GET", "POST"])
 @public
 def follow() -> Response:
-    """The number and the code printed on a receipt let their holder in."""
+    """Sign in with the number and the code printed on a receipt, then redirect to the dossier."""
     typed, error = request.form.get("number", "")[:40], ""
     if request.method == "POST":
         try:

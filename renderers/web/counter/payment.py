@@ -1,5 +1,7 @@
-"""Paying by telephone at the counter: the agent types the payer's number, the person confirms on their own telephone, and the page
-follows with the same ends as theirs would; the quote that a price rests on, where there is one, is read there."""
+"""Payment by phone at the counter.
+
+The agent types the payer's number, and the person confirms on their own phone. The pages are those of the applicant.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +26,7 @@ blueprint = Blueprint("counter_payment", __name__)
 @blueprint.get(f"{HOME}/<number>/paiement")
 @helper
 def choose(number: str) -> Response:
+    """Show what is due and the methods of payment. Redirects to the form for a draft."""
     one = case(number)
     return _unsent(one) or choose_payment(one)
 
@@ -31,12 +34,13 @@ def choose(number: str) -> Response:
 @blueprint.post(f"{HOME}/<number>/paiement")
 @helper
 def begin(number: str) -> Response:
+    """Start a payment and redirect to the page that follows it. Redirects to the form for a draft."""
     one = case(number)
     return _unsent(one) or begin_payment(one)
 
 
 def _unsent(one: DossierContext) -> Response | None:
-    """Nothing is owed for a draft: it goes on."""
+    """Return the redirect to the form for a draft, None otherwise. Nothing is due for a draft."""
     return go(one.at("/demande")) if one.dossier.is_draft else None
 
 
@@ -44,6 +48,7 @@ def _unsent(one: DossierContext) -> Response | None:
 @helper
 @passive
 def follow(number: str, payment_id: str) -> Response:
+    """Show the progress of a payment or its outcome. The automatic reload does not prolong the session."""
     return follow_payment(case(number), payment_id)
 
 
@@ -51,16 +56,19 @@ def follow(number: str, payment_id: str) -> Response:
 @helper
 @passive
 def state(number: str, payment_id: str) -> Response:
+    """Return the progress as JSON for the script of the page."""
     return payment_state(case(number), payment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/recu/<payment_id>.pdf")
 @helper
 def receipt(number: str, payment_id: str) -> Response:
+    """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
     return receipt_file(case(number), payment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/documents/<document_id>.pdf")
 @helper
 def estimate(number: str, document_id: str) -> Response:
+    """Serve an issued document as PDF, for example the quote that a price rests on. Raises `NotFound`."""
     return document_file(case(number), document_id)

@@ -1,4 +1,4 @@
-"""« Lire avec l’usager »: the whole request in sentences, to read aloud to who is there before anything is sent."""
+"""« Lire avec l’usager »: the whole request in sentences, to read aloud to the applicant before submission."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("counter_reading", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One thing said. `href` is where it is corrected."""
+    """One sentence. `href` is where its answer is corrected."""
 
     said: str
     label: str = ""
@@ -30,6 +30,8 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class ReadAloudPart:
+    """The sentences of one section."""
+
     title: str
     lines: tuple[Sentence, ...]
 
@@ -37,6 +39,7 @@ class ReadAloudPart:
 @blueprint.get(f"{HOME}/<number>/lecture")
 @helper
 def read(number: str) -> Response:
+    """Show the request in sentences: answers, price and what to bring. Redirects to the receipt once submitted."""
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
@@ -55,7 +58,7 @@ def _parts(one: DossierContext, sheet: CheckSheet) -> Iterator[ReadAloudPart]:
 
 
 def _said(line: AnswerLine) -> Sentence:
-    """The question and its answer. What is missing is said as well: silence would pass for an answer."""
+    """Return the question with its answer. A missing answer is named too, so that none is taken for given."""
     if line.lacking:
         text = say("counter.reading_lacking")
     elif line.files:

@@ -1,5 +1,4 @@
-"""What the person takes away: the receipt, to print on a sheet or on a roll, and as PDF; above it, what awaits them now and is
-done here with them."""
+"""The receipt of a request at the counter, as page (sheet or roll) and PDF, with what can be done now."""
 
 from __future__ import annotations
 
@@ -50,6 +49,7 @@ blueprint = Blueprint("counter_receipt", __name__)
 @blueprint.get(f"{HOME}/<number>/recepisse")
 @helper
 def show(number: str) -> Response:
+    """Show the receipt and what can be done at the counter. `format=80` is for a roll of 80 mm."""
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
@@ -66,7 +66,7 @@ def show(number: str) -> Response:
 @blueprint.post(f"{HOME}/<number>/especes")
 @helper
 def cash(number: str) -> Response:
-    """The person has put the money on the desk; the sum is the one the agent saw."""
+    """Record cash of the amount that the agent saw, then redirect to the receipt."""
     one, seen = case(number), request.form.get("amount", "")
     if one.dossier.is_draft:
         return go(one.at("/demande"))
@@ -78,6 +78,7 @@ def cash(number: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/recepisse.pdf")
 @helper
 def pdf(number: str) -> Response:
+    """Serve the receipt as PDF. Redirects to the form for a draft."""
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
@@ -119,7 +120,7 @@ def _rows(one: DossierContext) -> list[tuple[str, str]]:
 
 
 def _visits(one: DossierContext) -> Iterator[ToDo]:
-    """The visits held, and where one that is still to come is changed: who has no telephone has them on this paper alone."""
+    """Yield the booked appointments. Those to come have the address that changes them."""
     for booking in one.dossier.bookings.values():
         task = one.procedure.tasks.get(booking.appointment)
         if booking.status == "booked" and isinstance(task, Appointment):
@@ -129,12 +130,12 @@ def _visits(one: DossierContext) -> Iterator[ToDo]:
 
 
 def _bring(one: DossierContext) -> list[str]:
-    """Nothing more once it is over."""
+    """Return what to bring, nothing once the dossier is closed."""
     return to_bring(one) if one.dossier.closed_at is None else []
 
 
 def _ahead(one: DossierContext) -> Iterator[ToDo]:
-    """What the person may do now, here, but paying, which has its own buttons."""
+    """Yield what the applicant can do now at the counter, except payment, which has its own buttons."""
     if awaits_corrections(one):
         asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
         yield ToDo(
@@ -145,7 +146,7 @@ def _ahead(one: DossierContext) -> Iterator[ToDo]:
 
 
 def _receipts(one: DossierContext) -> list[tuple[str, str]]:
-    """The receipts of what was paid, to print for the person: their address and their number."""
+    """Return the addresses and numbers of the receipts of payments."""
     return [
         (one.at(f"/recu/{payment.id}.pdf"), say("counter.money_receipt", number=payment.receipt))
         for payment in payments(app_ctx(), actor(), one.id)
@@ -160,7 +161,7 @@ def _fee_said(one: DossierContext, due: int) -> str:
 
 
 def _due(one: DossierContext) -> int:
-    """What is asked now: nothing while the operator is asked about a payment."""
+    """Return the amount due, 0 while a payment is open."""
     if awaited_payment(app_ctx(), actor(), one.id) is not None:
         return 0
     return sum(fee.left for fee in owed(app_ctx(), actor(), one.id))

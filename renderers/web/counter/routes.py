@@ -1,4 +1,4 @@
-"""The pages of a request as its owner has them, at the counter: the same screens, papers and check, under the agent's hand."""
+"""The pages of a request at the counter: the applicant's screens, files and summary, used by the agent who helps."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _CONFIRMED: Final = ("paper", "code")
 @blueprint.get(f"{HOME}/<number>")
 @helper
 def dossier(number: str) -> Response:
+    """Redirect to the form of a draft, or to the receipt of a submitted request."""
     one = case(number)
     return go(one.at("/demande" if one.dossier.is_draft else "/recepisse"))
 
@@ -38,66 +39,76 @@ def dossier(number: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/demande")
 @helper
 def tasks(number: str) -> Response:
+    """Show the pages of the draft and what is left to do."""
     return tasks_page(current_case(number))
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def show(number: str, page_id: str) -> Response:
+    """Show a page of the form. Its problems are not shown before the first post."""
     return show_screen(Screen(current_case(number), page_id, judged=False))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def save(number: str, page_id: str) -> Response:
+    """Save a page of the form and go on to the next one."""
     return save_screen(Screen(case(number), page_id))
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def show_row(number: str, page_id: str, row: str) -> Response:
+    """Show one row of a group."""
     return show_screen(Screen(current_case(number), page_id, row))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def keep_row(number: str, page_id: str, row: str) -> Response:
+    """Save one row and redirect to the list of rows."""
     return save_row(Screen(case(number), page_id, row))
 
 
 @blueprint.route(f"{HOME}/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
 @helper
 def drop_row(number: str, page_id: str, row: str) -> Response:
+    """Ask whether to remove a row. A post removes it."""
     return remove_row(Screen(case(number), page_id, row))
 
 
-# -- papers --------------------------------------------------------------------------------------------------------------
+# -- files -------------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get(f"{HOME}/<number>/pieces/<attachment_id>")
 @helper
 def piece(number: str, attachment_id: str) -> Response:
+    """Serve an uploaded file. Raises `NotFound`."""
     return piece_of(case(number), attachment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/envois/<key>.json")
 @helper
 def so_far(number: str, key: str) -> Response:
+    """Return as JSON how many bytes of an upload were received."""
     return received_so_far(case(number), key)
 
 
 @blueprint.post(f"{HOME}/<number>/envois/<key>.json")
 @helper
 def arriving(number: str, key: str) -> Response:
+    """Store one piece of an upload and return the bytes received as JSON."""
     return take_piece(case(number), key)
 
 
-# -- sending -------------------------------------------------------------------------------------------------------------
+# -- submission --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get(f"{HOME}/<number>/verification")
 @helper
 def verify(number: str) -> Response:
+    """Show the summary of the draft and how the applicant confirms. Redirects to the receipt once submitted."""
     one = current_case(number)
     return _check(one) if one.dossier.is_draft else go(one.at("/recepisse"))
 
@@ -105,7 +116,10 @@ def verify(number: str) -> Response:
 @blueprint.post(f"{HOME}/<number>/verification")
 @helper
 def send(number: str) -> Response:
-    """Sends once the declaration was read aloud and the person confirmed it, on paper or by the code they get."""
+    """Submit the request once the applicant confirmed the declaration on paper or by code.
+
+    Redirects to the receipt. Shows the summary again (422) if the confirmation is missing.
+    """
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
@@ -129,7 +143,7 @@ def send(number: str) -> Response:
         )  # fmt: skip
     except WrongAnswers:
         return go(one.at("/verification"))
-    except Refused as closed:  # the page tells what is missing
+    except Refused as closed:  # the page shows what is missing
         if closed.reason.code != "link_missing":
             raise
         return go(one.at("/verification"))

@@ -1,1 +1,1 @@
-"""Catalogue, editions, open data, statistics, help."""
+"""Public pages: catalogue, editions, open data, statistics, help."""

@@ -1,4 +1,4 @@
-"""Pages that only tell: help, personal data, accessibility; and what machines look for at fixed addresses."""
+"""Text pages (help, personal data, accessibility) and files at fixed addresses for machines."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ blueprint = Blueprint("articles", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Point:
+    """One item of a list, with its link and notes."""
+
     text: str
     href: str = ""
     notes: tuple[str, ...] = ()
@@ -31,6 +33,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class HelpSection:
+    """One section of a text page."""
+
     title: str
     lines: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
@@ -39,6 +43,7 @@ class HelpSection:
 @blueprint.get("/aide")
 @public
 def help_() -> Response:
+    """Show help, with the phone of the site, the common questions and the offices with their hours."""
     phone = site().settings.phone
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
     provider = app_ctx().identity
@@ -55,7 +60,7 @@ def help_() -> Response:
 
 
 def _offices() -> HelpSection:
-    """Where the doors are and when they are open, with the days soon that are not as usual."""
+    """Return the section of offices: addresses, hours and the days soon with other hours."""
     words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
     points = tuple(
         Point(
@@ -73,7 +78,7 @@ def _offices() -> HelpSection:
 @blueprint.get("/donnees")
 @public
 def data() -> Response:
-    """What each procedure keeps, why and for how long: read from the definitions, some at a time."""
+    """Show what each procedure stores, why and for how long, read from the definitions, paginated."""
     listed = in_order()
     here = paged(listed.ids, request.args.get("page", ""), "/donnees")
     each = [
@@ -95,7 +100,10 @@ def data() -> Response:
 
 
 def _kept(keep: Mapping[str, Span]) -> Iterator[str]:
-    """How long, the ends that are kept as long together; nothing where the file says nothing."""
+    """Yield how long data is stored, outcomes of the same time together.
+
+    Yields nothing if the definition sets no time.
+    """
     ends: dict[str, list[str]] = {}
     for outcome, span in keep.items():
         ends.setdefault(span_text(site().words, span, language()), []).append(say(f"data.outcome.{outcome}"))
@@ -106,6 +114,7 @@ def _kept(keep: Mapping[str, Span]) -> Iterator[str]:
 @blueprint.get("/accessibilite")
 @public
 def accessibility() -> Response:
+    """Show the accessibility statement, with known limits and a sample in each sample language."""
     known = (
         *(Point(say(f"accessibility.known_{name}")) for name in ("readers", "languages", "pdf")),
         *(Point(say("accessibility.sample"), f"/?lang={one}") for one in SAMPLES),
@@ -124,7 +133,7 @@ def accessibility() -> Response:
 @blueprint.get("/.well-known/security.txt")
 @public
 def security() -> Response:
-    """RFC 9116: where a weakness is told."""
+    """Serve security.txt (RFC 9116), the contact for security reports. Answers 404 if no contact is set."""
     contact = site().settings.security_contact
     if not contact:
         abort(404)
@@ -138,7 +147,10 @@ def security() -> Response:
 @blueprint.get("/static/<name>")
 @public
 def static(name: str) -> Response:
-    """A file of the pages: it never changes under its name."""
+    """Serve a static file, gzipped where accepted.
+
+    Its content never changes under its name, so it is cached for a year.
+    """
     asset = site().assets.served(name)
     if asset is None:
         abort(404)

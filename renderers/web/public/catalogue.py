@@ -1,4 +1,4 @@
-"""Finding a procedure and reading its sheet."""
+"""Home page, catalogue of procedures and the sheet of one procedure."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ _THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready"})
 
 @dataclass(frozen=True, slots=True)
 class Theme:
+    """A category of procedures, with its number of procedures."""
+
     id: str
     title: str
     count: int
@@ -40,7 +42,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The procedures of a catalogue in one language: their ids in the order of their titles, by theme too, their words."""
+    """The procedures of a catalogue in one language: ids in the order of titles, also by theme, and a search index."""
 
     catalogue: Catalogue
     ids: tuple[str, ...]
@@ -51,7 +53,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The procedures most asked for, of a list and a day; `is_known`: they are so, not only the first of the alphabet."""
+    """The most requested procedures of a list on a day.
+
+    `is_known` is False while too few requests were counted. `ids` are then the first of the alphabet.
+    """
 
     listed: Listed
     ids: tuple[str, ...]
@@ -72,6 +77,8 @@ _ONE_DAY, _AGAIN = timedelta(days=1), timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class HomeNotice:
+    """A notice on the home page for the signed-in applicant."""
+
     kind: str
     title: str
     text: str
@@ -86,6 +93,7 @@ class HomeNotice:
 @public
 @unproven_too
 def home() -> Response:
+    """Show the most requested procedures, the themes and what waits for the signed-in applicant."""
     listed, ranked = in_order(), most_asked()
     return page(
         "citizen/home.html", cards=_cards_of(listed, ranked.ids), ranked=ranked.is_known, count=len(listed.ids),
@@ -96,6 +104,7 @@ def home() -> Response:
 @blueprint.get("/demarches")
 @public
 def catalogue() -> Response:
+    """Show the procedures of a theme or of a search, paginated. A search also lists near matches."""
     query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")[:40]
     listed = in_order()
     heading = next((one.title for one in listed.themes if one.id == theme), say("catalogue.heading"))
@@ -112,8 +121,10 @@ def catalogue() -> Response:
 
 
 def in_order() -> Listed:
-    """All procedures in the order of their titles, those said in the language of the page first; put so once for a catalogue
-    in each language."""
+    """Return all procedures in the order of titles, those in the page's language first.
+
+    Built once for each catalogue and language.
+    """
     kept = _listed.get(language())
     if kept is None or kept.catalogue is not app_ctx().catalogue:
         with _listing:
@@ -124,7 +135,11 @@ def in_order() -> Listed:
 
 
 def most_asked() -> Ranked:
-    """What the home page shows first. The counts are read once for a catalogue and a day; while they tell nothing, now and then."""
+    """Return the procedures that the home page shows first.
+
+    The counts are read once for each catalogue and day. While they are too small to rank by, they are read every ten
+    minutes.
+    """
     listed, now = in_order(), app_ctx().now()
     kept = _ranked.get(language())
     if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != app_ctx().day():
@@ -137,13 +152,13 @@ def most_asked() -> Ranked:
 
 
 def _put_in_order(catalogue: Catalogue) -> Listed:
-    """What is searched of each goes as soon as its words are known: of thousands it is no small thing."""
+    """Return the sorted list with its search index. Texts are indexed one by one and not stored, to save memory."""
     listed: list[tuple[bool, str, str, str]] = []
 
     def searched() -> Iterator[Searched]:
         for one in catalogue.summaries():
             if catalogue.fingerprint(one.id) != one.fingerprint:
-                continue  # a file that no address leads to
+                continue  # an edition that no address serves
             theme, title = one.category or "other", label(one.title)
             listed.append((isinstance(title, LanguageSpan), title.casefold(), one.id, theme))
             yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
@@ -162,13 +177,13 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
 
 
 def _sayings() -> Iterator[str]:
-    """What people say for what procedures call otherwise, in the language of the page and in French."""
+    """Yield everyday words for terms of procedures, in the page's language and in French."""
     for one in dict.fromkeys((language(), REFERENCE)):
         yield from (line for key, line in site().words.texts(one).items() if key.startswith("search."))
 
 
 def _cards_of(listed: Listed, ids: Iterable[str]) -> list[ProcedureCard]:
-    """The cards of some procedures; a book is opened for those whose card nobody saw today."""
+    """Return the cards of procedures. Only cards not drawn today load their procedure."""
     return [_card(listed.catalogue, one) for one in ids]
 
 
@@ -183,12 +198,13 @@ def _card(catalogue: Catalogue, procedure_id: str) -> ProcedureCard:
 
 
 def theme_title(category: str) -> str:
+    """Return the title of a category in the page's language, or its code in plain form if untranslated."""
     key = f"theme.{category}"
     return say(key) if site().words.has(key) else category.replace("_", " ").capitalize()
 
 
 def _notices() -> list[HomeNotice]:
-    """What waits for the person who is signed in: drafts, then dossiers where it is their turn."""
+    """Return up to three notices for the signed-in applicant: drafts, and dossiers that wait for the applicant."""
     if not actor().id:
         return []
     found = []
@@ -213,11 +229,13 @@ def _notices() -> list[HomeNotice]:
 @public
 @unproven_too
 def sheet(slug: str) -> Response:
+    """Show the public sheet of a procedure. Answers 404 for an unknown procedure."""
     procedure = current_procedure(slug)
     return page("citizen/sheet.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
 
 
 def _draft_address(procedure: Procedure) -> str:
+    """Return the address of the actor's draft of a procedure, empty without one."""
     if not actor().id:
         return ""
     with app_ctx().store.unit() as unit:

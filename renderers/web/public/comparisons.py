@@ -1,4 +1,4 @@
-"""Two editions of a procedure compared, for everyone and for controllers: what changed in sentences, whom it touches."""
+"""Comparison of two editions of a procedure in sentences, for the public and for auditors."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ _LONGEST = 140
 @blueprint.get("/demarches/<slug>/compare")
 @public
 def chosen(slug: str) -> Response:
-    """The two editions that the form of the history names."""
+    """Redirect to the comparison of the two editions that the form of the history names."""
     return _chosen(slug, f"/demarches/{slug}", f"/demarches/{slug}/historique")
 
 
 @blueprint.get("/audit/demarches/<slug>/compare")
 @auditor
 def chosen_by_controllers(slug: str) -> Response:
+    """Redirect to the auditor's comparison of the two editions in the form."""
     return _chosen(mandated(slug), f"/audit/demarches/{slug}", f"/audit/demarches/{slug}")
 
 
 def _chosen(slug: str, base: str, otherwise: str) -> Response:
+    """Redirect to the comparison, or to `otherwise` if an edition is missing in the query."""
     known(procedure_of(slug))
     first, last = (request.args.get(name, "")[:64] for name in ("avant", "apres"))
     if not (first and last):
@@ -52,6 +54,7 @@ def _chosen(slug: str, base: str, otherwise: str) -> Response:
 @blueprint.get("/demarches/<slug>/compare/<pair>")
 @public
 def compare(slug: str, pair: str) -> Response:
+    """Show the differences of two editions. Counts of dossiers below `FEW` are hidden."""
     before, after = _pair(slug, pair)
     compared = _compared(before, after, FEW)
     return page("auditor/compare.html", **_context(compared, f"/demarches/{slug}/compare/{pair}", area=False))
@@ -60,6 +63,7 @@ def compare(slug: str, pair: str) -> Response:
 @blueprint.get("/demarches/<slug>/compare/<pair>.json")
 @public
 def compare_json(slug: str, pair: str) -> Response:
+    """Return the public comparison as JSON, readable from other sites."""
     before, after = _pair(slug, pair)
     return _plain(_compared(before, after, FEW))
 
@@ -67,7 +71,7 @@ def compare_json(slug: str, pair: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>")
 @auditor
 def compare_for_controllers(slug: str, pair: str) -> Response:
-    """The same with the true counts."""
+    """Show the comparison for auditors, with exact counts of dossiers."""
     before, after = _pair(mandated(slug), pair)
     compared = _compared(before, after, 0)
     return staff_page(
@@ -78,12 +82,13 @@ def compare_for_controllers(slug: str, pair: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>.json")
 @auditor
 def compare_json_for_controllers(slug: str, pair: str) -> Response:
+    """Return the auditor's comparison as JSON, with exact counts."""
     before, after = _pair(mandated(slug), pair)
     return _plain(_compared(before, after, 0), shared=False)
 
 
 def _pair(slug: str, pair: str) -> tuple[Procedure, Procedure]:
-    """The editions of `6...7`. Raises `UnknownEdition`."""
+    """Return the two editions of `6...7`. Raises `UnknownEdition`."""
     first, between, last = pair.partition(_BETWEEN)
     if not (first and between and last) or len(pair) > _LONGEST:
         abort(404)
@@ -97,18 +102,19 @@ def _compared(before: Procedure, after: Procedure, few: int) -> Comparison:
 
 
 def _file(name: str) -> str:
-    """Places are told by the name of the file alone: where the house keeps it is nobody's business."""
+    """Return the name of a file without its folder, which is not public."""
     return name.rpartition("/")[2]
 
 
 def _called(before: Procedure, after: Procedure) -> str:
+    """Return the pair of an address: edition numbers, or fingerprints where the numbers are equal."""
     if before.edition != after.edition:
         return f"{before.edition}{_BETWEEN}{after.edition}"
     return f"{before.fingerprint}{_BETWEEN}{after.fingerprint}"
 
 
 def _sides(compared: Comparison) -> Sides:
-    """Each by its commit, else by the beginning of its fingerprint."""
+    """Return the names of both editions: the commit, or the start of the fingerprint."""
     commits = {
         one.edition.fingerprint: one.edition.commit for one in edition_records(app_ctx().store, compared.after.id)
     }

@@ -1,5 +1,4 @@
-"""What the administration committed itself to, open to everyone: editions, the definition in words and as a file, the
-circuit."""
+"""Public pages of definitions: editions, the definition in sentences and as a file, the workflow."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ blueprint = Blueprint("definitions", __name__)
 
 @dataclass(frozen=True, slots=True)
 class EditionLine:
-    """One edition as a list shows it."""
+    """One edition in the list of editions."""
 
     number: int
     current: bool
@@ -50,7 +49,7 @@ class EditionLine:
 
 @dataclass(frozen=True, slots=True)
 class CurrentEditionRow:
-    """One step: its name, what the applicant reads, how many dossiers stand there."""
+    """One state: its name, its public label and the number of dossiers in it."""
 
     title: str
     shown_as: str
@@ -59,13 +58,15 @@ class CurrentEditionRow:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
+    """The table of roles and what each may do."""
+
     roles: tuple[str, ...]
     matrix: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TransitionRow:
-    """One line of the circuit's table."""
+    """One transition in the table of the workflow."""
 
     number: int
     source: str
@@ -77,7 +78,7 @@ class TransitionRow:
 
 
 def edition_lines(slug: str) -> list[EditionLine]:
-    """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
+    """Return all editions of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
     current = known(procedure_of(slug))
     reported = history_sentences(edition_records(app_ctx().store, slug), current)
     return [_edition_line(record, sentences, current) for record, sentences in reported]
@@ -97,6 +98,7 @@ def _edition_line(record: EditionRecord, sentences: list[str], current: Procedur
 @blueprint.get("/demarches/<slug>/historique")
 @public
 def history(slug: str) -> Response:
+    """Show all editions of a procedure with what each changed."""
     procedure = known(procedure_of(slug))
     return page(
         "auditor/history.html", slug=slug, procedure=label(procedure.identity.title), editions=edition_lines(slug)
@@ -106,6 +108,7 @@ def history(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/definition")
 @public
 def definition(slug: str) -> Response:
+    """Show the definition of an edition in sentences. `fingerprint` in the query selects the edition."""
     procedure = edition_asked(slug)
     text = definition_text(procedure, app_ctx().directory, site().words, language(), title_of)
     return page(
@@ -117,7 +120,7 @@ def definition(slug: str) -> Response:
 
 
 def title_of(slug: str) -> str:
-    """What another procedure is called, when it is one of ours."""
+    """Return the title of another procedure, or the spelled id if the catalogue lacks it."""
     other = procedure_of(slug)
     return label(other.identity.title) if other else spelled(slug)
 
@@ -125,7 +128,7 @@ def title_of(slug: str) -> str:
 @blueprint.get("/demarches/<slug>/definition.yaml")
 @public
 def source(slug: str) -> Response:
-    """The file as it was published, to the byte."""
+    """Serve the YAML file of an edition exactly as published. Raises `NotFound`."""
     procedure = edition_asked(slug)
     with app_ctx().store.unit() as unit:
         kept = unit.edition(slug, procedure.fingerprint)
@@ -134,12 +137,13 @@ def source(slug: str) -> Response:
     return file_response(kept.source.encode(), "application/yaml; charset=utf-8", f"{slug}-{kept.edition}.yaml")
 
 
-# -- the circuit -------------------------------------------------------------------------------------------------------
+# -- the workflow ------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/demarches/<slug>/circuit")
 @public
 def circuit(slug: str) -> Response:
+    """Show the workflow of an edition as diagram and table. Small counts are hidden."""
     procedure = edition_asked(slug)
     return page(
         "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
@@ -152,7 +156,7 @@ def circuit(slug: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/circuit")
 @auditor
 def circuit_for_controllers(slug: str) -> Response:
-    """The same with the true counts."""
+    """Show the workflow for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return staff_page(
         "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
@@ -165,6 +169,7 @@ def circuit_for_controllers(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/circuit.svg")
 @public
 def picture(slug: str) -> Response:
+    """Serve the diagram of the workflow as SVG. Small counts are hidden."""
     procedure = edition_asked(slug)
     return _svg(procedure, current_counts(app_ctx(), procedure, few=FEW))
 
@@ -172,6 +177,7 @@ def picture(slug: str) -> Response:
 @blueprint.get("/audit/demarches/<slug>/circuit.svg")
 @auditor
 def picture_for_controllers(slug: str) -> Response:
+    """Serve the diagram of the workflow as SVG for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return _svg(procedure, current_counts(app_ctx(), procedure))
 
@@ -182,7 +188,7 @@ def _svg(procedure: Procedure, counts: Mapping[str, Count]) -> Response:
 
 
 def current_lines(procedure: Procedure, few: int) -> list[CurrentEditionRow]:
-    """How many dossiers stand in each step; the list beside the picture."""
+    """Return the states with their numbers of dossiers, listed beside the diagram. Counts below `few` are hidden."""
     counts = current_counts(app_ctx(), procedure, few=few)
     said = [(one, counts[one.id]) for one in procedure.states.values()]
     return [
@@ -192,7 +198,7 @@ def current_lines(procedure: Procedure, few: int) -> list[CurrentEditionRow]:
 
 
 def _passes_by_itself(procedure: Procedure) -> bool:
-    """Whether the picture has a white box."""
+    """Return whether the workflow has a state that the system leaves. The diagram draws it as a white box."""
     return any(kind_of(state) == "system" for state in procedure.states.values())
 
 
@@ -208,7 +214,7 @@ def _way_line(procedure: Procedure, way: DiagramRow) -> TransitionRow:
 
 
 def _action(procedure: Procedure, way: DiagramRow) -> str:
-    """The act, or what makes it pass by itself; with its condition."""
+    """Return the name of the act, or the event of an automatic transition, with its condition."""
     said = way.label if way.event is None else event_label(procedure, way.transition)
     condition = CircuitReader(procedure, app_ctx().directory, site().words, language()).branch(way.transition)
     return f"{said} ({condition})" if condition else said
@@ -226,7 +232,7 @@ def _role(role: str) -> str:
 
 
 def _delay(procedure: Procedure, way: DiagramRow) -> str:
-    """How long the act stays open, else the time the step allows."""
+    """Return the time limit of the act, or that of the state. Empty without one."""
     if way.transition.within is not None:
         return say("audit.within", span=_span(way.transition.within))
     state = procedure.state(way.source)
@@ -239,7 +245,10 @@ def _span(span: Span) -> str:
 
 
 def _message(procedure: Procedure, way: DiagramRow) -> str:
-    """What the applicant is told on arriving: the book's own words, else the house's for that label."""
+    """Return what the applicant receives on arrival: the procedure's notice, or the site's standard notice.
+
+    Empty if the public label does not change.
+    """
     own = next(
         (one for one in procedure.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"),
         None,

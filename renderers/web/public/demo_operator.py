@@ -1,4 +1,4 @@
-"""Demonstrations only: the payer's phone and the operator's card page, played here, and the messages that would have left."""
+"""Pages of demonstrations only: the payer's phone, the operator's card page and the messages not sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ blueprint = Blueprint("operator", __name__)
 
 
 def _operator() -> SandboxOperator:
-    """The simulated operator; without one these pages do not exist."""
+    """Return the simulated operator. Answers 404 outside a demonstration."""
     found = site().operator
     if found is None or not site().settings.demo:
         abort(404)
@@ -28,6 +28,8 @@ def _operator() -> SandboxOperator:
 
 @dataclass(frozen=True, slots=True)
 class DemoLetter:
+    """One message, as the demonstration's inbox shows it."""
+
     channel: str
     to: str
     at: str
@@ -38,6 +40,7 @@ class DemoLetter:
 @blueprint.get("/_operateur")
 @public
 def phone() -> Response:
+    """Show the payer's simulated phone, with the payments that wait for a code."""
     operator = _operator()
     magic = [(national(f"+228{digits}"), say(f"operator.ends.n{digits[-1]}")) for digits in (*MAGIC, "90000008")]
     note, kind = session.pop("operator_note", ""), session.pop("operator_kind", "")
@@ -50,13 +53,16 @@ def phone() -> Response:
 @blueprint.post("/_operateur")
 @public
 def answer() -> Response:
-    """The payer types a code, or refuses; the operator then tells us, as a real one would."""
+    """Confirm a payment with a code, or refuse it. Returns to the phone.
+
+    The simulated operator then sends its callback, as a real operator does.
+    """
     operator = _operator()
     reference, refuses = request.form.get("reference", ""), request.form.get("do") == "refuse"
     done = operator.refuse(reference) if refuses else operator.confirm(reference, request.form.get("pin", ""))
     waits = any(
         order.reference == reference for order in operator.pending_orders()
-    )  # still, so only the code was wrong
+    )  # still pending: only the code was wrong
     missed = "wrong_pin" if waits else "too_late"
     key = missed if not done else "refused" if refuses else "confirmed"
     session["operator_note"], session["operator_kind"] = say(f"operator.{key}"), "ok" if done else "bad"
@@ -69,7 +75,7 @@ def answer() -> Response:
 @blueprint.get("/_operateur/carte/<reference>")
 @public
 def card(reference: str) -> Response:
-    """The page where a card would be typed: the payer chooses what becomes of it."""
+    """Show the simulated card form, where the payer chooses the outcome. Answers 404 if no such card order exists."""
     order = _card_order(reference)
     waits = order.status_at(_operator().now()) == "pending"
     return page("operator/card.html", order=order, endings=[*CARD_ENDINGS] if waits else [], back=_back(reference))
@@ -78,7 +84,10 @@ def card(reference: str) -> Response:
 @blueprint.post("/_operateur/carte/<reference>")
 @public
 def card_answer(reference: str) -> Response:
-    """Ends the order as chosen, tells us as a real operator would, and sends the payer back. To leave the page ends nothing."""
+    """End a card order with the chosen outcome, send the callback and redirect to the payer's page.
+
+    Leaving the page without a post ends nothing.
+    """
     operator = _operator()
     _card_order(reference)
     done = operator.end_card(reference, request.form.get("do", ""))
@@ -96,7 +105,7 @@ def _card_order(reference: str) -> SandboxOrder:
 
 
 def _back(reference: str) -> str:
-    """Where the payer is sent back to: the page that every operator is given for that."""
+    """Return the address to which an operator sends the payer back."""
     with app_ctx().store.unit() as unit:
         payment = unit.payment_referenced(reference[:60])
     provider = payment.provider if payment is not None else "card"
@@ -104,7 +113,7 @@ def _back(reference: str) -> str:
 
 
 def _report(reference: str, headers: dict[str, str], body: bytes) -> None:
-    """The callback, under the name of the provider that placed the order."""
+    """Record the operator's callback under the provider that placed the order."""
     with app_ctx().store.unit() as unit:
         payment = unit.payment_referenced(reference)
     if payment is not None:
@@ -114,6 +123,7 @@ def _report(reference: str, headers: dict[str, str], body: bytes) -> None:
 @blueprint.get("/_boite")
 @public
 def inbox() -> Response:
+    """Show the messages to a phone number or address, at most 30, the newest first."""
     _operator()
     typed = request.args.get("a", "") or session.get("phone", "") or session.get("inbox", "")
     try:

@@ -1,4 +1,4 @@
-"""What anybody may take away: the list of procedures, each sheet, its editions, and a feed of what changed. Nothing personal."""
+"""Open data: the list of procedures, each sheet, its editions and a feed of changes. No personal data."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ _A_PAGE = 200
 _MOST_ENTRIES = 30
 _PUBLICATIONS_READ = 60
 _SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
-_FEEDS: Final = "guichet.feeds"  # of one site, by language and address: the last publication told, the feed
+_FEEDS: Final = "guichet.feeds"  # by language and address: number of the last publication, feed
 
 
 @blueprint.get("/donnees-ouvertes")
 @public
 def about() -> Response:
+    """Show the description of the open data."""
     return page("citizen/open_data.html")
 
 
@@ -47,7 +48,7 @@ def about() -> Response:
 @blueprint.get("/demarches.json")
 @public
 def procedures() -> Response:
-    """In the order of their ids, `page` by page."""
+    """Return the procedures as JSON in the order of their ids, 200 a page."""
     listed = sorted(app_ctx().catalogue.summaries(), key=lambda one: one.id)
     here = paged(listed, request.args.get("page", ""), "/demarches.json", size=_A_PAGE)
     return json_response({
@@ -79,7 +80,7 @@ def _address(path: str) -> str:
 @blueprint.get("/demarches/<slug>.json")
 @public
 def sheet(slug: str) -> Response:
-    """What the public sheet says, in the language of the page."""
+    """Return the public sheet of a procedure as JSON, in the page's language."""
     procedure = current_procedure(slug)
     identity, agency = procedure.identity, app_ctx().directory.agencies.get(procedure.identity.agency)
     said = {
@@ -110,7 +111,7 @@ def sheet(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/historique.json")
 @public
 def versions(slug: str) -> Response:
-    """Every edition of a procedure, the newest first: who, when, on which commit, and what it changed."""
+    """Return all editions of a procedure as JSON, the newest first: author, time, commit and changes."""
     current = known(procedure_of(slug))
     reported = history_sentences(edition_records(app_ctx().store, slug), current)
     return json_response({
@@ -143,13 +144,14 @@ def _edition(record: EditionRecord, sentences: list[str], current: Procedure) ->
 @blueprint.get("/demarches.atom")
 @public
 def changes() -> Response:
-    """What changed in all procedures, the latest first."""
+    """Serve the Atom feed of changes in all procedures, the latest first."""
     return _feed("/demarches.atom", "/demarches", say("feed.title"), "")
 
 
 @blueprint.get("/demarches/<slug>/historique.atom")
 @public
 def changes_of_one(slug: str) -> Response:
+    """Serve the Atom feed of changes in one procedure. Raises `NotFound`."""
     title = label(known(procedure_of(slug)).identity.title)
     return _feed(
         f"/demarches/{slug}/historique.atom",
@@ -160,7 +162,7 @@ def changes_of_one(slug: str) -> Response:
 
 
 def _feed(path: str, html: str, title: str, slug: str) -> Response:
-    """Made again once something was published; a reader that holds it already is told so."""
+    """Return the feed, built again after each publication. Answers 304 to a reader that has it."""
     with app_ctx().store.unit() as unit:
         last = unit.last_publication()
     key = (language(), path)
@@ -190,7 +192,7 @@ def _entries(slug: str) -> Iterator[FeedEntry]:
 
 
 def _entry(slug: str, fingerprint: str, publication: Publication) -> FeedEntry | None:
-    """One edition put in service: `Passeport : prix modifié`."""
+    """Return the entry of one published edition, titled like `Passeport : prix modifié`. None if it is unknown."""
     current = procedure_of(slug)
     if current is None:
         return None
@@ -216,7 +218,7 @@ def _entry(slug: str, fingerprint: str, publication: Publication) -> FeedEntry |
 
 
 def _themes(before: Procedure | None, after: Procedure) -> tuple[str, ...]:
-    """What the changes that people feel are about, in the order of the sheet of changes."""
+    """Return the chapters of the changes that applicants notice, in the order of the comparison."""
     if before is None:
         return ()
     changed = (

@@ -1,4 +1,7 @@
-"""What was published and what was refused, for those who can mend it: controllers and agents. Why, with the line at fault."""
+"""Publications and refused commits, with reasons and lines, for agents and auditors.
+
+The module also writes the sentences of the public history.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,21 @@ blueprint = Blueprint("publications", __name__)
 
 _A_PAGE = 20
 _LONGEST_NUMBER = 9
-_MOST_KEPT = 200  # sentences kept between two requests
-_SENTENCES: dict[tuple[str, str, str], str] = {}  # of two fingerprints and a language: what changed never changes
+_MOST_KEPT = 200  # sentences in the cache
+_SENTENCES: dict[tuple[str, str, str], str] = {}  # cache by two fingerprints and a language
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
+    """One procedure that a publication put in service."""
+
     title: str
-    history: str  # address; empty when the procedure is offered no more
+    history: str  # address; empty when the procedure is no longer offered
 
 
 @dataclass(frozen=True, slots=True)
 class PublicationCard:
-    """One decision as it is read."""
+    """One publication as the page shows it."""
 
     title: str
     subject: str
@@ -52,6 +57,8 @@ class PublicationCard:
 
 @dataclass(frozen=True, slots=True)
 class WatchText:
+    """Why the followed repository does not answer, and since when."""
+
     why: str
     since: str
 
@@ -59,12 +66,14 @@ class WatchText:
 @blueprint.get("/audit/publications")
 @auditor
 def for_controllers() -> Response:
+    """Show the publications for auditors, 20 a page."""
     return _page("/audit/publications")
 
 
 @blueprint.get("/agent/publications")
 @agent()
 def for_agents() -> Response:
+    """Show the publications for agents, 20 a page."""
     return _page("/agent/publications")
 
 
@@ -86,6 +95,7 @@ def _page(address: str) -> Response:
 
 
 def writer() -> PublicationWriter:
+    """Return the writer of publication sentences, in the page's language."""
     return PublicationWriter(site().words, language())
 
 
@@ -112,7 +122,7 @@ def _card(one: Publication) -> PublicationCard:
 
 
 def _signature(origin: Origin, said: PublicationWriter) -> SignatureText | None:
-    """The state of the signature, which begins what is said after the people."""
+    """Return the signature's state with a capital letter. None if there is no signature to report."""
     reported = said.signature(origin)
     return SignatureText(reported.text[:1].upper() + reported.text[1:], reported.tone) if reported else None
 
@@ -146,7 +156,10 @@ def _placed(one: Publication, said: PublicationWriter) -> Iterable[PlacedLine]:
 
 
 def history_sentences(records: tuple[EditionRecord, ...], serving: Procedure) -> list[tuple[EditionRecord, list[str]]]:
-    """For each edition, the newest first: its sentence, then that it was taken back or put back."""
+    """Return each edition, the newest first, with its sentences.
+
+    The first sentence says what changed. The others say that it was withdrawn or put back.
+    """
     said, procedures = writer(), {one.edition.fingerprint: _procedure_of(one) for one in records}
     found = []
     for rank, one in enumerate(records):

@@ -1,7 +1,7 @@
-"""Statistics, for everybody and at the desks: the figures of one procedure, or of several; each page as CSV and JSON too.
+"""Statistics for the public, agents and auditors, as page, CSV and JSON.
 
-The public reads whole months only, one at a time, without what few people stand behind: months do not overlap, so that none is
-the rest of two others. Agents and controllers read what is theirs to know, as it is, month or year.
+The public reads one whole month at a time, without small figures. Months do not overlap, so no hidden figure follows
+from two others. Agents and auditors read exact figures within their rights, by month or year.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _PUBLIC_PAGE: Final = 20
 _STAFF_PAGE: Final = 50
 
 
-# -- for everybody -----------------------------------------------------------------------------------------------------
+# -- for the public ----------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/statistiques")
@@ -66,7 +66,7 @@ _STAFF_PAGE: Final = 50
 @blueprint.get("/statistiques.json", defaults={"kind": "json"})
 @public
 def of_all(kind: Kind = "html") -> Response:
-    """All procedures in one whole month, the last one unless `mois` says another."""
+    """Show all procedures in one whole month, by default the last. `mois` in the query selects another."""
     until = counted_until(app_ctx())
     period = _public_period(_last_whole(local_day(until)))
     many = many_of(EVERYTHING, app_ctx().catalogue.summaries(), period)
@@ -82,7 +82,7 @@ def of_all(kind: Kind = "html") -> Response:
 @blueprint.get("/demarches/<slug>/statistiques.json", defaults={"kind": "json"})
 @public
 def of_procedure(slug: str, kind: Kind = "html") -> Response:
-    """One procedure in one whole month."""
+    """Show one procedure in one whole month. Raises `NotFound`."""
     procedure = known(procedure_of(slug))
     period = _public_period(_last_whole(local_day(counted_until(app_ctx()))))
     counted = public_counts(app_ctx(), period.months[0], slug)
@@ -93,7 +93,7 @@ def of_procedure(slug: str, kind: Kind = "html") -> Response:
 
 
 def _last_whole(day: date) -> str:
-    """The last month that is over, everything of it being counted."""
+    """Return the last whole month that is counted completely."""
     return month_of(day, -1)
 
 
@@ -129,7 +129,7 @@ def _nothing_yet(shown: Shown, last: str) -> str:
     return say("stat.none_yet", day=day_of(add_months(date.fromisoformat(f"{last}-01"), 2)))
 
 
-# -- at the desks ------------------------------------------------------------------------------------------------------
+# -- for agents and auditors -------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/statistiques")
@@ -137,7 +137,7 @@ def _nothing_yet(shown: Shown, last: str) -> str:
 @blueprint.get("/agent/statistiques.json", defaults={"kind": "json"})
 @agent()
 def of_agent(kind: Kind = "html") -> Response:
-    """What this agent may know; and what they did themself, told to nobody else."""
+    """Show the figures that the agent may read, and the agent's own acts, which only that agent sees."""
     return _area("/agent/statistiques", kind)
 
 
@@ -146,6 +146,7 @@ def of_agent(kind: Kind = "html") -> Response:
 @blueprint.get("/audit/statistiques.json", defaults={"kind": "json"})
 @auditor
 def of_auditor(kind: Kind = "html") -> Response:
+    """Show the figures of the procedures within the auditor's mandate."""
     return _area("/audit/statistiques", kind)
 
 
@@ -194,7 +195,7 @@ def _years(day: date) -> tuple[str, ...]:
 def _staff_fields(
     mine: Iterable[EditionSummary], places: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
-    """Name, label, what stands for all, and the choices of each filter."""
+    """Return each filter: its name, its label, the label of all, and the choices."""
     now, writer = app_ctx().day(), writer_of()
     periods = [*reversed(months_until(month_of(now, 0), _OFFERED)), *_years(now)]
     procedures = [(one.id, str(label(one.title))) for one in mine]
@@ -207,7 +208,7 @@ def _staff_fields(
 
 
 def _places(mine: Iterable[EditionSummary]) -> list[tuple[str, str]]:
-    """The offices that may be chosen: those of the agencies whose figures these are, as far as this person knows them."""
+    """Return the offices that may be chosen, within the agencies and offices the actor may see."""
     who, agencies = actor(), {one.agency: leads(actor(), one) for one in mine}
     return [
         (one.id, str(label(one.label)))
@@ -221,18 +222,18 @@ def _among(asked: str, offered: Mapping[str, object]) -> str:
 
 
 def _own(period: Period) -> str:
-    """What this agent did in the period; nothing for a controller, who does nothing here."""
+    """Return the sentence about the agent's own acts in the period. Empty for an auditor, who has none."""
     if actor().kind != "agent":
         return ""
     acts = own_acts(app_ctx(), actor(), at_minute(period.begins, 0), at_minute(period.ends, 0))
     return say("stat.own_text", steps=acts.steps, dossiers=acts.dossiers, messages=acts.messages)
 
 
-# -- taken away --------------------------------------------------------------------------------------------------------
+# -- exports -----------------------------------------------------------------------------------------------------------
 
 
 def _twins(path: str, **asked: str) -> tuple[str, str]:
-    """The same figures as CSV and as JSON."""
+    """Return the addresses of the same figures as CSV and as JSON."""
     query = urlencode({name: value for name, value in asked.items() if value})
     return f"{path}.csv?{query}", f"{path}.json?{query}"
 

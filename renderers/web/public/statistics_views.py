@@ -1,4 +1,4 @@
-"""What the pages of statistics show: the figures of one procedure, or of several, in a month or a year."""
+"""What the pages of statistics show: figures of one procedure or several, in a month or a year."""
 
 from __future__ import annotations
 
@@ -42,16 +42,17 @@ class Period:
 
     @property
     def begins(self) -> date:
+        """The first day of the period."""
         return date.fromisoformat(f"{self.first}-01")
 
     @property
     def ends(self) -> date:
-        """The day after its last one."""
+        """The day after the last day of the period."""
         return add_months(date.fromisoformat(f"{self.last}-01"), 1)
 
     @property
     def months(self) -> tuple[str, ...]:
-        """Those that its chart draws: its own, or those that lead to it."""
+        """The months of the chart: those of the year, or the twelve that end with the month."""
         if self.first != self.last:
             return tuple(month_of(self.begins, number) for number in range(12))
         return months_until(self.last, _TREND)
@@ -62,7 +63,7 @@ Address: TypeAlias = Callable[[EditionSummary, Period], str]  # of the page of o
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page shows, and the rows that machines read instead."""
+    """What a page shows, and the rows that CSV and JSON contain instead."""
 
     period: Period
     summary: tuple[str, ...]
@@ -78,12 +79,16 @@ class Shown:
 
 
 def writer_of(procedure: Procedure | None = None) -> StatisticsWriter:
+    """Return the writer of figures in the page's language. `procedure` supplies labels of its parts."""
     operators = {name: one.label for name, one in app_ctx().providers.items()}
     return StatisticsWriter(site().words, language(), operators, procedure)
 
 
 def shown_of_one(procedure: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
-    """One procedure: everything of the period, the months that lead to it, its offices."""
+    """Return the figures of one procedure: the period, the earlier months of the chart, and the offices.
+
+    Figures below `few` are hidden. 0 hides none.
+    """
     writer = writer_of(procedure)
     figures = figures_of(counts, period.first, period.last)
     cells = () if figures.is_empty else all_cells(figures, few)
@@ -111,18 +116,19 @@ def shown_of_one(procedure: Procedure, counts: Mapping[Count, int], period: Peri
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Several procedures: those with anything to tell, by title; and how far somebody may look into them."""
+    """Several procedures with figures, in the order of titles, and the reach of the actor."""
 
     within: tuple[Reach, ...]
     listed: tuple[EditionSummary, ...]
 
     def paged(self, path: str, size: int, **asked: str) -> Paged[EditionSummary]:
-        """One page of them; all of them for machines (`size` 0)."""
+        """Return one page of the procedures, or all of them with `size` 0."""
         page = request.args.get("page", "") if size else ""
         return paged(self.listed, page, path, size=size or len(self.listed) or 1, **asked)
 
 
 def many_of(within: tuple[Reach, ...], summaries: Iterable[EditionSummary], period: Period) -> Many:
+    """Return those of `summaries` that have figures in the period, in the order of titles."""
     known = counted_procedures(app_ctx(), within, period.first, period.last)
     return Many(within, tuple(sorted((one for one in summaries if one.id in known), key=lambda one: label(one.title))))
 
@@ -130,7 +136,10 @@ def many_of(within: tuple[Reach, ...], summaries: Iterable[EditionSummary], peri
 def shown_of_many(
     many: Many, summaries: Sequence[EditionSummary], period: Period, few: int, address: Address
 ) -> tuple[Shown, Counted]:
-    """What several procedures come to, month after month, and each of those `outlines`."""
+    """Return the total of several procedures by month, and the figures of each of `summaries`.
+
+    Figures below `few` are hidden. 0 hides none.
+    """
     table = table_of(app_ctx(), many.within, period.first, period.last, [one.id for one in summaries])
     trend = trend_of(app_ctx(), many.within, period.months[0]).counts
     writer, by_procedure = writer_of(), parted(table.counts, "procedure")
@@ -160,7 +169,7 @@ def shown_of_many(
 def _months(
     counts: Mapping[Count, int], period: Period, few: int, total: bool = False
 ) -> list[tuple[str, tuple[Cell, ...]]]:
-    """Each month drawn, from the first in which anything was counted."""
+    """Return the months of the chart, from the first with a figure."""
     reported = total_cells if total else flow_cells
     found = [(one, figures_of(counts, one, one)) for one in period.months]
     begun = next((at for at, (_, figures) in enumerate(found) if not figures.is_empty), len(found))
@@ -178,13 +187,15 @@ def _month_table(
 
 
 def month_of(day: date, ahead: int) -> str:
+    """Return the month (`2026-10`) that is `ahead` months after that of `day`. Negative values go back."""
     return add_months(day.replace(day=1), ahead).isoformat()[:7]
 
 
 def months_until(last: str, count: int) -> tuple[str, ...]:
-    """So many months, the last one said, oldest first."""
+    """Return `count` months that end with `last`, the oldest first."""
     return tuple(month_of(date.fromisoformat(f"{last}-01"), -back) for back in range(count - 1, -1, -1))
 
 
 def month_period(month: str) -> Period:
+    """Return the period of one month."""
     return Period(month, month, month)
