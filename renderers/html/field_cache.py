@@ -34,7 +34,7 @@ _WRITTEN: Final = frozenset({"text", "lines", "date"})  # kinds of control with 
 _PICKED: Final = frozenset({"choice", "choices", "yes_no", "declaration", "note"})
 _MARK: Final = "\ufdd0"  # followed by the letter of the hole; neither a definition nor an answer may contain it
 _OF_THE_PERSON: Final = frozenset({"value", "boxes", "text", "other_value"})
-_APART: Final = frozenset({"book", "condition", "problems", "files", "rows", "blank_row", "reason"})
+_APART: Final = frozenset({"definition", "condition", "problems", "files", "rows", "blank_row", "reason"})
 _look: Final = attrgetter(*(one.name for one in fields(FieldView) if one.name not in _OF_THE_PERSON | _APART))
 
 
