@@ -1,4 +1,7 @@
-"""The only source of “now”. Rules never ask it: they are given the time."""
+"""The clock of the application, the only source of the present instant.
+
+Domain rules receive the time as an argument.
+"""
 
 from __future__ import annotations
 
@@ -11,40 +14,49 @@ ZONE: Final = ZoneInfo("Africa/Lome")
 
 
 class Clock(Protocol):
+    """A source of the present instant."""
+
     def now(self) -> datetime:
         """The present instant, in UTC, with its zone."""
         ...
 
 
 class SystemClock:
+    """The clock of the machine."""
+
     def now(self) -> datetime:
+        """Return the present instant of the machine, in UTC."""
         return datetime.now(UTC)
 
 
 @dataclass
 class FixedClock:
-    """A clock that moves only when told: for tests and scenarios."""
+    """A clock that moves only when a test or a scenario moves it."""
 
     instant: datetime
 
     def now(self) -> datetime:
+        """Return the set instant, with the zone it was given."""
         return self.instant
 
     def advance(self, by: timedelta) -> None:
+        """Move the clock by a duration. A negative one moves it back."""
         self.instant += by
 
 
 class MovedClock:
-    """The real time, moved by as much as told: for whoever looks at what a procedure will be like later."""
+    """The real time plus a fixed offset, to preview a procedure at a later date."""
 
     def __init__(self) -> None:
         self._by = timedelta()
 
     def now(self) -> datetime:
+        """Return the present instant plus the offset, in UTC."""
         return datetime.now(UTC) + self._by
 
     @property
     def instant(self) -> datetime:
+        """The present instant plus the offset. Assigning an instant computes the offset."""
         return self.now()
 
     @instant.setter
@@ -52,13 +64,15 @@ class MovedClock:
         self._by = instant - datetime.now(UTC)
 
     def advance(self, by: timedelta) -> None:
+        """Add a duration to the offset."""
         self._by += by
 
 
 def local(instant: datetime) -> datetime:
-    """The instant on the wall clocks of the country."""
+    """Return the instant in the time zone of the country."""
     return instant.astimezone(ZONE)
 
 
 def local_day(instant: datetime) -> date:
+    """Return the date of an instant in the time zone of the country."""
     return local(instant).date()

@@ -1,4 +1,4 @@
-"""The countries of the world by ISO 3166-1 alpha-3 code in lower case: names in French and in English, alpha-2 code."""
+"""The countries of the world by lower-case ISO 3166-1 alpha-3 code: names in French and English, alpha-2 code."""
 
 from __future__ import annotations
 

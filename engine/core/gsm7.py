@@ -1,4 +1,4 @@
-"""What an SMS can hold: the signs of GSM 03.38, and into how many parts a text is cut."""
+"""What an SMS can hold: the characters of GSM 03.38, and the number of parts of a text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENDED: Final = frozenset("^{}\\[~]|€")  # each costs two signs
+EXTENDED: Final = frozenset("^{}\\[~]|€")  # each counts as two characters
 _PLAIN: Final = str.maketrans({
     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "‘": "'", "«": '"', "»": '"', "“": '"', "”": '"',
     "–": "-", "—": "-", "‑": "-", "…": "...", "œ": "oe", "Œ": "OE", "•": "-",
@@ -19,7 +19,10 @@ _PLAIN: Final = str.maketrans({
 
 @dataclass(frozen=True, slots=True)
 class SmsParts:
-    """How a text leaves: `count` messages, `signs` used, `unicode` when some sign, `foreign`, is not of GSM 03.38."""
+    """The size of a text as SMS: `count` parts and `signs` characters.
+
+    `unicode` is true when some characters, listed in `foreign`, are not in GSM 03.38.
+    """
 
     count: int
     signs: int
@@ -28,17 +31,21 @@ class SmsParts:
 
 
 def to_gsm(text: str) -> str:
-    """The text with typographic signs made plain. Letters stay as they are: a name is not respelt."""
+    """Return the text with typographic characters replaced by plain ones. Letters of names do not change."""
     return text.translate(_PLAIN)
 
 
 def in_alphabet(text: str) -> str:
-    """The text in signs of GSM 03.38 alone: a letter outside it is written without its accent, any other sign as `?`. For
-    news that must leave as one message, not for names."""
+    """Return the text in characters of GSM 03.38 alone.
+
+    A letter outside it loses its accent, any other character becomes `?`. Use it for a message that must fit one
+    part, not for names.
+    """
     return "".join(_in_alphabet(sign) for sign in to_gsm(text))
 
 
 def _in_alphabet(sign: str) -> str:
+    """Return the character, its base letter, or `?`."""
     if sign in BASIC or sign in EXTENDED:
         return sign
     bare = normalize("NFD", sign)[:1]
@@ -46,7 +53,10 @@ def _in_alphabet(sign: str) -> str:
 
 
 def sms_parts(text: str) -> SmsParts:
-    """160 signs a part (153 when several); 70 (67) as soon as one sign is not of the alphabet."""
+    """Return the size of a text as SMS.
+
+    A part holds 160 characters (153 when several). With one character outside the alphabet, it holds 70 (67).
+    """
     foreign = tuple(dict.fromkeys(sign for sign in text if sign not in BASIC and sign not in EXTENDED))
     if foreign:
         return _cut(len(text.encode("utf-16-le")) // 2, 70, 67, foreign)

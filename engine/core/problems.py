@@ -1,7 +1,8 @@
-"""What can be wrong, and where. Stable codes, positions and facts; the wording lives in `renderers/reports/problems.py`.
+"""Problems of definitions and refusals of acts: stable codes, positions and facts.
 
-A *problem* is a fault of a definition file: everyone who reads the file sees it. A *refusal* is a rule closing an act
-on one dossier: the person who tried sees why. Codes never change meaning and are never reused (`docs/language.md` §17).
+A *problem* is a fault of a definition file, shown to all readers of the file. A *refusal* is a rule that prevents
+an act on one dossier, shown to the person who tried. Codes never change meaning and are never reused
+(`docs/language.md` §17). The wording is in `renderers/reports/problems.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Fact = str | int | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a definition: file as given, line and column from 1, and how many signs the caret underlines."""
+    """A place in a definition: file as given, line and column from 1, and the number of characters to underline."""
 
     file: str
     line: int
@@ -28,12 +29,15 @@ class Position:
 
 
 NOWHERE: Final = Position("", 0, 0)
-ADVICE: Final = frozenset({"Y115", "C511"})  # advice that lives in a family of errors
+ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of a definition. `facts` are what the sentence needs (names, values, near misses), never wording."""
+    """One fault of a definition.
+
+    `facts` are the values of its message (names, amounts, near misses), never wording.
+    """
 
     code: str
     where: Position
@@ -41,34 +45,38 @@ class Problem:
 
     @property
     def is_error(self) -> bool:
-        """Errors forbid publication; advice (family V, and ADVICE) does not."""
+        """Whether the problem forbids publication. Advice (family V, and `ADVICE`) does not."""
         return not self.code.startswith("V") and self.code not in ADVICE
 
     def sort_key(self) -> tuple[Position, str]:
+        """Return the key that sorts problems by position, then code."""
         return (self.where, self.code)
 
 
 def problem(code: str, where: Position, **facts: Fact) -> Problem:
-    """A problem from its code, place and facts: `problem("N301", where, name="motiff", near=("motif",))`."""
+    """Return a problem from its code, place and facts: `problem("N301", where, name="motiff", near=("motif",))`."""
     return Problem(code, where, MappingProxyType(dict(facts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All the problems of one or several definitions, in the order of the text."""
+    """All problems of one or several definitions, in the order of the text."""
 
     problems: tuple[Problem, ...] = ()
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> Report:
+        """Return the report of these problems, sorted by position and without repeats."""
         return cls(tuple(sorted(set_once(problems), key=Problem.sort_key)))
 
     @property
     def errors(self) -> tuple[Problem, ...]:
+        """The problems that forbid publication."""
         return tuple(p for p in self.problems if p.is_error)
 
     @property
     def advice(self) -> tuple[Problem, ...]:
+        """The problems that do not forbid publication."""
         return tuple(p for p in self.problems if not p.is_error)
 
     def __iter__(self) -> Iterator[Problem]:
@@ -79,7 +87,7 @@ class Report:
 
 
 def set_once(problems: Iterable[Problem]) -> list[Problem]:
-    """The same fault at the same place is said once."""
+    """Return the problems without those of the same code at the same place."""
     seen: dict[tuple[str, Position], Problem] = {}
     for one in problems:
         seen.setdefault((one.code, one.where), one)
@@ -87,7 +95,7 @@ def set_once(problems: Iterable[Problem]) -> list[Problem]:
 
 
 class InvalidDefinition(Exception):
-    """A definition that cannot be compiled; carries the whole report."""
+    """A definition cannot be compiled. `report` holds all its problems."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(f"{len(report.errors)} errors")
@@ -96,7 +104,10 @@ class InvalidDefinition(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an act is closed on a dossier now. `code` is a key of the words; `where` the line of the book, if any."""
+    """The reason why an act is impossible on a dossier now.
+
+    `code` is a key of the messages. `where` is the line of the definition, `NOWHERE` if none.
+    """
 
     code: str
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
@@ -104,11 +115,12 @@ class Refusal:
 
 
 def refusal(code: str, where: Position = NOWHERE, **facts: Fact) -> Refusal:
+    """Return a refusal from its code, its place in the definition and its facts."""
     return Refusal(code, MappingProxyType(dict(facts)), where)
 
 
 class Refused(Exception):
-    """An act was tried and is closed. Nothing was changed."""
+    """An act was tried and is impossible. Nothing was changed. `reasons` are all refusals, `reason` the first."""
 
     def __init__(self, reason: Refusal, *others: Refusal) -> None:
         super().__init__(reason.code)

@@ -1,4 +1,4 @@
-"""Did you mean: the names closest to one that is unknown, in the reader's tongue too."""
+"""Spelling suggestions: the known names closest to an unknown one, also from common French words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-# What a French reader writes for a word of the language.
+# The keys of the language that a French word may stand for.
 _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
     "actions": ("transitions",), "aide": ("help",), "annexes": ("evidence",), "apres": ("after",),
     "archivage": ("keep",), "article": ("article",), "attend": ("wait", "attend"), "avant": ("before",),
@@ -36,7 +36,7 @@ _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def plain(name: str) -> str:
-    """A name without accents, capitals nor signs: `Délai légal` → `delai_legal`."""
+    """Return a name without accents, capitals or punctuation: `Délai légal` → `delai_legal`."""
     flat = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return "_".join("".join(sign if sign.isalnum() else " " for sign in flat).split())
 
@@ -46,10 +46,10 @@ def _squeezed(name: str) -> str:
 
 
 def close_names(name: str, known: Iterable[str], most: int = 3) -> tuple[str, ...]:
-    """The known names closest to one that is not, the best first; none when none is close."""
+    """Return the known names closest to an unknown one, the best first. Empty when none is close."""
     if len(name) > 64:
         return ()
-    names = sorted(one for one in set(known) if one.isascii())  # a name with accents has its own fault
+    names = sorted(one for one in set(known) if one.isascii())  # a name with accents is another problem
     flat, squeezed = plain(name), plain(name).replace("_", "")
     same = [one for one in names if squeezed in (_squeezed(one), _squeezed(one.rpartition("/")[2]))]
     meant = [one for one in _FRENCH.get(flat, _FRENCH.get(flat.removesuffix("s"), ())) if one in names]

@@ -1,7 +1,7 @@
-"""Small frozen values every floor shares: texts in several languages, spans of time, canonical JSON, fingerprints.
+"""Small frozen values used by all layers: texts in several languages, time spans, canonical JSON, fingerprints.
 
-Answers and journal bodies are *plain* values: what JSON can say without floats. A date is its ISO text, a decimal its
-text, money whole francs (XOF has no cents, ISO 4217).
+Answers and journal bodies are *plain* values: JSON without floats. A date is its ISO text and a decimal is its
+text. Money is whole francs (XOF has no cents, ISO 4217).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
-# signs that no file read by people may hold: controls, changes of the writing direction, half a sign, none at all
+# characters that no file may hold: controls, changes of writing direction, surrogates, non-characters
 FORBIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
     + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))
@@ -34,24 +34,26 @@ class Text:
 
     @classmethod
     def of(cls, value: str | Mapping[str, str], language: str = "fr") -> Text:
+        """Return the text of a string in `language`, or of a map from language code to string."""
         if isinstance(value, str):
             return cls(((language, value),))
         return cls(tuple(value.items()))
 
     def in_(self, language: str) -> str:
-        """The text in that language, else in its reference language."""
+        """Return the text in that language, else in its reference language."""
         for code, words in self.versions:
             if code == language:
                 return words
         return self.versions[0][1] if self.versions else ""
 
     def language_for(self, language: str) -> str:
-        """Which language `in_` really answers in, for the `lang` attribute of pages."""
+        """Return the language that `in_` uses, for the `lang` attribute of pages."""
         codes = [code for code, _ in self.versions]
         return language if language in codes or not codes else codes[0]
 
     @property
     def languages(self) -> frozenset[str]:
+        """The codes of the languages the text is written in."""
         return frozenset(code for code, _ in self.versions)
 
     def __str__(self) -> str:
@@ -63,7 +65,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A length of time as written: `3 working days`, `2 months`, `72 hours`. `unit` is singular."""
+    """A duration as written: `3 working days`, `2 months`, `72 hours`. `unit` is singular."""
 
     count: int
     unit: str  # minute hour day week month year
@@ -75,7 +77,10 @@ class Span:
 
 
 def canonical_json(value: Plain) -> bytes:
-    """RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8. Raises TypeError on anything else."""
+    """Return the JSON of RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8.
+
+    Raise TypeError on any other value.
+    """
     _refuse_floats(value)
     return _CANONICAL.encode(value).encode("utf-8")
 
@@ -103,12 +108,12 @@ def _refuse_floats(value: object) -> None:
 
 
 def fingerprint(value: Plain) -> str:
-    """SHA-256 of the canonical JSON, in hexadecimal."""
+    """Return the SHA-256 of the canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def new_id() -> str:
-    """128 unguessable bits, 22 signs that need no escaping in a URL."""
+    """Return 128 random bits as 22 characters that need no escape in a URL."""
     return secrets.token_urlsafe(16)
 
 
@@ -121,7 +126,7 @@ _DAMM: Final = (
 
 
 def check_digit(digits: str) -> str:
-    """Damm's check digit: finds every single wrong digit and every swap of neighbours."""
+    """Return Damm's check digit. It detects each single wrong digit and each swap of neighbours."""
     interim = 0
     for digit in digits:
         interim = _DAMM[interim][int(digit)]
@@ -129,26 +134,34 @@ def check_digit(digits: str) -> str:
 
 
 def has_check_digit(digits: str) -> bool:
+    """Whether the text is ASCII digits whose last one is a valid check digit."""
     return digits.isascii() and digits.isdigit() and check_digit(digits) == "0"
 
 
 def new_number(year: int, random_digits: str) -> str:
-    """A dossier number of 11 digits: year (2), eight random digits, check digit. It opens nothing by itself."""
+    """Return a new dossier number of 11 digits: year (2), eight random digits, check digit.
+
+    The number alone gives no access.
+    """
     body = f"{year % 100:02d}{random_digits}"
     return body + check_digit(body)
 
 
 def group_number(number: str) -> str:
-    """`26482911374` as people read it: `26 4829 1137 4`."""
+    """Return a dossier number in groups: `26482911374` → `26 4829 1137 4`."""
     return f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}" if len(number) == 11 else number
 
 
 def digits_only(text: str) -> str:
+    """Return the ASCII digits of a text, all other characters left out."""
     return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
 
 
 def forbidden_at(read: object) -> tuple[str, str] | None:
-    """Where a key or text of a file that was read holds a sign of `FORBIDDEN`, as `sms.from`, and which, as `U+202E`."""
+    """Return the first place that holds a character of `FORBIDDEN`, and which. None when there is none.
+
+    The place is a path such as `sms.from`, in a key or a text. The character is written as `U+202E`.
+    """
     left: list[tuple[str, object]] = [("", read)]
     while left:
         at, one = left.pop()
@@ -170,13 +183,16 @@ def _named(sign: re.Match[str]) -> str:
 
 
 def has_local_length(phone: str) -> bool:
-    """Whether a telephone number has the eight figures of this country, with or without its prefix."""
+    """Whether a phone number has the eight digits of this country, with or without its prefix."""
     digits = digits_only(phone)
     return len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228"))
 
 
 def national(phone: str) -> str:
-    """`+22890123456` as people here write it: `90 12 34 56`; a number of elsewhere stays as it is."""
+    """Return a phone number as written in this country: `+22890123456` → `90 12 34 56`.
+
+    Foreign numbers do not change.
+    """
     digits = phone.removeprefix("+228")
     if not phone.startswith("+228") or len(digits) != 8:
         return phone

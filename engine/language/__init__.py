@@ -1,1 +1,1 @@
-"""The language of procedure files: source, expressions, compilation, lint, differences, catalogue."""
+"""The language of procedure files: source, expressions, compiler, lint, differences, catalogue."""

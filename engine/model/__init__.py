@@ -1,11 +1,11 @@
-"""The compiled book, frozen: what a procedure IS. Data only.
+"""The compiled procedure as frozen data, without behaviour.
 
-Everything the surface of a file says compiles to three tasks (`Form`, `Fee`, `Appointment`), states, transitions and
-clocks (`docs/language.md` §14). Every thing knows the place it was written (`where`, left out of comparison) and the
-law each of its keys rests on (`basis`: key of the thing → id of a law; the key `*` covers all the others).
+All constructs of a file compile to three tasks (`Form`, `Fee`, `Appointment`), states, transitions and legal time
+limits (`docs/language.md` §14). Each element knows the place where it was written. `where` is left out of
+comparisons. `basis` maps each key of an element to the id of a law. The key `*` covers all other keys.
 
-The application form is the task `APPLICATION`; the draft before it is sent is the state `DRAFT`. Evidence is a field
-of type `evidence` on the form's last page.
+The application form is the task `APPLICATION`. The draft before submission is the state `DRAFT`. Evidence is a
+field of type `evidence` on the last page of the form.
 """
 
 from __future__ import annotations

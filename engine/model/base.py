@@ -1,4 +1,4 @@
-"""What every thing of a book has, and the words that all of them share."""
+"""The fields that all elements of a procedure have, and the literals that they share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRAFT: Final = "draft"
 MOBILE_MONEY: Final = "mobile_money"
 PAYMENT_METHODS: Final = frozenset({"cash", MOBILE_MONEY, "card"})
 APPLICANT: Final = "applicant"
-COUNTER: Final = "counter"  # the channel of who is helped in an office
+COUNTER: Final = "counter"  # the channel of requests assisted in an office
 SYSTEM: Final = "system"
 
 Outcome: TypeAlias = Literal["granted", "refused", "withdrawn", "abandoned", "expired", "revoked"]
@@ -33,13 +33,16 @@ Found = TypeVar("Found")
 
 
 class Lasting:
-    """What is read once and asked often: it keeps what is worked out of it alone, for as long as it is itself kept."""
+    """An immutable value that caches what is computed from it alone, for as long as it lives."""
 
     __slots__ = ("_worked_out",)
     _worked_out: dict[object, Any]
 
     def once(self, work: Callable[[Self], Found]) -> Found:
-        """What `work`, a function of a module, makes of this: worked out the first time. No answer of anybody may be in it."""
+        """Return the result of `work`, a function of a module, for this value. It is computed once.
+
+        The result may not contain an answer of a person.
+        """
         try:
             known = self._worked_out
         except AttributeError:
@@ -53,20 +56,20 @@ class Lasting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedElement(Lasting):
-    """Whatever has a name in a file."""
+    """An element that has a name in a file."""
 
     id: str
     where: Position = field(default=NOWHERE, compare=False)
     basis: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     def law_of(self, key: str) -> str | None:
-        """The id of the law that one key of this thing rests on."""
+        """Return the id of the law that one key of this element rests on. None when there is none."""
         return self.basis.get(key, self.basis.get("*"))
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with `{name}` placeholders, checked when the file was read. Never a template language."""
+    """A text with `{name}` placeholders, checked when the file is read. It is not a template language."""
 
     text: Text
     names: frozenset[str]

@@ -1,4 +1,4 @@
-"""The directory: live data of the administrations (agencies, offices, calendar, registers), outside any fingerprint.
+"""The directory: live data of the administrations (agencies, offices, calendar, registers), outside all fingerprints.
 
 An administrator may change it without a new edition: opening hours, closures, holidays, seats.
 """
@@ -16,7 +16,7 @@ from engine.model import Appeal, Contact, Hours
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One function in an agency; `key` is `agency/role`. `seats` is how many people may hold it."""
+    """One function in an agency. `key` is `agency/role`. `seats` is the number of people who may hold it."""
 
     key: str
     label: Text
@@ -25,6 +25,8 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Agency:
+    """An administration, with its roles."""
+
     id: str
     label: Text
     roles: Mapping[str, Role]  # by the short id
@@ -34,8 +36,10 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Days when an office does not receive; with `hours`, only then on each of them. `change`: the act of an administrator
-    that says so, empty where the file does."""
+    """Days when an office does not receive. With `hours`, it is closed only at these hours of each day.
+
+    `change` is the id of the recorded opening change, empty when the closure comes from the file.
+    """
 
     from_: date
     until: date
@@ -44,12 +48,13 @@ class Closure:
     change: str = ""
 
     def covers(self, day: date) -> bool:
+        """Whether a day is in the closure, both ends included. Hours are not considered."""
         return self.from_ <= day <= self.until
 
 
 @dataclass(frozen=True, slots=True)
 class ExtraOpening:
-    """Days when an office receives beside its usual hours (`hours`), or with another number of places (`desks`)."""
+    """Days with hours beside the usual ones (`hours`), or with another number of places (`desks`)."""
 
     from_: date
     until: date
@@ -58,29 +63,30 @@ class ExtraOpening:
     change: str = ""
 
     def covers(self, day: date) -> bool:
+        """Whether a day is in the opening, both ends included."""
         return self.from_ <= day <= self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A place with doors. `hours` by weekday (0 = Monday)."""
+    """A place where an agency receives people. `hours` by weekday (0 = Monday)."""
 
     id: str
     label: Text
     agency: str
     address: Text | None = None
     serves: tuple[str, ...] = ()
-    desks: int | None = None  # people received at once; None = as many as each appointment says
+    desks: int | None = None  # people received at the same time; None = the number of each appointment
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
     opened: tuple[ExtraOpening, ...] = ()
 
     def closure_on(self, day: date) -> Closure | None:
-        """What closes it all day."""
+        """Return the closure that closes the office all day, None when none does."""
         return next((one for one in self.closed if one.hours is None and one.covers(day)), None)
 
     def closure_at(self, day: date, start: int, end: int) -> Closure | None:
-        """What closes it at some minute between these two of a day."""
+        """Return the closure that covers a minute between these two of a day, None when none does."""
         return next(
             (
                 one
@@ -91,13 +97,18 @@ class Office:
         )
 
     def closed_in_part(self, day: date) -> Closure | None:
+        """Return the first closure that closes the office for some hours of the day, None when none does."""
         return next((one for one in self.closed if one.hours is not None and one.covers(day)), None)
 
     def extra_hours(self, day: date) -> tuple[Hours, ...]:
+        """Return the hours of the day added to the usual ones."""
         return tuple(one.hours for one in self.opened if one.hours is not None and one.covers(day))
 
     def desks_on(self, day: date) -> int | None:
-        """Places in parallel that day, where an administrator says so; the last word counts."""
+        """Return the places in parallel that a change gives for the day.
+
+        The last one counts, None when there is none.
+        """
         said = [one.desks for one in self.opened if one.desks is not None and one.covers(day)]
         return said[-1] if said else None
 
@@ -108,16 +119,17 @@ def _meet(one: Office, other: Office) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Which days the administration works."""
+    """The days on which the administration works."""
 
     weekend: frozenset[int] = frozenset({5, 6})
     holidays: Mapping[date, Text] = field(default_factory=lambda: MappingProxyType({}))
 
     def works(self, day: date) -> bool:
+        """Whether a day is neither on the weekend nor a holiday."""
         return day.weekday() not in self.weekend and day not in self.holidays
 
     def add_working_days(self, day: date, count: int) -> date:
-        """The day `count` working days after `day` (which is not counted). Negative counts go back."""
+        """Return the day `count` working days after `day`, which is not counted. Negative counts go back."""
         step = timedelta(days=1 if count >= 0 else -1)
         left = abs(count)
         while left:
@@ -129,8 +141,10 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register of another system that a look-up asks; `answers` are its answers' names and types, `labels` what people
-    read of them."""
+    """A register of another system that a look-up asks.
+
+    `answers` are the names and types of its answers, `labels` their texts for people.
+    """
 
     id: str
     label: Text
@@ -141,6 +155,8 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
+    """The agencies, offices, calendar and registers of one installation."""
+
     agencies: Mapping[str, Agency] = field(default_factory=lambda: MappingProxyType({}))
     offices: Mapping[str, Office] = field(default_factory=lambda: MappingProxyType({}))
     calendar: Calendar = Calendar()
@@ -154,24 +170,28 @@ class Directory:
         object.__setattr__(self, "_by_agency", found)
 
     def offices_of(self, agency: str) -> tuple[Office, ...]:
-        """Those of an agency, in the order of the files."""
+        """Return the offices of an agency, in the order of the files."""
         return self._by_agency.get(agency, ())
 
     def office_serving(self, place: str, agency: str | None = None) -> str | None:
-        """The first office that serves the place; none where none does."""
+        """Return the id of the first office that serves the place, of `agency` if given. None when none does."""
         for office in self.offices.values():
             if place in office.serves and agency in (None, office.agency):
                 return office.id
         return None
 
     def within_reach(self, offices: Iterable[str]) -> frozenset[str]:
-        """The offices whose dossiers people bound to `offices` may handle: these, and those of other agencies that serve a
-        place in common, for an agency that is consulted holds no dossier itself. One that names no place serves them all."""
+        """Return the offices whose dossiers agents bound to `offices` may handle.
+
+        These are the given offices and those of other agencies that serve a common place: a consulted agency holds
+        no dossier itself. An office that names no place serves all places.
+        """
         mine = [self.offices[one] for one in offices if one in self.offices]
         others = (one for one in self.offices.values() for own in mine if one.agency != own.agency and _meet(one, own))
         return frozenset(offices) | {one.id for one in others}
 
     def role(self, key: str) -> Role | None:
+        """Return the role of a key `agency/role`, None when the agency or the role does not exist."""
         agency_id, _, role_id = key.partition("/")
         agency = self.agencies.get(agency_id)
         return agency.roles.get(role_id) if agency else None

@@ -1,4 +1,4 @@
-"""What is asked: questions, their bounds, the papers to join, the pages, who may ask at all."""
+"""The form: questions, their bounds, evidence, pages, and the eligibility questions before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.model.types import TRUE, Expression, Type
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One choice. Out of its dates, or when `when` is false, it is shown shut with `because`."""
+    """One choice. Outside its dates, or when `when` is false, it is shown disabled with the text `because`."""
 
     code: str
     label: Text
@@ -27,7 +27,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits of one answer. Lengths in signs, sizes in bytes, items in files or rows."""
+    """Limits of one answer. Lengths in characters, sizes in bytes, items in files or rows."""
 
     minimum: Expression | None = None
     maximum: Expression | None = None
@@ -43,10 +43,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTerms:
-    """What makes a field a piece of evidence. `any_of` are the alternatives; empty = one kind only.
+    """What makes a field a piece of evidence. `any_of` are the alternatives, empty when there is one kind only.
 
-    Stored answer: `{"is": code | None, "files": [attachment id], "issued": "2026-01-31" | None, "held": bool}`.
-    In an expression its id is the chosen alternative's code, or a yes/no *provided*.
+    Stored answer: `{"is": code | None, "files": [attachment id], "issued": "2026-01-31" | None, "held": bool}`. In
+    an expression its id is the code of the chosen alternative, or a yes/no *provided*.
     """
 
     any_of: tuple[Option, ...] = ()
@@ -58,12 +58,13 @@ class EvidenceTerms:
 
     @property
     def uploaded(self) -> bool:
+        """Whether the evidence may be given as an uploaded file."""
         return "upload" in self.how
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """`total: {of: part, equals: 100}`: a column of rows must add up."""
+    """`total: {of: part, equals: 100}`: the sum that a column of rows must have."""
 
     of: str
     equals: Expression
@@ -71,7 +72,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormCheck(NamedElement):
-    """A rule across answers: `must` refuses, `should` warns. Read only if every answer it names is there."""
+    """A rule between answers. `must` refuses, `should` warns. It is read only if each answer it names is given."""
 
     holds: Expression
     when: Expression = TRUE
@@ -82,7 +83,10 @@ class FormCheck(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field(NamedElement):
-    """One question. `type` is the word of the file (`text`, `rows`, `evidence`…); `value_type` what it is worth."""
+    """One question.
+
+    `type` is the word of the file (`text`, `rows`, `evidence`…), `value_type` the type of its value.
+    """
 
     type: str
     value_type: Type
@@ -95,7 +99,7 @@ class Field(NamedElement):
     value: Expression | None = None  # computed or constant: never asked
     default: Expression | None = None
     prefill: str | None = None
-    reuse: bool = True  # false: of this request alone, never taken over from an earlier one
+    reuse: bool = True  # false: never copied from an earlier request
     example: Expression | None = None
     bounds: Bounds = Bounds()
     options: tuple[Option, ...] = ()
@@ -115,12 +119,13 @@ class Field(NamedElement):
     total: Total | None = None
 
     def option(self, code: str) -> Option | None:
+        """Return the option of a code, None when it does not exist."""
         return next((option for option in self.options if option.code == code), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(NamedElement):
-    """One screen of questions."""
+    """One page of questions."""
 
     title: Text
     help: Text | None = None
@@ -132,10 +137,13 @@ class Page(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion(NamedElement):
-    """A question asked before the form; `stop_when` true stops with `because`. Its field carries the same id."""
+    """An eligibility question.
+
+    When `stop_when` is true, the applicant stops with `because`. Its field has the same id.
+    """
 
     field: Field
     stop_when: Expression
     because: Text
     instead: str | None = None
-    instead_title: Text | None = None  # what people call it, while it is not one of ours
+    instead_title: Text | None = None  # its usual name, when it is not a procedure of this catalogue

@@ -1,6 +1,6 @@
-"""The circuit as a graph: which states follow which, what an edge needs, what a path surely did.
+"""The workflow as a graph: successors, conditions of an edge, and what is surely done on all paths.
 
-Used by the rules of families C and P, the diagram's layout and the public list of steps.
+Used by the rules of families C and P, the layout of the diagram and the public list of steps.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from engine.model.types import Expression
 
 
 def never(condition: Expression) -> bool:
-    """A guard written false. The solver finds subtler ones."""
+    """Whether a guard is written as false. The solver finds less obvious ones."""
     return condition.node == ("literal", False) or getattr(condition.node, "value", None) is False
 
 
 def edges(procedure: Procedure) -> tuple[Transition, ...]:
-    """Transitions that some answers could open."""
+    """Return the transitions that some answers could open."""
     return tuple(way for way in procedure.transitions if not never(way.when))
 
 
 def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> frozenset[str]:
-    """Everything reached from `starts` along `next_of`, starts included."""
+    """Return all states reached from `starts` along `next_of`, starts included."""
     seen: set[str] = set()
     left = list(starts)
     while left:
@@ -35,6 +35,7 @@ def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> froz
 
 
 def successors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
+    """Return the states that follow each state, each once, in the order of the transitions."""
     follows: dict[str, list[str]] = {state: [] for state in procedure.states}
     for way in edges(procedure):
         if way.source in follows and way.target not in follows[way.source]:
@@ -43,6 +44,7 @@ def successors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
 
 
 def predecessors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
+    """Return the states that come before each state, each once, in the order of the transitions."""
     before: dict[str, list[str]] = {state: [] for state in procedure.states}
     for way in edges(procedure):
         if way.target in before and way.source not in before[way.target]:
@@ -51,39 +53,40 @@ def predecessors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
 
 
 def acts_from(procedure: Procedure, state_id: str) -> tuple[Transition, ...]:
-    """Human acts that leave a state."""
+    """Return the transitions that a person takes from a state."""
     return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event is None and not never(way.when))
 
 
 def automatic_from(procedure: Procedure, state_id: str, *events: str) -> tuple[Transition, ...]:
+    """Return the transitions that leave a state on one of these events, in the order of the file."""
     return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event in events and not never(way.when))
 
 
 def awaited(procedure: Procedure) -> frozenset[str]:
-    """Tasks some state waits for."""
+    """Return the ids of the tasks that some state waits for."""
     return frozenset(task for state in procedure.states.values() for task in state.waits)
 
 
 def filled(procedure: Procedure) -> frozenset[str]:
-    """Later forms some act fills."""
+    """Return the ids of the later forms that some act fills."""
     return frozenset(way.fills for way in procedure.transitions if way.fills)
 
 
 def issued(procedure: Procedure) -> frozenset[str]:
-    """Outputs some state or act issues."""
+    """Return the ids of the outputs that some state or act issues."""
     places: list[tuple[str, ...]] = [state.effects.issues for state in procedure.states.values()]
     places += [way.effects.issues for way in procedure.transitions]
     return frozenset(output for place in places for output in place)
 
 
 def waits_for_applicant(task: Task) -> bool:
-    """Whether the applicant is the one expected: a fee, a visit, the form, a form of theirs."""
+    """Whether a state waits for the applicant: a fee, an appointment, the form, or a later form of theirs."""
     return isinstance(task, (Fee, Appointment)) or (isinstance(task, Form) and APPLICANT in task.by)
 
 
 @dataclass(frozen=True, slots=True)
 class Sure:
-    """Tasks surely done on entering each state (least facts true on every path, grammar §14)."""
+    """Tasks surely done on entry of each state: done on every path to it (`docs/language.md` §14)."""
 
     at: Mapping[str, frozenset[str]]
 
@@ -92,7 +95,10 @@ class Sure:
 
 
 def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[str]] | None = None) -> Sure:
-    """Greatest fixpoint forward over the circuit. `covers` adds what an edge counts as covered (`without`, for P4)."""
+    """Return the tasks surely done in each state: the greatest fixpoint, forward over the workflow.
+
+    `covers` adds what an edge counts as done (`without`, for P4).
+    """
     everything = frozenset(procedure.tasks)
     known: dict[str, frozenset[str]] = dict.fromkeys(procedure.states, everything)
     known[procedure.start] = frozenset({procedure.form.id})

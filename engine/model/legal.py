@@ -1,4 +1,4 @@
-"""Who is in charge, by which law, what is kept and for how long, what was accepted."""
+"""The legal part of a procedure: administration, laws, personal data and retention, accepted advice."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from engine.model.types import Expression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law(NamedElement):
+    """A text that a value of the procedure rests on."""
+
     title: Text
     status: Literal["sourced", "to_confirm", "plausible"]
-    official: bool = False  # a text that binds, not where a value was found
+    official: bool = False  # a binding text, not the source of a value
     source: str | None = None
     article: str | None = None
     url: str | None = None
@@ -27,12 +29,14 @@ class Law(NamedElement):
 
     @property
     def is_public(self) -> bool:
-        """Whether the public page may name it: an official text that somebody read."""
+        """Whether the public page may name it: an official text that a person has checked."""
         return self.official and self.status == "sourced"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal(NamedElement):
+    """An appeal that the applicant may lodge, and the act that lodges it."""
+
     label: Text
     within: Span | None = None
     act: str | None = None
@@ -40,7 +44,7 @@ class Appeal(NamedElement):
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The announced delay: first entry whose `when` holds; `law` = the legal clock says it."""
+    """The announced delay: the first entry whose `when` holds. `law` means that it is the legal time limit."""
 
     entries: tuple[tuple[Expression, Span], ...] = ()
     law: bool = False
@@ -49,6 +53,8 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
+    """How people reach the administration."""
+
     phone: str | None = None
     email: str | None = None
     address: Text | None = None
@@ -56,7 +62,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity(NamedElement):
-    """Who answers for the procedure and what the catalogue says of it. `id` is the procedure's."""
+    """The administration of a procedure and its catalogue entry. `id` is that of the procedure."""
 
     edition: int
     title: Text
@@ -72,13 +78,15 @@ class Identity(NamedElement):
     contact: Contact | None = None
     appeals: Mapping[str, Appeal] = field(default_factory=lambda: MappingProxyType({}))
     audience: tuple[str, ...] = ("natural_person",)
-    dossier_label: Template = Template(Text(()), frozenset())  # names a dossier in lists; empty names vanish
+    dossier_label: Template = Template(
+        Text(()), frozenset()
+    )  # the label of a dossier in lists; empty names are left out
     representative: Literal["allowed", "required", "forbidden"] = "allowed"
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """Who may read one answer, in which states (empty = all), and how long it is kept."""
+    """The roles that may read one answer, in which states (empty = all), and how long it is stored."""
 
     seen_by: tuple[str, ...]
     states: tuple[str, ...] = ()
@@ -87,6 +95,8 @@ class Sensitive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalData(NamedElement):
+    """The purpose, legal ground and retention of personal data."""
+
     purpose: Text
     ground: Literal["legal_obligation", "public_task", "consent", "contract"] = "public_task"
     declaration: str | None = None
@@ -97,7 +107,7 @@ class PersonalData(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accept(NamedElement):
-    """An advice set aside with a reason. `id` is the code."""
+    """An advice that the file accepts with a reason. `id` is the code."""
 
     at: str
     because: str

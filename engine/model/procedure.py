@@ -1,4 +1,4 @@
-"""The whole: one edition of one procedure."""
+"""One compiled edition of one procedure, as a whole."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Output(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(NamedElement):
-    """A message owed when `event` happens: a state entered, a transition taken, a task done, a clock over."""
+    """A message to send when `event` happens: a state entered, a transition taken, a task done, a time limit over."""
 
     event: str
     to: str = APPLICANT
@@ -54,7 +54,7 @@ class Notice(NamedElement):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A kind of identifier shared by procedures."""
+    """A kind of identifier that several procedures share."""
 
     id: str
     label: Text
@@ -65,6 +65,8 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class CodeList:
+    """A list of codes that several procedures share."""
+
     id: str
     title: Text
     source: str | None
@@ -72,12 +74,13 @@ class CodeList:
 
     @property
     def codes(self) -> frozenset[str]:
+        """The codes of all items, expired ones included."""
         return frozenset(item.code for item in self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure(Lasting):
-    """One edition of one procedure. Known by (id, edition, fingerprint)."""
+    """One edition of one procedure, identified by (id, edition, fingerprint)."""
 
     identity: Identity
     laws: Mapping[str, Law]
@@ -87,7 +90,7 @@ class Procedure(Lasting):
         str, NamedElement
     ]  # the one namespace: fields, evidence, tasks, states, acts (first of each), outputs
     fields: Mapping[str, Field]  # every field outside rows: eligibility, application, later forms, computed ones too
-    order: tuple[str, ...]  # ids of `fields` such that each comes after what its when/value/default name
+    order: tuple[str, ...]  # ids of `fields`, each after those that its when/value/default name
     tasks: Mapping[str, Task]  # APPLICATION, fees, appointments, later forms, look-ups
     states: Mapping[str, State]
     start: str
@@ -106,41 +109,48 @@ class Procedure(Lasting):
     lists: Mapping[str, CodeList]
     schemes: Mapping[str, Scheme]
     fingerprint: str
-    source: str = field(compare=False, repr=False)  # the text of the file, kept with the edition
+    source: str = field(compare=False, repr=False)  # the text of the file, stored with the edition
     expanded: str = field(
         compare=False, repr=False
-    )  # JSON of the whole in the order of the file, presets and blocks in
+    )  # JSON of the whole in the order of the file, with presets and blocks
 
     @property
     def id(self) -> str:
+        """The id of the procedure, the same for all its editions."""
         return self.identity.id
 
     @property
     def edition(self) -> int:
+        """The edition number, from 1."""
         return self.identity.edition
 
     @property
     def key(self) -> tuple[str, int, str]:
+        """The triple (id, edition number, fingerprint)."""
         return (self.identity.id, self.identity.edition, self.fingerprint)
 
     def state(self, state_id: str) -> State:
+        """Return the state of that id. Raise KeyError when it does not exist."""
         return self.states[state_id]
 
     def fees(self) -> tuple[Fee, ...]:
+        """Return the fees, in the order of the tasks."""
         return tuple(task for task in self.tasks.values() if isinstance(task, Fee))
 
     def forms(self) -> tuple[Form, ...]:
-        """Later forms, look-ups and rounds; the application apart."""
+        """Return all forms but the application: later forms, look-ups, rounds and links."""
         return self.once(_later_forms)
 
     def links(self) -> tuple[Link, ...]:
+        """Return the links to earlier dossiers."""
         return tuple(task for task in self.tasks.values() if isinstance(task, Link))
 
     def round_of(self, service: str) -> Form | None:
-        """The round of opinions that a service is consulted in."""
+        """Return the round of opinions in which a service is consulted, None when there is none."""
         return next((form for form in self.forms() if form.service(service) is not None), None)
 
     def appointments(self) -> tuple[Appointment, ...]:
+        """Return the appointments, in the order of the tasks."""
         return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))
 
 
@@ -150,7 +160,7 @@ def _later_forms(procedure: Procedure) -> tuple[Form, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of a story. `verb` and its `value`, the other keys in `options` (as, who, with, reason, fields…)."""
+    """One act of a scenario: `verb`, its `value`, and the other keys in `options` (as, who, with, reason, fields…)."""
 
     verb: str  # take pay book visit opinion do correct look_up linked wait, or "" when it only expects
     value: Plain
@@ -162,7 +172,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario(NamedElement):
-    """`like` is already folded in: `given` and `at` are complete."""
+    """One scenario. `like` is already resolved: `given` and `at` are complete."""
 
     story: Text
     at: date

@@ -1,4 +1,4 @@
-"""Which roles (`agency/role`) have a part in a book, and which of them each state waits for."""
+"""The roles (`agency/role`) that have a part in a procedure, and those that each state waits for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from engine.model import APPLICANT, COUNTER, SYSTEM, Appointment, Form, Procedur
 
 
 def role_key(procedure: Procedure, role: str) -> str:
-    """`agency/role` of a role as the book writes it; `applicant` and `system` stay themselves."""
+    """Return `agency/role` of a role as the definition writes it. `applicant` and `system` do not change."""
     if role in (APPLICANT, SYSTEM) or "/" in role:
         return role
     return f"{procedure.identity.agency}/{role}"
 
 
 def roles_of(procedure: Procedure) -> frozenset[str]:
-    """Every role (`agency/role`) that has a part in a procedure."""
+    """Return each role (`agency/role`) that has a part in a procedure."""
     return frozenset(role_key(procedure, role) for role in _named_roles(procedure)) - {APPLICANT, SYSTEM}
 
 
@@ -37,9 +37,11 @@ def _named_roles(procedure: Procedure) -> Iterator[str]:
 
 
 def receiving_roles(procedure: Procedure) -> frozenset[str]:
-    """The roles (`agency/role`) of the procedure's own agency that meet people: those that keep its appointments; without
-    any, those that its first step waits for, or the nearest after it that waits for somebody there. None where it is not
-    offered at a counter."""
+    """Return the roles (`agency/role`) of the procedure's own agency that receive people at a counter.
+
+    These are the roles that handle its appointments. Without appointments, they are those of the first step that
+    waits for an agent of the agency. Empty when the procedure is not offered at a counter.
+    """
     if COUNTER not in procedure.identity.channels:
         return frozenset()
     visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
@@ -48,7 +50,7 @@ def receiving_roles(procedure: Procedure) -> frozenset[str]:
 
 
 def _first_roles(procedure: Procedure) -> frozenset[str]:
-    """Where people pay or wait first, it is the next hand that receives them."""
+    """The roles of the agency in the first step that waits for any, searched step by step from the start."""
     seen, steps = set[str](), {procedure.start}
     while steps:
         found = _own(procedure, {role for step in steps for role in awaited_roles(procedure, step)})
@@ -64,8 +66,10 @@ def _own(procedure: Procedure, roles: Iterable[str]) -> frozenset[str]:
 
 
 def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
-    """The roles (`agency/role`) that a state waits for: its own, its acts', those of the forms and rounds it gathers, those
-    that propose a visit."""
+    """Return the roles (`agency/role`) that a state waits for.
+
+    They are its own, those of its acts, of its forms and rounds, and those that propose an appointment.
+    """
     state = procedure.states.get(state_id)
     if state is None:
         return frozenset()
@@ -77,7 +81,7 @@ def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
 
 
 def waits_for_many(procedure: Procedure, state_id: str) -> bool:
-    """Whether a state waits for the parts of several hands, or for a visit that an agent proposes."""
+    """Whether a state waits for parts of several people, or for an appointment that an agent proposes."""
     state = procedure.state(state_id)
     visits = (procedure.tasks[one] for one in state.waits)
     return state.mode == "gather" or any(isinstance(one, Appointment) and one.proposed_by for one in visits)

@@ -1,6 +1,6 @@
-"""What is known of an edition without opening its book: what lists, searches and trays ask of every procedure at once.
+"""The edition summary: what lists, searches and queries need of an edition without loading it.
 
-An outline is worked out from the book it is of, and kept as one line of text (`definition/index.py`).
+A summary is computed from the procedure and stored as one line of text (`engine/language/catalogue/index.py`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ _FLAGS: Final = ("ends", "many", "asks", "links", "refuses", "ready")
 
 @dataclass(frozen=True, slots=True)
 class StateSummary:
-    """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier;
-    `refuses`: an end that says no; `ready`: it waits for the applicant to come."""
+    """One state. `roles` are those it waits for, `many`: several people, `asks`: a register.
+
+    `links`: another dossier. `refuses`: an end that refuses. `ready`: it waits for the applicant to come.
+    """
 
     id: str
     roles: frozenset[str]
@@ -34,8 +36,10 @@ class StateSummary:
 
 @dataclass(frozen=True, slots=True)
 class EditionSummary:
-    """One edition, as far as it is known without its form, its fees and its circuit. `receives`: the roles that fill it in at a
-    counter; none where no counter does."""
+    """One edition without its form, fees and workflow.
+
+    `receives` are the roles that fill it in at a counter, empty when it is not offered there.
+    """
 
     id: str
     edition: int
@@ -52,6 +56,7 @@ class EditionSummary:
 
 
 def summarize(procedure: Procedure) -> EditionSummary:
+    """Return the summary of a loaded procedure."""
     identity = procedure.identity
     return EditionSummary(
         procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
@@ -75,7 +80,7 @@ def _state(procedure: Procedure, name: str) -> StateSummary:
 
 
 def write_summary(summary: EditionSummary) -> str:
-    """All but what a closed book says itself: id, edition, fingerprint and days."""
+    """Return the summary as a line, without what an unloaded procedure holds: id, edition, fingerprint, days."""
     roles = sorted(summary.roles | summary.receives)
     rank = {role: number for number, role in enumerate(roles)}
     states = [
@@ -98,7 +103,7 @@ def write_summary(summary: EditionSummary) -> str:
 def read_summary(
     line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
 ) -> EditionSummary:  # fmt: skip
-    """The outline of a line that `write_outline` wrote."""
+    """Return the summary in a line that `write_summary` wrote."""
     title, summary, category, agency, parts, roles, states, receives = json.loads(line)
     return EditionSummary(
         procedure, edition, fingerprint, from_, until, Text.of(title), Text.of(summary), category, agency,

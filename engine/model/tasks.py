@@ -15,7 +15,7 @@ from engine.model.types import TRUE, Expression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(NamedElement):
-    """Something a state can wait for. `by` names who does it; `when` false = nobody waits for it."""
+    """What a state may wait for. `by` names the roles that do it. When `when` is false, no state waits for it."""
 
     label: Text
     by: tuple[str, ...] = ()
@@ -25,56 +25,59 @@ class Task(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consulted(NamedElement):
-    """One service of a round. Its id is an answer: the opinion given, or what its silence came to."""
+    """One service of a round. Its id is an answer: the opinion given, or the one its silence counts as."""
 
     label: Text
     by: tuple[str, ...]
     when: Expression = TRUE
     weight: int = 1
     silence: Silence = "none"
-    due: Span | None = None  # none = the round's
+    due: Span | None = None  # None = that of the round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form(Task):
-    """Questions answered at once: the application, a later form, a register's answer; or in parts: one filling per row
-    (`each`), one opinion per service of a round (`services`).
+    """Questions answered together: the application, a later form or the answer of a register.
 
-    The pages of a round hold its rows and one choice per service, asked of nobody; `asked` is what each service answers.
+    It may be filled in parts: once a row (`each`), or one opinion a service of a round (`services`). The pages of a
+    round hold its rows and one choice a service, which are never shown as questions. `asked` is the page of each
+    service.
     """
 
     pages: tuple[Page, ...] = ()
     each: str | None = None  # rows: one filling per row
     services: tuple[Consulted, ...] = ()
     asked: Page | None = None
-    quorum: Expression | None = None  # how many opinions finish the round; none = all
+    quorum: Expression | None = None  # how many opinions finish the round; None = all
     due: Span | None = None
     seen_by: tuple[str, ...] = ()  # a confidential round: these roles and the author
     register: str | None = None  # a look-up: filled by the system from this register
-    sends: tuple[str, ...] = ()  # the answers a look-up hands to the register
+    sends: tuple[str, ...] = ()  # the answers that a look-up sends to the register
 
     @property
     def fields(self) -> tuple[Field, ...]:
+        """The questions of all pages, in order."""
         return tuple(one for page in self.pages for one in page.fields)
 
     def service(self, service_id: str) -> Consulted | None:
+        """Return the consulted service of that id, None when it does not exist."""
         return next((one for one in self.services if one.id == service_id), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(Form):
-    """An earlier dossier that this one hangs on. Its only question, asked of nobody, is how that dossier ended."""
+    """An earlier dossier that this one depends on. Its only question, never shown, is the outcome of that dossier."""
 
     relation: Relation
     procedure: str
     required: Expression = TRUE
-    copies: Mapping[str, str] = field(default_factory=lambda: _NONE)  # mine → theirs
+    copies: Mapping[str, str] = field(default_factory=lambda: _NONE)  # id in this dossier → id in the earlier one
     row: str | None = None  # a question of rows of the earlier dossier, one of which is picked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeLine(NamedElement):
-    """One line of a fee: `amount` × `times`, whole francs, perhaps once per row of `for_each`."""
+    """One line of a fee: `amount` × `times` in whole francs, once a row of `for_each` if given."""
 
     label: Text
     amount: Expression
@@ -88,7 +91,7 @@ class FeeLine(NamedElement):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A reduction, in percent or francs, rounded down, taken in order."""
+    """A reduction in percent or francs, rounded down and applied in order."""
 
     when: Expression
     percent: Expression | None
@@ -99,6 +102,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Instalments:
+    """Payment in at most `most` parts, one `every` span."""
+
     most: int
     every: Span
     when: Expression = TRUE
@@ -107,7 +112,7 @@ class Instalments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fee(Task):
-    """What is owed, line by line. A total of 0 counts as paid at once."""
+    """The amount due, line by line. A total of 0 counts as paid."""
 
     lines: tuple[FeeLine, ...] = ()
     exempt: Expression | None = None
@@ -122,7 +127,7 @@ class Fee(Task):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """`08:00-12:00`, minutes since midnight on the local wall clock."""
+    """`08:00-12:00` in minutes since midnight, local time."""
 
     start: int
     end: int
@@ -130,7 +135,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment(Task):
-    """A visit. Slots = office hours ∩ `weekdays` ∩ `hours`, less holidays and closures, `desks` places in parallel."""
+    """A visit to an office. Slots = office hours ∩ `weekdays` ∩ `hours`, less holidays and closures.
+
+    `desks` is the number of places in parallel.
+    """
 
     office: Expression | None = None  # None = the dossier's office
     place: Literal["office", "applicant"] = "office"

@@ -1,9 +1,9 @@
-"""The small safe language of conditions, fees, bounds and dates: its types. Total, bounded, no eval.
+"""The types of the expression language of conditions, fees, bounds and dates. It is total, bounded and uses no eval.
 
-Grammar, emptiness and scope: `docs/language.md` §13. A text is parsed by the standard library's `ast`, held against a
-whitelist, typed against the vocabulary of its place (`expression_reader`), frozen into our own nodes
-(`expression_nodes`) and turned into closures once (`expression_compiler`). No attribute of a Python object is ever
-reachable: names resolve in a `Scope` only.
+Grammar, emptiness and scope: `docs/language.md` §13. The `ast` module of the standard library parses a text. The
+parser checks it against a whitelist and the names of its place (`engine/language/expressions/parser.py`), and
+builds our own frozen nodes (`nodes.py`). The compiler turns them into closures once (`compiler.py`). No attribute
+of a Python object is reachable: names resolve in a `Scope` only.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from engine.core.values import Span
 Row: TypeAlias = "Mapping[str, Value]"
 Value: TypeAlias = "bool | int | Decimal | str | date | Span | tuple[str, ...] | tuple[Row, ...] | None"
 
-MOST_STEPS: Final = 10_000  # nodes evaluated inside rows, before an expression gives up and is empty
+MOST_STEPS: Final = 10_000  # nodes evaluated inside rows before an expression counts as empty
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """What a value can be. `codes` closes a choice; `row` names the columns of rows."""
+    """The type of a value. `codes` are the options of a choice, `row` the columns of rows."""
 
     kind: str  # integer decimal money percent date partial_date time span text yes_no choice choices rows file empty
     codes: frozenset[str] | None = None
@@ -50,7 +50,7 @@ EMPTY: Final = Type("empty")
 
 @dataclass(frozen=True, slots=True)
 class TableType:
-    """A declared table seen as a function: the types of its keys, and of what it gives."""
+    """A declared table as a function: the types of its keys, and of its result."""
 
     keys: tuple[Type, ...]
     gives: Type
@@ -66,11 +66,11 @@ class History:
 
 
 class TooManySteps(Exception):
-    """Rows upon rows: the evaluation passed its budget. Caught where the expression began; the value is empty."""
+    """The evaluation of nested rows passed its budget. The caller that began it gives an empty value."""
 
 
 class Steps:
-    """What one evaluation may still spend."""
+    """The budget of one evaluation, in nodes."""
 
     __slots__ = ("left",)
 
@@ -78,6 +78,7 @@ class Steps:
         self.left = most
 
     def spend(self, count: int) -> None:
+        """Take `count` nodes from the budget. Raise TooManySteps when it is exceeded."""
         self.left -= count
         if self.left < 0:
             raise TooManySteps
@@ -93,9 +94,9 @@ def _no_office(place: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where names resolve. Inside a row, `values` are the row's and `outer` the form's.
+    """Where names resolve. Inside a row, `values` are those of the row and `outer` is the scope of the form.
 
-    `tables` holds each declared table by id: called with its keys, it gives a value, or None.
+    `tables` holds each declared table by id, as a function of its keys that returns a value or None.
     """
 
     values: Mapping[str, Value]
@@ -111,7 +112,7 @@ class Scope:
     steps: Steps | None = field(default=None, compare=False, repr=False)
 
     def get(self, name: str) -> Value:
-        """The value of a name here or further out; empty when nobody answered it."""
+        """Return the value of a name in this scope or an outer one. None when it has no answer."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.values:
@@ -120,14 +121,14 @@ class Scope:
         return None
 
     def inside(self, row: Row) -> Scope:
-        """This scope seen from inside one row."""
+        """Return the scope of one row inside this one."""
         return Scope(
             row, self.today, self, self.history, self.lists, self.submitted_on, self.channel,
             self.add_working_days, self.office_serving, self.tables, self.steps,
         )  # fmt: skip
 
     def counted(self) -> Scope:
-        """This scope with a fresh budget of steps."""
+        """Return this scope with a new budget of steps."""
         return replace(self, steps=Steps())
 
 
@@ -136,7 +137,7 @@ Evaluator: TypeAlias = Callable[[Scope], Value]
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The simplest node: a value written in the file. The other nodes are in `expression_nodes`."""
+    """A value written in the file. The other nodes are in `engine/language/expressions/nodes.py`."""
 
     value: Value
     type: Type
@@ -144,7 +145,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A typed, frozen expression. `names` are the answers it needs; `run` is its compiled form."""
+    """A typed, frozen expression. `names` are the answers it needs, `run` its compiled form."""
 
     text: str
     node: object
@@ -154,15 +155,16 @@ class Expression:
     where: Position = field(default=NOWHERE, compare=False)
 
     def value(self, scope: Scope) -> Value:
+        """Return the value in a scope, None when empty. It raises no error on a value."""
         return self.run(scope)
 
     def holds(self, scope: Scope) -> bool:
-        """Logic has two values: what is empty does not hold."""
+        """Whether the value is true. An empty value does not hold."""
         return self.run(scope) is True
 
 
 def constant(value: Value, type_: Type, where: Position = NOWHERE) -> Expression:
-    """An expression that is always `value`: a literal of the file, a default."""
+    """Return an expression that is always `value`: a literal of the file, or a default."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return Expression(text, Constant(value, type_), type_, frozenset(), lambda scope: value, where)
 

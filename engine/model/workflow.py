@@ -1,4 +1,4 @@
-"""The circuit: states, the ways between them, what they do, clocks, tables of cases."""
+"""The workflow: states, transitions, effects, legal time limits and tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.model.types import TRUE, Expression, Type, Value
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What entering a state, or taking a transition, does besides."""
+    """What the entry of a state, or a transition, does besides."""
 
     issues: tuple[str, ...] = ()
     revokes: tuple[str, ...] = ()
@@ -28,7 +28,10 @@ NO_EFFECTS: Final = Effects()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State(NamedElement):
-    """Where a dossier stands; it waits for one thing, said by `mode`. `due` is a Span or a date from entry."""
+    """Where a dossier stands.
+
+    It waits for one thing, given by `mode`. `due` is a Span or a date, counted from entry.
+    """
 
     label: Text
     mode: Mode
@@ -47,16 +50,18 @@ class State(NamedElement):
 
     @property
     def is_end(self) -> bool:
+        """Whether the dossier is finished in this state."""
         return self.outcome is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition(NamedElement):
-    """One way from `source` to `target`. A human act has `by`; an automatic way has `event`.
+    """One change from `source` to `target`. A human act has `by`, an automatic transition has `event`.
 
-    Events: `done` (all the state waits for), `booked`, `missed` (too many no-shows), `due` (the state's time is over),
-    a task's id, a clock's id. An act leading to several states, or open in several, is one Transition per source and
-    per target, same `id`, tried in order of `rank`; `when` already holds "and none before".
+    The events are `done` (all tasks of the state), `booked` and `missed` (too many no-shows). `due` means that the
+    time of the state is over. An event may also be the id of a task or of a time limit. An act with several targets
+    or sources gives one Transition for each pair, with the same `id`. They are tried in order of `rank`. `when`
+    already includes "and none before".
     """
 
     source: str
@@ -70,7 +75,7 @@ class Transition(NamedElement):
     correctable: tuple[str, ...] = ()  # empty = every answer of the application
     fills: str | None = None
     reopens: tuple[str, ...] = ()
-    other_than: tuple[str, ...] = ()  # four eyes: transitions or tasks done by somebody else
+    other_than: tuple[str, ...] = ()  # four eyes: transitions or tasks done by another person
     same_as: str | None = None
     without: tuple[str, ...] = ()
     within: Span | None = None
@@ -81,7 +86,7 @@ class Transition(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimit(NamedElement):
-    """A clock of the law: runs in some states, keeps its count in others, is over for good anywhere else."""
+    """A legal time limit. It runs in some states, is paused in others, and ends for good in any other."""
 
     label: Text
     lasts: Expression
@@ -92,7 +97,7 @@ class TimeLimit(NamedElement):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One entry of a table: by an exact code, or (`from_`) by the last row that begins at the value or before."""
+    """One key of a table: an exact code, or with `from_` the last row that begins at the value or before."""
 
     type: Type
     from_: bool = False
@@ -100,7 +105,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(NamedElement):
-    """A function written as data: the keys in order → a value. Outside every row it gives `otherwise`, else empty."""
+    """A function written as data: the keys in order → a value. Outside all rows it gives `otherwise`, else empty."""
 
     keys: tuple[Key, ...]
     gives: Type

@@ -1,7 +1,7 @@
-"""What was found clean is not looked at again: the memory of checks and proofs that found nothing, between two runs.
+"""The cache of checks and proofs that found nothing, stored between two runs.
 
-A key covers all that a result depends on. Only clean results are kept; whatever found something is looked at again, so that
-it is told again. Nothing heavy is imported here: where all is known, nothing else need be.
+A key covers all that a result depends on. Only results without problems are cached. The others are computed again,
+so that they are reported again. This module imports no heavy module, because a full cache needs none.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Final
 from engine.model import Procedure
 from engine.model.directory import Directory
 
-_MOST: Final = 20_000  # keys kept; the oldest days go first
+_MOST: Final = 20_000  # keys stored; the oldest days are dropped first
 
 
 @dataclass(frozen=True, slots=True)
 class CheckCache:
-    """The keys of what was found clean, each with its day. `learn` gives a new one; `save` keeps it in its file."""
+    """The keys of checks that found nothing, each with its day."""
 
     file: Path | None = None
     days: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path) -> CheckCache:
-        """What the file remembers; nothing when it is not there, or is not one of ours."""
+        """Return the cache of a file, empty when the file is missing or invalid."""
         try:
             read = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -43,15 +43,17 @@ class CheckCache:
         return cls(file, {key: day for key, day in read.items() if isinstance(day, str)})
 
     def knows(self, key: str) -> bool:
+        """Whether a check with this key found nothing in an earlier run."""
         return key in self.days
 
     def learn(self, keys: Mapping[str, date]) -> CheckCache:
+        """Return a new cache with these keys too. Above `_MOST` keys, the oldest days are dropped."""
         days = {**self.days, **{key: day.isoformat() for key, day in keys.items()}}
         newest = sorted(days.items(), key=lambda pair: pair[1], reverse=True)[:_MOST]
         return CheckCache(self.file, dict(newest))
 
     def save(self) -> None:
-        """Written beside, then put in place; where nothing may be written, nothing is remembered."""
+        """Write the file beside and replace the old one. A write error is ignored, and nothing is stored."""
         if self.file is None:
             return
         beside = self.file.with_name(f"{self.file.name}.{os.getpid()}")
@@ -63,7 +65,7 @@ class CheckCache:
 
 @cache
 def checker() -> str:
-    """Digest of the checker as it is installed. The results of another version are not used."""
+    """Return the digest of the installed checker, in hexadecimal. Results of another version are not used."""
     whole = hashlib.sha256()
     for path in checker_files():
         whole.update(path.read_bytes())
@@ -71,7 +73,7 @@ def checker() -> str:
 
 
 def checker_files() -> tuple[Path, ...]:
-    """The files whose change may change the result of a check."""
+    """Return the files whose change may change the result of a check."""
     engine = Path(__file__).parents[2]
     packages = ("core", "model", "language", "prover")
     found = (path for name in packages for kind in ("py", "json") for path in (engine / name).rglob(f"*.{kind}"))
@@ -79,8 +81,10 @@ def checker_files() -> tuple[Path, ...]:
 
 
 def key_of(folder: Path, shared: Mapping[str, str] | None = None) -> str:
-    """What the reading of every file of a folder depends on: its shared files, the checker, the interpreter. `shared`: their
-    digests, where they are known."""
+    """Return the digest of what all checks of a folder depend on: shared files, checker, interpreter.
+
+    `shared` are the digests of the shared files, where they are known.
+    """
     whole = hashlib.sha256(f"{sys.version}\n{checker()}".encode())
     for name, digest in (shared_digests(folder) if shared is None else shared).items():
         whole.update(f"\n{name}\n{digest}".encode("utf-8", "surrogateescape"))
@@ -88,7 +92,7 @@ def key_of(folder: Path, shared: Mapping[str, str] | None = None) -> str:
 
 
 def shared_digests(folder: Path) -> dict[str, str]:
-    """What each shared file of a folder says, by its name within the folder."""
+    """Return the SHA-256 of each shared file of a folder, by its path in the folder."""
     found = {}
     for path in sorted(folder.glob("*/*.yaml")):
         with suppress(OSError):
@@ -97,14 +101,14 @@ def shared_digests(folder: Path) -> dict[str, str]:
 
 
 def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:
-    """What looking at one file depends on; `shared` is the key of the folder of its shared files."""
+    """Return the key of the check of one file. `shared` is the result of `key_of` for the folder."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     parts = ("file", file.stem, digest, shared, day.isoformat(), str(proofs))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def proof_key(procedure: Procedure, directory: Directory, day: date) -> str:
-    """What a proof of this definition on this day depends on, as a SHA-256."""
+    """Return the key of the proofs of this definition on this day, as a SHA-256."""
     accepted = repr(procedure.accept)
     parts = (procedure.id, procedure.fingerprint, accepted, _of_directory(directory), day.isoformat(), checker())
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,8 +1,8 @@
-"""All procedures of a folder, each in its edition in service; and everything that is wrong with their files.
+"""All procedures of a folder, each in its edition in service, and all problems of their files.
 
-A catalogue is a value: `refresh` reads again what changed on disk and gives a new one. A file that broke leaves the last
-good edition in service, with a warning that people can see. Older editions come back from their expanded form. With an
-index its books are closed, and opened one by one when somebody asks for them (`definition/shelf.py`).
+A catalogue is immutable: `refresh` reads what changed on disk and returns a new one. When a file becomes invalid,
+the last valid edition stays in service, with a warning shown to people. Past editions are rebuilt from their
+canonical form. With an index, procedures are loaded one by one on demand (`engine/language/catalogue/loader.py`).
 """
 
 from __future__ import annotations
@@ -55,20 +55,27 @@ __all__ = [
 
 
 class Head(Protocol):
-    """An edition that was kept, known without its text."""
+    """The identity of a stored edition, without its text."""
 
     @property
-    def procedure(self) -> str: ...
+    def procedure(self) -> str:
+        """The id of the procedure."""
+        ...
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """The fingerprint of the edition."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The book of an administration. `procedures` are those in service, by id; `warnings` say, by id, why the file now
-    on disk is not the one in service. `standing`: where it was decided, the fingerprints of the editions that may be in
-    force, the one that comes first last. `calm`: days between which the calendar changes nothing."""
+    """The procedures of an administration. `procedures` are those in service, by id.
+
+    `warnings` give by id why the file on disk is not in service. `standing` lists, by id, the fingerprints of the
+    published editions, the preferred one last. It is empty where publications are not recorded. `calm` are days
+    between which no edition enters or leaves service.
+    """
 
     shared: Shared
     procedures: Mapping[str, Procedure]
@@ -85,23 +92,24 @@ class Catalogue:
 
     @classmethod
     def of(cls, procedures: Iterable[Procedure], shared: Shared) -> Catalogue:
-        """A catalogue without a folder: for stories and tests."""
+        """Return a catalogue without a folder, for scenarios and tests."""
         return cls(shared, MappingProxyType({one.id: one for one in procedures}))
 
     @property
     def directory(self) -> Directory:
+        """The live directory of the administrations."""
         return self.shared.directory
 
     @property
     def reports(self) -> Mapping[str, Report]:
-        """What was found in each file of the folder, by the name of the file."""
+        """The problems of each file of the folder, by file name."""
         return MappingProxyType({name: seen.report for name, seen in self.seen.items()})
 
-    # -- without opening a book
+    # -- without a load of the procedure
 
     @property
     def written(self) -> tuple[Entry, ...]:
-        """What the files of the folder say now, broken ones left out; without a folder, what is in service."""
+        """The editions that the valid files of the folder hold now. Without a folder, those in service."""
         if self.folder is None:
             in_service = entries_of(self.procedures)
             return tuple(in_service[name] for name in sorted(in_service))
@@ -109,34 +117,34 @@ class Catalogue:
         return tuple(one for one in files if one is not None)
 
     def summary(self, procedure_id: str, fingerprint: str = "") -> EditionSummary | None:
-        """What is known of a procedure in service, or of one edition exactly."""
+        """Return the summary of a procedure in service, or of one edition. None when it is unknown."""
         newest = entries_of(self.procedures).get(procedure_id)
         entry = self._entry(procedure_id, fingerprint) if fingerprint else newest
         return self._summary(entry) if entry is not None else None
 
     def summaries(self) -> Iterator[EditionSummary]:
-        """Of every procedure in service, in the order of their ids."""
+        """Return the summaries of all procedures in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
         return self._reported(in_service[name] for name in sorted(in_service))
 
     def older_summaries(self, procedure_id: str | None = None) -> Iterator[EditionSummary]:
-        """Of every edition of the past at hand, or of those of one procedure."""
+        """Return the summaries of all known past editions, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
         return self._reported(older)
 
     def fingerprint(self, procedure_id: str) -> str | None:
-        """Which edition of a procedure is in service."""
+        """Return the fingerprint of the edition in service, None for an unknown procedure."""
         entry = entries_of(self.procedures).get(procedure_id)
         return entry.fingerprint if entry is not None else None
 
-    # -- books
+    # -- loaded procedures
 
     def all(self) -> tuple[Procedure, ...]:
-        """The procedures in service, in the order of their ids."""
+        """Return the procedures in service, in the order of their ids. It loads them all."""
         return tuple(self.procedures[name] for name in sorted(self.procedures))
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
-        """The book of an entry. Raises LostEdition."""
+        """Return the procedure of an entry, loaded if needed. Raise EditionMissing."""
         if isinstance(entry, Procedure):
             return entry
         if self.loader is None:
@@ -144,18 +152,21 @@ class Catalogue:
         return self.loader.open(entry, kept)
 
     def current(self, procedure_id: str, day: date) -> Procedure | None:
-        """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
-        decided, the newest such."""
+        """Return the edition in force on a day, None when there is none.
+
+        Of the published editions, it is the last that has begun and is not over. Without recorded publications, it
+        is the one in service, or else the one with the highest number.
+        """
         entry = self.current_entry(procedure_id, day)
         return self.open(entry) if entry is not None else None
 
     def current_summary(self, procedure_id: str, day: date) -> EditionSummary | None:
-        """The same, without opening its book."""
+        """Return the summary of the edition in force on a day, None when there is none."""
         entry = self.current_entry(procedure_id, day)
         return self._summary(entry) if entry is not None else None
 
     def current_entry(self, procedure_id: str, day: date) -> Entry | None:
-        """The same, without reading even its outline."""
+        """Return the entry of the edition in force on a day, None when there is none. It reads no summary."""
         if procedure_id in self.standing:
             line = (self._entry(procedure_id, one) for one in reversed(self.standing[procedure_id]))
             return next((one for one in line if one is not None and in_force(one, day)), None)
@@ -166,8 +177,11 @@ class Catalogue:
         return max(older, key=lambda one: one.edition, default=None)
 
     def edition(self, procedure_id: str, fingerprint: str, kept: KeptOf | None = None) -> Procedure | None:
-        """One edition exactly; None when the catalogue does not hold it. `kept` is asked for the text of one of the past,
-        where the catalogue's own source may not be (inside a unit of the store)."""
+        """Return one edition, None when the catalogue does not hold it.
+
+        `kept` replaces the catalogue's own source of past editions where that is not allowed (inside a unit of
+        work).
+        """
         entry = self._entry(procedure_id, fingerprint)
         try:
             return self.open(entry, kept) if entry is not None else None
@@ -175,7 +189,7 @@ class Catalogue:
             return None
 
     def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
-        """The edition of that number at hand, the one in service before others."""
+        """Return the edition of that number, that in service first. None when it is unknown."""
         newest = entries_of(self.procedures).get(procedure_id)
         if newest is not None and newest.edition == edition:
             return self.open(newest)
@@ -184,13 +198,13 @@ class Catalogue:
         return self.edition(entry.id, entry.fingerprint) if entry is not None else None
 
     def _reported(self, entries: Iterable[Entry]) -> Iterator[EditionSummary]:
-        """Their outlines; one that nothing tells any more, until the folder is read again, does not take the others with it."""
+        """The summaries of entries. An entry that cannot be read is left out until the next refresh."""
         for entry in entries:
             with suppress(EditionMissing):
                 yield self._summary(entry)
 
     def _summary(self, entry: Entry) -> EditionSummary:
-        """As it was kept; where that cannot be read any more, as its book says."""
+        """The stored summary, or one computed from the procedure when it cannot be read."""
         try:
             return summary_in(entry)
         except EditionMissing:
@@ -203,14 +217,16 @@ class Catalogue:
         return entries_of(self.older).get((procedure_id, fingerprint))
 
     def rebuild(self, kept: StoredEdition) -> Procedure:
-        """An edition from what was kept of it. Raises InvalidDefinition."""
+        """Return an edition from its stored form. Raise InvalidDefinition."""
         return rebuilt(kept, self.directory)
 
-    # -- what was decided
+    # -- publications
 
     def with_editions(self, heads: Iterable[Head], kept: KeptOf) -> Catalogue:
-        """The catalogue with the editions of the past, whose texts `kept` answers. A procedure whose file is broken is
-        served by its newest one; what cannot be rebuilt is left out."""
+        """Return the catalogue with the past editions, whose texts `kept` returns.
+
+        The newest one serves a procedure whose file is invalid. One that cannot be rebuilt is left out.
+        """
         older, learned = dict(entries_of(self.older)), []
         for one in heads:
             if (one.procedure, one.fingerprint) in older or self._entry(one.procedure, one.fingerprint) is not None:
@@ -246,8 +262,10 @@ class Catalogue:
     def standing_as(
         self, in_force: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
     ) -> Catalogue:
-        """The catalogue as it was decided: `refused` files serve nothing, what stood before them does, with a warning.
-        Its older editions must be at hand (`with_editions`)."""
+        """Return the catalogue as the publications decided. `refused` files are not in service.
+
+        The edition before each stays in service, with a warning. The past editions must be known (`with_editions`).
+        """
         kept = {name: one for name, one in entries_of(self.procedures).items() if name not in refused}
         last = {name: one for name in refused for one in [self._last(name, in_force)] if one is not None}
         return replace(
@@ -259,7 +277,7 @@ class Catalogue:
         ).on(day)
 
     def _in_own_words(self, in_force: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The same names and fingerprints, the texts those of our entries: of thousands, none is kept twice."""
+        """The same names and fingerprints, as the strings of our entries, so that memory holds each once."""
         for name, line in in_force.items():
             entries = [self._entry(name, one) for one in line]
             own = tuple(entry.fingerprint if entry else one for one, entry in zip(line, entries, strict=True))
@@ -270,7 +288,10 @@ class Catalogue:
         return next((one for one in line if one is not None), None)
 
     def on(self, day: date) -> Catalogue:
-        """The catalogue of a day: an edition enters service on its date. Itself while that changes nothing."""
+        """Return the catalogue of a day, where each edition enters service on its date.
+
+        Itself when nothing changes.
+        """
         if not self.standing or (self.calm is not None and self.calm[0] <= day < self.calm[1]):
             return self
         serving = entries_of(self.procedures)
@@ -289,7 +310,7 @@ class Catalogue:
         )
 
     def _turns(self, day: date) -> Iterator[date]:
-        """The days after this one on which an edition enters service or leaves it."""
+        """The days after this one on which an edition enters or leaves service."""
         for entry in (*entries_of(self.procedures).values(), *entries_of(self.older).values()):
             days = entry.identity if isinstance(entry, Procedure) else entry
             if days.from_ is not None and days.from_ > day:
@@ -297,10 +318,10 @@ class Catalogue:
             if days.until is not None and day <= days.until < date.max:
                 yield days.until + timedelta(days=1)
 
-    # -- what is on disk
+    # -- files on disk
 
     def refresh(self) -> Catalogue:
-        """The catalogue once what changed on disk is read again; itself when nothing did."""
+        """Return the catalogue after a read of what changed on disk. Itself when nothing changed."""
         if self.folder is None:
             return self
         stamps = _stamps(self.folder, shared_files(self.folder))
@@ -311,13 +332,15 @@ class Catalogue:
 
 
 def load_catalogue(folder: Path, index: Path | None = None) -> Catalogue:
-    """Every procedure of a folder. Nothing is raised: see `warnings`, `reports` and `shared_problems`. With the file of an
-    index, what did not change since is not read again, and books stay closed until somebody asks for them."""
+    """Return all procedures of a folder. It raises no error: see `warnings`, `reports` and `shared_problems`.
+
+    With the file of an index, unchanged files are not read again, and procedures are loaded on demand.
+    """
     return _read(folder, None, True, Index(index) if index is not None else None)
 
 
 def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | None) -> Catalogue:
-    """The folder read again; what did not change since `before` is kept, unless shared files did (`anew`)."""
+    """The folder read again. Files unchanged since `before` are reused, unless shared files changed (`anew`)."""
     stamps = _stamps(folder, shared_files(folder))
     if before is None or anew:
         known: Mapping[str, IndexedFile] = index.read(folder) if index is not None else {}
@@ -332,7 +355,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
         known, shared, faults, store = before.seen, before.shared, before.shared_problems, before.loader
     files = _files(folder)
     found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
-    names = {name: name for name in known}  # one text of each name, not two
+    names = {name: name for name in known}  # one string for each name, not two
     seen = {
         names.get(name, name): _see(folder, name, files[name], shared, found.get(name) or known.get(name), store)
         for name in sorted(files)
@@ -353,7 +376,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
 
 
 def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
-    """The catalogue just read, with what served before it where a file broke or went."""
+    """The catalogue just read, with the earlier edition in service where a file became invalid or disappeared."""
     former = entries_of(before.procedures) if before else {}
     serving: dict[str, Entry] = {}
     warnings: dict[str, Report] = {}
@@ -361,14 +384,14 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
     for name, one in read.seen.items():
         promised = os.path.splitext(name)[0]
         entry = one.entry or former.get(promised)
-        promised = entry.id if entry is not None and entry.id == promised else promised  # one text, not two
+        promised = entry.id if entry is not None and entry.id == promised else promised  # one string, not two
         if one.entry is None:
             warnings[promised] = one.report
         if entry is not None:
             serving[promised] = entry
     for name, entry in former.items():
         if name not in serving or serving[name].fingerprint != entry.fingerprint:
-            older[(name, entry.fingerprint)] = entry  # its dossiers go on
+            older[(name, entry.fingerprint)] = entry  # its dossiers continue
     return replace(
         read,
         procedures=lazy_procedures(serving, read.loader),
@@ -378,20 +401,20 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
 
 
 def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, IndexedFile]) -> dict[str, Stamp]:
-    """The files that nothing is known of."""
+    """The files that the index does not know."""
     return {name: stamp for name, stamp in files.items() if name not in known and name.isprintable()}
 
 
 def _see(
     folder: Path, name: str, stamp: Stamp, shared: Shared, known: IndexedFile | None, store: ProcedureLoader | None
 ) -> IndexedFile:
-    """A file read and checked, or as it is already known when its stamp or its content did not change."""
+    """A file read and checked, or the known result when its stamp or its content did not change."""
     if known is not None and known.stamp == stamp != NO_STAMP:
         return known
     path = folder / name
     try:
         data = path.read_bytes()
-    except OSError as error:  # it went away, or may not be read: the edition in service stays
+    except OSError as error:  # missing or unreadable: the edition in service stays
         lost = problem("Y100", Position(str(path), 1, 1), reason=type(error).__name__)
         return IndexedFile(stamp, b"", None, Report.of([lost]))
     digest = hashlib.sha256(data).digest()
@@ -405,7 +428,7 @@ def _see(
 
 
 def _files(folder: Path) -> dict[str, Stamp]:
-    """The definitions there are, by name."""
+    """The stamps of the definitions of the folder, by file name."""
     try:
         with os.scandir(folder) as found:
             return {one.name: _stamp(one) for one in found if one.name.endswith(".yaml")}
@@ -414,7 +437,7 @@ def _files(folder: Path) -> dict[str, Stamp]:
 
 
 def _stamps(folder: Path, paths: Iterable[Path]) -> dict[str, Stamp]:
-    """By path within the folder, so that a list and a procedure of one name differ."""
+    """The stamps by path in the folder, so that a list and a procedure of one name differ."""
     return {str(path.relative_to(folder)): _stamp(path) for path in paths}
 
 

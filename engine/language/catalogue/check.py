@@ -1,4 +1,4 @@
-"""One file checked: its text, its shape, its names, then the rules of the circuit. All that is wrong with it, at once."""
+"""The check of one file: text, shape, names, then the rules of the linter. All problems are reported at once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from engine.language.source.loader import Source, read_source
 from engine.language.source.schema import check_shape
 from engine.model import Procedure
 
-_OF_NAMES: Final = frozenset({"N301", "N304", "N305", "N306", "N307", "N308"})  # what refers to something not there
+_OF_NAMES: Final = frozenset(
+    {"N301", "N304", "N305", "N306", "N307", "N308"}
+)  # problems of references to unknown names
 _KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file once checked: its procedure when nothing forbids publication, and all that was found."""
+    """The result of one check: the procedure unless a problem forbids publication, and all problems."""
 
     procedure: Procedure | None
     report: Report
@@ -41,10 +43,11 @@ def check_definition(
     served: bool = False,
     sound: bool = False,
 ) -> Checked:
-    """Everything that is wrong with a definition: its text, its shape, its names, then the rules of the circuit.
+    """Return all problems of a definition: its text, its shape, its names, then the rules of the linter.
 
-    `day` decides whether what the file accepts still counts; without one it does. `served`: the file is of a folder of
-    procedures, where no other name than its procedure's will do. `sound`: its shape was found right, over these shared files.
+    `day` decides whether an `accept` is still valid. Without a day it is. `served`: the file belongs to a folder of
+    procedures, so it must be named after its procedure. `sound`: its shape is known to be valid with these shared
+    files.
     """
     try:
         source = read_source(text, file)
@@ -66,13 +69,13 @@ def check_definition(
 
 
 def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterator[Problem]:
-    """Where the shape is wrong, what follows from it is not told."""
+    """The problems that do not result from a wrong shape at the same place."""
     reported = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
     return (one for one in built if (one.where.file, one.where.line, one.where.column) not in reported)
 
 
 def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
-    """The names that a misspelt section declares (`apointments`) are not told missing: the section is."""
+    """The problems without missing names that a misspelt section (`apointments`) declares."""
     unread = [one for one in shape if one.code == "S201" and one.facts["near"]]
     meant = {near for one in unread for near in (one.facts["near"] if isinstance(one.facts["near"], tuple) else ())}
     if any(isinstance(source.at((str(one.facts["name"]),)), dict) for one in unread):
@@ -81,8 +84,10 @@ def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterab
 
 
 def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:
-    """`Bureau:` refused as a name, `office: bureau` elsewhere: the second is right, and tells what was meant. It is not
-    told, and the first says that it is `sought`."""
+    """`Bureau:` is refused as a name, and `office: bureau` elsewhere shows what was meant.
+
+    Only the first is reported, with the fact `sought`.
+    """
     refused = {one.facts.get("put"): str(one.facts.get("value")) for one in shape if one.facts.get("expected") == "id"}
     found = list(built)
     lost = [one for one in found if one.code.startswith("N30") and one.facts.get("name") in refused]
@@ -95,13 +100,16 @@ def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list
 
 
 def is_address(name: str) -> bool:
-    """Whether a procedure may be named so: its file, its place among the others, its page."""
+    """Whether a procedure may have this id: its file, its key in the catalogue, its address."""
     return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
 
 
 def _misnamed(source: Source, served: bool) -> Iterator[Problem]:
-    """A file is named after its procedure, as its address is. A name that no procedure could have promises nothing, unless
-    it is served: a copy beside the file (`permis (copie).yaml`) must not speak in its place."""
+    """A file must be named after its procedure.
+
+    A name that no procedure can have is accepted, unless the file is served: a copy (`permis (copie).yaml`) may not
+    replace the original.
+    """
     written, promised = source.at(("procedure",)), PurePath(source.file).stem
     if not isinstance(written, str) or written == promised:
         return

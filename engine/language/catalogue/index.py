@@ -1,8 +1,9 @@
-"""The index: what reading a folder found, kept between two starts, so that only what changed is read again.
+"""The index: the results of the check of a folder, stored between two starts, so that only changed files are read.
 
-One row a file: its stamp, the digest of its text, what was found wrong, the outline of its book; then one a edition of the
-past. The outlines stay in the file, which is only ever replaced whole, and are read again when somebody asks. It is believed only whole, from the same checker, over the same shared files; a file is believed unread only when its
-stamp is the same and older than the index. Whatever is not believed is read, so that an index is never needed.
+It has one row for each file (stamp, digest of the text, problems, summary) and one for each past edition. Summaries
+stay in the file, which is only ever replaced whole, and are read on demand. The index is used only when it is
+complete and comes from the same checker and the same shared files. A file is not read again only when its stamp is
+the same and older than the index. All else is read again, so an index is never required.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from engine.language.catalogue.loader import (
     place_of,
 )
 
-Stamp: TypeAlias = int  # last change of the text and of the file in nanoseconds, size in bytes, one behind the other
+Stamp: TypeAlias = int  # two times of change in nanoseconds and a size in bytes, joined
 
 NO_STAMP: Final[Stamp] = 0
 _FORMAT: Final = "guichet-index-4"
@@ -43,7 +44,7 @@ _CLEAN: Final = Report()
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file as it was when last read; its book when nothing forbids publication."""
+    """A file as it was when last read, with its entry when no problem forbids publication."""
 
     stamp: Stamp
     digest: bytes
@@ -53,17 +54,20 @@ class IndexedFile:
 
 @dataclass(slots=True)
 class Index:
-    """The index of one folder, in its file. `older`: what is known of editions of the past, by fingerprint. `clean`: whether
-    nothing was wrong with the shared files; `sound`: the digests of those that need no second look."""
+    """The index of one folder, in its file. `older`: the entries of past editions, by fingerprint.
+
+    `clean`: whether the shared files have no problem. `sound`: the digests of shared files that need no new check
+    of shape.
+    """
 
     path: Path
     older: dict[str, UnloadedProcedure] = field(default_factory=dict)
-    key: str = ""  # what the rows depend on besides the files
+    key: str = ""  # digest of what the rows depend on besides the files
     clean: bool = False
     sound: Collection[str] = ()
 
     def read(self, folder: Path) -> dict[str, IndexedFile]:
-        """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
+        """Return what is known of the files of a folder, by name. Empty when the index is not valid."""
         shared = shared_digests(folder)
         self.key, self.older, self.sound = key_of(folder, shared), {}, ()
         try:
@@ -85,14 +89,14 @@ class Index:
                     seen[cells[0]] = _seen(cells, str(folder), limit, rows, place)
                 elif len(cells) > 1:
                     self.older[cells[FINGERPRINT]] = _closed(cells, rows, place)
-        except (ValueError, IndexError, TypeError):  # written by nobody we know
+        except (ValueError, IndexError, TypeError):  # not written by this version
             self.older = {}
             return {}
         self.sound = frozenset(shared.values()) if self.clean else ()
         return seen
 
     def write(self, folder: Path, seen: Mapping[str, IndexedFile]) -> None:
-        """Written beside, then put in place; where nothing may be written, everything is read again next time."""
+        """Write the file beside and replace the old one. After a write error, all files are read next time."""
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with suppress(OSError, UnicodeEncodeError, EditionMissing):
             lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
@@ -103,10 +107,12 @@ class Index:
             beside.replace(self.path)
 
     def learn(self, editions: Iterable[UnloadedProcedure]) -> None:
+        """Add past editions to `older`. The caller writes the index."""
         self.older.update((one.fingerprint, one) for one in editions)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
+    """Return the two times of change in nanoseconds and the size in bytes, as one number."""
     return (status.st_mtime_ns << _TOUCHED | status.st_ctime_ns) << _SIZE | status.st_size
 
 
@@ -119,7 +125,7 @@ def _head(key: str, digest: str, clean: bool) -> bytes:
 
 
 def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
-    """Each row and its place."""
+    """Each row with its place."""
     while begins < len(whole):
         ends = whole.find(b"\n", begins)
         row = whole[begins : ends if ends >= 0 else len(whole)]
@@ -131,7 +137,7 @@ def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
 
 
 def write_line(name: str, one: IndexedFile, folder: Path) -> str:
-    """What was found of one file."""
+    """Return the row of one file. Raise EditionMissing when the summary of its entry cannot be read."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
     cells = [name, str(one.stamp), one.digest.hex(), report]
@@ -143,7 +149,7 @@ def write_line(name: str, one: IndexedFile, folder: Path) -> str:
 
 
 def read_line(line: str, folder: Path) -> tuple[str, IndexedFile]:
-    """The name of a file and what was found of it, from a line just written."""
+    """Return the name of a file and its result, from a row that was just written."""
     cells = line.split("\t")
     return cells[0], _seen(cells, str(folder), sys.maxsize)
 
@@ -156,7 +162,7 @@ def _seen(cells: list[str], folder: str, limit: int, rows: IndexRows | None = No
 
 
 def _closed(cells: list[str], rows: IndexRows | None = None, place: int = 0, digest: bytes = b"") -> UnloadedProcedure:
-    """Its outline is left in its row, where it has a place in a file."""
+    """The entry of a row. When the row is in a file, the summary stays there."""
     file, _, _, _, name, edition, fingerprint, first, last, line = cells
     kept = line if rows is None else place
     return UnloadedProcedure(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
@@ -168,7 +174,7 @@ def _day(text: str) -> date | None:
 
 
 def _plain(one: Problem, folder: Path) -> list[Any]:
-    """A place within the folder is kept as such: the folder may be called otherwise next time."""
+    """A problem as JSON. A position in the folder is stored relative to it, because the folder may be renamed."""
     where, file = one.where, PurePath(one.where.file)
     within = file.is_relative_to(folder)
     name = str(file.relative_to(folder)) if within else where.file

@@ -1,7 +1,7 @@
-"""The shelf: thousands of closed books, opened when somebody asks for one; the last ones opened stay at hand.
+"""The procedure loader: it loads unloaded procedures on demand, and caches the last ones.
 
-A closed book is known by its outline. It is opened from its file while that still says what it said, else from the text
-that was kept of the edition; what does not come out under the same fingerprint is lost, never taken for it.
+An unloaded procedure is known by its summary. It is loaded from its file while that is unchanged, else from the
+stored text of the edition. A result with another fingerprint is refused, and the edition counts as missing.
 """
 
 from __future__ import annotations
@@ -26,52 +26,62 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.summary import EditionSummary, read_summary, summarize, write_summary
 
-MOST_OPEN: Final = 128  # books of some 300 KB
-FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the outline
+MOST_OPEN: Final = 128  # procedures of some 300 KB
+FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the summary
 _LENGTH: Final = 24  # bits of a place
 
 K = TypeVar("K")
 
 
 class StoredEdition(Protocol):
-    """What was kept of an edition: the text of its file, its expanded form."""
+    """The stored form of an edition: the text of its file, its canonical form."""
 
     @property
-    def procedure(self) -> str: ...
+    def procedure(self) -> str:
+        """The id of the procedure."""
+        ...
 
     @property
-    def edition(self) -> int: ...
+    def edition(self) -> int:
+        """The edition number."""
+        ...
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """The fingerprint of the edition."""
+        ...
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """The text of the file, for the positions of problems."""
+        ...
 
     @property
-    def expanded(self) -> str: ...
+    def expanded(self) -> str:
+        """The canonical form, from which the procedure is compiled."""
+        ...
 
 
 KeptOf: TypeAlias = Callable[[str, str], StoredEdition | None]  # by procedure and fingerprint
 
 
 class EditionMissing(LookupError):
-    """An edition that is nowhere, or cannot be read any more."""
+    """An edition does not exist, or cannot be read any more."""
 
 
 def place_of(begins: int, length: int) -> int:
-    """Where a row stands in its file, as one number."""
+    """Return the offset and length of a row in its file, as one number."""
     return begins << _LENGTH | length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexRows:
-    """The rows of an index, in its file: what was open here stays as it was when another takes its name."""
+    """The rows of an index, in its open file. A file that replaces it later changes nothing here."""
 
     file: BinaryIO
 
     def summary(self, place: int, fingerprint: str) -> str:
-        """The outline in a row of that edition. Raises LostEdition."""
+        """Return the summary line in the row of that edition. Raise EditionMissing."""
         try:
             row = os.pread(self.file.fileno(), place & (1 << _LENGTH) - 1, place >> _LENGTH).decode().split("\t")
         except (OSError, ValueError):
@@ -83,8 +93,10 @@ class IndexRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnloadedProcedure:
-    """One edition that was read once. `kept`: its outline (`write_outline`), or the place of its row in `rows`. `file` and
-    `digest`: where it was read, and what that said; empty for one of the past."""
+    """One edition that was read once. `kept`: its summary line, or the place of its row in `rows`.
+
+    `file` and `digest`: the file it was read from and its digest, empty for a past edition.
+    """
 
     id: str
     edition: int
@@ -98,14 +110,14 @@ class UnloadedProcedure:
 
     @property
     def line(self) -> str:
-        """Raises LostEdition."""
+        """The summary line. Raises EditionMissing."""
         if isinstance(self.kept, str) or self.rows is None:
             return str(self.kept)
         return self.rows.summary(self.kept, self.fingerprint)
 
     @property
     def summary(self) -> EditionSummary:
-        """Raises LostEdition."""
+        """The edition summary. Raises EditionMissing."""
         return read_summary(self.line, self.id, self.edition, self.fingerprint, self.from_, self.until)
 
 
@@ -113,6 +125,7 @@ Entry: TypeAlias = Procedure | UnloadedProcedure
 
 
 def closed(procedure: Procedure, file: str = "", digest: bytes = b"") -> UnloadedProcedure:
+    """Return the unloaded form of a procedure, with its summary line in memory."""
     first, last = procedure.identity.from_, procedure.identity.until
     return UnloadedProcedure(
         procedure.id,
@@ -127,28 +140,32 @@ def closed(procedure: Procedure, file: str = "", digest: bytes = b"") -> Unloade
 
 
 def in_force(entry: Entry, day: date) -> bool:
+    """Whether a day is between the first and last day of an edition, both included."""
     days = entry.identity if isinstance(entry, Procedure) else entry
     return (days.from_ is None or days.from_ <= day) and (days.until is None or day <= days.until)
 
 
 def summary_in(entry: Entry) -> EditionSummary:
+    """Return the summary of an entry. Raise EditionMissing when it is unloaded and cannot be read."""
     return summarize(entry) if isinstance(entry, Procedure) else entry.summary
 
 
 class LoadedProcedures:
-    """The books opened last, so many at most. Safe to share between threads."""
+    """A thread-safe cache of the procedures used last, at most `most`."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
         self._definitions: OrderedDict[tuple[str, bytes], Procedure] = OrderedDict()
         self._most, self._lock = most, Lock()
 
     def get(self, key: tuple[str, bytes]) -> Procedure | None:
+        """Return the procedure of a key and mark it as used last. None when it is not cached."""
         with self._lock:
             if key in self._definitions:
                 self._definitions.move_to_end(key)
             return self._definitions.get(key)
 
     def put(self, key: tuple[str, bytes], procedure: Procedure) -> Procedure:
+        """Cache a procedure and return it. Those used longest ago are dropped."""
         with self._lock:
             self._definitions[key] = procedure
             while len(self._definitions) > self._most:
@@ -157,7 +174,7 @@ class LoadedProcedures:
 
 
 class ProcedureLoader:
-    """Where closed books are opened. `kept` answers the text of an edition of the past."""
+    """Loads unloaded procedures. `kept` returns the stored form of a past edition."""
 
     def __init__(
         self,
@@ -167,33 +184,33 @@ class ProcedureLoader:
         opened: LoadedProcedures | None = None,
         sound: bool = True,
     ) -> None:
-        """`sound`: all its entries were found right over these shared files."""
+        """`sound`: all its entries are known to be valid with these shared files."""
         self._folder, self._shared, self._kept, self._sound = folder, shared, kept, sound
         self._opened = opened or LoadedProcedures()
 
     def asking(self, kept: KeptOf) -> ProcedureLoader:
-        """The same shelf, which asks `kept` for the editions of the past."""
+        """Return a loader with the same cache, which asks `kept` for past editions."""
         return ProcedureLoader(self._folder, self._shared, kept, self._opened, self._sound)
 
     def over(self, shared: Shared) -> ProcedureLoader:
-        """The same shelf over other shared files: every book is opened anew, and looked at again."""
+        """Return a loader with other shared files. It loads and checks all procedures again."""
         return ProcedureLoader(self._folder, shared, self._kept, sound=False)
 
     def add(self, procedure: Procedure, file: str = "", digest: bytes = b"") -> UnloadedProcedure:
-        """Closes a book that was just read, and leaves it at hand."""
+        """Return the unloaded form of a procedure that was just read, and cache the procedure."""
         entry = closed(procedure, file, digest)
         self._opened.put((entry.fingerprint, entry.digest), procedure)
         return entry
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
-        """The book of an entry; `kept` is asked instead of the shelf's own. Raises LostEdition."""
+        """Return the procedure of an entry. Raise EditionMissing. `kept` replaces the loader's own source."""
         if isinstance(entry, Procedure):
             return entry
         key = (entry.fingerprint, entry.digest)
         return self._opened.get(key) or self._opened.put(key, self._read(entry, kept or self._kept))
 
     def glimpse(self, entry: Entry) -> Procedure:
-        """The same for one look: opened here, it is not left at hand, where it would take the place of one in use."""
+        """Return the procedure for one use. It is not cached, so that it replaces none in use."""
         if isinstance(entry, Procedure):
             return entry
         return self._opened.get((entry.fingerprint, entry.digest)) or self._read(entry, self._kept)
@@ -228,14 +245,14 @@ class ProcedureLoader:
 
 
 class LoadableProcedures(Mapping[K, Procedure]):
-    """Entries of a shelf read as books: each is opened when it is asked for, none by counting or listing them."""
+    """Entries read as procedures. Each is loaded when it is read, none when they are counted or listed."""
 
     def __init__(self, entries: Mapping[K, Entry], store: ProcedureLoader) -> None:
         self.entries, self._loader = entries, store
         self._named: dict[str, list[Entry]] | None = None
 
     def named(self, procedure_id: str) -> Sequence[Entry]:
-        """The entries of one procedure."""
+        """Return the entries of one procedure."""
         if self._named is None:
             named: dict[str, list[Entry]] = {}
             for entry in self.entries.values():
@@ -247,6 +264,7 @@ class LoadableProcedures(Mapping[K, Procedure]):
         return self._loader.open(self.entries[key])
 
     def glimpse(self, key: K) -> Procedure:
+        """Return the procedure of a key for one use, without caching it. Raise KeyError or EditionMissing."""
         return self._loader.glimpse(self.entries[key])
 
     def __contains__(self, key: object) -> bool:
@@ -260,36 +278,36 @@ class LoadableProcedures(Mapping[K, Procedure]):
 
 
 def lazy_procedures(entries: Mapping[K, Entry], store: ProcedureLoader | None) -> Mapping[K, Procedure]:
-    """Entries as books; without a shelf they all are already."""
+    """Return entries as procedures. Without a loader, unloaded ones are left out."""
     if store is not None:
         return LoadableProcedures(entries, store)
     return MappingProxyType({key: one for key, one in entries.items() if isinstance(one, Procedure)})
 
 
 def editions_in(procedures: Mapping[tuple[str, str], Procedure], procedure_id: str) -> Iterable[Entry]:
-    """The editions of one procedure, without opening them."""
+    """Return the editions of one procedure, without loading them."""
     if isinstance(procedures, LoadableProcedures):
         return procedures.named(procedure_id)
     return (one for (name, _), one in procedures.items() if name == procedure_id)
 
 
 def glimpse(procedures: Mapping[K, Procedure], key: K) -> Procedure:
-    """A book for one look; lists look at thousands."""
+    """Return a procedure for one use: lists read thousands."""
     return procedures.glimpse(key) if isinstance(procedures, LoadableProcedures) else procedures[key]
 
 
 def entries_of(procedures: Mapping[K, Procedure]) -> Mapping[K, Entry]:
-    """Books without opening them."""
+    """Return procedures as entries, without loading them."""
     return procedures.entries if isinstance(procedures, LoadableProcedures) else procedures
 
 
 def rebuilt(kept: StoredEdition, directory: Directory) -> Procedure:
-    """An edition from what was kept of it. Raises InvalidDefinition."""
+    """Return an edition from its stored form. Raise InvalidDefinition."""
     return build_from_expanded(kept.expanded, _readable(kept.source, f"{kept.procedure}.yaml"), directory)
 
 
 def _readable(text: str, file: str) -> Source:
-    """The text of an edition for the places in it; its tree is not used."""
+    """The text of an edition, for its positions. Its tree is not used."""
     try:
         return read_source(text, file)
     except InvalidDefinition:

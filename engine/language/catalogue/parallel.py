@@ -1,6 +1,6 @@
-"""Many files checked at once, by as many processes as there are processors: the first reading of a large folder.
+"""The parallel check of many files, one process a processor, for the first read of a large folder.
 
-Each process is this file run with a folder: names and stamps come in, the lines of an index go out.
+Each process runs this file with a folder. It receives names and stamps, and prints the rows of an index.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from engine.language.catalogue.check import check_definition
 from engine.language.catalogue.index import IndexedFile, Stamp, read_line, write_line
 from engine.language.compiler.shared_files import load_shared
 
-MANY: Final = 100  # fewer are read sooner than other processes start
+MANY: Final = 100  # fewer files are read faster without other processes
 
 
 def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, IndexedFile]]:
-    """Each of the files as it is found, its book closed. What no other process could read is left to the caller."""
+    """Yield the result of each file, its procedure unloaded. The caller reads files that no process could read."""
     persons, names = os.cpu_count() or 1, list(files)
     if len(names) < MANY or persons < 2:
         return
@@ -45,7 +45,7 @@ def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, 
 
 
 def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of an index; a file that went away has none."""
+    """The rows of an index. A file that has disappeared has none."""
     shared, _ = load_shared(folder)
     for name, stamp in files.items():
         with suppress(OSError):

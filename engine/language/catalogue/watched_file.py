@@ -1,6 +1,6 @@
-"""A definition while it is being written: what it says now, what is wrong with it, the last version that held.
+"""A definition during its writing: its present text, its problems, the last valid procedure.
 
-Looking is cheap (a few stamps), so that it may be done many times a second.
+A look costs a few stamps, so it may happen many times a second.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from engine.model import Procedure
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One reading. `n` counts the readings that differed; `good` is the last procedure without errors, and `sources`
-    the text of each file a problem may point at."""
+    """One read of the file. `n` counts the reads that differed. `good` is the last procedure without errors.
+
+    `sources` holds the text of each file that a problem may point at.
+    """
 
     n: int
     shared: Shared
@@ -29,11 +31,12 @@ class Draft:
 
     @property
     def is_broken(self) -> bool:
+        """Whether the present text has an error. `good` is then an earlier procedure, or None."""
         return bool(self.report.errors)
 
 
 class WatchedFile:
-    """One file and the shared files of `folder`, looked at again and again by several threads."""
+    """One file and the shared files of `folder`. Several threads may look at it."""
 
     def __init__(self, file: Path, folder: Path) -> None:
         self.file, self.folder = file, folder
@@ -45,7 +48,7 @@ class WatchedFile:
         self.look()
 
     def look(self) -> bool:
-        """Reads again what changed on disk; whether anything did."""
+        """Read what changed on disk. Return whether anything changed."""
         with self._lock:
             stamp = _stamp(self.file)
             stamps = tuple((str(path), _stamp(path)) for path in shared_files(self.folder))

@@ -1,1 +1,1 @@
-"""Includes (presets, blocks), namespace, symbols, one builder per section, canonical form."""
+"""The compiler: includes (presets, blocks), namespace, symbol types, one builder a section, canonical form."""

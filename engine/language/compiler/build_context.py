@@ -1,7 +1,7 @@
-"""What every room of the compiler works with: the expanded tree, the shared things, the problems found so far.
+"""The build context: what all builders share, with the expanded tree, the library and the problems found so far.
 
-Each reader takes a path of the tree and gives the value there in its final form, or a default: nothing raises on a tree
-of a wrong shape, for `shape.py` has already said what is wrong with it.
+Each reader takes a path of the tree and returns the final value, or a default. It raises no error on a tree of a
+wrong shape: `engine/language/source/schema.py` has already reported it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _T = TypeVar("_T")
 
 
 def frozen(things: Mapping[str, _T]) -> Mapping[str, _T]:
-    """A mapping nobody can change. Most of those that a book is made of are empty: these are one."""
+    """Return an immutable copy of a mapping. All empty ones are the same object, to save memory."""
     return MappingProxyType(dict(things)) if things else _NONE
 
 
 def plain(tree: Tree) -> Plain:
-    """A value of the file without exact decimals: they become their text."""
+    """Return a value of the file with its exact decimals as text."""
     if isinstance(tree, Decimal):
         return str(tree)
     if isinstance(tree, list):
@@ -51,7 +51,7 @@ def plain(tree: Tree) -> Plain:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What a procedure takes from elsewhere once its blocks are in: codes and schemes it holds, the live directory."""
+    """What a procedure uses from shared files, besides blocks and presets: lists, schemes and the live directory."""
 
     lists: Mapping[str, CodeList] = field(default_factory=lambda: MappingProxyType({}))
     schemes: Mapping[str, Scheme] = field(default_factory=lambda: MappingProxyType({}))
@@ -59,7 +59,7 @@ class Library:
 
 
 class BuildContext:
-    """One file on the bench. `placed` is its expanded tree; what is wrong gathers in `problems`."""
+    """One file being compiled. `placed` is its expanded tree, `problems` collects the problems."""
 
     def __init__(self, placed: CombinedTree, library: Library) -> None:
         self.placed, self.library = placed, library
@@ -67,58 +67,66 @@ class BuildContext:
         self.agency = str(placed.at(("agency",)) or "")
         languages = placed.at(("languages",))
         self.language = str(languages[0]) if isinstance(languages, list) and languages else "fr"
-        self.broken: set[str] = set()  # names whose own fault was told: what uses them is not told again
+        self.broken: set[str] = set()  # names with a reported fault: their uses are not reported
         self.untyped: set[Path] = set()  # questions of a type that does not exist
         self.laws: frozenset[str] = frozenset(self.entries(("legal_basis",)))
 
-    # -- saying --------------------------------------------------------------------------------------------------------
+    # -- reporting -----------------------------------------------------------------------------------------------------
 
     def where(self, path: Path, key: bool = False) -> Position:
+        """Return the position of the value at a path, or of its key."""
         return self.placed.position(path, key)
 
     def say(self, code: str, path: Path, key: bool = False, **facts: Fact) -> None:
+        """Add a problem at a path, or at its key."""
         self.problems.append(problem(code, self.where(path, key), **facts))
 
     def unknown(self, code: str, path: Path, name: str, known: Iterable[str], **facts: str) -> None:
-        """A name that is not there, with the ones that look like it."""
+        """Report a name that does not exist, with the known names close to it."""
         self.unknown_at(code, self.where(path), name, known, **facts)
 
     def unknown_at(self, code: str, where: Position, name: str, known: Iterable[str], **facts: str) -> None:
+        """Report an unknown name at a position. `put` is set when only one known name is close."""
         near = close_names(name, known)
         put: dict[str, Fact] = {"put": near[0]} if len(near) == 1 else {}
         self.problems.append(problem(code, where, name=name, near=near, **facts, **put))
 
     def type_unheard(self, path: Path) -> None:
-        """A question of a type that does not exist, told by its shape: what it may hold is not known, nor what uses it."""
+        """Record a question of an unknown type, which the schema has reported.
+
+        Nothing more is reported about its value, or about what uses it.
+        """
         self.untyped.add(path)
         self.broken.add(str(path[-1]))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def at(self, path: Path) -> Tree:
+        """Return the value at a path, None where there is none."""
         return self.placed.at(path)
 
     def entries(self, path: Path) -> dict[str, Tree]:
-        """The map at a path; empty when there is none."""
+        """Return the map at a path, empty when there is none."""
         found = self.placed.at(path)
         return found if isinstance(found, dict) else {}
 
     def items(self, path: Path) -> list[Tree]:
+        """Return the list at a path, empty when there is none."""
         found = self.placed.at(path)
         return found if isinstance(found, list) else []
 
     def each(self, path: Path) -> Iterator[tuple[str, Path]]:
-        """The things of a map, each with its path; what is not itself a map is left out."""
+        """Yield the entries of a map that are maps themselves, each with its path."""
         for name, value in self.entries(path).items():
             if isinstance(value, dict):
                 yield name, (*path, name)
 
     def ids(self, path: Path) -> tuple[str, ...]:
-        """`a` or `[a, b]`."""
+        """Return the names of `a` or `[a, b]` at a path."""
         return tuple(name for name, _ in self.named(path))
 
     def named(self, path: Path) -> Iterator[tuple[str, Path]]:
-        """The names at a path, one or several, each with its own path."""
+        """Yield the names at a path, one or several, each with its own path."""
         found = self.placed.at(path)
         if isinstance(found, str):
             yield found, path
@@ -128,23 +136,30 @@ class BuildContext:
                     yield one, (*path, at)
 
     def words(self, path: Path) -> str | None:
+        """Return the text at a path in one language, None when it is no text."""
         found = self.placed.at(path)
         return found if isinstance(found, str) else None
 
     def choice(self, path: Path, among: tuple[str, ...], default: str) -> str:
-        """A word out of a few; the default when it is not there or is not one of them."""
+        """Return the word at a path if it is one of a few, else the default."""
         found = self.placed.at(path)
         return found if isinstance(found, str) and found in among else default
 
     def number(self, path: Path, default: int) -> int:
+        """Return the integer at a path, else the default. A yes/no is not a number."""
         found = self.placed.at(path)
         return found if isinstance(found, int) and not isinstance(found, bool) else default
 
     def flag(self, path: Path, default: bool) -> bool:
+        """Return the yes/no at a path, else the default."""
         found = self.placed.at(path)
         return found if isinstance(found, bool) else default
 
     def text(self, path: Path) -> Text | None:
+        """Return the text at a path in its languages, None when there is none.
+
+        A text without languages is in the first language of the file.
+        """
         found = self.placed.at(path)
         if isinstance(found, str):
             return Text.of(found, self.language)
@@ -154,24 +169,27 @@ class BuildContext:
         return None
 
     def title(self, path: Path) -> Text:
-        """A text that must be there; the thing's own id when it is not."""
+        """Return a required text, or the id of the element when it is missing."""
         return self.text(path) or Text.of(str(path[-2]) if len(path) > 1 else "", self.language)
 
     def span(self, path: Path) -> Span | None:
+        """Return the time span at a path, None when it cannot be read."""
         return read_span(self.placed.at(path))
 
     def spans(self, path: Path) -> tuple[Span, ...]:
+        """Return one or several time spans at a path. Those that cannot be read are left out."""
         found = self.placed.at(path)
         every = found if isinstance(found, list) else [found]
         return tuple(span for span in map(read_span, every) if span is not None)
 
     def day(self, path: Path) -> date | None:
+        """Return the date at a path, None when it cannot be read."""
         return read_date(self.placed.at(path))
 
     # -- law, roles ----------------------------------------------------------------------------------------------------
 
     def basis(self, path: Path) -> Mapping[str, str]:
-        """The laws of a thing: `*` for all its values, or by key. An unknown law is N306."""
+        """Return the laws of an element: `*` for all its values, or by key. Report N306 for an unknown law."""
         found = self.placed.at((*path, "basis"))
         if isinstance(found, str):
             return frozen({"*": found}) if self._law(found, (*path, "basis")) else _NO_BASIS
@@ -184,7 +202,10 @@ class BuildContext:
         return _NO_BASIS
 
     def law(self, path: Path) -> str | None:
-        """The one law of a thing that has no keys of its own (an option, a reduction)."""
+        """Return the id of the law of an element without keys of its own (an option, a reduction).
+
+        None without a law.
+        """
         basis = self.basis(path)
         return basis.get("*") or next(iter(basis.values()), None)
 
@@ -195,16 +216,21 @@ class BuildContext:
         return False
 
     def role_named(self, name: str) -> str | None:
-        """The full key of a role as a file may write it: `controleur`, `dgdn/controleur`, `applicant`."""
+        """Return the full key of a role as a file may write it: `controleur`, `dgdn/controleur`, `applicant`.
+
+        None when the agency or the role does not exist.
+        """
         if name in (APPLICANT, SYSTEM):
             return name
         key = name if "/" in name else f"{self.agency}/{name}"
         return key if self.library.directory.role(key) is not None else None
 
     def roles(self, path: Path) -> tuple[str, ...]:
+        """Return the full keys of the roles at a path. Report N304 for an unknown role."""
         return tuple(self._role(name, there) for name, there in self.named(path))
 
     def role(self, path: Path) -> str | None:
+        """Return the full key of the first role at a path, None when there is none."""
         found = self.roles(path)
         return found[0] if found else None
 
@@ -219,7 +245,7 @@ class BuildContext:
             known = [f"{agency.id}/{one}" for one in known]
         elif "/" not in name:
             known += [f"{one.id}/{name}" for one in agencies.values() if name in one.roles]
-        if agency is not None or "/" in name:  # an unknown agency was told where it is written
+        if agency is not None or "/" in name:  # an unknown agency is reported where it is written
             self.unknown("N304", path, name, [*known, APPLICANT], kind="role")
         return name if "/" in name else f"{self.agency}/{name}"
 
@@ -228,7 +254,7 @@ class BuildContext:
     def expression(
         self, path: Path, vocabulary: Vocabulary, expects: Type | tuple[Type, ...] | None
     ) -> Expression | None:
-        """The expression at a path, None when there is none or when it cannot be used (its problems are kept)."""
+        """Return the expression at a path, None when it is missing or unusable. Its problems are recorded."""
         written = self.placed.at(path)
         if written is None or isinstance(written, dict):
             return None
@@ -239,7 +265,7 @@ class BuildContext:
         return found
 
     def _placed(self, one: Problem, path: Path, where: Position) -> Problem:
-        """A problem of the expression at its very sign, through folded lines; advice with the thing it is about."""
+        """A problem of an expression at its exact character, through folded lines. Advice names its element."""
         if (one.where.file, one.where.line) == (where.file, where.line):
             offset = one.where.column - where.column
             one = replace(one, where=self.placed.inside(path, offset, one.where.width))
@@ -257,11 +283,12 @@ class BuildContext:
     def or_else(
         self, path: Path, vocabulary: Vocabulary, expects: Type | tuple[Type, ...], default: Expression
     ) -> Expression:
+        """Return the expression at a path, or `default` when it is missing or unusable."""
         return self.expression(path, vocabulary, expects) or default
 
 
 def plain_number(written: Tree) -> bool | int | Decimal | str | list[Plain] | None:
-    """What the expression reader takes: scalars as they are, lists without decimals."""
+    """Return a value as the expression parser takes it: scalars unchanged, lists without decimals, None for a map."""
     if isinstance(written, list):
         return [plain(one) for one in written]
     return None if isinstance(written, dict) else written
@@ -273,7 +300,7 @@ NUMBER: Final = frozenset({"agency", "office", "procedure", "year", "serial"})
 
 
 def read_template(build: BuildContext, path: Path, known: Iterable[str]) -> Template | None:
-    """The text at a path; each name in braces that is not known is told, with the ones that look like it."""
+    """Return the text at a path, None when there is none. Report N308 for each unknown name in braces."""
     text = build.text(path)
     if text is None:
         return None
@@ -290,6 +317,9 @@ def read_template(build: BuildContext, path: Path, known: Iterable[str]) -> Temp
 
 
 def read_pattern(build: BuildContext, path: Path, known: Iterable[str]) -> str | None:
-    """A pattern of numbers, `PC-{office}-{year}-{serial}`: its names are checked the same way."""
+    """Return a pattern such as `PC-{office}-{year}-{serial}`, None when there is none.
+
+    Its names are checked as in texts.
+    """
     template = read_template(build, path, known)
     return str(template.text) if template else None

@@ -1,4 +1,4 @@
-"""Questions: fields of pages, of rows, of later forms; options, bounds, checks; evidence; eligibility."""
+"""Builder of questions: fields of pages, rows and later forms, with options, bounds, checks and examples."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ACCOUNT: Final = tuple(
         "sex",
         "residence",
     )
-)  # what may be known of whoever applies
+)  # the known data of an applicant
 _OTHER_LABEL: Final = Text((("fr", "Autre, précisez"), ("en", "Other, say which")))
 _LONG: Final = 2000
 _USUAL: Final = Bounds()
@@ -58,21 +58,30 @@ _EXAMPLE_DAY: Final = date(1990, 1, 1)
 
 
 class FieldBuilder:
-    """Builds the questions of one place. `base` are its words, `conditions` what shows the page around them."""
+    """Builds the questions of one place.
+
+    `base` is the vocabulary of the place, `conditions` are those that show the page around them.
+    """
 
     def __init__(self, symbols: SymbolContext, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
         self.symbols, self.build, self.base, self.rows = symbols, symbols.build, base, rows
         self.conditions = conditions
 
     def words(self, *conditions: Tree) -> Vocabulary:
+        """Return the vocabulary of the place, where these further conditions hold."""
         return self.symbols.words.at(self.base, *self.conditions, *conditions, rows=self.rows)
 
     # -- fields --------------------------------------------------------------------------------------------------------
 
     def fields(self, path: Path) -> tuple[Field, ...]:
+        """Return the fields under `fields` at a path, in the order of the file."""
         return tuple(self.field(name, there) for name, there in self.build.each((*path, "fields")))
 
     def field(self, name: str, path: Path) -> Field:
+        """Return the field of a name, built from the map at a path.
+
+        A computed field without `type` takes the type of its value.
+        """
         build = self.build
         word = build.words((*path, "type")) or "text"
         type_ = self.value_type(name, path)
@@ -118,16 +127,18 @@ class FieldBuilder:
         )
 
     def value_type(self, name: str, path: Path) -> Type:
+        """Return the inferred or declared type of a question. `EMPTY` when it has none, such as a note."""
         words = self.symbols.words
         known = words.columns.get(path) or words.types.get(name)
         return known or declared_type(self.build, path) or EMPTY
 
     def inner(self, name: str, path: Path) -> FieldBuilder:
+        """Return the builder of the columns of a question of rows."""
         when = self.build.at((*path, "when"))
         return FieldBuilder(self.symbols, self.base, *self.conditions, when, rows=name)
 
     def written(self, path: Path, words: Vocabulary, type_: Type) -> Expression | None:
-        """A value of the question's own type written as itself, else an expression that gives one."""
+        """Return a literal of the question's own type, else an expression of that type. None when unusable."""
         written = self.build.at(path)
         if written is None or type_.kind in ("rows", "file"):
             return None
@@ -139,11 +150,12 @@ class FieldBuilder:
         return self.build.expression(path, words, type_)
 
     def is_computed(self, path: Path, written: Tree, words: Vocabulary) -> bool:
-        """Whether the default of a text is worked out of other answers rather than written as it is."""
+        """Whether the default of a text is computed from other answers rather than a literal."""
         names = names_in(written) if path[-1] == "default" and isinstance(written, str) else frozenset()
         return bool(names) and names <= words.known()
 
     def is_wrong_code(self, path: Path, written: Tree, words: Vocabulary, type_: Type) -> bool:
+        """Whether codes are written that are no option. Report E411 for the first one."""
         codes = written if isinstance(written, list) else [written]
         wrong = [code for code in codes if isinstance(code, str) and code.isidentifier() and code not in words.known()]
         known = sorted(type_.codes or ())
@@ -152,7 +164,7 @@ class FieldBuilder:
         return bool(wrong)
 
     def prefill(self, path: Path) -> str | None:
-        """`account.phone`, or `look_up.<id>.<answer>` of a look-up of this file."""
+        """Return the source of the prefilled answer: `account.phone`, or `look_up.<id>.<answer>` of this file."""
         written = self.build.words(path)
         parts = (written or "").split(".")
         if parts[0] == "look_up" and len(parts) > 1:
@@ -162,6 +174,10 @@ class FieldBuilder:
         return written
 
     def under(self, path: Path) -> str | None:
+        """Return the id of the question whose answer limits the options, None when not written.
+
+        Report a name that is neither a column of the same rows nor a question.
+        """
         written = self.build.words(path)
         row = self.symbols.words.rows.get(self.rows or "", {})
         if written is not None and written not in row:
@@ -169,6 +185,7 @@ class FieldBuilder:
         return written
 
     def scheme(self, path: Path) -> str | None:
+        """Return the id of the kind of identifier, None when not written. Report N304 when it is unknown."""
         written = self.build.words(path)
         if written is not None and written not in self.build.library.schemes:
             self.build.unknown("N304", path, written, self.build.library.schemes, kind="scheme")
@@ -177,7 +194,7 @@ class FieldBuilder:
     # -- options -------------------------------------------------------------------------------------------------------
 
     def options(self, path: Path, words: Vocabulary, word: str) -> tuple[tuple[Option, ...], str | None]:
-        """The choices, and the list they come from when they do."""
+        """Return the options, and the id of their list, None when they are written in the file."""
         build, written = self.build, self.build.at((*path, "options"))
         list_id = written if isinstance(written, str) else None
         found: tuple[Option, ...] = ()
@@ -199,6 +216,7 @@ class FieldBuilder:
         return found, list_id
 
     def option(self, code: str, path: Path, words: Vocabulary) -> Option:
+        """Return the option of a code, from a text or from a map with `label`."""
         build = self.build
         entry = build.at(path)
         if not isinstance(entry, dict) or "label" not in entry:
@@ -218,6 +236,7 @@ class FieldBuilder:
     # -- bounds, examples ----------------------------------------------------------------------------------------------
 
     def bounds(self, path: Path, words: Vocabulary, word: str, type_: Type) -> Bounds:
+        """Return the bounds of an answer, with defaults. The minimum of an integer or amount is 0 by default."""
         build = self.build
         minimum = build.expression((*path, "minimum"), words, type_)
         if minimum is None and word in ("integer", "money") and build.at((*path, "minimum")) is None:
@@ -239,7 +258,10 @@ class FieldBuilder:
     def example(
         self, path: Path, words: Vocabulary, word: str, type_: Type, options: tuple[Option, ...], bounds: Bounds
     ) -> Expression | None:
-        """The example of the file, else a plausible answer of the type: stories need not say everything."""
+        """Return the example of the file, else a plausible answer of the type, so that scenarios may be short.
+
+        None when there is neither.
+        """
         given = self.written((*path, "example"), words, type_)
         if given is not None:
             self.known_office((*path, "example"), word)
@@ -258,6 +280,7 @@ class FieldBuilder:
         return constant(_EXAMPLES[word], type_) if word in _EXAMPLES else None
 
     def known_office(self, path: Path, word: str) -> None:
+        """Report N304 when the text at a path should name an office and does not."""
         written = self.build.words(path)
         if word == "office" and written is not None and written not in self.build.library.directory.offices:
             self.build.unknown("N304", path, written, self.build.library.directory.offices, kind="office")
@@ -265,11 +288,12 @@ class FieldBuilder:
     # -- rows, checks --------------------------------------------------------------------------------------------------
 
     def row_label(self, name: str, path: Path) -> Template | None:
+        """Return the label of a row, None when not written. It may name columns of the row and outer answers."""
         known = {*self.symbols.words.rows.get(name, {}), *self.base.names}
         return read_template(self.build, (*path, "row_label"), known)
 
     def unique(self, path: Path) -> tuple[tuple[str, ...], ...]:
-        """`[id]` (each alone), `[[a, b]]` (together)."""
+        """Return the columns that must differ between rows: `[id]` (each alone), `[[a, b]]` (together)."""
         own = self.build.entries((*path, "fields"))
         found = []
         for at, _ in enumerate(self.build.items((*path, "unique"))):
@@ -281,6 +305,7 @@ class FieldBuilder:
         return tuple(one for one in found if one)
 
     def total(self, path: Path, words: Vocabulary) -> Total | None:
+        """Return the required sum of a column, None when not written. Report N301 for an unknown column."""
         of = self.build.words((*path, "total", "of"))
         own = self.build.entries((*path, "fields"))
         if of is None:
@@ -293,10 +318,12 @@ class FieldBuilder:
         return Total(of, equals) if equals else None
 
     def checks(self, path: Path) -> tuple[FormCheck, ...]:
+        """Return the usable checks under `checks` at a path, in the order of the file."""
         found = (self.check(name, there) for name, there in self.build.each((*path, "checks")))
         return tuple(one for one in found if one is not None)
 
     def check(self, name: str, path: Path) -> FormCheck | None:
+        """Return one check, None when its condition cannot be used."""
         build = self.build
         inside = self.words(build.at((*path, "when")))
         warns = build.at((*path, "must")) is None
@@ -325,7 +352,10 @@ class FieldBuilder:
 
 
 def _number_example(bounds: Bounds, type_: Type) -> Expression:
-    """The least number allowed, or 1 when that is less than 1 and allowed too."""
+    """The minimum when it is above 1, else 1, and never above the maximum.
+
+    A computed minimum is itself the example.
+    """
     least, most = _known(bounds.minimum), _known(bounds.maximum)
     if least is None and bounds.minimum is not None:
         return bounds.minimum

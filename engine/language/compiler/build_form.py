@@ -1,4 +1,4 @@
-"""The application: eligibility asked before it, its pages, the evidence on its last one."""
+"""Builder of the application form: eligibility questions, pages, evidence on the last page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIECES: Final = Text((("fr", "Vos pièces"), ("en", "Your documents")))
 
 
 def build_application(symbols: SymbolContext) -> Form:
-    """The task that the draft waits for: the pages of `form`, then the evidence."""
+    """Return the task that the draft waits for: the pages of `form`, then the evidence."""
     pages = [*_pages(symbols)]
     evidence = _evidence_page(symbols, {page.id for page in pages})
     if evidence is not None:
@@ -43,6 +43,7 @@ def _pages(symbols: SymbolContext) -> Iterator[Page]:
 
 
 def build_page(questions: FieldBuilder, name: str, path: Path) -> Page:
+    """Return one page, with its fields and checks."""
     symbols, build = questions.symbols, questions.build
     when = build.or_else((*path, "when"), symbols.words.at(questions.base), YES_NO, TRUE)
     return Page(
@@ -118,6 +119,7 @@ def _terms(symbols: SymbolContext, path: Path, questions: FieldBuilder) -> Evide
 
 
 def build_eligibility(symbols: SymbolContext) -> tuple[Criterion, ...]:
+    """Return the eligibility questions, in the order of the file."""
     return tuple(_criterion(symbols, name, path) for name, path in symbols.build.each(("eligibility",)))
 
 

@@ -1,4 +1,4 @@
-"""Who answers for a procedure and by which law, what is kept of people, what is set aside or moved between editions."""
+"""Builder of the legal part: administration, laws, personal data, accepted advice, names moved between editions."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ _KEPT: Final[Mapping[str, Span]] = {
 
 
 def build_identity(symbols: SymbolContext, form: Form) -> Identity:
+    """Return the identity of the procedure. Report N304 for an unknown agency.
+
+    `form` gives the default label of a dossier.
+    """
     build = symbols.build
     agencies = build.library.directory.agencies
     if build.agency and build.agency not in agencies:
@@ -64,7 +68,7 @@ def build_identity(symbols: SymbolContext, form: Form) -> Identity:
 
 
 def _delay(symbols: SymbolContext) -> Delay:
-    """A span, or the first entry that holds; `basis: {delay: …}` is the law of it."""
+    """The delay: a span, or the first entry that holds. `basis: {delay: …}` is its law."""
     build = symbols.build
     single = build.span(("delay",))
     if single is not None:
@@ -88,7 +92,7 @@ def _contact(build: BuildContext) -> Contact | None:
 
 
 def _appeals(symbols: SymbolContext) -> Mapping[str, Appeal]:
-    """The file's, else the agency's."""
+    """The appeals of the file, else those of the agency."""
     build = symbols.build
     own = {name: _appeal(symbols, name, path) for name, path in build.each(("appeals",))}
     if own or build.at(("appeals",)) is not None:
@@ -110,8 +114,10 @@ def _appeal(symbols: SymbolContext, name: str, path: Path) -> Appeal:
 
 
 def _dossier_label(symbols: SymbolContext, form: Form) -> Template:
-    """How a dossier is called in lists: as the file says, else by its first two answers in words. Rows say the name of their
-    first."""
+    """The label of a dossier in lists: that of the file, else its first two text answers.
+
+    Rows give the name in their first row.
+    """
     unnamed = ("rows", "evidence", "file", "photo", "note")
     known = {one.id for one in form.fields if one.type not in unnamed or one.row_label is not None}
     written = read_template(symbols.build, ("dossier_label",), known)
@@ -122,7 +128,7 @@ def _dossier_label(symbols: SymbolContext, form: Form) -> Template:
 
 
 def _names_person(field: Field) -> bool:
-    """A text that must be given, when it is asked."""
+    """Whether a field is a text that must be given when it is asked."""
     return field.type == "text" and field.value is None and field.required == TRUE and field.lines == 1
 
 
@@ -130,6 +136,10 @@ def _names_person(field: Field) -> bool:
 
 
 def build_laws(build: BuildContext) -> Iterator[Law]:
+    """Yield the laws, in the order of the file.
+
+    Unless written, a law with an article or an address is official.
+    """
     for name, path in build.each(("legal_basis",)):
         article, url = build.at((*path, "article")), build.words((*path, "url"))
         yield Law(
@@ -150,6 +160,7 @@ def build_laws(build: BuildContext) -> Iterator[Law]:
 
 
 def build_personal_data(symbols: SymbolContext) -> PersonalData:
+    """Return the purpose, ground and retention of personal data, with default spans by outcome."""
     build = symbols.build
     path: Path = ("personal_data",)
     kept = {outcome: span for outcome in _KEPT if (span := build.span((*path, "keep", outcome)))}
@@ -185,6 +196,7 @@ def _sensitive(symbols: SymbolContext, path: Path) -> Iterator[tuple[str, Sensit
 
 
 def build_accept(build: BuildContext) -> Iterator[Accept]:
+    """Yield the advice that the file accepts, with its reason and its end."""
     for at, entry in enumerate(build.items(("accept",))):
         path: Path = ("accept", at)
         if not isinstance(entry, dict):
@@ -200,7 +212,7 @@ def build_accept(build: BuildContext) -> Iterator[Accept]:
 
 
 def build_migrate(build: BuildContext) -> Mapping[int, Mapping[str, str | None]]:
-    """From each earlier edition: old id → new id, or None when it was dropped on purpose."""
+    """Return for each earlier edition the map from old id to new id, None for one dropped on purpose."""
     found: dict[int, Mapping[str, str | None]] = {}
     for edition, path in build.each(("migrate",)):
         if edition.isascii() and edition.isdigit():

@@ -1,4 +1,4 @@
-"""What is given and said: the documents a procedure issues, the messages it owes."""
+"""Builder of outputs and notices: the documents that a procedure issues, the messages that it sends."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _USUAL_NUMBER: Final = "{agency}-{year}-{serial}"
 
 
 def build_outputs(symbols: SymbolContext) -> Iterator[Output]:
+    """Yield the outputs, in the order of the file."""
     for name, path in symbols.build.each(("outputs",)):
         yield _output(symbols, name, path)
 
@@ -74,7 +75,7 @@ def _answers(symbols: SymbolContext, path: Path, known: set[str]) -> tuple[str, 
 
 
 def build_notices(symbols: SymbolContext) -> Iterator[Notice]:
-    """The key is the event: a state entered, a transition taken, a task done, a clock over."""
+    """Yield the notices. The key of each is its event: a state, a transition, a task or a time limit."""
     for event in symbols.build.entries(("notices",)):
         path: Path = ("notices", event)
         if not symbols.names.check(symbols.build, event, path, "state", "transition", "clock", *PARTS):
@@ -109,7 +110,7 @@ def _notice(symbols: SymbolContext, event: str, path: Path) -> Notice:
 
 
 def _recipient(symbols: SymbolContext, path: Path) -> str:
-    """The applicant, a role, or an answer that is a telephone or an e-mail."""
+    """The applicant, a role, or an answer that is a phone number or an e-mail address."""
     build = symbols.build
     written = build.words(path)
     if written is None:

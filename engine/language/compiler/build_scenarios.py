@@ -1,4 +1,4 @@
-"""The stories of a file, `like` folded in: each says whole what it gives and when."""
+"""Builder of scenarios. `like` is resolved: each scenario holds all its answers and times."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from engine.language.source.schema_rules import VERBS
 from engine.model import Scenario, Step
 
 USUAL_DAY: Final = date(2026, 11, 24)
-_NAMED: Final[Mapping[str, tuple[str, ...]]] = {  # what the keys under a verb name
+_NAMED: Final[Mapping[str, tuple[str, ...]]] = {  # the kinds of names under each verb
     "book": ("appointment",), "opinion": ("service",), "look_up": ("look_up",), "linked": ("link",), "correct": ("question", "detail", "evidence"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What a story starts from, the story it is like included."""
+    """The answers and times a scenario starts from, with those of the scenario it is like."""
 
     answers: Mapping[str, Plain]
     at: date
@@ -30,6 +30,7 @@ class _Given:
 
 
 def build_scenarios(symbols: SymbolContext) -> Iterator[Scenario]:
+    """Yield the scenarios, in the order of the file."""
     for name, path in symbols.build.each(("scenarios",)):
         yield _scenario(symbols, name, path)
 
@@ -68,7 +69,7 @@ def _checks_inside(symbols: SymbolContext, path: Path) -> Iterator[str]:
 
 
 def _given(symbols: SymbolContext, name: str, seen: tuple[str, ...]) -> _Given:
-    """The answers of a story over those of the one it is like. A circle of likenesses is E420."""
+    """The answers of a scenario over those of the one it is like. A circle of `like` is E420."""
     build = symbols.build
     path: Path = ("scenarios", name)
     model = build.words((*path, "like"))
@@ -116,7 +117,7 @@ def _step(symbols: SymbolContext, entry: dict[str, Tree], path: Path) -> Step:
 
 
 def _check_verb(symbols: SymbolContext, verb: str, path: Path) -> None:
-    """The names a step uses; whether the act is possible there is for the player to say."""
+    """Report unknown names of a step. The scenario player checks whether the act is possible."""
     build = symbols.build
     here = (*path, verb)
     if verb == "take":
@@ -127,7 +128,7 @@ def _check_verb(symbols: SymbolContext, verb: str, path: Path) -> None:
         for name in build.entries(here):
             if (
                 verb != "correct" or name in symbols.names.ids
-            ):  # an unknown answer is T905, told when the story is played
+            ):  # an unknown answer is T905, reported when the scenario is played
                 symbols.names.check(build, name, (*here, name), *_NAMED[verb], key=True)
     if build.at((*path, "as")) is not None:
         build.role((*path, "as"))

@@ -1,4 +1,4 @@
-"""What states wait for besides a person: fees, appointments, later forms, look-ups; and the tables fees are read from."""
+"""Builder of the tasks of states: fees, appointments, rounds of opinions, later forms, look-ups and links."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OFFICE: Final = Type("choice")
 
 
 def build_tasks(symbols: SymbolContext) -> Iterator[Task]:
-    """In the order of the language's sections; the application comes from elsewhere."""
+    """Yield the tasks in the order of the sections of the language. The application is built elsewhere."""
     for section, build in (
         ("fees", _fee), ("appointments", _appointment), ("opinions", _round), ("later_forms", _later_form),
         ("look_ups", _look_up), ("links", _link),
@@ -49,7 +49,7 @@ def build_tasks(symbols: SymbolContext) -> Iterator[Task]:
 
 
 def _words(symbols: SymbolContext, path: Path) -> Vocabulary:
-    """The words inside a task: known to hold there, its own `when`."""
+    """The vocabulary inside a task, where its own `when` holds."""
     return symbols.words.at(symbols.words.everywhere, symbols.build.at((*path, "when")))
 
 
@@ -87,7 +87,7 @@ def _fee(symbols: SymbolContext, name: str, path: Path) -> Fee:
 
 
 def _lines(symbols: SymbolContext, name: str, path: Path) -> tuple[FeeLine, ...]:
-    """The lines, or the fee itself as its only line. A line without a law of its own rests on the fee's."""
+    """The lines, or the fee itself as its only line. A line without its own law rests on that of the fee."""
     build = symbols.build
     if build.at((*path, "lines")) is None:
         line = _line(symbols, name, path, build.basis(path), alone=True)
@@ -125,7 +125,7 @@ def _line(symbols: SymbolContext, name: str, path: Path, basis: Mapping[str, str
 
 
 def _rows(symbols: SymbolContext, path: Path) -> str | None:
-    """A question of rows named at a path."""
+    """The id of the question of rows named at a path."""
     name = symbols.build.words(path)
     if name is None or not symbols.names.check(symbols.build, name, path, "question"):
         return None
@@ -160,7 +160,10 @@ def _instalments(build: BuildContext, path: Path, words: Vocabulary) -> Instalme
 
 
 def office_expression(symbols: SymbolContext, path: Path, words: Vocabulary) -> Expression | None:
-    """Where: an answer, `office_serving(commune)`, or an office written by its id."""
+    """Return the expression of an office: an answer, `office_serving(commune)`, or a literal id.
+
+    None when there is none.
+    """
     written = symbols.build.words(path)
     offices = symbols.build.library.directory.offices
     if written is not None and written in offices and written not in words.known():
@@ -213,7 +216,7 @@ _SILENT: Final = Option("silent", Text((("fr", "Sans réponse"), ("en", "No answ
 
 
 def _round(symbols: SymbolContext, name: str, path: Path) -> Form:
-    """A round: its rows and one choice per service for whoever reads, what each service is asked for whoever answers."""
+    """A round: the page that shows its rows and one choice a service, and the page that each service fills in."""
     build = symbols.build
     services = tuple(_service(symbols, one, there, path) for one, there in build.each((*path, "of")))
     questions = FieldBuilder(symbols, symbols.words.everywhere, build.at((*path, "when")), rows=name)
@@ -260,7 +263,7 @@ def _service(symbols: SymbolContext, name: str, path: Path, around: Path) -> Con
 
 
 def _quorum(symbols: SymbolContext, path: Path) -> Expression | None:
-    """How many opinions finish a round; none for all of them."""
+    """The number of opinions that finish a round, None for all of them."""
     written = symbols.build.words(path)
     if written == "any":
         return constant(1, INTEGER, symbols.build.where(path))
@@ -339,7 +342,7 @@ def _register(build: BuildContext, path: Path) -> str:
 
 
 def _answers(symbols: SymbolContext, name: str, path: Path) -> tuple[Page, ...]:
-    """What the register answers, as questions nobody is asked: their names and types are known."""
+    """The answers of the register as fields never shown as questions, with their names and types."""
     build = symbols.build
     register = build.library.directory.registers.get(build.words((*path, "register")) or "")
     if register is None or not register.answers:

@@ -1,4 +1,4 @@
-"""The circuit: states, the ways out of them (human acts and automatic ways), the clocks of the law."""
+"""Builder of the workflow: states, transitions (acts and automatic ones), legal time limits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _ASKS: Final = ("reason", "attachment", "correction")
 
 @dataclass(frozen=True, slots=True)
 class BuiltWorkflow:
-    """The states and the ways between them, in the order of the file."""
+    """The states and transitions, in the order of the file."""
 
     start: str
     office: Expression | None
@@ -61,7 +61,7 @@ class BuiltWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One entry of a Target: where to, when, at which place of the list."""
+    """One entry of a target: its state, its condition and its rank in the list."""
 
     to: str
     when: Expression
@@ -72,6 +72,10 @@ class Branch:
 
 
 def build_circuit(symbols: SymbolContext, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> BuiltWorkflow:
+    """Return the workflow of a file, with the public label of each state.
+
+    The transitions are in this order: those of states, those apart, those of time limits.
+    """
     work = _Circuits(symbols, tasks)
     states = {name: work.state(name, path) for name, path in symbols.build.each(_STATES)}
     work.states = states
@@ -89,7 +93,7 @@ def build_circuit(symbols: SymbolContext, tasks: Mapping[str, Task], outputs: Ma
 
 
 class _Circuits:
-    """Builds the pieces of one circuit. `states` are those already built."""
+    """Builds the parts of one workflow. `states` are those already built."""
 
     def __init__(self, symbols: SymbolContext, tasks: Mapping[str, Task]) -> None:
         self.symbols, self.build, self.tasks = symbols, symbols.build, tasks
@@ -98,12 +102,17 @@ class _Circuits:
         self.states: dict[str, State] = {}
 
     def start(self) -> str:
+        """Return the id of the first state: `workflow.start`, else the first of the file.
+
+        Empty when there is no state.
+        """
         start = self.build.words(("workflow", "start"))
         if start is not None and self.is_state(start, ("workflow", "start")):
             return start
         return next(iter(self.states), "")
 
     def is_state(self, name: str, path: Path) -> bool:
+        """Whether a name is a state. Report N307 when it is not."""
         known = self.names.of("state")
         if name in known:
             return True
@@ -113,6 +122,7 @@ class _Circuits:
     # -- states --------------------------------------------------------------------------------------------------------
 
     def state(self, name: str, path: Path) -> State:
+        """Return one state. Its mode is the first key of `_MODES` that it has."""
         build = self.build
         entry = build.entries(path)
         mode: Mode = next((one for one in _MODES if one in entry), "by")
@@ -137,11 +147,13 @@ class _Circuits:
         )
 
     def waits(self, mode: Mode, path: Path) -> tuple[str, ...]:
+        """Return the ids of the tasks a state waits for."""
         if mode == "correct":
             return (APPLICATION,)
         return self.names.checked(self.build, (*path, mode), *_AWAITED[mode]) if mode in _AWAITED else ()
 
     def effects(self, path: Path) -> Effects:
+        """Return the effects written at a path. Unknown outputs and fees are reported and left out."""
         outputs = {
             key: self.names.checked(self.build, (*path, key), "output")
             for key in ("issues", "revokes", "suspends", "restores")
@@ -149,7 +161,7 @@ class _Circuits:
         return Effects(**outputs, returns=self.returns((*path, "returns")))
 
     def returns(self, path: Path) -> Mapping[str, int]:
-        """`[fee]`, or `{fee: percent}`."""
+        """Return the percentage to give back of each fee, from `[fee]` or `{fee: percent}`."""
         shares = self.build.entries(path)
         if shares:
             return frozen({
@@ -159,10 +171,10 @@ class _Circuits:
             })  # fmt: skip
         return frozen(dict.fromkeys(self.names.checked(self.build, path, "fee"), 100))
 
-    # -- ways out ------------------------------------------------------------------------------------------------------
+    # -- transitions ---------------------------------------------------------------------------------------------------
 
     def ways(self, state: State, path: Path) -> Iterator[Transition]:
-        """The automatic ways of a state, then the acts written in it."""
+        """Yield the automatic transitions of a state, then the acts written in it."""
         events = {"then": "booked" if state.booked else "done", "late": "due", "missed": "missed"}
         for key, event in events.items():
             if self.build.at((*path, key)) is None:
@@ -185,10 +197,11 @@ class _Circuits:
             yield from self.act(name, act, (state,))
 
     def common(self, name: str, path: Path) -> Iterator[Transition]:
-        """An act, or an automatic way in its long form, that stands apart from the states it leaves."""
+        """Yield the transitions of an act, or of an automatic transition in long form, written outside the states."""
         yield from self.act(name, path, tuple(self.sources((*path, "from"))))
 
     def sources(self, path: Path) -> Iterator[State]:
+        """Yield the source states named at a path. `open` means all states that are no end."""
         if self.build.at(path) is None:
             self.build.say("S202", path[:-1], key=True, name="from")
         if self.build.words(path) == "open":
@@ -199,7 +212,10 @@ class _Circuits:
                 yield self.states[name]
 
     def filled(self, path: Path) -> str | None:
-        """The later form that an act fills. One that is filled row by row is gathered: no act can fill all its rows yet."""
+        """Return the later form that an act fills, None when there is none.
+
+        Report S299 for a form filled once a row: one act cannot fill all its rows.
+        """
         form = next(iter(self.names.checked(self.build, path, "form")), None)
         if form is not None and self.build.words(("later_forms", form, "each")) is not None:
             self.build.say("S299", path, name=f"fills: {form} (each)")
@@ -207,7 +223,7 @@ class _Circuits:
         return form
 
     def act(self, name: str, path: Path, sources: tuple[State, ...]) -> Iterator[Transition]:
-        """One way per source and per entry of its target."""
+        """Yield one transition for each source and each entry of the target."""
         build = self.build
         event = self.event((*path, "event"))
         when = build.or_else((*path, "when"), self.words, YES_NO, TRUE)
@@ -250,19 +266,23 @@ class _Circuits:
                 )
 
     def actor(self, state: State) -> tuple[str, ...]:
-        """Who acts in a state when nobody is named: its actor, or the applicant where they are waited for."""
+        """Return who acts in a state without `by`: its roles, or the applicant where they are waited for."""
         if state.mode == "by":
             return state.by
         return (APPLICANT,) if state.mode in _APPLICANT_MODES else ()
 
     def event(self, path: Path) -> str | None:
+        """Return the event of an automatic transition, None for an act. Report an unknown event."""
         event = self.build.words(path)
         if event is None or event in ("done", "booked", "missed", "due"):
             return event
         return event if self.names.check(self.build, event, path, "clock", *PARTS) else None
 
     def branches(self, path: Path, when: Expression) -> Iterator[Branch]:
-        """A state id, or a first-match list: each entry holds when none before it does."""
+        """Yield the entries of a target: a state id, or a first-match list.
+
+        Each entry holds when no earlier one does.
+        """
         if isinstance(self.build.at(path), str):
             name = self.build.words(path) or ""
             if self.is_state(name, path):
@@ -284,9 +304,10 @@ class _Circuits:
                 )
             earlier = either(earlier, own)
 
-    # -- clocks --------------------------------------------------------------------------------------------------------
+    # -- time limits ---------------------------------------------------------------------------------------------------
 
     def clock(self, name: str, path: Path) -> TimeLimit:
+        """Return one legal time limit."""
         build = self.build
         lasts = build.span((*path, "lasts"))
         return TimeLimit(
@@ -301,10 +322,11 @@ class _Circuits:
         )
 
     def listed(self, path: Path) -> Iterator[str]:
+        """Return the states named at a path. Unknown ones are reported and left out."""
         return (name for name, there in self.build.named(path) if self.is_state(name, there))
 
     def over(self, clock: TimeLimit) -> Iterator[Transition]:
-        """When a clock runs out: one way out of each state it runs in."""
+        """Yield the transitions at the end of a time limit, one for each state it runs in."""
         path: Path = ("workflow", "clocks", clock.id, "then")
         for branch in self.branches(path, TRUE):
             for state in self.states.values():
@@ -329,7 +351,7 @@ def _correct(written: str | None) -> Literal["requested", "everything"]:
 
 
 def _part(basis: Mapping[str, str], key: str) -> Mapping[str, str]:
-    """The law of one key of a thing, as the law of the way that this key is."""
+    """The law of one key of an element, as the law of the transition that this key is."""
     law = basis.get(key, basis.get("*"))
     return frozen({"*": law} if law else {})
 
@@ -341,7 +363,7 @@ def _with_public(
     symbols: SymbolContext, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
     tasks: Mapping[str, Task],
 ) -> dict[str, State]:  # fmt: skip
-    """The states with the label people see: written, or derived from what they wait for."""
+    """The states with their public label: as written, or derived from what they wait for."""
     granting = {one.id for one in outputs.values() if one.grants}
     granted = _granted(states, ways, granting, symbols.build.words(("workflow", "start")))
     found = {}
@@ -364,7 +386,7 @@ def _derived(state: State, granted: bool, tasks: Mapping[str, Task]) -> Public:
 
 
 def _expected(task: Task | None) -> Public | None:
-    """What is expected of the applicant in a task, if something is."""
+    """The public label of a task that the applicant must do, None when there is none."""
     if isinstance(task, Fee):
         return "to_pay"
     if isinstance(task, Appointment):
@@ -375,7 +397,7 @@ def _expected(task: Task | None) -> Public | None:
 def _granted(
     states: Mapping[str, State], ways: list[Transition], granting: set[str], start: str | None
 ) -> frozenset[str]:
-    """The states that a granting document was issued before, or at the entry of, on every path."""
+    """The states where a granting document was issued before, or on entry, on all paths."""
     known = set(states)
     changed = True
     while changed:

@@ -1,7 +1,7 @@
-"""The expanded form of a file: what its fingerprint covers, and what an edition is rebuilt from years later.
+"""The canonical form of a file: the fingerprint covers it, and an edition is rebuilt from it years later.
 
-The tree with presets and blocks in, and beside it the lists, schemes and registers it uses: a shared file changed
-tomorrow does not change an edition published today. Offices, calendar and seats stay live.
+It is the tree with presets and blocks included, and the lists, schemes and registers it uses. A shared file changed
+later does not change a published edition. Offices, calendar and seats stay live.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ _IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
 
 
 def expand(placed: CombinedTree, used: Library) -> str:
-    """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something.
-    Only that of the sections means nothing: they come in theirs. `used`: the part of the library that it uses."""
+    """Return the canonical form as JSON without spaces. `used` is the part of the library that the file uses.
+
+    Keys stay in the order of the file, because the order of pages and states has a meaning. Sections are sorted.
+    """
     lists = {name: _plain_list(one) for name, one in used.lists.items()}
     schemes = {name: _plain_scheme(one) for name, one in used.schemes.items()}
     registers = {name: dict(one.answers) for name, one in used.directory.registers.items()}
@@ -44,7 +46,7 @@ def _in_sections(procedure: Plain) -> Plain:
 
 
 def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:
-    """The tree and its library out of an expanded form, with the live directory of today."""
+    """Return the tree and its library from a canonical form, with the present live directory."""
     whole = json.loads(expanded)
     registers = {
         name: _register(name, answers, directory.registers.get(name)) for name, answers in whole["registers"].items()
@@ -55,11 +57,11 @@ def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:
     return whole["procedure"], Library(lists, schemes, live)
 
 
-# -- what is used ------------------------------------------------------------------------------------------------------
+# -- the part used -----------------------------------------------------------------------------------------------------
 
 
 def library_used(placed: CombinedTree, library: Library) -> Library:
-    """The part of the library that the file uses."""
+    """Return the part of the library that the file uses."""
     lists, schemes, registers = set(), set(), set()
     for path, value in walk(placed.tree):
         key = path[-1] if path else None

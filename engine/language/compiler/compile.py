@@ -1,7 +1,7 @@
-"""From a file as written to a procedure as compiled: presets and blocks laid in, names resolved, expressions typed.
+"""The compiler from a file to a procedure: it includes presets and blocks, resolves names and types expressions.
 
-`build_procedure` never raises and never stops at the first fault: it says everything that is wrong, and gives a
-procedure only when nothing is.
+`build_procedure` never raises an error and never stops at the first fault. It reports all faults, and returns a
+procedure only when there is no error.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from engine.model.types import Expression
 
 
 def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, list[Problem]]:
-    """The compiled procedure and every fault of names and expressions; None as soon as one of them is an error."""
+    """Return the compiled procedure and all faults of names and expressions. None when one is an error."""
     placed, problems = combine(source, shared.blocks, shared.presets)
     return build_spliced(placed, problems, shared)
 
@@ -48,26 +48,26 @@ def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, l
 def build_spliced(
     placed: CombinedTree, problems: list[Problem], shared: Shared
 ) -> tuple[Procedure | None, list[Problem]]:
-    """The same from a file already spliced; `problems` are those of the splicing."""
-    if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
+    """Return the same from a combined tree. `problems` are those of `combine`."""
+    if lacks_preset(problems):  # what else is missing may be in the preset
         return None, problems
     build = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
-    build.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
+    build.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what the preset needs
     procedure = _compile(build)
     found = set_once([*problems, *build.problems])
     return (None if any(one.is_error for one in found) else procedure), found
 
 
 def lacks_preset(problems: Iterable[Problem]) -> bool:
-    """Whether the preset that a file lies over is nowhere."""
+    """Whether the preset that a file extends does not exist."""
     return any(one.code == "N304" and one.facts.get("kind") == "preset" for one in problems)
 
 
 def build_from_expanded(expanded: str, source: Source, directory: Directory) -> Procedure:
-    """An edition of the past, from its expanded form: blocks and lists changed since do not alter it.
+    """Return a past edition from its canonical form. Later changes of blocks and lists have no effect.
 
-    What the live directory no longer has (a role, an office) does not prevent it. Raises InvalidDefinition when the
-    form itself cannot be compiled.
+    A role or an office missing in the live directory is accepted. Raise InvalidDefinition when the form itself
+    cannot be compiled.
     """
     tree, library = contract(expanded, directory)
     build = BuildContext(CombinedTree(tree, source), library)
@@ -79,12 +79,12 @@ def build_from_expanded(expanded: str, source: Source, directory: Directory) -> 
 
 
 def fingerprint_of(expanded: str) -> str:
-    """What an edition is known by: the SHA-256 of its expanded form, in hexadecimal."""
+    """Return the SHA-256 of a canonical form, in hexadecimal. It identifies an edition."""
     return hashlib.sha256(expanded.encode("utf-8")).hexdigest()
 
 
 def _compile(build: BuildContext) -> Procedure | None:
-    """Everything, whatever is missing; None when there is no state to start from."""
+    """The procedure, whatever is missing. None when there is no first state."""
     names = read_namespace(build)
     symbols = SymbolContext(build, names, read_vocabularies(build, names))
     eligibility = build_eligibility(symbols)
@@ -132,7 +132,7 @@ def _compile(build: BuildContext) -> Procedure | None:
 
 
 def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> dict[str, Field]:
-    """Every question outside rows, in the order of the file."""
+    """All questions outside rows, in the order of the file."""
     found: dict[str, Field] = {one.id: one.field for one in eligibility}
     for task in tasks.values():
         if isinstance(task, Form) and task.each is None:
@@ -145,7 +145,7 @@ def _things(
     fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: BuiltWorkflow, outputs: Mapping[str, Output],
     tables: Mapping[str, NamedElement],
 ) -> dict[str, NamedElement]:  # fmt: skip
-    """The one namespace; of the ways of one act, the first."""
+    """The namespace. Of several transitions of one act, the first."""
     found: dict[str, NamedElement] = {}
     everything: tuple[Mapping[str, NamedElement], ...] = (
         fields,
@@ -164,7 +164,7 @@ def _things(
 
 
 def _definitions(symbols: SymbolContext) -> Iterator[tuple[str, Expression]]:
-    """The named values that stand outside rows, for the messages that print them. Their faults were told already."""
+    """The named values outside rows, for messages that print them. Their faults were reported."""
     words = replace(symbols.words.everywhere, maybe_empty=None)
     for name, definition in words.definitions.items():
         found, problems = parse_expression(name, words, definition.where)

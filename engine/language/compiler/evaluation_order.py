@@ -1,4 +1,4 @@
-"""In which order answers are worked out: each after what its condition, its value, its bounds name."""
+"""The order in which answers are computed: each after those that its condition, its value and its bounds name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from engine.model.types import Expression
 def order_of(
     build: BuildContext, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]
 ) -> tuple[str, ...]:
-    """The ids of `fields`, each after those it needs; the order of the file otherwise. A circle is E420; too long a
-    chain, whose end nobody could work out, is E403. Columns of the same rows neither."""
+    """Return the ids of `fields`, each after those it needs, otherwise in the order of the file.
+
+    Report E420 for a circle and E403 for a chain that is too long. The columns of the same rows are checked too.
+    """
     shown_by = {field.id: page.when for page in pages for field in page.fields}
     needs = {name: _needs(field, shown_by.get(name), fields) for name, field in fields.items()}
     for field in fields.values():
         _columns(build, names, field)
-    paths = {name: names.ids[name].path if name in names.ids else () for name in fields}  # () : its own name is refused
+    paths = {name: names.ids[name].path if name in names.ids else () for name in fields}  # (): its own name is refused
     return _Chain(build, paths, needs).order()
 
 
@@ -34,15 +36,16 @@ def _columns(build: BuildContext, names: Namespace, rows: Field) -> None:
 
 
 class _Chain:
-    """Puts answers in order, and tells the first circle and the first chain that is too long."""
+    """Sorts answers, and reports the first circle and the first chain that is too long."""
 
     def __init__(self, build: BuildContext, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
         self.build, self.paths, self.needs = build, paths, needs
-        self.depths: dict[str, int] = {}  # in order: how many answers each hangs on, one after another
+        self.depths: dict[str, int] = {}  # in order: the length of the chain of answers each depends on
         self.trail: list[str] = []
         self.told = False
 
     def order(self) -> tuple[str, ...]:
+        """Return the ids, each after those it needs."""
         for name in self.paths:
             self._visit(name)
         return tuple(self.depths)
@@ -83,8 +86,11 @@ def _needs(field: Field, page_when: Expression | None, fields: Mapping[str, Fiel
 
 
 def _expressions(field: Field) -> Iterator[Expression | None]:
-    """What the shown, computed or bounded answer hangs on; a column's outer names count for its rows. Not what makes
-    it required: two answers may each be required unless the other is given."""
+    """The expressions that decide whether an answer is shown, computed or bounded.
+
+    `required` is not among them: two answers may each be required unless the other is given. The names outside a
+    row that its columns use count for the question of rows.
+    """
     yield from (field.when, field.value, field.default, field.bounds.minimum, field.bounds.maximum)
     for option in field.options:
         yield option.when

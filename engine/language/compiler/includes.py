@@ -1,7 +1,7 @@
-"""Presets, blocks and shared lists laid into one file (`docs/language.md` §16), every value keeping the place it was written.
+"""Includes: presets, blocks and shared lists merged into one file (`docs/language.md` §16), with all positions.
 
-One merge rule: yours over theirs, map by map; `null` removes; lists are replaced whole. What comes out is the expanded
-file: legal, complete, and what the fingerprint covers.
+One merge rule: the file over the preset, map by map. `null` removes a key, lists are replaced whole. The result is
+the expanded file: valid, complete, and covered by the fingerprint.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ Place = tuple[Source, Path]
 
 @dataclass(frozen=True, slots=True)
 class CombinedTree:
-    """One tree grown from several files. `grafts` say from which file, and where in it, a part comes."""
+    """One tree combined from several files.
+
+    `grafts` map a path to the file, and the path in it, that it comes from.
+    """
 
     tree: Tree
     base: Source
     grafts: Mapping[Path, Place] = field(default_factory=dict, repr=False)
 
     def origin(self, path: Path) -> Place:
-        """The file that holds a value, and its path there."""
+        """Return the file that holds a value, and its path there."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.grafts:
                 source, start = self.grafts[path[:length]]
@@ -41,25 +44,32 @@ class CombinedTree:
         return self.base, path
 
     def position(self, path: Path, key: bool = False) -> Position:
+        """Return the position of the value at a path, or of its key, in its own file."""
         source, there = self.origin(path)
         return source.position(there, key)
 
     def first_sign(self, path: Path) -> Position:
-        """Where the text of a value begins, after its quote; the place of the value when it was not written so."""
+        """Return where the text of a value begins, after its quote.
+
+        It is the position of the value when the text was not written so.
+        """
         return self.inside(path, 0)
 
     def inside(self, path: Path, offset: int, width: int = 1) -> Position:
-        """Where one sign of a text stands; the beginning of the text when it was not written so."""
+        """Return the position of one character of a text.
+
+        It is the start of the text when the text was not written so.
+        """
         source, there = self.origin(path)
         return source.inside(there, offset, width) if self.is_verbatim(path) else source.position(there)
 
     def is_verbatim(self, path: Path) -> bool:
-        """Whether the value stands in a file just as it is here."""
+        """Whether a file holds the value unchanged."""
         source, there = self.origin(path)
         return source.at(there) == self.at(path)
 
     def at(self, path: Path) -> Tree:
-        """The value at a path, None where there is none."""
+        """Return the value at a path, None where there is none."""
         node = self.tree
         for step in path:
             if isinstance(node, dict) and isinstance(step, str):
@@ -74,7 +84,7 @@ class CombinedTree:
 def combine(
     source: Source, blocks: Mapping[str, Source], presets: Mapping[str, Source]
 ) -> tuple[CombinedTree, list[Problem]]:
-    """The file with its preset under it and its blocks inside it."""
+    """Return the file merged with its preset and its blocks, and the problems found."""
     work = _Splicing(source, blocks, presets)
     work.extend()
     work.use_blocks()
@@ -83,7 +93,10 @@ def combine(
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
-    """A field or a check of a block, ready to stand in a page; `condition` is where the `when` of its use is written."""
+    """A field or check of a block, as it is included in a page.
+
+    `condition` is where the `when` of its use is written.
+    """
 
     tree: Tree
     origin: Place
@@ -91,7 +104,7 @@ class _Laid:
 
 
 class _Splicing:
-    """The tree in the making. Paths always are those of the tree being made."""
+    """The tree being built. All paths are those of this tree."""
 
     def __init__(self, source: Source, blocks: Mapping[str, Source], presets: Mapping[str, Source]) -> None:
         self.source, self.blocks, self.presets = source, blocks, presets
@@ -100,6 +113,7 @@ class _Splicing:
         self.problems: list[Problem] = []
 
     def say(self, code: str, path: Path, name: str, known: Mapping[str, object], **facts: str) -> None:
+        """Report an unknown name, with close names. `put` is set when only one is close."""
         where = CombinedTree(self.tree, self.source, self.grafts).position(path)
         near = close_names(name, known)
         put = {"put": near[0]} if len(near) == 1 else {}
@@ -108,7 +122,7 @@ class _Splicing:
     # -- merging -------------------------------------------------------------------------------------------------------
 
     def merge(self, mine: Tree, theirs: Tree, path: Path, file: Source, there: Path) -> Tree:
-        """`mine` over `theirs`; what only `theirs` has is a graft."""
+        """Return `mine` merged over `theirs`. A value that only `theirs` has is recorded as a graft."""
         if not isinstance(mine, dict) or not isinstance(theirs, dict):
             return mine
         merged: dict[str, Tree] = {}
@@ -126,6 +140,7 @@ class _Splicing:
     # -- presets -------------------------------------------------------------------------------------------------------
 
     def extend(self) -> None:
+        """Merge the file over its preset, if it has one. Report N304 for an unknown preset."""
         name = self.tree.pop("extends", None)
         if not isinstance(name, str):
             return
@@ -142,7 +157,7 @@ class _Splicing:
         self._check_needs(needs)
 
     def _check_needs(self, needs: Tree) -> None:
-        """A preset awaits a fee, an output… of a given name: the file must hold it."""
+        """Report the names (a fee, an output…) that a preset needs and the file lacks."""
         for kind, name in needs.items() if isinstance(needs, dict) else ():
             section = self.tree.get(f"{kind}s")
             known = section if isinstance(section, dict) else {}
@@ -152,13 +167,14 @@ class _Splicing:
     # -- blocks --------------------------------------------------------------------------------------------------------
 
     def use_blocks(self) -> None:
+        """Include the blocks in the pages and later forms."""
         for section in ("form", "later_forms"):
             things = self.tree.get(section)
             if isinstance(things, dict):
                 self.tree[section] = {name: self._page(thing, (section, name)) for name, thing in things.items()}
 
     def _page(self, page: Tree, path: Path) -> Tree:
-        """A page, a later form or a question of rows with the blocks it uses laid in, and so inside its rows."""
+        """A page, a later form or a question of rows with its blocks included, also inside its rows."""
         if not isinstance(page, dict) or not page.keys() & {"use", "fields"}:
             return page
         grown = {key: value for key, value in page.items() if key != "use"}
@@ -190,7 +206,7 @@ class _Splicing:
         return block
 
     def _lay(self, laid: dict[str, dict[str, _Laid]], block: Source, use: Mapping[str, Tree], use_path: Path) -> None:
-        """What one `use` brings: the fields wanted, renamed by `prefix`, and the checks."""
+        """Add what one `use` brings: the selected fields, renamed by `prefix`, and the checks."""
         fields, checks = block.at(("fields",)), block.at(("checks",))
         theirs = fields if isinstance(fields, dict) else {}
         prefix, condition = use.get("prefix"), use.get("when")
@@ -209,7 +225,7 @@ class _Splicing:
         return CombinedTree(self.tree, self.source, self.grafts).origin(path)
 
     def _wanted(self, theirs: Mapping[str, Tree], use: Mapping[str, Tree], use_path: Path) -> list[str]:
-        """The block's fields that are wanted: `only` some, or all `except` some."""
+        """The selected fields of a block: `only` some, or all `except` some."""
         for key in ("only", "except"):
             listed = use.get(key)
             for at, one in enumerate(listed if isinstance(listed, list) else ()):
@@ -223,7 +239,7 @@ class _Splicing:
         ]
 
     def _over(self, mine: Tree, laid: Mapping[str, _Laid], path: Path) -> Tree:
-        """What the page writes itself over what its blocks bring; the blocks' things come first."""
+        """The entries of the page over those of its blocks. Those of the blocks come first."""
         written = mine if isinstance(mine, dict) else {}
         grown: dict[str, Tree] = {}
         for name, one in laid.items():
@@ -252,7 +268,7 @@ def _uses(use: Tree, path: Path) -> Iterator[tuple[Mapping[str, Tree], Path]]:
 
 
 def conjunction(condition: Tree, other: Tree) -> Tree:
-    """Both conditions as one text."""
+    """Return the conjunction of both conditions as text."""
     if other is None or other is True:
         return condition
     if condition is True:
@@ -266,7 +282,7 @@ def _closed(condition: Tree) -> str:
 
 
 def _renamed(thing: Tree, names: Mapping[str, str]) -> Tree:
-    """A field or check of a block whose names got a prefix: its conditions, its computed value, what it points at."""
+    """A field or check of a block with its names prefixed: in its conditions, computed value and references."""
     if not names or not isinstance(thing, dict):
         return thing
     details = {f"{old}_other": f"{new}_other" for old, new in names.items()}
@@ -288,7 +304,10 @@ _LONGEST_ID: Final = 64
 
 
 def long_form(placed: CombinedTree) -> Tree:
-    """The tree of the long form. A tree of another shape than a procedure's comes back as it is."""
+    """Return the tree in long form: automatic transitions are written among `transitions`.
+
+    A tree that is no procedure comes back unchanged.
+    """
     tree = placed.tree
     workflow = tree.get("workflow") if isinstance(tree, dict) else None
     if not isinstance(tree, dict) or not isinstance(workflow, dict):
@@ -310,7 +329,7 @@ def long_form(placed: CombinedTree) -> Tree:
 
 
 def _ways(workflow: Mapping[str, Tree]) -> Iterator[tuple[str, dict[str, Tree]]]:
-    """The automatic ways of the states, then those of the clocks, each with the name it would like."""
+    """The automatic transitions of the states, then those of the time limits, each with its preferred name."""
     for name, state in _maps(workflow.get("states")):
         for key, event in _EVENTS.items():
             if key in state:
@@ -324,7 +343,7 @@ def _ways(workflow: Mapping[str, Tree]) -> Iterator[tuple[str, dict[str, Tree]]]
 
 
 def _law(thing: Mapping[str, Tree], key: str) -> dict[str, Tree]:
-    """The law of one key of a thing."""
+    """The law of one key of an element, as a map with `basis`."""
     basis = thing.get("basis")
     law = basis.get(key) if isinstance(basis, dict) else basis
     return {"basis": law} if law is not None else {}
@@ -341,7 +360,7 @@ def _without(thing: Mapping[str, Tree], keys: Iterable[str]) -> dict[str, Tree]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, or the nearest that nothing in the file bears."""
+    """The name, or the nearest one not used in the file."""
     free, number = name[:_LONGEST_ID], 2
     while free in taken:
         end = f"_{number}"

@@ -1,4 +1,4 @@
-"""The one namespace of a file: which id is what, and where it is written. An id used twice is N302, hidden N303."""
+"""The namespace of a file: the kind of each id, and where it is written. A repeated id is N302, a hidden one N303."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM
 
 BUILT_IN: Final = frozenset({APPLICATION, DRAFT, APPLICANT, SYSTEM, *AMBIENT})
 CALLED: Final = frozenset({*FUNCTIONS, *ROW_FUNCTIONS, *HISTORY_FUNCTIONS})
-MOST_CHAINED: Final = 50  # answers that hang one on another; each is worked out within that of the one before
+MOST_CHAINED: Final = 50  # longest chain of answers that depend on each other: evaluation is recursive
 ANSWERS: Final = (
     "question",
     "detail",
@@ -27,7 +27,7 @@ ANSWERS: Final = (
     "link",
 )  # named in expressions
 TASKS: Final = ("fee", "appointment", "opinion", "form", "look_up", "link")
-PARTS: Final = (*TASKS, "service")  # what may be done, reopened, told of
+PARTS: Final = (*TASKS, "service")  # what may be done, reopened or named in a notice
 FORM_WORDS: Final = frozenset({  # what a form sends beside the answers
     "token", "go", "send", "end", "revision", "retour", "detach", "add_row", "remove_row", "declared", "csrf_token",
 })  # fmt: skip
@@ -37,7 +37,7 @@ OPINION_COLUMNS: Final = ("service", "opinion", "weight")  # of the rows that a 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One id: what it is, and the path where it is declared."""
+    """One id: its kind, and the path where it is declared."""
 
     id: str
     kind: str
@@ -46,7 +46,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class RowsColumn:
-    """One question inside rows, or of a form filled once a row; `rows` is the id of the question of rows."""
+    """One question inside rows, or of a form filled once a row. `rows` is the id of the question of rows."""
 
     id: str
     rows: str
@@ -56,39 +56,43 @@ class RowsColumn:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
+    """All ids of a file, and the columns of its rows, which have namespaces of their own."""
+
     ids: Mapping[str, Named]
     columns: tuple[RowsColumn, ...]
 
     def kind(self, name: str) -> str | None:
+        """Return the kind of an id, None when it does not exist."""
         found = self.ids.get(name)
         return found.kind if found else None
 
     def of(self, *kinds: str) -> tuple[str, ...]:
-        """The ids of these kinds, in the order of the file."""
+        """Return the ids of these kinds, in the order of the file."""
         return tuple(one.id for one in self.ids.values() if one.kind in kinds)
 
     def column_ids(self) -> frozenset[str]:
+        """Return the ids of all columns, whatever their rows."""
         return frozenset(one.id for one in self.columns)
 
     def check(self, build: BuildContext, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
-        """Whether the name is one of these kinds; else N301, or N305 when it is something else."""
+        """Whether the name is one of these kinds. Report N301 when it does not exist, N305 for another kind."""
         found = self.kind(name)
         if found in kinds:
             return True
         wanted = {"wanted": kinds[0]} if len(kinds) == 1 else {}
-        if found is None and name not in build.broken:  # what its own fault told is not told again
+        if found is None and name not in build.broken:  # its own fault is already reported
             build.unknown_at("N301", build.where(path, key=key), name, self.of(*kinds), **wanted)
         elif found is not None:
             build.say("N305", path, name=name, found=found, wanted=kinds)
         return False
 
     def checked(self, build: BuildContext, path: Path, *kinds: str) -> tuple[str, ...]:
-        """The ids written at a path (`a` or `[a, b]`) that are of these kinds; the others are told."""
+        """Return the ids at a path (`a` or `[a, b]`) that are of these kinds. Others are reported."""
         return tuple(name for name, there in build.named(path) if self.check(build, name, there, *kinds))
 
 
 def read_namespace(build: BuildContext) -> Namespace:
-    """Every id of the file; the first of two wins, the second is told."""
+    """Return all ids of the file. Of two equal ones the first counts, and the second is reported."""
     ids: dict[str, Named] = {}
     for one in sorted(_declared(build), key=lambda one: build.where(one.path, key=True)):
         first = ids.get(one.id)
@@ -112,11 +116,11 @@ def read_namespace(build: BuildContext) -> Namespace:
 
 
 def _refuse_reserved(build: BuildContext, ids: Mapping[str, Named], columns: Iterable[RowsColumn]) -> None:
-    """A word of the expressions names nothing; a question is named like no control of a form."""
+    """Report ids that are words of expressions, and questions named like a control of a form."""
     asked = {one.id: one.path for one in ids.values() if one.kind in _ASKED}
     groups: dict[Path, dict[str, Path]] = {(): asked}
     for column in columns:
-        if column.path[-1] == column.id:  # the columns of a round are nobody's to name
+        if column.path[-1] == column.id:  # no author names the columns of a round
             groups.setdefault(column.path[:-1], {})[column.id] = column.path
     for one in ids.values():
         if iskeyword(one.id):
@@ -134,7 +138,7 @@ def _refuse_reserved(build: BuildContext, ids: Mapping[str, Named], columns: Ite
 
 
 def _boxes(build: BuildContext, name: str, path: Path) -> Iterator[str]:
-    """The other controls that a question is drawn with, so that none of them is taken for an answer."""
+    """The other controls of a question, whose names may not be those of answers."""
     type_ = build.words((*path, "type"))
     if path[:1] == ("evidence",):
         yield from (f"{name}_issued", *(f"{name}_issued_{part}" for part in ("day", "month", "year")))

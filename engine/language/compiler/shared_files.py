@@ -1,7 +1,8 @@
-"""What procedures share: blocks of questions, presets, lists of codes, kinds of identifiers, the directory.
+"""The shared files of procedures: blocks, presets, lists of codes, kinds of identifiers, the directory.
 
-Read from `procedures/{blocks,lists,presets,shared}/*.yaml` (`docs/language.md` §16). Blocks and presets stay as written,
-with the place of each value, for they are spliced into procedures. A file with a fault is left out, and the fault told.
+They are read from `procedures/{blocks,lists,presets,shared}/*.yaml` (`docs/language.md` §16). Blocks and presets
+stay as written, with positions, because they are merged into procedures. A file with a fault is reported and left
+out.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Everything outside a procedure's own file. The directory is live data; the rest enters the fingerprint."""
+    """All shared files. The directory is live data, the rest is part of the fingerprint."""
 
     blocks: Mapping[str, Source] = field(default_factory=_nothing)
     presets: Mapping[str, Source] = field(default_factory=_nothing)
@@ -45,8 +46,10 @@ class Shared:
 
 
 def load_shared(folder: FilePath, sound: Collection[str] = ()) -> tuple[Shared, list[Problem]]:
-    """All the shared files of a folder of procedures, and all their faults. `sound`: the digests of those whose shape was
-    found right."""
+    """Return all shared files of a folder of procedures, and all their faults.
+
+    `sound` are the digests of those whose shape is known to be valid.
+    """
     problems: list[Problem] = []
     named = {name: dict(_named(folder / name, kind, problems, sound)) for name, kind in _FOLDERS.items()}
     live = {kind: _read(folder / "shared" / f"{kind}.yaml", kind, problems, sound) for kind in _LIVE}
@@ -66,7 +69,7 @@ def load_shared(folder: FilePath, sound: Collection[str] = ()) -> tuple[Shared, 
 
 
 def shared_files(folder: FilePath) -> tuple[FilePath, ...]:
-    """The shared files there are, in order: what must be read again when one of them changes."""
+    """Return the existing shared files, in order. A change of one requires a new check of all procedures."""
     named = [path for name in _FOLDERS for path in sorted((folder / name).glob("*.yaml"))]
     live = [folder / "shared" / f"{kind}.yaml" for kind in _LIVE]
     return (*named, *(path for path in live if path.is_file()))
@@ -75,7 +78,7 @@ def shared_files(folder: FilePath) -> tuple[FilePath, ...]:
 def _named(
     folder: FilePath, kind: SharedKind, problems: list[Problem], sound: Collection[str]
 ) -> Iterator[tuple[str, Source]]:
-    """The sound files of one folder, by name. A file's name is the name it gives itself."""
+    """The valid files of one folder, by name. A file must be named as the name it declares."""
     for path in sorted(folder.glob("*.yaml")):
         source = _read(path, kind, problems, sound)
         if source is None:
@@ -120,7 +123,7 @@ def _unknown_agencies(
 
 
 def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) -> Iterator[Problem]:
-    """A label is of an answer."""
+    """Report labels for names that are no answer of the register."""
     for name, register in registers.items():
         for one in sorted(register.labels.keys() - register.answers.keys()):
             if source is not None:
@@ -128,7 +131,7 @@ def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) ->
                 yield problem("N301", where, name=one, near=close_names(one, register.answers))
 
 
-# -- one thing at a time; shapes were checked --------------------------------------------------------------------------
+# -- one element each; shapes are checked before -----------------------------------------------------------------------
 
 
 def _agency(source: Source, name: str, value: Any) -> Agency:

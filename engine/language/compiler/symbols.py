@@ -1,7 +1,7 @@
-"""Which words each place of a file may use, and of what type: declared, or inferred for what is computed.
+"""Symbol types: the names each place of a file may use and their types, declared or inferred.
 
-Places of the form see eligibility, the form and the evidence; all other places see everything (`docs/language.md` §13).
-Whether it is *surely there* is a matter of proof (P8). What may be empty in a place is known here, for V720.
+Places of the form see eligibility, the form and the evidence. All other places see everything (`docs/language.md`
+§13). Proof P8 checks whether a value is *surely there*. What may be empty in a place is computed here, for V720.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourab
 
 
 def option_codes(build: BuildContext, path: Path) -> frozenset[str] | None:
-    """The codes a choice may take; None when nobody knows (its list is not there)."""
+    """Return the codes of a choice, None when its list does not exist."""
     options = build.at((*path, "options"))
     if isinstance(options, str):
         listed = build.library.lists.get(options)
@@ -56,13 +56,16 @@ def option_codes(build: BuildContext, path: Path) -> frozenset[str] | None:
 
 
 def place_list(build: BuildContext, path: Path) -> str | None:
-    """The list a place is picked from, by its level: `commune` → `communes`."""
+    """Return the list of the places of a level, `commune` → `communes`. None when it does not exist."""
     level = build.words((*path, "level")) or "commune"
     return next((name for name in (f"{level}s", level) if name in build.library.lists), None)
 
 
 def declared_type(build: BuildContext, path: Path, default: str = "text") -> Type | None:
-    """The type a question says it has; None for a note. A computed one without `type` is inferred elsewhere."""
+    """Return the declared type of a question, None for a note.
+
+    The type of a computed one without `type` is inferred elsewhere.
+    """
     types = (*_SIMPLE, "note", "rows")
     if build.words((*path, "type")) not in (None, *types):
         build.type_unheard(path)
@@ -78,13 +81,14 @@ def declared_type(build: BuildContext, path: Path, default: str = "text") -> Typ
 
 
 def evidence_type(build: BuildContext, path: Path) -> Type:
+    """Return the type of a piece of evidence: a choice of its alternatives, or a yes/no when it has none."""
     alternatives = build.entries((*path, "any_of"))
     return Type("choice", frozenset(alternatives)) if alternatives else YES_NO
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolTypes:
-    """The words of the three kinds of places; `rows` holds the columns of each question of rows, by its path."""
+    """The vocabularies of the three kinds of places, with the types of all names and columns."""
 
     eligibility: Vocabulary
     form: Vocabulary
@@ -95,7 +99,7 @@ class SymbolTypes:
     optionality: Optionality
 
     def at(self, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> Vocabulary:
-        """The words of one place shown under these conditions, perhaps inside rows."""
+        """Return the vocabulary of one place shown under these conditions, inside rows if named."""
         row = self.rows.get(rows, {}) if rows else {}
         empty = self.optionality.maybe_empty(guard(*conditions), (*base.names, *row))
         return replace(base, row=row, elsewhere=base.elsewhere - frozenset(row), maybe_empty=empty)
@@ -103,14 +107,14 @@ class SymbolTypes:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """A name has a value wherever the conditions `shown` hold and every name it `needs` has one."""
+    """A name has a value where the conditions `shown` hold and all names it `needs` have one."""
 
     shown: frozenset[str]
     needs: frozenset[str]
 
 
 class Optionality:
-    """What may be empty: all but what is required and shown whenever the place is."""
+    """Computes which names may be empty: all but those required and shown whenever the place is shown."""
 
     def __init__(self, build: BuildContext, names: Namespace, definitions: Mapping[str, Definition]) -> None:
         self.build, self.definitions = build, definitions
@@ -120,11 +124,15 @@ class Optionality:
         self._terms: dict[str, _Terms | None] = {}
 
     def maybe_empty(self, holds: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
+        """Return which of the names may be empty where the conditions `holds` hold."""
         known: dict[str, bool] = {}
         return frozenset(name for name in names if not self._sure(name, holds, known, 0))
 
     def _sure(self, name: str, holds: frozenset[str], known: dict[str, bool], depth: int) -> bool:
-        """Each name is looked at once: `known` says what was found; in a circle, or in too long a chain, nothing is sure."""
+        """Whether a name surely has a value. `known` caches the results of one call.
+
+        In a circle, or in a chain that is too long, no name is sure.
+        """
         if name in known or depth > MOST_CHAINED:
             return known.get(name, False)
         if name not in self._terms:
@@ -139,7 +147,7 @@ class Optionality:
         return known[name]
 
     def _read(self, name: str) -> _Terms | None:
-        """On what it hangs that a name has a value; None when nothing makes it sure."""
+        """The conditions under which a name has a value, None when it is never sure."""
         path, kind = self.paths.get(name), self.kinds.get(name, "question")
         if path is None or kind in ("answer", "detail"):
             return None
@@ -156,7 +164,7 @@ class Optionality:
 
 
 def read_vocabularies(build: BuildContext, names: Namespace) -> SymbolTypes:
-    """The words of every place, once each computed value has its type. Circles are E420."""
+    """Return the vocabularies of all places, once each computed value has its type. Circles are E420."""
     work = _Typing(build, names)
     work.infer()
     types = frozen(work.types)
@@ -197,7 +205,7 @@ def _read_definitions(build: BuildContext, whole: Vocabulary, work: _Typing) -> 
 
 
 class _Typing:
-    """Types found so far. Row types are live views, so that a computed column is seen once it has its type."""
+    """The types found so far. Row types are live views, so a computed column is seen once it has its type."""
 
     def __init__(self, build: BuildContext, names: Namespace) -> None:
         self.build, self.names = build, names
@@ -206,7 +214,7 @@ class _Typing:
         self.rows: dict[str, dict[str, Type]] = {}
         self.own_rows: dict[str, dict[str, Type]] = {}
         self.busy: list[Path] = []
-        self.chained = False  # too long a chain was told
+        self.chained = False  # a chain that is too long was reported
         self.done: set[Path] = set()
         self.computed: dict[str, Path] = {}
         self.computed_columns: dict[tuple[str, str], RowsColumn] = {}
@@ -285,7 +293,7 @@ class _Typing:
             own[f"{column.id}_other"] = seen[f"{column.id}_other"] = TEXT
 
     def _opinion_column(self, column: RowsColumn) -> Type:
-        """What every round has as rows: which service, its opinion, how much it weighs."""
+        """The column of a round: the service, its opinion, or its weight."""
         services = frozenset(self.build.entries(column.path))
         return dict(zip(OPINION_COLUMNS, (Type("choice", services), OPINION, INTEGER), strict=True))[column.id]
 
@@ -307,7 +315,10 @@ class _Typing:
             self._end(column.id, column.path)
 
     def _begin(self, name: str, path: Path, rows: str | None = None) -> bool:
-        """Types first what the value names. False when it has its type, or when it needs itself."""
+        """Whether the value can be typed now: its names are typed first.
+
+        False when it already has its type, or when it needs itself.
+        """
         if path in self.done:
             return False
         if path in self.busy:
@@ -370,7 +381,7 @@ class _Typing:
 
 
 def gives_type(build: BuildContext, path: Path) -> Type:
-    """What a table gives: a type by its word, or one of some codes."""
+    """Return the type of the result of a table: a type by its word, or a choice of codes."""
     gives = build.at((*path, "gives"))
     if isinstance(gives, list):
         return Type("choice", frozenset(str(plain(one)) for one in gives))
@@ -379,7 +390,7 @@ def gives_type(build: BuildContext, path: Path) -> Type:
 
 @dataclass(frozen=True, slots=True)
 class SymbolContext:
-    """What every room of the compiler is handed: the bench, what is named, which words each place may use."""
+    """The argument of all builders: build context, namespace and symbol types."""
 
     build: BuildContext
     names: Namespace

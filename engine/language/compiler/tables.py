@@ -1,4 +1,7 @@
-"""Tables: functions written as data. Read from the file, held against their keys' options, called with values."""
+"""Tables: functions written as data.
+
+They are read from the file, checked against the options of their keys, and called.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from engine.model.types import Type, Value
 
 
 def table_function(table: Table) -> Callable[..., Value]:
-    """The table as expressions call it: its keys in order give a value, `otherwise`, or None (a key is empty)."""
+    """Return the table as a function of its keys in order.
+
+    Its result is the value of the row, `otherwise`, or None when a key is empty.
+    """
 
     def answer(*values: Value) -> Value:
         if any(value is None for value in values):
@@ -35,7 +41,7 @@ def table_function(table: Table) -> Callable[..., Value]:
 
 
 def _start(rows: list[tuple[Value, ...]], at: int, value: Value) -> Value:
-    """Where the row that holds a value begins: the last beginning not after it."""
+    """The start of the row that holds a value: the last start not after it."""
     reached = _rank(value)
     return max((row[at] for row in rows if _rank(row[at]) <= reached), default=None, key=_rank)
 
@@ -50,8 +56,9 @@ def _rank(value: Value) -> Decimal:
 
 
 def build_tables(symbols: SymbolContext) -> Iterator[Table]:
+    """Yield the tables, in the order of the file. A table whose name is taken is left out."""
     for name, path in symbols.build.each(("tables",)):
-        if name in symbols.words.everywhere.tables:  # else its name is taken, and was told (N302)
+        if name in symbols.words.everywhere.tables:  # else its name is taken, and was reported (N302)
             yield _table(symbols, name, path)
 
 
@@ -77,7 +84,7 @@ def _table(symbols: SymbolContext, name: str, path: Path) -> Table:
 
 
 def _check_key(symbols: SymbolContext, name: str, path: Path, type_: Type) -> None:
-    """An exact key is a question with options, of the form or of a row."""
+    """Report a key that is no question with options, of the form or of a row."""
     if name not in symbols.names.column_ids() and not symbols.names.check(
         symbols.build, name, path, "question", "evidence"
     ):
@@ -98,7 +105,7 @@ def _read_rows(
     for written, value in entries.items():
         here = (*path, written)
         key = _key(symbols, here, written, first)
-        if key is None or (value is None and before):  # `null`: no such case; P7 holds that nobody needs it
+        if key is None or (value is None and before):  # `null`: no such case; P7 proves that no answer needs it
             continue
         if others:
             if isinstance(value, dict):
@@ -113,7 +120,7 @@ def _read_rows(
 
 
 def _key(symbols: SymbolContext, path: Path, written: str, key: Key) -> Value:
-    """What a row's key means: a code, or where the row begins."""
+    """The key of a row: a code, or where the row begins."""
     if not key.from_:
         if key.type.codes is not None and written not in key.type.codes:
             known = tuple(sorted(key.type.codes))

@@ -1,1 +1,1 @@
-"""Differences of two editions and their impact; anonymous population file."""
+"""Differences of two editions, their impact, and the anonymous population file."""

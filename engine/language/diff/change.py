@@ -1,4 +1,4 @@
-"""One difference between two editions, and the chapter it is told in."""
+"""One difference between two editions, and the chapter of the report that it belongs to."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ _NO_FACTS: Final[Mapping[str, Fact]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference. `key` is the facet that changed, empty when the whole thing appeared or vanished.
+    """One difference. `key` is the facet that changed, empty when the whole element appeared or disappeared.
 
-    `at` is how `accept` names the thing. `before` and `after` are values of the model; for a whole thing, its `Element`.
-    `facts` hold what the sentence needs: `feel` (what people notice), amounts, counts of the snapshot, near names.
+    `at` is the name of the element in `accept`. `before` and `after` are values of the model, or an `Element` for a
+    whole one. `facts` are the values of the message: `feel` (what people notice), amounts, counts of the snapshot,
+    near names.
     """
 
     kind: Kind
@@ -59,14 +60,15 @@ class Change:
 
     @property
     def chapter(self) -> Chapter:
+        """The chapter of the report."""
         return _FELT_ELSEWHERE.get((self.path[0], self.key)) or _CHAPTER_OF.get(self.path[0], "texts")
 
     @property
     def noun(self) -> str:
-        """What kind of thing changed: `questions`, `options`, `lines`, `states`…"""
+        """The kind of element that changed: `questions`, `options`, `lines`, `states`…"""
         return self.path[-2] if len(self.path) > 1 else self.path[0]
 
     @property
     def weighs(self) -> Impact:
-        """Its impact once an accepted break is only to be reviewed."""
+        """The impact, where an accepted break is only to be reviewed."""
         return "review" if self.impact == "breaking" and self.accepted else self.impact

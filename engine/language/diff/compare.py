@@ -1,9 +1,9 @@
-"""What changed between two editions of a procedure, as facts a citizen, an agent or an auditor feels.
+"""The comparison of two editions of a procedure, as facts that a citizen, an agent or an auditor notices.
 
-`compare` sees the whole procedure: every element of both portraits is paired by its id, through the renames that the
-later edition declares and no other, and each facet that differs is one change with its weight. Running dossiers keep
-their edition unless `migrate` brings them over, so most changes only touch those to come; a change is *breaking* when
-it leaves a running dossier without a place, takes a right away from it, or hands personal data on.
+`compare` reads the whole procedure. It pairs all elements of both editions by id, through the renames that the
+later edition declares and no others. Each facet that differs is one change with its impact. Running dossiers keep
+their edition unless `migrate` moves them, so most changes only concern new ones. A change is *breaking* when it
+leaves a running dossier without a state, takes a right away from it, or gives personal data to new recipients.
 """
 
 from __future__ import annotations
@@ -32,34 +32,37 @@ __all__ = [
 ]  # fmt: skip
 
 _RENAMED: Final = KEPT | {"tables", "notices"}
-_FOLLOWS: Final = frozenset({"lists", "schemes"})  # come and go with the questions that use them
+_FOLLOWS: Final = frozenset({"lists", "schemes"})  # appear and disappear with the questions that use them
 _WEIGHTS: Final[Mapping[Impact, int]] = {"safe": 2, "review": 3, "breaking": 4}
 
 
 def compare(
     before: Procedure, after: Procedure, counts: Snapshot | None = None, *, day: date | None = None
 ) -> tuple[Change, ...]:
-    """Every change, chapter by chapter. `day` decides whether what `accept` sets aside still counts; without it, it does."""
+    """Return all changes, sorted by chapter.
+
+    `day` decides whether an `accept` is still valid. Without a day it is.
+    """
     found = list(_Comparison(before, after, counts or Snapshot()).changes())
     changes = list(_accepted(found, before, after, day))
     return tuple(sorted(changes, key=lambda one: CHAPTERS.index(one.chapter)))
 
 
 def unchanged(before: Procedure, after: Procedure, changes: Iterable[Change]) -> tuple[Element, ...]:
-    """The elements of the later edition that no change touches."""
+    """Return the elements of the later edition that no change concerns."""
     touched = {change.path for change in changes}
     return tuple(one for path, one in flatten(after).items() if path not in touched)
 
 
 def renamed(before: Procedure, after: Procedure) -> Mapping[str, str]:
-    """The renames that the later edition declares and that hold: old name → new name."""
+    """Return the valid renames that the later edition declares: old name → new name."""
     known = {one.at for one in flatten(before).values()}
     moves = moves_between(before, after)
     return {old: new for old, new in moves.items() if new is not None and new != old and old in known}
 
 
 def severity(changes: Iterable[Change]) -> int:
-    """0 nothing changed, 2 safe, 3 to review, 4 breaking: what the command line ends with."""
+    """Return the exit code of the command: 0 no change, 2 safe, 3 to review, 4 breaking."""
     return max((_WEIGHTS[change.weighs] for change in changes), default=0)
 
 
@@ -67,7 +70,7 @@ def severity(changes: Iterable[Change]) -> int:
 
 
 class _Comparison:
-    """Two editions side by side."""
+    """The comparison of two editions."""
 
     def __init__(self, before: Procedure, after: Procedure, counts: Snapshot) -> None:
         self.before, self.after, self.counts = before, after, counts
@@ -81,6 +84,7 @@ class _Comparison:
         self._pair()
 
     def changes(self) -> Iterator[Change]:
+        """Yield the changes in the order of the later edition, those that disappeared first."""
         gone = self._outermost(path for path in self.pairs if path not in self.new)
         come = self._outermost(path for path in self.new if path not in self.pairs)
         reused = {path for path in gone if self._elsewhere(path, come)}
@@ -101,8 +105,10 @@ class _Comparison:
         yield from self._lost_moves()
 
     def _pair(self) -> None:
-        """Each element of the earlier edition under its path in the later one. Where two come to one, that which keeps
-        its name is compared, and the other is merged into it."""
+        """Pair each element of the earlier edition with its path in the later one.
+
+        When two have the same path, the one with the unchanged name is compared. The other is merged into it.
+        """
         for element in sorted(self.old.values(), key=lambda one: self._moved(one) != one.path):
             path = self._moved(element)
             if path not in self.pairs:
@@ -130,13 +136,13 @@ class _Comparison:
         return tuple(path)
 
     def _outermost(self, paths: Iterable[Path]) -> list[Path]:
-        """What appeared or vanished, less what is inside it."""
+        """The elements that appeared or disappeared, without those inside them."""
         every = list(paths)
         known = set(every)
         return [path for path in every if not any(path[:end] in known for end in range(2, len(path), 2))]
 
     def _elsewhere(self, path: Path, come: Collection[Path]) -> Path | None:
-        """Where an id that vanished as one kind of thing appears as another: `motif` was a question, is a state."""
+        """Where an id that disappeared as one kind appears as another: `motif` was a question, is a state."""
         if path[0] not in KEPT or len(path) != 2:
             return None
         return next((one for one in come if one[0] in KEPT and len(one) == 2 and one[1] == path[1]), None)
@@ -212,11 +218,11 @@ class _Comparison:
         )  # fmt: skip
 
     def _is_declared(self, element: Element) -> bool:
-        """Dropped on purpose (`null`); a name that leads nowhere declares nothing."""
+        """Whether an element was dropped on purpose (`null`). A line to an unknown name does not count."""
         return element.at in self.declared and self.declared[element.at] is None
 
     def _near(self, element: Element, come: Collection[Path]) -> tuple[str, ...]:
-        """New ids of the same kind that may be the vanished one under another name: proposed, never guessed."""
+        """New ids of the same kind that may be the new name of an element. They are proposed, never assumed."""
         new = [self.new[path] for path in come if path[0] == element.section and len(path) == len(element.path)]
         same = [one.at for one in new if one.label and one.label == element.label]
         return tuple(dict.fromkeys([*same, *close_names(element.at, [one.at for one in new])]))[:3]
@@ -228,7 +234,7 @@ class _Comparison:
         return MappingProxyType({**felt, **weight.facts, **self._counted(element, facet)})
 
     def _counted(self, element: Element, facet: str) -> dict[str, Fact]:
-        """How many running dossiers it touches, when the snapshot says so. `element` is of the earlier edition."""
+        """The running dossiers concerned, when the snapshot has them. `element` is of the earlier edition."""
         counts, name = self.counts, element.path[1] if len(element.path) > 1 else ""
         found: dict[str, Count] = {}
         if element.section in ("questions", "evidence", "eligibility") and facet in ("", "type", "kind"):
@@ -242,16 +248,16 @@ class _Comparison:
         return {key: count for key, count in found.items() if count}
 
     def _uses(self, element: Element) -> dict[str, Fact]:
-        """The documents, messages and fees of the earlier edition that used what vanished."""
+        """The documents, messages and fees of the earlier edition that used the missing element."""
         if element.section not in ("questions", "evidence", "eligibility") or len(element.path) != 2:
             return {}
         names = tuple(dict.fromkeys(_users(self.before, element.path[1])))
         return {"used_by": names} if names else {}
 
-    # -- the circuit, the map ------------------------------------------------------------------------------------------
+    # -- workflow and migration ----------------------------------------------------------------------------------------
 
     def _cut_off(self) -> Iterator[Change]:
-        """States from which an agreement, or any end, could be reached and cannot any more: where the way was cut."""
+        """States from which a granted end, or any end, is no longer reachable: the place of the cut."""
         for wanted, feel in ((frozenset({"granted"}), "no_more_grant"), (frozenset(), "no_more_end")):
             could = {self.moves.get(one, one) for one in _leading(self.before, wanted)}
             can = _leading(self.after, wanted)
@@ -259,7 +265,7 @@ class _Comparison:
             follows = successors(self.after)
             for name in sorted(lost):
                 if lost & set(follows[name]) - {name}:
-                    continue  # it is cut further on
+                    continue  # the cut is further on
                 element = self.new[("states", name)]
                 facts: dict[str, Fact] = {"feel": feel, **self._counted(element, "")}
                 yield Change(
@@ -286,14 +292,14 @@ def _code(weight: ImpactDetail) -> str:
 
 
 def _place(value: object, element: Element) -> Position:
-    """Where the facet itself was written, when it knows; else its thing."""
+    """The position of the facet itself, when known, else that of its element."""
     if isinstance(value, Expression) and value.where.file:
         return value.where
     return element.where
 
 
 def _followed(declared: Mapping[str, str | None], before: Procedure) -> Mapping[str, str]:
-    """The renames to follow. An expression inside rows names a column bare, so its rename is known bare too."""
+    """The renames to follow. An expression in rows names a column alone, so its rename is known alone too."""
     found = {old: new for old, new in declared.items() if new is not None and new != old}
     for old, new in tuple(found.items()):
         rows, dot, column = old.partition(".")
@@ -336,7 +342,7 @@ def _reads(expression: Expression | None, name: str) -> bool:
 
 
 def _accepted(changes: Iterable[Change], before: Procedure, after: Procedure, day: date | None) -> Iterator[Change]:
-    """The changes, breaks that the file accepts marked with the reason; then the acceptances that serve nothing."""
+    """The changes, with accepted breaks marked by their reason, then the `accept` lines without effect."""
     ours = [one for one in after.accept if one.id in ("R801", "R804")]
     valid = [
         one

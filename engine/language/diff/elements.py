@@ -1,5 +1,6 @@
-"""A procedure laid flat for comparison: one element a thing (a question, an option, a line of a fee, a state, an act),
-each with the facets that a change may touch (`diff_facets.py`).
+"""The elements of a procedure for the comparison: a question, an option, a line of a fee, a state, an act.
+
+Each has the facets that a change may concern (`engine/language/diff/rules.py`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from engine.model import (
 
 # Attributes of the model that are no facet of the element itself, and where they are compared instead.
 LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
-    "NamedElement": frozenset({"id", "where"}),  # the id is the element's path; a place is no meaning
+    "NamedElement": frozenset({"id", "where"}),  # the id is the path of the element; a position has no meaning
     "Field": frozenset({"value_type", "options", "rows", "checks", "evidence", "bounds"}),  # derived, or below
     "EvidenceTerms": frozenset({"any_of"}),  # elements
     "Page": frozenset({"fields", "checks"}),  # elements
@@ -39,9 +40,9 @@ LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
     "Form": frozenset({"pages", "services", "asked"}),  # elements
     "Fee": frozenset({"lines"}),  # elements
     "Table": frozenset({"rows"}),  # elements
-    "State": frozenset({"booked", "effects"}),  # said by `mode`; effects are facets
+    "State": frozenset({"booked", "effects"}),  # given by `mode`; effects are facets
     "Transition": frozenset({"source", "target", "rank", "when", "reopens", "without", "label", "effects", "by"}),
-    "Identity": frozenset({"edition", "appeals"}),  # told apart; elements
+    "Identity": frozenset({"edition", "appeals"}),  # compared apart; elements
     "PersonalData": frozenset({"keep", "sensitive"}),  # elements
     "CodeList": frozenset({"id", "items"}),  # elements
     "Scheme": frozenset({"id"}),
@@ -50,7 +51,7 @@ LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
 
 
 def facets_of(record: Any, *also_left: str) -> dict[str, object]:
-    """The attributes of a record of the model, less those of `LEFT_OUT`."""
+    """Return the attributes of a record of the model, less those of `LEFT_OUT`, by facet name."""
     left = {*also_left}
     for kind in type(record).__mro__:
         left |= LEFT_OUT.get(kind.__name__, frozenset())
@@ -62,18 +63,18 @@ def facets_of(record: Any, *also_left: str) -> dict[str, object]:
 
 
 def vars_of(record: Any) -> dict[str, object]:
-    """All the attributes of a small record, as facets of the thing around it."""
+    """Return all attributes of a small record, as facets of the element around it."""
     return {one.name: getattr(record, one.name) for one in fields(record)}
 
 
 def order_of(things: Iterable[Any]) -> dict[str, object]:
-    """The order of things that are elements of their own, as a facet of the thing around them."""
+    """Return the order of inner elements, as a facet of the element around them."""
     return {"order": tuple(getattr(one, "id", None) or one.code for one in things)}
 
 
 Path: TypeAlias = tuple[str, ...]
 
-# Sections whose ids a dossier keeps: they vanish only when `migrate` says what becomes of them.
+# Sections whose ids a dossier stores: they may disappear only when `migrate` gives a new id or null.
 KEPT: Final = frozenset({
     "eligibility", "questions", "evidence", "fees", "appointments", "later_forms", "look_ups", "opinions", "links",
     "states",
@@ -84,7 +85,10 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One thing of a procedure. `at` is how `accept` and `migrate` name it: `motif`, `motif.perte`, `enfants.age`."""
+    """One element of a procedure.
+
+    `at` is its name in `accept` and `migrate`: `motif`, `motif.perte`, `enfants.age`.
+    """
 
     path: Path
     at: str
@@ -94,11 +98,12 @@ class Element:
 
     @property
     def section(self) -> str:
+        """The first part of the path: `questions`, `states`, `fees`…"""
         return self.path[0]
 
     @property
     def noun(self) -> str:
-        """What kind of thing it is: the last section of its path."""
+        """The kind of the element: the last section of its path."""
         return self.path[-2] if len(self.path) > 1 else self.path[0]
 
     @property
@@ -109,7 +114,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class TransitionTarget:
-    """Where an act or an automatic way leads in one case."""
+    """The target of an act or an automatic transition in one case."""
 
     to: str
     when: object
@@ -118,7 +123,7 @@ class TransitionTarget:
 
 
 def flatten(procedure: Procedure) -> Mapping[Path, Element]:
-    """Every element by its path, in the order of the chapters of a file."""
+    """Return all elements by path, in the order of the chapters of a file."""
     found: dict[Path, Element] = {}
     for element in _elements(procedure):
         found.setdefault(element.path, element)
@@ -137,13 +142,13 @@ def _elements(procedure: Procedure) -> Iterator[Element]:
 
 
 def _element(thing: Any, path: Path, called: Text | None = None, /, **more: object) -> Element:
-    """The element of a thing of the model, with facets from elsewhere; its label is a facet too."""
+    """The element of a record of the model, with facets from elsewhere. Its label is a facet too."""
     named = called or getattr(thing, "label", None) or getattr(thing, "title", None) or Text(())
     at = ".".join(path[1::2]) or path[0]
     return Element(path, at, named, getattr(thing, "where", NOWHERE), MappingProxyType({**facets_of(thing), **more}))
 
 
-# -- who answers for it, by which law ----------------------------------------------------------------------------------
+# -- administration and laws -------------------------------------------------------------------------------------------
 
 
 def _identity(procedure: Procedure) -> Iterator[Element]:
@@ -156,7 +161,7 @@ def _identity(procedure: Procedure) -> Iterator[Element]:
         yield _element(appeal, ("appeals", appeal.id))
 
 
-# -- what is asked -----------------------------------------------------------------------------------------------------
+# -- questions ---------------------------------------------------------------------------------------------------------
 
 
 def _asked_first(procedure: Procedure) -> Iterator[Element]:
@@ -204,14 +209,14 @@ def _later(form: Form) -> Iterator[Element]:
 
 
 def _section(form: Form) -> str:
-    """Where a form other than the application is written."""
+    """The section where a form other than the application is written."""
     if hasattr(form, "relation"):
         return "links"
     return "look_ups" if form.register else "opinions" if form.services else "later_forms"
 
 
 def _questions(page: Page, form: Form) -> Iterator[Element]:
-    """The questions of a page. Those of a form filled row by row are columns of these rows."""
+    """The questions of a page. Those of a form filled once a row are columns of these rows."""
     for asked in page.fields:
         section = "evidence" if asked.evidence is not None else "questions"
         path = (section, form.each, "questions", asked.id) if form.each else (section, asked.id)
@@ -236,7 +241,7 @@ def _check(check: FormCheck, path: Path) -> Element:
 
 
 def _choices(asked: Field) -> tuple[Option, ...]:
-    """The choices of a question that are its own: those of a list are the list's."""
+    """The options of a question that are its own: those of a list belong to the list."""
     if asked.evidence is not None:
         return asked.evidence.any_of
     return () if asked.list_id is not None else asked.options
@@ -251,7 +256,7 @@ def _options(asked: Field, path: Path) -> Iterator[Element]:
             )
 
 
-# -- what is owed, when one comes --------------------------------------------------------------------------------------
+# -- fees and appointments ---------------------------------------------------------------------------------------------
 
 
 def _money(procedure: Procedure) -> Iterator[Element]:
@@ -284,7 +289,7 @@ def _fee(fee: Fee) -> Iterator[Element]:
                       line.where, MappingProxyType(own))  # fmt: skip
 
 
-# -- how it proceeds ---------------------------------------------------------------------------------------------------
+# -- workflow ----------------------------------------------------------------------------------------------------------
 
 
 def _circuit(procedure: Procedure) -> Iterator[Element]:
@@ -308,8 +313,10 @@ _OF_EVENTS: Final = {"done": "then", "booked": "then", "due": "late", "missed": 
 
 
 def _short_key(procedure: Procedure, way: Transition) -> str:
-    """The key that says an automatic way in the short form, `then` for a clock's; empty for an act, and for what only
-    the long form can say."""
+    """The key of an automatic transition in short form, `then` for that of a time limit.
+
+    Empty for an act, and for a transition that only the long form can express.
+    """
     if "." in way.id:
         return way.id.rpartition(".")[2]
     clock = procedure.clocks.get(way.event or "")
@@ -327,7 +334,7 @@ def _ways(ways: Iterable[Transition]) -> tuple[TransitionTarget, ...]:
 
 
 def _acts(procedure: Procedure) -> Iterator[Element]:
-    """One element an act, whatever the states it is open in. `by` is empty where it is whoever the state waits for."""
+    """One element for each act, whatever its states. `by` is empty for the roles that the state waits for."""
     groups: dict[str, list[Transition]] = {}
     for way in procedure.transitions:
         if not _short_key(procedure, way):
@@ -345,7 +352,7 @@ def _acts(procedure: Procedure) -> Iterator[Element]:
         yield _element(first, ("acts", name), first.label, **facets_of(first.effects), **cases)
 
 
-# -- what is given, said, kept -----------------------------------------------------------------------------------------
+# -- outputs, messages, data -------------------------------------------------------------------------------------------
 
 
 def _given(procedure: Procedure) -> Iterator[Element]:
@@ -396,7 +403,7 @@ def _shared(procedure: Procedure) -> Iterator[Element]:
 
 
 def _said(procedure: Procedure) -> frozenset[str]:
-    """Names that some message or document prints."""
+    """The names that a message or document prints."""
     templates: list[Template | None] = [procedure.identity.dossier_label]
     for notice in procedure.notices:
         templates += [notice.sms, notice.email_subject, notice.email_body, notice.inbox]

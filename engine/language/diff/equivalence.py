@@ -1,7 +1,7 @@
-"""When two values of two editions mean the same: declared renames followed, order kept only where it decides.
+"""Whether two values of two editions mean the same. Declared renames are followed, order counts only where it decides.
 
-`Equivalence.of` turns any value of the model into a plain key. Two keys are equal when a person could not tell the two
-values apart: spaces of an expression, the order of an `and`, names that `migrate` follows do not count.
+`Equivalence.of` converts any value of the model to a plain key. Two keys are equal when a person sees no
+difference: spaces of an expression, the order of an `and` and renames of `migrate` do not count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.model.types import Constant, Expression, Type
 
 _HOLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
-# Facets whose texts are ids of the one namespace: a rename is followed into them.
+# Facets whose texts are ids of the namespace: renames are followed in them.
 _OF_IDS: Final = frozenset({
     "waits", "start", "from", "to", "then", "late", "missed", "fills", "reopens", "correctable", "other_than",
     "same_as", "without", "issues", "revokes", "suspends", "restores", "returns", "after", "for_each", "each", "under",
@@ -38,18 +38,19 @@ _WITHOUT_ORDER: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """Keys of the values of one edition, in the names of another. `moves`: dotted old name → dotted new name."""
+    """The keys of values of one edition, in the names of another. `moves`: dotted old name → dotted new name."""
 
     moves: Mapping[str, str]
 
     def of(self, facet: str, value: object) -> object:
-        """The key of a value of that facet."""
+        """Return the key of a value of that facet."""
         key = self._key(value, facet in _OF_IDS)
         if facet in _WITHOUT_ORDER and isinstance(value, (tuple, frozenset)):
             return tuple(sorted(set(_parts(key)), key=repr))
         return key
 
     def name(self, name: str) -> str:
+        """Return the new name of an id, itself when it was not renamed."""
         return self.moves.get(name, name)
 
     def _key(self, value: Any, ids: bool) -> object:
@@ -80,7 +81,7 @@ class Equivalence:
         return value
 
     def _record(self, value: Any, ids: bool) -> object:
-        """A small record of the model (a reduction, an opening hour): its parts, the place it was written left out."""
+        """The key of a small record (a reduction, an opening hour): its parts, without its position."""
         parts = [
             (one.name, self._key(getattr(value, one.name), ids or one.name in _OF_IDS))
             for one in fields(value)
@@ -120,7 +121,7 @@ class Equivalence:
         return tuple(self._node(one) for one in part) if isinstance(part, tuple) else self._node(part)
 
     def _coded(self, beside: Node, node: Node) -> object:
-        """The code of an option follows its own rename, known by the answer it is compared with."""
+        """The code of an option in the new names, from the answer it is compared with."""
         if isinstance(node, Constant):
             return ("Constant", self._key(self._code(beside, node.value), False))
         return self._node(node)
@@ -136,9 +137,9 @@ def _parts(key: object) -> Iterable[object]:
 
 
 def moves_between(before: Procedure, after: Procedure) -> Mapping[str, str | None]:
-    """What the later edition declares of the earlier one's names: old → new, None when dropped on purpose.
+    """Return the renames that the later edition declares: old → new, None when dropped on purpose.
 
-    The maps of the editions in between are composed. `field.option: other` may give the bare new code.
+    The maps of the editions in between are composed. `field.option: other` may give the new code alone.
     """
     found: dict[str, str | None] = {}
     for edition in sorted(one for one in after.migrate if one >= before.edition):

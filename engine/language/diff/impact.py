@@ -1,6 +1,7 @@
-"""What a change weighs for people and running dossiers: safe, to review, breaking. Small judges that the rules compose.
+"""The impact of a change on people and running dossiers: safe, to review or breaking.
 
-A judge sees one facet before and after, and answers with an impact and what people feel (`pays_more`, `waits_longer`).
+The rules combine small judges. A judge compares one facet before and after. It returns an impact and what people
+notice (`pays_more`, `waits_longer`).
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from engine.model.types import FALSE, TRUE, Constant, Expression, Type
 
 Impact: TypeAlias = Literal["safe", "review", "breaking"]
 
-TOO_MUCH: Final = 25  # percent: a price raised by more is looked at before it is published
+TOO_MUCH: Final = 25  # percent: a larger increase is reviewed before publication
 _MINUTES: Final[Mapping[str, int]] = {
     "minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_800, "year": 525_600,
 }  # fmt: skip
 _WORKING: Final = {
     "day": 2_016,
     "hour": 252,
-}  # five days in seven, about eight hours a day: only to tell longer from shorter
+}  # five days in seven, about eight hours a day: only to compare lengths
 
 
 @dataclass(frozen=True, slots=True)
 class ImpactDetail:
-    """`feel` names the sentence of what people notice; empty when the values say it."""
+    """An impact. `feel` is the key of what people notice, empty when the values say it."""
 
     impact: Impact
     feel: str = ""
@@ -47,12 +48,12 @@ BREAKING: Final = ImpactDetail("breaking")
 
 @dataclass(frozen=True, slots=True)
 class EditionPair:
-    """The two editions. `moved`: the later one says how dossiers of the earlier one come over to it (`migrate`)."""
+    """The two editions. `moved`: the later one has a `migrate` for dossiers of the earlier one."""
 
     before: Procedure
     after: Procedure
     moved: bool
-    booked: Mapping[str, Count]  # meetings still to come, by appointment
+    booked: Mapping[str, Count]  # future bookings, by appointment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ Judge: TypeAlias = Callable[[FacetPair], ImpactDetail]
 
 
 def always(weight: ImpactDetail) -> Judge:
+    """Return a judge that gives the same impact for any change."""
     return lambda pair: weight
 
 
@@ -78,7 +80,7 @@ def always(weight: ImpactDetail) -> Judge:
 
 
 def measure(value: object) -> int | date | None:
-    """What two values of a facet are compared by: whole numbers, days, lengths of time in minutes; else nothing."""
+    """Return the comparable form of a facet: a number, a day, or a span in minutes. None for any other value."""
     if isinstance(value, Expression):
         return measure(value.node.value) if isinstance(value.node, Constant) else None
     if isinstance(value, Span):
@@ -89,7 +91,7 @@ def measure(value: object) -> int | date | None:
 
 
 def compared(old: object, new: object) -> int | None:
-    """1 when the new value is more, -1 less, 0 as much; None when that cannot be told."""
+    """Return 1 when the new value is more, -1 less, 0 equal. None when they cannot be compared."""
     first, second = measure(old), measure(new)
     if first is None or second is None or isinstance(first, date) is not isinstance(second, date):
         return None
@@ -104,9 +106,10 @@ def by_size(
     dropped: ImpactDetail = REVIEW,
     unknown: ImpactDetail = REVIEW,
 ) -> Judge:
-    """`given`: there was none before; `dropped`: there is none any more."""
+    """Return a judge of sizes. `given`: there was no value before. `dropped`: there is none now."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
+        """Return `unknown` where the sizes cannot be compared."""
         if pair.old is None:
             return given
         if pair.new is None:
@@ -118,9 +121,10 @@ def by_size(
 
 
 def by_set(lost: ImpactDetail, gained: ImpactDetail) -> Judge:
-    """A set of names: what some lost decides first, then what was gained."""
+    """Return a judge of sets of names. A lost name decides before a gained one."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
+        """Return SAFE when neither set has a name that the other lacks."""
         before, after = set(_listed(pair.old)), set(_listed(pair.new))
         if before - after:
             return lost
@@ -136,9 +140,10 @@ def _listed(value: object) -> Collection[object]:
 
 
 def by_presence(given: ImpactDetail, dropped: ImpactDetail, other: ImpactDetail = REVIEW) -> Judge:
-    """Something that may be there or not: an expression, a name, a flag."""
+    """Return a judge of an expression, a name or a flag that may be absent."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
+        """Return the impact. A false condition counts as absent."""
         if not pair.old or pair.old == FALSE:
             return given
         return dropped if not pair.new or pair.new == FALSE else other
@@ -147,9 +152,10 @@ def by_presence(given: ImpactDetail, dropped: ImpactDetail, other: ImpactDetail 
 
 
 def by_condition(opened: ImpactDetail, closed: ImpactDetail, other: ImpactDetail = REVIEW) -> Judge:
-    """A condition: `opened` when it now always holds, `closed` when it did and does not any more."""
+    """Return a judge of a condition. `opened`: it now always holds. `closed`: it always held and no longer does."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
+        """Return the impact. `other` is a condition that changed."""
         if pair.new == TRUE:
             return opened
         return closed if pair.old == TRUE else other
@@ -158,9 +164,10 @@ def by_condition(opened: ImpactDetail, closed: ImpactDetail, other: ImpactDetail
 
 
 def when_moved(judge: Judge, feels: Collection[str]) -> Judge:
-    """The same, but breaking for what people feel when running dossiers come over to this edition."""
+    """Return the same judge, but breaking for these `feel` keys when running dossiers move to the edition."""
 
     def heavier(pair: FacetPair) -> ImpactDetail:
+        """Return the impact, breaking where it is one of `feels` and dossiers move."""
         found = judge(pair)
         moved = pair.around.moved and found.feel in feels
         return ImpactDetail("breaking", found.feel, found.facts) if moved else found
@@ -172,8 +179,11 @@ def when_moved(judge: Judge, feels: Collection[str]) -> Judge:
 
 
 def money_steps(old: object, new: object) -> tuple[tuple[int, int], ...]:
-    """The francs that changed between two amounts of the same form: `25000` and `30000`, or `30000 if express else
-    20000` and `35000 if express else 20000`. Empty when the amounts are not of one form."""
+    """Return the amounts in francs that changed between two expressions of the same form, as pairs.
+
+    Such as `25000` and `30000`, or `30000 if express else 20000` and `35000 if express else 20000`. Empty when the
+    forms differ.
+    """
     if isinstance(old, int) and isinstance(new, int):
         return ((old, new),)
     if not isinstance(old, Expression) or not isinstance(new, Expression):
@@ -183,8 +193,10 @@ def money_steps(old: object, new: object) -> tuple[tuple[int, int], ...]:
 
 
 def _steps(old: Any, new: Any, counts: bool) -> Iterator[tuple[int, int] | None]:
-    """Pairs of whole numbers at the same places of two trees; None where the trees differ otherwise. Only a number that
-    is itself an amount (`counts`) may differ: not one that a condition compares."""
+    """Pairs of whole numbers at the same places of two trees, None where the trees differ otherwise.
+
+    Only a number that is an amount (`counts`) may differ, not one that a condition compares.
+    """
     if isinstance(old, Constant) and isinstance(new, Constant):
         if counts and _francs(old.value) and _francs(new.value):
             yield (old.value, new.value)  # type: ignore[misc]
@@ -206,7 +218,7 @@ def _steps(old: Any, new: Any, counts: bool) -> Iterator[tuple[int, int] | None]
 
 
 def _amounts(node: object) -> bool:
-    """Whether what stands directly under a node is an amount as the node is: not what a condition or a rate counts."""
+    """Whether the nodes directly under a node are amounts as it is, not numbers of a condition or a rate."""
     match node:
         case If():
             return True
@@ -223,14 +235,15 @@ def _francs(value: object) -> bool:
 
 
 def percent(old: int, new: int) -> int | None:
-    """How much more, in percent of the old amount, to the nearest whole; nothing from a price of zero."""
+    """Return the increase in percent of the old amount, rounded. None when the old amount is zero."""
     return None if old == 0 else round((new - old) * 100 / old)
 
 
 def by_money(sourced: Callable[[FacetPair], bool]) -> Judge:
-    """A price: safe for new dossiers; looked at when it rises much, from nothing, or rests on no law."""
+    """Return a judge of prices: safe for new dossiers, to review when the price rises much or has no law."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
+        """Return the impact, with the amounts and the increase as facts."""
         steps = money_steps(pair.old, pair.new)
         if not steps:
             return ImpactDetail("review", "pays_otherwise")

@@ -1,7 +1,7 @@
-"""Anonymous counts of what runs, as a file: what `guichet snapshot` writes and `guichet diff --snapshot` reads.
+"""The population file: anonymous counts of running dossiers, from `guichet snapshot` for `guichet diff --snapshot`.
 
-One truth for both, told to machines by `snapshot.schema.json`. A count below `FEW` is only said to be so (`<5`); the counts
-that would add up to a whole are rounded down, so that what is hidden cannot be worked out from the rest.
+`snapshot.schema.json` describes it. A count below `FEW` is written as `<5`. The counts that would sum to a total
+are rounded down, so that hidden counts cannot be computed from the others.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _NO_COUNTS: Final[Mapping[str, Count]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What runs of one procedure: how many dossiers, in which state, having answered what. Nobody's name or number.
+    """The running dossiers of one procedure: how many, in which state, with which answers. No names, no numbers.
 
-    `answers` and `fees` count dossiers by question, option (`motif.perte`) or priced fee; `bookings` meetings to come.
+    `answers` and `fees` count dossiers by question, option (`motif.perte`) or priced fee. `bookings` count future
+    appointments.
     """
 
     dossiers: Count = 0
@@ -46,20 +47,20 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Tally:
-    """The true counts of one edition, before any is hidden."""
+    """The exact counts of one edition, before any is hidden."""
 
     drafts: int = 0
     kinds: dict[str, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def add(self, kind: str, names: Iterable[str]) -> None:
-        """One dossier more under each of these names."""
+        """Count one dossier under each of these names."""
         counts = self.kinds[kind]
         for name in set(names):
             counts[name] = counts.get(name, 0) + 1
 
 
 def snapshot_plain(tallies: Mapping[str, Mapping[int, Tally]], day: date) -> Plain:
-    """The file: by procedure, then edition. What nobody is in is left out."""
+    """Return the file as JSON: by procedure, then edition. Counts of zero are left out."""
     return {
         "format": FORMAT,
         "taken_on": day.isoformat(),
@@ -72,7 +73,7 @@ def snapshot_plain(tallies: Mapping[str, Mapping[int, Tally]], day: date) -> Pla
 
 
 def _plain(tally: Tally) -> Plain:
-    """States say every dossier once and whole; all the rest is rounded."""
+    """The counts of one edition. Only the states give exact totals, all other counts are rounded."""
     kinds: dict[str, Plain] = {
         kind: {name: hidden(count, rounded=kind != "states") for name, count in sorted(tally.kinds[kind].items())}
         for kind in KINDS
@@ -81,7 +82,7 @@ def _plain(tally: Tally) -> Plain:
 
 
 def hidden(count: int, *, rounded: bool) -> Count:
-    """A count as it may be told."""
+    """Return a count as it may be published: `<5` below `FEW`, else exact or rounded down to a multiple of `FEW`."""
     if 0 < count < FEW:
         return f"<{FEW}"
     return count - count % FEW if rounded else count
@@ -91,8 +92,10 @@ def hidden(count: int, *, rounded: bool) -> Count:
 
 
 def read_snapshot(plain: Plain, procedure: str, edition: int | None = None) -> Snapshot:
-    """The counts of one procedure, its editions up to `edition` together (their dossiers run on). Raises ValueError naming
-    the key that is not a count, or `format`."""
+    """Return the counts of one procedure, for its editions up to `edition` together (their dossiers still run).
+
+    Raise ValueError with the key that is no count, or with `format`.
+    """
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise ValueError("format")
     if hidden := forbidden_at(plain):
@@ -110,12 +113,12 @@ def read_snapshot(plain: Plain, procedure: str, edition: int | None = None) -> S
 
 
 def counts_of(plain: Plain) -> Count:
-    """How many dossiers run, all procedures together."""
+    """Return the number of running dossiers of all procedures."""
     return added(read_snapshot(plain, name).dossiers for name in _map(plain, "procedures"))
 
 
 def added(counts: Iterable[Count]) -> Count:
-    """Counts together. What is hidden adds nothing to what is known; alone, it stays hidden."""
+    """Return the sum of counts. A hidden one adds nothing to a known one, and alone it stays hidden."""
     every = list(counts)
     known = sum(one for one in every if isinstance(one, int))
     most = sum(int(one[1:]) - 1 for one in every if isinstance(one, str))

@@ -1,7 +1,7 @@
-"""What each facet of each kind of thing weighs when it changes, and each kind of thing when it appears or vanishes.
+"""The impact of each facet of each kind of element, and of a whole element that appears or disappears.
 
-The classes of `docs/decisions/0009-changes.md`. A facet that no line names is to be reviewed: nothing passes for safe
-by omission.
+The classes are those of `docs/decisions/0009-changes.md`. A facet without a rule is to be reviewed, so nothing
+counts as safe by omission.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _ASKED: Final[Mapping[str, Judge]] = {
 
 _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "identity": {
-        "procedure": always(BREAKING),  # its address, and the name that its dossiers carry
+        "procedure": always(BREAKING),  # its address, and the name that its dossiers store
         **dict.fromkeys(("summary", "category", "life_events", "contact", "dossier_label", "from"), always(SAFE)),
         "languages": by_set(ImpactDetail("review", "fewer_languages"), SAFE),
         "channels": by_set(ImpactDetail("review", "fewer_channels"), SAFE),
@@ -232,18 +232,18 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
 
 
 def weigh(pair: FacetPair) -> ImpactDetail:
-    """What a changed facet weighs."""
+    """Return the impact of a changed facet."""
     own = _FACETS.get(pair.after.noun, {})
     judge = own.get(pair.facet) or _ANYWHERE.get(pair.facet)
     return judge(pair) if judge else REVIEW
 
 
 def facets_weighed() -> tuple[tuple[str, str], ...]:
-    """Every kind of thing and facet that a rule names."""
+    """Return each kind of element and facet that has a rule."""
     return tuple((noun, facet) for noun, facets in _FACETS.items() for facet in (*facets, *_ANYWHERE))
 
 
-# -- things that appear or vanish --------------------------------------------------------------------------------------
+# -- elements that appear or disappear----------------------------------------------------------------------------------
 
 
 _ADDED: Final[Mapping[str, ImpactDetail]] = {
@@ -278,7 +278,7 @@ _REMOVED: Final[Mapping[str, ImpactDetail]] = {
 
 
 def weigh_added(element: Element, around: EditionPair) -> ImpactDetail:
-    """What a new thing weighs."""
+    """Return the impact of a new element."""
     if element.noun in ("questions", "evidence"):
         return _asked_anew(element, around)
     if element.noun == "checks" and element.facets.get("warns"):
@@ -300,7 +300,7 @@ def _asked_anew(element: Element, around: EditionPair) -> ImpactDetail:
 
 
 def weigh_removed(element: Element, around: EditionPair) -> ImpactDetail:
-    """What a vanished thing weighs when its vanishing is declared, or when no dossier holds it."""
+    """Return the impact of a removed element, when that is declared or no dossier holds it."""
     if element.noun == "checks" and element.facets.get("warns"):
         return SAFE
     if element.noun == "options" and around.moved:

@@ -1,1 +1,1 @@
-"""Syntax, types, parser, compilation to closures."""
+"""The expression language: syntax, types, parser and compilation to closures."""

@@ -1,4 +1,4 @@
-"""Calls, read and typed: the closed table, functions over rows, the dossier's history, declared tables."""
+"""Parsing and typing of calls: functions, row functions, history of the dossier, declared tables."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from engine.model.types import DECIMAL, INTEGER, YES_NO, Constant, Type
 
 
 class CallParser(ParseContext):
-    """The part of the reading that knows the functions."""
+    """The part of the parser that handles calls. Each method returns None after it has reported a problem."""
 
     def call(self, written: ast.Call) -> Node | None:
+        """Return the node of a call. Report E404 for an unknown function, E402 for keyword arguments."""
         if not isinstance(written.func, ast.Name):
             return self.refuse(written, written.func)
         for keyword in written.keywords:
@@ -43,6 +44,7 @@ class CallParser(ParseContext):
         return None
 
     def counted(self, written: ast.Call, name: str, least: int, most: int) -> bool:
+        """Whether the number of arguments is within bounds. Report E405 when it is not."""
         found = len(written.args)
         if least <= found <= most:
             return True
@@ -50,9 +52,11 @@ class CallParser(ParseContext):
         return False
 
     def wrong_argument(self, place: ast.expr, name: str, number: int, given: Type, wanted: str) -> None:
+        """Report E410: an argument of the wrong type. `number` counts from 1."""
         self.say("E410", place, function=name, argument=number, left=given.kind, right=wanted)
 
     def function(self, written: ast.Call, name: str) -> Node | None:
+        """Return the node of a call of `FUNCTIONS`, after a check of the argument types."""
         function = FUNCTIONS[name]
         if not self.counted(written, name, function.least, function.most):
             return None
@@ -73,6 +77,10 @@ class CallParser(ParseContext):
         return self.of_one_type(written, name, whole)
 
     def of_one_type(self, written: ast.Call, name: str, arguments: tuple[Node, ...]) -> Node | None:
+        """Return the node of a function whose arguments and result share one type.
+
+        The codes of a choice must be options of the first argument.
+        """
         type_ = common_type(arguments)
         fits = type_ is not None and (name == "otherwise" or type_.kind in ORDERED)
         if type_ is None or not fits:
@@ -86,6 +94,7 @@ class CallParser(ParseContext):
         return FunctionCall(name, tuple(retyped(one, type_) for one in arguments), type_)
 
     def known_list(self, node: Node, place: ast.expr) -> bool:
+        """Whether the argument is the name of a known list in quotes. Report N304 or E410 when it is not."""
         if not isinstance(node, Constant) or not isinstance(node.value, str):
             self.wrong_argument(place, "in_list", 2, node.type, "list")
             return False
@@ -95,6 +104,7 @@ class CallParser(ParseContext):
         return False
 
     def look_up(self, written: ast.Call, name: str) -> Node | None:
+        """Return the node of a call of a declared table, its arguments converted to the key types."""
         table = self.vocabulary.tables[name]
         if not self.counted(written, name, len(table.keys), len(table.keys)):
             return None
@@ -111,6 +121,7 @@ class CallParser(ParseContext):
         return Lookup(name, tuple(arguments), table.gives) if len(arguments) == len(table.keys) else None
 
     def over_rows(self, written: ast.Call, name: RowFunction) -> Node | None:
+        """Return the node of a row function. Its second argument may name the columns of these rows."""
         if not self.counted(written, name, *ROW_FUNCTIONS[name]):
             return None
         rows = self.node(written.args[0])
@@ -127,6 +138,7 @@ class CallParser(ParseContext):
         return None if body is None else self.over(written, name, rows, body)
 
     def over(self, written: ast.Call, name: RowFunction, rows: Node, body: Node) -> Node | None:
+        """Return the node of a row function with a body. Report E410 when the body has the wrong type."""
         wanted, gives = _row_types(name, body)
         if body.type.kind not in wanted:
             self.wrong_argument(written.args[1], name, 2, body.type, "yes_no" if "yes_no" in wanted else "number")
@@ -134,6 +146,7 @@ class CallParser(ParseContext):
         return Over(name, rows, body, gives)
 
     def happened(self, written: ast.Call, name: HistoryFunction) -> Node | None:
+        """Return the node of `done`, `missed` or `taken`. The argument must name a task, appointment or act."""
         if not self.counted(written, name, 1, 1):
             return None
         place, words = written.args[0], self.vocabulary

@@ -1,7 +1,7 @@
-"""From nodes to closures, once: no tree is walked and nothing is looked up in a table while a dossier is handled.
+"""The compiler from nodes to closures. Later evaluation walks no tree and looks up no table of functions.
 
-Closures never raise on a value: an answer that is not of its type (typed wrong, not yet refused) is empty. Only a
-scope built without the calendar or the table an expression needs raises LookupError.
+Closures never raise an error on a value: an answer of the wrong type, not yet refused, counts as empty. Only a
+scope without the calendar or table that an expression needs raises LookupError.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ _SIEVES: Final[Mapping[str, Callable[[Value], Value]]] = {
 
 
 def read_name(node: Name) -> Evaluator:
-    """The answer of that name when it is of its type; else empty."""
+    """Return the closure that reads an answer. Its value is empty when the answer is not of its type."""
     name = node.id
     if node.type.kind in _WRITTEN:
         return lambda scope: value if type(value := find(scope, name)) is str and value else None
@@ -107,13 +107,13 @@ def read_name(node: Name) -> Evaluator:
 
 
 def find(scope: Scope, name: str) -> Value:
-    """`scope.get`, quick where most names are: at hand."""
+    """Return the value of a name, like `scope.get`, but faster for names of the innermost scope."""
     value = scope.values.get(name)
     return value if value is not None or scope.outer is None else scope.get(name)
 
 
 def expression_of(node: Node, text: str, type_: Type | None = None, where: Position = NOWHERE) -> Expression:
-    """The expression of a tree: typed, named, compiled."""
+    """Return the typed and compiled expression of a tree, with the names it reads."""
     run = _compiled(node)
     if any(isinstance(one, Over) for one in walk(node)):
         run = _within_budget(run)
@@ -121,7 +121,7 @@ def expression_of(node: Node, text: str, type_: Type | None = None, where: Posit
 
 
 def negate(expression: Expression) -> Expression:
-    """True where `expression` does not hold, empty included."""
+    """Return an expression that is true where `expression` does not hold, empty included."""
     if expression == TRUE:
         return FALSE
     if expression == FALSE:
@@ -130,7 +130,7 @@ def negate(expression: Expression) -> Expression:
 
 
 def both(left: Expression, right: Expression) -> Expression:
-    """True where both hold."""
+    """Return an expression that is true where both hold."""
     if left == TRUE or right == FALSE:
         return right
     if right == TRUE or left in (FALSE, right):
@@ -141,7 +141,7 @@ def both(left: Expression, right: Expression) -> Expression:
 
 
 def either(left: Expression, right: Expression) -> Expression:
-    """True where one of them holds, at least."""
+    """Return an expression that is true where at least one of them holds."""
     if left == FALSE or right == TRUE:
         return right
     if right == FALSE or left in (TRUE, right):
@@ -152,8 +152,10 @@ def either(left: Expression, right: Expression) -> Expression:
 
 
 def own_part(expression: Expression, none_before: Expression) -> Expression | None:
-    """The condition of an entry of a first-match list as written, set apart from the "and none before" that was added to it;
-    nothing when it was not."""
+    """Return the written condition of an entry of a first-match list, without the added "and none before".
+
+    None when `none_before` was not added.
+    """
     *own, last = _items(expression, And)
     if last != tree(none_before):
         return None
@@ -164,7 +166,7 @@ def own_part(expression: Expression, none_before: Expression) -> Expression | No
 
 
 def tree(expression: Expression) -> Node:
-    """The expression's node, typed (its field says `object` to keep the floor of types alone)."""
+    """Return the typed node of an expression. The field is typed `object` so that `engine/model` imports no node."""
     node = expression.node
     assert isinstance(node, Node)
     return node
@@ -250,7 +252,9 @@ def _compare(node: Compare) -> Evaluator:
         value = node.right.value
         if node.sign == "==" and isinstance(node.left, Name) and isinstance(value, str):
             name = node.left.id
-            return lambda scope: find(scope, name) == value  # the commonest condition: what equals a code is a code
+            return lambda scope: (
+                find(scope, name) == value
+            )  # the most frequent condition, and only a code equals a code
         return lambda scope: (found := left(scope)) is not None and sign(found, value)
     right = _compiled(node.right)
 
@@ -394,7 +398,7 @@ def _each(rows: Value) -> Iterator[Row]:
 
 
 def _filled(values: Iterator[Value]) -> list[int | Decimal]:
-    """What is there: numbers, or dates (which compare alike)."""
+    """The values that are not empty: numbers, or dates (which compare in the same way)."""
     return [value for value in values if isinstance(value, (int, Decimal, date))]  # type: ignore[misc]
 
 

@@ -1,6 +1,6 @@
-"""The closed table of functions expressions may call, and their exact arithmetic. Nothing here raises on a value.
+"""The closed table of functions of expressions, and their exact arithmetic. No function raises an error on a value.
 
-What is empty makes the result empty, except for the functions that ask about emptiness. Functions over rows, history
+An empty argument makes the result empty, except for the functions that test emptiness. Functions over rows, history
 and tables have their own nodes.
 """
 
@@ -18,17 +18,17 @@ from engine.core.values import Span
 from engine.model.types import INTEGER, Scope, Type, Value
 
 EXACT: Final = Context(prec=28, traps=[])
-LARGEST: Final = 10**15  # no number of a procedure is larger, either way
+LARGEST: Final = 10**15  # the largest absolute value of a number
 MOST_WORKING_DAYS: Final = 10_000
 _LAST_MONTH: Final = 9999 * 12 + 11
 
-# What an argument may be. `same`: of the type of the other ones, number, text or date.
+# The type of an argument. `same`: the type of the other arguments, number, text or date.
 Wanted: TypeAlias = Literal["date", "date_or_partial", "integer", "number", "text", "same", "any", "list"]
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function: what it wants, how many, what it gives (`gives` None = the common type of its arguments)."""
+    """One function: the types and number of its arguments, and its result (`gives` None = the common type)."""
 
     name: str
     wants: tuple[Wanted, ...]  # the last one repeats up to `most`
@@ -45,31 +45,35 @@ Number: TypeAlias = "int | Decimal"
 
 
 def bounded(number: Number) -> Number | None:
-    """The number, or empty when it is no number or larger than any honest one."""
+    """Return the number, or None when it is no number or its absolute value is above `LARGEST`."""
     if isinstance(number, Decimal) and not number.is_finite():
         return None
     return number if -LARGEST <= number <= LARGEST else None
 
 
 def add(left: Number, right: Number) -> Number | None:
+    """Return the exact sum, None when it is out of range."""
     if isinstance(left, int) and isinstance(right, int):
         return bounded(left + right)
     return bounded(EXACT.add(Decimal(left), Decimal(right)))
 
 
 def subtract(left: Number, right: Number) -> Number | None:
+    """Return the exact difference, None when it is out of range."""
     if isinstance(left, int) and isinstance(right, int):
         return bounded(left - right)
     return bounded(EXACT.subtract(Decimal(left), Decimal(right)))
 
 
 def multiply(left: Number, right: Number) -> Number | None:
+    """Return the exact product, None when it is out of range."""
     if isinstance(left, int) and isinstance(right, int):
         return bounded(left * right)
     return bounded(EXACT.multiply(Decimal(left), Decimal(right)))
 
 
 def divide(left: Number, right: Number) -> Number | None:
+    """Return the quotient as a decimal, None for a division by zero or out of range."""
     return bounded(EXACT.divide(Decimal(left), Decimal(right))) if right else None
 
 
@@ -81,12 +85,15 @@ def _round(number: Number, way: str) -> Value:
 
 
 def years_between(birth: date, day: date) -> int:
-    """Whole years: someone born on 29 February is a year older on 1 March of ordinary years."""
+    """Return whole years. A person born on 29 February is a year older on 1 March of ordinary years."""
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def add_months(day: date, count: int) -> date | None:
-    """31 January and one month is the last day of February."""
+    """Return the day that many months later, None outside the calendar.
+
+    31 January and one month is the last day of February.
+    """
     months = day.year * 12 + day.month - 1 + count
     if not 12 <= months <= _LAST_MONTH:
         return None
@@ -95,7 +102,7 @@ def add_months(day: date, count: int) -> date | None:
 
 
 def months_between(start: date, end: date) -> int:
-    """Started months: one day over a month makes two. Negative when `end` comes first."""
+    """Return the started months: one day over a month makes two. Negative when `end` comes first."""
     if end < start:
         return -months_between(end, start)
     count = (end.year - start.year) * 12 + end.month - start.month
@@ -104,7 +111,10 @@ def months_between(start: date, end: date) -> int:
 
 
 def add_span(scope: Scope, day: date, span: Span, sign: int) -> date | None:
-    """The date that many days, weeks, months or years later (or earlier). Empty off the calendar, or for hours."""
+    """Return the date that many days, weeks, months or years later or earlier.
+
+    None outside the calendar, or for hours.
+    """
     count = span.count * sign
     try:
         match span.unit:

@@ -1,4 +1,4 @@
-"""What the text of an expression mentions, before anything is typed: its names, the conditions it joins with `and`."""
+"""What the text of an expression mentions before it is typed: its names, and the conditions it joins with `and`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT: Final = 4096
 
 @lru_cache(_KEPT)
 def names_in(text: str) -> frozenset[str]:
-    """The names a text mentions, functions apart."""
+    """Return the names that a text mentions, without functions."""
     parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     if parsed is None:
         return frozenset()
@@ -27,14 +27,17 @@ def names_in(text: str) -> frozenset[str]:
 
 @lru_cache(_KEPT)
 def calls_in(text: str) -> frozenset[str]:
-    """The functions and tables a text calls."""
+    """Return the functions and tables that a text calls."""
     parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     nodes = ast.walk(parsed) if parsed is not None else ()
     return frozenset(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
 
 
 def all_names(written: Tree, definitions: Mapping[str, Definition] | None = None) -> frozenset[str]:
-    """The names a value of the file mentions, and those of the definitions among them. Definitions are kept in."""
+    """Return the names that a value of the file mentions, with the names of the definitions it uses.
+
+    The definitions themselves are included.
+    """
     found: set[str] = set()
     left = [written]
     while left:
@@ -52,7 +55,7 @@ def _tree(definition: Definition) -> Tree:
 
 @lru_cache(_KEPT)
 def conjuncts(text: str) -> frozenset[str]:
-    """The conditions joined by `and`, each written in one way: what surely holds where the text does."""
+    """Return the conditions joined by `and`, each in a normal form. They hold wherever the text holds."""
     parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     if parsed is None:
         return frozenset({text})
@@ -68,5 +71,5 @@ def _flat(node: ast.expr) -> frozenset[str]:
 
 
 def guard(*written: Tree) -> frozenset[str]:
-    """What surely holds in a place shown only under these conditions (`false` and `true` say nothing)."""
+    """Return what surely holds in a place shown only under these conditions. `false` and `true` add nothing."""
     return frozenset[str]().union(*(conjuncts(text) for text in written if isinstance(text, str)))

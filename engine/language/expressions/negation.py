@@ -1,7 +1,7 @@
-"""V720: a `not` that also counts the absence of an answer (`docs/language.md` §13).
+"""V720: a `not` that also holds when an answer is absent (`docs/language.md` §13).
 
-`not x == 'a'` holds when x is hidden or blank. Where x may be empty the author must say so: `x != 'a'` (answered, and
-not a) or `not answered(x) or …`.
+`not x == 'a'` holds when x is hidden or blank. Where x may be empty, the author must write `x != 'a'` (answered,
+and not a) or `not answered(x) or …`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engine.language.expressions.nodes import (
 
 
 def careless_negations(node: Node, maybe_empty: frozenset[str]) -> Iterator[tuple[Not, frozenset[str]]]:
-    """Each `not` that also holds when one of these names is empty, and which names."""
+    """Yield each `not` that also holds when one of these names is empty, and which names."""
     match node:
         case Not(item):
             names = _exposed(item) & maybe_empty - _asked(item)
@@ -67,7 +67,7 @@ def _exposed(node: Node) -> frozenset[str]:
 
 
 def _asked(node: Node) -> frozenset[str]:
-    """The names a condition asks about with `answered`."""
+    """The names that a condition tests with `answered`."""
     return frozenset(
         argument.id
         for one in walk(node)

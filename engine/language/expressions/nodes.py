@@ -1,7 +1,7 @@
-"""The nodes of expressions: a closed set of frozen shapes that evaluation, proofs, pages and browsers walk.
+"""The nodes of expressions: a closed set of frozen classes, read by evaluation, proofs, pages and scripts.
 
-A tree is small by construction (`expression_reader` refuses more than MOST_NODES, definitions included, deeper than
-DEEPEST), so walking it may recurse. Every node has a `type`.
+A tree is small: the parser refuses more than `MOST_NODES` nodes, definitions included, or a depth over `DEEPEST`.
+So a walk may be recursive. Each node has a `type`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HistoryFunction: TypeAlias = Literal["done", "missed", "taken"]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An answer. `in_row`: a column of the row one is in, or of the rows a row function goes through."""
+    """An answer. `in_row`: a column of the present row, or of the rows of a row function."""
 
     id: str
     type: Type
@@ -33,7 +33,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Ambient:
-    """What is known without an answer: `today`, `submitted_on`, `channel`."""
+    """A value known without an answer: `today`, `submitted_on`, `channel`."""
 
     id: str
     type: Type
@@ -50,19 +50,23 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """True when all items hold. An empty item does not hold."""
+
     items: tuple[Node, ...]
     type: Type = field(default=YES_NO, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """True when at least one item holds."""
+
     items: tuple[Node, ...]
     type: Type = field(default=YES_NO, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """False when a side is empty, whatever the sign."""
+    """False when a side is empty, for all comparison signs."""
 
     left: Node
     sign: Comparison
@@ -72,7 +76,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """`x in ['a', 'b']`, or `not in`: false when x is empty, both ways."""
+    """`x in ['a', 'b']`, or `not in`. Both are false when x is empty."""
 
     item: Node
     among: tuple[Value, ...]
@@ -82,7 +86,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """`'a' in x`, x several choices: false when x is empty, both ways."""
+    """`'a' in x` or `not in`, where x is several choices. Both are false when x is empty."""
 
     code: Node
     choices: Node
@@ -92,7 +96,10 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """Numbers, or a date and a span. Empty when a side is, when dividing by zero, out of range."""
+    """An operation on numbers, or a date and a span.
+
+    Empty when a side is, for a division by zero, or out of range.
+    """
 
     left: Node
     operator: Operator
@@ -102,6 +109,8 @@ class Arithmetic:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
+    """The opposite of a number."""
+
     item: Node
     type: Type
 
@@ -118,7 +127,7 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """One of `expression_functions.FUNCTIONS`."""
+    """A call of one of `engine.language.expressions.functions.FUNCTIONS`."""
 
     function: str
     arguments: tuple[Node, ...]
@@ -136,7 +145,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A function over rows; `body` is read inside each row. Only `count` may be without."""
+    """A function over rows. `body` is evaluated in each row. Only `count` may have none."""
 
     function: RowFunction
     rows: Node
@@ -153,6 +162,7 @@ class Happened:
 
     @property
     def type(self) -> Type:
+        """The type of the result: yes/no for `done`, a number for `missed` and `taken`."""
         return YES_NO if self.function == "done" else INTEGER
 
 
@@ -163,7 +173,7 @@ Node: TypeAlias = (
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes directly under this one, in the order of the text."""
+    """Return the nodes directly under this one, in the order of the text."""
     match node:
         case And() | Or():
             return node.items
@@ -184,7 +194,7 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything under it, in the order of the text."""
+    """Yield the node and all nodes under it, in the order of the text."""
     left = [node]
     while left:
         one = left.pop()
@@ -193,7 +203,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """How many nodes a tree counts, and how deep it is. Shared branches (definitions) are measured once."""
+    """Return the number of nodes and the depth. Shared branches (definitions) are measured once."""
     found = known.get(id(node))
     if found is None:
         below = [measure(child, known) for child in children(node)]
@@ -203,13 +213,18 @@ def measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
 
 
 def names_of(node: Node) -> frozenset[str]:
-    """The answers a tree reads: those of its own place. Columns that a row function goes through are not counted
-    (their rows are)."""
+    """Return the answers that a tree reads in its own place, rows of row functions included.
+
+    The columns that a row function reads are not included.
+    """
     return _names(node, frozenset(), False)
 
 
 def needed_names(node: Node) -> frozenset[str]:
-    """The answers without which a check is not read: `names_of` outside row functions, `answered` and `otherwise`."""
+    """Return the answers without which a check is not evaluated.
+
+    These are `names_of` outside row functions, `answered` and `otherwise`.
+    """
     return _names(node, frozenset(), True)
 
 
@@ -228,7 +243,7 @@ def _names(node: Node, columns: frozenset[str], needed: bool) -> frozenset[str]:
 
 
 def reads_a_row(node: Node) -> bool:
-    """Whether a tree can only be read inside a row: it names a column of the row one is in."""
+    """Whether a tree can only be evaluated inside a row: it names a column of the present row."""
     return _reads_a_row(node, frozenset())
 
 

@@ -1,4 +1,4 @@
-"""Logic, arithmetic and comparisons, read and typed."""
+"""Parsing and typing of logic, arithmetic and comparisons."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ _OPERATORS: Final[Mapping[type[ast.operator], Operator]] = {ast.Add: "+", ast.Su
 
 
 class Operators(ParseContext):
-    """The part of the reading that knows what goes with what."""
+    """The part of the parser that handles operators. Each method returns None after it has reported a problem."""
 
     def condition(self, written: ast.expr, operator: str) -> Node | None:
+        """Return the node of an operand that must be a yes/no. Report E410 when it is not."""
         node = self.node(written)
         if node is None or node.type.kind == "yes_no":
             return node
@@ -51,6 +52,7 @@ class Operators(ParseContext):
         return None
 
     def logic(self, written: ast.BoolOp) -> Node | None:
+        """Return the node of `and` or `or`. All its operands must be conditions."""
         operator = "and" if isinstance(written.op, ast.And) else "or"
         items = [self.condition(value, operator) for value in written.values]
         whole = tuple(item for item in items if item is not None)
@@ -59,6 +61,7 @@ class Operators(ParseContext):
         return And(whole) if operator == "and" else Or(whole)
 
     def negative(self, written: ast.UnaryOp) -> Node | None:
+        """Return the node of `-x`, a constant when x is one. x must be a number or money."""
         item = self.node(written.operand)
         if item is None:
             return None
@@ -70,6 +73,7 @@ class Operators(ParseContext):
         return Negative(item, item.type)
 
     def arithmetic(self, written: ast.BinOp) -> Node | None:
+        """Return the node of `+ - * /`. Report E410 when the types of the sides do not fit."""
         left, right = self.node(written.left), self.node(written.right)
         operator = _OPERATORS.get(type(written.op))
         if operator is None:
@@ -83,6 +87,7 @@ class Operators(ParseContext):
         return Arithmetic(left, operator, right, type_)
 
     def choice_of_two(self, written: ast.IfExp) -> Node | None:
+        """Return the node of `a if c else b`. Both branches get their common type."""
         condition = self.condition(written.test, "if")
         then, otherwise = self.node(written.body), self.node(written.orelse)
         if condition is None or then is None or otherwise is None:
@@ -96,6 +101,7 @@ class Operators(ParseContext):
     # -- comparisons ---------------------------------------------------------------------------------------------------
 
     def comparisons(self, written: ast.Compare) -> Node | None:
+        """Return the node of one or several chained comparisons. `a < b < c` becomes an `And`."""
         sides = [written.left, *written.comparators]
         links = [self.link(written, sides[at], sign, sides[at + 1]) for at, sign in enumerate(written.ops)]
         whole = tuple(link for link in links if link is not None)
@@ -104,6 +110,7 @@ class Operators(ParseContext):
         return whole[0] if len(whole) == 1 else And(whole)
 
     def link(self, written: ast.Compare, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Node | None:
+        """Return the node of one comparison of a chain. `written` is the whole chain."""
         if isinstance(sign, (ast.In, ast.NotIn)):
             return self.membership(left, right, isinstance(sign, ast.NotIn))
         comparison = _COMPARISONS.get(type(sign))
@@ -126,7 +133,7 @@ class Operators(ParseContext):
     def needless(
         self, place: ast.expr, comparison: str, left: tuple[Node, ast.expr], right: tuple[Node, ast.expr]
     ) -> None:
-        """`x == true` says `x`, nothing else, also when x is empty; `x == false` is not `not x`."""
+        """Report V722: `x == true` means `x`, also when x is empty. `x == false` differs from `not x`."""
         (constant, _), (_, side) = (left, right) if isinstance(left[0], Constant) else (right, left)
         name = self.source.written(side)
         says_itself = isinstance(constant, Constant) and constant.value is (comparison == "==")
@@ -134,7 +141,7 @@ class Operators(ParseContext):
         self.say("V722", place, name=name, **({"put": name} if exact else {}))
 
     def own_codes(self, one: Node, other: Node, left: ast.expr, right: ast.expr) -> bool:
-        """A choice is compared with its own codes only."""
+        """Whether a choice is compared with its own codes only. Report E411 when it is not."""
         for node, choice, place in ((other, one.type, right), (one, other.type, left)):
             if choice.kind == "choice" and is_written_text(node) and foreign_codes(node, choice):
                 self.no_such_option(place, node, choice)
@@ -142,6 +149,7 @@ class Operators(ParseContext):
         return True
 
     def membership(self, left: ast.expr, right: ast.expr, negated: bool) -> Node | None:
+        """Return the node of `in`: a list of literals at the right, or several choices."""
         item = self.node(left)
         if isinstance(right, (ast.List, ast.Tuple)):
             return self.one_of(item, right, negated)
@@ -158,6 +166,7 @@ class Operators(ParseContext):
         return Ticked(retyped(item, codes), choices, negated)
 
     def one_of(self, item: Node | None, written: ast.List | ast.Tuple, negated: bool) -> Node | None:
+        """Return the node of `x in [literals]`. Report E410 for an empty list or a wrong type."""
         options = [(one, self.node(one)) for one in written.elts]
         if item is None or any(option is None for _, option in options):
             return None
@@ -191,7 +200,7 @@ def _arithmetic_type(left: Node, operator: Operator, right: Node) -> Type | None
 
 
 def _compared_type(one: Node, other: Node) -> Type | None:
-    """Money may be held against a fraction (a share of an amount); the rest must be of one type."""
+    """The common type of a comparison. Money may be compared with a fraction (a share of an amount)."""
     kinds = {one.type.kind, other.type.kind}
     if "money" in kinds and kinds & {"decimal", "percent"}:
         return DECIMAL

@@ -1,4 +1,4 @@
-"""The words one place of a file may use in its expressions."""
+"""The vocabulary of one place of a file: the names that its expressions may use."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words one place of the file may use.
+    """The names that one place of the file may use.
 
-    `names`: answers with their types. `row`: the columns of the row one is in, outer rows' merged in. `elsewhere`: the
-    columns of other rows (E412 instead of N301). `maybe_empty`: the names that may be empty here, for V720; None when
-    nobody knows. `renamed`: a block's own name → its name here (`prefix:`), so that places stay exact.
+    `names`: answers with their types. `row`: the columns of the present row and of outer rows. `elsewhere`: the
+    columns of other rows (E412 instead of N301). `maybe_empty`: the names that may be empty here, for V720. None
+    when that is unknown. `renamed`: the name in a block → the name here (`prefix:`), so that positions stay exact.
     """
 
     names: Mapping[str, Type] = field(default_factory=lambda: _NOTHING)
@@ -60,11 +60,11 @@ class Vocabulary:
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def inside(self, row: Mapping[str, Type]) -> Vocabulary:
-        """These words plus the columns of a row."""
+        """Return this vocabulary plus the columns of a row."""
         return replace(self, row={**self.row, **row})
 
     def known(self) -> frozenset[str]:
-        """Every word that could stand as a value here."""
+        """Return all names that may be used as a value here."""
         return frozenset(self.names) | frozenset(self.row) | frozenset(self.definitions) | frozenset(AMBIENT)
 
 
@@ -79,7 +79,7 @@ _REFUSED: Final[Mapping[type[ast.AST], str]] = {
 
 
 class ParseContext(ABC):
-    """What every part of the reading shares: the words, the row one is in, the text, the problems."""
+    """The data that all parts of the parser share: vocabulary, present row, text, problems."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -89,18 +89,20 @@ class ParseContext(ABC):
 
     @abstractmethod
     def node(self, written: ast.expr) -> Node | None:
-        """The typed node of a piece of syntax; None when a problem was said."""
+        """Return the typed node of a piece of syntax. None when a problem was reported."""
 
     def say(self, code: str, place: ast.expr | Position, **facts: Fact) -> None:
+        """Add a problem at a piece of syntax or at a position."""
         where = place if isinstance(place, Position) else self.source.at(place)
         self.problems.append(problem(code, where, **facts))
 
     def say_near(self, code: str, place: ast.expr | Position, name: str, known: Iterable[str], **facts: Fact) -> None:
-        """A word nobody knows here: with those it may have been, and what to put when only one."""
+        """Add a problem about an unknown name, with close names. `put` is set when there is only one."""
         near = close_names(name, known)
         self.say(code, place, name=name, near=near, **({"put": near[0]} if len(near) == 1 else {}), **facts)
 
     def no_such_option(self, place: ast.expr | Position, node: Node, choice: Type) -> None:
+        """Report E411 for the first code of a node that is no option of the choice."""
         for code in foreign_codes(node, choice)[:1]:
             known = sorted(choice.codes or ())
             near = close_names(code, known)
@@ -108,6 +110,7 @@ class ParseContext(ABC):
             self.say("E411", place, value=code, near=near, options=tuple(known[:12]), **repair)
 
     def refuse(self, written: ast.expr, construct: ast.AST) -> Node | None:
+        """Report E402 for a construct outside the language. Always return None."""
         name = _REFUSED.get(type(construct), type(construct).__name__.lower())
         self.say("E402", written, construct=name)
         return None

@@ -1,7 +1,7 @@
-"""From the text of an expression to a typed tree, or to every problem it has, each at its place in the file.
+"""The parser from the text of an expression to a typed tree, or to all its problems with their positions.
 
-The whitelist: literals, names, `and or not`, comparisons, `in` a list of literals, `+ - * /`, `a if c else b`, calls
-of the closed table, of row and history functions, and of declared tables (`docs/language.md` §13).
+The whitelist: literals, names, `and or not`, comparisons, `in` a list of literals, `+ - * /`, `a if c else b`,
+calls of the closed table, of row and history functions, and of declared tables (`docs/language.md` §13).
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _TEXT: Final = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 def parse_expression(
     text: Written, vocabulary: Vocabulary, where: Position, expects: Type | tuple[Type, ...] | None = None
 ) -> tuple[Expression | None, list[Problem]]:
-    """The typed expression written at `where` (its first sign, after a quote), and its problems; None if unusable.
+    """Return the typed expression written at `where`, and its problems. None if it cannot be used.
 
-    A literal of the file where `expects` wants it (a number, a yes/no, a date, a span) is a constant. With several
-    expected types, the first that fits.
+    `where` is the position of its first character, after a quote. A literal that fits `expects` (a number, a
+    yes/no, a date, a span) is a constant. With several expected types, the first that fits.
     """
     wanted = expects if isinstance(expects, tuple) else (expects,) if expects else ()
     literal = _literal(text, wanted)
@@ -94,13 +94,13 @@ def _literal(text: Written, wanted: tuple[Type, ...]) -> Constant | None:
 
 
 def _as_a_literal(text: str, kinds: set[str]) -> str | None:
-    """A whole value of the file in a form of paper: `02/04/1985`, `15 000`."""
+    """A value written in a form of paper: `02/04/1985`, `15 000`."""
     day = likely_date(text) if kinds & {"date", "partial_date"} else None
     return day or (likely_number(text) if kinds & {"money", "integer", "decimal"} else None)
 
 
 def _misread(text: str, wanted: tuple[Type, ...]) -> str | None:
-    """What a text is although it is no expression: a date (never a subtraction), a length of time, even wrong ones."""
+    """The type of a text that is no expression: a date (never a subtraction) or a time span, even a wrong one."""
     if _DATE.fullmatch(text):
         return "date"
     if _SPAN.fullmatch(text) and (likely_span(text) or any(type_.kind == "span" for type_ in wanted)):
@@ -151,13 +151,16 @@ def _fitted(node: Node, wanted: tuple[Type, ...], source: ExpressionSource, read
 
 
 def _result_type(node: Node, wanted: tuple[Type, ...]) -> Type:
-    """What the place wanted, when the tree fits it; a choice keeps its own codes."""
+    """The expected type that the tree fits. A choice retains its own codes."""
     fitting = next((type_ for type_ in wanted if misfit(node, type_) is None), None)
     return node.type if fitting is None or fitting.kind == node.type.kind else fitting
 
 
 def check_definitions(vocabulary: Vocabulary, rows: tuple[Mapping[str, Type], ...] = ()) -> list[Problem]:
-    """The problems of the definitions themselves, used or not. One that names the columns of a row is read there."""
+    """Return the problems of the definitions themselves, used or not.
+
+    One that names the columns of a row is parsed in that row.
+    """
     problems: list[Problem] = []
     for name, definition in vocabulary.definitions.items():
         found = _definition_problems(name, definition, vocabulary)
@@ -178,7 +181,7 @@ def _definition_problems(name: str, definition: Definition, vocabulary: Vocabula
 
 
 class _Reading(Operators, CallParser):
-    """One expression being read, the definitions it uses included."""
+    """One expression being parsed, with the definitions it uses."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary)
@@ -328,7 +331,10 @@ class _Reading(Operators, CallParser):
             )
 
     def value_meant(self, name: str) -> str | None:
-        """`non` for `false`, `centre` for the option `'centre'`: a value written as if it were a name."""
+        """Return the value that a name probably stands for: `false` for `non`, `'centre'` for the option `centre`.
+
+        None when there is none.
+        """
         types = (*self.vocabulary.names.values(), *self.row.values())
         option = any(one.codes is not None and name in one.codes for one in types)
         return f"'{name}'" if option else _TRUTH.get(name.lower())

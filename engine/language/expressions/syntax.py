@@ -1,7 +1,7 @@
-"""From the text of an expression to Python's syntax tree, within limits, every place kept. Nothing is ever executed.
+"""Syntax of an expression: its text as a syntax tree of Python, within limits and with positions. Nothing is executed.
 
-`ast` counts columns in UTF-8 bytes from the start of what it was given; `ExpressionSource` turns them back into places of the
-definition file.
+`ast` counts columns in UTF-8 bytes from the start of its input. `ExpressionSource` converts them to positions of
+the definition file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_WRITTEN_NODES: Final = 100
 
 _SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None"}
 
-# What people write instead, with the word that names the repair. Read only when Python's parser gave up.
+# Common mistakes, with the name of the repair. Used only when the parser of Python fails.
 _HABITS: Final = (
     ("quotes", re.compile(r"[‘’“”«»]")),
     ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
@@ -50,45 +50,54 @@ _TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 @dataclass(frozen=True, slots=True)
 class ExpressionSource:
-    """One expression as written: its text on one line, and where its first sign stands in the file."""
+    """One expression as written: its text on one line, and the position of its first character in the file."""
 
     text: str
     where: Position
-    lead: int  # blank signs before the expression
+    lead: int  # blank characters before the expression
 
     @classmethod
     def of(cls, text: str, where: Position) -> ExpressionSource:
+        """Return the source of a text. Line ends and tabs become spaces, so columns do not move."""
         one_line = re.sub(r"[\r\n\t]", " ", text)
         return cls(one_line, where, len(one_line) - len(one_line.lstrip(" ")))
 
     @property
     def body(self) -> str:
+        """The text without blanks around it."""
         return self.text[self.lead :].rstrip(" ")
 
     def span(self, node: ast.expr) -> tuple[int, int]:
-        """Where a node begins and ends, in signs of `text`."""
+        """Return where a node begins and ends, in characters of `text`."""
         raw = self.body.encode()
         start, end = node.col_offset, node.end_col_offset or node.col_offset
         begin = self.lead + len(raw[:start].decode(errors="replace"))
         return begin, begin + len(raw[start:end].decode(errors="replace"))
 
     def at(self, node: ast.expr) -> Position:
+        """Return the position of a node in the file."""
         start, end = self.span(node)
         return self.place(start, end - start)
 
     def place(self, start: int, width: int = 1) -> Position:
+        """Return the position of a range of `text`. Its width is at least 1."""
         return Position(self.where.file, self.where.line, self.where.column + start, max(1, width))
 
     def whole(self) -> Position:
+        """Return the position of the whole expression, without blanks around it."""
         return self.place(self.lead, len(self.body))
 
     def written(self, node: ast.expr) -> str:
+        """Return the text of a node as written."""
         start, end = self.span(node)
         return self.text[start:end]
 
 
 def read_syntax(source: ExpressionSource) -> tuple[ast.expr | None, list[Problem]]:
-    """The syntax tree, or why there is none: too long (E403), not Python's grammar (E401), a comment (E402)."""
+    """Return the syntax tree, or None with the problem.
+
+    Too long is E403, a syntax error of Python is E401, a comment is E402.
+    """
     if len(source.body) > MOST_SIGNS:
         start = source.place(source.lead)
         return None, [problem("E403", start, limit="signs", found=len(source.body), most=MOST_SIGNS)]
@@ -112,7 +121,7 @@ def read_syntax(source: ExpressionSource) -> tuple[ast.expr | None, list[Problem
 
 def _parse(text: str) -> ast.expr:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's advice about its own dialect is not ours
+        warnings.simplefilter("ignore")  # warnings about Python code do not apply here
         return ast.parse(text, mode="eval").body
 
 
@@ -132,7 +141,7 @@ def _syntax_problem(source: ExpressionSource, fault: SyntaxError) -> Problem:
 
 
 def _as_written(hint: str, token: str) -> dict[str, Fact]:
-    """A date or a number of thousands as an expression writes it."""
+    """A date or a number with thousands as an expression writes it."""
     day, number = likely_date(token) or (token if hint == "date" else None), likely_number(token)
     if day is not None and read_date(day) is not None:
         return {"instead": "date({}, {}, {})".format(*map(int, day.split("-")))}
@@ -140,9 +149,10 @@ def _as_written(hint: str, token: str) -> dict[str, Fact]:
 
 
 def rename_names(text: str, mapping: Mapping[str, str]) -> str:
-    """The text with its names replaced, as `prefix: tuteur_` does to a block. Functions and texts in quotes are left.
+    """Return the text with its names replaced, as `prefix: tuteur_` does to a block.
 
-    A text that is no expression comes back unchanged: whoever reads it says what is wrong.
+    Functions and texts in quotes do not change. A text that is no expression comes back unchanged: the parser
+    reports it later.
     """
     source = ExpressionSource.of(text, Position("", 1, 1))
     parsed, problems = read_syntax(source)

@@ -1,7 +1,7 @@
-"""What goes with what: the common type of several nodes, and whether a result fits its place (`docs/language.md` §13).
+"""The rules of types: the common type of several nodes, and whether a result fits its place (`docs/language.md` §13).
 
-Money is whole francs. An integer is francs only when it is written as such (a literal, or made of literals and
-integers by `*`) or rounded: a number of rooms is never an amount by accident.
+Money is whole francs. An integer is francs only when it is written as such (a literal, or literals and integers
+joined by `*`) or rounded: a number of rooms is never an amount by accident.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PARTIAL_DATE: Final = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?", re.ASCII)
 
 
 def is_francs(node: Node) -> bool:
-    """Whether a node is money, or an integer that may stand for money."""
+    """Whether a node is money, or an integer that may be used as money."""
     kind = node.type.kind
     if kind == "money":
         return True
@@ -53,7 +53,7 @@ def is_francs(node: Node) -> bool:
 
 
 def common_type(nodes: Sequence[Node]) -> Type | None:
-    """The type several nodes share, or None when they do not go together."""
+    """Return the type that several nodes share, None when they have none."""
     kinds = {node.type.kind for node in nodes}
     if kinds <= NUMBERS:
         return INTEGER if kinds == {"integer"} else DECIMAL
@@ -86,16 +86,17 @@ def _common_choice(nodes: Sequence[Node]) -> Type | None:
 
 
 def is_written_text(node: Node) -> bool:
-    """A text in quotes, or a choice between texts in quotes."""
+    """Whether a node is a text in quotes, or a choice between texts in quotes."""
     return all(isinstance(leaf, Constant) and leaf.type.kind == "text" for leaf in leaves(node))
 
 
 def is_time(value: object) -> bool:
+    """Whether a value is a text in the form of a time of day, such as `08:30`."""
     return isinstance(value, str) and _TIME.fullmatch(value) is not None
 
 
 def leaves(node: Node) -> Iterator[Node]:
-    """What a node may come to: the branches of its `if`, of its `otherwise`."""
+    """Yield the nodes that a node may evaluate to: the branches of its `if` and of its `otherwise`."""
     match node:
         case If(_, then, otherwise):
             yield from leaves(then)
@@ -108,7 +109,7 @@ def leaves(node: Node) -> Iterator[Node]:
 
 
 def foreign_codes(node: Node, choice: Type) -> tuple[str, ...]:
-    """The codes written in a node that are no option of that choice."""
+    """Return the codes written in a node that are no option of that choice."""
     if choice.codes is None:
         return ()
     written = [leaf.value for leaf in leaves(node) if isinstance(leaf, Constant) and isinstance(leaf.value, str)]
@@ -116,7 +117,10 @@ def foreign_codes(node: Node, choice: Type) -> tuple[str, ...]:
 
 
 def sum_type(left: Node, right: Node) -> Type | None:
-    """`+` and `-`: numbers of one family, francs, a date and a span."""
+    """Return the type of `+` and `-`: numbers of one family, francs, a date and a span.
+
+    None when the sides do not fit.
+    """
     kinds = {left.type.kind, right.type.kind}
     if kinds == {"date", "span"}:
         return DATE
@@ -124,7 +128,10 @@ def sum_type(left: Node, right: Node) -> Type | None:
 
 
 def product_type(left: Node, right: Node) -> Type | None:
-    """`money * integer` is money; with a fraction it is a fraction, until rounded. Money by money is nothing."""
+    """Return the type of `*`, None when the sides do not fit.
+
+    `money * integer` is money. With a fraction it is a fraction until rounded. Money by money has no type.
+    """
     kinds = {left.type.kind, right.type.kind}
     if kinds <= NUMBERS:
         return INTEGER if kinds == {"integer"} else DECIMAL
@@ -134,7 +141,7 @@ def product_type(left: Node, right: Node) -> Type | None:
 
 
 def misfit(node: Node, wanted: Type) -> str | None:
-    """The code of the problem when a node cannot stand where `wanted` is expected; None when it can."""
+    """Return the code of the problem when a node does not fit where `wanted` is expected, None when it fits."""
     given, want = node.type.kind, wanted.kind
     if want == "money":
         return None if is_francs(node) else "E414" if given in ("decimal", "percent") else "E413"
@@ -151,7 +158,7 @@ def misfit(node: Node, wanted: Type) -> str | None:
 
 
 def retyped(node: Node, type_: Type) -> Node:
-    """A text in quotes becomes a code of the choice it stands beside; a whole number, francs."""
+    """Return the node with its new type: a text in quotes as a code of the choice, a whole number as francs."""
     if isinstance(node, Constant) and node.type.kind != type_.kind:
         if type_.kind in ("choice", "time") and node.type.kind == "text":
             return Constant(node.value, type_)
@@ -163,9 +170,9 @@ def retyped(node: Node, type_: Type) -> Node:
 
 
 def read_literal(plain: object, wanted: Type) -> Constant | None:
-    """A value written as itself, where that type is wanted: `true`, `500`, `2026-01-31`, `3 months`, a code, a text.
+    """Return the constant of a literal of the wanted type: `true`, `500`, `2026-01-31`, `3 months`, a code, a text.
 
-    None when it is not such a value (it may be an expression). Codes are checked when the type knows them.
+    None when it is no such literal (it may be an expression). Codes are checked when the type knows them.
     """
     value = _literal_value(plain, wanted)
     return None if value is None else Constant(value, wanted)
@@ -209,7 +216,10 @@ def _is_code(text: str, wanted: Type) -> bool:
 
 
 def natural_literal(plain: object) -> Constant | None:
-    """A value of the file where nothing says what is wanted: a definition, a computed constant."""
+    """Return the constant of a value where no type is wanted: a definition, a computed constant.
+
+    None when the value is a plain text or an expression.
+    """
     for type_ in (YES_NO, INTEGER, DECIMAL, DATE, SPAN):
         found = read_literal(plain, type_)
         if found is not None:
@@ -218,7 +228,7 @@ def natural_literal(plain: object) -> Constant | None:
 
 
 def literal_kind(plain: object) -> str:
-    """What a value of the file is, for a message."""
+    """Return the kind of a value of the file, for a message. A value that is no literal is a text."""
     if plain is None:
         return "empty"
     if isinstance(plain, (list, dict)):

@@ -1,1 +1,1 @@
-"""Checks on a compiled procedure without solver (C, V, E, P1–P3)."""
+"""Checks of a compiled procedure without a solver (families C, V, E and rules P1 to P3)."""

@@ -1,4 +1,4 @@
-"""The rules of family V: advice. It never forbids publication, and a file may set one aside with a reason (`accept`)."""
+"""The rules of family V: advice. It never forbids publication, and a file may accept it with a reason (`accept`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.model import (
 from engine.model.directory import Directory
 
 MOST_QUESTIONS: Final = 7
-_PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest each can be in an SMS
+_PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
     "dossier": "26 4829 1137 4",
     "link": "services.gouv.tg/s/26482911374",
     "office": "Direction, Atakpamé",
@@ -38,7 +38,7 @@ _LONGEST_ANSWER: Final = 24
 
 @rule("V701")
 def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A file that promises several languages says everything in each."""
+    """Yield V701 for each text that lacks one of the languages of the file."""
     promised = procedure.identity.languages
     if len(promised) < 2:
         return
@@ -49,7 +49,7 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
 
 
 def every_text(procedure: Procedure) -> Iterator[tuple[NamedElement, Text]]:
-    """Everything that people read of a procedure, each text with the thing it belongs to."""
+    """Yield all texts that people read in a procedure, each with its element."""
     for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
         yield from ((thing, text) for text in texts if text)
 
@@ -115,7 +115,7 @@ def _forms(procedure: Procedure) -> Iterator[Form]:
 
 @rule("V702")
 def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A fee, a delay, a due date, a legal clock, a validity says by which law."""
+    """Yield V702 for a fee, delay, due date, time limit or validity without a law."""
     for thing, key in _values_of_law(procedure):
         if thing.law_of(key) is None:
             yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
@@ -142,6 +142,7 @@ def _values_of_law(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
 
 @rule("V703")
 def law_cited_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V703 for each law that no value rests on."""
     cited = _cited(procedure)
     for law in procedure.laws.values():
         if law.id not in cited:
@@ -150,7 +151,7 @@ def law_cited_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Pr
 
 @rule("V704")
 def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A supposed value reaches the public: it will be marked so, and somebody should confirm it."""
+    """Yield V704 for each law of status `plausible` that a value rests on: it needs confirmation."""
     cited = _cited(procedure)
     for law in procedure.laws.values():
         if law.status == "plausible" and law.id in cited:
@@ -183,7 +184,7 @@ def _cited(procedure: Procedure) -> frozenset[str]:
 
 @rule("V710")
 def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A due date taken from an answer may be over when the state is entered."""
+    """Yield V710 for a due date computed from answers, which may be over on entry of the state."""
     for state in procedure.states.values():
         if state.due is not None and state.due.type.kind == "date" and state.due.names:
             yield problem("V710", state.where, at=state.id, state=state.id, names=tuple(sorted(state.due.names)))
@@ -191,6 +192,7 @@ def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("V711")
 def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V711 for each page with more than `MOST_QUESTIONS` questions, without evidence and computed values."""
     for form in _forms(procedure):
         for page in form.pages:
             asked = [field for field in page.fields if field.value is None and field.evidence is None]
@@ -200,7 +202,7 @@ def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
 
 @rule("V730")
 def foreign_sign_in_sms(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """One sign outside GSM 03.38 makes the whole message UCS-2: 70 signs a part."""
+    """Yield V730 for an SMS with a character outside GSM 03.38, which leaves 70 characters a part."""
     for notice, where, text in _messages(procedure):
         found = sms_parts(text)
         if found.unicode:
@@ -209,6 +211,7 @@ def foreign_sign_in_sms(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("V731")
 def sms_in_several_parts(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V731 for each SMS that may need more than one part with its longest values."""
     for notice, where, text in _messages(procedure):
         found = sms_parts(text)
         if found.count > 1:
@@ -225,7 +228,7 @@ def _messages(procedure: Procedure) -> Iterator[tuple[str, Position, str]]:
 
 
 def longest_message(procedure: Procedure, template: Template, language: str) -> str:
-    """A message as long as it may be when it is sent."""
+    """Return a message as long as it may be when it is sent."""
     return _longest(procedure, template, template.text.in_(language))
 
 
@@ -236,7 +239,7 @@ def _longest(procedure: Procedure, template: Template, text: str) -> str:
 
 
 def longest_value(procedure: Procedure, name: str) -> str:
-    """The longest value that a placeholder of a message may take."""
+    """Return the longest value that a placeholder of a message may take."""
     if name in _PUBLIC_PLACEHOLDERS:
         return _PUBLIC_PLACEHOLDERS[name] if name != "title" else str(procedure.identity.title)
     if isinstance(procedure.tasks.get(name), Fee):
@@ -249,7 +252,7 @@ def longest_value(procedure: Procedure, name: str) -> str:
 
 @rule("N310")
 def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """An answer few may read stands neither in the name of a dossier nor in a message."""
+    """Yield N310 for an answer of limited readers in the label of a dossier or in a message."""
     said: list[tuple[NamedElement, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
     for notice in procedure.notices:
         said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
@@ -265,7 +268,7 @@ def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("V760")
 def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A document shows an answer that few may read: whoever is handed it will read it."""
+    """Yield V760 for a document that shows an answer of limited readers: its holder will read it."""
     for output in procedure.outputs.values():
         for name in output.shows:
             if name in procedure.personal_data.sensitive:
@@ -274,7 +277,7 @@ def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterat
 
 @rule("V750")
 def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """USSD cannot carry a file: a procedure open to it asks no upload that everybody must give."""
+    """Yield V750 for each upload of a form open to USSD, which carries no file."""
     if "ussd" not in procedure.identity.channels:
         return
     for field in procedure.form.fields:
@@ -285,7 +288,7 @@ def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("R802")
 def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Each line of `migrate` leads to a name of this edition, or to one that a later line moves on."""
+    """Yield R802 for a line of `migrate` to a name that neither this edition nor a later line has."""
     if not procedure.migrate:
         return
     known = {element.at for element in flatten(procedure).values()}
@@ -302,7 +305,10 @@ def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 
 def _option(old: str, new: str, moves: Mapping[str, str | None]) -> str:
-    """`motif.perte: perdu` means `motif.perdu`, of the question that `motif` has become; so do columns and their options."""
+    """`motif.perte: perdu` means `motif.perdu` of the question that `motif` has become.
+
+    The same for columns and options.
+    """
     parts = old.split(".")
     paths = [".".join(parts[:end]) for end in range(1, len(parts))]
     inside = [(moves.get(path) or path).rpartition(".")[2] for path in paths]

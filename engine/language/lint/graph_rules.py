@@ -1,7 +1,7 @@
-"""What is proven of a circuit before it is published: P1 to P3 (grammar §14). The solver's proofs come beside them.
+"""The rules P1 to P3 on the graph of a workflow (`docs/language.md` §14). The prover adds the proofs of the solver.
 
-Each failure names the place and a concrete way to see it: the state nobody reaches, the state no end follows, the state
-where nothing can ever happen.
+Each failure names the place and a concrete case: the unreachable state, the state without a path to an end, the
+state where nothing can ever happen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engine.model.types import Constant, Expression
 
 @rule("P1")
 def unreachable_states(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Every state can be reached from the start."""
+    """Yield P1 for each state that cannot be reached from the start."""
     reached = closure([procedure.start], successors(procedure))
     for state in procedure.states.values():
         if state.id not in reached:
@@ -36,7 +36,10 @@ def unreachable_states(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("P2")
 def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """From every state, an end can be reached."""
+    """Yield P2 for each reachable state from which no end is reached, and for circles of due times.
+
+    P3 reports states without any successor.
+    """
     ends = [state.id for state in procedure.states.values() if state.is_end]
     arriving = closure(ends, predecessors(procedure))
     reached = closure([procedure.start], successors(procedure))
@@ -49,7 +52,7 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
 
 
 def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
-    """An applicant who does nothing reaches an end: the times given do not follow each other in a round."""
+    """P2: an applicant who does nothing must reach an end. Time limits may not follow each other in a circle."""
     ways = {state.id: ways for state in procedure.states.values() if (ways := _without_visitor(procedure, state))}
     kept = dict(ways)
     while lost := [one for one, out in kept.items() if any(way.target not in kept for way in out)]:
@@ -64,7 +67,7 @@ def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
 
 
 def _without_visitor(procedure: Procedure, state: State) -> tuple[Transition, ...]:
-    """The ways of time out of a state that waits for the applicant alone."""
+    """The transitions by time out of a state that waits for the applicant alone."""
     if any(state.id in clock.runs_in for clock in procedure.clocks.values()):
         return ()
     return automatic_from(procedure, state.id, "due") if state.due and _expects_applicant(procedure, state) else ()
@@ -77,7 +80,7 @@ def _expects_applicant(procedure: Procedure, state: State) -> bool:
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
-    """What must be done in no time at all cannot be done."""
+    """What must be done in no time cannot be done."""
     for state in procedure.states.values():
         if state.due is not None and _is_nothing(state.due) and not state.is_end:
             yield problem("P3", state.due.where, at=state.id, state=state.id, fault="no_time", key="due")
@@ -93,7 +96,10 @@ def _is_nothing(length: Expression) -> bool:
 
 @rule("P3")
 def states_where_nothing_happens(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Somebody can act or a clock runs; whoever makes the applicant wait says until when, and what then."""
+    """Yield P3 for each state where no person can act and no time limit runs.
+
+    A state that makes the applicant wait must also give a limit, and what follows it.
+    """
     for state in procedure.states.values():
         for fault in _faults(procedure, state):
             yield problem("P3", state.where, at=state.id, state=state.id, fault=fault)
@@ -109,7 +115,7 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
     if not (moves or clocks or timed):
         yield "stuck"
     elif acts_from(procedure, state.id) and all(way.within for way in moves) and not (clocks or timed):
-        yield "shut_in_time"  # the day after, nobody may act any more
+        yield "shut_in_time"  # the day after, no person may act
     if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"
     must_end = state.mode in {"pay", "correct", "attend", "book"}

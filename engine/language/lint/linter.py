@@ -1,6 +1,7 @@
-"""The checker: every rule held against a compiled procedure, in the order of the text, less what the file accepts.
+"""The linter: it runs all rules on a compiled procedure, in the order of the text, less the accepted advice.
 
-`guichet lint` prints its report; the catalogue refuses a procedure with an error. Nothing here stops at the first fault.
+`guichet lint` prints its report. The catalogue refuses a procedure with an error. It never stops at the first
+fault.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ RULE_GROUPS = (
     edition_rules,
     message_rules,
     proofs,
-)  # imported so that their rules are signed in
+)  # imported so that their rules are registered
 
 
 def lint(procedure: Procedure, directory: Directory) -> list[Problem]:
-    """All that the rules find, before anything is accepted."""
+    """Return all problems that the rules find, before any is accepted."""
     return set_once(found for rule in RULES.values() for found in rule(procedure, directory))
 
 
 def set_aside(procedure: Procedure, problems: Iterable[Problem], day: date | None = None) -> list[Problem]:
-    """The problems less the advice that the file accepts with a reason; an `accept` that serves nothing is R803."""
+    """Return the problems less the advice that the file accepts. An `accept` without effect is R803."""
     kept: list[Problem] = []
     used: set[tuple[str, str]] = set()
     accepted = {(one.id, one.at): one for one in procedure.accept if _in_force(one.until, one.edition, procedure, day)}

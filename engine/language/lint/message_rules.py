@@ -1,8 +1,8 @@
-"""Messages and the free text of an applicant: none opens an SMS or the subject of a mail, none goes to an address that is only an
-answer.
+"""The rules of messages that contain free text of the applicant.
 
-An SMS speaks in the name of the administration. One that opens with words an applicant typed says whatever they like; and a
-number typed in an answer may be anybody's. Agents, who read every answer, may be written to with them.
+Such text may not open an SMS or the subject of a mail, nor go to an address that is only an answer. An SMS speaks
+in the name of the administration, and the applicant may type anything. A number typed in an answer may belong to
+another person. Agents, who read all answers, may receive such text.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from engine.model.directory import Directory
 from engine.model.types import TEXT, Expression
 
 _FREE_TYPES: Final = frozenset({"text", "address", "email"})
-_OPENING: Final = re.compile(r"\W*\{(\w+)\}")  # no word stands before it
+_OPENING: Final = re.compile(r"\W*\{(\w+)\}")  # no word before it
 REASON: Final = "reason"
 
 
 @rule("N311")
 def opens_with_free_text(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield N311 for each notice that begins with text that the applicant typed."""
     for notice in procedure.notices:
         for name in dict.fromkeys(_openings(notice)):
             if is_free_text(procedure, name):
@@ -32,6 +33,7 @@ def opens_with_free_text(procedure: Procedure, directory: Directory) -> Iterator
 
 @rule("N312")
 def free_text_to_an_answer(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield N312 for each notice to an address in an answer that contains text the applicant typed."""
     for notice in procedure.notices:
         if notice.to not in procedure.fields:
             continue
@@ -41,14 +43,14 @@ def free_text_to_an_answer(procedure: Procedure, directory: Directory) -> Iterat
 
 
 def is_free_text(procedure: Procedure, name: str) -> bool:
-    """Whether a name of a message may say words that the applicant typed."""
+    """Whether a name in a message may contain text that the applicant typed."""
     if name == REASON:
         return any(APPLICANT in way.by and REASON in way.asks for way in procedure.transitions)
     return _is_typed(procedure, name, frozenset())
 
 
 def _is_typed(procedure: Procedure, name: str, met: frozenset[str]) -> bool:
-    """`met`: the names on the way to this one, which is computed of them."""
+    """Whether a name holds typed text. `met` are the names already followed, which are computed from it."""
     if name in met:
         return False
     field = procedure.fields.get(name)
@@ -63,7 +65,7 @@ def _says_text(computed: Expression) -> bool:
 
 
 def _asked(procedure: Procedure) -> frozenset[str]:
-    """The questions that the applicant answers; those of agents and registers are not theirs."""
+    """The questions that the applicant answers, without those of agents and registers."""
     theirs = {way.fills for way in procedure.transitions if way.fills and APPLICANT in way.by}
     forms = [procedure.form] + [
         task for task in procedure.tasks.values()

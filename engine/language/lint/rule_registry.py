@@ -1,4 +1,4 @@
-"""Where the checker's rules sign in: one small function a code, yielding what breaks it. The words come much later."""
+"""The registry of rules: one small function a code, which yields the problems. Renderers hold the wording."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ RULES: Final[dict[str, Rule]] = {}
 
 
 def rule(code: str) -> Callable[[Rule], Rule]:
-    """Signs a rule in under its code. Two rules may not share one."""
+    """Return a decorator that registers a rule under its code. Raise ValueError for a code registered twice."""
 
     def sign_in(function: Rule) -> Rule:
+        """Register the function and return it unchanged."""
         if code in RULES:
             raise ValueError(f"two rules for {code}")
         RULES[code] = function

@@ -1,4 +1,4 @@
-"""The rules of family C: what a circuit may not say. One small function a code."""
+"""The rules of family C on workflows. One small function a code."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _AGAINST = ("refused", "revoked")
 
 @rule("C501")
 def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C501 for each state that waits for tasks and has no transition when they are done."""
     for state in procedure.states.values():
         events = {way.event for way in procedure.leaving.get(state.id, ())}
         if state.mode in _NEEDS_THEN and not events & {"done", "booked", *state.waits}:
@@ -36,6 +37,7 @@ def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem
 
 @rule("C502")
 def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C502 for each `late` of a state without `due`."""
     for way in procedure.transitions:
         state = procedure.states.get(way.source)
         if way.event == "due" and state is not None and state.due is None:
@@ -44,6 +46,7 @@ def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("C503")
 def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C503 for each `missed` of a state that waits for no appointment."""
     for way in procedure.transitions:
         state = procedure.states.get(way.source)
         if way.event != "missed" or state is None:
@@ -54,6 +57,7 @@ def missed_without_appointment(procedure: Procedure, directory: Directory) -> It
 
 @rule("C504")
 def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C504 for each act without a label."""
     for way in procedure.transitions:
         if way.event is None and not way.label:
             yield problem("C504", way.where, at=way.id, name=way.id)
@@ -61,6 +65,7 @@ def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Pr
 
 @rule("C505")
 def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C505 for each transition that leaves an end without the limit `within`."""
     for way in procedure.transitions:
         state = procedure.states.get(way.source)
         if state is not None and state.is_end and way.within is None:
@@ -69,6 +74,7 @@ def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterat
 
 @rule("C506")
 def fills_a_form_of_another(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C506 for each act open to a role that may not fill its later form."""
     for way in procedure.transitions:
         form = procedure.tasks.get(way.fills) if way.fills else None
         if isinstance(form, Form) and form.by and not set(form.by) >= set(way.by):
@@ -77,6 +83,7 @@ def fills_a_form_of_another(procedure: Procedure, directory: Directory) -> Itera
 
 @rule("C507")
 def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C507 for each task that no state or act uses. Links of another relation than `needs` are exempt."""
     used = awaited(procedure) | filled(procedure) | {APPLICATION}
     used |= {str(way.event) for way in procedure.transitions if way.event in procedure.tasks}
     for task in procedure.tasks.values():
@@ -86,6 +93,7 @@ def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("C508")
 def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C508 for each output that no state or act issues."""
     given = issued(procedure)
     for output in procedure.outputs.values():
         if output.id not in given:
@@ -94,7 +102,10 @@ def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("C509")
 def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """What a task comes after is awaited beside it, without a circle, or surely done by then."""
+    """Yield C509 for a task in a circle of `after`.
+
+    Also for a task whose `after` is neither awaited in the same state nor surely done by then.
+    """
     sure, expected = surely_done(procedure), awaited(procedure)
     for task in procedure.tasks.values():
         for earlier in task.after if task.id in expected else ():
@@ -111,12 +122,13 @@ def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> 
 
 
 def _before(procedure: Procedure, task_id: str) -> frozenset[str]:
-    """The task and all that it comes after."""
+    """The task and all tasks that it comes after."""
     return closure([task_id], {one.id: one.after for one in procedure.tasks.values()})
 
 
 @rule("C510")
 def task_without_role(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C510 for each awaited form or appointment without a role. The application is exempt."""
     for state in procedure.states.values():
         for task_id in state.waits:
             task = procedure.tasks.get(task_id)
@@ -126,7 +138,7 @@ def task_without_role(procedure: Procedure, directory: Directory) -> Iterator[Pr
 
 @rule("C512")
 def before_what_has_no_end(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A message counted back from a moment needs that moment: the end of a step or of a clock, a meeting."""
+    """Yield C512 for a message sent before an event that is no time limit, due date or appointment."""
     for notice in procedure.notices:
         state = procedure.states.get(notice.event)
         dated = state is not None and (state.due is not None or state.wait is not None)
@@ -137,6 +149,7 @@ def before_what_has_no_end(procedure: Procedure, directory: Directory) -> Iterat
 
 @rule("C522")
 def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C522 for each `without` that names a task no state or act uses."""
     used = awaited(procedure) | filled(procedure)
     for way in procedure.transitions:
         for task in way.without:
@@ -146,6 +159,7 @@ def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> It
 
 @rule("C530")
 def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C530 for each deposit that no state or transition returns."""
     returned = {fee for state in procedure.states.values() for fee in state.effects.returns}
     returned |= {fee for way in procedure.transitions for fee in way.effects.returns}
     for task in procedure.tasks.values():
@@ -155,7 +169,7 @@ def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterat
 
 @rule("C531")
 def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A round is finished by as many answers as are asked, and by one at least."""
+    """Yield C531 for a quorum above the number of services, or below one."""
     for task in procedure.tasks.values():
         if isinstance(task, Form) and task.quorum is not None:
             numbers = (leaf.value for leaf in leaves(tree(task.quorum)) if isinstance(leaf, Constant))
@@ -167,7 +181,7 @@ def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("C540")
 def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """What takes something from somebody is decided one dossier at a time. A letter that is no good any more takes nothing."""
+    """Yield C540 for a bulk act that refuses, or that takes an output from its holder. Letters are exempt."""
     for way in _in_bulk(procedure):
         there = procedure.states.get(way.target)
         if there is not None and (
@@ -179,14 +193,14 @@ def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Prob
 
 
 def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
-    """Whether some of these are more than a letter: a paper that somebody was given and uses."""
+    """Whether some of these outputs are more than a letter: a document that its holder uses."""
     known = (procedure.outputs.get(one) for one in outputs)
     return any(one is None or one.kind != "letter" for one in known)
 
 
 @rule("C541")
 def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """One order for many dossiers carries one reason at most; only agents give orders."""
+    """Yield C541 for a bulk act that asks more than a reason, is automatic, or is open to the applicant."""
     for way in _in_bulk(procedure):
         asked = sorted(way.asks & {"attachment", "correction"}) + ([way.fills] if way.fills else [])
         asked += ["applicant"] if APPLICANT in way.by else []
@@ -196,7 +210,7 @@ def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Probl
 
 
 def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
-    """One way an act and a target: an act open in several states is told once."""
+    """One transition for each act and target: an act open in several states is reported once."""
     reported: set[tuple[str, str]] = set()
     for way in procedure.transitions:
         if way.bulk and (way.id, way.target) not in reported:
@@ -206,7 +220,7 @@ def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
 
 @rule("C520")
 def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A state one can reach from, and come back from to, a clock's states is in one of its lists."""
+    """Yield C520 for a state between two states of a time limit that the limit does not list."""
     forward, backward = successors(procedure), predecessors(procedure)
     for clock in procedure.clocks.values():
         listed = clock.runs_in | clock.paused_in
@@ -217,7 +231,7 @@ def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> It
 
 
 def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
-    """An appeal brings the dossier back but does not revive the clock."""
+    """Whether the state is reached only after an end. An appeal does not revive the time limit."""
     follows: dict[str, list[str]] = {}
     for way in edges(procedure):
         if not procedure.states[way.source].is_end:
@@ -227,6 +241,7 @@ def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str])
 
 @rule("C521")
 def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C521 for each state where a time limit both runs and is paused."""
     for clock in procedure.clocks.values():
         for state_id in sorted(clock.runs_in & clock.paused_in):
             yield problem("C521", clock.where, at=clock.id, clock=clock.id, state=state_id)
@@ -234,7 +249,7 @@ def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("C511")
 def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """A cycle comes back to a task already done and nothing reopens it: the state would pass at once."""
+    """Yield C511 for a transition back to a done task that it does not reopen: the state would pass at once."""
     sure = surely_done(procedure)
     for state in procedure.states.values():
         for way in edges(procedure):
@@ -249,6 +264,10 @@ def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("V770")
 def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V770 for each act by which a role may decide an appeal against its own refusal.
+
+    `other_than` on the act excludes that person.
+    """
     reported: set[tuple[str, str]] = set()
     for appeal in procedure.identity.appeals.values():
         ways = tuple(way for way in edges(procedure) if way.id == appeal.act)
@@ -261,7 +280,7 @@ def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[P
 
 
 def _refusals(procedure: Procedure, contested: frozenset[str]) -> tuple[Transition, ...]:
-    """The last acts of an agent before the refused ends that are contested."""
+    """The last acts of agents before the refused ends that are appealed."""
     ends = {one for one in contested if procedure.states[one].outcome == "refused"}
     before: dict[str, list[str]] = {}
     for way in edges(procedure):
@@ -274,7 +293,7 @@ def _refusals(procedure: Procedure, contested: frozenset[str]) -> tuple[Transiti
 def _judging(
     procedure: Procedure, appeals: tuple[Transition, ...], refusals: tuple[Transition, ...]
 ) -> Iterator[Transition]:
-    """The acts that settle what the appeal asks, each once."""
+    """The acts that decide the appeal, each once."""
     names = {one.act for one in procedure.identity.appeals.values()}
     heard = {
         state for state in procedure.states

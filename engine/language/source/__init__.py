@@ -1,1 +1,1 @@
-"""YAML text → tree with positions; JSON Schema and S2xx rules; notations; formatter."""
+"""Reading of YAML text into a tree with positions, JSON Schema and rules of shape, literal formats, formatter."""

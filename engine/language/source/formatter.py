@@ -1,7 +1,7 @@
-"""A layout written down the one way a definition is laid out (`docs/language.md` §1 and §2): `guichet fmt`.
+"""The formatter (`guichet fmt`): it writes a layout in the one standard form (`docs/language.md` §1 and §2).
 
-The meaning never changes: what comes out is read again, and must hold the same values and the same comments. Written
-twice, a file does not move.
+The meaning never changes: the result is read again and must hold the same values and comments. A second run changes
+nothing.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _HEAD: Final = "# yaml-language-server:"
 
 
 class Unsettled(Exception):
-    """The text could not be laid out without changing what it says; it is left as it was."""
+    """The text could not be formatted without a change of its meaning. It stays as it was."""
 
 
 def lay_out(source: Source) -> str:
-    """The text of a file, laid out. Raises Unsettled rather than change a value or lose a comment."""
+    """Return the formatted text of a file. Raise Unsettled rather than change a value or lose a comment."""
     node = read_layout(source)
     head = _order_sections(node)
     text = "\n".join([*head, *_block(node, 0)]).strip("\n") + "\n"
@@ -44,8 +44,10 @@ def lay_out(source: Source) -> str:
 
 
 def write_tree(tree: Tree, notes: Mapping[Path, str] = _NO_NOTES) -> str:
-    """A definition that no file holds, laid out: an empty line before each section that takes several lines. `notes`:
-    a comment above a section, by its path."""
+    """Return the formatted text of a definition that no file holds.
+
+    An empty line stands before each section of several lines. `notes` maps a path to a comment above that section.
+    """
     node = plain_layout(tree)
     node.flow = False
     for before, entry in zip(node.entries, node.entries[1:], strict=False):
@@ -58,7 +60,7 @@ def write_tree(tree: Tree, notes: Mapping[Path, str] = _NO_NOTES) -> str:
 
 
 def _sorted(tree: Tree) -> str:
-    """A tree to compare: the order of the top does not count, `5` and `'5'` differ."""
+    """A tree to compare: the order of the sections does not count, `5` and `'5'` differ."""
     return repr(sorted(tree.items()) if isinstance(tree, dict) else tree)
 
 
@@ -66,7 +68,10 @@ def _sorted(tree: Tree) -> str:
 
 
 def section_order(tree: Mapping[str, Any]) -> Mapping[str, int]:
-    """The rank of each section of a procedure or a preset; empty for another file, whose order is its author's."""
+    """Return the rank of each section of a procedure or a preset.
+
+    Empty for another file, which stays in its author's order.
+    """
     if "procedure" in tree:
         return {key: rank for rank, key in enumerate(SECTIONS)}
     if "preset" in tree:
@@ -75,7 +80,7 @@ def section_order(tree: Mapping[str, Any]) -> Mapping[str, int]:
 
 
 def _order_sections(node: Node) -> list[str]:
-    """Puts the sections in their order. Gives the lines that stay at the head of the file."""
+    """Sort the sections. Return the lines that stay at the head of the file."""
     if node.kind != "map" or not node.entries or not isinstance(node.value, dict):
         return []
     head = _head(node.entries[0])
@@ -93,7 +98,7 @@ def _order_sections(node: Node) -> list[str]:
 
 
 def _head(first: LayoutEntry) -> list[str]:
-    """The comments of the file itself: a line for editors, and what an empty line parts from the first section."""
+    """The comments of the file itself: those up to the line for editors or the last empty line."""
     lines = first.above
     cut = max((at + 1 for at, line in enumerate(lines) if not line or line.startswith(_HEAD)), default=0)
     first.above = lines[cut:]
@@ -108,7 +113,7 @@ def _is_tall(entry: LayoutEntry) -> bool:
 
 
 def _block(node: Node, indent: int) -> Iterator[str]:
-    """The lines of a map, a list or a lone scalar, indented by so many spaces."""
+    """The lines of a map, a list or a single scalar, indented by so many spaces."""
     if node.kind == "scalar":
         yield from _scalar_lines("", node, indent - 2)
         return
@@ -127,7 +132,7 @@ def _margin(lines: list[str], indent: int) -> Iterator[str]:
 
 
 def _entry(entry: LayoutEntry, indent: int, *, is_item: bool) -> Iterator[str]:
-    """An entry of a block, the lines above it included."""
+    """An entry of a block, with the lines above it."""
     yield from _margin(entry.above, indent)
     lead = " " * indent + ("-" if is_item else f"{_key(entry.key)}:")
     beside = f"  {entry.beside}" if entry.beside else ""
@@ -140,11 +145,11 @@ def _entry(entry: LayoutEntry, indent: int, *, is_item: bool) -> Iterator[str]:
     one = _one_line(node) if _may_close(node) else None
     if one is not None and (not node.entries or len(lead) + 1 + len(one) <= WIDTH):
         yield f"{lead} {one}{beside}"
-    elif is_item:  # `- key: value`: nothing stands beside the dash
+    elif is_item:  # `- key: value`: no text after the dash alone
         comments = [*([entry.beside] if beside else []), *(line for line in node.entries[0].above if line)]
         node.entries[0].above = []
         first, *rest = _block(node, indent + 2)
-        while first.lstrip().startswith("#"):  # what the first item of an inner list has to say before itself
+        while first.lstrip().startswith("#"):  # the comments above the first item of an inner list
             comments.append(first.strip())
             first, *rest = rest
         yield from _margin(comments, indent)
@@ -156,8 +161,11 @@ def _entry(entry: LayoutEntry, indent: int, *, is_item: bool) -> Iterator[str]:
 
 
 def _may_close(node: Node) -> bool:
-    """Whether a collection stands in braces: its author put it so, or it is a map of plain values; and nothing in it
-    asks for lines of its own (a comment, a question, a condition with a comma, a long text)."""
+    """Whether a collection is written in braces.
+
+    Its author wrote it so, or it is a map of plain values. It holds nothing that needs lines of its own: a comment,
+    a question, a condition with a comma, a long text.
+    """
     scalars = all(entry.node.kind == "scalar" for entry in node.entries)
     return (node.flow or scalars) and _closes(node)
 
@@ -224,7 +232,7 @@ def _key(key: str) -> str:
 
 
 def _text(node: Node, *, in_braces: bool = False) -> str:
-    """A text of one line, with quotes only where it needs them; an escape that its author wrote stays."""
+    """A text of one line, with quotes only where needed. An escape that its author wrote stays."""
     text = str(node.value)
     if node.raw[:1] == '"' and "\\" in node.raw and "\n" not in node.raw:
         return node.raw
@@ -234,7 +242,7 @@ def _text(node: Node, *, in_braces: bool = False) -> str:
 
 
 def _is_safe(text: str, *, in_braces: bool) -> bool:
-    """Whether YAML reads a text whole without quotes."""
+    """Whether YAML reads the whole text without quotes."""
     if not text or text != text.strip() or text[0] in _FIRST or _BROKEN.search(text):
         return False
     return not in_braces or (not _BROKEN_IN_BRACES.search(text) and text.count("(") == text.count(")"))
@@ -262,7 +270,7 @@ def _scalar_lines(lead: str, node: Node, indent: int) -> list[str]:
 
 
 def _several_lines(node: Node, style: str) -> list[str] | None:
-    """The sign of a block text and its lines; None when they would not be read back as they are."""
+    """The indicator of a block text and its lines. None when they would not be read back unchanged."""
     text = str(node.value)
     if node.raw[:1] == style and not re.match(r"[|>][+-]?[0-9]", node.raw):
         body = node.raw.split("\n")[1:]

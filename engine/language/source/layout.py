@@ -1,7 +1,7 @@
-"""A definition as it is laid out on the page: its values in the form they are written, its comments, its empty lines.
+"""The layout of a definition: its values in the form they are written, its comments, its empty lines.
 
-`read_layout` makes it from a `Source` and the text between its values; `plain_layout` from a tree that no file holds.
-`definition/layout_text.py` writes it down again. Nothing here knows what a key means.
+`read_layout` makes it from a `Source` and the text between its values, `plain_layout` from a tree that no file
+holds. `engine/language/source/formatter.py` writes it. This module does not know the meaning of any key.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _HEADER: Final = re.compile(r"[|>][+\-0-9]*( +#.*)?")
 
 @dataclass(slots=True)
 class Node:
-    """A value. `raw` is a scalar as written, quotes included; `flow`: its author put it in braces or brackets;
-    `tail`: the lines after its last entry (comments, `''` for an empty line)."""
+    """A value of the layout. `raw` is a scalar as written, with quotes.
+
+    `flow`: its author wrote it in braces or brackets. `tail`: the lines after its last entry (comments, `''` for an
+    empty line).
+    """
 
     kind: Literal["scalar", "map", "list"]
     value: Tree = None
@@ -34,7 +37,10 @@ class Node:
 
 @dataclass(slots=True)
 class LayoutEntry:
-    """One entry of a map, or an item of a list (`key` is empty): the lines above it, the comment beside it."""
+    """An entry of a map, or an item of a list, with its comments above and beside.
+
+    The `key` of an item is empty.
+    """
 
     key: str
     node: Node
@@ -43,7 +49,7 @@ class LayoutEntry:
 
 
 def plain_layout(tree: Tree, in_list: bool = False) -> Node:
-    """The layout of a tree without a text: things in blocks, what says one thing in braces, no comment."""
+    """Return the layout of a tree without a text: blocks, braces for small maps, no comment."""
     if isinstance(tree, dict):
         entries = [LayoutEntry(key, plain_layout(value, in_list)) for key, value in tree.items()]
         of_things = bool(tree) and all(isinstance(value, dict) for value in tree.values())
@@ -63,13 +69,13 @@ def _written(value: Tree) -> str:
 
 
 def read_layout(source: Source) -> Node:
-    """The layout of a file that could be read, every comment with the entry it speaks of."""
+    """Return the layout of a file that was read, each comment attached to its entry."""
     return _Reading(source).whole
 
 
 @dataclass(slots=True)
 class _Placed:
-    """An entry and where it stands: offset and column of its first sign, the path of its container."""
+    """An entry and its place: offset and column of its first character, the path of its container."""
 
     offset: int
     column: int
@@ -78,7 +84,7 @@ class _Placed:
 
 
 class _Reading:
-    """One pass: the nodes, then what stands between them."""
+    """One pass: the nodes, then the text between them."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.text = source, source.text
@@ -125,7 +131,7 @@ class _Reading:
             entry.beside = (header[1] or "").strip()
         return entry
 
-    # -- what stands between -------------------------------------------------------------------------------------------
+    # -- text between nodes --------------------------------------------------------------------------------------------
 
     def _comments(self) -> Iterator[tuple[int, str]]:
         """Each comment outside scalars, with its offset."""
@@ -141,7 +147,7 @@ class _Reading:
 
     def _between(self) -> None:
         reported = dict(self.comments)
-        pending = False  # an empty line that nothing took yet
+        pending = False  # an empty line that no entry has yet
         offset = 0
         for line in self.text.split("\n"):
             inside = self._inside(offset)
@@ -162,12 +168,15 @@ class _Reading:
             self._beside(at, comment)
 
     def _inside(self, offset: int) -> bool:
-        """Whether a scalar that began before goes on at the beginning of this line."""
+        """Whether a scalar that began on an earlier line continues at the start of this line."""
         at = bisect_left(self.spans, (offset, 0)) - 1
         return at >= 0 and self.spans[at][1] > offset
 
     def _above(self, offset: int, column: int, comment: str, after_blank: bool) -> None:
-        """A comment on its own line: above the next entry, or at the end of the block it is indented with."""
+        """Attach a comment on its own line to the next entry.
+
+        At the end of a block with the same indent, it goes to that block.
+        """
         at = bisect_right(self.starts, offset)
         following = self.placed[at] if at < len(self.placed) else None
         lines = following.entry.above if following else self.whole.tail
@@ -190,7 +199,7 @@ class _Reading:
         return self.by_path[(*path, step)].column if not node.flow else 10_000
 
     def _beside(self, offset: int, comment: str) -> None:
-        """A comment after a value: that of the last entry begun, or of the collection closed since."""
+        """Attach a comment after a value to the last entry begun, or to the collection closed since."""
         at = bisect_right(self.starts, offset) - 1
         if at < 0:
             self.whole.tail.append(comment)
@@ -208,7 +217,7 @@ class _Reading:
 
 
 def comments_of(source: Source) -> tuple[str, ...]:
-    """Every comment of a file, in order."""
+    """Return each comment of a file, in order."""
     reading = _Reading(source)
     headers = (_HEADER.match(node.raw) for node in reading.nodes.values())
     return (*(text for _, text in reading.comments), *(one[1].strip() for one in headers if one and one[1]))

@@ -1,9 +1,8 @@
-"""The text of a definition, read strictly: the only door to PyYAML.
+"""The strict reader of the text of a definition, and the only module that imports PyYAML.
 
-libyaml gives events; the tree, the scalars and the places are ours (`definition/reading.py`). What YAML would guess is
-refused or pointed out (`docs/language.md` §1): anchors, tags, keys written twice, tabs, texts cut by punctuation.
-Whatever the bytes, the answer is a `Source` or an `InvalidDefinition` holding every problem found, each with its line
-and column.
+libyaml gives events. `engine/language/source/parser.py` makes the tree, the scalars and the places. What YAML would
+guess is refused or reported (`docs/language.md` §1): anchors, tags, repeated keys, tabs, texts cut by punctuation.
+Each input gives a `Source`, or an `InvalidDefinition` with all problems found, each with its line and column.
 """
 
 from __future__ import annotations
@@ -29,12 +28,16 @@ _ATTEMPTS: Final = 12  # how many faulty lines are corrected in memory to look f
 
 
 class PositionedTree(Protocol):
-    """A tree that knows where each of its values was written: a `Source`, or several spliced together."""
+    """A tree that knows where each of its values was written: a `Source`, or several combined."""
 
     @property
-    def tree(self) -> Tree: ...
+    def tree(self) -> Tree:
+        """The whole tree of plain values."""
+        ...
 
-    def position(self, path: Path, key: bool = False) -> Position: ...
+    def position(self, path: Path, key: bool = False) -> Position:
+        """Return the place of the value at a path, or of its key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,21 @@ class Source:
 
     @property
     def lines(self) -> list[str]:
+        """The lines of the text, without line ends."""
         return self.text.split("\n")
 
     def position(self, path: Path, key: bool = False) -> Position:
-        """The place of a value, or of its key; of the nearest thing around it when the path leads nowhere."""
+        """Return the place of a value or of its key. When the path does not exist, the nearest place around it."""
         spot = (self.key_spots if key else self.spots).get(path) or self.key_spots.get(path) or self.spots.get(path)
         if spot is None:
             return self.position(path[:-1], key=True) if path else Position(self.file, 1, 1)
         return Position(self.file, spot.line, spot.column, spot.width)
 
     def inside(self, path: Path, offset: int, width: int = 1) -> Position:
-        """The place of the sign `offset` of a text, through quotes, escapes and folded lines: for expressions."""
+        """Return the place of the character `offset` of a text, through quotes, escapes and folded lines.
+
+        Problems of expressions need it.
+        """
         spot, value = self.spots.get(path), self.at(path)
         if spot is None or spot.start < 0 or not isinstance(value, str):
             return self.position(path)
@@ -69,7 +76,7 @@ class Source:
         return Position(self.file, self.text.count("\n", 0, raw) + 1, raw - line_start + 1, max(1, width))
 
     def at(self, path: Path) -> Tree:
-        """The value at a path, None where there is none."""
+        """Return the value at a path, None where there is none."""
         node = self.tree
         for step in path:
             if isinstance(node, dict) and isinstance(step, str):
@@ -82,7 +89,7 @@ class Source:
 
 
 def walk(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
-    """Every value of a tree with its path, the whole first, in the order of the text."""
+    """Yield each value of a tree with its path, the whole first, in the order of the text."""
     yield path, tree
     if isinstance(tree, dict):
         for key, value in tree.items():
@@ -93,7 +100,7 @@ def walk(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
 
 
 def _raw_index(raw: str, value: str, offset: int) -> int:
-    """Where the sign `offset` of a value stands in its raw text: the two are walked side by side."""
+    """The index of the character `offset` of a value in its raw text. The two are read in parallel."""
     style, at = raw[:1], 0
     if style in ("|", ">"):
         at = raw.find("\n") + 1
@@ -118,7 +125,7 @@ def _raw_index(raw: str, value: str, offset: int) -> int:
 
 
 def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Source:
-    """The file as a tree with places. Raises InvalidDefinition with every problem found in its text."""
+    """Return the file as a tree with places. Raise InvalidDefinition with all problems found in its text."""
     clean, found = _clean(text, file, limits)
     if any(one.code in ("Y103", "Y107") for one in found):
         raise InvalidDefinition(Report.of(found))
@@ -130,12 +137,15 @@ def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Sour
 
 
 def read_texts(text: str) -> Any:
-    """The tree of a file of the house, every scalar a text, without places: its faults are for the tests to find."""
+    """Return the tree of a file of this project, all scalars as text, without places.
+
+    It reports no faults: tests check these files.
+    """
     return yaml.load(text, Loader=_PLAIN)
 
 
 def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Problem]]:
-    """The text as Unicode with plain line ends, and the signs that may not be in it."""
+    """The text as Unicode with plain line ends, and the problems of forbidden characters."""
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > limits.size:
         return "", [problem("Y103", Position(file, 1, 1), what="size", found=size, most=limits.size)]
@@ -160,10 +170,13 @@ def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Prob
 
 
 def _read_around_faults(text: str, file: str, limits: Limits, found: list[Problem]) -> TreeParser:
-    """Read; at a fault of syntax with a likely correction, note it and read again with that line corrected."""
+    """Parse the text.
+
+    At a syntax fault with a likely correction, record it and parse again with that line corrected.
+    """
     tabs = bool(found)
     lines = text.replace("\t", " ").split("\n")
-    corrected: set[int] = set()  # on these lines columns have moved: their other faults wait for the next reading
+    corrected: set[int] = set()  # columns of these lines have moved: their other faults are for the next check
     while True:
         whole = "\n".join(lines)
         reader = TreeParser(whole, lines, file, limits)
@@ -174,7 +187,7 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
             where, facts, correction = _fault(error, lines, file)
         if where.line in corrected:
             break
-        if not tabs or correction:  # once tabs are told, a syntax they broke is not told again
+        if not tabs or correction:  # once tabs are reported, a syntax fault that they cause is not reported
             reported = facts.pop("code", None)
             found.append(problem(str(reported or (correction and correction.code)), where, **facts))
         if correction is None or len(corrected) >= _ATTEMPTS:
@@ -186,7 +199,7 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
 
 
 def _tokens(text: str) -> Iterator[YamlToken]:
-    """libyaml's events as our tokens."""
+    """The events of libyaml as our tokens."""
     event: Any  # its types change with the loader
     for event in yaml.parse(text, Loader=_LOADER):
         start, end = _mark(event.start_mark), _mark(event.end_mark)
@@ -213,7 +226,7 @@ def _mark(mark: Any) -> TextPosition:
 # -- what is not YAML --------------------------------------------------------------------------------------------------
 
 _REASONS: Final = (
-    # what libyaml says, what it was doing → our reason, whether its context is the better place, code
+    # message of libyaml, its context → our reason, whether the context is the better place, code
     ("maximum nesting depth", "", "depth", False, "Y103"),
     ("unexpected end of stream", "quoted scalar", "open_quote", True, "Y100"),
     ("document indicator", "quoted scalar", "open_quote", True, "Y100"),
@@ -234,7 +247,7 @@ _SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a 
 
 
 def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position, dict[str, Fact], QuotingFix | None]:
-    """Where the syntax breaks, why, and the line corrected when its author's intent is plain."""
+    """Where the syntax breaks, why, and the corrected line when the intent is clear."""
     said, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
     for mark in marks:
@@ -268,7 +281,7 @@ def _reason(said: str, context: str) -> tuple[str, bool, str]:
 
 
 def _within(mark: Any, lines: list[str], file: str) -> Position:
-    """A mark as a position that exists in the text: libyaml points after its end for what never closes."""
+    """A mark as a position that exists in the text. libyaml points after its end for a construct that never closes."""
     if mark is None:
         return Position(file, 1, 1)
     line = min(mark.line, len(lines) - 1)

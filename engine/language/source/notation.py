@@ -1,6 +1,7 @@
-"""Small notations of the files: lengths of time, hours, sizes, days. Each reader answers None for what it cannot read.
+"""Literal formats of the files: time spans, hours, sizes, days. Each reader returns None for what it cannot read.
 
-No position and no problem here: who reads a value knows its place and says S209 or S210 (`definition/shape.py`).
+It has no position and no problem: the caller knows the place and reports S209 or S210
+(`engine/language/source/schema.py`).
 """
 
 from __future__ import annotations
@@ -36,19 +37,25 @@ _LOOSE_WORKING: Final = {"working", "work", "business", "ouvre", "ouvré", "ouvr
 
 
 def likely_date(text: str) -> str | None:
-    """`02/04/1985` → `1985-04-02`: the day comes first, as people here write it; None when there is no such day."""
+    """Return the ISO date of `02/04/1985`, day first. None when that day does not exist."""
     found = _SLASHED.fullmatch(text.strip())
     written = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else ""
     return written if found and read_date(written) is not None else None
 
 
 def likely_number(text: str) -> str | None:
-    """`15 000` → `15000`, as it is printed; None when the signs do not part thousands."""
+    """Return a number printed with separators, without them: `15 000` → `15000`.
+
+    None when the separators are not those of thousands.
+    """
     return re.sub(r"\D", "", text) if _THOUSANDS.fullmatch(text.strip()) else None
 
 
 def read_span(text: object) -> Span | None:
-    """`3 working days` → Span(3, "day", True). Singular for 1 (`1 day`), plural otherwise; working only hours, days."""
+    """Return `3 working days` as Span(3, "day", True), None when it cannot be read.
+
+    Singular for 1 (`1 day`), plural otherwise. Only hours and days may be working ones.
+    """
     match = _SPAN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
@@ -59,7 +66,10 @@ def read_span(text: object) -> Span | None:
 
 
 def likely_span(text: object) -> str | None:
-    """What was probably meant by a span that cannot be read: `10 jours ouvrés` → `10 working days`."""
+    """Return the span probably meant by one that cannot be read: `10 jours ouvrés` → `10 working days`.
+
+    None when no unit is recognised.
+    """
     match = _LOOSE_SPAN.fullmatch(text.strip().lower()) if isinstance(text, str) else None
     if match is None:
         return None
@@ -86,7 +96,10 @@ def _singular(word: str) -> str:
 
 
 def read_hours(text: object) -> Hours | None:
-    """`08:00-12:00` → Hours(480, 720): minutes since midnight, the end after the start, 24:00 at most."""
+    """Return `08:00-12:00` as Hours(480, 720), in minutes since midnight.
+
+    None unless the end is after the start and at most 24:00.
+    """
     match = _HOURS.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
@@ -95,13 +108,13 @@ def read_hours(text: object) -> Hours | None:
 
 
 def read_size(text: object) -> int | None:
-    """`5 MB` → 5000000 bytes; `200 KB` → 200000."""
+    """Return a size in bytes: `5 MB` → 5000000, `200 KB` → 200000. None when it cannot be read."""
     match = _SIZE.fullmatch(text) if isinstance(text, str) else None
     return int(match[1]) * _BYTES[match[2]] if match else None
 
 
 def read_date(text: object) -> date | None:
-    """`2026-11-24` → that day; None for a day no calendar has."""
+    """Return the day of `2026-11-24`, None for a day that does not exist."""
     if not isinstance(text, str) or _DATE.fullmatch(text) is None:
         return None
     try:
@@ -111,7 +124,10 @@ def read_date(text: object) -> date | None:
 
 
 def read_weekdays(text: object) -> tuple[int, ...] | None:
-    """`monday` → (0,); `monday-friday` → (0, 1, 2, 3, 4). 0 is Monday; a range does not pass over Sunday."""
+    """Return the weekdays of `monday` → (0,) or `monday-friday` → (0, 1, 2, 3, 4), None for any other text.
+
+    0 is Monday. A range may not pass over Sunday.
+    """
     if not isinstance(text, str):
         return None
     first, _, last = text.partition("-")
@@ -122,7 +138,10 @@ def read_weekdays(text: object) -> tuple[int, ...] | None:
 
 
 def read_weekday_hours(value: object) -> Mapping[int, tuple[Hours, ...]] | None:
-    """`{monday-friday: [07:30-12:00]}` → hours by weekday, in order; None if one of them cannot be read."""
+    """Return the hours by weekday, in order, of `{monday-friday: [07:30-12:00]}`.
+
+    None if one of them cannot be read.
+    """
     if not isinstance(value, Mapping):
         return None
     found: dict[int, tuple[Hours, ...]] = {}
@@ -138,5 +157,5 @@ def read_weekday_hours(value: object) -> Mapping[int, tuple[Hours, ...]] | None:
 
 
 def read_number(value: object) -> int | Decimal | None:
-    """An integer or an exact decimal of the file; a yes/no is not a number."""
+    """Return an integer or exact decimal of the file, None for any other value. A yes/no is not a number."""
     return value if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None

@@ -1,7 +1,7 @@
-"""From the tokens of a YAML text to a tree of plain values with the place of each, and what is refused on the way.
+"""The parser of YAML tokens into a tree of plain values with the place of each.
 
-The tokens come from `definition/source.py`, the only door to PyYAML. Nothing here knows the language of procedures:
-only what a text of ours may be (`docs/language.md` §1).
+The tokens come from `engine/language/source/loader.py`. This module does not know the language of procedures, only
+what a text may contain (`docs/language.md` §1).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _AMBIGUOUS: Final = re.compile(
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether what is written so without quotes is a text, and looks like nothing else."""
+    """Whether an unquoted text is read as text, and resembles no other type."""
     typed = text in ("", "null", "true", "false") or _INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text)
     return not typed and not _AMBIGUOUS.fullmatch(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may weigh: bytes, levels, nodes, signs of one scalar; and how many problems are told at once."""
+    """The limits of one file: bytes, levels, nodes, characters of one scalar, and problems reported at once."""
 
     size: int = 512 * 1024
     depth: int = 20
@@ -54,7 +54,7 @@ class Limits:
 
 
 class TextPosition(NamedTuple):
-    """A place in the text, all from 0: line, column, and how many signs stand before it."""
+    """A place in the text, all from 0: line, column, and the number of characters before it."""
 
     line: int
     column: int
@@ -62,7 +62,7 @@ class TextPosition(NamedTuple):
 
 
 class YamlToken(NamedTuple):
-    """One event of the text. `plain`: written without quotes; `flow`: opened by a brace or a bracket."""
+    """One event of the text. `plain`: written without quotes. `flow`: opened by a brace or a bracket."""
 
     kind: Literal["document", "map", "list", "text", "alias", "end"]
     start: TextPosition
@@ -76,7 +76,7 @@ class YamlToken(NamedTuple):
 
 
 class SourceSpan(NamedTuple):
-    """Where a node is written: line and column from 1, caret width, and the span of its text when it is a scalar."""
+    """Where a node is written: line and column from 1, caret width, and the range of its text when it is a scalar."""
 
     line: int
     column: int
@@ -86,7 +86,7 @@ class SourceSpan(NamedTuple):
 
 
 class _Open:
-    """A map or a list being read. `last` and `earlier` are its last two keys; `cut`: its cut text was already told."""
+    """A map or a list being read. `last` and `earlier` are its last two keys. `cut`: its cut text was reported."""
 
     __slots__ = ("cut", "earlier", "flow", "key", "last", "path", "start", "tree")
 
@@ -103,7 +103,7 @@ class _Open:
 
 
 class TreeParser:
-    """One pass over the tokens of one text: the tree, the places, the problems of what is there."""
+    """One pass over the tokens of one text. It builds the tree, the places and the problems."""
 
     def __init__(self, text: str, lines: list[str], file: str, limits: Limits) -> None:
         self.text, self.lines, self.file, self.limits = text, lines, file, limits
@@ -116,7 +116,7 @@ class TreeParser:
         self._documents = 0
 
     def read(self, tokens: Iterable[YamlToken]) -> None:
-        """Read to the end, or to the first excess."""
+        """Parse to the end, or to the first limit exceeded."""
         for token in tokens:
             if token.kind == "document":
                 self._documents += 1
@@ -243,7 +243,7 @@ class TreeParser:
             self._say("Y101", token.start, what="tag", name=token.tag)
 
     def _refuse_escapes(self, token: YamlToken) -> None:
-        """An escape that writes a sign that no file may hold is refused like the sign."""
+        """Refuse an escape of a forbidden character like the character itself."""
         if "\t" not in token.value and not FORBIDDEN.search(token.value):
             return
         for found in _ESCAPE.finditer(self.text, token.start.offset + 1, token.end.offset - 1):
@@ -272,7 +272,7 @@ class TreeParser:
         return self._resolve(token)
 
     def _resolve(self, token: YamlToken) -> Tree:
-        """YAML 1.2's core scalars, and nothing else: what is not one of them is text."""
+        """The value of a core scalar of YAML 1.2. Any other scalar is text."""
         text = token.value
         if text in ("", "null"):
             return None
@@ -291,7 +291,10 @@ class TreeParser:
     # -- texts cut by punctuation --------------------------------------------------------------------------------------
 
     def _cut(self, place: _Open) -> None:
-        """A key without value inside braces: a comma cut the text before it, or the braces belong to the text."""
+        """Report a key without value inside braces.
+
+        A comma cut the text before it, or the braces belong to the text.
+        """
         key, before = place.last, place.earlier
         if key is None or place.cut:
             return
@@ -312,7 +315,10 @@ class TreeParser:
             self._punctuation("Y111", token.start, text)
 
     def _cut_by_comment(self, token: YamlToken) -> None:
-        """`N° #3`: what follows an unquoted text is a comment only after two spaces, and if it begins with one."""
+        """Report a text that `#` cuts, as in `N° #3`.
+
+        A comment after an unquoted text needs two spaces before it, and begins with one.
+        """
         line = self._line(token.end.line)
         comment = _NO_COMMENT.match(line, token.end.column)
         if comment and token.value:

@@ -1,7 +1,8 @@
-"""Where YAML cuts a French text, and the line corrected (`docs/language.md` §1, Y110 to Y114).
+"""Places where YAML cuts a French text, and the corrected line (`docs/language.md` §1, Y110 to Y114).
 
-YAML ends an unquoted text at `, ? [ ] { }` inside braces, at `: ` and ` #` anywhere. Nothing is guessed when a file is
-read: these functions only find, in one line, the sign at fault and the line its author most likely meant.
+YAML ends an unquoted text at `, ? [ ] { }` inside braces, and at `: ` and ` #` anywhere. Nothing is guessed when a
+file is read. These functions only find, in one line, the character at fault and the line that its author probably
+meant.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _ENTRY: Final = re.compile(r"(?P<lead>[ ]*(?:- +)*)(?:(?P<key>[^\s'\"\[\]{}#&*!|
 _FLOW_KEY: Final = re.compile(r"\s*('[^']*'|\"[^\"]*\"|[^\s'\"\[\]{},:?#(][^'\"\[\]{},:(]*):(?:\s+|$|(?=[\[{]))")
 _PLAIN_MAP: Final = re.compile(r"\{\s*([^\s'\"\[\]{},:?#]+|'[^']*'|\"[^\"]*\"):(\s|$)")
 _EMPTY_MAP: Final = re.compile(r"\{\s*\}\s*([,}\]]|$)")
-# `N° #3`: no comment for its author. A comment after an unquoted text stands after two spaces, and begins with one.
+# `N° #3` is no comment for its author. A comment after an unquoted text needs two spaces before it and one after `#`.
 _BLOCK_FAULTS: Final = (("Y113", re.compile(r":(?= |$)")), ("Y114", re.compile(r"(?<=\S )#|(?<=\s)#(?=\S)")))
 _FLOW_FAULTS: Final = (
     ("Y110", re.compile(r"\?")),
@@ -36,17 +37,17 @@ _DEEPEST: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class QuotingFix:
-    """A text YAML cuts: the sign at fault (column from 1), the whole text, and the line with that text quoted."""
+    """A text that YAML cuts: the character at fault (column from 1), the whole text, and the line with it quoted."""
 
     code: str
     column: int
     text: str
     line: str
-    sure: bool = True  # false when a quote sign would stay in a text: opened and closed by two signs, or never closed
+    sure: bool = True  # false when a quote would stay in a text: two different quotes, or one that never closes
 
 
 def quote(text: str) -> str:
-    """A text between quotes, as the formatter writes it: `'` first, `"` when the text holds apostrophes."""
+    """Return a text in quotes, as the formatter writes it: `'` first, `"` when the text holds apostrophes."""
     if "'" not in text:
         return f"'{text}'"
     if '"' not in text and "\\" not in text:
@@ -55,7 +56,10 @@ def quote(text: str) -> str:
 
 
 def repair(line: str) -> QuotingFix | None:
-    """The first text of the line that YAML cuts, with all of them quoted; None when the line cuts nothing."""
+    """Return the fix of the first text of the line that YAML cuts, None when there is none.
+
+    The line of the fix has all such texts quoted.
+    """
     if len(line) > _LONGEST_LINE:
         return None
     entry = _ENTRY.match(line)
@@ -80,15 +84,17 @@ def repair(line: str) -> QuotingFix | None:
 
 
 def _is_paired(text: str) -> bool:
-    """Whether the quote signs of a text are its own: each closed by its like, none of them around the whole."""
+    """Whether each quote of a text is closed, and no pair encloses the whole."""
     marks = len(_LONE_QUOTE.findall(text))
     even = marks % 2 == 0 and text.count('"') % 2 == 0 and text.count("“") == text.count("”")
     return even and text[:1] not in ("“", "”", "‘")
 
 
 def no_break_after_key(line: str) -> QuotingFix | None:
-    """A key and its colon parted by a space that does not break, which YAML does not read as one: `by:` or `label :`
-    as a word processor writes them."""
+    """Return the fix of a key with a no-break space beside its colon, None when the line has none.
+
+    Word processors write it, and YAML does not read it as a key.
+    """
     found = _NO_BREAK.search(line)
     if found is None:
         return None
@@ -102,7 +108,7 @@ def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> 
 
 
 def _is_collection(value: str) -> bool:
-    """Whether a value in brackets is a list or a map, and not a text that begins with a placeholder."""
+    """Whether a value in brackets is a list or a map, not a text that begins with a placeholder."""
     return value[0] == "[" or bool(_PLAIN_MAP.match(value) or _EMPTY_MAP.match(value))
 
 
@@ -119,14 +125,14 @@ def _quoted(line: str, start: int) -> QuotingFix | None:
 
 
 def _without_its_quotes(value: str) -> str:
-    """`'l'usager'`: a letter follows the quote that closed too soon; `'a' == b`: the whole is the text."""
+    """The text whose closing quote came too soon (`'l'usager'`), or the whole of `'a' == b`."""
     end = _end_of_quotes(value, 0)
     apostrophe = end is not None and end < len(value) and value[end].isalnum()
     return value[1:-1] if apostrophe and len(value) > 2 and value[-1] == value[0] else value
 
 
 def _end_of_quotes(text: str, start: int) -> int | None:
-    """The index after the quoted text that begins at `start`; None when it never closes on this line."""
+    """The index after the quoted text that begins at `start`. None when it never closes on this line."""
     mark, index = text[start], start + 1
     while index < len(text):
         if mark == '"' and text[index] == "\\":
@@ -142,7 +148,7 @@ def _end_of_quotes(text: str, start: int) -> int | None:
 
 
 class _Flow:
-    """One walk along a line that opens braces: copies it, quoting each text that would be cut."""
+    """One pass along a line with open braces. It copies the line and quotes each text that YAML would cut."""
 
     def __init__(self, line: str, start: int) -> None:
         self.line = line
@@ -234,7 +240,7 @@ class _Flow:
         self.at += len(whole)
 
     def _end_of_text(self, close: str) -> int:
-        """Where the author's text ends: before `, key: ` or the closing sign, brackets inside it paired."""
+        """Where the author's text ends: before `, key: ` or the closing bracket, with inner brackets paired."""
         open_signs: list[str] = []
         for index in range(self.at, len(self.line)):
             sign = self.line[index]
@@ -265,4 +271,4 @@ class _Flow:
 
 
 class _Lost(Exception):
-    """The line cannot be followed to its end: no correction is proposed."""
+    """The line cannot be followed to its end, so no correction is proposed."""

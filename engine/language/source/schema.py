@@ -1,8 +1,9 @@
-"""The shape of a definition: which keys, which types, one wait a state. The only door to jsonschema and jsonschema-rs.
+"""The shape of a definition (keys and types), and the only module that imports jsonschema and jsonschema-rs.
 
-What jsonschema-rs accepts is accepted; what it refuses is judged and told by jsonschema, the reference (their verdicts are
-compared by a test). `procedure.schema.json` is closed and says every key; it holds no `oneOf`, so that each fault has one precise cause.
-What a schema would say badly (one wait among ten, keys of a type) is in `definition/shape_rules.py`.
+jsonschema-rs accepts valid files quickly. jsonschema, the reference, names the faults of the others (a test
+compares their verdicts). `procedure.schema.json` is closed and lists all keys. It holds no `oneOf`, so each fault
+has one cause. Rules that a schema reports badly (one wait among ten, keys of a type) are in
+`engine/language/source/schema_rules.py`.
 """
 
 from __future__ import annotations
@@ -40,13 +41,16 @@ _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
 
 @cache
 def _schema(kind: SharedKind | None) -> dict[str, Any]:
-    """The schema of one kind of shared file; of a procedure for None."""
+    """The schema of one kind of shared file, or of a procedure for None."""
     return {"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]} if kind else dict(SCHEMA)
 
 
 @cache
 def gate(kind: SharedKind | None) -> Gate:
-    """Says yes in microseconds to what is sound. It is 6 MiB of memory: loaded by the first file that nothing is known of."""
+    """Return the fast validator, which accepts a valid file in microseconds.
+
+    It takes 6 MiB of memory, so it is loaded for the first file that no cache knows.
+    """
     from jsonschema_rs import Draft202012Validator as Gate
 
     return Gate(_schema(kind), validate_formats=True, formats=dict(_FORMATS))
@@ -54,7 +58,10 @@ def gate(kind: SharedKind | None) -> Gate:
 
 @cache
 def reference(kind: SharedKind | None) -> Draft202012Validator:
-    """The judge, which names each fault. It takes longer to load than most files take to be checked."""
+    """Return the reference validator, which names each fault.
+
+    It takes longer to load than most files take to be checked.
+    """
     from jsonschema import Draft202012Validator, FormatChecker
 
     formats = FormatChecker(formats=())
@@ -64,21 +71,21 @@ def reference(kind: SharedKind | None) -> Draft202012Validator:
 
 
 def errors_of(kind: SharedKind | None, tree: object) -> Iterator[ValidationError]:
-    """What the schema finds wrong in a tree."""
+    """Return the errors that the schema finds in a tree, lazily."""
     try:
         if gate(kind).is_valid(tree):
             return iter(())
-    except ValueError:  # a value that it cannot read: the reference can
+    except ValueError:  # a value that it cannot read, but the reference can
         pass
     return reference(kind).iter_errors(tree)
 
 
 def check_shape(source: PositionedTree, partial: bool | None = None) -> list[Problem]:
-    """Every fault of shape of a procedure.
+    """Return all faults of shape of a procedure.
 
-    `partial` (by default: the file says `extends`) lets keys be missing, for the preset may hold them, and `null`
-    remove them. Fields laid over a block (`use`) may be incomplete in the same way. Check again, with `partial` false,
-    what presets and blocks were merged into.
+    `partial` (by default: the file says `extends`) allows missing keys and `null`, which removes a key of the
+    preset. Fields laid over a block (`use`) may be incomplete in the same way. Check the combined file again with
+    `partial` false.
     """
     tree = source.tree
     if partial is None:
@@ -89,7 +96,7 @@ def check_shape(source: PositionedTree, partial: bool | None = None) -> list[Pro
 
 
 def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem]:
-    """Every fault of shape of a shared file. Presets are partial procedures."""
+    """Return all faults of shape of a shared file. Presets are partial procedures."""
     partial = kind == "preset"
     faults = _Faults(source, partial)
     found = [one for error in errors_of(kind, source.tree) for one in faults.of(error)]
@@ -102,8 +109,11 @@ def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
-    """At one place, one fault: what the schema and the rules both see is told once, missing keys are told together; of
-    a type that does not exist, nothing more is said."""
+    """One fault for each place.
+
+    A fault found by both the schema and the rules is reported once. Missing keys are reported together. Of an
+    unknown type, nothing more is reported.
+    """
     seen: dict[tuple[object, str, object], Problem] = {}
     unheard = {one.facts.get("value") for one in problems if one.code == "S203" and one.facts.get("name") == "type"}
     for one in problems:
@@ -140,7 +150,7 @@ _FOUND: Final = (
 
 
 class _Faults:
-    """jsonschema's errors as problems of one source."""
+    """The errors of jsonschema as problems of one source."""
 
     def __init__(self, source: PositionedTree, partial: bool) -> None:
         self.source, self.partial = source, partial
@@ -159,7 +169,7 @@ class _Faults:
             yield self._value(error, path)
 
     def without_repeats(self, problems: list[Problem]) -> list[Problem]:
-        """A key that is missing because it is misspelt was told where it is written."""
+        """The problems without a missing key that is reported as a misspelt one."""
         return [
             one
             for one in problems
@@ -173,7 +183,7 @@ class _Faults:
         return self.meant.get(missing.where, set()).intersection(_names(missing, fact))
 
     def _deferred(self, path: Path) -> bool:
-        """Whether the whole will be known only once presets and blocks are merged in."""
+        """Whether the value is complete only once presets and blocks are merged."""
         return self.partial or laid_over(self.source.tree, path)
 
     def _keys(self, error: ValidationError, path: Path) -> Iterator[Problem]:
@@ -236,7 +246,7 @@ _BOUNDS: Final = {
 
 
 def _put(near: tuple[str, ...]) -> dict[str, Fact]:
-    """What to write in the place of the fault, when only one thing can be meant."""
+    """The replacement of the faulty value, when only one is possible."""
     return {"put": near[0]} if len(near) == 1 else {}
 
 

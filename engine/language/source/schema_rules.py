@@ -1,6 +1,6 @@
-"""Rules of shape a schema would say badly: one wait a state, keys that go with a type, lists that close (S204 to S232).
+"""Rules of shape that a schema reports badly: one wait a state, keys of a type, lists that close (S204 to S232).
 
-Every function takes a tree of any shape: what the schema refuses is skipped here, never repeated and never a crash.
+Each function accepts a tree of any shape. What the schema refuses is skipped here, without repeats or crashes.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ _VERBS_OF_KEY: Final[Mapping[str, tuple[str, ...]]] = {
     "ends": ("pay",), "rows": ("do",),
 }  # fmt: skip
 _TARGET_KEYS: Final = ("then", "late", "missed", "to")
-_OF_A_WAIT: Final = ("due", "then", "late", "missed", "remind", "escalate")  # an end waits for nothing
+_OF_A_WAIT: Final = ("due", "then", "late", "missed", "remind", "escalate")  # an end has no wait
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOOKS_LIKE_A_SPAN: Final = re.compile(r"\d+\s*[^\W\d_]{1,12}(\s+[^\W\d_]+)?\s*")
 
 
 @cache
 def _is_readable(pattern: str) -> bool:
-    """Whether answers can be held against a pattern: in the syntax of the engine that does, which has no look-around."""
+    """Whether the engine that checks answers can compile a pattern. RE2 has no look-around."""
     options = re2.Options()
     options.log_errors = False
     try:
@@ -72,7 +72,7 @@ def _is_readable(pattern: str) -> bool:
 
 
 def rules_of_procedure(source: PositionedTree, partial: bool) -> Iterator[Problem]:
-    """The rules of a procedure or of a preset; `partial`: what is missing may come from elsewhere."""
+    """Yield the faults of a procedure or a preset. `partial`: missing parts may come from another file."""
     rules = _Rules(source, partial)
     top = _map(source.tree)
     yield from rules.fields_everywhere(top)
@@ -97,7 +97,7 @@ def rules_of_procedure(source: PositionedTree, partial: bool) -> Iterator[Proble
 
 
 def rules_of_shared(source: PositionedTree) -> Iterator[Problem]:
-    """The rules of a shared file: only blocks and lists have some."""
+    """Yield the faults of a shared file. Only blocks, lists and kinds of numbers have rules."""
     rules = _Rules(source, partial=False)
     top = _map(source.tree)
     if "block" in top:
@@ -137,7 +137,7 @@ def _list(node: Tree) -> list[Tree]:
 
 
 class _Rules:
-    """The rules, over one tree; each yields problems placed by the source."""
+    """The rules over one tree. Each yields problems with the positions of the source."""
 
     def __init__(self, source: PositionedTree, partial: bool) -> None:
         self.source, self.partial = source, partial
@@ -177,7 +177,7 @@ class _Rules:
             yield from self.check((*path, "checks", name))
 
     def field(self, path: Path, field: dict[str, Tree]) -> Iterator[Problem]:
-        """Keys that do not go with the type; a choice without options; a form that cannot be read."""
+        """Keys that do not go with the type, a choice without options, a pattern that cannot be compiled."""
         yield from self.pattern((*path, "pattern"))
         type_ = field.get("type", "text")
         if not isinstance(type_, str) or ("type" not in field and ("value" in field or self._deferred(path))):
@@ -208,7 +208,7 @@ class _Rules:
             yield self.say("S212", path, value=written)
 
     def period(self, path: Path) -> Iterator[Problem]:
-        """What ends does not end before it begins; days are told apart as they are written."""
+        """A period may not end before it begins. Days are compared as they are written."""
         node = _map(self.at(path))
         first, last = node.get("from"), node.get("until")
         if (
@@ -237,7 +237,7 @@ class _Rules:
             yield from self.one_of(path, ("must", "should"))
 
     def paper(self, path: Path) -> Iterator[Problem]:
-        """Nobody reads the date of a paper that is never handed in through the form."""
+        """Evidence without upload may not have `max_age`: no date is read from it."""
         paper = _map(self.at(path))
         how = tuple(str(one) for one in _list(paper.get("how")))
         if paper.get("max_age") is not None and how and "upload" not in how:
@@ -273,7 +273,7 @@ class _Rules:
         else:
             yield from self.one_of(path, channels)
 
-    # -- circuit -------------------------------------------------------------------------------------------------------
+    # -- workflow ------------------------------------------------------------------------------------------------------
 
     def workflow(self, path: Path) -> Iterator[Problem]:
         workflow = _map(self.at(path))
@@ -324,7 +324,7 @@ class _Rules:
                 yield self.say("S207", (*path, index), name=name, reason="early")
 
     def span_or_date(self, path: Path) -> Iterator[Problem]:
-        """`30 jours` is neither a length of time nor an expression: a length was meant."""
+        """`30 jours` is neither a time span nor an expression: a span was meant."""
         text = self.at(path)
         if not isinstance(text, str) or read_span(text) or not _LOOKS_LIKE_A_SPAN.fullmatch(text):
             return
@@ -333,7 +333,7 @@ class _Rules:
             facts |= {"near": (near,), "put": near}
         yield problem("S209", self.source.position(path), **facts)
 
-    # -- stories -------------------------------------------------------------------------------------------------------
+    # -- scenarios -----------------------------------------------------------------------------------------------------
 
     def scenario(self, path: Path) -> Iterator[Problem]:
         scenario = _map(self.at(path))

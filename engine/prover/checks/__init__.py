@@ -1,1 +1,1 @@
-"""Proofs P1–P10, one module a property."""
+"""The proofs P1 to P10, one module for each property."""

@@ -1,5 +1,8 @@
-"""P10: the announced delay can be kept. The longest way from the first state to a granted document, counting only the
-administration's time, against `delay`; in working days, of which seven days hold five."""
+"""Proof P10: the announced delay can be respected.
+
+It compares the longest path from the first state to a granted document, in time of the administration only, with
+`delay`. All is in working days, five of seven days.
+"""
 
 from __future__ import annotations
 
@@ -24,29 +27,29 @@ from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _MOST_TRIED: Final = 40
-_DAY: Final = Fraction(5, 7)  # a day of the calendar, in working days
+_DAY: Final = Fraction(5, 7)  # a calendar day, in working days
 _UNITS: Final = {
     "minute": _DAY / 1440, "hour": _DAY / 24, "day": _DAY, "week": Fraction(5), "month": _DAY * 365 / 12,
     "year": _DAY * 365,
 }  # fmt: skip
-_WORKING: Final = {"hour": Fraction(1, 7), "day": Fraction(1)}  # seven hours of open doors a day
+_WORKING: Final = {"hour": Fraction(1, 7), "day": Fraction(1)}  # seven opening hours a day
 
 
 def working_days(span: Span) -> Fraction:
-    """A length of time in working days."""
+    """Return the length of a span in working days."""
     return span.count * (_WORKING if span.working else _UNITS).get(span.unit, Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A path to a granted document and the administration's time on it."""
+    """A path to a granted document and the administration's time on it, in working days."""
 
     path: Path
     takes: Fraction
 
 
 def delays_that_cannot_be_kept(places: ProofContext) -> Iterator[Problem]:
-    """The longest journey that some answers open, against the delay announced for these answers."""
+    """Yield P10 for the longest journey that some answers allow and that exceeds their delay."""
     procedure = places.procedure
     delay = procedure.identity.delay
     if delay.law or not delay.entries:
@@ -83,7 +86,7 @@ def _late(places: ProofContext, journeys: list[Journey], span: Span, here: tuple
 
 
 def _journeys(procedure: Procedure) -> Iterator[Journey]:
-    """Each state once. What follows an end (an appeal) is another matter than the first answer."""
+    """The journeys that pass each state at most once. Transitions from an end (an appeal) are left out."""
     granting = {output.id for output in procedure.outputs.values() if output.grants}
     for path in paths(
         procedure,
@@ -103,7 +106,7 @@ def _from_end(procedure: Procedure, way: Transition) -> bool:
 
 
 def _time_on(procedure: Procedure, path: Path) -> Fraction:
-    """The sum of the times of the states left; those a legal clock runs in count no longer than it does."""
+    """The sum of the times of the states left. States of one time limit count at most its length together."""
     times = {way.source: _time_in(procedure, procedure.states[way.source]) for way in path.ways}
     for clock in sorted(procedure.clocks.values(), key=lambda one: len(one.runs_in)):
         left = _longest(clock.lasts)
@@ -115,7 +118,7 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
 
 
 def _time_in(procedure: Procedure, state: State) -> Fraction:
-    """How long the administration may keep a dossier in a state; nothing where the applicant is waited for."""
+    """The longest time of the administration in a state, 0 where the applicant is waited for."""
     if state.mode == "wait":
         return _longest(state.wait)
     if state.public == "ready" or state.mode in ("pay", "book", "attend", "correct"):
@@ -128,7 +131,7 @@ def _time_in(procedure: Procedure, state: State) -> Fraction:
 
 
 def _own_time(procedure: Procedure, state: State) -> Fraction:
-    """The state's own time, when none of its tasks is the applicant's."""
+    """The time of the state itself, when none of its tasks is the applicant's."""
     tasks = [procedure.tasks[task] for task in state.waits if task in procedure.tasks]
     return Fraction(0) if any(waits_for_applicant(task) for task in tasks) else _longest(state.due)
 
@@ -141,7 +144,7 @@ def _time_of_task(procedure: Procedure, task_id: str) -> Fraction:
 
 
 def _longest(expression: Expression | None) -> Fraction:
-    """The longest span an expression may come to; nothing for a date, which no path knows in advance."""
+    """The longest span that an expression may give, 0 for a date, which is not known in advance."""
     if expression is None:
         return Fraction(0)
     spans = (_span(leaf) for leaf in leaves(tree(expression)))
@@ -149,7 +152,7 @@ def _longest(expression: Expression | None) -> Fraction:
 
 
 def spans_of(expression: Expression) -> tuple[Span, ...]:
-    """Every span an expression may come to; none at all when it may be something no file tells: a date, an answer."""
+    """Return each span that an expression may give. Empty when it may give one unknown here: a date, an answer."""
     spans = [_span(leaf) for leaf in leaves(tree(expression))]
     return tuple(span for span in spans if span is not None) if None not in spans else ()
 
@@ -165,7 +168,7 @@ def _span(node: Node) -> Span | None:
 
 
 def _cycles(procedure: Procedure, path: Path) -> tuple[str, ...]:
-    """The states of the path from which a dossier may come back to an earlier one: the time of that is not counted."""
+    """The states of the path with a transition back to an earlier one. That time is not counted."""
     order = {state: at for at, state in enumerate(path.states)}
     back = {
         way.source

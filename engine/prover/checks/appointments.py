@@ -1,4 +1,7 @@
-"""P9: whoever must come finds a slot, and every role has somebody who may hold it. Plain arithmetic on the directory."""
+"""Proof P9: each required appointment has a slot, and each role has a possible holder.
+
+Arithmetic on the directory.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,28 @@ from engine.model.types import Constant, Expression
 from engine.prover.checks.established_facts import ProofContext
 
 _MOST_DAYS: Final = 400
-_TRIED: Final = 7  # a lead and a horizon that fail on one day of the week only are no fault
+_TRIED: Final = 7  # days of start tried: a failure on one day of the week only is no fault
 _AT_ONCE: Final = Span(0, "day")
 _MINUTES: Final = {"minute": 1, "hour": 60}
 
 
 def unreachable_visits(places: ProofContext, day: date) -> Iterator[Problem]:
+    """Yield P9 for each appointment without a slot between lead and horizon in one of its offices.
+
+    Seven days from `day` are tried. All slots are assumed free.
+    """
     for visit in places.procedure.appointments():
         for office in _offices(places, visit):
             if not any(_has_slot(visit, office, day + timedelta(days=ahead), places) for ahead in range(_TRIED)):
                 fault, facts = "slot", {"lead": str(visit.lead), "horizon": str(visit.horizon)}
                 if _has_slot(replace(visit, lead=_AT_ONCE), office, day, places):
-                    fault = "lead"  # the doors are open, but not between the two
+                    fault = "lead"  # the office is open, but not between lead and horizon
                 yield problem("P9", visit.where, at=visit.id, name=visit.id, fault=fault, office=office.id, **facts)
                 break
 
 
 def roles_without_holder(places: ProofContext) -> Iterator[Problem]:
+    """Yield P9 for each role without seats, at its first use. Unknown roles are no fault here."""
     reported: set[str] = set()
     for thing, key in _roles(places.procedure):
         role = places.definition.directory.role(key)
@@ -43,7 +51,7 @@ def roles_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
-    """A state whose every act wants somebody else than who acted before, in a role that one person holds."""
+    """Yield P9 for a state where all acts exclude the only holder of their role."""
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
@@ -60,7 +68,7 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def _alone(places: ProofContext, way: Transition) -> str | None:
-    """The role of one person that an act wants, when that person is the one it excludes."""
+    """The role with one holder that an act needs, when the act excludes that person. None otherwise."""
     role = way.by[0] if len(way.by) == 1 else None
     held = places.definition.directory.role(role) if role is not None else None
     if role is None or held is None or held.seats > 1:
@@ -93,11 +101,11 @@ def _roles(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
         yield notice, notice.to
 
 
-# -- where a visit may take place --------------------------------------------------------------------------------------
+# -- offices of an appointment -----------------------------------------------------------------------------------------
 
 
 def _offices(places: ProofContext, visit: Appointment) -> tuple[Office, ...]:
-    """Each office the visit may use: what it says, else where the dossier is."""
+    """The offices that the appointment may use: its own, else that of the dossier."""
     directory, agency = places.definition.directory, places.procedure.identity.agency
     said = visit.office or places.procedure.office
     codes = _codes(places, said) if said is not None else None
@@ -111,7 +119,7 @@ def _codes(places: ProofContext, said: Expression) -> frozenset[str] | None:
 
 
 def _worth(places: ProofContext, node: Node) -> frozenset[str] | None:
-    """The offices an expression may come to; None when nobody can list them."""
+    """The offices that an expression may give, None when they cannot be listed."""
     match node:
         case Constant(value=str(code)):
             return frozenset({code})
@@ -134,7 +142,7 @@ def _worth(places: ProofContext, node: Node) -> frozenset[str] | None:
 
 
 def _has_slot(visit: Appointment, office: Office, today: date, places: ProofContext) -> bool:
-    """A slot between the lead and the horizon, were all of them free."""
+    """Whether there is a slot between the lead and the horizon, if all are free."""
     if visit.quota is not None and visit.quota < 1:
         return False
     calendar = places.definition.directory.calendar

@@ -1,4 +1,7 @@
-"""P4: nobody gets a document around what another went through. P5: in each situation one way on, and only one."""
+"""Proofs P4 and P5 on the transitions of a workflow.
+
+P4: no path to a document avoids a task that another path waits for. P5: each case has one transition, and only one.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +41,17 @@ _SHUT: Final = Constant(False, YES_NO)
 
 
 def ways_around(places: ProofContext) -> Iterator[Problem]:
+    """Yield P4 for each document that a path reaches without a task that other paths wait for.
+
+    Only documents that grant the request are checked.
+    """
     for output in places.procedure.outputs.values():
         if output.grants:
             yield from _around(places, output)
 
 
 def _around(places: ProofContext, output: Output) -> Iterator[Problem]:
-    """For each task that some path to the document waits for, a path to it that did not go through that task."""
+    """For each task that some path to the document waits for, a path to it without that task."""
     procedure = places.procedure
     before = _states_before(procedure, output)
     for task in procedure.tasks.values():
@@ -54,7 +61,7 @@ def _around(places: ProofContext, output: Output) -> Iterator[Problem]:
 
 
 def _is_owed(task: Task) -> bool:
-    """A fee, a visit, a round, a form that somebody fills; not the application, not what a register says."""
+    """Whether a task counts: a fee, an appointment, a round, a later form. Not the application or a look-up."""
     if isinstance(task, Form):
         return task.id != APPLICATION and task.register is None
     return isinstance(task, (Fee, Appointment))
@@ -66,7 +73,7 @@ def _issues(procedure: Procedure, output: Output, way: Transition) -> bool:
 
 
 def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
-    """The states met before the document is first issued, and from which it may still be."""
+    """The states before the first issue of the document, from which it may still be issued."""
     forward: dict[str, list[str]] = {}
     backward: dict[str, list[str]] = {}
     last: set[str] = set()
@@ -107,7 +114,7 @@ def _without(
 
 
 def _covered(procedure: Procedure, path: Path, task: str) -> bool:
-    """The task is done at the end of the path, or a way declared that it does without (`without`)."""
+    """Whether the task is done at the end of the path, or a transition declares that it needs none (`without`)."""
     covered = False
     for way in path.ways:
         done = task in done_after(procedure, way, frozenset({task} if covered else ()))
@@ -116,7 +123,7 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
-    """The way where the path leaves behind every state that waits for the task: the line to mend."""
+    """The transition after which no state that waits for the task is reachable: the line to correct."""
     backward: dict[str, list[str]] = {}
     for way in edges(procedure):
         if way.target in before:
@@ -130,7 +137,10 @@ def _turning(procedure: Procedure, path: Path, waiting: list[str], before: froze
 
 
 def cases_that_lack_or_overlap(places: ProofContext) -> Iterator[Problem]:
-    """First-match lists are closed by their shape; ways written apart for one event, and acts, are put to the solver."""
+    """Yield P5 for transitions of a state that overlap, or that leave a case without any.
+
+    First-match lists are complete by their shape, so only the other transitions are given to the solver.
+    """
     for state in places.procedure.states.values():
         groups: dict[str, dict[str, list[Transition]]] = {}
         for way in places.procedure.leaving.get(state.id, ()):
@@ -161,7 +171,7 @@ def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transi
 
 
 def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
-    """Answers with which the event leads nowhere. A list closed by its shape needs no question."""
+    """Answers for which the event has no transition. A list complete by its shape is not checked."""
     if any(_is_closed(group) for group in ways.values()):
         return
     every = [way for group in ways.values() for way in group]
@@ -175,12 +185,12 @@ def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition
 
 
 def _is_closed(ways: list[Transition]) -> bool:
-    """A way without condition, or the list of a `then`, `late` or `missed`."""
+    """Whether one transition has no condition, or belongs to the list of a `then`, `late` or `missed`."""
     return any(way.when == TRUE or "." in way.id for way in ways)
 
 
 def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
-    """Answers with which nobody of those a state waits for may act, where nothing else ever moves it."""
+    """Answers for which no person may act, in a state that only acts leave."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
     moved = any(way.event is not None for way in leaving) or any(
@@ -206,8 +216,10 @@ def _filled_by(places: ProofContext, way: Transition) -> frozenset[str]:
 
 
 def _at_best(node: Node, filled: frozenset[str], holds: bool = True) -> Node:
-    """The condition where its own form decides as well as it can: whoever fills the form chooses those answers, so only
-    the rest can keep the act shut."""
+    """The condition with each part that the filled form decides at its best value.
+
+    The person who fills the form chooses those answers, so only the other parts can prevent the act.
+    """
     match node:
         case And(items=items):
             parts = tuple(_at_best(one, filled, holds) for one in items)

@@ -1,7 +1,7 @@
-"""P6: every condition can hold and can fail; every question and every check leave an answer.
+"""Proof P6: each condition can hold and can fail, each question and each check leave a possible answer.
 
-A condition that never changes is an oversight: a question nobody is asked, a requirement nobody can meet. Two questions
-each "required unless the other is given" are no fault: only what cannot be answered at all is told.
+A condition that never changes is a mistake: a question that is never asked, a requirement that cannot be met. Two
+questions that are each "required unless the other is given" are no fault: only impossible answers are reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.prover.solver.witness_facts import facts_of
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of the file and where it is read. `around` holds wherever it counts."""
+    """One condition of the file and where it is evaluated. `around` holds wherever it is evaluated."""
 
     thing: NamedElement
     expression: Expression
@@ -35,19 +35,21 @@ class Condition:
 
     @property
     def where(self) -> Position:
+        """The position of the expression, or of its element."""
         return place_of(self.thing, self.expression)
 
     def query(self, holds: tuple[Node, ...] = (), fails: tuple[Node, ...] = ()) -> Query:
+        """Return the query of these nodes in the context of the condition. `holds` and `fails` replace it."""
         return Query(holds, fails, self.rows, self.sure, self.filling, self.without)
 
 
 def place_of(thing: NamedElement, expression: Expression) -> Position:
-    """Where an expression is written; the thing's own place when it stands nowhere."""
+    """Return the position of an expression, or that of its element when it has none."""
     return expression.where if expression.where != NOWHERE else thing.where
 
 
 def not_proved(proof: str, thing: NamedElement) -> Problem:
-    """The solver ran out of time, or its terms cannot say it: never guessed."""
+    """Return V790: the solver ran out of time, or cannot express it. It is never guessed."""
     return problem("V790", thing.where, at=thing.id, name=thing.id, proof=proof)
 
 
@@ -55,7 +57,10 @@ def not_proved(proof: str, thing: NamedElement) -> Problem:
 
 
 def conditions_that_never_change(places: ProofContext) -> Iterator[Problem]:
-    """One that several things share is told at the first."""
+    """Yield P6 for conditions that never hold or never fail.
+
+    A text that several elements share is reported once. Shared files are left out.
+    """
     read: dict[tuple[str, str], list[Condition]] = {}
     for one in _conditions(places):
         if not isinstance(tree(one.expression), Constant) and not places.is_shared(one.expression):
@@ -69,7 +74,7 @@ def conditions_that_never_change(places: ProofContext) -> Iterator[Problem]:
 
 
 def _judged(places: ProofContext, uses: list[Condition]) -> Iterator[Problem]:
-    """`uses` are the same condition of the same thing, at each place where it counts."""
+    """The problems of one condition. `uses` are its places of evaluation."""
     first = uses[0]
     node = tree(first.expression)
     holds = _any(places, [one.query((*one.around, node)) for one in uses])
@@ -174,7 +179,7 @@ def _of_circuit(places: ProofContext) -> Iterator[Condition]:
 
 
 def unanswerable_questions(places: ProofContext) -> Iterator[Problem]:
-    """Each question and each check leave an answer; no list of options is ever all shut."""
+    """Yield P6 for questions and checks without a possible answer, and for options that may all be disabled."""
     for form in (places.procedure.form, *places.definition.later_forms()):
         rows = (form.each,) if form.each else ()
         for page in form.pages:
@@ -199,12 +204,12 @@ def _answerable(
         return
     shown = (*around, tree(field.when))
     filling = frozenset({form.id}) - {APPLICATION}
-    checks = frozenset(rule.id for rule in places.definition.rules_on.get(field.id, ()))  # each is judged by itself
+    checks = frozenset(rule.id for rule in places.definition.rules_on.get(field.id, ()))  # each is proved alone
     there = FunctionCall("answered", (places.name(field.id, rows),), YES_NO)
     before = places.prover.possible(Query(shown, (), rows, filling=filling, without=checks | {f"answer:{field.id}"}))
     verdict = places.prover.possible(Query((*shown, there), (), rows, filling=filling, without=checks))
     if before == "no":
-        return  # never shown: that was told of its condition
+        return  # never shown: reported for its condition
     if verdict == "no" or field.bounds.min_length > field.bounds.max_length:
         yield problem("P6", field.where, at=field.id, name=field.id, fault="unanswerable")
     elif verdict == "unknown":
@@ -214,7 +219,7 @@ def _answerable(
 
 
 def _is_narrowed(field: Field) -> bool:
-    """Whether something bears on the answer besides its type."""
+    """Whether anything limits the answer besides its type."""
     bounds = field.bounds
     limits = [one for one in (bounds.minimum, bounds.maximum) if one is not None]
     bounded = len(limits) == 2 or any(one.names for one in limits)
@@ -227,7 +232,7 @@ def _is_narrowed(field: Field) -> bool:
 def _shut(
     places: ProofContext, field: Field, shown: tuple[Node, ...], rows: tuple[str, ...], filling: frozenset[str]
 ) -> Iterator[Problem]:
-    """Answers with which every option is shut, though the question must be answered."""
+    """Answers for which all options of a required question are disabled."""
     opened = [tree(option.when) for option in field.options if is_in_force(option, places.prover.day)]
     if not field.options or any(node == tree(TRUE) for node in opened):
         return
@@ -244,7 +249,7 @@ def _shut(
 def _passable(
     places: ProofContext, check: FormCheck, shown: tuple[Node, ...], rows: tuple[str, ...], owner: str | None
 ) -> Iterator[Problem]:
-    """A check can be passed: some answers that it reads satisfy it."""
+    """P6 for a check that no answers satisfy."""
     if check.warns:
         return
     needed = sorted(needed_names(tree(check.holds)))

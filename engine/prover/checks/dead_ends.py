@@ -1,7 +1,7 @@
-"""P2 of the answers: a dossier that goes round among states which pass by themselves, with answers that never let it out.
+"""Proof P2 with answers: a dossier that cycles for ever among states that pass without a person.
 
-Nobody acts there: only time passes, or all that is waited for was done the first time round. The graph sees a way to an
-end; with these answers it is never the one taken.
+No person acts there: only time passes, or all tasks were done the first time. The graph has a path to an end, but
+with these answers it is never taken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_ROUNDS: Final = 60
 
 
 def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
-    """One is told for each state at which a round begins."""
+    """Yield P2 with answers for each state at which an endless cycle begins."""
     reported: set[str] = set()
     for at, ways in enumerate(_rounds(places.procedure)):
         if at >= _MOST_ROUNDS:
@@ -48,7 +48,7 @@ def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
 
 
 def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
-    """Every round of ways that nobody takes, each from its first state in the order of the file."""
+    """Each cycle of automatic transitions, from its first state in the order of the file."""
     order = {state: at for at, state in enumerate(procedure.states)}
     ahead: dict[str, list[Transition]] = {}
     for way in edges(procedure):
@@ -67,7 +67,7 @@ def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
 
 
 def _passes(procedure: Procedure, state: State) -> bool:
-    """Whether the state may be passed without anybody: time alone, or what was done once stays done."""
+    """Whether a state passes without a person: by time alone, or because its tasks stay done."""
     if state.wait is not None:
         leaving = procedure.leaving.get(state.id, ())
         timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
@@ -79,20 +79,23 @@ def _passes(procedure: Procedure, state: State) -> bool:
 
 
 def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -> bool:
-    """No way of the round reopens what a state of it waits for."""
+    """Whether no transition of the cycle reopens a task that one of its states waits for."""
     waited = {task for way in path for task in procedure.states[way.source].waits}
     services = {one.id for way in path for name in way.reopens if (one := procedure.round_of(name)) is not None}
     return not waited & ({name for way in path for name in way.reopens} | services)
 
 
 def _may_change(node: Node) -> bool:
-    """Whether a condition may come to something else the next time: it reads the day, or what has happened."""
+    """Whether a condition may change the next time: it reads the day, or the history."""
     aging = isinstance(node, FunctionCall) and node.function == "age" and len(node.arguments) == 1
     return aging or isinstance(node, Ambient | Happened) or any(_may_change(child) for child in children(node))
 
 
 def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> Iterator[Problem]:
-    """`found`: what the proofs told so far."""
+    """Yield P1 and P2 of the graph without the transitions that P6 proves impossible.
+
+    `found` are the problems found so far. Problems of the whole graph are not repeated.
+    """
     never = {one.facts["at"] for one in found if one.code == "P6" and one.facts.get("fault") == "never"}
     procedure, directory = places.procedure, places.definition.directory
     closed = [way for way in procedure.transitions if way.id in never and not _opens(places, way)]
@@ -100,7 +103,7 @@ def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> It
         return
     narrowed = _without(procedure, closed)
     for proof in (unreachable_states, states_without_an_end):
-        known = {one.facts["at"] for one in proof(procedure, directory)}  # told by the graph alone
+        known = {one.facts["at"] for one in proof(procedure, directory)}  # reported for the whole graph
         yield from (one for one in proof(narrowed, directory) if one.facts["at"] not in known)
 
 

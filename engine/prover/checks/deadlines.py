@@ -1,5 +1,7 @@
-"""P1 of time: a clock of the law that never runs out, a `late` that never comes, because something else is surely over
-before. What is kept in doubt (a day only answers know, a slot that stops the time, a way back) is left alone."""
+"""Proof P1 of time: a time limit or a `late` that never occurs, because another event surely comes first.
+
+Doubtful cases (a day in an answer, a slot that stops the time, a path back) are left out.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ from engine.prover.checks.announced_delay import spans_of
 
 _HOURS: Final = {"minute": 1 / 60, "hour": 1}
 _DAYS: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
-_CLUSTER: Final = 4  # holidays that may fall together
+_CLUSTER: Final = 4  # successive holidays assumed possible
 
 
 def at_most(span: Span, working: bool) -> int:
-    """The days a span is surely over in: working ones, or those of the calendar."""
+    """Return the most days that a span may last, in working or calendar days."""
     if span.unit in _HOURS:
         days = ceil(span.count * _HOURS[span.unit] / (7 if span.working else 24)) + span.working
     else:
@@ -34,7 +36,7 @@ def at_most(span: Span, working: bool) -> int:
 
 
 def at_least(span: Span) -> int:
-    """The days a span surely lasts, counted as it counts them."""
+    """Return the least days that a span lasts, in its own kind of days."""
     if span.unit in _HOURS:
         return int(span.count * _HOURS[span.unit] / (7 if span.working else 24))
     return {"month": span.count * 365 // 12 - 3, "year": span.count * 365}.get(span.unit, span.count * _DAYS[span.unit])
@@ -42,17 +44,18 @@ def at_least(span: Span) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """What surely ends a stay in a state, and where it leads."""
+    """What surely ends a stay in a state, and the transition it causes."""
 
     spans: tuple[Span, ...]
     way: Transition
 
     def at_most(self, working: bool) -> int:
+        """Return the most days before the transition, over all its spans."""
         return max(at_most(span, working) for span in self.spans)
 
 
 def timers_never_over(procedure: Procedure) -> Iterator[Problem]:
-    """Clocks and `late` that no dossier ever comes to."""
+    """Yield P1 for time limits and `late` that never occur in any dossier."""
     reached = closure([procedure.start], successors(procedure))
     for clock in procedure.clocks.values():
         yield from _clock(procedure, clock, reached)
@@ -61,11 +64,11 @@ def timers_never_over(procedure: Procedure) -> Iterator[Problem]:
             yield from _late(procedure, state)
 
 
-# -- what surely ends a stay -------------------------------------------------------------------------------------------
+# -- ends of a stay ----------------------------------------------------------------------------------------------------
 
 
 def _leavings(procedure: Procedure, state: State) -> Iterator[Leaving]:
-    """Each time of a state that leads on whatever the answers, and how long it may be."""
+    """Each time of a state that leads on for all answers, with its spans."""
     for event, time in (("due", state.due), ("done", state.wait)):
         ways = [way for way in procedure.leaving.get(state.id, ()) if way.event == event]
         stops = event == "due" and any(isinstance(procedure.tasks.get(one), Appointment) for one in state.waits)
@@ -78,12 +81,12 @@ def _leavings(procedure: Procedure, state: State) -> Iterator[Leaving]:
 
 
 def _closed(ways: list[Transition]) -> bool:
-    """A way without condition, or the list of a `then` or `late`, whose last entry takes what is left."""
+    """Whether one transition has no condition, or belongs to a list whose last entry takes all other cases."""
     return any(way.when == TRUE or "." in way.id for way in ways)
 
 
 def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
-    """Once over, or left behind, the dossier never stands again where the clock would run: it always runs there."""
+    """Whether the dossier never returns to where the limit runs, once the limit is over or left."""
     listed = clock.runs_in | clock.paused_in
     follows = successors(procedure)
     after = {way.target for way in edges(procedure) if way.source in listed and way.target not in listed}
@@ -91,7 +94,7 @@ def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
     return not closure(after, follows) & clock.runs_in
 
 
-# -- clocks ------------------------------------------------------------------------------------------------------------
+# -- time limits -------------------------------------------------------------------------------------------------------
 
 
 def _clock(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> Iterator[Problem]:
@@ -121,7 +124,7 @@ def _clock(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> I
 def _longest(
     procedure: Procedure, clock: TimeLimit, times: Mapping[str, int], state_id: str, before: tuple[str, ...]
 ) -> tuple[int, tuple[str, ...]] | None:
-    """The most days the clock may run from a state on, and through which states; none when one may go round."""
+    """The most days the limit may run from a state on, and the states. None when there is a cycle."""
     if state_id in before:
         return None
     path = (*before, state_id)
@@ -137,7 +140,7 @@ def _longest(
 
 
 def _only_by(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> tuple[str, ...]:
-    """The states that dossiers reach through this clock only."""
+    """The states that dossiers reach only through this limit."""
     follows: dict[str, list[str]] = {}
     for way in edges(procedure):
         if way.event != clock.id:

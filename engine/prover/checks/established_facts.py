@@ -1,5 +1,7 @@
-"""What is surely done wherever the procedure says something: in a state, before a way, when a task opens, when a
-document is issued or a message leaves."""
+"""The tasks surely done at each place of a procedure.
+
+A place is a state, a transition, the opening of a task, the issue of a document or the sending of a message.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 class ProofContext:
-    """A procedure under proof: what is read of it, who answers, and what is sure where."""
+    """A procedure during a proof: its input, its prover, and what is sure at each place."""
 
     def __init__(self, procedure: ProverInput, prover: Prover) -> None:
         self.definition, self.prover = procedure, prover
@@ -25,11 +27,11 @@ class ProofContext:
         self._file = procedure.procedure.identity.where.file
 
     def is_shared(self, expression: Expression) -> bool:
-        """Written in a block or a preset: what is idle in one procedure serves in another."""
+        """Whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
         return bool(expression.where.file) and expression.where.file != self._file
 
     def before(self, way: Transition) -> frozenset[str]:
-        """The tasks surely done when a way is tried. A form it fills is being filled, not done."""
+        """Return the tasks surely done when a transition is tried. A form that it fills is not done yet."""
         state = self.procedure.states.get(way.source)
         done = set(self.sure[way.source])
         if way.event == "done" and state is not None:
@@ -39,11 +41,12 @@ class ProofContext:
         return frozenset(done)
 
     def after(self, way: Transition) -> frozenset[str]:
+        """Return the tasks surely done after a transition, without those that it reopens."""
         filled = {way.fills} if way.fills else set()
         return frozenset((self.before(way) | filled) - set(way.reopens))
 
     def for_task(self, task_id: str) -> frozenset[str]:
-        """The tasks surely done when one opens: where states wait for it, where acts fill it."""
+        """Return the tasks surely done when a task opens: where states wait for it, or acts fill it."""
         if task_id == APPLICATION:
             return NOTHING
         task = self.procedure.tasks[task_id]
@@ -52,14 +55,14 @@ class ProofContext:
         return _common(found) | frozenset(task.after)
 
     def for_output(self, output_id: str) -> frozenset[str]:
-        """The tasks surely done whenever the document is issued."""
+        """Return the tasks surely done whenever the document is issued."""
         states = self.procedure.states.values()
         found = [self.sure[state.id] for state in states if output_id in state.effects.issues]
         found += [self.after(way) for way in edges(self.procedure) if output_id in way.effects.issues]
         return _common(found)
 
     def for_event(self, event: str) -> frozenset[str]:
-        """The tasks surely done when a message leaves: a state, an act, a task, a clock."""
+        """Return the tasks surely done when the message of a state, act, task or time limit is sent."""
         procedure = self.procedure
         if event in procedure.states:
             return self.sure[event]
@@ -70,7 +73,7 @@ class ProofContext:
         return _common(self.after(way) for way in edges(procedure) if way.id == event)
 
     def name(self, name: str, rows: tuple[str, ...] = ()) -> Name:
-        """The answer of that name as an expression inside those rows would read it."""
+        """Return the node of a name as an expression in these rows reads it."""
         for outer in reversed(rows):
             column = next((one for one in self.columns(outer) if one.id == name), None)
             if column is not None:
@@ -78,7 +81,7 @@ class ProofContext:
         return Name(name, self.definition.type_of(name))
 
     def columns(self, rows: str) -> tuple[Field, ...]:
-        """The questions of each row."""
+        """Return the columns of a question of rows, with those of forms filled once a row. Empty when unknown."""
         for field in _all(self.definition.fields.values()):
             if field.id == rows and field.type == "rows":
                 return (*field.rows, *(column for column, _ in self.definition.added.get(rows, ())))
@@ -92,6 +95,6 @@ def _all(fields: Iterable[Field]) -> Iterable[Field]:
 
 
 def _common(found: Iterable[frozenset[str]]) -> frozenset[str]:
-    """What is in all of them; nothing when there is none."""
+    """The intersection, empty when there is no set."""
     every = list(found)
     return frozenset.intersection(*every) if every else NOTHING

@@ -1,7 +1,7 @@
-"""P7: under all checks, each fee is a whole number of francs, never empty, never less than nothing.
+"""Proof P7: under all checks, each fee is a whole number of francs, never empty and never negative.
 
-Whole is a matter of types (E414). Empty because an answer is missing is P8; here, because a table or a division gives
-nothing. The sum of the lines is put to the solver as one expression, and read again as one.
+Whole is a matter of types (E414). A value empty for a missing answer is P8. Here it is empty for a table or a
+division. The sum of the lines is given to the solver as one expression, and evaluated again as one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _NOTHING_OWED: Final = Constant(0, MONEY)
 
 
 def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
+    """Yield P7 for a fee that may be empty or negative, or whose bounds may contradict each other."""
     for fee in places.procedure.fees():
         exempt = (Not(tree(fee.exempt)),) if fee.exempt is not None else ()
         owed: tuple[Node, ...] = (tree(fee.when), *exempt)
@@ -40,7 +41,7 @@ def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
 def _empty(
     places: ProofContext, fee: Fee, line: FeeLine, amount: Expression, owed: tuple[Node, ...], sure: frozenset[str]
 ) -> Iterator[Problem]:
-    """Every answer it reads is there, and yet it comes to nothing."""
+    """P7 when all answers of an amount are given and it is still empty."""
     if isinstance(tree(amount), Constant):
         return
     rows = (line.for_each,) if line.for_each else ()
@@ -69,7 +70,7 @@ def _negative(
 
 
 def _crossed(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
-    """Bounds that no total fits between: people would pay less than the least the law asks."""
+    """P7 for bounds that no total can respect: the maximum is below the minimum."""
     if fee.at_least is None or fee.at_most is None:
         return
     query = Query((*owed, Compare(tree(fee.at_least), ">", tree(fee.at_most))), (), sure=sure)
@@ -82,7 +83,7 @@ def _crossed(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: froze
 
 
 def _total(places: ProofContext, fee: Fee) -> Node | None:
-    """The sum of the lines as an expression; nothing when each is a plain amount of nothing or more."""
+    """The sum of the lines as an expression, None when each line is an amount that cannot be negative."""
     parts = [_part(places, line) for line in fee.lines]
     if all(isinstance(one, Constant) and isinstance(one.value, int) and one.value >= 0 for one in parts):
         return None

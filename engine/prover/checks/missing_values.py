@@ -1,7 +1,8 @@
-"""P8: an answer used somewhere is surely there. Given later than it is read, or left out by who may leave it out, it is
-empty: a fee, a due day, a bound, a validity or a message is not worked out of what is not there.
+"""Proof P8: an answer that is used somewhere is surely given.
 
-A condition may read what is not there (it does not hold), but not what comes later, unless it asks `answered` or `done`.
+An answer may be given later than it is read, or left out. Then a fee, a due date, a bound, a validity or a message
+would have no value. A condition may read a missing answer (it does not hold), but not a later one, unless it tests
+`answered` or `done`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _OF_A_KIND: Final = dict.fromkeys(("integer", "decimal", "money", "percent"), "0
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """An expression, or a name, read somewhere. `whole`: it must come to something."""
+    """An expression or a name read somewhere. `whole`: its value may not be empty."""
 
     thing: NamedElement
     node: Node
@@ -41,6 +42,7 @@ class Use:
 
 
 def what_may_be_missing(places: ProofContext) -> Iterator[Problem]:
+    """Yield P8 for names read too early or left out, each once for one position."""
     reported: set[tuple[Position, str]] = set()
     for use in _uses(places):
         for one in (*_too_early(places, use), *_left_out(places, use)):
@@ -50,11 +52,11 @@ def what_may_be_missing(places: ProofContext) -> Iterator[Problem]:
                 yield one
 
 
-# -- what comes later --------------------------------------------------------------------------------------------------
+# -- later answers -----------------------------------------------------------------------------------------------------
 
 
 def _too_early(places: ProofContext, use: Use) -> Iterator[Problem]:
-    """The names that a later form or a register gives, where it is not surely done."""
+    """P8 for the names that a later form or a register gives, where it is not surely done."""
     guarded = frozenset[str]().union(*(_asked_about(node) for node in (use.node, *use.around)))
     for name, task in _later_names(places, use.node):
         if not {task, name} & (use.sure | use.filling) and not guarded & {name, task}:
@@ -76,7 +78,7 @@ def _later_names(places: ProofContext, node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _asked_about(node: Node) -> frozenset[str]:
-    """Names and tasks whose absence is thought of: `answered(x)`, `otherwise(x, 0)`, `done(task)`."""
+    """The names and tasks whose absence is tested: `answered(x)`, `otherwise(x, 0)`, `done(task)`."""
     found: set[str] = set()
     for one in walk(node):
         if isinstance(one, FunctionCall) and one.function in ("answered", "otherwise"):
@@ -86,11 +88,11 @@ def _asked_about(node: Node) -> frozenset[str]:
     return frozenset(found)
 
 
-# -- what may be left out ----------------------------------------------------------------------------------------------
+# -- answers left out --------------------------------------------------------------------------------------------------
 
 
 def _left_out(places: ProofContext, use: Use) -> Iterator[Problem]:
-    """For each name, answers where it is missing and the whole is empty; or where the whole is empty without that."""
+    """P8 for each name whose absence makes the whole value empty."""
     late = {name for name, task in _later_names(places, use.node) if not {task, name} & (use.sure | use.filling)}
     names = sorted(names_of(use.node))
     if not use.whole or late or not names:
@@ -109,7 +111,7 @@ def _left_out(places: ProofContext, use: Use) -> Iterator[Problem]:
 
 
 def _instead(places: ProofContext, name: str) -> dict[str, Fact]:
-    """What may stand for an answer that is missing: of its own kind, else the advice is another fault."""
+    """The fact `instead`: a literal that may replace a missing answer of this type."""
     field = places.definition.fields.get(name)
     codes = (
         places.definition.codes_of(field)
@@ -123,12 +125,12 @@ def _instead(places: ProofContext, name: str) -> dict[str, Fact]:
 
 
 def _shown_by(places: ProofContext, name: str) -> Iterator[Node]:
-    """What shows the question of that name: why it may be missing."""
+    """The conditions that show the question of that name: the reason why it may be missing."""
     field, page = places.definition.fields.get(name), places.definition.guards.get(name)
     yield from (tree(one) for one in (page, field.when if field is not None else None) if one is not None)
 
 
-# -- where names are read ----------------------------------------------------------------------------------------------
+# -- uses of names -----------------------------------------------------------------------------------------------------
 
 
 def _uses(places: ProofContext) -> Iterator[Use]:
@@ -238,7 +240,7 @@ def _said(
     places: ProofContext, thing: NamedElement, texts: tuple[Template | None, ...], around: tuple[Node, ...],
     rows: tuple[str, ...], sure: frozenset[str],
 ) -> Iterator[Use]:  # fmt: skip
-    """The answers and the named values that a text prints."""
+    """The answers and named values that a text prints."""
     columns = {column.id for name in rows for column in places.columns(name)}
     for name in sorted(frozenset[str]().union(*(text.names for text in texts if text is not None))):
         if name in places.definition.fields or name in columns:

@@ -1,4 +1,4 @@
-"""Paths of a circuit, one after another, shortest first, each with what it asks of the answers and what it has done."""
+"""The paths of a workflow, the shortest first, each with its conditions on answers and its tasks done."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ _MOST_STEPS: Final = 20_000
 
 
 class TooManyPaths(Exception):
-    """A circuit with more paths than anybody looks through."""
+    """A workflow with more paths than the proofs examine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Ways taken one after the other from the first state."""
+    """Successive transitions from the first state, with the tasks done after them."""
 
     ways: tuple[Transition, ...] = ()
     done: frozenset[str] = frozenset()
-    ever: frozenset[str] = frozenset()  # done at some time, reopened since or not
+    ever: frozenset[str] = frozenset()  # tasks done at some time, reopened since or not
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The states gone through, the last reached included."""
+        """The states of the path, the last one included."""
         return (*(way.source for way in self.ways), *(way.target for way in self.ways[-1:]))
 
     @property
     def guards(self) -> tuple[Node, ...]:
+        """The conditions of its transitions, each once."""
         return tuple(dict.fromkeys(tree(way.when) for way in self.ways if way.when != TRUE))
 
     def query(self, *also: Node) -> Query:
-        """The answers with which this path is open, as the solver is asked."""
+        """Return the query of the answers that allow this path."""
         return Query((*also, *self.guards), sure=self.done, filling=frozenset(_filled(self.ways)), at_most=self.ever)
 
 
@@ -49,7 +50,7 @@ def _filled(ways: tuple[Transition, ...]) -> Iterator[str]:
 
 
 def done_after(procedure: Procedure, way: Transition, before: frozenset[str]) -> frozenset[str]:
-    """What is done once a way is taken."""
+    """Return the tasks done after a transition."""
     done, state = set(before), procedure.states.get(way.source)
     if way.event == "done" and state is not None:
         done |= set(state.waits)
@@ -65,8 +66,10 @@ def paths(
     arrives: Callable[[Transition], bool],
     follows: Callable[[Transition], bool] = lambda way: True,
 ) -> Iterator[Path]:
-    """Every path from the start that meets no state twice, up to its first way that `arrives`, by number of ways.
-    Raises TooManyPaths when there is no end to them."""
+    """Yield each path from the start that visits no state twice, up to its first transition that `arrives`.
+
+    They come in order of length. Raise TooManyPaths above `MOST_PATHS` paths or `_MOST_STEPS` steps.
+    """
     leaving: dict[str, list[Transition]] = {}
     for way in edges(procedure):
         leaving.setdefault(way.source, []).append(way)

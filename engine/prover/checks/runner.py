@@ -1,7 +1,7 @@
-"""The proofs P4 to P10 of a procedure, and witnesses: the only door to the solver (`docs/decisions/0008-proofs.md`).
+"""The proofs P1 to P10 of a procedure, and witnesses: the entry to the prover (`docs/decisions/0008-proofs.md`).
 
-Rules of form, names and graph are `lint`'s. These ask whether some answers, some path, some day make the procedure go
-wrong, and say which. What cannot be settled in its time is said to be not proved (V790), never guessed.
+The linter checks form, names and graph. The proofs ask whether some answers, path or day make the procedure fail,
+and give them. What cannot be decided in time is reported as not proved (V790), never guessed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 
-SECONDS: Final = 5.0  # for one procedure; the shipped ones take a tenth of one
-ACCEPTED: Final = frozenset({"P4", "P10"})  # what a file may set aside, with a reason
+SECONDS: Final = 5.0  # for one procedure; the procedures of this project take 0.1 s
+ACCEPTED: Final = frozenset({"P4", "P10"})  # what a file may accept with a reason
 _MOST_PATHS_TRIED: Final = 60
 _ONE_AT_A_TIME: Final = Lock()  # the solver's memory is shared by all threads
 
@@ -42,7 +42,10 @@ __all__ = ["ACCEPTED", "SECONDS", "Witness", "prove", "witness_of_condition", "w
 
 
 def prove(procedure: Procedure, directory: Directory, day: date, seconds: float = SECONDS) -> list[Problem]:
-    """Everything the proofs find on that day, less what the file accepts; bounded in time."""
+    """Return all problems that the proofs find on that day, less what the file accepts.
+
+    `seconds` limit the time of the solver. One proof runs at a time.
+    """
     with _ONE_AT_A_TIME:
         places = _places(procedure, directory, day, seconds)
         found = list(_once(_proofs(places, day)))
@@ -71,7 +74,7 @@ def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
 
 
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """What is not proved of a thing is said once, whichever proofs failed."""
+    """The problems with one V790 for each element, whichever proofs failed."""
     reported: set[object] = set()
     for one in problems:
         if one.code != "V790" or one.facts["at"] not in reported:
@@ -81,8 +84,10 @@ def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 def _less_accepted(procedure: Procedure, found: list[Problem], day: date) -> list[Problem]:
-    """What the file accepts with a reason goes; an acceptance that serves nothing is R803. A proof that was not made
-    (V790) says nothing of its acceptances."""
+    """The problems that the file does not accept, and R803 for an `accept` without effect.
+
+    An `accept` of a proof that was not made (V790) is not reported.
+    """
     accepted = {
         (one.id, one.at): one for one in procedure.accept if one.id in ACCEPTED and _counts(procedure, one, day)
     }
@@ -105,14 +110,17 @@ def _counts(procedure: Procedure, one: Accept, day: date) -> bool:
 def witness_of_condition(
     procedure: Procedure, directory: Directory, day: date, condition: Expression, seconds: float = SECONDS
 ) -> Witness | None:
-    """Answers with which a condition holds, all that the form asks answered and valid; none when none was found."""
+    """Return answers with which a condition holds, None when none was found.
+
+    The whole form is answered and valid.
+    """
     return _witness(procedure, directory, day, (tree(condition),), seconds)
 
 
 def witness_of_page(
     procedure: Procedure, directory: Directory, day: date, page_id: str, seconds: float = SECONDS
 ) -> Witness | None:
-    """Answers that show a page of the form."""
+    """Return answers that show a page of the form, None when none was found or the page is unknown."""
     page = next((one for one in procedure.form.pages if one.id == page_id), None)
     return None if page is None else witness_of_condition(procedure, directory, day, page.when, seconds)
 
@@ -120,7 +128,7 @@ def witness_of_page(
 def witness_of_line(
     procedure: Procedure, directory: Directory, day: date, fee_id: str, line_id: str, seconds: float = SECONDS
 ) -> Witness | None:
-    """Answers that make one line of a fee owed."""
+    """Return answers that make one line of a fee due, None when none was found or the line is unknown."""
     fee = procedure.tasks.get(fee_id)
     line = next((one for one in fee.lines if one.id == line_id), None) if isinstance(fee, Fee) else None
     if fee is None or line is None:
@@ -132,7 +140,7 @@ def witness_of_line(
 def witness_of_state(
     procedure: Procedure, directory: Directory, day: date, state_id: str, seconds: float = SECONDS
 ) -> Witness | None:
-    """Answers that lead to a state, with the ways to take (`path`), by as few ways as may be."""
+    """Return answers that lead to a state, with the shortest `path`, None when none was found."""
     if state_id == procedure.start:
         return _witness(procedure, directory, day, (), seconds)
     with _ONE_AT_A_TIME:
@@ -159,6 +167,6 @@ def _witness(
 
 
 def _whole_form(places: ProofContext) -> frozenset[str]:
-    """Every question before and in the form: a witness answers them all."""
+    """All questions before and in the form: a witness answers them all."""
     asked = (field.id for field in places.procedure.form.fields if field.type != "note")
     return frozenset((*asked, *(one.id for one in places.procedure.eligibility)))

@@ -1,1 +1,1 @@
-"""Translation to Z3, queries, witnesses."""
+"""The translation to Z3, queries and witnesses."""

@@ -1,6 +1,6 @@
-"""The calendar as the solver's arithmetic: a day number taken apart into year, month and day, moved by months, aged.
+"""The calendar in solver arithmetic: year, month and day of a day number, moves by months, ages.
 
-Exact over the whole calendar of `datetime` (years 1 to 9999). A day known in advance is worked out at once.
+It is exact for the calendar of `datetime` (years 1 to 9999). A day known in advance is computed at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _YES: Final = z3.BoolVal(True)
 
 @dataclass(frozen=True, slots=True)
 class DateParts:
-    """A day taken apart. `given` defines the parts; nothing when they are known."""
+    """The year, month and day of a day number. `given` is the formula that defines them, true when they are known."""
 
     year: Z
     month: Z
@@ -34,7 +34,10 @@ class DateParts:
 
 
 def age_limit(today: date, years: int) -> int:
-    """The number of the last day of birth of those who are `years` old or more today; 0 when nobody is."""
+    """Return the last birth date, as a day number, of people at least `years` old today.
+
+    0 when no birth date is possible.
+    """
     year = today.year - years
     if year < 1:
         return 0
@@ -50,7 +53,10 @@ def _is_leap(year: int) -> bool:
 
 
 class SolverCalendar:
-    """`given` receives the formulas that define the symbols made here; `working_days` counts on the real calendar."""
+    """Calendar functions on solver values.
+
+    `given` receives the formulas that define new symbols. `working_days` counts on the real calendar.
+    """
 
     def __init__(
         self,
@@ -63,11 +69,11 @@ class SolverCalendar:
         self._worked = z3.Function("working_days", z3.IntSort(), z3.IntSort(), z3.IntSort())
 
     def parts(self, value: Z) -> DateParts:
-        """Year, month and day of a day number; any values when it is off the calendar."""
+        """Return the year, month and day of a day number. They are arbitrary outside the calendar."""
         value = z3.simplify(value)
         known = self._parts.get(value.get_id())
         if known is None:
-            known = (value, self._taken_apart(value))  # the value is kept: its id stays its own
+            known = (value, self._taken_apart(value))  # the value is stored, so that its id is not reused
             self._parts[value.get_id()] = known
         if not z3.is_true(known[1].given):
             self.given(known[1].given)
@@ -88,7 +94,7 @@ class SolverCalendar:
         return DateParts(year, month, number, z3.Implies(exists, proper))
 
     def date(self, year: Z, month: Z, day: Z) -> tuple[Z, Z]:
-        """The day of these three numbers, and whether it exists."""
+        """Return the day of these three numbers, and whether it exists."""
         year, month, day = (z3.simplify(one) for one in (year, month, day))
         if all(z3.is_int_value(one) for one in (year, month, day)):
             found = _date(year.as_long(), month.as_long(), day.as_long())
@@ -99,12 +105,13 @@ class SolverCalendar:
         return _ordinal(year, month, day), exists
 
     def age(self, birth: Z, at: Z) -> Z:
-        """Whole years from a birth to a day."""
+        """Return the whole years from a birth to a day."""
         born, then = self.parts(birth), self.parts(at)
         before = z3.Or(then.month < born.month, z3.And(then.month == born.month, then.day < born.day))
         return then.year - born.year - z3.If(before, z3.IntVal(1), z3.IntVal(0))
 
     def months_between(self, start: Z, end: Z) -> Z:
+        """Return the started months between two days, negative when `end` comes first."""
         known = _known_day(z3.simplify(start)), _known_day(z3.simplify(end))
         if known[0] is not None and known[1] is not None:
             return z3.IntVal(months_between(known[0], known[1]))
@@ -117,7 +124,7 @@ class SolverCalendar:
         return count + z3.If(z3.And(exists, reached < end), z3.IntVal(1), z3.IntVal(0))
 
     def moved(self, day: Z, count: Z, unit: str, working: bool) -> tuple[Z, Z]:
-        """A day moved by so many units, and whether that day exists."""
+        """Return a day moved by so many units, and whether the result exists."""
         day, count = z3.simplify(day), z3.simplify(count)
         if unit == "day" and working:
             return self._after_working_days(day, count)
@@ -126,7 +133,7 @@ class SolverCalendar:
             return found, z3.And(found >= FIRST, found <= LAST)
         if unit in ("month", "year"):
             return self._after_months(day, count * 12 if unit == "year" else count)
-        return day, z3.BoolVal(False)  # a date and hours make nothing
+        return day, z3.BoolVal(False)  # a date and hours have no sum
 
     def _after_months(self, day: Z, count: Z) -> tuple[Z, Z]:
         day, count = z3.simplify(day), z3.simplify(count)
@@ -142,7 +149,7 @@ class SolverCalendar:
         return _ordinal(year, month, number), z3.And(months >= 12, months <= 9999 * 12 + 11)
 
     def _after_working_days(self, day: Z, count: Z) -> tuple[Z, Z]:
-        """Exact for a known day; else any day that a calendar with long feasts could reach."""
+        """Exact for a known day, else any day that a calendar with long holidays allows."""
         known = _known_day(day)
         if known is not None and z3.is_int_value(count):
             found = self.working_days(known, count.as_long())

@@ -1,7 +1,7 @@
-"""Which answers a procedure may hold: what each question, its page and its checks allow of its variable.
+"""The possible answers of a procedure: what each question, its page and its checks allow for its variable.
 
-A question asked of the solver brings in the names it needs; these bring in the conditions that show them, their bounds
-and the checks that name them (`cone`). The rest, which does not touch them, stays out.
+A query names the answers it needs. `cone` adds the conditions that show them, their bounds and the checks that name
+them. All else is left out.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from engine.prover.solver.variables import MOST, Question, Trace, Variables
 
 Z: TypeAlias = Any
 
-EARLIEST: Final = date(1800, 1, 1).toordinal()  # no answer is a day before, nor after
+EARLIEST: Final = date(1800, 1, 1).toordinal()  # no answer is an earlier day
 LATEST: Final = date(2399, 12, 31).toordinal()
 
 
 class Domain(Variables):
-    """The answers of one procedure on one day: its variables, and what holds of them."""
+    """The answers of one procedure on one day: its variables, and their constraints."""
 
     def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
         super().__init__(procedure, today, floor, depth, dated)
         self._groups: dict[str, Trace] = {}
 
-    # -- what bears on what --------------------------------------------------------------------------------------------
+    # -- dependencies --------------------------------------------------------------------------------------------------
 
     def cone(self, trace: Trace, without: frozenset[str], sure: frozenset[str]) -> tuple[list[Z], frozenset[str]]:
-        """Every formula that bears on these names, and all the names met. `without` leaves out checks and criteria by id,
-        and the rules of one answer (`answer:<name>`);
-        `sure` are tasks done by then."""
+        """Return all formulas that concern these names, and all names met. `sure` are tasks already done.
+
+        `without` leaves out checks and criteria by id, and the rules of one answer (`answer:<name>`).
+        """
         formulas, seen = list(trace.formulas), set[str]()
         left = sorted(trace.names)
         while left:
@@ -66,7 +67,7 @@ class Domain(Variables):
             yield self._group(f"sure:{name}", lambda: [implies(self.awaited(task), z3.Bool(name))])
 
     def _around_column(self, key: str) -> Iterator[Trace]:
-        """The checks of its row, what must differ from row to row, the total its rows make."""
+        """The checks of its row, the columns that must differ between rows, the required total."""
         row, _, column = key.rpartition(".")
         if row not in self.rows_of:
             return
@@ -91,10 +92,10 @@ class Domain(Variables):
             self._groups[key] = trace
         return self._groups[key]
 
-    # -- what holds of a name --------------------------------------------------------------------------------------------
+    # -- constraints of a name -----------------------------------------------------------------------------------------
 
     def _rules(self, name: str) -> Iterator[Z]:
-        """What holds of one name by itself."""
+        """The constraints of one name alone."""
         procedure, kind, task = self.definition.procedure, *name.partition(":")[::2]
         if name in self.definition.services:
             yield from self._opinion_rules(name)
@@ -119,7 +120,10 @@ class Domain(Variables):
             yield from self._detail_rules(name)
 
     def _opinion_rules(self, name: str) -> Iterator[Z]:
-        """One service's opinion: asked of the consulted only; all are there once a round without quorum is done."""
+        """The opinion of one service: only consulted services give one.
+
+        All are given once a round without quorum is done.
+        """
         one, round_ = self.questions[name], self.definition.rounds[self.definition.owners[name]]
         yield implies(one.term.answered, self.awaited(name))
         yield implies(one.term.answered, all_of(*self._allowed(one)))
@@ -127,7 +131,7 @@ class Domain(Variables):
             yield implies(all_of(self.filled(round_.id), self.awaited(name)), one.term.answered)
 
     def _detail_rules(self, name: str) -> Iterator[Z]:
-        """« Autre, précisez »: there when, and only when, that is the answer."""
+        """The detail of the option `other`: given exactly when that option is chosen."""
         asked = self.definition.fields.get(name.removesuffix("_other"))
         if asked is None or not asked.other:
             return
@@ -148,10 +152,11 @@ class Domain(Variables):
         return self.check(rule.check, None)
 
     def check(self, check: FormCheck, row: SymbolicRow | None) -> Z:
-        """A rule across answers is read only when each answer it needs is there."""
+        """Return the formula of a check: it must hold where all the answers it needs are given."""
         return implies(self.check_applies(check, row), self.terms.holds(tree(check.holds), row))
 
     def check_applies(self, check: FormCheck, row: SymbolicRow | None) -> Z:
+        """Return the formula that a check is evaluated: its condition holds and its answers are given."""
         there = [self._answer(name, row).answered for name in sorted(needed_names(tree(check.holds)))]
         return all_of(self.terms.holds(tree(check.when), row), *there)
 
@@ -189,7 +194,7 @@ class Domain(Variables):
             yield implies(term.answered, all_of(*self._allowed(one)))
 
     def _allowed(self, one: Question) -> Iterator[Z]:
-        """The values a question takes."""
+        """The values that a question accepts."""
         asked, value = one.field, one.term.value
         match asked.value_type.kind:
             case "integer" | "money":
@@ -236,7 +241,7 @@ class Domain(Variables):
                 yield implies(value == self.codes.number(option.code), opened)
 
     def open_option(self, one: Question, option: Option) -> Z:
-        """The option may be chosen: within its dates, under its parent, its condition holds."""
+        """Return the formula that an option may be chosen: its dates, its parent and its condition."""
         if self.dated and not is_in_force(option, self.today):
             return NO
         opened = self.terms.holds(tree(option.when), one.row)
@@ -258,7 +263,7 @@ class Domain(Variables):
             yield implies(slots[0].present, slots[least - 1].present)
 
     def _twins(self, names: tuple[str, ...], slots: tuple[SymbolicRow, ...]) -> Iterator[Z]:
-        """What is said once is not said again in another row."""
+        """The constraint that a value given in one row is not given in another."""
         for at, slot in enumerate(slots):
             mine = [slot.column(name) for name in names]
             for other in slots[:at]:

@@ -1,4 +1,4 @@
-"""What the proofs read of a procedure, laid out once: its questions by name, who fills them, the rules across them."""
+"""The input of the proofs from a procedure, computed once: questions by name, their forms, the rules between them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """A check that refuses, on the page where it stands."""
+    """A check that refuses, with its page."""
 
     check: FormCheck
     page: Page
@@ -29,38 +29,44 @@ class Must:
 
     @property
     def id(self) -> str:
+        """The id of the check, unique in its page only."""
         return self.check.id
 
     @property
     def key(self) -> str:
+        """The unique key of the rule: page and check."""
         return f"{self.page.id}.{self.check.id}"
 
     @property
     def names(self) -> frozenset[str]:
+        """The answers that the check reads, in its condition or its rule."""
         return self.check.holds.names | self.check.when.names
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A question before the form that nobody passes with the wrong answer."""
+    """An eligibility question: a wrong answer stops the applicant."""
 
     criterion: Criterion
 
     @property
     def id(self) -> str:
+        """The id of the criterion, which is that of its question."""
         return self.criterion.id
 
     @property
     def key(self) -> str:
+        """The unique key of the rule."""
         return f"stop.{self.criterion.id}"
 
     @property
     def names(self) -> frozenset[str]:
+        """The answers that the criterion reads, its own included."""
         return self.criterion.stop_when.names | {self.criterion.id}
 
 
 def is_in_force(option: Option, day: date) -> bool:
-    """The option is within its dates."""
+    """Whether a day is within the dates of an option."""
     return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
 
 
@@ -102,6 +108,7 @@ class ProverInput:
                     self.owners[field.id] = task.id
 
     def later_forms(self) -> Iterator[Form]:
+        """Yield all forms but the application: later forms, look-ups, rounds and links."""
         for task in self.procedure.tasks.values():
             if isinstance(task, Form) and task.id != APPLICATION:
                 yield task
@@ -117,20 +124,23 @@ class ProverInput:
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def is_look_up(self, task: str) -> bool:
+        """Whether a task is a form that a register answers."""
         form = self.procedure.tasks.get(task)
         return isinstance(form, Form) and form.register is not None
 
     def type_of(self, name: str) -> Type:
+        """Return the type of a name: that of its question, the outcome of a look-up, else text."""
         known = self.fields.get(name)
         if known is not None:
             return known.value_type
         return Type("choice", frozenset(LOOK_UP)) if name in self.procedure.tasks else TEXT
 
     def options_of(self, field: Field) -> tuple[Option, ...]:
+        """Return the options of a choice, or the alternatives of a piece of evidence."""
         return field.evidence.any_of if field.evidence is not None else field.options
 
     def codes_of(self, field: Field) -> frozenset[str] | None:
-        """The codes a choice may take; None when nobody can list them."""
+        """Return the codes of a choice, None when they cannot be listed."""
         if field.type == "office":
             return frozenset(one.id for one in self.directory.offices_of(self.procedure.identity.agency)) or None
         if field.type == "country":
@@ -141,14 +151,14 @@ class ProverInput:
     # -- days ----------------------------------------------------------------------------------------------------------
 
     def days(self, day: date) -> tuple[date, ...]:
-        """The day of the proof, then the days around the dates that the file compares with the present."""
+        """Return the day of the proof, then the days around the dates that the file compares with the present."""
         written = sorted({found for expression in self.expressions() for found in _dates_beside_today(expression)})
         written += sorted({found for fee in self.procedure.fees() for found in _dates_of(fee)})
         around = (one + timedelta(days=shift) for one in written for shift in (-1, 0, 1))
         return tuple(dict.fromkeys((day, *around)))[: 1 + 3 * _MOST_DAYS]
 
     def expressions(self) -> Iterator[Expression]:
-        """The expressions that may compare the present with a date."""
+        """Yield the expressions that may compare the present with a date."""
         procedure = self.procedure
         for field in self.fields.values():
             yield from (field.when, field.required)
@@ -167,8 +177,7 @@ class ProverInput:
 
 
 def _dates_beside_today(expression: Expression) -> Iterator[date]:
-    """The dates written in an expression that reads the present, the years it names, the months to come if it names
-    months."""
+    """The dates of an expression that reads the present, and the years and months that it names."""
     nodes = list(walk(tree(expression)))
     if not any(_reads_the_present(node) for node in nodes):
         return

@@ -1,7 +1,7 @@
-"""Questions put to the solver, within a time: can these conditions hold together, and with which answers?
+"""Queries to the solver in limited time: can these conditions hold together, and with which answers?
 
-Three answers: yes, no, or not known (out of time, or beyond what the terms can say). A yes that somebody acts on comes
-with a witness, read again by the real evaluator; when they disagree the answer is "not known", never a guess.
+The verdict is yes, no or unknown (out of time, or not expressible). A yes that is reported comes with a witness
+that the real evaluator confirms. When they disagree, the verdict is unknown, never a guess.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Z: TypeAlias = Any
 Verdict: TypeAlias = Literal["yes", "no", "unknown"]
 
 ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change the answer
-MOST_ROWS: Final = 20  # before no answer is said to exist
-_SEEDS: Final = (7, 11)  # a search that gave up begins again in another order
-_EFFORT: Final = 2_000_000  # for one question, in the solver's own count: half a second of a core, however busy
-_WAIT_LIMIT: Final = 4  # times what is left of the work, by the clock on the wall: others work on the machine too
-_LONGEST: Final = 5_000  # signs of a text made up
-_PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
+MOST_ROWS: Final = 20  # most rows unrolled before the verdict is unknown
+_SEEDS: Final = (7, 11)  # a search without result is repeated in another order
+_EFFORT: Final = 2_000_000  # for one query, in the unit of the solver: half a second of a free core
+_WAIT_LIMIT: Final = 4  # limit of elapsed time, in times of the processor time left: the machine may be busy
+_LONGEST: Final = 5_000  # characters of an invented text
+_PREFERENCES: Final = 6  # rounds that drop examples which do not fit
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Conditions to hold together: `holds` all true, `fails` all false, inside the first row of each of `rows`.
+    """Conditions that must hold together, in the first row of each of `rows`: `holds` are true, `fails` false.
 
-    `sure` are tasks done by then, `filling` the forms being filled now; `without` leaves out checks and criteria.
+    `sure` are tasks already done, `filling` the forms being filled now. `without` leaves out checks and criteria.
     """
 
     holds: tuple[Node, ...] = ()
@@ -50,32 +50,35 @@ class Query:
     sure: frozenset[str] = frozenset()
     filling: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
-    at_most: frozenset[str] | None = None  # where a path is followed: no other task is done
+    at_most: frozenset[str] | None = None  # for a path: no other task is done
     also: frozenset[str] = frozenset()  # answers that the witness must give besides
 
 
 @dataclass(frozen=True, slots=True)
 class SolverResult:
-    """What the solver said; a witness only with a yes that was read again."""
+    """The verdict, and a witness with a confirmed yes."""
 
     verdict: Verdict
     witness: Witness | None = None
 
 
 class Prover:
-    """Puts questions about one procedure. `seconds` bound all of them together."""
+    """Runs queries about one procedure. `seconds` limit the processor time of all of them together."""
 
     def __init__(self, procedure: ProverInput, day: date, seconds: float) -> None:
         self.definition = procedure
         self.day = max(day, procedure.procedure.identity.from_ or day)
         self.days = procedure.days(self.day)
-        self._until = time.thread_time() + seconds  # of work: a busy machine proves the same
+        self._until = time.thread_time() + seconds  # processor time, so that a busy machine proves the same
         self._domains: dict[tuple[date, int, bool], Domain] = {}
         self._search = _Search()
 
     def possible(self, query: Query) -> Verdict:
-        """Whether some answers make it so, on some day. A no is exact: all rows that may be are looked at, and options
-        count before and after their dates: what is suspended may come back."""
+        """Return whether some answers satisfy the query on some day. A no is exact.
+
+        All possible rows are considered. Options count outside their dates too, because a suspended one may come
+        back.
+        """
         for depth in (*ROWS, MOST_ROWS):
             found = [self._solved(query, day, depth, dated=False) for day in self.days[:1]]
             if found[0].verdict != "yes":
@@ -87,7 +90,10 @@ class Prover:
         return "unknown"
 
     def example(self, query: Query) -> SolverResult:
-        """Answers that make it so, from the day of the proof on; a no is for as many rows as were unrolled."""
+        """Return answers that satisfy the query, on the day of the proof or later.
+
+        A no holds for the rows that were unrolled.
+        """
         for depth in ROWS:
             verdicts: set[Verdict] = set()
             more_rows = False
@@ -104,7 +110,7 @@ class Prover:
         return SolverResult("unknown" if "unknown" in verdicts else "no")
 
     def confirms(self, query: Query, witness: Witness) -> bool:
-        """Our evaluator's word on what the solver found."""
+        """Whether the real evaluator agrees with the witness."""
         return all(witness.holds(self.definition, node, query.rows) for node in query.holds) and not any(
             witness.holds(self.definition, node, query.rows) for node in query.fails
         )
@@ -136,7 +142,7 @@ class Prover:
 
 @dataclass(frozen=True, slots=True)
 class _Solved:
-    """One run of the solver. `truncated`: there may be more rows than it looked at."""
+    """One run of the solver. `truncated`: there may be more rows than it considered."""
 
     verdict: Verdict
     truncated: bool = False
@@ -144,7 +150,7 @@ class _Solved:
 
 
 def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
-    """The query with all that bears on it, and the names met."""
+    """The query with all constraints that concern it, and the names met."""
 
     def build() -> list[Z]:
         for name in sorted(query.also):
@@ -168,7 +174,7 @@ def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
 
 
 def _all_columns(term: Term, type_: Type) -> None:
-    """Brings in every question of every row."""
+    """Add all columns of all rows to the trace."""
     for slot in term.value if isinstance(term.value, tuple) else ():
         for name, column_type in (type_.row or {}).items():
             column = slot.column(name)
@@ -177,7 +183,7 @@ def _all_columns(term: Term, type_: Type) -> None:
 
 
 def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[SymbolicRow | None, list[Z]]:
-    """The first row of the rows, inside one another, and that it is there."""
+    """The first row of the nested rows, and the formulas that it exists."""
     row: SymbolicRow | None = None
     found: list[Z] = []
     for name in rows:
@@ -190,15 +196,21 @@ def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[SymbolicRow | None, 
 
 
 class _Search:
-    """The solvers of one prover. They work in a memory of their own: what a search meets first hangs on all that its memory
-    held before, and a process that has proved for a month proves the same as a new one."""
+    """The solvers of one prover, in a Z3 context of their own.
+
+    The order of a search depends on all that its memory held before. So a process that has run for a month proves
+    the same as a new one.
+    """
 
     def __init__(self) -> None:
         self._memory = z3.Context()
 
     def checked(self, domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
-        """A solver that has settled the formulas, and what it found. Where one unknown multiplies another, the examples
-        of the file are tried first: what they satisfy needs no search."""
+        """Return a solver that has checked the formulas, and its result.
+
+        Where unknowns are multiplied or days are taken apart, the examples of the file are tried first: they need
+        no search.
+        """
         hard = "!product" in names or "!calendar" in names
         asked = self._brought(formulas)
         tries: list[list[Z]] = [self._brought(_wishes(domain, names)), []] if hard else [[]]
@@ -217,7 +229,7 @@ class _Search:
         return solver, found
 
     def preferred(self, formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
-        """A model as near to the examples of the file as may be: people read it. Nothing when none was found in time."""
+        """Return a model close to the examples of the file, for people who read it. None when not found in time."""
         solver = self._solver(names, milliseconds)
         wishes = self._brought(_wishes(domain, names))
         left = [z3.Bool(f"wish!{at}", self._memory) for at in range(len(wishes))]
@@ -236,7 +248,7 @@ class _Search:
         return [one.translate(self._memory) for one in formulas]
 
     def _solver(self, names: frozenset[str], milliseconds: int, seed: int = 0) -> Any:
-        """Days taken apart have a quicker solver of their own."""
+        """A new solver. Formulas with parts of days have a faster one."""
         plain = "!product" in names or "!calendar" not in names or "!real" in names
         solver = z3.Solver(ctx=self._memory) if plain else z3.SolverFor("QF_UFLIA", ctx=self._memory)
         solver.set("timeout", milliseconds)
@@ -270,7 +282,7 @@ def _wished(domain: Domain, question: Question) -> Iterator[Z]:
 
 
 class _Reading:
-    """A model read back as answers."""
+    """A model as answers."""
 
     def __init__(self, domain: Domain, model: Any, names: frozenset[str]) -> None:
         self.domain, self.model, self.names = domain, model, names
@@ -340,7 +352,7 @@ class _Reading:
         return self._text(term, name)
 
     def _row(self, slot: SymbolicRow, type_: Type) -> Mapping[str, Value]:
-        """The columns that matter: those the query met, and what a round says of itself."""
+        """The columns that count: those of the query, and those of a round."""
         found: dict[str, Value] = {}
         said = slot.key.partition(".")[0] in self.domain.definition.rounds
         for column, column_type in (type_.row or {}).items():
@@ -351,7 +363,7 @@ class _Reading:
         return found
 
     def _text(self, term: Term, name: str) -> str:
-        """The text that a number stands for; one of the right length for a number that no text of the file has."""
+        """The text of a number, or one of the right length when no text of the file has it."""
         number = self._number(term.value)
         known = self.domain.codes.text(number)
         if known is not None:

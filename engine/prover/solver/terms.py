@@ -1,9 +1,9 @@
-"""From the nodes of expressions to the solver's terms. Exact: what the solver holds true, our evaluator holds true.
+"""The translation of expressions to terms of the solver. It is exact: formula and evaluator agree.
 
-A term is a pair (value, answered). Logic has two values, so every condition becomes one quantifier-free formula. Dates
-are day numbers, choices and texts small integers, several choices one yes/no each, rows a few slots that may be there
-or not. What is not exact (working days from an unknown day, the length of a text) only allows more than there is: an
-impossibility is still proven, and whoever acts on a possibility reads it again with the real evaluator.
+A term is a pair (value, answered). Logic has two values, so each condition becomes one formula without quantifiers.
+Dates are day numbers, choices and texts small integers, several choices one yes/no each, rows a few slots that may
+exist or not. Inexact parts (working days from an unknown day, the length of a text) only allow more than is real.
+So an impossibility is still proved, and each possibility is confirmed by the real evaluator.
 """
 
 from __future__ import annotations
@@ -70,18 +70,19 @@ _SPANS: Final[Mapping[str, tuple[str, bool]]] = {
 
 
 class Terms:
-    """Turns nodes into terms, in one world."""
+    """Translates nodes to terms, in one world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.calendar = SolverCalendar(world.given, world.working_days, world.mark)
 
     def holds(self, node: Node, row: SymbolicRow | None = None) -> Z:
-        """The condition holds: it is there, and true."""
+        """Return the formula that a condition is given and true."""
         term = self.term(node, row)
         return all_of(term.answered, term.value)
 
     def term(self, node: Node, row: SymbolicRow | None = None) -> Term:
+        """Return the term of a node, read in `row`. Raise NotExpressible for a node without translation."""
         match node:
             case Constant(value=value):
                 return self.constant(value, node.type.kind)
@@ -121,6 +122,7 @@ class Terms:
     # -- values and names ----------------------------------------------------------------------------------------------
 
     def constant(self, value: Value, kind: str) -> Term:
+        """Return the term of a literal of a type. Raise NotExpressible for one without translation."""
         match value:
             case None:
                 return Term(YES if kind == "yes_no" else ZERO, NO)
@@ -142,7 +144,7 @@ class Terms:
         raise NotExpressible("constant")
 
     def number(self, text: str, kind: str) -> int:
-        """The number that stands for a text of that kind."""
+        """Return the number that represents a text of that kind."""
         if kind == "time":
             return minutes(text)
         return int(text[:4]) if kind == "partial_date" else self.world.codes.number(text)
@@ -171,7 +173,7 @@ class Terms:
         return Term(all_of(left.answered, right.answered, _SIGNS[node.sign](left.value, right.value)))
 
     def _sides(self, left: Node, right: Node, row: SymbolicRow | None) -> tuple[Term, Term]:
-        """Two terms to compare: a text written beside a time is a time."""
+        """Two terms to compare. A text beside a time is read as a time."""
         timed = "time" in (left.type.kind, right.type.kind)
         found = []
         for one in (left, right):
@@ -183,7 +185,7 @@ class Terms:
         return found[0], found[1]
 
     def _age_compared(self, node: Compare, row: SymbolicRow | None) -> Term | None:
-        """`age(birth) < 18` as bounds of the day of birth: `age` of today against a whole number."""
+        """`age(birth) < 18` as bounds of the birth date, for `age` of today and a whole number."""
         match node.left, node.right:
             case FunctionCall(function="age", arguments=(birth,)), Constant(value=int(years)) if not isinstance(
                 years, bool
@@ -242,7 +244,7 @@ class Terms:
         return Term(real(left.value) / z3.If(below == 0, z3.RealVal(1), below), all_of(both, below != 0))
 
     def _shifted(self, node: Arithmetic, left: Term, right: Term, both: Z) -> Term:
-        """A day moved by a span, or by the one that counts among several."""
+        """A day moved by a span, or by the one of several that counts."""
         day, span = (right, left) if isinstance(left.value, tuple) else (left, right)
         if not isinstance(span.value, tuple):
             raise NotExpressible("span")
@@ -312,7 +314,7 @@ class Terms:
         return Term(found, item.answered)
 
     def _office_serving(self, place: Term) -> Term:
-        """The office of each known place; no other place has one."""
+        """The office of each known place. Other places have none."""
         serving: dict[str, list[Z]] = {}
         for code in sorted(self.world.places()):
             office = self.world.office_serving(code)
@@ -326,7 +328,7 @@ class Terms:
     # -- tables --------------------------------------------------------------------------------------------------------
 
     def _lookup(self, table: Table, keys: list[Term]) -> Term:
-        """A table is finite: one case a row."""
+        """A table as one case for each row."""
         must_be_plain(*keys)
         found = self._cell(table, list(table.rows), keys, 0)
         return Term(found.value, all_of(found.answered, *(key.answered for key in keys)))

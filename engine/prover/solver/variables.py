@@ -1,5 +1,7 @@
-"""One variable an answer: the world that the solver's terms are read in. Made on demand, and what making it needed is
-traced, so that a question put to the solver brings in no more than what bears on it."""
+"""The variables of the solver, one for each answer: the world in which terms are evaluated.
+
+Variables are made on demand. A trace records what each needed, so that a query includes only what concerns it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ _NUMBERS: Final = ("integer", "money")
 
 @dataclass(slots=True)
 class Trace:
-    """What building something needed: names, and formulas that define symbols made on the way."""
+    """What a construction needed: names, and formulas that define new symbols."""
 
     names: set[str] = field(default_factory=set)
     formulas: list[Z] = field(default_factory=list)
@@ -39,7 +41,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question at one place: the form, or a row (`row`, which may be there: `present`)."""
+    """One question at one place: in the form, or in a row (`row`, which exists if `present`)."""
 
     field: Field
     key: str
@@ -51,14 +53,14 @@ class Question:
 
 
 class Variables:
-    """The answers of one procedure on one day, rows unrolled to `depth`. The world of its terms."""
+    """The answers of one procedure on one day, with rows unrolled to `depth`. It is the world of its terms."""
 
     def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
-        """`floor` is the first day a dossier may have been sent; `dated` options are shut out of their dates."""
+        """`floor` is the first possible day of submission. `dated`: options count only within their dates."""
         self.definition, self.today, self.floor, self.depth, self.dated = procedure, today, floor, depth, dated
         self.codes = Codes()
         self.terms = Terms(self)
-        self.truncated: set[str] = set()  # rows that may be more than unrolled
+        self.truncated: set[str] = set()  # rows that may be more than those unrolled
         self.known: dict[str, Term] = {}
         self.questions: dict[str, Question] = {}
         self.columns: dict[str, Question] = {}  # by key `rows.0.column`
@@ -66,18 +68,21 @@ class Variables:
         self.needs: dict[str, Trace] = {}
         self._traces: list[Trace] = [Trace()]
         self.length = z3.Function("length", z3.IntSort(), z3.IntSort())
-        self.measured = False  # some text's length matters
+        self.measured = False  # whether the length of some text is read
 
     # -- the world of terms --------------------------------------------------------------------------------------------
 
     def given(self, formula: Z) -> None:
+        """Add a defining formula to the present trace, unless it is true."""
         if not z3.is_true(formula):
             self._traces[-1].formulas.append(formula)
 
     def mark(self, kind: str) -> None:
+        """Record in the present trace what makes its formulas hard."""
         self._traces[-1].names.add(f"!{kind}")
 
     def name(self, name: str, type_: Type) -> Term:
+        """Return the term of an answer, made at first use, and record it in the present trace."""
         self._traces[-1].names.add(name)
         if name not in self.known:
             self._traces.append(Trace())
@@ -86,39 +91,47 @@ class Variables:
         return self.known[name]
 
     def submitted_on(self) -> Term:
+        """Return the day of submission, between `floor` and the day of the proof."""
         self._traces[-1].names.add("submitted_on")
         return Term(z3.Int("submitted_on"))
 
     def channel(self) -> Term:
+        """Return the channel, one of those of the procedure."""
         self._traces[-1].names.add("channel")
         return Term(z3.Int("channel"))
 
     def happened(self, function: str, name: str) -> Term:
+        """Return a yes/no variable for `done`, a number for `missed` and `taken`."""
         self._traces[-1].names.add(f"{function}:{name}")
         return Term(z3.Bool(f"done:{name}") if function == "done" else z3.Int(f"{function}:{name}"))
 
     def filled(self, form: str) -> Z:
-        """The later form was filled, or the register answered: its answers are there."""
+        """Return the formula that a later form was filled, or that a register answered."""
         self._traces[-1].names.add(f"filled:{form}")
         return z3.Bool(f"filled:{form}")
 
     def table(self, name: str) -> Table:
+        """Return a table of the procedure. Raise KeyError when it is unknown."""
         return self.definition.procedure.tables[name]
 
     def listed(self, name: str) -> frozenset[str]:
+        """Return the codes of a list, empty when it is unknown."""
         return self.definition.lists.get(name, frozenset())
 
     def office_serving(self, place: str) -> str | None:
+        """Return the office of the procedure's agency that serves a place, None when none does."""
         return self.definition.directory.office_serving(place, self.definition.procedure.identity.agency)
 
     def places(self) -> frozenset[str]:
+        """Return the codes of the options of all questions of type `place`."""
         return self.definition.places
 
     def working_days(self, day: date, count: int) -> date | None:
+        """Return the day that many working days after a known one, on the calendar of the directory."""
         return self.definition.directory.calendar.add_working_days(day, count)
 
     def length_of(self, node: Node, value: Z) -> Z:
-        """How long a text is: within the bounds of its question; exact for the texts that the file writes."""
+        """Return the length of a text: exact for texts of the file, else within the bounds of its question."""
         self.measured = True
         found = self.length(value)
         asked = self.definition.fields.get(node.id) if isinstance(node, Name) else None
@@ -135,7 +148,7 @@ class Variables:
         if asked is not None:
             return self._question(asked, name, self.definition.guards.get(name), None, self.definition.owners.get(name))
         if isinstance(self.definition.procedure.tasks.get(name), Form):
-            return Term(z3.Int(name), self.filled(name))  # a look-up: what the register said
+            return Term(z3.Int(name), self.filled(name))  # a look-up: the outcome of the register
         return self._free(name, type_)
 
     def _question(
@@ -166,7 +179,7 @@ class Variables:
         return all_of(page, self.terms.holds(tree(asked.when), row))
 
     def _free(self, key: str, type_: Type) -> Term:
-        """A variable of a type, and whether it is answered."""
+        """The variable of a type, and whether it is answered."""
         answered = z3.Bool(f"{key}?")
         match type_.kind:
             case "yes_no":
@@ -199,7 +212,7 @@ class Variables:
         return Term(tuple(slots), slots[0].present if slots else NO)
 
     def _round_rows(self, asked: Field, round_: Form) -> Term:
-        """A round as rows: every service that is consulted, with its opinion once it is there."""
+        """A round as rows: each consulted service, with its opinion once given."""
         slots = tuple(self._round_slot(asked, service) for service in round_.services)
         return Term(slots, any_of(*(slot.present for slot in slots)))
 
@@ -219,7 +232,7 @@ class Variables:
         self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: SymbolicRow | None,
         said: Mapping[str, Term] = _NOTHING, present: Z = None, asked_when: Z = None,
     ) -> SymbolicRow:  # fmt: skip
-        """One row. Its questions are made when something reads them; `said` are columns known otherwise."""
+        """One row. Its questions are made when they are read. `said` are columns known from elsewhere."""
         made: dict[str, tuple[Term | None, Trace]] = {}
 
         def column(name: str) -> Term | None:
@@ -249,7 +262,7 @@ class Variables:
         return None
 
     def _free_rows(self, key: str, type_: Type) -> Term:
-        """Rows of no question of this file: their columns may be anything."""
+        """Rows of no question of this file: their columns may have any value."""
         self.truncated.add(key)
         slots = []
         for at in range(max(1, min(self.depth, 3))):
@@ -268,7 +281,7 @@ class Variables:
         return SymbolicRow(z3.Bool(f"{key}!"), column, key=key)
 
     def traced(self, build: Callable[[], T]) -> tuple[T, Trace]:
-        """What `build` makes, and what making it needed."""
+        """Return what `build` makes, and the trace of what it needed."""
         self._traces.append(Trace())
         try:
             made = build()
@@ -277,6 +290,6 @@ class Variables:
         return made, trace
 
     def awaited(self, task: str) -> Z:
-        """Somebody waits for the task, or the service is consulted: its `when` holds."""
+        """Return the formula that a task is waited for, or that a service is consulted: its `when` holds."""
         known = self.definition.procedure.tasks.get(task) or self.definition.services.get(task)
         return YES if known is None else self.terms.holds(tree(known.when))

@@ -1,4 +1,4 @@
-"""Answers that the solver found, as our evaluator reads them: every claim is read again with the real expressions."""
+"""Witnesses: answers that the solver found, evaluated again with the real expressions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING_YET: Final = History()
 
 
 class Answers(Mapping[str, Value]):
-    """Given answers, and what is worked out of them: a hidden question is empty, a computed one is computed."""
+    """Given answers with computed ones. A hidden question is empty."""
 
     __slots__ = ("_busy", "_fields", "_given", "_guards", "_known", "scope")
 
@@ -34,6 +34,7 @@ class Answers(Mapping[str, Value]):
         self._busy: set[str] = set()
 
     def shows(self, name: str) -> bool:
+        """Whether a question is shown with these answers: its page and its own condition hold."""
         asked, guard = self._fields[name], self._guards.get(name)
         return (guard is None or guard.holds(self.scope)) and asked.when.holds(self.scope)
 
@@ -77,9 +78,9 @@ class Answers(Mapping[str, Value]):
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One way a procedure may go: its answers (those that matter, the others are free), the day, what happened before.
+    """One possible case of a procedure: its relevant answers, the day, and what happened before.
 
-    `path` are the ids of the ways taken from the first state, when the witness is about a state.
+    `path` are the ids of the transitions from the first state, when the witness is about a state.
     """
 
     answers: Mapping[str, Value]
@@ -91,16 +92,16 @@ class Witness:
     names: frozenset[str] = field(default=frozenset(), compare=False)
 
     def along(self, path: tuple[str, ...]) -> Witness:
-        """This witness at the end of these ways."""
+        """Return this witness with the ids of its transitions."""
         return replace(self, path=path)
 
     def given(self) -> dict[str, Plain]:
-        """The answers as a story writes them; files, which no story writes, are left to examples."""
+        """Return the answers as a scenario writes them. Files are left out: a scenario takes examples."""
         found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
         return {name: plain for name, plain in found.items() if plain != ["example"]}
 
     def scope(self, definition: ProverInput) -> Scope:
-        """What every name is worth here, computed answers included."""
+        """Return the scope of these answers, computed ones included."""
         procedure, directory = definition.procedure, definition.directory
         answers = Answers(definition.fields, definition.guards, self.answers)
         answers.scope = Scope(

@@ -1,4 +1,7 @@
-"""A witness as facts of a problem: which answers, in the language of the file; the sentences are made elsewhere."""
+"""The facts of a problem from a witness: the relevant answers in the language of the file.
+
+Renderers make the sentences.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ _LONGEST: Final = 40
 def facts_of(
     procedure: ProverInput, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()
 ) -> dict[str, Fact]:
-    """`with`: the answers that these conditions read, as `age(date_naissance) = 17`; `missing`: those that are not
-    there; `day`, when it is not the day of the proof. Nothing when there is no witness."""
+    """Return the facts `with` and `missing`, empty when there is no witness.
+
+    `with`: the answers that these conditions read, as `age(date_naissance) = 17`. `missing`: those not given.
+    """
     if witness is None:
         return {}
     scope = witness.scope(procedure)
@@ -53,7 +58,10 @@ def facts_of(
 
 
 def _read(nodes: Iterable[Node]) -> Iterator[tuple[str, bool]]:
-    """The names read, in the order of the text, and whether only the age is. Columns of whole rows are left out."""
+    """The names read, in the order of the text, and whether only the age is read.
+
+    Columns of whole rows are left out.
+    """
     seen: dict[str, bool] = {}
     for node in nodes:
         for name, aged in _names(node, False, frozenset()):
@@ -76,7 +84,7 @@ def _asks_about(node: Node, task: str) -> bool:
 
 
 def written(value: Value) -> str:
-    """A value as a file writes it."""
+    """Return a value as a file writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
