@@ -1,1 +1,1 @@
-"""Application context, commit of a decision, idempotency, jobs, keys, outbound messages."""
+"""What several services share: commit of a decision, journal, idempotency, jobs, calls and outbound messages."""
