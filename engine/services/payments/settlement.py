@@ -119,7 +119,7 @@ def _answer_to(reported: PaymentEvent) -> PaymentEvent:
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
-    """Return the notice if its texts can be stored. Raises `BadCallback`: JSON allows lone surrogates and NUL."""
+    """Return the notice. Raises `BadCallback` if a text cannot be stored: JSON allows lone surrogates and NUL."""
     said = f"{notice.event_id}{notice.reference}{notice.currency}"
     if "\0" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
         raise BadCallback("unreadable")
@@ -133,10 +133,7 @@ def _note_forgery(ctx: AppContext, provider: str, body: bytes, reason: str, now:
 
 
 def _note_some(unit: Unit, event: PaymentEvent) -> None:
-    """Record an event that proves nothing or matches no payment, a limited number an hour.
-
-    A flood must not fill the store.
-    """
+    """Record an event that proves nothing or matches no payment, a limited number an hour against floods."""
     if unit.count_try(f"refused@{event.provider}", f"{event.at:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
         unit.add_event(event)
 
@@ -145,10 +142,7 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 
 
 def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
-    """Ask about a payment that a callback named: at once, then once a minute until its provider answers.
-
-    Return False if another worker does it.
-    """
+    """Ask about a payment that a callback named, at most once a minute. Return False if another worker does it."""
     now = ctx.now()
     later = replace(call, body=[_theirs(call), (now + CALLBACK_PAUSE).isoformat()])
     with ctx.store.unit(write=True) as unit:
@@ -190,11 +184,7 @@ def _theirs(call: QueuedCall) -> str | None:
 
 
 def check_payment(ctx: AppContext, payment_id: str) -> Payment:
-    """Ask the provider for the result of a payment and save the answer.
-
-    A silent provider leaves the payment open. For the worker and scenarios: no request waits for it.
-    Raises `NotFound`.
-    """
+    """Ask the provider for the result and save it. A silent provider leaves the payment open. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
     if payment.status not in OPEN:
@@ -217,10 +207,9 @@ def due_to_ask(ctx: AppContext, limit: int = 50, without: Sequence[str] = ()) ->
 
 
 def ask_again(ctx: AppContext, payment: Payment) -> bool:
-    """Ask about a payment that is due, unless another worker did meanwhile.
+    """Ask about a payment that is due, unless another worker did.
 
-    The time is saved before the call. This prevents two workers from asking at once and puts silent
-    operators last.
+    The time is saved first, so silent operators come last.
     """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
@@ -254,10 +243,7 @@ def _asked(ctx: AppContext, payment: Payment, theirs: str | None = None) -> bool
 
 
 def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) -> list[Payment]:
-    """Return a few payments of each age in turn, the youngest first.
-
-    Neither many old nor many new ones block the others.
-    """
+    """Return a few payments of each age in turn, the youngest first, so that no age blocks the others."""
     ages, younger = [], timedelta()
     for until, pause in WAIT_LIMIT:
         between = {"started_after": now - until, "started_by": now - younger}
@@ -295,10 +281,7 @@ def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Paymen
 
 
 def _unanswered(ctx: AppContext, payment: Payment) -> Payment:
-    """Save only the time of the request.
-
-    A payment past its time, or whose worker stopped on the way, becomes unknown.
-    """
+    """Save the time of the request. A payment past its time, or whose worker stopped on the way, becomes unknown."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
@@ -357,10 +340,7 @@ class _PaymentResult:
 
 
 def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
-    """Return the result from this answer only.
-
-    Stored answers are not used: write access to the store must not allow a credit.
-    """
+    """Return the result from this answer only: write access to the store must not allow a credit."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
     received = amount if kind in RECEIVED else 0
     return _PaymentResult(kind, received, reason, payment.provider_ref or status.provider_ref)
@@ -452,10 +432,7 @@ def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
 
 
 def forget_orders(unit: Unit) -> None:
-    """Mark queued orders as handed over, in a store restored from a backup.
-
-    They may have been sent since the backup, so they are asked about and never sent.
-    """
+    """Mark queued orders as handed over after a restore: they may have been sent, so they are only asked about."""
     while calls := queued_calls(unit, kind="order"):
         for call in calls:
             payment = unit.payment(call.subject)
