@@ -249,7 +249,7 @@ def _check_known(ctx: AppContext, after: Account) -> None:
 
 
 def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None:
-    """Check that a mandate of an auditor ends, that an agent has a right, and that no new last day is past."""
+    """Check that a mandate of an auditor ends, that an agent has a right, and that new last days are not past."""
     if after.kind == "auditor":
         if after.until is None:
             raise Refused(refusal("mandate_endless"))
