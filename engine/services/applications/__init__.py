@@ -1,1 +1,1 @@
-"""Drafts, corrections, attachments, casework, bulk, opinions, messages, document links."""
+"""Applications: drafts, corrections, attachments, agents' actions, opinions, messages, notes and documents."""
