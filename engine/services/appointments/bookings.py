@@ -154,7 +154,7 @@ def _one_day_only(free: tuple[Slot, ...], limit: int) -> bool:
 
 
 def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
-    """Return the slots of the whole days that fit on the page, or of the first day if it exceeds the page.
+    """Return the slots of the whole days that fit on the page, at least of the first day.
 
     The next page then always begins on another day.
     """
@@ -317,8 +317,9 @@ def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, bookin
 
 
 def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
-    """Return the line of a dossier with an unreadable edition, if a readable edition gives the agent a
-    part in the procedure.
+    """Return the line of a dossier with an unreadable edition.
+
+    None unless a readable edition gives the agent a part in the procedure.
     """
     mine = ctx.editions.having(ctx.catalogue, actor.roles)
     known = next((one for one in mine if one.id == dossier.procedure), None)
