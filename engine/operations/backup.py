@@ -234,7 +234,10 @@ def _files_back(
 
 
 def read_contents(folder: Path) -> Backup:
-    """Read the list of contents of a backup. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`."""
+    """Read the list of contents of a backup.
+
+    Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`.
+    """
     try:
         if not folder.exists():
             raise Refused(refusal("backup_nowhere", name=str(folder)))

@@ -417,7 +417,7 @@ def _unreachable(place: InstallationProbe) -> Refusal | None:
     return None
 
 
-# -- what stands elsewhere ---------------------------------------------------------------------------------------------
+# -- remote systems ----------------------------------------------------------------------------------------------------
 
 
 def _gateways(place: InstallationProbe) -> Iterator[DoctorCheck]:

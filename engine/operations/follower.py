@@ -309,7 +309,7 @@ class Follower:
         log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(reported.gates)))
         return reported
 
-    # -- how following goes
+    # -- state of the follower
 
     def _well(self, ctx: AppContext, head: str) -> None:
         self._heard = ""
@@ -402,7 +402,7 @@ def _text(file: str) -> str:
         return ""
 
 
-# -- what people are told ----------------------------------------------------------------------------------------------
+# -- state for display -------------------------------------------------------------------------------------------------
 
 
 def waiting(store: Store, source: str) -> tuple[Publication | None, FollowingState | None]:

@@ -95,7 +95,10 @@ def migrate(
 
 
 def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Procedure:
-    """Return a published edition: the last with that number, else the one in force today. Raises as `migrate`."""
+    """Return a published edition: the last with that number, else the one in force today.
+
+    Raises as `migrate`.
+    """
     with ctx.store.unit() as unit:
         kept = unit.editions(procedure_id)
     if not kept and procedure_id not in ctx.catalogue.procedures:

@@ -44,7 +44,7 @@ class FolderSource:
         return renew(ctx, self._judge)
 
     def serve(self, ctx: AppContext) -> AppContext:
-        """Return the same as `renew`: reading a folder is cheap."""
+        """Return the context as `renew` does: the files of the folder are read each time."""
         return renew(ctx, self._judge)
 
 

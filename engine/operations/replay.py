@@ -79,7 +79,10 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
 
 
 def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
-    """Return whether it migrated after submission. A draft that migrated follows the edition of its submission."""
+    """Return whether it migrated after submission.
+
+    A draft that migrated follows the edition of its submission.
+    """
     sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
     return any(entry.kind == "migrated" for entry in entries[sent:])
 

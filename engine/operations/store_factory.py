@@ -36,7 +36,10 @@ def file_of(address: str | Path) -> Path | None:
 
 
 def open_store(address: str | Path) -> Store:
-    """Return the store at an address, not migrated. Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`."""
+    """Return the store at an address, not migrated.
+
+    Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`.
+    """
     file, text = file_of(address), str(address)
     if not (_SQLITE if file is not None else _SERVER).match(text) and (_URL.match(text) or _POSTGRES.match(text)):
         raise WrongAddress(_without_secret(text))

@@ -108,7 +108,7 @@ def _begun(ctx: AppContext, person: Account) -> bool:
     return True
 
 
-# -- the bill ----------------------------------------------------------------------------------------------------------
+# -- plan --------------------------------------------------------------------------------------------------------------
 
 
 def planned(ctx: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
@@ -158,12 +158,15 @@ def _hour(end: datetime, days: float, chance: random.Random) -> datetime:
     return min(at, end - timedelta(minutes=30))
 
 
-# -- one story ---------------------------------------------------------------------------------------------------------
+# -- one scenario ------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Stage(ScenarioEnvironment):
-    """The context of the demonstration at the hour of the scenario. Its agents are the accounts that may sign in."""
+    """The context of the demonstration at the hour of the scenario.
+
+    Its agents are the accounts that may sign in.
+    """
 
     agents: tuple[Account, ...] = field(kw_only=True)
     end: datetime = field(kw_only=True)

@@ -220,7 +220,7 @@ class _Walk:
             id="exploration", story=Text(()), at=one.day, given=one.given, channel=one.channel, steps=steps
         )  # fmt: skip
 
-    # -- the way there -------------------------------------------------------------------------------------------------
+    # -- known steps ---------------------------------------------------------------------------------------------------
 
     def _sent(self, reported: ScenarioRun) -> bool:
         """Fill and submit the form. Return whether it was accepted. The price was shown just before."""
@@ -254,7 +254,7 @@ class _Walk:
         """Play the known steps, then the new one. Return whether all succeeded."""
         return all(self._do(reported, step) for step in self.trail.steps)
 
-    # -- onwards -------------------------------------------------------------------------------------------------------
+    # -- new steps -----------------------------------------------------------------------------------------------------
 
     def _on(self, reported: ScenarioRun) -> None:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
@@ -312,7 +312,7 @@ class _Walk:
         self._look(reported, before, letters)
         return True
 
-    # -- looking -------------------------------------------------------------------------------------------------------
+    # -- examination ---------------------------------------------------------------------------------------------------
 
     def _look(self, reported: ScenarioRun, before: Dossier, letters: frozenset[str]) -> None:
         dossier, explorer = _now(reported), self.explorer
@@ -339,7 +339,7 @@ class _Walk:
         if not steps:
             self._note("stuck", state.id, {"state": state.id})
 
-    # -- saying --------------------------------------------------------------------------------------------------------
+    # -- findings ------------------------------------------------------------------------------------------------------
 
     def _note(self, kind: Kind, at: str, facts: Mapping[str, Fact]) -> None:
         self.explorer.note(ExplorationFinding(kind, at, dict(facts), self._story(tuple(self.steps))))
@@ -348,7 +348,7 @@ class _Walk:
         self._note("crash", at, {"error": type(error).__name__, "text": str(error)[:200]})
 
 
-# -- the way ahead -----------------------------------------------------------------------------------------------------
+# -- transitions ahead -------------------------------------------------------------------------------------------------
 
 
 def way_ahead(procedure: Procedure, state: str, path: Sequence[str]) -> Transition | None:

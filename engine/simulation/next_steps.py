@@ -63,7 +63,10 @@ class BlockedStep:
 
 
 class NextSteps:
-    """The next steps of one dossier. `wishes` are answers wanted in later forms; `reason` is what agents write."""
+    """The next steps of one dossier.
+
+    `wishes` are answers wanted in later forms; `reason` is what agents write.
+    """
 
     def __init__(self, reported: ScenarioRun, wishes: Mapping[str, Plain], reason: str) -> None:
         self.told, self.wishes, self.reason = reported, wishes, reason
@@ -100,7 +103,7 @@ class NextSteps:
     def _open(self) -> tuple[Task, ...]:
         return open_tasks(self.procedure, self.dossier, self.scope)
 
-    # -- acts ----------------------------------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------------------
 
     def _acts(self) -> Iterator[Step]:
         for name, ways in acts_of(self.procedure, self.dossier.state).items():

@@ -63,7 +63,7 @@ class ScenarioRun:
         self.played = 0
         self.step: Step | None = None
 
-    # -- the story
+    # -- scenario
 
     def tell(self) -> None:
         """Play the whole scenario. Raises `ScenarioFailed` at the first step that does not go as stated."""
@@ -326,7 +326,7 @@ class ScenarioRun:
         now, calendar = self.stage.clock.now(), self.stage.office.directory.calendar
         self.stage.pass_time(add_span(now, span, calendar))
 
-    # -- what was expected
+    # -- expectations
 
     def _check(self, step: Step) -> None:
         dossier = self._dossier()
@@ -338,7 +338,7 @@ class ScenarioRun:
             if found is not None:
                 self._fail("T901", **found)
 
-    # -- small things
+    # -- helpers
 
     def _fail(self, code: str, **facts: Fact) -> NoReturn:
         where = self.step.where if self.step else self.scenario.where

@@ -117,7 +117,7 @@ class PreviewSession:
         """The procedure shown, None before the first one."""
         return next(iter(self.office.catalogue.all()), None)
 
-    # -- the file changed ----------------------------------------------------------------------------------------------
+    # -- a new version of the file -------------------------------------------------------------------------------------
 
     def renew(self, procedure: Procedure, shared: Shared) -> None:
         """Serve the present procedure. Existing dossiers continue under it if it still has their state."""
@@ -177,7 +177,7 @@ class PreviewSession:
             lines = unit.dossiers_of(APPLICANT_ID, 1)
             return unit.dossier(lines[0].id) if lines else None
 
-    # -- what the author asks ------------------------------------------------------------------------------------------
+    # -- requests of the author ----------------------------------------------------------------------------------------
 
     def fill(self, better: Callable[[], Scenario | None]) -> Dossier:
         """Fill the present draft, or a new one, with examples; existing answers stay.
@@ -216,7 +216,10 @@ class PreviewSession:
         return known is not None and known.value is None and not isinstance(kept, (dict, list))
 
     def play(self, story: Scenario) -> Dossier | None:
-        """Play a whole scenario from the morning of its day. Raises `ScenarioFailed` where it does not go as stated."""
+        """Play a whole scenario from the morning of its day.
+
+        Raises `ScenarioFailed` where it does not go as stated.
+        """
         with self.lock:
             self._turn_to(story)
             reported = self._reported(story)
@@ -244,8 +247,9 @@ class PreviewSession:
         )
 
     def _turn_to(self, story: Scenario) -> None:
-        """Discard the present draft, since one is allowed at a time, and set the clock to the morning of
-        the scenario.
+        """Discard the present draft and set the clock to the morning of the scenario.
+
+        Only one draft is allowed at a time.
         """
         draft = self._draft()
         if draft is not None:

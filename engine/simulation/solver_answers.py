@@ -119,7 +119,7 @@ def _fit_row(row: Mapping[str, Plain], columns: Mapping[str, Field], read: froze
     return {name: value for name, value in kept.items() if value is not None}
 
 
-# -- what the book reads -----------------------------------------------------------------------------------------------
+# -- names read by the procedure ---------------------------------------------------------------------------------------
 
 
 def _names_read(procedure: Procedure) -> frozenset[str]:

@@ -98,7 +98,10 @@ def readings_of_mine(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Doss
 
 
 def noted_motive(ctx: AppContext, actor: Actor, dossier_id: str, reading: str) -> str | None:
-    """Return the reason that this person gave for this reading of the dossier, None without one. Raises `NotFound`."""
+    """Return the reason that this person gave for this reading of the dossier, None without one.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         kept = unit.taken_aside(_key(reading))

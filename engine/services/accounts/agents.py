@@ -75,7 +75,7 @@ def _about(entry: JournalEntry) -> str:
     return str(entry.body.get("account", "")) if isinstance(entry.body, dict) else ""
 
 
-# -- changing ----------------------------------------------------------------------------------------------------------
+# -- changes -----------------------------------------------------------------------------------------------------------
 
 
 def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Person) -> Given:
@@ -191,7 +191,7 @@ def found_by_login(ctx: AppContext, kind: Kind, login: str) -> Account:
     return account
 
 
-# -- checking ----------------------------------------------------------------------------------------------------------
+# -- checks ------------------------------------------------------------------------------------------------------------
 
 
 def _member(unit: Unit, actor: Actor, account_id: str) -> Account:
@@ -249,7 +249,7 @@ def _check_known(ctx: AppContext, after: Account) -> None:
 
 
 def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None:
-    """Check that a mandate of an auditor ends, that an agent has a right, and that new last days are not past."""
+    """Check that a mandate of an auditor ends, that an agent has a right, and new last days."""
     if after.kind == "auditor":
         if after.until is None:
             raise Refused(refusal("mandate_endless"))
@@ -264,7 +264,10 @@ def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None
 
 
 def _check_seats(ctx: AppContext, unit: Unit, role: str, after: Account) -> None:
-    """Check that no more agents hold a role than the directory has seats for. Raises Refused("seats_full")."""
+    """Check that no more agents hold a role than the directory has seats for.
+
+    Raises Refused("seats_full").
+    """
     seats, day = ctx.directory.role(role), ctx.day()
     others = [one for one in unit.accounts("agent") if one.id != after.id and one.is_open(day)]
     if seats is not None and sum(role in one.on(day).roles for one in others) >= seats.seats:

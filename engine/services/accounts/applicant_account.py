@@ -70,7 +70,7 @@ def _account(unit: Unit, actor: Actor) -> Account:
     return account
 
 
-# -- being known -------------------------------------------------------------------------------------------------------
+# -- identifiers -------------------------------------------------------------------------------------------------------
 
 
 def send_proof(
@@ -133,7 +133,7 @@ def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
         unit.drop_identifier("email", email)
 
 
-# -- what is known, how to write ---------------------------------------------------------------------------------------
+# -- profile and preferences -------------------------------------------------------------------------------------------
 
 
 def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> None:
@@ -174,7 +174,7 @@ def save_wishes(ctx: AppContext, actor: Actor, wishes: NotificationPreferences) 
         unit.put_account(replace(account, profile={**account.profile, WISHES: kept}))
 
 
-# -- leaving -----------------------------------------------------------------------------------------------------------
+# -- erasure -----------------------------------------------------------------------------------------------------------
 
 
 def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:

@@ -58,7 +58,7 @@ class Assistance:
     seen_at: datetime
 
 
-# -- who may -----------------------------------------------------------------------------------------------------------
+# -- rights ------------------------------------------------------------------------------------------------------------
 
 
 def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
@@ -85,7 +85,7 @@ def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> 
     return not agent.offices or any(one.id in agent.offices for one in catalogue.directory.offices_of(procedure.agency))
 
 
-# -- whom they help ----------------------------------------------------------------------------------------------------
+# -- current assistance ------------------------------------------------------------------------------------------------
 
 
 def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
@@ -104,7 +104,10 @@ def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
 
 
 def helping(ctx: AppContext, agent: Actor) -> Actor | None:
-    """Return the agent as actor for the person they help. None without assistance or without the right any more."""
+    """Return the agent as actor for the person they help.
+
+    None without assistance or without the right any more.
+    """
     now = assistance_of(ctx, agent)
     procedures = received_by(ctx, agent) if now else {}
     return _acting(agent, now, procedures) if now and procedures else None
@@ -151,7 +154,7 @@ def end_assistance(ctx: AppContext, agent: Actor) -> None:
         unit.taken_aside(_key(agent))
 
 
-# -- agreeing ----------------------------------------------------------------------------------------------------------
+# -- consent -----------------------------------------------------------------------------------------------------------
 
 
 def help_by_code(ctx: AppContext, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
@@ -219,7 +222,7 @@ def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: 
     return now
 
 
-# -- a request ---------------------------------------------------------------------------------------------------------
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 
 def begin_request(
@@ -294,7 +297,7 @@ def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Do
     return kept
 
 
-# -- what is printed for who has no telephone --------------------------------------------------------------------------
+# -- receipts without a phone ------------------------------------------------------------------------------------------
 
 
 def follow_code(ctx: AppContext, dossier: Dossier) -> str:
@@ -356,7 +359,7 @@ def _known_by_receipt(
     return account
 
 
-# -- keeping -----------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 def _key(agent: Actor) -> str:

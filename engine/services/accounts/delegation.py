@@ -38,7 +38,7 @@ GIVEN_BY_ONE: Final = 10  # mandates requested or given by one person in a quart
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 
 
-# -- at work -----------------------------------------------------------------------------------------------------------
+# -- acting under a mandate --------------------------------------------------------------------------------------------
 
 
 def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
@@ -62,7 +62,10 @@ class ActingFor:
 
 
 def acting_choice(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
-    """Return the capacity in which this person sees a dossier, None if in none. The actor acts for themself here."""
+    """Return the capacity in which this person sees a dossier, None if in none.
+
+    The actor acts for themself here.
+    """
     with ctx.store.unit() as unit:
         if _sees(ctx, unit, actor, dossier_id):
             return ActingFor()
@@ -127,12 +130,15 @@ def _mandate_view(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
 
 
 def invites_by_sms(ctx: AppContext, actor: Actor) -> bool:
-    """Return whether persons invited by this one get an SMS. Otherwise they find the invitation on the site."""
+    """Return whether persons invited by this one get an SMS.
+
+    Otherwise they find the invitation on the site.
+    """
     with ctx.store.unit() as unit:
         return notifies_by_sms(unit, actor)
 
 
-# -- beginning ---------------------------------------------------------------------------------------------------------
+# -- new mandates ------------------------------------------------------------------------------------------------------
 
 
 def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
@@ -320,7 +326,7 @@ def _check(ctx: AppContext, actor: Actor, other: str, until: date | None, princi
         raise Refused(refusal("day_past", day=until.isoformat()))
 
 
-# -- answering, ending -------------------------------------------------------------------------------------------------
+# -- answers and ends --------------------------------------------------------------------------------------------------
 
 
 def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
@@ -407,7 +413,10 @@ def to_check(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
 
 
 def proof_of(ctx: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
-    """Return the document of a mandate, its name and content. Raises `NotFound` for persons who may not check it."""
+    """Return the document of a mandate, its name and content.
+
+    Raises `NotFound` for persons who may not check it.
+    """
     with ctx.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
     if mandate is None or not mandate.proof or not may_check(actor):

@@ -35,7 +35,7 @@ class Handed:
     closed: Refusal | None = None
 
 
-# -- away --------------------------------------------------------------------------------------------------------------
+# -- absence -----------------------------------------------------------------------------------------------------------
 
 
 def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
@@ -60,11 +60,14 @@ def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | No
     return after
 
 
-# -- their dossiers ----------------------------------------------------------------------------------------------------
+# -- handover ----------------------------------------------------------------------------------------------------------
 
 
 def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
-    """Return the open dossiers of an agent that this administrator may hand over, by due date. Raises `NotFound`."""
+    """Return the open dossiers of an agent that this administrator may hand over, by due date.
+
+    Raises `NotFound`.
+    """
     held = member(ctx, actor, account_id)
     with ctx.store.unit() as unit:
         found = unit.find_dossiers(DossierQuery(assigned=held.id), limit=MOST_LINES).lines
@@ -77,7 +80,10 @@ def _agency(ctx: AppContext, procedure: str) -> str:
 
 
 def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
-    """Return the agents of the team who are present today and share a role with this agent. Raises `NotFound`."""
+    """Return the agents of the team who are present today and share a role with this agent.
+
+    Raises `NotFound`.
+    """
     held, day = member(ctx, actor, account_id), ctx.day()
     return tuple(
         one for one in team(ctx, actor)

@@ -152,7 +152,10 @@ def _named(ctx: AppContext, agent: Actor, number: str, former: str, *, counted: 
 
 
 def _is_of(dossier: Dossier, account: Account, former: str) -> bool:
-    """Return whether the dossier belongs to the open account of this number. A discarded draft does not count."""
+    """Return whether the dossier belongs to the open account of this number.
+
+    A discarded draft does not count.
+    """
     gone = dossier.is_draft and dossier.closed_at is not None
     return dossier.owner == account.id and account.login == former and not account.disabled and not gone
 
@@ -178,11 +181,14 @@ def _put(
     return move
 
 
-# -- its owner ---------------------------------------------------------------------------------------------------------
+# -- owner of the account ----------------------------------------------------------------------------------------------
 
 
 def move_waiting(ctx: AppContext, actor: Actor) -> PhoneMove | None:
-    """Return the move that waits for the account of this applicant. None for representatives and unverified persons."""
+    """Return the move that waits for the account of this applicant.
+
+    None for representatives and unverified persons.
+    """
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         return None
     with ctx.store.unit() as unit:
@@ -215,7 +221,7 @@ def _give_up(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove, act
     notify(ctx, unit, account, reported, move.phone, move.due_at)
 
 
-# -- once its day has come ---------------------------------------------------------------------------------------------
+# -- due moves ---------------------------------------------------------------------------------------------------------
 
 
 def make_moves(ctx: AppContext) -> int:

@@ -101,7 +101,7 @@ def _recall(unit: Unit, dossier_id: Plain) -> Enclosed:
 ENCLOSED: Final[Memory[Enclosed]] = Memory(lambda enclosed: enclosed.dossier.id, _recall)
 
 
-# -- the place ---------------------------------------------------------------------------------------------------------
+# -- place -------------------------------------------------------------------------------------------------------------
 
 
 Fits: TypeAlias = Callable[[Transition], bool]
@@ -148,7 +148,7 @@ def _question(form: Form, part: str | None, name: str) -> Field:
     return field
 
 
-# -- the file ----------------------------------------------------------------------------------------------------------
+# -- file --------------------------------------------------------------------------------------------------------------
 
 
 def _judged(ctx: AppContext, dossier: Dossier, where: _Place, file: Upload) -> StoredFile | AnswerProblem:

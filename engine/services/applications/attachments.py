@@ -161,7 +161,10 @@ def _orderly(
 
 
 def read_attachment(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
-    """Return a file and its content for a reader of its answer. Raises `NotFound`, also if the content is lost."""
+    """Return a file and its content for a reader of its answer.
+
+    Raises `NotFound`, also if the content is lost.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -174,7 +177,7 @@ def read_attachment(ctx: AppContext, actor: Actor, dossier_id: str, attachment_i
         raise NotFound from None
 
 
-# -- the question ------------------------------------------------------------------------------------------------------
+# -- question ----------------------------------------------------------------------------------------------------------
 
 
 def spot_of(ctx: AppContext, procedure: Procedure, dossier: Dossier, path: str) -> UploadField:
@@ -208,7 +211,7 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
     return _column(column, rows[int(rest[0])], rest[2:]) if column else None
 
 
-# -- the file ----------------------------------------------------------------------------------------------------------
+# -- file --------------------------------------------------------------------------------------------------------------
 
 
 def keep_file(

@@ -29,7 +29,10 @@ from engine.storage.unit_of_work import DossierQuery, ResultPage, Unit
 
 
 class Colleagues(Mapping[str, Actor]):
-    """Agents with an open account, as actors of today. Valid while its unit is open; each account is read once."""
+    """Agents with an open account, as actors of today.
+
+    Valid while its unit is open; each account is read once.
+    """
 
     def __init__(self, ctx: AppContext, unit: Unit) -> None:
         self._office, self._unit = ctx, unit
@@ -94,7 +97,7 @@ class ActPreview:
     back: tuple[tuple[str, int, int], ...] = ()
 
 
-# -- acts --------------------------------------------------------------------------------------------------------------
+# -- actions -----------------------------------------------------------------------------------------------------------
 
 
 def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAction, ...]:
@@ -213,7 +216,7 @@ def people_of(ctx: AppContext, unit: Unit) -> Mapping[str, Actor]:
     return Colleagues(ctx, unit)
 
 
-# -- hands -------------------------------------------------------------------------------------------------------------
+# -- assignment --------------------------------------------------------------------------------------------------------
 
 
 def assign(
@@ -244,7 +247,7 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
     return acting_role(procedure, dossier, agent, sorted(awaited_roles(procedure, dossier.state))) is not None
 
 
-# -- trays -------------------------------------------------------------------------------------------------------------
+# -- queues ------------------------------------------------------------------------------------------------------------
 
 
 def list_inbox(
@@ -331,7 +334,10 @@ def _waiting(state: StateSummary, actor: Actor) -> bool:
 
 
 def _to_begin(state: StateSummary, actor: Actor) -> bool:
-    """Return whether the state is work to begin. Dossiers that are ready stay at the counter for the applicant."""
+    """Return whether the state is work to begin.
+
+    Dossiers that are ready stay at the counter for the applicant.
+    """
     return _acting(state, actor) and not state.ready
 
 

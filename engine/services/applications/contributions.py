@@ -39,7 +39,10 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One thing the dossier waits for. `closed`: why this person may not do it; None when they can do it now."""
+    """One thing the dossier waits for.
+
+    `closed`: why this person may not do it; None when they can do it now.
+    """
 
     thing: Awaited
     closed: Refusal | None

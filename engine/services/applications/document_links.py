@@ -112,7 +112,10 @@ def _is_shown(document: IssuedDocument, now: datetime) -> bool:
 
 
 def _open(shares: Iterable[Share], now: datetime) -> Iterable[Share]:
-    """Return the active links. One that ends later than possible today may come from a clock that was ahead."""
+    """Return the active links.
+
+    One that ends later than possible today may come from a clock that was ahead.
+    """
     latest = now + LASTS + ASTRAY
     return (one for one in shares if one.revoked_at is None and now < one.expires_at <= latest)
 

@@ -25,7 +25,10 @@ CODE_DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a third party may know of a document. `holder` shows initials only. `unknown` reveals nothing else."""
+    """What a third party may know of a document.
+
+    `holder` shows initials only. `unknown` reveals nothing else.
+    """
 
     kind: Kind
     title: str = ""

@@ -143,7 +143,10 @@ def _in_service(ctx: AppContext, procedure_id: str) -> Procedure:
 
 
 def _eligible(ctx: AppContext, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
-    """Return the eligibility answers if they admit the person. Raises Refused: ineligible, criteria_missing."""
+    """Return the eligibility answers if they admit the person.
+
+    Raises Refused: ineligible, criteria_missing.
+    """
     day, directory = ctx.day(), ctx.directory
     answers = adopt_criteria(procedure, given, day, directory)
     stop = stopped_by(procedure, answers, day, directory)
@@ -262,7 +265,7 @@ def mine(ctx: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
     )
 
 
-# -- answering ---------------------------------------------------------------------------------------------------------
+# -- saving ------------------------------------------------------------------------------------------------------------
 
 
 def save_page(
@@ -298,7 +301,7 @@ def save_page(
     return saved_from(ctx, written)
 
 
-# -- sending -----------------------------------------------------------------------------------------------------------
+# -- submission --------------------------------------------------------------------------------------------------------
 
 
 def check(ctx: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:

@@ -1,4 +1,7 @@
-"""Messages between the owner of a dossier and agents, each notified of the other's. The journal commits to each."""
+"""Messages between the owner of a dossier and agents, each notified of the other's.
+
+The journal commits to each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Internal notes between agents about a dossier. Its owner never reads them. The journal commits to each."""
+"""Internal notes between agents about a dossier.
+
+Its owner never reads them. The journal commits to each.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ MOST_A_DAY: Final = 100  # by one agent about one dossier: more comes from a mac
 
 
 def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, token: str | None = None) -> Note:
-    """Write an internal note. Raises `NotFound`. Raises Refused: notes_closed, note_empty, note_long, notes_many."""
+    """Write an internal note.
+
+    Raises `NotFound`. Raises Refused: notes_closed, note_empty, note_long, notes_many.
+    """
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
 
     def work(unit: Unit) -> Note:
@@ -52,7 +58,10 @@ def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]
 
 
 def why_not_note(dossier: Dossier) -> Refusal | None:
-    """Return why no note may be written about this dossier: it is erased. None when one may, even after its end."""
+    """Return why no note may be written about this dossier: it is erased.
+
+    None when one may, even after its end.
+    """
     return refusal("notes_closed") if dossier.erased_at is not None else None
 
 

@@ -50,11 +50,14 @@ class Answered:
     page: PageView
 
 
-# -- looking -----------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 def awaited_parts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
-    """Return the forms and opinions that are open on the dossier now, as this person sees them. Raises `NotFound`."""
+    """Return the forms and opinions that are open on the dossier now, as this person sees them.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -130,7 +133,7 @@ def _part(
     return Answered(answers, found, page) if page is not None else None
 
 
-# -- doing -------------------------------------------------------------------------------------------------------------
+# -- filling -----------------------------------------------------------------------------------------------------------
 
 
 def give_opinion(

@@ -132,7 +132,10 @@ def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id:
 
 
 def _gone(ctx: AppContext, procedure: Procedure, earlier: Dossier) -> frozenset[str]:
-    """Return the answers whose retention is over, erased or not. An empty name stands for the whole dossier."""
+    """Return the answers whose retention is over, erased or not.
+
+    An empty name stands for the whole dossier.
+    """
     now = ctx.now()
     moments = keep_moments(procedure, earlier, ctx.directory.calendar)
     return frozenset(name.partition(":")[2] for name, at in moments if name.partition(":")[0] == KEEP and at <= now)

@@ -33,7 +33,7 @@ _PIECES: Final = f"{ARRIVING}/"
 
 
 def count_file_in(ctx: AppContext, dossier_id: str, name: str, size: int, client: str) -> None:
-    """Count bytes before they are stored, and make room for them.
+    """Count bytes before they are stored, and free space for them.
 
     Raises `Busy` while the same file is being deleted.
     """
@@ -47,7 +47,10 @@ def count_file_in(ctx: AppContext, dossier_id: str, name: str, size: int, client
 
 
 def hold(ctx: AppContext, dossier_id: str, digest: str, size: int) -> None:
-    """Announce a file of a verified person before it is stored. Raises `Busy` while the same file is being deleted."""
+    """Announce a file of a verified person before it is stored.
+
+    Raises `Busy` while the same file is being deleted.
+    """
     with ctx.store.unit(write=True) as unit:
         _announce(ctx, unit, dossier_id, digest, size, "")
 
@@ -171,7 +174,10 @@ def _take_from(ctx: AppContext, unit: Unit, dossier: Dossier, digest: str) -> No
 
 
 def _finish(ctx: AppContext, file: UnprovenFile) -> None:
-    """Delete a claimed file from the blob store. Until its row is dropped, the same file cannot be uploaded."""
+    """Delete a claimed file from the blob store.
+
+    Until its row is dropped, the same file cannot be uploaded.
+    """
     if file.name.startswith(_PIECES):
         ctx.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
     elif not is_named(ctx.store, (file.dossier, file.name)):

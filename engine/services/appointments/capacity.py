@@ -29,7 +29,10 @@ MOST_REPORTED: Final = 50  # by one opening, in one office, for one kind of appo
 
 @dataclass(frozen=True, slots=True)
 class DayPlaces:
-    """One day of an office. `because`: the holiday or closure of that day. `partly`: it covers only some hours."""
+    """One day of an office.
+
+    `because`: the holiday or closure of that day. `partly`: it covers only some hours.
+    """
 
     day: date
     places: DayCapacity
@@ -119,7 +122,7 @@ def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appoint
     return tuple((procedure, task) for procedure in procedures for task in procedure.appointments())
 
 
-# -- who waits ---------------------------------------------------------------------------------------------------------
+# -- waiting list ------------------------------------------------------------------------------------------------------
 
 
 def serve_waiting(ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:

@@ -167,7 +167,7 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
             unit.silence_letter(letter.id, "slot_lost")  # unless it is being sent at this moment
 
 
-# -- what they are told ------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def news_of(
@@ -209,7 +209,7 @@ def _one_part(ctx: AppContext, spoken: str, facts: dict[str, str], wordings: Ite
     return body
 
 
-# -- what is free near by ----------------------------------------------------------------------------------------------
+# -- near slots --------------------------------------------------------------------------------------------------------
 
 
 class _Nearby:

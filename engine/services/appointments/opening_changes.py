@@ -89,7 +89,10 @@ def managed_office(ctx: AppContext, actor: Actor, office_id: str) -> directory.O
 
 
 def changes_of(ctx: AppContext, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
-    """Return every change of an office, or of the calendar (the empty name), the newest first. Raises `NotFound`."""
+    """Return every change of an office, or of the calendar (the empty name), the newest first.
+
+    Raises `NotFound`.
+    """
     _check(ctx, actor, office_id)
     with ctx.store.unit() as unit:
         return unit.opening_changes_of([office_id])
@@ -110,14 +113,17 @@ def current_change(ctx: AppContext, change_id: str) -> OpeningChange | None:
 
 
 def _check(ctx: AppContext, actor: Actor, office_id: str) -> None:
-    """Check that the actor may change this office. Raises `NotFound`. Holidays need a right for all agencies."""
+    """Check that the actor may change this office.
+
+    Raises `NotFound`. Holidays need a right for all agencies.
+    """
     there = ctx.directory.offices.get(office_id)
     known = (EVERYWHERE,) if office_id == CALENDAR else (there.agency,) if there is not None else None
     if known is None or not administers(actor, known):
         raise NotFound
 
 
-# -- before ------------------------------------------------------------------------------------------------------------
+# -- preview -----------------------------------------------------------------------------------------------------------
 
 
 def foresee(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Foresight:
@@ -159,7 +165,7 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
     return sum(one.status == "booked" and change.desks < one.seat and not one.is_walk_in for _, _, one in held)
 
 
-# -- changing ----------------------------------------------------------------------------------------------------------
+# -- changes -----------------------------------------------------------------------------------------------------------
 
 
 def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None) -> Changed:
@@ -301,7 +307,10 @@ def _body(entry: JournalEntry) -> Mapping[str, Plain]:
 
 
 def _look_again(ctx: AppContext) -> None:
-    """Load the change in this process after the commit. Others see it within a second, and when they book a seat."""
+    """Load the change in this process after the commit.
+
+    Others see it within a second, and when they book a seat.
+    """
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
 

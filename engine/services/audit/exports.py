@@ -45,7 +45,10 @@ class InboxExport:
 
 
 def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
-    """Create the job that exports a list. Raises `NotFound` for others than agents and for an unknown queue."""
+    """Create the job that exports a list.
+
+    Raises `NotFound` for others than agents and for an unknown queue.
+    """
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
@@ -115,11 +118,11 @@ def _end(ctx: AppContext, order: Job, rows: int) -> None:
             unit.put_order(replace(kept, total=rows, ended_at=now, until=now + FILE_KEPT, claimed_until=None))
 
 
-# -- taken -------------------------------------------------------------------------------------------------------------
+# -- download ----------------------------------------------------------------------------------------------------------
 
 
 def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
-    """Yield the rows of a finished file and record the download.
+    """Return the rows of a finished file and record the download.
 
     Dossiers out of the person's present reach are left out. Raises `NotFound`. Raises Refused:
     file_not_ready, file_gone.

@@ -156,7 +156,10 @@ def inspect(ctx: AppContext) -> Inspected:
 
 
 def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:
-    """Yield each inconsistency as it is found. `before` receives the counts of rows that cannot be checked."""
+    """Yield each inconsistency as it is found.
+
+    `before` receives the counts of rows that cannot be checked.
+    """
     yield from ctx.store.findings()
     try:
         yield from broken_publications(ctx.store)
@@ -288,7 +291,10 @@ _Seals: TypeAlias = Mapping[str, tuple[tuple[Plain, str | None], ...]]
 
 
 def _seals(entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
-    """Return every commitment to each name, oldest first, with its salt. Fillings of a form by row share one name."""
+    """Return every commitment to each name, oldest first, with its salt.
+
+    Fillings of a form by row share one name.
+    """
     found: dict[str, tuple[tuple[Plain, str | None], ...]] = {}
     for entry in entries:
         commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None

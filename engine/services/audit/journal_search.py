@@ -102,7 +102,7 @@ def _masked(one: JournalEvent) -> JournalEvent:
     return replace(one, body=said, actor=one.actor if one.actor_kind in ("agent", "auditor") else "")
 
 
-# -- noted -------------------------------------------------------------------------------------------------------------
+# -- record of queries -------------------------------------------------------------------------------------------------
 
 
 def _note(ctx: AppContext, actor: Actor, wanted: Wanted) -> None:
@@ -142,7 +142,7 @@ def wanted_of(asked: Plain) -> Wanted:
     return from_plain(Wanted, {name: value for name, value in said if name in known})
 
 
-# -- taken away --------------------------------------------------------------------------------------------------------
+# -- export ------------------------------------------------------------------------------------------------------------
 
 
 def order_events(ctx: AppContext, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Job:
@@ -157,7 +157,10 @@ def order_events(ctx: AppContext, actor: Actor, wanted: Wanted, *, token: str | 
 
 
 def carry_events(ctx: AppContext, order: Job, parts: int) -> int:
-    """Write the next chunks of the results, as of the creation of the job. Return the number of rows written."""
+    """Write the next chunks of the results, as of the creation of the job.
+
+    Return the number of rows written.
+    """
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         asked = _asked(ctx, actor, wanted_of(order.asked))

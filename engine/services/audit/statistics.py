@@ -62,7 +62,10 @@ def count_up(ctx: AppContext) -> int:
 
 
 def count_again(ctx: AppContext) -> int:
-    """Delete all counters and count the whole journal again, after a restore or as a check. Return how many entries."""
+    """Delete all counters and count the whole journal again, after a restore or as a check.
+
+    Return how many entries.
+    """
     with ctx.store.unit(write=True) as unit:
         unit.forget_tallies()
     done = 0
@@ -156,7 +159,10 @@ def counts_of_one(ctx: AppContext, actor: Actor, since: str, procedure: str, pla
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Procedures whose figures a person may know, and in which offices (None: all). Without ids, every procedure."""
+    """Procedures whose figures a person may know, and in which offices (None: all).
+
+    Without ids, every procedure.
+    """
 
     ids: tuple[str, ...] | None = None
     places: frozenset[str] | None = None

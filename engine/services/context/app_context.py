@@ -56,7 +56,10 @@ class WrongAnswers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The choices of an installation. Addresses end without a slash. `short_url` is used in SMS and QR codes."""
+    """The choices of an installation.
+
+    Addresses end without a slash. `short_url` is used in SMS and QR codes.
+    """
 
     base_url: str = "http://localhost:8000"
     short_url: str = "http://localhost:8000"
@@ -120,7 +123,10 @@ class AppContext:
         return self.directories.directory(self.catalogue.directory)
 
     def person(self, account: Account) -> Actor:
-        """Return an account as an actor of today. An agent bound to offices reaches the offices under these too."""
+        """Return an account as an actor of today.
+
+        An agent bound to offices reaches the offices under these too.
+        """
         actor = account.on(self.day())
         return replace(actor, offices=self.directory.within_reach(actor.offices)) if actor.offices else actor
 
@@ -168,7 +174,10 @@ def hold_all(unit: Unit, dossier_ids: Iterable[str]) -> None:
 
 
 def _found(unit: Unit, dossier_id: str) -> Dossier | None:
-    """Return a dossier by number or id. A number has eleven digits and its check digit; an id never looks like one."""
+    """Return a dossier by number or id.
+
+    A number has eleven digits and its check digit; an id never looks like one.
+    """
     if len(dossier_id) == NUMBER_DIGITS and has_check_digit(dossier_id):
         return unit.dossier_numbered(dossier_id)
     return unit.dossier(dossier_id)

@@ -24,7 +24,10 @@ _LINES: Final = frozenset(
 
 
 def read_phone(raw: str) -> str:
-    """Return a number in E.164. Without a prefix it is read as one of this country. Raises Refused("phone_format")."""
+    """Return a number in E.164.
+
+    Without a prefix it is read as one of this country. Raises Refused("phone_format").
+    """
     try:
         number = phonenumbers.parse(raw[:40], COUNTRY)
     except phonenumbers.NumberParseException:

@@ -33,7 +33,10 @@ class DirectoryCache:
         return merged
 
     def received(self, base: Directory) -> Directory:
-        """Return the directory of the files with added openings but without closures. A replay of the past uses it."""
+        """Return the directory of the files with added openings but without closures.
+
+        A replay of the past uses it.
+        """
         return over(base, (one for one in self._changes if one.kind in ("open", "desks")))
 
     def look(self, unit: Unit, hold: Hold | None = None) -> int:

@@ -25,7 +25,10 @@ _Worked = TypeVar("_Worked")
 
 
 class EditionCache:
-    """Editions read from the store, by fingerprint, and results computed from all editions. Shared between threads."""
+    """Editions read from the store, by fingerprint, and results computed from all editions.
+
+    Shared between threads.
+    """
 
     def __init__(self) -> None:
         self._definitions: dict[str, Procedure] = {}

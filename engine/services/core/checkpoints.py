@@ -39,7 +39,10 @@ _MOST_BATCHES: Final = 200
 
 
 def sign_journal(ctx: AppContext) -> bool:
-    """Bring the tree up to date and sign it, once a minute for all workers. Return whether this call signed."""
+    """Bring the tree up to date and sign it, once a minute for all workers.
+
+    Return whether this call signed.
+    """
     folder = ctx.settings.checkpoints
     if folder is None or not _is_due(ctx):
         return False

@@ -73,7 +73,10 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
 def letters_owed(
     ctx: AppContext, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
 ) -> tuple[OutboundMessage, ...]:
-    """Return the messages of a decision whose documents are numbered. A preview calls this too and saves nothing."""
+    """Return the messages of a decision whose documents are numbered.
+
+    A preview calls this too and saves nothing.
+    """
     link = dossier_link(ctx, decision.dossier)
     return letters_for(
         procedure, before, decision, actor, now, ctx.directory, ctx.wording, link, new_id,
@@ -279,7 +282,10 @@ def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[Ent
 
 
 def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
-    """Release seats first, so that one may be taken again. The constraint of the store prevents double booking."""
+    """Release seats first, so that one may be taken again.
+
+    The constraint of the store prevents double booking.
+    """
     for booking_id in releases:
         unit.release_seat(booking_id)
     for appointment, booking in after.bookings.items():

@@ -61,7 +61,7 @@ class Progress:
         return max(0, self.order.total - self.done - self.others)
 
 
-# -- given -------------------------------------------------------------------------------------------------------------
+# -- creation ----------------------------------------------------------------------------------------------------------
 
 
 def give(
@@ -95,7 +95,7 @@ def _order_again(unit: Unit, kept: Plain) -> Job:
 ORDER: Final[Memory[Job]] = Memory(lambda order: order.id, _order_again)
 
 
-# -- looked at ---------------------------------------------------------------------------------------------------------
+# -- progress ----------------------------------------------------------------------------------------------------------
 
 
 def progress(ctx: AppContext, actor: Actor, n: int) -> Progress:
@@ -142,7 +142,7 @@ def _progress(unit: Unit, order: Job) -> Progress:
     return Progress(order, done, sum(found.values()) - done - found.get("", 0))
 
 
-# -- carried out -------------------------------------------------------------------------------------------------------
+# -- running -----------------------------------------------------------------------------------------------------------
 
 
 def giver(ctx: AppContext, unit: Unit, order: Job) -> Actor:

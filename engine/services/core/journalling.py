@@ -33,7 +33,10 @@ class Debt:
 
 
 def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
-    """Return the francs received above the price, by payment. Payments without excess are absent. Raises `NotFound`."""
+    """Return the francs received above the price, by payment.
+
+    Payments without excess are absent. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         return surplus(unit.entries(seen(unit, ctx, actor, dossier_id).id))
 

@@ -26,7 +26,10 @@ _VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
 def dossier_link(ctx: AppContext, dossier: Dossier) -> str:
-    """Return the address of a dossier in a message. It contains the number, which opens nothing without sign-in."""
+    """Return the address of a dossier in a message.
+
+    It contains the number, which opens nothing without sign-in.
+    """
     return f"{ctx.settings.short_url}/d/{dossier.number}"
 
 

@@ -48,7 +48,10 @@ def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossi
 
 
 def _procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
-    """Return the edition that applies to a dossier. The store is read only if the edition is not in memory."""
+    """Return the edition that applies to a dossier.
+
+    The store is read only if the edition is not in memory.
+    """
     known = ctx.editions.definition(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
     if known is not None:
         return known
@@ -98,7 +101,10 @@ def _answer(
 
 
 def ask_registers(ctx: AppContext, limit: int = 50) -> int:
-    """Ask each awaited register that was not asked this minute, one after another. Return the number of dossiers."""
+    """Ask each awaited register that was not asked this minute, one after another.
+
+    Return the number of dossiers.
+    """
     queue_registers(ctx, limit)
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, 4 * limit, "register")

@@ -67,7 +67,10 @@ def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id
 
 
 def stop_waiting(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
-    """Remove the dossier from the list of this appointment, without effect if it is on none. Raises `NotFound`."""
+    """Remove the dossier from the list of this appointment, without effect if it is on none.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit(write=True) as unit:
         unit.drop_waiting(seen(unit, ctx, actor, dossier_id).id, appointment_id)
 

@@ -282,7 +282,10 @@ class Box:
         return nonce + self._own.encrypt(nonce, data, None)
 
     def open(self, sealed: bytes) -> bytes:
-        """Return the decrypted bytes. Raises `ValueError` if another secret encrypted them or they were changed."""
+        """Return the decrypted bytes.
+
+        Raises `ValueError` if another secret encrypted them or they were changed.
+        """
         try:
             return self._own.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
         except InvalidTag:

@@ -51,7 +51,10 @@ def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", b
 
 
 def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixels: int) -> None:
-    """Count the pixels of a picture of an unverified person before it is decoded. Raises Refused("too_many_tries")."""
+    """Count the pixels of a picture of an unverified person before it is decoded.
+
+    Raises Refused("too_many_tries").
+    """
     limits = (
         Limit(f"pixels:{actor.id}", PIXELS // _MILLION),
         Limit(f"pixels-browser@{browser}", PIXELS // _MILLION),

@@ -23,7 +23,10 @@ _VALUE: Final = re.compile(rf"[\w-]{{{_MARK}}}(\.[0-9a-f]{{{_TAG}}}){{1,{MOST_TA
 
 
 def is_known(ctx: AppContext, account_id: str, browser: str) -> bool:
-    """Return whether the account signed in from the browser with this value. An unknown account takes the same time."""
+    """Return whether the account signed in from the browser with this value.
+
+    An unknown account takes the same time.
+    """
     mark, tags = _read(browser)
     known = [seal[:_TAG] for seal in ctx.keys.seals_of(_PURPOSE, account_id, mark)]
     found = [hmac.compare_digest(one, tag) for one in known for tag in tags]

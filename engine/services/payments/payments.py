@@ -1,4 +1,7 @@
-"""What is owed on a dossier, how it may be paid, and the start of a payment. Settlement handles the rest."""
+"""What is owed on a dossier, how it may be paid, and the start of a payment.
+
+Settlement handles the rest.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ TRIES_PER_FOREIGN_NUMBER: Final = 3  # by one account, for a number that is not 
 TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 
 
-# -- what is owed ------------------------------------------------------------------------------------------------------
+# -- amounts due -------------------------------------------------------------------------------------------------------
 
 
 def owed(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
@@ -56,7 +59,10 @@ def due_now(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Ow
 
 
 def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
-    """Return the methods that every one of these fees takes. Unknown methods of older definitions are ignored."""
+    """Return the methods that every one of these fees takes.
+
+    Unknown methods of older definitions are ignored.
+    """
     fees = [procedure.tasks[one.fee] for one in due]
     taken = [set(PAYMENT_METHODS & {*fee.methods}) or {MOBILE_MONEY} for fee in fees if isinstance(fee, Fee)]
     return frozenset(set.intersection(*taken)) if taken else frozenset()
@@ -116,7 +122,7 @@ def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: st
         return payment, dossier.number
 
 
-# -- starting ----------------------------------------------------------------------------------------------------------
+# -- start -------------------------------------------------------------------------------------------------------------
 
 
 def start_payment(

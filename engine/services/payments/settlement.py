@@ -75,7 +75,7 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
     return payment
 
 
-# -- hearing -----------------------------------------------------------------------------------------------------------
+# -- callbacks ---------------------------------------------------------------------------------------------------------
 
 
 def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
@@ -138,7 +138,7 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
         unit.add_event(event)
 
 
-# -- asking ------------------------------------------------------------------------------------------------------------
+# -- status requests ---------------------------------------------------------------------------------------------------
 
 
 def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:

@@ -188,7 +188,10 @@ def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
 
 @logged("enrolment of a second factor")
 def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
-    """Complete an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong."""
+    """Complete an enrolment with a first code of the application.
+
+    Raises Refused: ticket_over, factor_wrong.
+    """
     now, done = ctx.now(), None
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "enrolment")
@@ -302,7 +305,7 @@ def _needed(ctx: AppContext, unit: Unit, kind: Kind, ticket: str, want: Want) ->
     return account
 
 
-# -- one's own keys ----------------------------------------------------------------------------------------------------
+# -- own password and factor -------------------------------------------------------------------------------------------
 
 
 def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:

@@ -36,7 +36,10 @@ _INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.", "S.", "T.", "V.")
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """A person who may sign in. `role` is an `agency/role` key, empty for the auditor and the administrator."""
+    """A person who may sign in.
+
+    `role` is an `agency/role` key, empty for the auditor and the administrator.
+    """
 
     login: str
     name: str

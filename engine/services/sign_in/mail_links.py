@@ -59,7 +59,10 @@ def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, 
 
 
 def why_not_link(ctx: AppContext, token: str, mark: str) -> str | None:
-    """Return why this link does not sign in from this browser: link_over, link_elsewhere. None when it does."""
+    """Return why this link does not sign in from this browser: link_over, link_elsewhere.
+
+    None when it does.
+    """
     with ctx.store.unit() as unit:
         return _read(ctx, unit, token, mark)[0]
 

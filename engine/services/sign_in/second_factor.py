@@ -62,7 +62,10 @@ def application_address(key: str, login: str, issuer: str) -> str:
 
 
 def prove(ctx: AppContext, unit: Unit, account_id: str, typed: str, now: datetime) -> tuple[str, ...] | None:
-    """Complete an enrolment with a first code. Return the recovery codes, shown once; None if the code is wrong."""
+    """Complete an enrolment with a first code.
+
+    Return the recovery codes, shown once; None if the code is wrong.
+    """
     factor = unit.second_factor(account_id)
     step = _step_of(ctx, factor, typed, now) if factor is not None else None
     if factor is None or step is None:
@@ -93,7 +96,10 @@ def is_recovery(typed: str) -> bool:
 
 
 def decoy(ctx: AppContext, name: str) -> SecondFactor:
-    """Return a factor for an account that does not exist. A check against it takes the same time and always fails."""
+    """Return a factor for an account that does not exist.
+
+    A check against it takes the same time and always fails.
+    """
     return SecondFactor(name, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
 
 

@@ -46,7 +46,10 @@ class SignedIn:
 def open_session(
     ctx: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
 ) -> SignedIn:
-    """Open a session for a person whose identity is proven. `keep`: the device belongs to them, so it lasts longer."""
+    """Open a session for a person whose identity is proven.
+
+    `keep`: the device belongs to them, so it lasts longer.
+    """
     token = new_token()
     lasts = ctx.settings.kept_lasts if keep else ctx.settings.session_lasts
     unit.put_session(
@@ -102,7 +105,7 @@ def sign_out(ctx: AppContext, token: str) -> None:
             unit.drop_sessions(session.account, session.token_sha256)
 
 
-# -- one's own sessions ------------------------------------------------------------------------------------------------
+# -- own sessions ------------------------------------------------------------------------------------------------------
 
 
 def sessions_of(ctx: AppContext, actor: Actor) -> tuple[Session, ...]:
@@ -130,7 +133,7 @@ def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
     return len(others)
 
 
-# -- what a lost session must find again -------------------------------------------------------------------------------
+# -- saved posts -------------------------------------------------------------------------------------------------------
 
 
 def put_aside(

@@ -42,11 +42,14 @@ class UnverifiedDraft:
     rival: Dossier | None = None
 
 
-# -- before the code ---------------------------------------------------------------------------------------------------
+# -- without a code ----------------------------------------------------------------------------------------------------
 
 
 def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, device: str = "") -> SignedIn:
-    """Open a session without a code, for a known number or not. Raises Refused: phone_format, too_many_tries."""
+    """Open a session without a code, for a known number or not.
+
+    Raises Refused: phone_format, too_many_tries.
+    """
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})
     signed: SignedIn | None = None
@@ -83,7 +86,7 @@ def holds(ctx: AppContext, actor: Actor, number: str) -> bool:
     return dossier is not None and dossier.owner == actor.id
 
 
-# -- once somebody has signed in ---------------------------------------------------------------------------------------
+# -- after sign-in -----------------------------------------------------------------------------------------------------
 
 
 def waiting(ctx: AppContext, actor: Actor, token: str) -> tuple[UnverifiedDraft, ...]:
@@ -140,7 +143,7 @@ def _settle(
     return True
 
 
-# -- leaving -----------------------------------------------------------------------------------------------------------
+# -- erasure -----------------------------------------------------------------------------------------------------------
 
 
 def forsake(ctx: AppContext, token: str) -> None:
@@ -174,7 +177,7 @@ def _close(unit: Unit, source: Account) -> None:
     unit.drop_sessions(source.id)
 
 
-# -- finding -----------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 def _claim_of(ctx: AppContext, unit: Unit, token: str) -> Account | None:

@@ -89,7 +89,10 @@ class Dispatcher:
             self._ask_silent(ctx)
 
     def _waiting(self, ctx: AppContext) -> Iterable[QueuedCall]:
-        """Return the queued calls. Of a long queue it takes some of each partner, so that none hides the others."""
+        """Return the queued calls.
+
+        Of a long queue it takes some of each partner, so that none hides the others.
+        """
         with ctx.store.unit() as unit:
             calls = queued_calls(unit, MOST)
             if len(calls) < MOST:

@@ -136,7 +136,10 @@ def _part(ctx: AppContext, work: Callable[[AppContext], int]) -> int:
 
 
 def run_timers(ctx: AppContext, *, erases: bool = True) -> int:
-    """Run the due timers, each in its own unit, and those that become due meanwhile. Return how many had an effect."""
+    """Run the due timers, each in its own unit, and those that become due meanwhile.
+
+    Return how many had an effect.
+    """
     done, tried, without = 0, set[Timer](), () if erases else ERASING
     for _ in range(MOST_BATCHES):
         with ctx.store.unit() as unit:
@@ -160,7 +163,10 @@ def _run(ctx: AppContext, timer: Timer) -> bool:
 
 
 def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
-    """Claim a timer and run it in one unit, so that it is never run twice or lost. None if it had no effect."""
+    """Claim a timer and run it in one unit, so that it is never run twice or lost.
+
+    None if it had no effect.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(timer.dossier)
@@ -191,7 +197,10 @@ def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
 
 
 def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
-    """Return whether the timer waits for a payment result. It fires on the first pass after the result is known."""
+    """Return whether the timer waits for a payment result.
+
+    It fires on the first pass after the result is known.
+    """
     payment = awaited_in(unit, dossier, now)
     return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
@@ -216,7 +225,7 @@ def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], no
     journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
 
 
-# -- letters -----------------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def deliver_letters(ctx: AppContext) -> int:
@@ -285,7 +294,7 @@ def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) 
     return replace(letter, due_at=now + RETRIES[min(max(letter.attempts, 1), len(RETRIES)) - 1])
 
 
-# -- sweeping ----------------------------------------------------------------------------------------------------------
+# -- sweep -------------------------------------------------------------------------------------------------------------
 
 
 def sweep(ctx: AppContext) -> int:
