@@ -1,1 +1,1 @@
-"""Operation of an installation: settings, publications, doctor, metrics, backup, migration of editions, replay."""
+"""Operation of an installation: settings, publications, doctor, metrics, backup, migration, replay."""

@@ -1,9 +1,10 @@
-"""Backup and restore of an installation: the store at one moment as one SQLite file, the uploaded files, the keys.
+"""Backup and restore of an installation.
 
-The backup is the same for every kind of store, so it can be restored into any. The moment of the store
-comes first, the files after. A file exists before a row names it, so all named files are found, except
-those erased since. Erased files are not restored. A backup is complete when its list of contents
-exists, which is written last, and lists no file as lost.
+A backup holds the store at one moment as one SQLite file, the uploaded files and the keys. The backup
+is the same for every kind of store, so it can be restored into any. The moment of the store comes
+first, the files after. A file exists before a row names it, so all named files are found, except those
+erased since. Erased files are not restored. A backup is complete when its list of contents exists,
+which is written last, and lists no file as lost.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Publication by commit: the follower reads a branch, its newest commit passes the gates, and all processes serve it.
+"""Publication by commit.
 
-One process at a time looks (a lock in the data folder). All learn of a decision by one number in the
-store. A commit passes whole or not at all. No content of a repository raises an error, nor does a
-silent one. The editions in force stay, the reason is stored for display, and tries continue, less and
-less often.
+The follower reads a branch, its newest commit passes the gates, and all processes serve it. One process
+at a time looks (a lock in the data folder). All learn of a decision by one number in the store. A
+commit passes whole or not at all. No content of a repository raises an error, nor does a silent one.
+The editions in force stay, the reason is stored for display, and tries continue, less and less often.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def origins_in(folder: Path) -> OriginOf:
 
 
 def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
-    """Return the context with the present files of its folder, decisions of other processes, and today's date.
+    """Return the context with the present files, decisions of other processes, and today's date.
 
     The same context if nothing changed. A file that became invalid leaves its last valid edition in
     force, with a warning.

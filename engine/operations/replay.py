@@ -37,9 +37,10 @@ class Replay:
 
 
 def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
-    """Replay every closed dossier of the procedure (`limit` at most) under `proposed` and under its own edition.
+    """Replay every closed dossier of the procedure (`limit` at most).
 
-    Only differences between the two are reported.
+    Each is replayed under `proposed` and under its own edition. Only differences between the two are
+    reported.
     """
     found: dict[Difference, list[str]] = {}
     procedures: dict[str, Procedure] = {}
@@ -95,7 +96,10 @@ def _reported(
     dossier: Dossier,
     entries: tuple[JournalEntry, ...],
 ) -> tuple[Difference, ...] | None:
-    """Return the differences of one dossier; None when its journal does not reproduce it under its own edition."""
+    """Return the differences of one dossier.
+
+    None when its journal does not reproduce it under its own edition.
+    """
     translation = Translation.between(procedure, proposed)
     try:
         then, directory = (ctx.directories.received(one) for one in (ctx.catalogue.directory, directory))

@@ -1,4 +1,7 @@
-"""Settings of one installation, read from its environment: folders, addresses, the followed repository."""
+"""Settings of one installation, read from its environment.
+
+Folders, addresses, the followed repository.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ class WrongNetwork(WrongSetting):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of an installation, from the environment (`GUICHET_…`; a secret may be in a file: `…_FILE`)."""
+    """All settings of an installation, from the environment (`GUICHET_…`).
+
+    A secret may be in a file: `…_FILE`.
+    """
 
     procedures: Path = Path("procedures")
     data: Path = Path("var")

@@ -1,5 +1,6 @@
-"""Opening the store of an address: `postgresql://…` or a file (`sqlite:///path`, or a path); and the blob
-store of files.
+"""Opening of the store and the blob store of an address.
+
+A store is `postgresql://…` or a file (`sqlite:///path`, or a path).
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class WrongAddress(ValueError):
 
 
 def file_of(address: str | Path) -> Path | None:
-    """Return the file of a SQLite store; None for a server, whose address is a URL or libpq's `host=… dbname=…`."""
+    """Return the file of a SQLite store, None for a server.
+
+    The address of a server is a URL or libpq's `host=… dbname=…`.
+    """
     text = str(address)
     is_server = _POSTGRES.match(text) or _KEYWORDS.match(text)
     return None if is_server else Path(_SQLITE.sub("", text, count=1))
@@ -66,9 +70,10 @@ def kept_nothing(address: str | Path) -> bool:
 
 
 def unproven_server(address: str | Path, mode: str = "") -> str:
-    """Return the remote host of a database whose certificate is checked neither by the address nor by `mode`.
+    """Return the remote host of a database whose certificate is not checked.
 
-    A third party on the way could read and answer. Empty where there is none.
+    Neither the address nor `mode` checks it. A third party on the way could read and answer. Empty
+    where there is none.
     """
     text = str(address)
     if file_of(address) is not None:

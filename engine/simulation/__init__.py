@@ -1,1 +1,1 @@
-"""Simulation of procedures: scenarios in memory, exploration, authors' preview, demonstration data, coverage."""
+"""Simulation of procedures: scenarios, exploration, preview, demonstration data, coverage."""

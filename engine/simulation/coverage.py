@@ -1,7 +1,8 @@
-"""Coverage of scenarios: a copy of a procedure records what its conditions, fee lines and tables evaluate to.
+"""Coverage of scenarios: which conditions, fee lines and table rows they exercise.
 
-The copy has its own fingerprint, so caches of the procedure (such as its machine) never record. The
-procedure itself stays unchanged and evaluates at full speed.
+A copy of a procedure records what it evaluates. The copy has its own fingerprint, so caches of the
+procedure (such as its machine) never record. The procedure itself stays unchanged and evaluates at full
+speed.
 """
 
 from __future__ import annotations

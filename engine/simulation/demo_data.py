@@ -1,4 +1,4 @@
-"""Demonstration data: the scenarios of the procedures, played in the demonstration over the last three months.
+"""Demonstration data: scenarios of the procedures, played over the last three months.
 
 Everything is done by the services that a person, an operator or a timer calls, at its own hour. What
 has not happened by now is left to visitors. The persons are invented, each dossier has its own, and
@@ -97,7 +97,10 @@ def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperat
 
 
 def _begun(ctx: AppContext, person: Account) -> bool:
-    """Return whether this process plays the scenario of a person: it creates their account, which no other has."""
+    """Return whether this process plays the scenario of a person.
+
+    It then creates their account, which no other process has.
+    """
     with ctx.store.unit() as unit:
         if unit.account(person.id) is not None:
             return False
@@ -271,7 +274,10 @@ def _ask(stage: _Stage, dossier_id: str) -> None:
 
 
 def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
-    """Let time pass before a step: applicants act within days, agents in opening hours, most before the due date."""
+    """Let time pass before a step.
+
+    Applicants act within days, agents in opening hours, most before the due date.
+    """
     if step.verb in ("wait", "visit", "look_up") or reported.dossier is None:
         return
     by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(reported, step)

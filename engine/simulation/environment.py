@@ -1,5 +1,6 @@
-"""The test environment of scenarios: a context in memory with a settable clock, a simulated operator and
-silent registers.
+"""The test environment of scenarios.
+
+A context in memory with a settable clock, a simulated operator and silent registers.
 """
 
 from __future__ import annotations

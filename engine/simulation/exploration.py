@@ -1,8 +1,8 @@
-"""Exploration: plays a procedure beyond its scenarios, every reachable branch in memory, and reports faults.
+"""Exploration: plays a procedure beyond its scenarios and reports faults.
 
-The solver gives answers that open a branch (`solver_answers`), and `next_steps` gives what may follow.
-Each path starts anew and ends at a final state or a situation already explored. The same seed gives the
-same order.
+It plays every reachable branch in memory. The solver gives answers that open a branch
+(`solver_answers`), and `next_steps` gives what may follow. Each path starts anew and ends at a final
+state or a situation already explored. The same seed gives the same order.
 """
 
 from __future__ import annotations
@@ -144,7 +144,10 @@ class Explorer:
         self.turns = turns_of(self.procedure)
 
     def lead_to(self, state: str, seconds: float) -> Scenario | None:
-        """Return a scenario that ends in a state, by the path of the solver if possible; None if not found in time."""
+        """Return a scenario that ends in a state, None if not found in time.
+
+        The path of the solver is tried first.
+        """
         self.wanted, until, chance = state, time.monotonic() + seconds, random.Random(self.seed)
         self.ahead.extend(map(ExplorationPath, leading_to(self.procedure, self.catalogue.directory, self.day, state)))
         while self.ahead and self.arrived is None and time.monotonic() < until:

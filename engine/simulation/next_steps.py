@@ -1,6 +1,7 @@
-"""Possible next steps of a dossier, as steps of a scenario: available actions, tasks of the state, time.
+"""Possible next steps of a dossier, as steps of a scenario.
 
-Successful steps precede failing ones: the first of each kind follows the regular path.
+Available actions, tasks of the state, time. Successful steps precede failing ones: the first of each
+kind follows the regular path.
 """
 
 from __future__ import annotations

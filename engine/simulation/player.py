@@ -1,7 +1,8 @@
-"""The scenario player: plays a scenario with the real services in its own test environment, and checks expectations.
+"""The scenario player: plays a scenario with the real services and checks its expectations.
 
-Each verb calls the service that a person, an operator or a timer would call. Only gateways are
-simulated: fees go through a simulated operator, and time passes through worker passes.
+Each scenario has its own test environment. Each verb calls the service that a person, an operator or a
+timer would call. Only gateways are simulated: fees go through a simulated operator, and time passes
+through worker passes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Preview for authors: a procedure in its own installation, with persons of every role and a movable clock.
+"""Preview for authors: a procedure in its own installation.
 
-Actions go through the scenario player, so forms, states and time behave as in production. Nothing is
-shared with an installation: the folder belongs to the preview.
+It has persons of every role and a movable clock. Actions go through the scenario player, so forms,
+states and time behave as in production. Nothing is shared with an installation: the folder belongs to
+the preview.
 """
 
 from __future__ import annotations
@@ -238,7 +239,10 @@ class PreviewSession:
             reported.do(self._now_free(reported, step))
 
     def _now_free(self, reported: ScenarioRun, step: Step) -> Step:
-        """Return a booking step with the first free slot: another dossier of the preview may hold the stated one."""
+        """Return a booking step with the first free slot.
+
+        Another dossier of the preview may hold the stated one.
+        """
         if step.verb != "book" or not isinstance(step.value, dict):
             return step
         free = [one for one in NextSteps(reported, {}, "").steps() if one.verb == "book"]

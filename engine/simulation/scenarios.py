@@ -1,4 +1,7 @@
-"""Plays the scenarios of a procedure with the real services, each from an empty context, and reports the failed step."""
+"""Plays the scenarios of a procedure and reports the failed step.
+
+They use the real services, each from an empty context.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Start answers of explorations: answers that open one branch after another, found by the solver and made valid.
+"""Start answers of explorations: answers that open one branch after another.
 
-The solver gives the answers its question depends on and what they require. Names that no condition
-reads use the examples of the file.
+The solver finds them, and they are made valid for a real form. The solver gives the answers its
+question depends on and what they require. Names that no condition reads use the examples of the file.
 """
 
 from __future__ import annotations

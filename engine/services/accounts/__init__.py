@@ -1,1 +1,1 @@
-"""Applicant accounts, agents and their rights, delegation, assistance at a counter, handover and access log."""
+"""Applicant accounts, agents and their rights, delegation, assistance, handover and access log."""

@@ -267,9 +267,9 @@ def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
 
 
 def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) -> bool:
-    """Return whether the assistance covers a dossier: the person owns it and the agent receives its procedure.
+    """Return whether the assistance covers a dossier.
 
-    A discarded draft is excluded.
+    The person owns it and the agent receives its procedure. A discarded draft is excluded.
     """
     gone = dossier.is_draft and dossier.closed_at is not None
     return dossier.owner == now.person and dossier.procedure in procedures and not gone

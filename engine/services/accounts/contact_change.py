@@ -1,4 +1,7 @@
-"""Change of a phone number or e-mail address, wherever it is asked for: sign-in, contact of dossiers, mandates."""
+"""Change of a phone number or e-mail address.
+
+It applies to sign-in, contact of dossiers and mandates, wherever it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
-    """Return whether an account is empty: no dossier but erased drafts, no mandate, no identifier other than `but`."""
+    """Return whether an account is empty.
+
+    It has no dossier but erased drafts, no mandate, no identifier other than `but`.
+    """
     asked = any(
         line.submitted_at is not None or not line.closed for line in unit.dossiers_of(account_id, MOST_DOSSIERS)
     )

@@ -1,5 +1,7 @@
-"""Acting for another person or a company: by a checked document, for a child, by agreement over the phone,
-or for one dossier. The person represented sees who acts for them and can end it.
+"""Delegation: mandates to act for another person or for a company.
+
+A mandate rests on a checked document, on parenthood, on agreement over the phone, or covers one
+dossier. The person represented sees who acts for them and can end it.
 """
 
 from __future__ import annotations

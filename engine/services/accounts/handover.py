@@ -1,6 +1,7 @@
-"""Absences of agents and handover of their dossiers by the administrator of the team, each dossier in its own unit.
+"""Absences of agents and handover of their dossiers by the administrator of the team.
 
-An administrator does not read dossiers: only numbers, states and assigned agents are shown.
+Each dossier is handed over in its own unit. An administrator does not read dossiers: only numbers,
+states and assigned agents are shown.
 """
 
 from __future__ import annotations
@@ -129,9 +130,10 @@ def _why_not(
 def order_handover(
     ctx: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
 ) -> Job:  # fmt: skip
-    """Create the job that hands these dossiers (number, revision seen) of an agent to another, or to the queue.
+    """Create the job that hands these dossiers of an agent to another, or to the queue.
 
-    Raises `NotFound` outside the team. Raises Refused: nothing_picked, too_many_picked.
+    `picked` holds pairs of number and revision seen. Raises `NotFound` outside the team. Raises
+    Refused: nothing_picked, too_many_picked.
     """
     member(ctx, actor, holder)
     if to:

@@ -1,4 +1,4 @@
-"""Lost phones: at a counter an agent checks the identity of a person, and the account moves to another number.
+"""Lost phones: an account moves to another number after an agent checked the person's identity.
 
 The agent vouches for the person, the code read aloud for the new number. The former number is notified
 and may refuse for three days. Meanwhile nothing is read or written in the person's name. The agent
@@ -91,11 +91,12 @@ def check_new(former_raw: str, phone_raw: str) -> str:
 def ask_move(
     ctx: AppContext, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
 ) -> PhoneMove:  # fmt: skip
-    """Ask to move the account after the agent saw an identity document (`paper`) and the person read the code.
+    """Ask to move the account to a new number.
 
-    It moves after `WAIT`, and the former number is notified. Asked twice, it is one move. Raises as
-    `holder_of`. Raises Refused: paper_missing, same_phone, phone_taken, move_waiting, code_format,
-    code_wrong, code_expired.
+    The agent saw an identity document (`paper`), and the person read the code. It moves after `WAIT`,
+    and the former number is notified. Asked twice, it is one move. Raises as `holder_of`. Raises
+    Refused: paper_missing, same_phone, phone_taken, move_waiting, code_format, code_wrong,
+    code_expired.
     """
     former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
     check_paper(paper)

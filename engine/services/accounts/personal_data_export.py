@@ -1,6 +1,7 @@
-"""All stored data of an applicant in one export: what they gave, what was done, messages, and who read it.
+"""Export of all stored data of an applicant.
 
-Data they may not read themselves, such as a confidential opinion, is left out.
+It holds what they gave, what was done, messages, and who read it. Data they may not read themselves,
+such as a confidential opinion, is left out.
 """
 
 from __future__ import annotations

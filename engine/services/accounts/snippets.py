@@ -1,4 +1,7 @@
-"""Text snippets of agencies: written by administrators, used by agents, with every version stored for ever."""
+"""Text snippets of agencies, written by administrators and used by agents.
+
+Every version is stored for ever.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Applications: drafts, corrections, attachments, agents' actions, opinions, messages, notes and documents."""
+"""Applications: drafts, corrections, attachments, actions of agents, opinions, messages, documents."""

@@ -1,4 +1,7 @@
-"""Attachments: inspected and stored before any unit opens, then named by the dossier; and who may read them."""
+"""Attachments of dossiers: upload, removal and reading.
+
+A file is inspected and stored before any unit opens, then named by the dossier.
+"""
 
 from __future__ import annotations
 
@@ -256,7 +259,10 @@ def _counted(ctx: AppContext, dossier_id: str, client: str, digest: str, size: i
 def handed_in(
     ctx: AppContext, dossier: Dossier, spot: UploadField, kept: StoredFile
 ) -> tuple[Dossier, AnswerProblem | None]:
-    """Return the dossier with one more file at a question; or the same dossier and the problem if it is full."""
+    """Return the dossier with one more file at a question.
+
+    If the question is full, the same dossier and the problem.
+    """
     attachment = Attachment(
         new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Bulk actions: many dossiers decided with the rules for one, each at the revision seen and in its own unit.
+"""Bulk actions: many dossiers decided with the rules for one.
 
-A definition says which actions allow it (`bulk: true`); a refusal never does. The job is saved first,
-then run.
+Each is decided at the revision seen and in its own unit. A definition says which actions allow it
+(`bulk: true`); a refusal never does. The job is saved first, then run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ from engine.storage.unit_of_work import Unit
 
 @dataclass(frozen=True, slots=True)
 class BulkAct:
-    """One action that some of the picked dossiers allow in bulk: for how many, and whether it asks for a reason."""
+    """One action that some of the picked dossiers allow in bulk.
+
+    `count` is the number of these; `reason` is whether it asks for a reason.
+    """
 
     procedure: str
     title: Text

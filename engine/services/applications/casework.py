@@ -1,4 +1,4 @@
-"""Work of agents: their lists, the available actions with the reasons of closed ones, actions and assignment."""
+"""Work of agents: their queues, available actions, and assignment of dossiers."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class ActPreview:
 
 
 def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAction, ...]:
-    """Return every action of the state of the dossier: available to this person, or closed with the reason.
+    """Return every action of the state: available to this person, or closed with the reason.
 
     Raises `NotFound`.
     """

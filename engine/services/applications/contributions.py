@@ -1,4 +1,4 @@
-"""Contributions to a dossier as one person may read them: opinions, forms filled by row, and what is awaited."""
+"""Contributions to a dossier as one person may read them: opinions, rows of forms, awaited tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Corrections that an agent asked for: only the named questions, and those their new answers add, are open."""
+"""Corrections that an agent asked for.
+
+Only the named questions, and those their new answers add, are open.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Links to an issued document: the holder of a link sees the whole document for a week, unless it is revoked."""
+"""Links to an issued document.
+
+The holder of a link sees the whole document for a week, unless it is revoked.
+"""
 
 from __future__ import annotations
 

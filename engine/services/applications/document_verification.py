@@ -1,4 +1,7 @@
-"""Verification of issued documents by third parties, by QR code or twelve digits; and reading by the owner."""
+"""Verification of issued documents by third parties, and reading by the owner.
+
+A document is found by its QR code or by twelve digits.
+"""
 
 from __future__ import annotations
 

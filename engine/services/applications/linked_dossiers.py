@@ -31,11 +31,11 @@ def name_earlier(
     ctx: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
     phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Name the earlier dossier (id or number) on which a draft depends, and copy the answers the procedure asks for.
+    """Name the earlier dossier (id or number) on which a draft depends.
 
-    It is the person's own, or its contact `phone` was proven (`linked_dossiers.prove_earlier`). Raises
-    `NotFound`, `Conflict`. Raises Refused: link_unfit, link_row, not_now, role, closed,
-    already_submitted.
+    The answers that the procedure asks for are copied. It is the person's own, or its contact `phone`
+    was proven (`linked_dossiers.prove_earlier`). Raises `NotFound`, `Conflict`. Raises Refused:
+    link_unfit, link_row, not_now, role, closed, already_submitted.
     """
 
     def work(unit: Unit) -> Dossier:
@@ -102,9 +102,9 @@ def candidate(
 
 
 def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:
-    """Return the person's own dossiers that may be named, newest first; for a representative, those of the mandate.
+    """Return the person's own dossiers that may be named, newest first.
 
-    Raises `NotFound`.
+    A representative gets those of the mandate. Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
         draft = own_draft(unit, ctx, actor, dossier_id)
@@ -121,7 +121,10 @@ def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> 
 
 
 def _rows(ctx: AppContext, link: Link, earlier: Dossier, procedure: Procedure) -> tuple[str, ...]:
-    """Return the labels of the rows of an earlier dossier where one is chosen; empty text for one without a label."""
+    """Return the labels of the rows of an earlier dossier where one is chosen.
+
+    A row without a label has an empty text.
+    """
     if link.row is None:
         return ()
     form = shown_form(ctx, procedure, earlier, None)

@@ -1,10 +1,10 @@
-"""Files of unverified phone numbers: limited by draft and by address, deleted 24 hours after the last action.
+"""Files of unverified phone numbers: limited, and deleted 24 hours after the last action.
 
-A draft has 64 MB: the largest post has 45 MB, a form full of photos less than 20. An address has 4 GB:
-two thousand drafts of 2 MB a day, for mobile operators share addresses. Beyond that, unnamed files of
-the address are deleted first, then the oldest. No upload is refused, and files of verified persons are
-not counted. A file that a verified draft no longer names is deleted after the commit. Until then a row
-marks it, so that an upload of the same file waits.
+The limits count by draft and by address. A draft has 64 MB: the largest post has 45 MB, a form full of
+photos less than 20. An address has 4 GB: two thousand drafts of 2 MB a day, for mobile operators share
+addresses. Beyond that, unnamed files of the address are deleted first, then the oldest. No upload is
+refused, and files of verified persons are not counted. A file that a verified draft no longer names is
+deleted after the commit. Until then a row marks it, so that an upload of the same file waits.
 """
 
 from __future__ import annotations

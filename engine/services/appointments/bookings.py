@@ -1,4 +1,4 @@
-"""Bookings: free slots, booking without double sale, moves and cancellations; the day of an office and attendance."""
+"""Bookings of appointments: free slots, booking, moves, cancellations, attendance."""
 
 from __future__ import annotations
 
@@ -285,9 +285,9 @@ def cancel_booking(
 
 
 def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
-    """Return the appointments of a day in the offices of this agent, for procedures in which they have a part.
+    """Return the appointments of a day in the offices of this agent.
 
-    Empty for other actors.
+    Only procedures in which they have a part are included. Empty for other actors.
     """
     known = frozenset(ctx.directory.offices)
     offices = (actor.offices & known) if actor.offices else known
@@ -349,7 +349,7 @@ def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[O
 def mark(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
 ) -> Dossier:
-    """Record that the applicant arrived, that the appointment took place, or that the applicant did not come.
+    """Record that the applicant arrived, that the appointment took place, or that it was missed.
 
     Raises `NotFound`, Refused.
     """

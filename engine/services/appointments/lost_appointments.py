@@ -1,7 +1,9 @@
-"""Appointments cancelled by a closure: found, cancelled without counting as a move, and announced with a
-link to choose again. Their applicants join the waiting list of the same office. A dossier with an
-unreadable edition does not stop a closure. Its appointment is cancelled and announced without the link,
-which could not open it. The administrator gets the list of these dossiers.
+"""Cancellation of appointments by a closure.
+
+It does not count as a move, and the message has a link to choose again. The applicants join the waiting
+list of the same office. A dossier with an unreadable edition does not stop a closure. Its appointment
+is cancelled and announced without the link, which could not open it. The administrator gets the list of
+these dossiers.
 """
 
 from __future__ import annotations
@@ -173,9 +175,10 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
 def news_of(
     ctx: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
 ) -> OutboundMessage | None:  # fmt: skip
-    """Return the message about a cancelled appointment: an SMS in one part, else e-mail, else the inbox on the site.
+    """Return the message about a cancelled appointment.
 
-    None without an owner. `opens`: its link leads to the choice of another date.
+    An SMS in one part, else e-mail, else the inbox on the site. None without an owner. `opens`: its
+    link leads to the choice of another date.
     """
     now, spoken = ctx.now(), dossier.language
     there = ctx.directory.offices.get(booking.office)

@@ -169,9 +169,9 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
 
 
 def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None) -> Changed:
-    """Make a change: its closures cancel appointments and notify applicants, its openings notify the waiting list.
+    """Make a change and notify the applicants concerned.
 
-    Raises as `foresee`.
+    Closures cancel appointments; openings notify the waiting list. Raises as `foresee`.
     """
 
     def work(unit: Unit) -> Changed:

@@ -1,4 +1,7 @@
-"""Walk-in visitors, received without an appointment today: recorded on arrival, and undone if recorded by mistake."""
+"""Walk-in visitors, received without an appointment today.
+
+They are recorded on arrival, and removed if recorded by mistake.
+"""
 
 from __future__ import annotations
 

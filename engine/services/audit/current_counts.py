@@ -1,4 +1,4 @@
-"""How many dossiers are in each state of a procedure: exact for those who may know, hidden when few for the public."""
+"""Counts of dossiers by state of a procedure, with small counts hidden from the public."""
 
 from __future__ import annotations
 

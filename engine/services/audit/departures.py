@@ -1,4 +1,7 @@
-"""Differences between a stored dossier and its journal: a row changed from outside, or a journal that was cut."""
+"""Differences between a stored dossier and its journal.
+
+A row was changed from outside, or the journal was cut.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ CUT: Final = "cut"
 
 
 def departures(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...]:
-    """Return the names of what differs (see `journal_state`), and `cut` where the signed journal has later entries.
+    """Return the names of what differs (see `journal_state`).
 
-    Empty: they agree. Raises `NotFound`.
+    `cut` is added where the signed journal has later entries. Empty: they agree. Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

@@ -1,4 +1,4 @@
-"""Integrity of the data: the journal of a dossier, its export for offline verification, and the `fsck` of all data."""
+"""Integrity of the data: journal of a dossier, its verifiable export, and `fsck` of all data."""
 
 from __future__ import annotations
 
@@ -103,7 +103,10 @@ def _openable(
 
 
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
-    """Return whether the salt of a commitment may be given to this person: with it, the value could be guessed."""
+    """Return whether the salt of a commitment may be given to this person.
+
+    With it, the value could be guessed.
+    """
     kind, _, rest = name.partition(".")
     if kind in ("notes", ROWS):  # internal notes of agents, and rows as stored
         return False
@@ -362,7 +365,10 @@ def _of_refunds(
     dossier: Dossier, entries: tuple[JournalEntry, ...], refunds: tuple[Refund, ...], payments: tuple[Payment, ...],
     salts: Mapping[int, Mapping[str, str]],
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """Check that each refund has its row, paid where the journal says so, under the reference it commits to."""
+    """Check that each refund has its row.
+
+    It is paid where the journal says so, under the reference it commits to.
+    """
     owed = {debt.entry: debt for debt in debts(entries)}
     lines = {one.entry: one for one in refunds}
     payers = {one.id: one.payer for one in payments}
@@ -387,7 +393,10 @@ def _owed_entry(entry: JournalEntry) -> Iterator[int]:
 
 
 def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, str]) -> bool:
-    """Return whether a row states the refund of the journal, to the paying number where it is still stored."""
+    """Return whether a row states the refund of the journal.
+
+    The paying number must match where it is still stored.
+    """
     payer = payers.get(line.payment or "", "")
     return (
         (line.amount, line.fee, line.owed_at, line.procedure) == (debt.amount, debt.fee, debt.at, dossier.procedure)

@@ -110,7 +110,10 @@ class Commitments:
         return salt is not None and is_salt(salt) and sealed == commit_value(salt, value)
 
     def may_precede(self, at: datetime) -> bool:
-        """Return whether a row of that time may be older than the first commitment to rows, or than the erasure."""
+        """Return whether a row of that time may be older than the first commitment to rows.
+
+        A row older than the erasure counts too.
+        """
         if self.erased is not None and at <= self.erased.at:
             return True
         return self.began is None or (self.began.n > 1 and at < self.began.at)
@@ -281,7 +284,10 @@ def _of_seats_given(
     dossier: Dossier, entries: tuple[JournalEntry, ...], known: Commitments, rows: Collection[tuple[str, Booking]],
     before: dict[str, int],
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """Check that each booked seat has its row for ever, even once over or released, unchanged outside the journal."""
+    """Check that each booked seat has its row for ever.
+
+    It stays once over or released, and changes only with the journal.
+    """
     there = dict(booking_row(resource, row) for resource, row in rows)
     for name in sorted(there.keys() | {one for one in known.last if one.startswith(f"{ROWS}.booking.")}):
         if name not in known.last:

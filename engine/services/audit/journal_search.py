@@ -1,6 +1,7 @@
-"""Search in the journals of all dossiers, for auditors: what was done, when and by which agent, within the mandate.
+"""Search in the journals of all dossiers, for auditors and within their mandate.
 
-Each query is recorded in the journal of people. Results identify no applicant, not even across entries.
+A query asks what was done, when and by which agent. Each query is recorded in the journal of people.
+Results identify no applicant, not even across entries.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Pseudonymised export for auditors, to read with SQL: every submitted request with its journal, without
-personal data. Dossiers, persons and payments have pseudonyms derived from a secret of the installation.
-They are equal in each export, so files can be joined, and cannot be reversed from a file. Names of
-answers are included, never their values. Of journals, only codes.
+"""Pseudonymised export for auditors, to read with SQL.
+
+It holds every submitted request with its journal, without personal data. Dossiers, persons and payments
+have pseudonyms derived from a secret of the installation. They are equal in each export, so files can
+be joined, and cannot be reversed from a file. Names of answers are included, never their values. Of
+journals, only codes.
 """
 
 from __future__ import annotations

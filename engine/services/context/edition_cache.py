@@ -73,7 +73,10 @@ class EditionCache:
         return catalogue.numbered(procedure_id, edition) or next(found, None)
 
     def summaries(self, catalogue: Catalogue, procedure_id: str | None = None) -> Iterator[EditionSummary]:
-        """Yield the summaries of all editions, or of those of one procedure: the one in force, then older ones."""
+        """Yield the summaries of all editions, or of those of one procedure.
+
+        The edition in force comes first, then older ones.
+        """
         one = catalogue.summary(procedure_id) if procedure_id is not None else None
         in_service = catalogue.summaries() if procedure_id is None else filter(None, [one])
         read = (

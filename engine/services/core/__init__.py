@@ -1,1 +1,1 @@
-"""What several services share: commit of a decision, journal, idempotency, jobs, calls and outbound messages."""
+"""Shared parts of services: commit, journal, idempotency, jobs, call queue, outbound messages."""

@@ -183,9 +183,10 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 
 
 def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Compare each note of the folder with the present journal: each noted length must still begin it, leaf by leaf.
+    """Compare each note of the folder with the present journal.
 
-    The note in the store must be signed by this installation, since receipts carry it.
+    Each noted length must still begin it, leaf by leaf. The note in the store must be signed by this
+    installation, since receipts carry it.
     """
     folder, keys = ctx.settings.checkpoints, ctx.keys.public_keys()
     with ctx.store.unit() as unit:

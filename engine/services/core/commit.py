@@ -129,9 +129,10 @@ def check_open_draft(dossier: Dossier) -> None:
 
 
 def forget_draft(ctx: AppContext, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
-    """Close a draft and erase its content: answers, files, label, contact data, and the salts of their commitments.
+    """Close a draft and erase its content.
 
-    The journal still shows that it existed. Raises Refused: already_submitted, closed.
+    Answers, files, label, contact data, and the salts of their commitments are erased. The journal
+    still shows that it existed. Raises Refused: already_submitted, closed.
     """
     check_open_draft(before)
     return _forgotten(ctx, unit, before, replace(before, closed_at=ctx.now()), actor)
@@ -218,10 +219,10 @@ def succession(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
     now: datetime,
 ) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
-    """Yield each earlier dossier whose documents end when this one issues `outputs`, with the changed documents.
+    """Yield each earlier dossier whose documents end, with the changed documents.
 
-    Earlier dossiers are read only if a document is issued or the dossier closes: their edition may be
-    missing.
+    They end when this one issues `outputs` or closes. Earlier dossiers are read only if a document is
+    issued or the dossier closes: their edition may be missing.
     """
     if not outputs and (after.closed_at is None or before.closed_at is not None):
         return

@@ -205,9 +205,9 @@ def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -
 
 
 def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each job in the journal of people has its row, with the same person and number of dossiers.
+    """Check that each job in the journal of people has its row.
 
-    Report rows without an entry.
+    Person and number of dossiers must match. Report rows without an entry.
     """
     with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}

@@ -42,7 +42,10 @@ def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str,
 
 
 def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:
-    """Return the excess by payment from the journal: at crediting, and what the operator reported as taken since."""
+    """Return the excess by payment, as the journal records it.
+
+    It includes what the operator reported as taken after crediting.
+    """
     over: dict[str, int] = {}
     for debt in debts(entries):
         if debt.payment is not None and debt.fee is None:

@@ -1,4 +1,4 @@
-"""Outbound messages: their short address, those about payments and refunds, and who may read those of a dossier."""
+"""Outbound messages: short links, messages about payments and refunds, and reading rights."""
 
 from __future__ import annotations
 

@@ -133,10 +133,10 @@ def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
 def notify_waiting(
     ctx: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
-    """Notify at most `most` applicants who wait at an office, each in turn, that a seat is free; return the number.
+    """Notify at most `most` applicants who wait at an office that a seat is free.
 
-    `source` identifies what freed it: no applicant is notified twice of the same. A dossier that
-    another unit is changing now is skipped.
+    The longest waiting come first. Return the number notified. `source` identifies what freed it: no
+    applicant is notified twice of the same. A dossier that another unit is changing now is skipped.
     """
     now, reported = ctx.now(), 0
     for one in _in_turn(unit, resource, office_id, now - QUIET):

@@ -1,9 +1,9 @@
-"""The keys of the installation: an Ed25519 key ring that signs issued data, and the secret behind one-time codes.
+"""The keys of the installation.
 
-They are stored in one file that only its owner reads (0600). It is created at the first start where
-that is allowed. Old keys stay in the ring, so that their signatures remain valid. `jwks` publishes the
-public halves. A new key is announced first and signs later: offline verifiers have it before its first
-signature.
+An Ed25519 key ring signs issued data; a secret protects one-time codes. They are stored in one file
+that only its owner reads (0600). It is created at the first start where that is allowed. Old keys stay
+in the ring, so that their signatures remain valid. `jwks` publishes the public halves. A new key is
+announced first and signs later: offline verifiers have it before its first signature.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ def customer_asks(provider: PaymentProvider) -> tuple[Asked, ...]:
 
 
 def read_customer(asks: tuple[Asked, ...], typed: Mapping[str, str]) -> tuple[Customer, dict[str, str]]:
-    """Return the customer and the error code by field: missing, too_long, email_format, phone_format, country.
+    """Return the customer and the error code by field.
 
-    With an error, the customer is empty.
+    Codes: missing, too_long, email_format, phone_format, country. With an error, the customer is empty.
     """
     read: dict[str, str] = {}
     faults: dict[str, str] = {}

@@ -77,9 +77,9 @@ def ways_to_pay(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str
 
 
 def least_owed(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
-    """Return the least that may be paid now, in francs: the next instalments where allowed, else all that is owed.
+    """Return the least that may be paid now, in francs.
 
-    Raises `NotFound`.
+    The next instalments where allowed, else all that is owed. Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

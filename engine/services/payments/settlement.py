@@ -1,4 +1,4 @@
-"""The result of a payment: receive callbacks, ask the provider, credit once, ask again about silent payments.
+"""Settlement of payments: callbacks, status requests, crediting once.
 
 A callback only triggers a status request. Only the answer to that request counts, and only with the
 amount, currency and reference of the order. The status of a payment only rises, whatever the order of
@@ -60,7 +60,7 @@ CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "
 
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
-    """The result of a callback. `refused` is answered with 400, `unknown_provider` with 404, the others with 200."""
+    """The result of a callback. HTTP status: `refused` 400, `unknown_provider` 404, others 200."""
 
     code: CallbackCode
     payment: Payment | None = None
@@ -119,7 +119,7 @@ def _answer_to(reported: PaymentEvent) -> PaymentEvent:
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
-    """Return the notice. Raises `BadCallback` if a text cannot be stored: JSON allows lone surrogates and NUL."""
+    """Return the notice. Raises `BadCallback` for a text that cannot be stored (lone surrogate, NUL)."""
     said = f"{notice.event_id}{notice.reference}{notice.currency}"
     if "\0" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
         raise BadCallback("unreadable")
@@ -142,7 +142,7 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 
 
 def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
-    """Ask about a payment that a callback named, at most once a minute. Return False if another worker does it."""
+    """Ask about a payment of a callback, once a minute at most. False if another worker does it."""
     now = ctx.now()
     later = replace(call, body=[_theirs(call), (now + CALLBACK_PAUSE).isoformat()])
     with ctx.store.unit(write=True) as unit:
@@ -184,7 +184,7 @@ def _theirs(call: QueuedCall) -> str | None:
 
 
 def check_payment(ctx: AppContext, payment_id: str) -> Payment:
-    """Ask the provider for the result and save it. A silent provider leaves the payment open. Raises `NotFound`."""
+    """Ask the provider for the result and save it, without effect if silent. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
     if payment.status not in OPEN:
@@ -196,7 +196,7 @@ def check_payment(ctx: AppContext, payment_id: str) -> Payment:
 
 
 def reconcile(ctx: AppContext, limit: int = 50) -> int:
-    """Ask again about silent payments and those that recently ended without money. Return how many were asked about."""
+    """Ask about silent payments and those that recently ended without money. Return how many."""
     return sum(ask_again(ctx, payment) for payment in due_to_ask(ctx, limit))
 
 
@@ -281,7 +281,7 @@ def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Paymen
 
 
 def _unanswered(ctx: AppContext, payment: Payment) -> Payment:
-    """Save the time of the request. A payment past its time, or whose worker stopped on the way, becomes unknown."""
+    """Save the time of the request. Past its time, or if its worker stopped, a payment is unknown."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
@@ -318,7 +318,7 @@ def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus
 
 
 def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
-    """Return why an answer does not fit the order; None if it fits. Received money must match to the franc."""
+    """Return why an answer does not fit the order, None if it fits. Money must match to the franc."""
     if status.reference != payment.reference:
         return "reference"
     if status.kind not in RECEIVED:
@@ -399,7 +399,7 @@ def _become(
 
 
 def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
-    """Credit all that was received, once. The amount above the price is recorded on the dossier as owed back."""
+    """Credit all that was received, once. The amount above the price is recorded as owed back."""
     if not unit.add_credit(payment.id, dossier.id, received, now):  # collected twice, learnt after the first credit
         unit.put_payment(payment)
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
@@ -432,7 +432,7 @@ def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
 
 
 def forget_orders(unit: Unit) -> None:
-    """Mark queued orders as handed over after a restore: they may have been sent, so they are only asked about."""
+    """Mark queued orders as handed over after a restore: they may have been sent since the backup."""
     while calls := queued_calls(unit, kind="order"):
         for call in calls:
             payment = unit.payment(call.subject)

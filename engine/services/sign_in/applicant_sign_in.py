@@ -96,9 +96,9 @@ def send_sending_code(
 def send_move_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Send a code to the new number after a lost phone, to be read to an agent: the account will move there.
+    """Send a code to the new number after a lost phone.
 
-    It has no other use. Raises as `send_code`.
+    It is read to an agent, and the account will move there. It has no other use. Raises as `send_code`.
     """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
 
@@ -106,9 +106,10 @@ def send_move_code(
 def send_link_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Send a code to the number of a dossier, which allows the receiver or another person to name that dossier.
+    """Send a code to the number of a dossier.
 
-    It has no other use and does not sign in. Raises as `send_code`.
+    It allows the receiver or another person to name that dossier. It has no other use and does not sign
+    in. Raises as `send_code`.
     """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, LINK, mark)
 

@@ -1,6 +1,7 @@
-"""Accounts of a demonstration: two holders of every role, so that a second agent can approve, and an auditor.
+"""Accounts of a demonstration.
 
-Their password is public. `close_demo` disables them where real requests are stored.
+Two holders of every role, so that a second agent can approve, and an auditor. Their password is public.
+`close_demo` disables them where real requests are stored.
 """
 
 from __future__ import annotations

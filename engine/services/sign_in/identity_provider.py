@@ -92,7 +92,10 @@ def _joined(unit: Unit, identity: VerifiedIdentity, actor: Actor, ctx: AppContex
 
 
 def _reached(ctx: AppContext, unit: Unit, account: Account, identity: VerifiedIdentity) -> Account:
-    """Return the account with the phone and address that the provider verified, where no other account has them."""
+    """Return the account with the phone and address that the provider verified.
+
+    Those of another account are left out.
+    """
     with suppress(Refused):
         phone = read_phone(identity.phone)
         if unit.account_of("applicant", phone) is None:

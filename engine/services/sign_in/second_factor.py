@@ -1,6 +1,7 @@
-"""Second factor: codes of an authenticator application (RFC 6238) and recovery codes; the only importer of pyotp.
+"""Second factor: codes of an authenticator application (RFC 6238) and recovery codes.
 
-Keys are stored encrypted, recovery codes as keyed digests. A used code is refused.
+The only importer of pyotp. Keys are stored encrypted, recovery codes as keyed digests. A used code is
+refused.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ _PURPOSE: Final = "second factor"
 
 
 def is_wanted(ctx: AppContext, account: Account) -> bool:
-    """Return whether this person needs a second factor: auditors always, agents if the installation requires it.
+    """Return whether this person needs a second factor.
 
-    Invented persons of a demonstration never do: their password is public.
+    Auditors always do, agents if the installation requires it. Invented persons of a demonstration
+    never do: their password is public.
     """
     if is_invented(account):
         return False
@@ -91,7 +93,10 @@ def takes(ctx: AppContext, unit: Unit, factor: SecondFactor, typed: str, now: da
 
 
 def is_recovery(typed: str) -> bool:
-    """Return whether a text has the length of a recovery code, which is accepted beyond the limits on tries."""
+    """Return whether a text has the length of a recovery code.
+
+    Such a code is accepted beyond the limits on tries.
+    """
     return len(_signs_of(typed)) == _RECOVERY_LENGTH
 
 

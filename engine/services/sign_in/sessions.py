@@ -1,6 +1,7 @@
-"""Sessions: opened after a proof of identity, read at each request, ended by their owner; and saved posts.
+"""Sessions of accounts, and saved posts.
 
-A saved post was sent when its session had ended. Only the digest of a token is stored.
+A session is opened after a proof of identity, read at each request, and ended by its owner. A saved
+post was sent when its session had ended. Only the digest of a token is stored.
 """
 
 from __future__ import annotations
@@ -139,11 +140,12 @@ def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
 def put_aside(
     ctx: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = UNKNOWN_ASKER
 ) -> str:  # fmt: skip
-    """Save a post to `address` for the account of the session, even an ended one, without passwords and codes.
+    """Save a post to `address` for the account of the session, even an ended one.
 
-    Return its key. Without a known session, only a post to a dossier has an owner; for other addresses
-    the key is empty. There is one saved post for a browser or session; it replaces the one under
-    `before`. Raises Refused: aside_long, too_many_tries (minutes). Raises `NoRoom`.
+    Passwords and codes are left out. Return its key. Without a known session, only a post to a dossier
+    has an owner; for other addresses the key is empty. There is one saved post for a browser or
+    session; it replaces the one under `before`. Raises Refused: aside_long, too_many_tries (minutes).
+    Raises `NoRoom`.
     """
     kept: Plain = [[name, _CONTROLS.sub("", value)] for name, value in without_secrets(address, fields)]
     if len(canonical_json(kept)) > LONGEST_ASIDE:
@@ -177,7 +179,10 @@ def _strangers(asker: Asker) -> Limit:
 
 
 def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the fields of a post without passwords, codes and card holder data, which are never saved or shown."""
+    """Return the fields of a post without passwords, codes and card holder data.
+
+    These are never saved or shown.
+    """
     asks = "/dossiers/" in address and "/lien/" not in address  # the link to an earlier request asks for a code
     kept = ((name, value) for name, value in fields if not name.startswith(HOLDER))
     return [(name, value) for name, value in kept if asks or name not in _SECRETS]

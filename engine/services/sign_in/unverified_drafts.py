@@ -1,7 +1,8 @@
-"""Drafts begun with an unverified phone number, known to one browser, and their adoption after sign-in.
+"""Drafts begun with an unverified phone number, and their adoption after sign-in.
 
-Such a person has an account without sign-in. It reaches nothing of the true owner of the number, and no
-other person reaches its drafts. A number is trusted once its code is typed.
+Only one browser knows them. Such a person has an account without sign-in. It reaches nothing of the
+true owner of the number, and no other person reaches its drafts. A number is trusted once its code is
+typed.
 """
 
 from __future__ import annotations

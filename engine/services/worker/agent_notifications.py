@@ -141,7 +141,10 @@ def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A dossier with recent entries: who made them (`hands`), whether its owner wrote, and whether it changed state."""
+    """A dossier with recent entries.
+
+    `hands` are their authors. `wrote`: its owner sent a message. `moved`: it changed state.
+    """
 
     definition: Procedure
     dossier: Dossier

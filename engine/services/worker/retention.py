@@ -1,6 +1,7 @@
-"""Retention: a closed dossier is erased when the time of its procedure is over; its journal chain stays whole.
+"""Retention: a closed dossier is erased when the time of its procedure is over.
 
-One unit erases answers, files, messages, the number of the payer and the salts, with one entry.
+Its journal chain stays whole. One unit erases answers, files, messages, the number of the payer and the
+salts, with one entry.
 """
 
 from __future__ import annotations
