@@ -1,1 +1,1 @@
-"""Settings, follower, refresh, doctor, metrics, backup, edition migration, replay, store factory."""
+"""Operation of an installation: settings, publications, doctor, metrics, backup, migration, replay."""

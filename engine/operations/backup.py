@@ -1,8 +1,10 @@
-"""A backup of an installation, and its return: the store at one moment as one SQLite file, the files handed in, the keys.
+"""Backup and restore of an installation.
 
-Whatever the store, the backup is the same, so that it returns into any. The store's moment is taken first, the files after:
-a file is never named before it is there, so all that the moment names are found, but those that were erased since: these do
-not come back. A backup is whole when its list of contents is there, which is written last, and names no file as lost.
+A backup holds the store at one moment as one SQLite file, the uploaded files and the keys. The backup
+is the same for every kind of store, so it can be restored into any. The moment of the store comes
+first, the files after. A file exists before a row names it, so all named files are found, except those
+erased since. Erased files are not restored. A backup is complete when its list of contents exists,
+which is written last, and lists no file as lost.
 """
 
 from __future__ import annotations
@@ -38,8 +40,11 @@ FORM: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup holds: rows and their digest by table, how many files, the keys' digest; and which files it does not hold
-    though its rows name them: erased while it was made, or lost before."""
+    """The contents of a backup: rows and digest by table, number of files, digest of the keys.
+
+    `erased` and `lost` are files that rows name but that the backup lacks: erased while it was made, or
+    lost before.
+    """
 
     at: str
     form: int
@@ -51,6 +56,7 @@ class Backup:
 
     @property
     def dossiers(self) -> int:
+        """The number of rows in the table of dossiers."""
         return self.tables["dossier"][0]
 
 
@@ -58,8 +64,10 @@ def back_up(
     source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
     reported: Callable[[str], None] = lambda what: None,
 ) -> Backup:  # fmt: skip
-    """Keeps everything in a new folder, but files that are not there. Work goes on meanwhile. Raises Refused: `backup_exists`;
-    and `NoFileKey`, `Busy`."""
+    """Save everything in a new folder, except missing files.
+
+    The installation may run meanwhile. Raises Refused: `backup_exists`. Raises `NoFileKey`, `Busy`.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise Refused(refusal("backup_exists", name=folder.name))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -89,8 +97,8 @@ def back_up(
 
 
 def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there: AttachmentStore) -> str:
-    """What becomes of a file that a backup's rows name: held, erased or lost."""
-    for _ in range(2):  # erased, then handed in again before anybody looked
+    """Copy a file that rows name and return the result: held, erased or lost."""
+    for _ in range(2):  # erased, then uploaded again before the check
         try:
             there.adopt(place[1], attachments.read(place[1], place[0]), place[0])
         except FileErased:
@@ -104,9 +112,12 @@ def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there:
 
 
 def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int, tuple[Place, ...]]:
-    """Everything that dossiers name, in another place, where each is read back; how many are there, how many were not, and
-    those that are lost. Work goes on meanwhile, and it may be begun again. Raises `NoFileKey`, `Busy`, and `Lost` for what the
-    other place did not keep."""
+    """Copy all named files to another place, where each is read back.
+
+    Return the number there, the number copied, and the lost ones. The installation may run meanwhile,
+    and the copy may be repeated. Raises `NoFileKey`, `Busy`; `Lost` for a file the target did not
+    store.
+    """
     count, new, lost = 0, 0, list[Place]()
     for dossier, digest in places(store):
         if not target.keeps((dossier, digest)):
@@ -128,16 +139,19 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 def bring_back(
     folder: Path, target: Store, files: BlobStore | Path, keys: Path, reported: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
-    """Puts a backup of this release or of an earlier one back into an installation that keeps nothing yet; refused, nothing of it
-    stays there. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_differs` (what), `backup_damaged`,
-    `backup_newer`, `backup_not_empty` (table); and `NotWhole`, `Busy`."""
+    """Restore a backup of this or an earlier release into an empty installation.
+
+    On failure nothing of it stays. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`,
+    `backup_differs` (what), `backup_damaged`, `backup_newer`, `backup_not_empty` (table). Raises
+    `NotWhole`, `Busy`.
+    """
     backup = read_contents(folder)
     if _digest(folder / KEYS) != backup.keys:
         raise Refused(refusal("backup_differs", what=KEYS))
     if keys.exists() and _digest(keys) != backup.keys:
         raise Refused(refusal("backup_not_empty", what=KEYS))
     earlier = _checked(folder / STORE, backup)
-    ring = FileKeys.open(folder / KEYS)  # the installation's own from now on
+    ring = FileKeys.open(folder / KEYS)  # the keys of the installation from now on
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     try:
         check_empty(target)
@@ -145,7 +159,7 @@ def bring_back(
             reported(FILES)
             move(copy, target, lambda one: reported(one.table))
         with target.unit(write=True) as unit:
-            unit.erase_secrets(LATEST)  # no code of before is sent, nor kept
+            unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
             forget_orders(unit)
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
@@ -158,7 +172,10 @@ def bring_back(
 
 
 def _checked(file: Path, backup: Backup) -> bool:
-    """Whether the store of a backup is of an earlier release. Raises Refused: `backup_differs`, `backup_damaged`, `backup_newer`."""
+    """Return whether the store of a backup is of an earlier release.
+
+    Raises Refused: `backup_differs`, `backup_damaged`, `backup_newer`.
+    """
     if not file.is_file():
         raise Refused(refusal("backup_differs", what=STORE))
     try:
@@ -177,8 +194,11 @@ def _checked(file: Path, backup: Backup) -> bool:
 
 @contextmanager
 def _store_of(file: Path, earlier: bool) -> Iterator[SqliteStore]:
-    """The store of a backup; of an earlier release, a copy that is brought to this one, where there is room for its like and it
-    is guarded as well: beside it. The backup stays as it is."""
+    """Yield the store of a backup.
+
+    One of an earlier release is copied and migrated, beside it where space and protection are the same.
+    The backup stays unchanged.
+    """
     with ExitStack() as left:
         if earlier:
             space = Path(left.enter_context(TemporaryDirectory(prefix=".restore-", dir=file.parent)))
@@ -193,13 +213,13 @@ def _store_of(file: Path, earlier: bool) -> Iterator[SqliteStore]:
 def _files_back(
     backup: Backup, named: Iterable[Place], kept: AttachmentStore, there: AttachmentStore
 ) -> Iterator[None]:  # fmt: skip
-    """The files of a backup in an installation; taken back where its rows do not follow. Raises `Lost`."""
+    """Restore the files of a backup, and remove them again if its rows do not follow. Raises `Lost`."""
     erased, lost, new = set(backup.erased), set(backup.lost), []
     try:
         for place in named:
             if place in lost:
                 continue
-            with suppress(NoFileKey):  # what lies there under another key is the same file: it stays
+            with suppress(NoFileKey):  # a file stored under another key is the same file: it stays
                 if not there.keeps(place):
                     new.append(place)
             if place in erased:
@@ -208,14 +228,17 @@ def _files_back(
                 there.adopt(place[1], kept.read(place[1], place[0]), place[0])
         yield
     except BaseException:
-        with suppress(Busy):  # nobody names them: they are swept in time
+        with suppress(Busy):  # no row names them: they are swept later
             for place in new:
                 there.take_back(place)
         raise
 
 
 def read_contents(folder: Path) -> Backup:
-    """What a backup says that it holds. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`."""
+    """Read the list of contents of a backup.
+
+    Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`.
+    """
     try:
         if not folder.exists():
             raise Refused(refusal("backup_nowhere", name=str(folder)))
@@ -232,7 +255,7 @@ def read_contents(folder: Path) -> Backup:
 
 
 def _digest(file: Path) -> str:
-    """Empty where there is no such file."""
+    """Return the SHA-256 of a file, empty if it does not exist."""
     if not file.is_file():
         return ""
     with file.open("rb") as data:

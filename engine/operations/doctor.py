@@ -1,6 +1,7 @@
-"""What `guichet doctor` looks at: every part an installation stands on, what is found, how bad it is. Changes nothing.
+"""The checks of `guichet doctor`: each part of an installation, the result and its level.
 
-A part that cannot be opened is a finding, never a failure; nothing personal and no secret is in what is found.
+Changes nothing. A part that cannot be opened is a result, never a failure. Results hold no personal
+data and no secret.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ from engine.storage.unit_of_work import Busy, Damaged, Store, Unreachable
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
 
-COMFORTABLE: Final = 2 * 1024**3  # bytes under which somebody should look at the disk
+COMFORTABLE: Final = 2 * 1024**3  # bytes below which a person should look at the disk
 OLD_KEYS: Final = 730  # days
-OLD_ANSWER: Final = 3  # days since somebody last asked whether a library has become weak
-WEAKNESSES: Final = "weaknesses.json"  # beside the data, as pip-audit writes it
+OLD_ANSWER: Final = 3  # days since the libraries were last checked for known weaknesses
+WEAKNESSES: Final = "weaknesses.json"  # in the data folder, as pip-audit writes it
 DISTRUSTED: Final = "git_distrusted"
 _LATE_LETTERS: Final = 600.0  # seconds
 _LATE_TIMERS: Final = 300.0
 _LATE_CHECKPOINT: Final = 300.0
-_NEAR: Final = 0.8  # of a bound
+_NEAR: Final = 0.8  # of a limit
 _DRIFT: Final = (2.0, 30.0)
 _OF_A_NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "glusterfs", "ceph", "afs"}
@@ -55,7 +56,7 @@ _OF_A_NETWORK: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """One thing looked at: what (`part`), what is found (`code`), how bad, and its facts."""
+    """One check: the part, the code of the result, its level, and its facts."""
 
     part: str
     code: str
@@ -65,36 +66,38 @@ class DoctorCheck:
 
 @dataclass(frozen=True, slots=True)
 class InstallationProbe:
-    """An installation to look at. What may fail to open is opened here."""
+    """An installation to check. Parts that may fail to open are passed as functions."""
 
     base_url: str
     demo: bool
     hosts: tuple[str, ...]
     second_factor: bool
-    unknown: tuple[str, ...]  # settings that mean nothing
+    unknown: tuple[str, ...]  # unknown settings
     data: Path
     ring: Path
     file: Path | None  # of a SQLite store
     open_store: Callable[[], Store]  # raises RuntimeError: unsafe settings, another release
-    kept_nothing: Callable[[], bool]  # no store was ever made
+    kept_nothing: Callable[[], bool]  # no store was ever created
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
-    open_blob_store: Callable[[], BlobStore] | None = None  # of a bucket; raises WrongShelf
-    reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
+    open_blob_store: Callable[[], BlobStore] | None = None  # of a bucket; raises WrongBlobStore
+    # the followed repository, or the one around the definitions; raises Refused
+    reach_repository: Callable[[], object] | None = None
     sms: SmsPolicy = field(default_factory=SmsPolicy)
-    unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
+    unproven: str = ""  # the remote database server whose certificate is not checked
     reserve: Reserve = field(default_factory=lambda: Reserve(()))  # free space that uploads never use
 
 
 @runtime_checkable
 class Reachable(Protocol):
-    """What stands elsewhere and can be knocked at."""
+    """A remote system whose connection can be tested."""
 
-    def reach(self) -> None: ...
+    def reach(self) -> None:
+        """Connect to the system. Raises `NotSent` or `OSError`."""
 
 
 def examine(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
-    """Every check, in the order in which one would mend."""
+    """Yield every check, in the order in which to repair."""
     yield from _settings(place)
     yield from _keys(place, now)
     yield _disk(place.data, place.reserve)
@@ -108,6 +111,7 @@ def examine(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
 
 
 def worst(checks: Iterable[DoctorCheck]) -> Level:
+    """Return the worst level among the checks."""
     levels = {one.level for one in checks}
     return "mend" if "mend" in levels else "watch" if "watch" in levels else "well"
 
@@ -151,13 +155,15 @@ def _keys(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
 
 
 def _days_since(written: os.stat_result, now: datetime) -> int:
-    """How many days ago a file was written, by the calendar: 0 is today."""
+    """Return how many calendar days ago a file was written; 0 is today."""
     return max(0, (local_day(now) - local_day(datetime.fromtimestamp(written.st_mtime, UTC))).days)
 
 
 def _libraries(place: InstallationProbe, now: datetime) -> DoctorCheck:
-    """What was answered about known weaknesses of the libraries, asked each day beside the portal
-    (`docs/deploy/guichet-weaknesses.timer`). Who was not answered about each of them was not answered."""
+    """Return the last check for known weaknesses of libraries (`guichet-weaknesses.timer`).
+
+    A report that skipped a library counts as no answer.
+    """
     file = place.data / WEAKNESSES
     try:
         reported = json.loads(file.read_text("utf-8"))["dependencies"]
@@ -193,7 +199,7 @@ def _disk(data: Path, reserve: Reserve) -> DoctorCheck:
 
 
 def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:
-    """Where files handed in are kept, when that is not the data folder: something is kept there, read, removed."""
+    """Check the blob store outside the data folder: write, read and delete a test object."""
     if place.open_blob_store is None:
         return
     try:
@@ -208,7 +214,7 @@ def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:
 
 
 def _solver() -> DoctorCheck:
-    """Nothing is published without proofs."""
+    """Check that the solver is installed: nothing is published without proofs."""
     if find_spec("z3") is None:
         return DoctorCheck("solver", "solver_missing", "watch")
     return DoctorCheck("solver", "solver_well", "well")
@@ -269,7 +275,7 @@ def _store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
 
 
 def _silent_store(place: InstallationProbe, why: str) -> DoctorCheck:
-    """A file that this account may not write to is no server that is silent."""
+    """Return the check of a silent store. A file without write access is reported as read-only."""
     if place.file is not None and why.startswith(READ_ONLY):
         return _read_only(place.file, why)
     return DoctorCheck("store", "store_unreachable", "mend", {"why": why})
@@ -280,7 +286,7 @@ def _read_only(file: Path, why: str) -> DoctorCheck:
 
 
 def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
-    """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
+    """Check that the migrations are those of this release. Opening the store has checked its settings."""
     if state.strange:
         return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
     if state.pending:
@@ -290,7 +296,7 @@ def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
 
 
 def _kind_of_disk(file: Path) -> str:
-    """The kind of file system that a file lies on, where the system says so."""
+    """Return the kind of file system of a file, empty where the system does not say."""
     try:
         lines = [line.split() for line in Path("/proc/mounts").read_text("utf-8").splitlines()]
     except OSError:
@@ -301,7 +307,7 @@ def _kind_of_disk(file: Path) -> str:
 
 
 def _drift(seconds: float) -> DoctorCheck:
-    """Two clocks that differ: what is due, and what is over, is told by both."""
+    """Check the difference between the clocks of this machine and the store: both decide what is due."""
     watch, mend = _DRIFT
     level: Level = "mend" if abs(seconds) > mend else "watch" if abs(seconds) > watch else "well"
     return DoctorCheck(
@@ -310,7 +316,7 @@ def _drift(seconds: float) -> DoctorCheck:
 
 
 def _steps(watched: ClockWatch | None) -> Iterator[DoctorCheck]:
-    """A step of the clock, or a worker that was stopped: until the clock is proven, nothing is erased."""
+    """Report a step of the clock or a stopped worker: nothing is erased until the clock is trusted."""
     if watched is not None and watched.step and not watched.erases:
         until = (watched.since + PROOF).isoformat(timespec="minutes")
         facts = {"days": f"{watched.step / timedelta(days=1):+z.1f}", "until": until}
@@ -318,7 +324,7 @@ def _steps(watched: ClockWatch | None) -> Iterator[DoctorCheck]:
 
 
 def _worker(beat: tuple[str, timedelta] | None) -> DoctorCheck:
-    """Without a worker nobody may pay, no message leaves, no due date is acted upon."""
+    """Check the heartbeat: without a worker no payment, message or due date is handled."""
     if beat is None:
         return DoctorCheck("worker", "worker_none", "mend")
     facts = {"host": beat[0], "seconds": f"{beat[1].total_seconds():.0f}"}
@@ -352,7 +358,7 @@ def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Doctor
 
 
 def _new_numbers(policy: SmsPolicy, reported: Mapping[str, tuple[int, int]]) -> DoctorCheck:
-    """Codes to numbers that never signed in: near the bound of an hour, somebody makes the installation pay for SMS."""
+    """Check codes to new numbers: near the hourly limit, SMS fraud is likely."""
     near = [country for country, (n, most) in reported.items() if n >= most * _NEAR]
     if near:
         counts = ", ".join(f"{country} {reported[country][0]}/{reported[country][1]}" for country in near)
@@ -366,7 +372,7 @@ def _new_numbers(policy: SmsPolicy, reported: Mapping[str, tuple[int, int]]) -> 
 
 
 def _followed(place: InstallationProbe, follow: Followed, store: Store) -> DoctorCheck:
-    """What the service met when it last looked says more than what this account meets now."""
+    """Check the followed repository. The last result of the service outweighs what this account sees."""
     if shutil.which("git") is None:
         return DoctorCheck("repository", "repository_no_git", "mend")
     refused, troubled = waiting(store, follow.source)
@@ -382,7 +388,7 @@ def _followed(place: InstallationProbe, follow: Followed, store: Store) -> Docto
 
 
 def _is_ours(place: InstallationProbe) -> bool:
-    """Whether the account that asks is the one that serves: what git opens for one it may refuse the other."""
+    """Return whether this account runs the service: git may refuse one account what it allows another."""
     with suppress(OSError):
         return place.data.stat().st_uid == os.geteuid()
     return True
@@ -395,7 +401,7 @@ def _silent(code: str, facts: Mapping[str, object]) -> DoctorCheck:
 
 
 def _around(place: InstallationProbe) -> DoctorCheck:
-    """The repository that the definitions lie in, where one is: it tells the commit and the people behind each edition."""
+    """Check the repository around the definitions, which names the commit and authors of each edition."""
     met = _unreachable(place)
     if met is not None and met.code == DISTRUSTED:
         return DoctorCheck("repository", "repository_unread", "watch", {"name": str(met.facts["name"])})
@@ -411,7 +417,7 @@ def _unreachable(place: InstallationProbe) -> Refusal | None:
     return None
 
 
-# -- what stands elsewhere ---------------------------------------------------------------------------------------------
+# -- remote systems ----------------------------------------------------------------------------------------------------
 
 
 def _gateways(place: InstallationProbe) -> Iterator[DoctorCheck]:

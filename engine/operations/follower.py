@@ -1,9 +1,9 @@
-"""A procedure is published by a commit: the branch is looked at, its newest commit goes through the gates, and what the
-store then says is served by every process.
+"""Publication by commit.
 
-One process at a time looks (a lock in the data folder); all learn of a decision from the store, by one number. A commit
-passes whole or not at all. Nothing here raises for what a repository may hold, nor for one that does not answer: the
-editions in force stay, the reason is kept where people see it, and it is tried again, less and less often.
+The follower reads a branch, its newest commit passes the gates, and all processes serve it. One process
+at a time looks (a lock in the data folder). All learn of a decision by one number in the store. A
+commit passes whole or not at all. No content of a repository raises an error, nor does a silent one.
+The editions in force stay, the reason is stored for display, and tries continue, less and less often.
 """
 
 from __future__ import annotations
@@ -52,17 +52,15 @@ log = logging.getLogger("guichet")
 
 LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
-AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
-WAIT_LIMIT: Final = (
-    150.0  # seconds that somebody who asks waits for a process that is looking: longer than a fetch may last
-)
+AT_MOST: Final = timedelta(minutes=10)  # between two tries, whatever the time without answer
+WAIT_LIMIT: Final = 150.0  # seconds that a caller waits for a process that is looking: longer than a fetch may last
 _AGAIN: Final = 0.05
-INDEX: Final = "shelf.index"  # in the data folder: what the files said when they were last read
+INDEX: Final = "shelf.index"  # in the data folder: the content of the files at the last reading
 _FORGED: Final = "B"
 
 
 def stories_of(wording: Wording) -> Callable[[Procedure, Shared], Iterable[Problem]]:
-    """Plays the stories of a procedure alone, for the gates."""
+    """Return the gate that plays the scenarios of a procedure alone and yields their failures."""
 
     def failures(procedure: Procedure, shared: Shared) -> Iterator[Problem]:
         catalogue = Catalogue.of([procedure], shared)
@@ -76,8 +74,10 @@ def stories_of(wording: Wording) -> Callable[[Procedure, Shared], Iterable[Probl
 
 
 def origins_in(folder: Path) -> OriginOf:
-    """Tells the commit and the people behind the files of a folder, as far as a repository around it says: a file that
-    is not as its commit says comes from nobody."""
+    """Return a function that finds the commit and authors behind the files of a folder.
+
+    A file that differs from its commit has no origin.
+    """
 
     def origin_of_files(placed: Sequence[Procedure]) -> tuple[Origin, Mapping[str, Origin]]:
         try:
@@ -98,8 +98,11 @@ def origins_in(folder: Path) -> OriginOf:
 
 
 def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
-    """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
-    it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
+    """Return the context with the present files, decisions of other processes, and today's date.
+
+    The same context if nothing changed. A file that became invalid leaves its last valid edition in
+    force, with a warning.
+    """
     catalogue = ctx.catalogue.refresh()
     if catalogue is ctx.catalogue and ctx.published and _last(ctx.store) == ctx.published:
         return _on_this_day(ctx)
@@ -110,7 +113,7 @@ def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
 
 
 def _report_refused(before: Catalogue, after: Catalogue) -> None:
-    """For whoever watches the log while files are saved: what is refused since, why and where; what is mended."""
+    """Log what is refused since, why and where, and what is accepted again."""
     for name, report in after.warnings.items():
         if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
             left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
@@ -134,8 +137,11 @@ def _last(store: Store) -> int:
 
 
 class Follower:
-    """Follows one branch for one process. `look` may decide; `serve` gives the office that serves what was decided. `tell` hears
-    why the repository does not answer, once each time the reason changes."""
+    """Follows one branch for one process.
+
+    `look` may publish; `serve` returns the context with what was published. `report` is called with the
+    reason when the repository stops answering, once for each reason.
+    """
 
     def __init__(
         self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None,
@@ -146,27 +152,28 @@ class Follower:
         self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
         self._lock, self._index = data / "following.lock", data / INDEX
         self._next: datetime | None = None
-        self._seen = ""  # the last commit this process looked at, whatever became of it
-        self._read: Catalogue | None = None  # the files of the last commit it judged
+        self._seen = ""  # the last commit this process looked at, whatever the result
+        self._read: Catalogue | None = None  # the files of the last commit it checked
 
     @property
     def source(self) -> str:
+        """The address of the followed repository, as publications record it."""
         return self.mirror.followed.source
 
     def renew(self, ctx: AppContext) -> AppContext:
-        """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
+        """Look at the branch when it is due, then return the context with what was published by any process."""
         if self._is_time(ctx.now()):
             self.look(ctx)
         return self.serve(ctx)
 
     def _is_time(self, now: datetime) -> bool:
-        """A time further off than any wait was set by a clock that has been put back since."""
+        """Return whether a look is due. A time beyond any pause was set by a clock that has been put back."""
         return self._next is None or now >= self._next or self._next - now > max(self.every, AT_MOST)
 
     # -- looking
 
     def look(self, ctx: AppContext) -> None:
-        """One look at the branch, unless another process is looking."""
+        """Look at the branch once, unless another process is looking. Trouble is stored and logged."""
         self._next = ctx.now() + self.every
         with _alone(self._lock) as mine:
             if not mine:
@@ -176,7 +183,7 @@ class Follower:
             except Refused as refused:
                 self._troubled(ctx, refused.reason)
             except Conflict:
-                self._next = ctx.now()  # something else was decided meanwhile: look again
+                self._next = ctx.now()  # another decision was made meanwhile: look again
 
     def _look(self, ctx: AppContext) -> None:
         head = self.mirror.fetch()
@@ -189,8 +196,11 @@ class Follower:
         self._seen = head
 
     def publish_head(self, ctx: AppContext, *, rewritten: bool = False) -> Publication | None:
-        """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
-        another process looks. Raises Refused, and `Busy` when that process does not end."""
+        """Publish the newest commit on request; None when it is published already.
+
+        Waits while another process looks. Raises Refused, `Conflict`; `Busy` when that process does not
+        end.
+        """
         with _alone(self._lock, WAIT_LIMIT) as mine:
             if not mine:
                 raise Busy(self._lock.name)
@@ -204,7 +214,7 @@ class Follower:
         return self.mirror.follows(published, head) and self.mirror.same(published, head)
 
     def _published(self, store: Store) -> Publication | None:
-        """The last commit of this repository that was published."""
+        """Return the last published commit of this repository, None without one."""
         with store.unit() as unit:
             reported = unit.publications()
         ours = (one for one in reversed(reported) if one.outcome == "published" and one.origin.source == self.source)
@@ -213,8 +223,10 @@ class Follower:
     # -- deciding
 
     def judge_commit(self, ctx: AppContext, commit: str, *, rewritten: bool = False) -> Publication:
-        """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
-        past was changed. Raises `Conflict`."""
+        """Take a commit through the gates and save the decision.
+
+        `rewritten`: a person accepts a branch whose history was changed. Raises `Conflict`.
+        """
         now, origin = ctx.now(), self.mirror.origin(commit)
         published = self._published(ctx.store)
         outside = list(self._outside(commit, origin, published, rewritten))
@@ -235,7 +247,7 @@ class Follower:
             return self._refuse(ctx, origin, [shut(FILES, refused.reason)])
         except (Busy, Damaged):
             raise
-        except Exception as fault:  # a fault of ours that a text brought out: that text is not published
+        except Exception as fault:  # an error in this code, caused by a text: that text is not published
             log.exception("judging %s", commit[:12])
             return self._refuse(ctx, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
         if not all(one.passed for one in gates):
@@ -243,7 +255,7 @@ class Follower:
         return self._publish(ctx, known, catalogue, origin, found, published, gates)
 
     def _outside(self, commit: str, origin: Origin, published: Publication | None, rewritten: bool) -> Iterator[Gate]:
-        """What is wrong with a commit before its files are opened."""
+        """Yield the closed gates of a commit before its files are opened."""
         before = published.origin.commit if published is not None else ""
         if before and not rewritten and not self.mirror.follows(before, commit):
             at = published.at.isoformat() if published is not None else ""
@@ -256,7 +268,7 @@ class Follower:
             yield from self._unsigned(before, commit)
 
     def _unsigned(self, before: str, commit: str) -> Iterator[Gate]:
-        """The commits since the last publication that changed what is published and that no allowed signer signed."""
+        """Report unsigned commits since the last publication that changed published files."""
         try:
             found = list(self.mirror.unsigned(before, commit))
         except Refused as refused:
@@ -288,7 +300,7 @@ class Follower:
         return reported
 
     def _refuse(self, ctx: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
-        """Keeps why, once: the same reasons for the same commit are not told again."""
+        """Save why a commit is refused, once: the same reasons are not saved again."""
         with ctx.store.unit(write=True) as unit:
             [last] = unit.recent_publications(1) or (None,)
             if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
@@ -297,7 +309,7 @@ class Follower:
         log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(reported.gates)))
         return reported
 
-    # -- how following goes
+    # -- state of the follower
 
     def _well(self, ctx: AppContext, head: str) -> None:
         self._heard = ""
@@ -331,7 +343,7 @@ class Follower:
     # -- serving
 
     def serve(self, ctx: AppContext) -> AppContext:
-        """The office that serves what the store says was decided; itself when it does."""
+        """Return the context with the publications in the store; the same context if it has them."""
         if ctx.published == _last(ctx.store) and ctx.published:
             return _on_this_day(ctx)
         published = self._published(ctx.store)
@@ -339,7 +351,7 @@ class Follower:
             return ctx
         try:
             folder = self.mirror.laid_out(published.origin.commit)
-        except Refused as refused:  # the copy was lost: what is at hand goes on being served
+        except Refused as refused:  # the copy was lost: the present catalogue stays in use
             self._troubled(ctx, refused.reason)
             return ctx
         at_hand = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
@@ -350,7 +362,7 @@ class Follower:
 
 
 def _reasons(gates: Iterable[Gate]) -> Iterator[str]:
-    """For the log: each gate that is shut, with the first of what it found and where."""
+    """Yield for the log each closed gate with the first finding and its place."""
     for gate in gates:
         for found in gate.found[:1]:
             where = f"{found.file}:{found.line}:{found.column}" if found.file else ""
@@ -363,7 +375,7 @@ def _line(facts: Mapping[str, Plain]) -> str:
 
 @contextmanager
 def _alone(path: Path, wait_limit: float = 0.0) -> Iterator[bool]:
-    """Whether this process is the only one here, within some seconds; it is let go when the process dies."""
+    """Take the lock of a file within some seconds; yield whether it was taken. It ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     until = time.monotonic() + wait_limit
@@ -390,12 +402,14 @@ def _text(file: str) -> str:
         return ""
 
 
-# -- what people are told ----------------------------------------------------------------------------------------------
+# -- state for display -------------------------------------------------------------------------------------------------
 
 
 def waiting(store: Store, source: str) -> tuple[Publication | None, FollowingState | None]:
-    """The commit that could not be published, if the last one could not; and why the repository does not answer, if it
-    does not."""
+    """Return the last commit if it was refused, and the state of a repository that does not answer.
+
+    None for each otherwise.
+    """
     with store.unit() as unit:
         last, watch = unit.recent_publications(1), unit.watch(source)
     refused = last[0] if last and last[0].outcome == "refused" else None

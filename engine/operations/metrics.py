@@ -1,4 +1,4 @@
-"""What an operator watches: how much waits and since when, how old the editions in force are; whether this process can serve."""
+"""Metrics: queue lengths and ages, age of the editions in force; and readiness of this process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.storage.unit_of_work import Busy, Damaged
 
 LEAST_FREE: Final = (
     64 * 1024 * 1024
-)  # bytes under which no write is sure; uploads stop long before (`records/reserve.py`)
+)  # bytes below which no write is safe; uploads stop long before (`storage/files/reserve.py`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class MetricValues:
 
 
 def gauges(ctx: AppContext) -> MetricValues:
-    """Raises `Busy` when the store does not answer."""
+    """Return the figures of now. Raises `Busy` when the store does not answer."""
     now, catalogue = ctx.now(), ctx.catalogue
     evaluated = ctx.store.migration_state()
     with ctx.store.unit() as unit:
@@ -65,7 +65,7 @@ def _age(waiting: OverdueCount, now: datetime) -> float:
 
 
 def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
-    """Why this process cannot serve now, in codes; empty when it can. `ring`: the file of keys it began with."""
+    """Return the codes of why this process cannot serve now; empty when it can. `ring`: its key file."""
     return (
         *_of_store(ctx),
         *(_of_keys(ring) if ring else ()),

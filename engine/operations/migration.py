@@ -1,6 +1,6 @@
-"""Running dossiers brought over to a later edition: only as its `migrate` says, one recorded act each, whole or not at all.
-
-Each dossier is its own unit of work, so that an interruption loses nothing and beginning again moves nobody twice.
+"""Migration of running dossiers to a later edition, as its `migrate` declares: one recorded act each,
+whole or not at all. Each dossier has its own unit of work. An interruption loses nothing, and a
+repeated run moves no dossier twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger("guichet.migration")
 
 @dataclass(frozen=True, slots=True)
 class MigratedDossier:
-    """A dossier that comes over. `names` are the declared names that it held: old → new, None when dropped."""
+    """A migrated dossier. `names` are the declared names that it held: old → new, None when dropped."""
 
     number: str
     edition: int
@@ -38,7 +38,7 @@ class MigratedDossier:
 
 @dataclass(frozen=True, slots=True)
 class Staying:
-    """A dossier that does not, and why."""
+    """A dossier that stays under its edition, and why."""
 
     number: str
     edition: int
@@ -48,11 +48,14 @@ class Staying:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What was done, or would be (`dry_run`). `there` are those already of the edition, `closed` those that are over; `more`
-    tells that the limit was reached before the end."""
+    """The result, or the forecast with `dry_run`.
+
+    `there`: dossiers already under the edition. `closed`: finished ones. `more`: the limit was reached
+    before the end.
+    """
 
     definition: Procedure
-    before: Mapping[int, Procedure]  # the editions that dossiers come from
+    before: Mapping[int, Procedure]  # the editions of the migrated dossiers
     dry_run: bool
     moved: tuple[MigratedDossier, ...]
     staying: tuple[Staying, ...]
@@ -65,8 +68,11 @@ def migrate(
     ctx: AppContext, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
     by: str = "",
 ) -> Migration:  # fmt: skip
-    """Brings the open dossiers of earlier editions over to one that was published: the one in force, unless `edition` names
-    another. At most `limit` of them. `by` is who asks for it, whom the journals name. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
+    """Migrate the open dossiers of earlier editions to the edition in force, or to the published one
+    numbered `edition`. At most `limit` of them. `by` is the person who asks, named in the journals.
+    Raises `NotFound`, `InvalidDefinition`. Raises Refused: edition_none_in_force, edition_unpublished,
+    edition_without_map.
+    """
     procedure = published(ctx, procedure_id, edition)
     moved: list[MigratedDossier] = []
     staying: list[Staying] = []
@@ -89,12 +95,15 @@ def migrate(
 
 
 def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Procedure:
-    """An edition that was kept: the last of that number, else the one in force today."""
+    """Return a published edition: the last with that number, else the one in force today.
+
+    Raises as `migrate`.
+    """
     with ctx.store.unit() as unit:
         kept = unit.editions(procedure_id)
     if not kept and procedure_id not in ctx.catalogue.procedures:
         raise NotFound
-    if edition is None:  # what the store decided, whatever the files of this process say
+    if edition is None:  # as decided in the store, whatever the files of this process say
         known = decided(ctx.store, [procedure_id])
         current = arranged(ctx.catalogue, known, {}, ctx.now()).current(procedure_id, ctx.day())
         wanted = [one for one in kept if current is not None and one.fingerprint == current.fingerprint]
@@ -117,8 +126,11 @@ def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Proced
 def _one(
     ctx: AppContext, procedure: Procedure, dossier_id: str, dry_run: bool, by: str
 ) -> Dossier | tuple[Procedure, MigratedDossier | Staying] | None:
-    """One dossier looked at, then judged again and moved in one unit. The dossier itself when it is not concerned. What
-    fails unexpectedly stays as it was and is told; the others go on."""
+    """Check one dossier, then check it again and migrate it in one unit.
+
+    Return the dossier itself if it is not concerned, None if it is erased. Unexpected failures are
+    reported, and the others go on.
+    """
     with ctx.store.unit() as unit:
         dossier = unit.dossier(dossier_id)
     if dossier is None or _is_forgotten(dossier):
@@ -134,7 +146,7 @@ def _one(
         elif isinstance(crossing, Crossing):
             with ctx.store.unit(write=True) as unit:
                 dossier = unit.dossier(dossier_id) or dossier
-                if not _is_concerned(procedure, dossier):  # somebody was faster
+                if not _is_concerned(procedure, dossier):  # another process was faster
                     return dossier
                 before, crossing = _judged(ctx, unit, procedure, dossier, by)
                 after = _kept(ctx, unit, crossing) if isinstance(crossing, Crossing) else dossier
@@ -154,7 +166,7 @@ def _is_concerned(procedure: Procedure, dossier: Dossier) -> bool:
 
 
 def _is_forgotten(dossier: Dossier) -> bool:
-    """A draft that was dropped or ran out of time: nothing is left of it."""
+    """Return whether a draft was discarded or expired: nothing is left of it."""
     return dossier.is_draft and dossier.closed_at is not None
 
 
@@ -167,6 +179,6 @@ def _judged(
 
 
 def _kept(ctx: AppContext, unit: Unit, crossing: Crossing) -> Dossier:
-    """Keeps the dossier under its new edition: one revision, one entry for the move, and all that follows from it."""
+    """Save the dossier under its new edition: one revision, one entry, and all effects."""
     decision = replace(crossing.decision, dossier=without_orphans(crossing.decision.dossier))
     return carry_out(ctx, unit, crossing.before, decision, SYSTEM_ACTOR)

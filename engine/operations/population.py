@@ -1,4 +1,4 @@
-"""The anonymous snapshot: counts of what runs, taken from the store and holding nobody."""
+"""The anonymous snapshot: counts of running dossiers without personal data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from engine.services.context.edition_cache import EditionMissing
 
 
 def take_snapshot(ctx: AppContext) -> Plain:
-    """Counts of every dossier that is not over, by procedure, edition, state, answer and option in use (`snapshot.schema.json`)."""
+    """Return the counts of open dossiers by procedure, edition, state, answer and option in use
+    (`snapshot.schema.json`).
+    """
     tallies: dict[str, dict[int, Tally]] = {}
     for dossier_id in ctx.store.all_dossiers():
         with ctx.store.unit() as unit:
@@ -22,7 +24,7 @@ def take_snapshot(ctx: AppContext) -> Plain:
             try:
                 procedure: Procedure | None = pinned(ctx, unit, dossier)
             except EditionMissing:
-                procedure = None  # it runs all the same
+                procedure = None  # it is counted all the same
         tally = tallies.setdefault(dossier.procedure, {}).setdefault(dossier.edition, Tally())
         _count(ctx, tally, dossier, procedure)
     return snapshot_plain(tallies, ctx.day())

@@ -1,7 +1,6 @@
-"""Keeps the office of one process up to date: what a folder or a branch says now, what another process decided,
-openings that an administrator changed, the day.
-
-An office is a value: the new one takes the place of the old by one assignment, so that no request sees half a change.
+"""Keeps the application context of a process up to date: definitions, decisions of other processes,
+opening changes, the day. A context is immutable: one assignment replaces it, so that no request sees
+half a change.
 """
 
 from __future__ import annotations
@@ -19,36 +18,38 @@ from engine.storage.unit_of_work import Busy
 
 log = logging.getLogger("guichet")
 
-EVERY: Final = 1.0  # seconds between two turns, and between two questions to the store
+EVERY: Final = 1.0  # seconds between two passes, and between two queries to the store
 
 
 class RefreshSource(Protocol):
-    """How an installation learns what to serve."""
+    """The source of what an installation serves."""
 
     def renew(self, ctx: AppContext) -> AppContext:
-        """Looks, decides if there is something to decide, and answers the office to serve: itself when nothing changed."""
+        """Look, decide if needed, and return the context to serve; the same one when nothing changed."""
         ...
 
     def serve(self, ctx: AppContext) -> AppContext:
-        """The same without looking: what was decided already."""
+        """Return the context with existing decisions, without looking."""
         ...
 
 
 class FolderSource:
-    """The files of the installation itself, through every gate when there is a `judge`."""
+    """The folder of the installation as source. With a `judge`, files pass every gate."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
     def renew(self, ctx: AppContext) -> AppContext:
+        """Return the context with the present files of the folder."""
         return renew(ctx, self._judge)
 
     def serve(self, ctx: AppContext) -> AppContext:
+        """Return the context as `renew` does: the files of the folder are read each time."""
         return renew(ctx, self._judge)
 
 
 class Refresher:
-    """One process and the office it works with. `current` answers it, `changed` takes its successor."""
+    """One process and its application context. `current` returns it, `changed` replaces it."""
 
     def __init__(
         self, source: RefreshSource, current: Callable[[], AppContext], changed: Callable[[AppContext], None]
@@ -59,7 +60,7 @@ class Refresher:
         self._next = 0.0
 
     def turn(self, looks: bool = True) -> None:
-        """One turn, unless another thread is in one. A turn that fails is logged; what was served goes on."""
+        """Run one pass unless another thread runs one. A failure is logged, and the present context stays."""
         if not self._turning.acquire(blocking=False):
             return
         try:
@@ -70,21 +71,23 @@ class Refresher:
             if after is not before:
                 self._changed(after)
         except Busy:
-            pass  # the next turn looks again
+            pass  # the next pass looks again
         except Exception:
             log.exception("what is served could not be renewed")
         finally:
             self._turning.release()
 
     def run(self, stop: threading.Event) -> None:
-        """Turns until told to stop."""
+        """Run passes until `stop` is set."""
         while not stop.is_set():
             self.turn()
             stop.wait(EVERY)
 
     def notice(self) -> None:
-        """Before a request, in a process that does not turn: one small question a second at most. When something was
-        decided elsewhere, it is read in a thread of its own; this request is answered by what is at hand."""
+        """Check before a request for new decisions, at most once a second, in a process without passes.
+
+        New ones are read in another thread. This request uses the present context.
+        """
         if time.monotonic() < self._next or not self._asking.acquire(blocking=False):
             return
         try:

@@ -1,4 +1,4 @@
-"""Closed dossiers lived again under a proposed edition: what would have gone otherwise. Reads only, keeps nothing."""
+"""Replay of closed dossiers under a proposed edition, to see what would differ. Reads only."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ log = logging.getLogger("guichet.replay")
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of it. `found`: each difference and the numbers of the dossiers it is in; `books`: the editions they
-    followed, the newest last. `erased` and `unfaithful` could not be replayed; `more`: the limit was reached."""
+    """The result of a replay.
+
+    `found`: each difference and the numbers of its dossiers. `definitions`: the editions they followed,
+    the newest last. `erased` and `unfaithful` could not be replayed. `more`: the limit was reached.
+    """
 
     proposed: Procedure
     definitions: tuple[Procedure, ...]
@@ -34,8 +37,11 @@ class Replay:
 
 
 def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
-    """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
-    that only what the edition changes is told."""
+    """Replay every closed dossier of the procedure (`limit` at most).
+
+    Each is replayed under `proposed` and under its own edition. Only differences between the two are
+    reported.
+    """
     found: dict[Difference, list[str]] = {}
     procedures: dict[str, Procedure] = {}
     unfaithful: list[str] = []
@@ -74,7 +80,10 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
 
 
 def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
-    """Whether it came to another edition on its way. One that did so as a draft lived under the edition it was sent under."""
+    """Return whether it migrated after submission.
+
+    A draft that migrated follows the edition of its submission.
+    """
     sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
     return any(entry.kind == "migrated" for entry in entries[sent:])
 
@@ -87,7 +96,10 @@ def _reported(
     dossier: Dossier,
     entries: tuple[JournalEntry, ...],
 ) -> tuple[Difference, ...] | None:
-    """What would differ for one dossier; None when its journal does not bring it back under its own book."""
+    """Return the differences of one dossier.
+
+    None when its journal does not reproduce it under its own edition.
+    """
     translation = Translation.between(procedure, proposed)
     try:
         then, directory = (ctx.directories.received(one) for one in (ctx.catalogue.directory, directory))

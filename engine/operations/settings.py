@@ -1,4 +1,7 @@
-"""What one installation chooses, said by its environment: where things lie, what it answers to, whom it follows."""
+"""Settings of one installation, read from its environment.
+
+Folders, addresses, the followed repository.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,14 @@ NO_BUCKET: Final = Bucket("", "", "", "")
 
 
 class WrongSetting(Exception):
-    """A setting that cannot be read: its name, and what was written."""
+    """An invalid setting: its name and its value."""
 
     def __init__(self, name: str, written: str) -> None:
         super().__init__(f"{name}={written}")
 
 
 class UnreadFile(WrongSetting):
-    """The file of a setting that is not there, or that this account may not read."""
+    """A setting whose file is missing or unreadable for this account."""
 
 
 class WrongNumber(WrongSetting):
@@ -46,38 +49,45 @@ class WrongNetwork(WrongSetting):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one installation chooses, each from the environment (`GUICHET_…`; a secret may be in a file: `…_FILE`)."""
+    """All settings of an installation, from the environment (`GUICHET_…`).
+
+    A secret may be in a file: `…_FILE`.
+    """
 
     procedures: Path = Path("procedures")
     data: Path = Path("var")
     base_url: str = "http://localhost:8000"
-    short_url: str = ""  # what messages and QR codes carry; the base address when empty
+    short_url: str = ""  # used in messages and QR codes; the base address when empty
     demo: bool = False
     database: str = ""  # a PostgreSQL address; a SQLite file in the data folder when empty
-    files_at: str = ""  # where files handed in are: `s3://bucket/prefix`, or a folder; in the data folder when empty
-    service: Bucket = NO_BUCKET  # what opens a bucket, whichever
+    files_at: str = ""  # the place of uploaded files: `s3://bucket/prefix` or a folder; in the data folder when empty
+    service: Bucket = NO_BUCKET  # access to a bucket, whichever
     gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/integrations/config.py`)
-    secret: str = ""  # signs the browser's small cookie; made and kept in the data folder when empty
+    secret: str = ""  # signs a cookie of the browser; created in the data folder when empty
     phone: str = "22 00 00 00"
     security_contact: str = ""
-    proxies: int = 0  # how many trusted proxies stand in front
-    checkpoints: Path | None = None  # where the signed journal is told; in the data folder when none is said
-    keys: Path | None = None  # the key ring; in the data folder when none is said
+    proxies: int = 0  # number of trusted proxies in front
+    checkpoints: Path | None = None  # the folder of signed checkpoints; in the data folder when None
+    keys: Path | None = None  # the key ring; in the data folder when None
     hosts: tuple[str, ...] = ()  # names the site answers to; empty = any
     follow: Followed | None = None  # the repository whose commits publish; without one, the files of `procedures` do
-    second_factor: bool = True  # of agents; controllers always have one
-    follow_every: float = 0  # seconds between two looks at it; 0 = as suits where it lies
-    metrics_from: tuple[str, ...] = ()  # addresses and networks that may read `/metrics`; none, and no token = nobody
+    second_factor: bool = True  # of agents; auditors always have one
+    follow_every: float = 0  # seconds between two looks at it; 0 = by the kind of its address
+    # addresses and networks that may read `/metrics`; without them and without token, none may
+    metrics_from: tuple[str, ...] = ()
     metrics_token: str = field(default="", repr=False)
-    stop_within: float = 25.0  # seconds to finish what is under way
-    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
+    stop_within: float = 25.0  # seconds to finish requests in progress
+    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is stored after its end
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     log: str = ""  # `json`, `text`; empty = text on a terminal
-    reserve: int | None = None  # bytes of free disk space that uploads never use; none = by the size of the disk
+    reserve: int | None = None  # bytes of free disk space that uploads never use; None = by the size of the disk
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
-        """`demo` asks for a demonstration whatever the environment says; it keeps its data apart."""
+        """Read the settings.
+
+        `demo` asks for a demonstration in any case, with its own data folder. Raises `WrongSetting`.
+        """
 
         def read(name: str, otherwise: str = "") -> str:
             file = environ.get(f"GUICHET_{name}_FILE")
@@ -116,30 +126,31 @@ class Settings:
 
     @property
     def store(self) -> str:
-        """The address of what is kept: `DATABASE_URL`, else a file in the data folder."""
+        """The address of the store: `DATABASE_URL`, else a file in the data folder."""
         return self.database or str(self.data / DATABASE)
 
     @property
     def files(self) -> Path | Bucket:
-        """Where files handed in are kept."""
+        """The place of uploaded files."""
         return self.place_of(self.files_at) if self.files_at else self.data / FILES
 
     def place_of(self, address: str) -> Path | Bucket:
-        """The place of files that an address names."""
+        """Return the place of files at an address: a bucket or a folder."""
         return replace(self.service, address=address) if address.startswith(SCHEME) else Path(address)
 
     @property
     def disks(self) -> tuple[Path, ...]:
-        """Folders of this machine where the store and the files are kept."""
+        """The local folders of the store and the files."""
         return (self.data, self.files) if isinstance(self.files, Path) else (self.data,)
 
     @property
     def ring(self) -> Path:
-        """What signs, and what seals the files handed in. Best kept on another disk than the data."""
+        """The key file, which signs and encrypts uploads. Best on another disk than the data."""
         return self.keys or self.data / KEYS
 
     @property
     def https(self) -> bool:
+        """Whether the base address uses HTTPS."""
         return self.base_url.startswith("https://")
 
 
@@ -158,7 +169,7 @@ def _number(name: str, written: str, kind: Callable[[str], N]) -> N:
 
 
 def _count(written: str) -> int:
-    """Raises ValueError for what is no number from 0."""
+    """Return a number from 0. Raises ValueError for other texts."""
     if not (written.isascii() and written.isdigit()):
         raise ValueError(written)
     return int(written)
@@ -211,13 +222,14 @@ def _service(read: Callable[..., str]) -> Bucket:
 
 
 def unknown_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What is set in our name and means nothing: most often a slip of the pen."""
+    """Return the unknown variables that start with `GUICHET_`: most often typing errors."""
     asked: set[str] = set()
 
     class Asking(dict[str, str]):
         def get(self, name: str, otherwise: str = "") -> str:  # type: ignore[override]
             asked.add(name)
-            return "somewhere" if name == "GUICHET_FOLLOW" else otherwise  # what goes with it is read then only
+            # settings of the follower are read only with it
+            return "somewhere" if name == "GUICHET_FOLLOW" else otherwise
 
     Settings.from_environment(Asking())
     known = asked | {"GUICHET_LANG", "GUICHET_KEYS"}

@@ -1,4 +1,7 @@
-"""Which store an address names: `postgresql://…`, or a file (`sqlite:///path`, or the path alone); on which shelf files lie."""
+"""Opening of the store and the blob store of an address.
+
+A store is `postgresql://…` or a file (`sqlite:///path`, or a path).
+"""
 
 from __future__ import annotations
 
@@ -23,30 +26,36 @@ _PROVEN = frozenset({"verify-ca", "verify-full"})
 
 
 class WrongAddress(ValueError):
-    """No address of a store. Never taken for the name of a file: what is kept there would be found by nobody."""
+    """Not an address of a store. It is never taken as a file name: data stored there would be lost."""
 
 
 def file_of(address: str | Path) -> Path | None:
-    """The file of a SQLite store; None for a server, whose address is a URL or libpq's `host=… dbname=…`."""
+    """Return the file of a SQLite store, None for a server.
+
+    The address of a server is a URL or libpq's `host=… dbname=…`.
+    """
     text = str(address)
     is_server = _POSTGRES.match(text) or _KEYWORDS.match(text)
     return None if is_server else Path(_SQLITE.sub("", text, count=1))
 
 
 def open_store(address: str | Path) -> Store:
-    """The store at an address, not migrated. Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`."""
+    """Return the store at an address, not migrated.
+
+    Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`.
+    """
     file, text = file_of(address), str(address)
     if not (_SQLITE if file is not None else _SERVER).match(text) and (_URL.match(text) or _POSTGRES.match(text)):
         raise WrongAddress(_without_secret(text))
     if file is not None:
         return SqliteStore(file)
-    from engine.storage.postgres.store import PostgresStore  # its driver is 8 MiB of memory: not loaded for a file
+    from engine.storage.postgres.store import PostgresStore  # its driver takes 8 MiB of memory: not loaded for a file
 
     return PostgresStore(str(address))
 
 
 def kept_nothing(address: str | Path) -> bool:
-    """Whether nothing was ever kept there. Where that cannot be known, something may be: False."""
+    """Return whether nothing was ever stored there. False where that cannot be known."""
     file = file_of(address)
     try:
         if file is not None:
@@ -56,13 +65,16 @@ def kept_nothing(address: str | Path) -> bool:
             return store.migration_state().untouched
     except FileNotFoundError:
         return True
-    except Exception:  # away, shut, damaged, no address: whatever keeps us from seeing
+    except Exception:  # unreachable, locked, damaged, wrong address: the store cannot be examined
         return False
 
 
 def unproven_server(address: str | Path, mode: str = "") -> str:
-    """The other machine where a database stands, when neither its address nor `mode` asks it who it is: anybody on the way
-    could read and answer. Empty where there is no such thing."""
+    """Return the remote host of a database whose certificate is not checked.
+
+    Neither the address nor `mode` checks it. A third party on the way could read and answer. Empty
+    where there is none.
+    """
     text = str(address)
     if file_of(address) is not None:
         return ""
@@ -82,7 +94,10 @@ def _without_secret(address: str) -> str:
 
 
 def open_blob_store(place: Path | Bucket) -> BlobStore:
-    """Where files handed in lie: a folder, or a bucket, whose client is loaded for it alone. Raises `WrongShelf`."""
+    """Return the blob store of files: a folder, or a bucket, whose client is loaded only then.
+
+    Raises `WrongBlobStore`.
+    """
     if isinstance(place, Path):
         return FolderBlobStore(place)
     from engine.storage.files.s3 import S3BlobStore

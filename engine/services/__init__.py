@@ -1,1 +1,1 @@
-"""Services: load data, apply domain rules, commit the result in one transaction."""
+"""Services load data, apply domain rules and commit the result in one transaction."""

@@ -1,1 +1,1 @@
-"""Scenarios in memory, exploration, author's preview, demo data, coverage."""
+"""Simulation of procedures: scenarios, exploration, preview, demonstration data, coverage."""

@@ -1,7 +1,8 @@
-"""What stories exercise: a copy of a procedure whose conditions, fee lines and tables note what they come to.
+"""Coverage of scenarios: which conditions, fee lines and table rows they exercise.
 
-The copy has a key of its own, so that nothing kept for the procedure (its machine) ever notes anything; the procedure
-itself is left as it is, and evaluates at full speed.
+A copy of a procedure records what it evaluates. The copy has its own fingerprint, so caches of the
+procedure (such as its machine) never record. The procedure itself stays unchanged and evaluates at full
+speed.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class CoveragePoint:
-    """One thing to exercise: both sides of a condition, a line of a fee, a row of a table. `name` is what a reader
-    looks for: `express.when`, `frais.base`, `tarif (a, b)`."""
+    """One thing to exercise: both sides of a condition, a line of a fee, a row of a table.
+
+    `name` is what authors search for: `express.when`, `frais.base`, `tarif (a, b)`.
+    """
 
     name: str
     where: Position
@@ -46,41 +49,42 @@ class CoveragePoint:
 
 
 class Record:
-    """What was seen of each spot, over every story played on the copy."""
+    """The sides seen of each coverage point, over all scenarios played on the copy."""
 
     def __init__(self) -> None:
         self.seen: dict[CoveragePoint, set[str]] = {}
 
     def spot(self, name: str, where: Position, *sides: str) -> CoveragePoint:
+        """Return the point with this name, place and sides, and register it as not seen."""
         found = CoveragePoint(name, where, frozenset(sides))
         self.seen.setdefault(found, set())
         return found
 
     def left(self) -> Iterator[tuple[CoveragePoint, str]]:
-        """The sides never seen, in the order of the file."""
+        """Yield the sides never seen, in the order of the file."""
         for spot in sorted(self.seen, key=lambda one: (one.where, one.name)):
             yield from ((spot, side) for side in sorted(spot.sides - self.seen[spot]))
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many sides were seen, of how many."""
+        """The number of sides seen and the number of all sides."""
         every = sum(len(spot.sides) for spot in self.seen)
         return every - sum(1 for _ in self.left()), every
 
     def problems(self) -> Iterator[Problem]:
-        """V740 for each side that no story plays."""
+        """Yield a problem V740 for each side that no scenario exercises."""
         for spot, side in self.left():
             yield problem("V740", spot.where, name=spot.name, **({} if side == USED else {"side": side}))
 
 
 def recorded(procedure: Procedure) -> tuple[Procedure, Record]:
-    """The procedure as it notes what it evaluates, and where it notes it."""
+    """Return a copy of the procedure that records what it evaluates, and the record."""
     record = Record()
     return _Copy(record).of_procedure(procedure), record
 
 
 class _Copy:
-    """Copies the book, each thing once however often it is named."""
+    """Copies a procedure, each part once whatever the number of references."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -128,7 +132,7 @@ class _Copy:
         if key not in CONDITIONS or isinstance(one.node, Constant):
             return one
         where = one.where if one.where != NOWHERE else thing.where if isinstance(thing, NamedElement) else NOWHERE
-        # of a list read in order, what one entry refuses the next one takes
+        # in an ordered list, what one entry refuses the next takes
         sides = (HOLDS,) if isinstance(thing, Transition) and thing.rank > 0 else (HOLDS, FAILS)
         return self._noting(one, self.record.spot(f"{name}.{_KEYS.get(key, key)}", where, *sides))
 
@@ -165,7 +169,7 @@ def _name_of(thing: object, owner: str) -> str:
 
 
 class _Rows(Mapping[tuple[Value, ...], Value]):
-    """The rows of a table, each noting that it was read."""
+    """The rows of a table, each recording that it was read."""
 
     def __init__(self, rows: Mapping[tuple[Value, ...], Value], seen: Mapping[tuple[Value, ...], set[str]]) -> None:
         self._rows, self._seen = rows, seen

@@ -1,7 +1,8 @@
-"""A demonstration with life: the stories of the procedures it serves, told again to its own office over the last three months.
+"""Demonstration data: scenarios of the procedures, played over the last three months.
 
-Everything is done by the verbs a person, an operator or time would cause, at its own hour; whatever has not happened by now is
-left to whoever looks. The people are invented, each dossier is of one of them, and none is told twice.
+Everything is done by the services that a person, an operator or a timer calls, at its own hour. What
+has not happened by now is left to visitors. The persons are invented, each dossier has its own, and
+each scenario is played once.
 """
 
 from __future__ import annotations
@@ -33,44 +34,50 @@ from engine.storage.files.attachments import StoredFile
 
 log = logging.getLogger("guichet.demo")
 
-DAYS: Final = 92  # how far back the first of them begins
-OFTEN: Final = 46  # dossiers of a procedure that every citizen asks for, in person
+DAYS: Final = 92  # how many days back the first one begins
+OFTEN: Final = 46  # dossiers of a procedure that every citizen asks for in person
 SELDOM: Final = 4  # of any other
 _SELDOM_DAYS: Final = 25
-_NEW: Final = 6  # of those asked for often, how many came these days
-MOST_PROCEDURES: Final = 40  # whatever the catalogue holds
-_DRAFTS: Final = 11  # one dossier in so many is not sent yet
-_WRITES: Final = 7  # one applicant in so many asks the office something
-_NEAR: Final = timedelta(days=400)  # a date of a story this near its own day goes with it
+_NEW: Final = 6  # of these, how many began in the last days
+MOST_PROCEDURES: Final = 40  # whatever the size of the catalogue
+_DRAFTS: Final = 11  # one dossier in so many is a draft
+_WRITES: Final = 7  # one applicant in so many writes a message
+_NEAR: Final = timedelta(days=400)  # a date of a scenario this near its day moves with it
 _OPENING_HOURS: Final = (time(8), time(16))
-_TODAY: Final = 0.5  # of those who may still come today, how many do
-_LOOKED_AT: Final = 40  # slots among which somebody chooses
+_TODAY: Final = 0.5  # share of the bookings that take place today, where possible
+_LOOKED_AT: Final = 40  # slots to choose from
 
 
 class _Now(Exception):
-    """The story has come to the present."""
+    """The scenario has reached the present."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoScenario:
-    """One dossier to be: whose, which story, begun when."""
+    """A planned dossier: its person, its scenario and its start."""
 
     person: Account
     procedure: Procedure
     story: Scenario
     begins: datetime
     draft: bool
-    asks: bool  # whether its owner writes to the office at the end
+    asks: bool  # whether its owner writes a message at the end
 
 
 def before_stories(ctx: AppContext) -> AppContext:
-    """The office on the day before the first of them: what it publishes then is the edition that they were sent under."""
+    """Return the context on the day before the first scenario.
+
+    Editions published with it apply to the dossiers of the demonstration.
+    """
     return replace(ctx, clock=FixedClock(ctx.now() - timedelta(days=DAYS + 3)))
 
 
 def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
-    """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
-    operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""
+    """Create the missing dossiers of a demonstration, one at each step.
+
+    Yield the account of each. `ledger` returns its operator for a clock. No worker pass may run during
+    a step: due timers then fire at their own hour.
+    """
     end, made = ctx.now(), False
     with ctx.store.unit() as unit:
         agents = unit.accounts("agent")
@@ -81,7 +88,7 @@ def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperat
             made = True
             try:
                 _report(ctx, ledger, one, agents, end)
-            except Exception:  # one that goes wrong must not keep the others
+            except Exception:  # a failure must not stop the others
                 log.exception("the story %s of %s", one.story.id, one.procedure.id)
             yield one.person.id
     finally:
@@ -90,7 +97,10 @@ def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperat
 
 
 def _begun(ctx: AppContext, person: Account) -> bool:
-    """Whether this one is to be told, and by this process."""
+    """Return whether this process plays the scenario of a person.
+
+    It then creates their account, which no other process has.
+    """
     with ctx.store.unit() as unit:
         if unit.account(person.id) is not None:
             return False
@@ -101,11 +111,11 @@ def _begun(ctx: AppContext, person: Account) -> bool:
     return True
 
 
-# -- the bill ----------------------------------------------------------------------------------------------------------
+# -- plan --------------------------------------------------------------------------------------------------------------
 
 
 def planned(ctx: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
-    """Who will have asked for what, in order of time; the same people at each start."""
+    """Return who asks for what, in order of time; the same persons at each start."""
     return tuple(sorted(_planned(ctx, end), key=lambda one: one.begins))
 
 
@@ -127,14 +137,14 @@ def _planned(ctx: AppContext, end: datetime) -> Iterator[DemoScenario]:
 
 
 def _ages(procedure: Procedure, chance: random.Random) -> list[float]:
-    """How many days ago each began: all along, and some of these days."""
+    """Return how many days ago each dossier began: spread over the period, and some in the last days."""
     count, days, new = (OFTEN, DAYS, _NEW) if _is_everybodys(procedure) else (SELDOM, _SELDOM_DAYS, 1)
     spread = [days * (1 - (at + chance.random()) / (count - new)) for at in range(count - new)]
     return spread + [chance.uniform(0.1, 4) for _ in range(new)]
 
 
 def _sex_of_examples(procedure: Procedure) -> str:
-    """Whom the stories were written for: they may turn on it."""
+    """Return the sex the scenarios were written for: they may depend on it."""
     asked = (one for one in procedure.form.fields if one.prefill == "account.sex")
     return next((one.options[0].code for one in asked if one.options), "")
 
@@ -145,18 +155,21 @@ def _is_everybodys(procedure: Procedure) -> bool:
 
 
 def _hour(end: datetime, days: float, chance: random.Random) -> datetime:
-    """About so many days before, at an hour when people are awake."""
+    """Return a time about so many days ago, at an hour when people are awake."""
     day = local(end - timedelta(days=days))
     at = day.replace(hour=chance.randint(7, 20), minute=chance.randint(0, 59), second=0, microsecond=0)
     return min(at, end - timedelta(minutes=30))
 
 
-# -- one story ---------------------------------------------------------------------------------------------------------
+# -- one scenario ------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Stage(ScenarioEnvironment):
-    """The demonstration's own office, at the hour of the story. Its people are those who may sign in."""
+    """The context of the demonstration at the hour of the scenario.
+
+    Its agents are the accounts that may sign in.
+    """
 
     agents: tuple[Account, ...] = field(kw_only=True)
     end: datetime = field(kw_only=True)
@@ -165,7 +178,10 @@ class _Stage(ScenarioEnvironment):
     specimen: StoredFile | None = None
 
     def person(self, role: str, who: str = "") -> Actor:
-        """One of the two who hold the role; whoever a story names is another than the one before."""
+        """Return one of the two holders of a role; a person named in a scenario differs from the one before.
+
+        Raises `_Now` without a holder.
+        """
         if role == APPLICANT:
             return self.applicant
         which = 0 if not who else self.named.setdefault(who, (len(self.named) + 1) % 2)
@@ -173,12 +189,12 @@ class _Stage(ScenarioEnvironment):
         if known is None:
             held = [one for one in self.agents if role in one.roles and not one.disabled]
             if not held:
-                raise _Now  # nobody holds it any more: the dossier waits for them
+                raise _Now  # no account holds it any more: the dossier waits
             known = self.people[f"{role} {which}"] = self.office.person(sorted(held, key=_login)[which % len(held)])
         return known
 
     def pass_time(self, until: datetime) -> None:
-        """Raises `_Now` once the present is reached."""
+        """Fire timers at their hour up to a moment. Raises `_Now` once the present is reached."""
         last, tried = min(until, self.end), set[Timer]()
         while True:
             with self.office.store.unit() as unit:
@@ -193,7 +209,7 @@ class _Stage(ScenarioEnvironment):
             raise _Now
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
-        """A file that can be opened."""
+        """Return an attachment with real content, which can be opened."""
         if self.specimen is None:
             self.specimen = keep_specimen(self.office.attachments, place, dossier)
         kept, now = self.specimen, self.clock.now()
@@ -225,7 +241,7 @@ def _report(
             for step in reported.scenario.steps:
                 _follow(reported, stage, step)
         stage.pass_time(end + timedelta(seconds=1))
-    except (_Now, ScenarioFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
+    except (_Now, ScenarioFailed):  # on this day or at this pace it goes another way: the dossier stays where it is
         _catch_up(stage)
     if one.asks and reported.dossier is not None:
         _ask(stage, reported.dossier.id)
@@ -250,7 +266,7 @@ def _catch_up(stage: _Stage) -> None:
 def _ask(stage: _Stage, dossier_id: str) -> None:
     body = stage.chance.choice(stage.office.wording.say("demo.questions", "fr", {}).split("\n"))
     if stage.dossier(dossier_id).submitted_at is not None:
-        with suppress(Refused):  # it is closed, nobody answers any more
+        with suppress(Refused):  # it is closed to messages
             write_message(stage.office, stage.applicant, dossier_id, body)
 
 
@@ -258,7 +274,10 @@ def _ask(stage: _Stage, dossier_id: str) -> None:
 
 
 def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
-    """Nobody acts at once: people within some days, agents while doors are open, most of them before the due date."""
+    """Let time pass before a step.
+
+    Applicants act within days, agents in opening hours, most before the due date.
+    """
     if step.verb in ("wait", "visit", "look_up") or reported.dossier is None:
         return
     by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(reported, step)
@@ -278,7 +297,7 @@ def _is_applicants(reported: ScenarioRun, step: Step) -> bool:
 
 
 def _at_work(stage: _Stage, instant: datetime) -> datetime:
-    """The same moment while doors are open, else the beginning of the next day they are; the present at the latest."""
+    """Return a moment within opening hours: the same, or the start of the next working day."""
     at, calendar = local(instant), stage.office.directory.calendar
     if at.time() >= _OPENING_HOURS[1]:
         at = datetime.combine(at.date() + timedelta(days=1), _OPENING_HOURS[0], ZONE)
@@ -290,7 +309,7 @@ def _at_work(stage: _Stage, instant: datetime) -> datetime:
 
 
 def _with_slot(reported: ScenarioRun, stage: _Stage, step: Step) -> Step:
-    """The visit of the story at a free slot of these days; often today's, where there is one."""
+    """Return the step with a free slot of the coming days, often today's. Raises `_Now` without a slot."""
     assert reported.dossier is not None
     value: dict[str, Plain] = {}
     for appointment in step.value if isinstance(step.value, dict) else ():
@@ -316,7 +335,7 @@ def _chosen(stage: _Stage, free: list[Slot]) -> Slot:
 
 
 def _as_of(one: DemoScenario) -> Scenario:
-    """The story on its new day, told by somebody else: dates that went with its day go with it, names are another's."""
+    """Return the scenario moved to its new day, with the data of another person."""
     day = local_day(one.begins)
     moved = {name: _moved(said, one.story.at, day) for name, said in one.story.given.items()}
     return replace(one.story, at=day, given={**_identity(one), **moved})
@@ -337,7 +356,10 @@ def _moved(said: Plain, before: date, after: date) -> Plain:
 
 
 def _identity(one: DemoScenario) -> Mapping[str, Plain]:
-    """What their account would fill in; where it is asked a second time, it is of a parent, who has the same name."""
+    """Return the answers prefilled from the account.
+
+    A repeated question is about a parent, who has the same family name.
+    """
     profile, said, seen = one.person.profile, dict[str, Plain](), set[str]()
     for question in one.procedure.form.fields:
         name = (question.prefill or "").removeprefix("account.")

@@ -1,4 +1,7 @@
-"""Where stories are played: an office in memory with a clock that obeys, an operator that does as told, silent registers."""
+"""The test environment of scenarios.
+
+A context in memory with a settable clock, a simulated operator and silent registers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
-OPENING: Final = 9  # o'clock, the hour a story begins
+OPENING: Final = 9  # the hour at which a scenario begins
 PAYERS: Final = {"paid": "+22890000001", "failed": "+22890000002", "expired": "+22890000004", "unknown": "+22890000005"}
 CARD_CHOICES: Final = {"paid": "paid", "failed": "declined", "expired": "expired", "unknown": "silent"}
 PHONE: Final = "+22890123456"
@@ -38,38 +41,39 @@ _KEYS: Final = SigningKeys.generate()
 
 
 def story_providers(operator: SandboxOperator) -> dict[str, PaymentProvider]:
-    """A simulated provider for every method that a fee may take. In a story, notes at a counter are paid like a wallet."""
+    """Return a simulated provider for every method of payment. In a scenario, cash is paid like a wallet."""
     card = SandboxCard(operator, "card", "Carte simulée")
     cash = SandboxProvider(operator, "cash", "Espèces, comme au guichet", cast(Method, "cash"))
     return {"sandbox": SandboxProvider(operator), "card": card, "cash": cash}
 
 
 class ScenarioRegister:
-    """Registers that answer only what the story says, when it says it."""
+    """Registers that answer only what the scenario states, when it does."""
 
     def __init__(self) -> None:
         self.told: dict[str, RegisterAnswer] = {}
 
     def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
+        """Return the answer set for a register, else `unavailable`."""
         return self.told.get(register_id, RegisterAnswer("unavailable"))
 
 
 @dataclass
 class ScenarioEnvironment:
-    """One story's world. `people` are made when first named: a role, or a name."""
+    """The environment of one scenario. `people` are created when first named, by a role or a name."""
 
     office: AppContext
     clock: FixedClock | MovedClock
     registers: ScenarioRegister
     applicant: Actor
     people: dict[str, Actor] = field(default_factory=dict)
-    provider: str = "sandbox"  # the operator that fees are paid through
+    provider: str = "sandbox"  # the operator that payments use
 
     @classmethod
     def set_for(
         cls, catalogue: Catalogue, wording: Wording, at: date, store: Store | None = None
     ) -> ScenarioEnvironment:
-        """An empty office on the morning of that day; in memory, unless an empty store is given."""
+        """Return an empty context on the morning of that day; in memory, unless an empty store is given."""
         clock = FixedClock(datetime(at.year, at.month, at.day, OPENING, tzinfo=ZONE))
         registers = ScenarioRegister()
         store = SqliteStore(":memory:") if store is None else store
@@ -86,14 +90,17 @@ class ScenarioEnvironment:
         return cls(office, clock, registers, account.actor())
 
     def paid_through(self, methods: frozenset[str]) -> str:
-        """The provider that a fee of these methods is paid through: this stage's own where it will do."""
+        """Return the provider for a fee of these methods: that of the environment if it fits."""
         providers = self.office.providers
         if providers[self.provider].method in methods:
             return self.provider
         return next((name for name, one in providers.items() if one.method in methods), self.provider)
 
     def person(self, role: str, who: str = "") -> Actor:
-        """Somebody who holds the role. A name is always the same person, who holds every role they were named with."""
+        """Return an agent with the role.
+
+        A name always means the same person, who holds every role they were named with.
+        """
         if role == APPLICANT:
             return self.applicant
         name = who or role
@@ -107,6 +114,7 @@ class ScenarioEnvironment:
         return self.people[name]
 
     def dossier(self, dossier_id: str) -> Dossier:
+        """Return a dossier by id. Raises `LookupError`."""
         with self.office.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
         if dossier is None:
@@ -114,7 +122,7 @@ class ScenarioEnvironment:
         return dossier
 
     def pass_time(self, until: datetime) -> None:
-        """Lets everything that falls due until then happen at its own hour."""
+        """Let time pass; everything due until then happens at its own hour."""
         while True:
             with self.office.store.unit() as unit:
                 ahead = [timer.due_at for timer in unit.due_timers(until, 1)]
@@ -126,10 +134,11 @@ class ScenarioEnvironment:
         run_pass(self.office)
 
     def later(self, seconds: int) -> None:
+        """Advance the clock by some seconds without running a worker pass."""
         self.clock.advance(timedelta(seconds=seconds))
 
     def papers(self, procedure: Procedure, answers: Mapping[str, Plain], dossier: str) -> tuple[Attachment, ...]:
-        """The files that placeholder answers name, as if they had been handed in for a dossier (its id)."""
+        """Return the files that example answers name, as if uploaded for a dossier (its id)."""
         return tuple(
             self.paper(name, field.id, dossier=dossier)
             for field in procedure.form.fields
@@ -138,27 +147,27 @@ class ScenarioEnvironment:
         )
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
-        """One file that was never read."""
+        """Return an attachment without stored content."""
         return Attachment(name, place, f"{place}.pdf", "pdf", 1000, "0" * 64, self.clock.now(), by=by)
 
 
 def fresh_token() -> str:
-    """Each act of a story is one command."""
+    """Return a new token: each act of a scenario is one command."""
     return new_id()
 
 
-_SIDE: Final = 480  # dots
+_SIDE: Final = 480  # pixels
 _LARGEST: Final = 5_000_000
 
 
 def keep_specimen(attachments: AttachmentStore, place: str, dossier: str = "") -> StoredFile:
-    """Hands it in, as the paper that a place wants."""
+    """Store the example file for a question and return it."""
     return attachments.keep(_picture(), f"{place}.png", ("png",), _LARGEST, dossier)
 
 
 @cache
 def _picture() -> bytes:
-    """A pale square with a line across (PNG, 8-bit grey)."""
+    """Return a pale square with a line across (PNG, 8-bit grey)."""
     rows = b"".join(b"\x00" + bytes(200 if abs(x - y) < 3 else 240 for x in range(_SIDE)) for y in range(_SIDE))
 
     def chunk(kind: bytes, data: bytes) -> bytes:

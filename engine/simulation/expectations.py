@@ -1,4 +1,4 @@
-"""What a step of a story may expect, and how what is seen differs from it."""
+"""What a step of a scenario may expect, and the comparison with what is observed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.services.context.app_context import AppContext
 
 @dataclass
 class ObservedDossier:
-    """A dossier as it stands at a step of its story."""
+    """A dossier as it is at a step of its scenario."""
 
     procedure: Procedure
     dossier: Dossier
@@ -35,19 +35,22 @@ class ObservedDossier:
 
     @cached_property
     def evaluated(self) -> EvaluatedAnswers:
+        """The evaluated answers of the dossier on that day, computed once."""
         return evaluate_answers(self.procedure, self.dossier, self.day, self.office.directory)
 
     @property
     def scope(self) -> Scope:
+        """The names that expressions read, with their values."""
         return self.evaluated.scope
 
     @property
     def speech(self) -> Speech:
+        """The wording in French, in which scenarios state expectations."""
         return Speech(self.office.wording, "fr")
 
 
 def unmet(seen: ObservedDossier, expected: Mapping[str, Plain]) -> dict[str, Fact] | None:
-    """The first expectation that what is seen does not meet, as facts for the report; none when all are met."""
+    """Return the first unmet expectation as facts for the report; None when all are met."""
     for name, wanted in expected.items():
         for what, want, found in _EYES[name](seen, wanted):
             if want != found:
@@ -120,7 +123,7 @@ def _issued(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
 
 
 def _revoked(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
-    """The last of its kind was revoked: nobody who verifies one reads that it is good."""
+    """Compare the last document of its kind: it must be revoked, and none may still be valid."""
     for name in _names(wanted):
         made = [document.status for document in seen.dossier.documents if document.output == name]
         yield f"revoked {name}", "revoked", "valid" if "valid" in made else made[-1] if made else "nothing"
@@ -132,7 +135,7 @@ def _count(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
 
 
 def _sms(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
-    """The last SMS holds these words."""
+    """Compare the last SMS: it contains these words."""
     with seen.office.store.unit() as unit:
         sent = [letter for letter in unit.letters_of(seen.dossier.id) if letter.channel == "sms"]
     sent.sort(key=lambda letter: letter.created_at)
@@ -165,8 +168,9 @@ _SLOTS_SHOWN: Final = 3
 def instead(
     procedure: Procedure, dossier: Dossier, step: Step, why: str, ctx: AppContext, places: Mapping[str, str]
 ) -> dict[str, Fact]:
-    """What could have been done where a step was refused: slots near the one asked, the roles of an act, or all that the
-    state admits. `places`: the office of each appointment."""
+    """Return what was possible where a step was refused: near slots, the roles of an action, or all that
+    the state allows. `places`: the office of each appointment.
+    """
     if why in _TIMES and isinstance(step.value, dict):
         asked = step.value.items()
         return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), ctx, places))}
@@ -180,7 +184,7 @@ def instead(
 
 
 def _slots(procedure: Procedure, name: str, asked: str, ctx: AppContext, places: Mapping[str, str]) -> tuple[str, ...]:
-    """The first slots that can be taken from the day asked, else from today, as a story writes them."""
+    """Return the first free slots from the requested day, else from today, as scenarios write them."""
     task, place = procedure.tasks.get(name), ctx.directory.offices.get(places.get(name, ""))
     if not isinstance(task, Appointment) or place is None:
         return ()
@@ -192,12 +196,12 @@ def _slots(procedure: Procedure, name: str, asked: str, ctx: AppContext, places:
 
 
 def spot(found: AnswerProblem) -> str:
-    """What a story names: the check's id, else the question."""
+    """Return the name a scenario uses: the id of the check, else the question."""
     return str(found.facts["id"]) if found.code == "check" and "id" in found.facts else found.at.split(".")[0]
 
 
 def unexpected(procedure: Procedure, wrong: Sequence[AnswerProblem], answers: Mapping[str, Plain]) -> dict[str, Fact]:
-    """The first answer refused although the story expects no refusal: which, what it was, why, what would do."""
+    """Return facts about the first unexpected refusal: the answer, its value, why, and what is allowed."""
     first = wrong[0]
     facts: dict[str, Fact] = {"kind": "unexpected", "name": spot(first), "because": first.code}
     value, field = answers.get(first.at), procedure.fields.get(first.at)

@@ -1,7 +1,8 @@
-"""Plays a procedure beyond its stories: every branch within reach, on the real office in memory, and tells what breaks.
+"""Exploration: plays a procedure beyond its scenarios and reports faults.
 
-The solver gives answers that open a branch (`definition/prove`), the outlook gives what may follow (`next_steps`). Each
-trail begins anew and goes on until it ends or meets a situation already explored. The same seed gives the same order.
+It plays every reachable branch in memory. The solver gives answers that open a branch
+(`solver_answers`), and `next_steps` gives what may follow. Each path starts anew and ends at a final
+state or a situation already explored. The same seed gives the same order.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 def blanks_in(procedure: Procedure, reported: ScenarioRun, known: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """The event and the name of each blank in the letters sent since those of `known` ids."""
+    """Yield event and name of each empty placeholder in the messages sent since those of `known` ids."""
     assert reported.dossier is not None
     with reported.stage.office.store.unit() as unit:
         letters = [one for one in unit.letters_of(reported.dossier.id) if one.id not in known]
@@ -55,7 +56,7 @@ def _blanks(notice: Notice, letter: OutboundMessage) -> Iterator[str]:
 
 
 def _blank_names(template: Template, body: str) -> Iterator[str]:
-    """The names that came to nothing, when the body is this template filled."""
+    """Yield the names with an empty value, if the body is this template filled."""
     for _, text in template.text.versions:
         parts = _NAME.split(text)
         pattern = "".join("(.*?)" if at % 2 else re.escape(to_gsm(part)) for at, part in enumerate(parts))
@@ -65,8 +66,8 @@ def _blank_names(template: Template, body: str) -> Iterator[str]:
             return
 
 
-LONGEST: Final = 30  # steps of a trail
-TWICE: Final = 2  # a trail goes through a state no more often
+LONGEST: Final = 30  # steps of a path
+TWICE: Final = 2  # the most visits of a path to one state
 _ANSWERING: Final = frozenset({"do", "correct", "opinion", "look_up", "linked"})
 
 Kind: TypeAlias = Literal["crash", "refused", "nobody", "stuck", "price", "message", "form", "unreached"]
@@ -74,17 +75,17 @@ Kind: TypeAlias = Literal["crash", "refused", "nobody", "stuck", "price", "messa
 
 @dataclass(frozen=True, slots=True)
 class ExplorationFinding:
-    """Something that breaks. `facts` are what the sentence needs; `story` leads there, none when nothing does."""
+    """A fault. `facts` are for the report; `story` is a scenario that leads there, None without one."""
 
     kind: Kind
-    at: str  # the act, task, fee, notice or state it is about
+    at: str  # the action, task, fee, notice or state concerned
     facts: Mapping[str, Fact]
     story: Scenario | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What exploring came to. `left` are states never reached; `whole` when nothing was left to try in the time."""
+    """The result of an exploration. `whole`: nothing was left to try in the time."""
 
     procedure: Procedure
     findings: tuple[ExplorationFinding, ...]
@@ -96,17 +97,19 @@ class Explored:
 
     @property
     def states_left(self) -> tuple[str, ...]:
+        """The states never reached."""
         return tuple(state for state in self.procedure.states if state not in self.states)
 
     @property
     def ways_left(self) -> tuple[str, ...]:
+        """The transitions never taken, as `state.action`."""
         named = dict.fromkeys(f"{way.source}.{way.id}" for way in self.procedure.transitions)
         return tuple(name for name in named if name not in self.ways)
 
 
 @dataclass
 class ExplorationPath:
-    """One way to go on: how it begins, the steps already known, then the one to try, in this state."""
+    """A path to explore: its start answers, the known steps, then the one to try in this state."""
 
     beginning: StartAnswers
     steps: tuple[Step, ...] = ()
@@ -115,7 +118,7 @@ class ExplorationPath:
 
 @dataclass
 class Explorer:
-    """Explores one procedure. `reason` is what agents write where a reason is asked."""
+    """Explores one procedure. `reason` is the text that agents give as a reason."""
 
     procedure: Procedure
     catalogue: Catalogue
@@ -132,16 +135,19 @@ class Explorer:
     begun: set[tuple[object, ...]] = field(default_factory=set)
     ahead: deque[ExplorationPath] = field(default_factory=deque)
     wanted: str = ""  # the state to reach, when only one matters
-    arrived: Scenario | None = None  # the first story that reached it
-    sent: bool = False  # some answers were accepted
-    unsent: ExplorationFinding | None = None  # the first that were not
+    arrived: Scenario | None = None  # the first scenario that reached it
+    sent: bool = False  # whether some answers were accepted
+    unsent: ExplorationFinding | None = None  # the finding of the first refused answers
     turns: tuple[Expression, ...] = ()
 
     def __post_init__(self) -> None:
         self.turns = turns_of(self.procedure)
 
     def lead_to(self, state: str, seconds: float) -> Scenario | None:
-        """A story that ends in a state, the way the solver says when it can be followed; none found in the time."""
+        """Return a scenario that ends in a state, None if not found in time.
+
+        The path of the solver is tried first.
+        """
         self.wanted, until, chance = state, time.monotonic() + seconds, random.Random(self.seed)
         self.ahead.extend(map(ExplorationPath, leading_to(self.procedure, self.catalogue.directory, self.day, state)))
         while self.ahead and self.arrived is None and time.monotonic() < until:
@@ -149,8 +155,10 @@ class Explorer:
         return self.arrived
 
     def explore(self, seconds: float) -> Explored:
-        """Plays trails until nothing is left to try, or the time is over: a new beginning and a side way in turn, so that
-        what lies far is aimed at before the time is over."""
+        """Explore paths until none is left or the time is over: a new start and a side path in turn.
+
+        Distant states are then tried before the time is over.
+        """
         until = time.monotonic() + seconds
         chance = random.Random(self.seed)
         sources = beginnings(self.procedure, self.catalogue.directory, self.day, chance)
@@ -172,7 +180,7 @@ class Explorer:
         )  # fmt: skip
 
     def later(self, trails: Iterable[ExplorationPath]) -> None:
-        """Keeps trails to walk: those whose new step was never tried in its state come first."""
+        """Queue paths: those whose new step was never tried in its state come first."""
         for path in trails:
             mark = (path.state, _label(path.steps[-1]))
             (self.ahead.append if mark in self.begun else self.ahead.appendleft)(path)
@@ -184,19 +192,19 @@ class Explorer:
                 self.note(ExplorationFinding("unreached", state.id, {"state": state.id}))
 
     def note(self, finding: ExplorationFinding) -> None:
-        """Each fault is told once, with the first story that met it."""
+        """Record a finding once, with the first scenario that met it."""
         self.found.setdefault((finding.kind, finding.at), finding)
 
 
 class _Walk:
-    """One trail being walked, from an empty office."""
+    """One path being played, from an empty context."""
 
     def __init__(self, explorer: Explorer, path: ExplorationPath, chance: random.Random, until: float) -> None:
         self.explorer, self.trail, self.chance, self.until = explorer, path, chance, until
         self.procedure = explorer.procedure
         self.steps: list[Step] = []
-        self.shown: dict[str, int] = {}  # the price shown before sending, by fee
-        self.untouched = True  # nothing was answered since
+        self.shown: dict[str, int] = {}  # the price shown before submission, by fee
+        self.untouched = True  # no answer was given since
 
     def go(self) -> None:
         explorer, beginning = self.explorer, self.trail.beginning
@@ -215,10 +223,10 @@ class _Walk:
             id="exploration", story=Text(()), at=one.day, given=one.given, channel=one.channel, steps=steps
         )  # fmt: skip
 
-    # -- the way there -------------------------------------------------------------------------------------------------
+    # -- known steps ---------------------------------------------------------------------------------------------------
 
     def _sent(self, reported: ScenarioRun) -> bool:
-        """The form filled and sent; the price was shown just before."""
+        """Fill and submit the form. Return whether it was accepted. The price was shown just before."""
         explorer = self.explorer
         try:
             if not reported.prepare():
@@ -246,10 +254,10 @@ class _Walk:
         self.shown = {one.fee: one.amount for one in sheet.quotes if not one.missing}
 
     def _again(self, reported: ScenarioRun) -> bool:
-        """The steps already known, then the first new one."""
+        """Play the known steps, then the new one. Return whether all succeeded."""
         return all(self._do(reported, step) for step in self.trail.steps)
 
-    # -- onwards -------------------------------------------------------------------------------------------------------
+    # -- new steps -----------------------------------------------------------------------------------------------------
 
     def _on(self, reported: ScenarioRun) -> None:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
@@ -273,7 +281,7 @@ class _Walk:
                 return
 
     def _fresh(self, outlook: NextSteps, steps: list[Step]) -> list[Step]:
-        """The steps nobody tried in such a situation, in the order of chance."""
+        """Return the steps not yet tried in such a situation, in random order."""
         situation = situation_of(outlook, self.explorer.turns)
         fresh = [one for one in steps if (situation, _label(one)) not in self.explorer.tried]
         self.explorer.tried.update((situation, _label(one)) for one in fresh)
@@ -282,11 +290,11 @@ class _Walk:
             return []
         way = way_ahead(self.procedure, outlook.dossier.state, self.trail.beginning.path)
         state, begun = outlook.dossier.state, self.explorer.begun
-        mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # what goes well first
+        mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # successful steps first
         return sorted(mixed, key=lambda one: (not leads(one, way), (state, _label(one)) in begun))
 
     def _do(self, reported: ScenarioRun, step: Step) -> bool:
-        """One step and what is seen after it; false when the trail ends here."""
+        """Play one step and examine the result. Return False when the path ends here."""
         before = _now(reported)
         letters = _letters(reported)
         reported.step = step
@@ -307,7 +315,7 @@ class _Walk:
         self._look(reported, before, letters)
         return True
 
-    # -- looking -------------------------------------------------------------------------------------------------------
+    # -- examination ---------------------------------------------------------------------------------------------------
 
     def _look(self, reported: ScenarioRun, before: Dossier, letters: frozenset[str]) -> None:
         dossier, explorer = _now(reported), self.explorer
@@ -324,7 +332,7 @@ class _Walk:
             self._note("message", event, {"name": blank})
 
     def _judge(self, outlook: NextSteps, steps: list[Step]) -> None:
-        """What a state waits for that nobody can do; a state that nothing leaves."""
+        """Record what a state waits for that no person can do, and a state without exit."""
         state = self.procedure.states.get(outlook.dossier.state)
         if state is None or state.is_end:
             return
@@ -334,7 +342,7 @@ class _Walk:
         if not steps:
             self._note("stuck", state.id, {"state": state.id})
 
-    # -- saying --------------------------------------------------------------------------------------------------------
+    # -- findings ------------------------------------------------------------------------------------------------------
 
     def _note(self, kind: Kind, at: str, facts: Mapping[str, Fact]) -> None:
         self.explorer.note(ExplorationFinding(kind, at, dict(facts), self._story(tuple(self.steps))))
@@ -343,16 +351,16 @@ class _Walk:
         self._note("crash", at, {"error": type(error).__name__, "text": str(error)[:200]})
 
 
-# -- the way ahead -----------------------------------------------------------------------------------------------------
+# -- transitions ahead -------------------------------------------------------------------------------------------------
 
 
 def way_ahead(procedure: Procedure, state: str, path: Sequence[str]) -> Transition | None:
-    """The way that a path takes out of a state; none when it does not pass there."""
+    """Return the transition of a path out of a state; None when the path does not pass there."""
     return next((way for way in procedure.leaving.get(state, ()) if way.id in path), None)
 
 
 def leads(step: Step, way: Transition | None) -> bool:
-    """Whether a step is of the sort that takes a way: the act itself, what the state waits for done well, time."""
+    """Return whether a step leads to a transition: the action itself, a successful task, or time."""
     if way is None:
         return False
     if way.event is None:
@@ -369,7 +377,7 @@ def leads(step: Step, way: Transition | None) -> bool:
 
 
 def situation_of(outlook: NextSteps, turns: tuple[Expression, ...]) -> tuple[object, ...]:
-    """What tells two dossiers apart for what may follow: where they stand, what is done, which conditions hold."""
+    """Return what distinguishes dossiers for their next steps: state, tasks done, conditions that hold."""
     dossier, scope, procedure = outlook.dossier, outlook.scope, outlook.procedure
     held = tuple(one.holds(scope) for one in turns)
     waited = tuple(task.when.holds(scope) for task in procedure.tasks.values())
@@ -383,8 +391,10 @@ def situation_of(outlook: NextSteps, turns: tuple[Expression, ...]) -> tuple[obj
 
 
 def turns_of(procedure: Procedure) -> tuple[Expression, ...]:
-    """The conditions of the ways in their smallest parts: two dossiers may fail the same condition for different reasons,
-    and only one of them meet it later."""
+    """Return the conditions of transitions in their smallest parts.
+
+    Two dossiers may fail a condition for different reasons, and only one may meet it later.
+    """
     found: dict[Node, Expression] = {}
     left = [tree(way.when) for way in procedure.transitions]
     while left:
@@ -397,7 +407,7 @@ def turns_of(procedure: Procedure) -> tuple[Expression, ...]:
 
 
 def _times(dossier: Dossier) -> dict[str, int]:
-    """How often a dossier came to each state."""
+    """Return how often a dossier entered each state."""
     found: dict[str, int] = {}
     for taken in dossier.taken:
         found[taken.target] = found.get(taken.target, 0) + 1

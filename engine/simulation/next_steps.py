@@ -1,6 +1,7 @@
-"""What could happen next to a dossier, as steps of a story: acts open to somebody, what its state waits for, time.
+"""Possible next steps of a dossier, as steps of a scenario.
 
-Steps that go well come before those that go wrong: whoever takes the first of each sort follows the plain way.
+Available actions, tasks of the state, time. Successful steps precede failing ones: the first of each
+kind follows the regular path.
 """
 
 from __future__ import annotations
@@ -43,27 +44,30 @@ from engine.services.context.app_context import NotFound
 from engine.services.payments.payments import least_owed, owed
 from engine.simulation.player import ScenarioRun
 
-SECOND: Final = "second"  # who acts where four eyes are wanted
+SECOND: Final = "second"  # the person who acts where a second agent is required
 FAR: Final = timedelta(days=20_000)
 _MOST_WAITED: Final = 20_000  # days
-QUIET: Final = ("remind", "reminder", "before", "draft", "instalment")  # how timers that move nothing begin
+QUIET: Final = ("remind", "reminder", "before", "draft", "instalment")  # prefixes of timers that change no state
 _SAID_OF_LINKS: Final = ("granted", "refused")
 _PAYMENTS: Final = ("failed", "expired")
 _VARIED: Final = frozenset({"yes_no", "choice", "radio"})
-_COUNTED: Final = frozenset({"integer", "money"})  # tried at both ends
+_COUNTED: Final = frozenset({"integer", "money"})  # tried at both limits
 _MOST_VARIANTS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class BlockedStep:
-    """Something the state waits for that nobody could do: the act or task, and why."""
+    """Something the state waits for that no person could do: the action or task, and why."""
 
     name: str
     because: Refusal
 
 
 class NextSteps:
-    """What may follow on one dossier. `wishes` are answers wanted of later forms; `reason` is what agents write."""
+    """The next steps of one dossier.
+
+    `wishes` are answers wanted in later forms; `reason` is what agents write.
+    """
 
     def __init__(self, reported: ScenarioRun, wishes: Mapping[str, Plain], reason: str) -> None:
         self.told, self.wishes, self.reason = reported, wishes, reason
@@ -73,7 +77,7 @@ class NextSteps:
         self.shut: list[BlockedStep] = []
 
     def steps(self) -> list[Step]:
-        """Every step, tasks first, then acts, then time."""
+        """Return every step: tasks, then actions, then time."""
         if self.dossier.is_draft or self.dossier.state not in self.procedure.states:
             return []
         found = [step for task in self._open() for step in self._task(task)]
@@ -83,7 +87,9 @@ class NextSteps:
         return list({repr((one.verb, one.value, one.options)): one for one in found}.values())
 
     def without_holder(self) -> Iterator[BlockedStep]:
-        """The forms and rounds awaited now whose every role is held by nobody: not in the directory, or without seats."""
+        """Yield the awaited forms and opinions none of whose roles has a holder: unknown in the directory,
+        or without seats.
+        """
         for task in self._open():
             if isinstance(task, Form):
                 persons = [task.by, *(one.by for one in task.services if one.id not in self.dossier.done)]
@@ -98,7 +104,7 @@ class NextSteps:
     def _open(self) -> tuple[Task, ...]:
         return open_tasks(self.procedure, self.dossier, self.scope)
 
-    # -- acts ----------------------------------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------------------
 
     def _acts(self) -> Iterator[Step]:
         for name, ways in acts_of(self.procedure, self.dossier.state).items():
@@ -142,7 +148,7 @@ class NextSteps:
             yield _step("take", way.id, {**options, **({"with": filling} if filling else {})})
 
     def _fillings(self, form_id: str | None) -> Iterator[dict[str, Plain]]:
-        """Ways to fill a form: as wished, then each answer that the circuit turns on."""
+        """Yield fillings of a form: as wished, then each answer that transitions depend on."""
         form = self.procedure.tasks.get(form_id or "")
         fields = form.fields if isinstance(form, Form) else ()
         asked = form.asked.fields if isinstance(form, Form) and form.asked else ()
@@ -176,7 +182,7 @@ class NextSteps:
             yield from self._fill(task)
 
     def _look_up(self, task: Form) -> Iterator[Step]:
-        """The register knows, each answer that the circuit turns on; or it does not."""
+        """Yield the answers of a register: each one that transitions depend on, or not found."""
         day, directory = self.office.day(), self.office.directory
         for result in self._wished_first(task.id, ("found", "not_found")):
             for given in self._fillings(task.id) if result == "found" else ():
@@ -241,13 +247,13 @@ class NextSteps:
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def _time(self) -> Iterator[Step]:
-        """Until the next thing that time moves."""
+        """Yield a wait until the next timer that changes the state."""
         now, ahead = self.office.now(), self.falls_due()
         if ahead:
             yield _step("wait", waiting(now, ahead[0][1], self.told))
 
     def falls_due(self) -> list[tuple[str, datetime]]:
-        """What time will move, the nearest first; reminders move nothing."""
+        """Return the timers that change something with their times, the nearest first; reminders are left out."""
         with self.office.store.unit() as unit:
             timers = unit.due_timers(self.office.now() + FAR, 50)
         return [
@@ -258,7 +264,7 @@ class NextSteps:
 
 
 def waiting(now: datetime, until: datetime, reported: ScenarioRun) -> str:
-    """The wait of a story that goes past an instant: `31 days`, or hours when it is near."""
+    """Return the wait of a scenario that passes a moment: `31 days`, or hours when it is near."""
     calendar = reported.stage.office.directory.calendar
     hours = max(1, int((until - now).total_seconds() // 3600) + 1)
     if hours < 24:
@@ -280,7 +286,7 @@ def _values_of(field: Field) -> Iterable[Plain]:
 
 
 def _as_written(field: Field, kept: Plain) -> Plain:
-    """An answer as a story writes it: a piece is named, anything else is what was answered."""
+    """Return an answer as a scenario writes it: evidence by its name, anything else as stored."""
     if field.type == "evidence" and isinstance(kept, dict):
         return str(kept.get("is") or "provided.pdf")
     return ["provided.pdf"] if field.type in ("file", "photo") else kept
@@ -295,7 +301,7 @@ def _nothing() -> Dossier:
 
 
 def roles_named(procedure: Procedure) -> tuple[str, ...]:
-    """Who may act at all, the applicant first, in the order of the file."""
+    """Return the roles that may act, the applicant first, in the order of the file."""
     tasks = (role for task in procedure.tasks.values() for role in task.by)
     services = (role for form in procedure.forms() for one in form.services for role in one.by)
     ways = (role for way in procedure.transitions for role in way.by)

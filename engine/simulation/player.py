@@ -1,7 +1,8 @@
-"""One story being told to the real office, on a stage of its own: each verb of a step, and what is then expected.
+"""The scenario player: plays a scenario with the real services and checks its expectations.
 
-Each verb of a story is the verb of the office that a person, an operator or time would cause. Nothing is faked past the
-gateways: fees are paid through a simulated operator, days pass through the tour.
+Each scenario has its own test environment. Each verb calls the service that a person, an operator or a
+timer would call. Only gateways are simulated: fees go through a simulated operator, and time passes
+through worker passes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from engine.simulation.expectations import ObservedDossier, instead, spot, unexp
 
 
 class ScenarioFailed(Exception):
-    """A step did not go as told; `found` says which, and what was seen."""
+    """A step did not go as stated. `found` names the step and what was observed."""
 
     def __init__(self, found: Problem) -> None:
         super().__init__(found.code)
@@ -53,7 +54,7 @@ class ScenarioFailed(Exception):
 
 
 class ScenarioRun:
-    """One story being told: where it is, and the dossier as it stands."""
+    """One scenario being played: its position and its present dossier."""
 
     def __init__(self, procedure: Procedure, scenario: Scenario, stage: ScenarioEnvironment) -> None:
         self.procedure = procedure
@@ -63,10 +64,10 @@ class ScenarioRun:
         self.played = 0
         self.step: Step | None = None
 
-    # -- the story
+    # -- scenario
 
     def tell(self) -> None:
-        """The whole story. Raises `ScenarioFailed` at the first step that does not go as told."""
+        """Play the whole scenario. Raises `ScenarioFailed` at the first step that does not go as stated."""
         if not self.prepare():
             return
         self.submit()
@@ -77,7 +78,10 @@ class ScenarioRun:
             self.played += 1
 
     def prepare(self) -> bool:
-        """A draft with everything answered, not sent yet; false when the story stops before the form, as it says."""
+        """Create a draft with all answers, not submitted.
+
+        Return False when the scenario ends before the form, as it states. Raises `ScenarioFailed`.
+        """
         self._check_names()
         day, directory = self.scenario.at, self.stage.office.directory
         answers = example_answers(self.procedure, self.scenario.given, day, directory, self.scenario.without)
@@ -100,14 +104,14 @@ class ScenarioRun:
                 self._fail("T905", name=name, allowed=tuple(sorted(known)))
 
     def _fill_draft(self, answers: Mapping[str, Plain], criteria: Mapping[str, Plain]) -> None:
-        """Opens the draft and answers everything at once."""
+        """Open the draft and give all answers at once."""
         stage, channel = self.stage, self.scenario.channel
         opened = open_dossier(
             stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel,
             token=fresh_token(),
         )  # fmt: skip
         kept = {**opened.answers, **answers}
-        links = {link.id: LinkedDossier("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
+        links = {link.id: LinkedDossier("", "") for link in self.procedure.links()}  # earlier dossiers without an owner
         filled = replace(
             opened,
             answers=kept,
@@ -118,7 +122,7 @@ class ScenarioRun:
             self.dossier = keep_answers(stage.office, unit, opened, filled, "saved", stage.applicant)
 
     def submit(self) -> None:
-        """Sends the draft; a story may want it refused."""
+        """Submit the draft; a scenario may expect a refusal. Raises `ScenarioFailed`."""
         stage, draft, wanted = self.stage, self._dossier(), set(self.scenario.refuses)
         try:
             self.dossier = submit(
@@ -137,6 +141,7 @@ class ScenarioRun:
     # -- verbs
 
     def do(self, step: Step) -> None:
+        """Do one step by its verb and reload the dossier. Raises `ScenarioFailed`."""
         if not step.verb:
             return
         verb = _VERBS.get(step.verb)
@@ -145,7 +150,7 @@ class ScenarioRun:
         refused_on_purpose = step.options.get("refused") is True
         try:
             verb(self, step)
-        except (Refused, NotFound) as refused:  # what is not for this person to see is not found
+        except (Refused, NotFound) as refused:  # what this person may not see counts as not found
             if not refused_on_purpose:
                 self._impossible(step, refused.reason.code if isinstance(refused, Refused) else "role")
         except WrongAnswers as wrong:
@@ -173,7 +178,7 @@ class ScenarioRun:
         take_transition(self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token())
 
     def _joined(self, dossier: Dossier, act: str, person: Actor) -> tuple[Dossier, tuple[str, ...]]:
-        """A piece joined to the act that asks for one, as if it had been handed in."""
+        """Attach a file to the action that asks for one, as if uploaded."""
         paper = self.stage.paper(new_id(), act, by=person.id, dossier=dossier.id)
         after = replace(dossier, attachments=(*dossier.attachments, paper))
         draft = EntryDraft("attached", {"revision": dossier.revision + 1}, {f"files.{paper.id}": paper.sha256})
@@ -222,7 +227,7 @@ class ScenarioRun:
         mark(self.stage.office, self._person(step, task.by), dossier.id, booking.appointment, what, token=fresh_token())  # type: ignore[arg-type]
 
     def _fill(self, step: Step) -> None:
-        """A later form that the state gathers, whole or row by row."""
+        """Fill a later form that the state waits for, whole or by row."""
         form = self.procedure.tasks.get(str(step.value))
         if not isinstance(form, Form):
             self._fail("T902", what=str(step.value), why="unknown")
@@ -244,7 +249,7 @@ class ScenarioRun:
             )
 
     def _give(self, step: Step) -> None:
-        """Opinions, each by its service."""
+        """Give opinions, each as its service."""
         for name, said in self._pairs(step):
             asked = self.procedure.round_of(name)
             service = asked.service(name) if asked else None
@@ -266,7 +271,7 @@ class ScenarioRun:
         )
 
     def _correct(self, step: Step) -> None:
-        """Answers the fields that were named, and sends them back."""
+        """Answer the fields named for correction, and send them back."""
         stage, dossier = self.stage, self._dossier()
         given = dict(self._pairs(step))
         office = stage.office
@@ -287,7 +292,7 @@ class ScenarioRun:
         send_corrections(office, stage.applicant, dossier.id, revision=kept.revision, token=fresh_token())
 
     def _look_up(self, step: Step) -> None:
-        """A register answers: one word, or what it knows of whom it found."""
+        """Let a register answer: a result, or the answers it knows."""
         for task_id, said in self._pairs(step):
             task = self.procedure.tasks.get(task_id)
             if not isinstance(task, Form) or task.register is None:
@@ -306,7 +311,7 @@ class ScenarioRun:
                 self._fail("T902", what=task_id, why="not_awaited", state=before.state)
 
     def _linked(self, step: Step) -> None:
-        """The earlier dossier ends so."""
+        """Let the earlier dossier end with this outcome."""
         office = self.stage.office
         for link, said in self._pairs(step):
             ended = str(said.get("end", "granted")) if isinstance(said, dict) else str(said)
@@ -322,7 +327,7 @@ class ScenarioRun:
         now, calendar = self.stage.clock.now(), self.stage.office.directory.calendar
         self.stage.pass_time(add_span(now, span, calendar))
 
-    # -- what was expected
+    # -- expectations
 
     def _check(self, step: Step) -> None:
         dossier = self._dossier()
@@ -334,7 +339,7 @@ class ScenarioRun:
             if found is not None:
                 self._fail("T901", **found)
 
-    # -- small things
+    # -- helpers
 
     def _fail(self, code: str, **facts: Fact) -> NoReturn:
         where = self.step.where if self.step else self.scenario.where
@@ -365,6 +370,7 @@ class ScenarioRun:
         return next((way.by for way in self.procedure.transitions if way.id == name), ())
 
     def office_of(self, appointment: str) -> str:
+        """Return the office of an appointment: the one the procedure names, else that of the dossier."""
         task = self.procedure.tasks.get(appointment)
         chosen: Plain = None
         if isinstance(task, Appointment) and task.office is not None:
@@ -382,7 +388,7 @@ def _called(step: Step) -> str:
 
 
 def _local(text: str) -> datetime:
-    """`2026-12-02 08:30` on local clocks."""
+    """Return the instant of `2026-12-02 08:30` in local time. Raises Refused("date")."""
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=ZONE)
     except ValueError:

@@ -1,7 +1,8 @@
-"""A procedure tried out by its author: the real office on a store of its own, people of every role, a clock that obeys.
+"""Preview for authors: a procedure in its own installation.
 
-What happens here happens by the verbs of stories (`telling`), so that a form is filled, a state reached and time passed
-as they would be. Nothing is shared with an installation: the folder is the tryout's own.
+It has persons of every role and a movable clock. Actions go through the scenario player, so forms,
+states and time behave as in production. Nothing is shared with an installation: the folder belongs to
+the preview.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 
 APPLICANT_ID: Final = "applicant"
-NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
+NEVER: Final = timedelta(days=36_500)  # no session ends because the clock was moved
 
 
 class StatePaths(Protocol):
-    """Finds a story that ends in a state, from that day on; None when it finds none."""
+    """Finds a scenario that ends in a state, from that day on; None without one."""
 
     def __call__(self, procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None: ...
 
 
 class _Registers(ScenarioRegister):
-    """Registers of files, but while a story says itself what they answer."""
+    """Registers read from files, except while a scenario sets their answers."""
 
     def __init__(self, files: FileRegister) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class _Registers(ScenarioRegister):
 
 
 class _RealStage(ScenarioEnvironment):
-    """A stage whose papers can be opened."""
+    """A test environment whose files can be opened."""
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
         kept = keep_specimen(self.office.attachments, place)
@@ -78,17 +79,17 @@ class _RealStage(ScenarioEnvironment):
 
 @dataclass
 class PreviewSession:
-    """The author's own installation. One act at a time."""
+    """The installation of one author. One action runs at a time."""
 
     stage: ScenarioEnvironment
     operator: SandboxOperator
     registers: _Registers
     lock: RLock
-    secret: str  # of everybody's password, which is no secret
+    secret: str  # hash of the password of all accounts, which is public
 
     @classmethod
     def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> PreviewSession:
-        """An empty one in `folder`, without a procedure yet."""
+        """Create an empty preview in `folder`, without a procedure."""
         clock = MovedClock()
         store = SqliteStore(folder / "tryout.db")
         store.migrate()
@@ -109,16 +110,18 @@ class PreviewSession:
 
     @property
     def office(self) -> AppContext:
+        """The application context of the preview."""
         return self.stage.office
 
     @property
     def procedure(self) -> Procedure | None:
+        """The procedure shown, None before the first one."""
         return next(iter(self.office.catalogue.all()), None)
 
-    # -- the file changed ----------------------------------------------------------------------------------------------
+    # -- a new version of the file -------------------------------------------------------------------------------------
 
     def renew(self, procedure: Procedure, shared: Shared) -> None:
-        """Serves the procedure as it is now. Dossiers already there go on under it where they still have a state."""
+        """Serve the present procedure. Existing dossiers continue under it if it still has their state."""
         with self.lock:
             before = self.office.catalogue
             older = {**before.older, **{(one.id, one.fingerprint): one for one in before.all()}}
@@ -129,7 +132,7 @@ class PreviewSession:
                 self._carry_over(procedure, dossier_id)
 
     def _cast(self, procedure: Procedure) -> None:
-        """Two people for each role that has a part, the first plays it in stories; and a controller."""
+        """Create two accounts for each role with a part, and an auditor. The first one acts in scenarios."""
         roles = {*roles_named(procedure), *roles_of(procedure)}
         people = [one for one in demo_agents(self.office.directory) if one.role in roles]
         with self.office.store.unit(write=True) as unit:
@@ -155,7 +158,7 @@ class PreviewSession:
     # -- people --------------------------------------------------------------------------------------------------------
 
     def let_in(self, account_id: str) -> SignedIn:
-        """A session without code nor password: everybody here is invented."""
+        """Open a session without code or password: all persons are invented. Raises `LookupError`."""
         now, token = self.office.now(), new_token()
         with self.office.store.unit(write=True) as unit:
             account = unit.account(account_id)
@@ -165,21 +168,24 @@ class PreviewSession:
         return SignedIn(token, self.office.person(account))
 
     def holder(self, role: str) -> str | None:
-        """The account of who plays a role (`agency/role`)."""
+        """Return the account that acts for a role (`agency/role`), None without one."""
         known = self.stage.people.get(role)
         return known.id if known is not None else None
 
     def newest(self) -> Dossier | None:
-        """The dossier that the applicant opened last."""
+        """Return the latest dossier of the applicant, None without one."""
         with self.office.store.unit() as unit:
             lines = unit.dossiers_of(APPLICANT_ID, 1)
             return unit.dossier(lines[0].id) if lines else None
 
-    # -- what the author asks ------------------------------------------------------------------------------------------
+    # -- requests of the author ----------------------------------------------------------------------------------------
 
     def fill(self, better: Callable[[], Scenario | None]) -> Dossier:
-        """The draft at hand, or a new one, answered with examples; what was answered stays. Where the examples of the file
-        do not agree with one another, those of a story that can be sent (`better`). Raises `StoryFailed`."""
+        """Fill the present draft, or a new one, with examples; existing answers stay.
+
+        If the examples contradict one another, use the answers of a scenario that can be submitted
+        (`better`). Raises `ScenarioFailed`.
+        """
         with self.lock:
             draft = self._draft()
             filled = self._filled(draft, {})
@@ -203,7 +209,7 @@ class PreviewSession:
         return newest if newest is not None and newest.is_draft and newest.closed_at is None else None
 
     def _as_written(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
-        """The answers that a story writes as they are kept."""
+        """Return the answers that a scenario writes in their stored form."""
         return {name: kept for name, kept in answers.items() if kept not in (None, "") and self._is_plain(name, kept)}
 
     def _is_plain(self, name: str, kept: Plain) -> bool:
@@ -211,7 +217,10 @@ class PreviewSession:
         return known is not None and known.value is None and not isinstance(kept, (dict, list))
 
     def play(self, story: Scenario) -> Dossier | None:
-        """A whole story, from the morning of its day. Raises `StoryFailed` where it does not go as told."""
+        """Play a whole scenario from the morning of its day.
+
+        Raises `ScenarioFailed` where it does not go as stated.
+        """
         with self.lock:
             self._turn_to(story)
             reported = self._reported(story)
@@ -230,7 +239,10 @@ class PreviewSession:
             reported.do(self._now_free(reported, step))
 
     def _now_free(self, reported: ScenarioRun, step: Step) -> Step:
-        """A slot that another dossier of the tryout may hold is the first free one here."""
+        """Return a booking step with the first free slot.
+
+        Another dossier of the preview may hold the stated one.
+        """
         if step.verb != "book" or not isinstance(step.value, dict):
             return step
         free = [one for one in NextSteps(reported, {}, "").steps() if one.verb == "book"]
@@ -239,7 +251,10 @@ class PreviewSession:
         )
 
     def _turn_to(self, story: Scenario) -> None:
-        """The draft at hand is dropped, one at a time is allowed; the clock goes to the morning of the story."""
+        """Discard the present draft and set the clock to the morning of the scenario.
+
+        Only one draft is allowed at a time.
+        """
         draft = self._draft()
         if draft is not None:
             drop_draft(self.office, self.stage.applicant, draft.id, token=fresh_token())
@@ -248,7 +263,7 @@ class PreviewSession:
         self.stage.clock.instant = now.replace(year=day.year, month=day.month, day=day.day, **morning)  # type: ignore[arg-type]
 
     def next_day(self) -> date:
-        """The first day whose morning is still to come: stories begin in the morning."""
+        """Return the first day whose morning is still to come: scenarios begin in the morning."""
         now = local(self.office.now())
         return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
 
@@ -266,7 +281,7 @@ class PreviewSession:
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def due(self) -> Timer | None:
-        """What falls due next on the newest dossier, or on another when it waits for nothing."""
+        """Return the next timer of the newest dossier, or of another if it has none; None without any."""
         newest = self.newest()
         with self.office.store.unit() as unit:
             every = unit.due_timers(self.office.now() + FAR, 50)
@@ -275,11 +290,12 @@ class PreviewSession:
         return next(iter(own or timers), None)
 
     def move(self, by: timedelta) -> None:
-        """Lets that much time pass, and everything that falls due meanwhile happen at its hour."""
+        """Let time pass; everything due meanwhile happens at its hour."""
         with self.lock:
             self.stage.pass_time(self.office.now() + by)
 
     def move_to_due(self) -> None:
+        """Let time pass until just after the next timer, without effect if there is none."""
         timer = self.due()
         if timer is not None:
             self.move(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))

@@ -1,4 +1,7 @@
-"""Plays the stories of a procedure through the real office, each from an empty one, and tells the step that failed."""
+"""Plays the scenarios of a procedure and reports the failed step.
+
+They use the real services, each from an empty context.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from engine.storage.unit_of_work import Store
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a story went. `states` and `acts` are what it passed through, for coverage."""
+    """The result of a scenario. `states` and `acts` are what it passed through, for coverage."""
 
     scenario: str
     story: str
@@ -29,8 +32,11 @@ class Outcome:
 def play(
     procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario, store: Store | None = None
 ) -> Outcome:  # fmt: skip
-    """Plays one story from an empty office, as when the edition is in force; in memory, unless an empty store is given, which
-    is closed. Never raises on a wrong story: the failure is a problem with its place."""
+    """Play one scenario from an empty context, as if the edition were in force.
+
+    In memory, unless an empty store is given, which is then closed. It raises no error on a wrong
+    scenario: the failure is a problem with its place.
+    """
     procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
     stage = ScenarioEnvironment.set_for(catalogue, wording, scenario.at, store)

@@ -1,7 +1,7 @@
-"""How explorations begin: answers that open one branch after another, found by the solver, made fit for a real form.
+"""Start answers of explorations: answers that open one branch after another.
 
-The solver answers what its question turns on, and what else must be there; a name that no condition reads is left to
-the examples of the file, which are real ones.
+The solver finds them, and they are made valid for a real form. The solver gives the answers its
+question depends on and what they require. Names that no condition reads use the examples of the file.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
 from engine.prover.checks.runner import Witness, witness_of_condition, witness_of_line, witness_of_state
 
-SECONDS: Final = 2.0  # for one witness
-_MADE_UP: Final = frozenset({"text", "file"})  # kinds of answers that the solver makes up out of nothing
+SECONDS: Final = 2.0  # for one solution
+_MADE_UP: Final = frozenset({"text", "file"})  # kinds of answers that the solver invents
 
 
 @dataclass(frozen=True, slots=True)
 class StartAnswers:
-    """How a dossier is opened. `goal` is what it should lead to, empty for the examples alone; `path` the ways there."""
+    """The start of a dossier.
+
+    `goal` is what it should lead to, empty for the examples alone. `path` holds the transitions there.
+    """
 
     day: date
     given: Mapping[str, Plain] = field(default_factory=dict)
@@ -38,12 +41,14 @@ class StartAnswers:
 
     @property
     def wishes(self) -> dict[str, Plain]:
-        """What is wanted of everybody, the applicant's answers included."""
+        """All wanted answers, those of the applicant included."""
         return {**self.given, **self.said}
 
 
 def beginnings(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[StartAnswers]:
-    """The examples first, then answers that lead to each state, owe each line, turn each condition; each once."""
+    """Yield the examples, then answers that lead to each state, owe each fee line, meet and fail each
+    condition; each once.
+    """
     known: set[bytes] = set()
     for one in _all(procedure, directory, day, chance):
         mark = canonical_json([one.day.isoformat(), one.channel, dict(one.given)])
@@ -53,7 +58,7 @@ def beginnings(procedure: Procedure, directory: Directory, day: date, chance: ra
 
 
 def leading_to(procedure: Procedure, directory: Directory, day: date, state: str) -> Iterator[StartAnswers]:
-    """Answers that should lead to a state, the likeliest first."""
+    """Yield answers that should lead to a state, the most likely first."""
     witness = witness_of_state(procedure, directory, day, state, SECONDS)
     if witness is not None:
         yield from begun(procedure, witness, state, day)
@@ -76,7 +81,7 @@ def _all(procedure: Procedure, directory: Directory, day: date, chance: random.R
 
 
 def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -> Iterator[StartAnswers]:
-    """A witness as a dossier is opened: with what the conditions read of it, then with all it says."""
+    """Yield a solution as start answers: with what conditions read of it, then with all of it."""
     if witness is None:
         return
     read = _names_read(procedure)
@@ -92,13 +97,13 @@ def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -
 
 
 def _details(asked: Mapping[str, Field], given: Mapping[str, Plain]) -> dict[str, Plain]:
-    """« Autre » asks which one; what its question is called will do."""
+    """Return the text for each chosen “Autre” option: the label of its question."""
     chosen = (asked[name] for name, value in given.items() if other_chosen(asked[name], value))
     return {f"{one.id}_other": str(one.label) for one in chosen}
 
 
 def _fit(asked: Field, value: Plain, read: frozenset[str]) -> Plain:
-    """The part of an answer that is no invention; none when all of it is."""
+    """Return the part of an answer that the solver did not invent; None when it invented all."""
     if isinstance(value, list) and asked.type == "rows":
         columns = {column.id: column for column in asked.rows}
         return [_fit_row(row, columns, read) for row in value if isinstance(row, dict)]
@@ -114,17 +119,17 @@ def _fit_row(row: Mapping[str, Plain], columns: Mapping[str, Field], read: froze
     return {name: value for name, value in kept.items() if value is not None}
 
 
-# -- what the book reads -----------------------------------------------------------------------------------------------
+# -- names read by the procedure ---------------------------------------------------------------------------------------
 
 
 def _names_read(procedure: Procedure) -> frozenset[str]:
-    """The answers that some expression reads."""
+    """Return the answers that an expression reads."""
     nodes = (node for expression in _expressions(procedure) for node in walk(tree(expression)))
     return frozenset(node.id for node in nodes if isinstance(node, Name))
 
 
 def _conditions(procedure: Procedure) -> Iterator[Expression]:
-    """Every condition that answers of a whole form can turn, once each."""
+    """Yield each condition that answers of a whole form can change, once."""
     found = {one.text: one for one in _expressions(procedure) if one.type.kind == "yes_no"}
     for one in found.values():
         if not isinstance(one.node, Constant) and not reads_a_row(tree(one)):

@@ -1,1 +1,1 @@
-"""Applicant account, agents and rights, delegation, assistance, handover, access log."""
+"""Applicant accounts, agents and their rights, delegation, assistance, handover and access log."""

@@ -1,5 +1,8 @@
-"""Who looked into a dossier: a controller says why first, and the reading is sealed in the dossier's own journal; that an agent
-opened it is noted once a day. Its owner reads who did, each reader what they read."""
+"""The access log of dossiers.
+
+An auditor states a reason first, and the journal of the dossier records the reading. A dossier opened
+by an agent is recorded once a day. The owner sees who read it, and each reader sees what they read.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,11 @@ _READING: Final[Memory[str]] = Memory(lambda reading: reading, lambda unit, kept
 
 
 def note_reading(ctx: AppContext, actor: Actor, dossier_id: str, motive: str, *, token: str | None = None) -> str:
-    """Notes who reads and why; answers the reading's id, which opens the trail. The chain holds a commitment to the
-    motive, its words are kept beside. Raises NotFound, Refused("reason_missing")."""
+    """Record that an auditor reads a dossier and why.
+
+    Return the id of the reading, which opens the journal. The chain holds a commitment to the reason,
+    and its text is stored apart. Raises `NotFound`, Refused("reason_missing").
+    """
     motive = " ".join(motive.split())[:LONGEST_MOTIVE]
 
     def work(unit: Unit) -> str:
@@ -43,7 +49,10 @@ def note_reading(ctx: AppContext, actor: Actor, dossier_id: str, motive: str, *,
 
 
 def note_visit(ctx: AppContext, actor: Actor, dossier: Dossier) -> None:
-    """Notes that an agent opened a dossier today, and as what."""
+    """Record that an agent opened a dossier today, and in which role.
+
+    If the store is busy, the entry waits in this process.
+    """
     day = ctx.day()
     with ctx.store.unit() as unit:
         known = unit.reading(dossier.id, actor.id, day.isoformat())
@@ -55,21 +64,24 @@ def note_visit(ctx: AppContext, actor: Actor, dossier: Dossier) -> None:
 
 
 def note_owed(ctx: AppContext) -> int:
-    """Notes the readings of this process that are owed: those made while the store was locked are noted by the next, or by the
-    worker beside. How many. Raises Busy."""
+    """Save the pending entries of this process.
+
+    Those made while the store was locked are saved by the next call or by the worker. Return how many.
+    Raises `Busy`.
+    """
     owed = list(ctx.unnoted)
     if owed:
         with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
             for one in owed:
                 unit.note_reading(one)
         for one in owed:
-            with suppress(ValueError):  # noted by another thread too: it is one reading
+            with suppress(ValueError):  # another thread saved it too: it is one entry
                 ctx.unnoted.remove(one)
     return len(owed)
 
 
 def my_readings(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
-    """What an agent or a controller looked into, the last first."""
+    """Return what an agent or auditor read, the latest first."""
     with ctx.store.unit() as unit:
         return tuple(
             (one, found) for one in unit.readings_by(actor.id) if (found := unit.dossier(one.dossier)) is not None
@@ -77,7 +89,7 @@ def my_readings(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier],
 
 
 def readings_of_mine(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
-    """Who of the administration looked into an applicant's dossiers, the last first."""
+    """Return who read the dossiers of an applicant, the latest first."""
     with ctx.store.unit() as unit:
         lines = unit.dossiers_of(actor.owns) if actor.kind == "applicant" else ()
         mine = [unit.dossier(line.id) for line in lines]
@@ -86,7 +98,10 @@ def readings_of_mine(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Doss
 
 
 def noted_motive(ctx: AppContext, actor: Actor, dossier_id: str, reading: str) -> str | None:
-    """Why this person reads this dossier, if they said it."""
+    """Return the reason that this person gave for this reading of the dossier, None without one.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         kept = unit.taken_aside(_key(reading))

@@ -1,7 +1,8 @@
-"""The people of the administration and their rights: added, changed, closed; each change sealed in a journal of its own.
+"""Agents and auditors with their rights.
 
-What is asked for is checked against the directory; whether the person who asks may give it is the rules' to say. A password
-given here is told once and replaced at the first sign-in.
+Each change has an entry in a journal of its own. Requested rights are checked against the directory.
+The domain rules decide whether the administrator may grant them. A password created here is shown once
+and replaced at the first sign-in.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from engine.storage.unit_of_work import AlreadyExists, IntegrityFinding, Unit
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80
-_WHOLE: Final = 2**31  # entries: the whole journal
+_WHOLE: Final = 2**31  # number of entries: the whole journal
 _STAFF: Final[tuple[Kind, ...]] = ("agent", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is asked for somebody: `roles` by `agency/role`, each with its last day or none."""
+    """The rights requested for a person: `roles` by `agency/role`, each with its last day or None."""
 
     name: str
     roles: Mapping[str, date | None] = field(default_factory=dict)
@@ -43,27 +44,27 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An account and the password that somebody chose for it: told once."""
+    """An account with a new temporary password, which is shown once."""
 
     account: Account
     password: str
 
 
 def team(ctx: AppContext, actor: Actor) -> tuple[Account, ...]:
-    """Everybody whose rights concern this administrator, by name."""
+    """Return the accounts whose rights concern this administrator, by name."""
     with ctx.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
     return tuple(one for one in everyone if may_see_person(actor, one))
 
 
 def member(ctx: AppContext, actor: Actor, account_id: str) -> Account:
-    """One of the team. Raises NotFound."""
+    """Return one account of the team. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         return _member(unit, actor, account_id)
 
 
 def journal_of_rights(ctx: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
-    """The last changes that concern this administrator's team, the newest first."""
+    """Return the last changes that concern the team of this administrator, the newest first."""
     with ctx.store.unit() as unit:
         entries = unit.rights(limit)
         seen = {one: unit.account(one) for one in {_about(entry) for entry in entries}}
@@ -74,12 +75,15 @@ def _about(entry: JournalEntry) -> str:
     return str(entry.body.get("account", "")) if isinstance(entry.body, dict) else ""
 
 
-# -- changing ----------------------------------------------------------------------------------------------------------
+# -- changes -----------------------------------------------------------------------------------------------------------
 
 
 def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Person) -> Given:
-    """Opens an account with a password told once. Raises Refused: own_rights, not_your_agency, login_format, login_taken,
-    and what `change_person` raises of the rights."""
+    """Open an account with a temporary password.
+
+    Raises Refused: own_rights, not_your_agency, login_format, login_taken, and the refusals of
+    `change_person` about rights.
+    """
     login = login.strip().lower()
     if not _LOGIN.fullmatch(login):
         raise Refused(refusal("login_format"))
@@ -100,16 +104,19 @@ def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Per
 
 
 def rights_seen(account: Account) -> str:
-    """A mark of somebody's rights and name as they were read: `change_person` replaces no others."""
+    """Return a digest of the name and rights as read: `change_person` refuses if they changed since."""
     return fingerprint({"name": account.name, **_rights(account)})[:16]
 
 
 def change_person(
     ctx: AppContext, actor: Actor, account_id: str, asked: Person, *, seen: str | None = None
 ) -> Account:  # fmt: skip
-    """Gives an account these rights in place of those it had, if they still are those that were `seen`. Raises NotFound;
-    Refused: rights_changed, own_rights, not_your_agency, name_missing, no_rights, role_unknown, office_unknown,
-    procedure_unknown, agency_unknown, day_past, mandate_endless, seats_full (role, seats)."""
+    """Replace the rights of an account, if they still are those `seen`.
+
+    Raises `NotFound`. Raises Refused: rights_changed, own_rights, not_your_agency, name_missing,
+    no_rights, role_unknown, office_unknown, procedure_unknown, agency_unknown, day_past,
+    mandate_endless, seats_full (role, seats).
+    """
     with ctx.store.unit(write=True) as unit:
         before = _member(unit, actor, account_id)
         if seen is not None and seen != rights_seen(before):
@@ -123,7 +130,10 @@ def change_person(
 
 
 def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
-    """Shuts the door to somebody, at once. Raises NotFound; Refused: own_rights, not_your_agency."""
+    """Disable an account and end its sessions at once.
+
+    Raises `NotFound`. Raises Refused: own_rights, not_your_agency.
+    """
     with ctx.store.unit(write=True) as unit:
         before = _changeable(unit, actor, account_id)
         after = replace(before, disabled=True)
@@ -135,13 +145,15 @@ def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
 
 
 def reopen_person(ctx: AppContext, actor: Actor, account_id: str) -> Given:
-    """Opens the door again, with a new password. Raises as `close_person`."""
+    """Enable an account again with a temporary password. Raises as `close_person`."""
     return _new_password(ctx, actor, account_id, "person_reopened")
 
 
 def give_password(ctx: AppContext, actor: Actor, account_id: str) -> Given:
-    """A password in place of one that was lost: told once, to be replaced at the next sign-in; every session ends. Raises
-    NotFound; Refused: own_rights, not_your_agency."""
+    """Replace a lost password by a temporary one and end every session.
+
+    Raises `NotFound`. Raises Refused: own_rights, not_your_agency.
+    """
     return _new_password(ctx, actor, account_id, "password_given")
 
 
@@ -158,8 +170,10 @@ def _new_password(ctx: AppContext, actor: Actor, account_id: str, kind: str) -> 
 
 
 def reset_factor(ctx: AppContext, actor: Actor, account_id: str) -> Account:
-    """Forgets a lost second factor: its owner enrols another at the next sign-in; every session ends. Raises as
-    `close_person`."""
+    """Delete a lost second factor and end every session.
+
+    Its owner enrols another at the next sign-in. Raises as `close_person`.
+    """
     with ctx.store.unit(write=True) as unit:
         account = _changeable(unit, actor, account_id)
         unit.drop_second_factor(account.id)
@@ -169,7 +183,7 @@ def reset_factor(ctx: AppContext, actor: Actor, account_id: str) -> Account:
 
 
 def found_by_login(ctx: AppContext, kind: Kind, login: str) -> Account:
-    """For the command line. Raises NotFound."""
+    """Return the account with this login, for the command line. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         account = unit.account_of(kind, login.strip().lower())
     if account is None:
@@ -177,7 +191,7 @@ def found_by_login(ctx: AppContext, kind: Kind, login: str) -> Account:
     return account
 
 
-# -- checking ----------------------------------------------------------------------------------------------------------
+# -- checks ------------------------------------------------------------------------------------------------------------
 
 
 def _member(unit: Unit, actor: Actor, account_id: str) -> Account:
@@ -235,7 +249,7 @@ def _check_known(ctx: AppContext, after: Account) -> None:
 
 
 def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None:
-    """A controller's mandate ends; an agent has something to do here; no last day is over already when it is given."""
+    """Check that a mandate of an auditor ends, that an agent has a right, and new last days."""
     if after.kind == "auditor":
         if after.until is None:
             raise Refused(refusal("mandate_endless"))
@@ -250,7 +264,10 @@ def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None
 
 
 def _check_seats(ctx: AppContext, unit: Unit, role: str, after: Account) -> None:
-    """No more people hold a role than the directory has seats for."""
+    """Check that no more agents hold a role than the directory has seats for.
+
+    Raises Refused("seats_full").
+    """
     seats, day = ctx.directory.role(role), ctx.day()
     others = [one for one in unit.accounts("agent") if one.id != after.id and one.is_open(day)]
     if seats is not None and sum(role in one.on(day).roles for one in others) >= seats.seats:
@@ -258,7 +275,7 @@ def _check_seats(ctx: AppContext, unit: Unit, role: str, after: Account) -> None
 
 
 def _rights(account: Account) -> dict[str, Plain]:
-    """Rights as the journal says them: no name, no secret."""
+    """Return the rights as the journal records them: without name or secret."""
     return {
         "roles": list(account.roles),
         "ends": {role: day.isoformat() for role, day in account.ends.items()},
@@ -272,7 +289,7 @@ def _rights(account: Account) -> dict[str, Plain]:
 def note_about(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
 ) -> None:
-    """One entry about somebody in the journal of people."""
+    """Append an entry about a person to the journal of people."""
     reported: Plain = {"account": account.id, "login": account.login, **(more or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 
@@ -281,7 +298,7 @@ def note_about(
 
 
 def broken_rights(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """People of the administration whose rights are not those that the journal of rights last gave them."""
+    """Yield agents and auditors whose rights differ from the last entry in the journal of rights."""
     with ctx.store.unit() as unit:
         entries = unit.rights(_WHOLE)
         people = {one.id: one for kind in _STAFF for one in unit.accounts(kind)}

@@ -1,5 +1,4 @@
-"""An applicant's own account: the ways they are known by, what is filled in ahead for them, how they wish to be written to,
-all that is kept of them, and its erasure."""
+"""The own account of an applicant: identifiers, profile, notification preferences and erasure."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from engine.services.sign_in.identity_provider import ASSURANCE, vouched
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
 NAMES: Final = ("family_name", "given_names")
-WORDS: Final = (*NAMES, "birth_place", "residence")  # of the profile, beside the two below
+WORDS: Final = (*NAMES, "birth_place", "residence")  # text fields of the profile, besides sex and birth date
 SEXES: Final = ("f", "m")
 LONGEST: Final = 120
 MOST_DOSSIERS: Final = 500
@@ -34,7 +33,7 @@ Way: TypeAlias = str  # phone or email
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What an account is known by, and how its owner wishes to be written to."""
+    """The identifiers of an account and the notification preferences of its owner."""
 
     account: Account
     phone: str
@@ -45,14 +44,14 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """What an erasure left: drafts gone, and dossiers kept as long as the law says."""
+    """The result of an erasure: drafts erased, and dossiers stored as long as the law requires."""
 
     drafts: int
     kept: int
 
 
 def own(ctx: AppContext, actor: Actor) -> Own:
-    """Raises NotFound for whoever is no applicant, or has not proven who they are."""
+    """Return the own account of an applicant. Raises `NotFound` for others and for unverified persons."""
     with ctx.store.unit() as unit:
         account = _account(unit, actor)
         ways = unit.identifiers_of(account.id)
@@ -64,26 +63,29 @@ def own(ctx: AppContext, actor: Actor) -> Own:
 
 
 def _account(unit: Unit, actor: Actor) -> Account:
-    """Held by whoever is about to change it: what another tab keeps of it meanwhile is not written over."""
+    """Return the account, locked for a change: what another tab saves meanwhile is not overwritten."""
     account = unit.account_held(actor.id) if actor.kind == "applicant" and not actor.unproven else None
     if account is None:
         raise NotFound
     return account
 
 
-# -- being known -------------------------------------------------------------------------------------------------------
+# -- identifiers -------------------------------------------------------------------------------------------------------
 
 
 def send_proof(
     ctx: AppContext, kind: Way, raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes a new number or address a code. Raises as `send_code`."""
+    """Send a code to a new number or address. Raises as `send_code`."""
     return (send_code if kind == "phone" else send_email_code)(ctx, raw, asker=asker, language=language, mark=mark)
 
 
 def add_way(ctx: AppContext, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:
-    """Whoever types the code sent there is known by this number in place of the one before, or by this address too. Running
-    dossiers write there from now on; the old number is told. Raises as `check_code`; Refused: address_taken, move_waits while another number asked for at a counter does."""
+    """Replace the phone number or add the e-mail address whose code was typed.
+
+    Running dossiers use it from now on, and the old number is notified. Raises as `check_code`. Raises
+    Refused: address_taken; move_waits while a change asked for at a counter waits.
+    """
     value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
     try:
         with ctx.store.unit(write=True) as unit:
@@ -106,7 +108,7 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
     if known is not None and known.account == account.id:
         return
     if known is not None:
-        unit.account_held(known.account)  # begins nothing from here on
+        unit.account_held(known.account)  # locked: it can begin nothing from here on
     if known is not None and not is_bare(unit, known.account, email):
         raise AlreadyExists(email)
     if known is not None:
@@ -120,7 +122,7 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
 
 
 def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
-    """Forgets an address; not the only way somebody is known by. Raises NotFound, Refused("only_way")."""
+    """Remove an e-mail address unless it is the only identifier. Raises `NotFound`, Refused("only_way")."""
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         known = unit.identifier("email", email)
@@ -131,11 +133,11 @@ def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
         unit.drop_identifier("email", email)
 
 
-# -- what is known, how to write ---------------------------------------------------------------------------------------
+# -- profile and preferences -------------------------------------------------------------------------------------------
 
 
 def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> None:
-    """What new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long."""
+    """Save the data that new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long."""
     profile: dict[str, Plain] = {}
     for name in WORDS:
         if said := " ".join(given.get(name, "").split())[:LONGEST]:
@@ -149,7 +151,7 @@ def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> Non
         fixed, _ = vouched(account.profile)
         profile |= {name: person_name(given[name]) for name in NAMES if name in profile and name not in fixed}
         kept = {name: value for name, value in account.profile.items() if name in {WISHES, ASSURANCE, *fixed}}
-        profile |= kept  # what an identity provider said is not changed here
+        profile |= kept  # data of an identity provider is not changed here
         name = " ".join(str(profile[part]) for part in NAMES if part in profile)
         unit.put_account(replace(account, profile=profile, name=name))
 
@@ -165,23 +167,27 @@ def _birth(text: str, today: date) -> str:
 
 
 def save_wishes(ctx: AppContext, actor: Actor, wishes: NotificationPreferences) -> None:
+    """Save the notification preferences of an applicant. Raises `NotFound`."""
     kept: Plain = {"language": wishes.language, "email": wishes.email, "reminders": wishes.reminders}
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         unit.put_account(replace(account, profile={**account.profile, WISHES: kept}))
 
 
-# -- leaving -----------------------------------------------------------------------------------------------------------
+# -- erasure -----------------------------------------------------------------------------------------------------------
 
 
 def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
-    """Forgets an account: profile, ways of being known, sessions, drafts. Dossiers that are over stay as long as the law
-    says, of nobody who can sign in. Raises Refused("erase_running", count) while a request runs."""
+    """Erase an account: profile, identifiers, sessions and drafts.
+
+    Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. Raises
+    Refused("erase_running", count) while a request runs.
+    """
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
         held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
-        running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they stand once held
+        running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
         if running:
             raise Refused(refusal("erase_running", count=len(running)))
         drafts = [one for one in held if one.is_open_draft]
@@ -193,7 +199,7 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")
             ended = mandate if over else replace(mandate, status="ended", changed_at=ctx.now())
-            declared = ended.declared if ended.kind == "company" else ""  # of a person, it is their own name
+            declared = ended.declared if ended.kind == "company" else ""  # for a person it is the applicant's own name
             unit.put_mandate(replace(ended, invited="", declared=declared))
         unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)

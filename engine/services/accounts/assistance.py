@@ -1,9 +1,10 @@
-"""The counter, where an agent fills a request in for somebody who is there: who may, whom they help now, and until when.
+"""Assistance at a counter: an agent fills in a request for a person who is present.
 
-One agent helps one person at a time, who agreed to it: by a code read aloud, by a signature on paper, or by the number and code
-printed on an earlier receipt. It ends when the agent says so, or after a quarter of an hour without a page. Meanwhile the
-agent opens the dossiers begun in it, and those that the person comes back for and names by their number: the receipt brings its own
-along. Nothing else of that person is theirs to open. Each dossier says who helped and how its owner agreed; a closed one is only read.
+An agent helps one person at a time, who agreed. They agree by a code read aloud, by a signature, or by
+number and code of an earlier receipt. It ends when the agent says so, or after a quarter of an hour
+without a page. Meanwhile the agent reaches the dossiers begun in it and those that the person names by
+number. A receipt names its own dossier. No other dossier of that person is reachable. Each dossier
+records who helped and how its owner agreed. A closed one is only read.
 """
 
 from __future__ import annotations
@@ -40,29 +41,31 @@ from engine.storage.unit_of_work import Unit
 IDLE: Final = timedelta(minutes=15)
 TOUCH_EVERY: Final = timedelta(seconds=60)
 CODE_DIGITS: Final = 8
-RECEIPT_CODES_A_DAY: Final = 10_000  # wrong ones of one receipt, from browsers that are not known
-CODES_TRIED_BY_CLIENT: Final = 40  # wrong ones of any receipt, from one address, in a quarter of an hour
+RECEIPT_CODES_A_DAY: Final = 10_000  # wrong codes of one receipt, from unknown browsers
+CODES_TRIED_BY_CLIENT: Final = 40  # wrong codes of any receipt, from one address, in a quarter of an hour
 NUMBERS_TRIED: Final = 40  # by one agent, in a quarter of an hour
-_PAPER: Final = "person:"  # the login of who has no telephone
+_PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 
 @dataclass(frozen=True, slots=True)
 class Assistance:
-    """Whom an agent helps at this moment, how that person agreed, and the dossiers it is about."""
+    """The person an agent helps now, how that person agreed, and the dossiers in question."""
 
     id: str
     person: str
-    consent: str  # code, paper, receipt
+    consent: str  # `code`, `paper` or `receipt`
     dossiers: tuple[str, ...]
     seen_at: datetime
 
 
-# -- who may -----------------------------------------------------------------------------------------------------------
+# -- rights ------------------------------------------------------------------------------------------------------------
 
 
 def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
-    """The procedures in force that this agent may fill in at a counter, by their ids; none for whoever meets nobody. No book
-    is opened."""
+    """Return the procedures in force that this agent may fill in at a counter, by id.
+
+    Empty for an agent without such a role. No procedure is loaded.
+    """
     if agent.kind != "agent" or agent.principal:
         return {}
     day = ctx.day()
@@ -76,17 +79,17 @@ def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
 
 
 def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> bool:
-    """A role of the procedure's own agency that meets people, in one of that agency's offices."""
+    """Return whether the agent has a receiving role of the agency of the procedure, in one of its offices."""
     if not procedure.receives & agent.roles:
         return False
     return not agent.offices or any(one.id in agent.offices for one in catalogue.directory.offices_of(procedure.agency))
 
 
-# -- whom they help ----------------------------------------------------------------------------------------------------
+# -- current assistance ------------------------------------------------------------------------------------------------
 
 
 def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
-    """Whom this agent helps now; none once it is over. Looking it up counts as work."""
+    """Return the current assistance of this agent, None once it is over. Reading it counts as activity."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         kept = _read(unit.peeked_aside(_key(agent)))
@@ -95,20 +98,26 @@ def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
     if now - kept.seen_at >= TOUCH_EVERY:
         with ctx.store.unit(write=True) as unit:
             still = _read(unit.peeked_aside(_key(agent)))
-            if still is not None and still.id == kept.id:  # ended meanwhile: stays ended
+            if still is not None and still.id == kept.id:  # ended meanwhile: it stays ended
                 _keep(unit, agent, still, now)
     return kept
 
 
 def helping(ctx: AppContext, agent: Actor) -> Actor | None:
-    """The agent as they act for the person they help; none when they help nobody, or may not any more."""
+    """Return the agent as actor for the person they help.
+
+    None without assistance or without the right any more.
+    """
     now = assistance_of(ctx, agent)
     procedures = received_by(ctx, agent) if now else {}
     return _acting(agent, now, procedures) if now and procedures else None
 
 
 def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
-    """Nothing of their own rights is left meanwhile: they stand where the person stands, on these dossiers."""
+    """Return the actor of an assistance.
+
+    The agent's own rights are suspended, and they act for the person on these dossiers.
+    """
     return Actor(
         "agent", agent.id, agent.name, procedures=frozenset(procedures), principal=now.person,
         dossiers=frozenset(now.dossiers), language=agent.language,
@@ -116,7 +125,7 @@ def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
 
 
 def person_named(ctx: AppContext, actor: Actor) -> tuple[str, str]:
-    """What who is helped is called, as far as is known, and their telephone."""
+    """Return the name of the helped person, as far as known, and their phone number. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         account = unit.account(actor.principal)
         named = [one.label for name in sorted(actor.dossiers) if (one := unit.dossier(name)) and one.label]
@@ -126,8 +135,10 @@ def person_named(ctx: AppContext, actor: Actor) -> tuple[str, str]:
 
 
 def confirm_by_code(ctx: AppContext, actor: Actor, code: str, *, mark: str = "") -> None:
-    """Who is helped read a second code: they confirm what they heard. Raises Refused: no_phone, code_format, code_wrong,
-    code_expired."""
+    """Accept the second code, by which the helped person confirms what was read to them.
+
+    Raises `NotFound`. Raises Refused: no_phone, code_format, code_wrong, code_expired.
+    """
     _, phone = person_named(ctx, actor)
     if not phone:
         raise Refused(refusal("no_phone"))
@@ -138,29 +149,34 @@ def confirm_by_code(ctx: AppContext, actor: Actor, code: str, *, mark: str = "")
 
 
 def end_assistance(ctx: AppContext, agent: Actor) -> None:
+    """End the assistance of this agent, without effect if there is none."""
     with ctx.store.unit(write=True) as unit:
         unit.taken_aside(_key(agent))
 
 
-# -- agreeing ----------------------------------------------------------------------------------------------------------
+# -- consent -----------------------------------------------------------------------------------------------------------
 
 
 def help_by_code(ctx: AppContext, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
-    """Begins with whoever read the code sent to their telephone. Raises Refused: role, phone_format, code_format,
-    code_wrong, code_expired."""
+    """Begin an assistance for the person who read the code sent to their phone.
+
+    Raises Refused: role, phone_format, code_format, code_wrong, code_expired.
+    """
     phone = read_phone(phone_raw)
     _check(ctx, agent)
     with ctx.store.unit(write=True) as unit:
         closed = prove_consent(ctx, unit, phone, code, mark=mark)
         if closed is None:
             _begin(ctx, unit, agent, applicant_known_by(unit, "phone", phone, ctx.now()), "code")
-    if closed is not None:  # the count of tries is kept: nothing was raised inside the unit
+    if closed is not None:  # raised outside the unit, so that the count of tries is saved
         raise Refused(closed)
 
 
 def help_on_paper(ctx: AppContext, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
-    """Begins with somebody who has no telephone and signed that they agree. Raises Refused: role, name_missing,
-    name_signs, name_long, consent_missing."""
+    """Begin an assistance for a person without a phone who signed their agreement.
+
+    Raises Refused: role, name_missing, name_signs, name_long, consent_missing.
+    """
     _check(ctx, agent)
     names: dict[str, Plain] = {
         name: person_name(said) for name, said in (("family_name", family_name), ("given_names", given_names))
@@ -176,8 +192,11 @@ def help_on_paper(ctx: AppContext, agent: Actor, family_name: str, given_names: 
 
 
 def help_by_receipt(ctx: AppContext, agent: Actor, number: str, code: str) -> Dossier | None:
-    """Begins with somebody known by the number and code of an earlier receipt, and opens that request; none where it is not
-    this agent's to help with. Raises Refused: role, receipt_wrong, too_many_tries."""
+    """Begin an assistance by the number and code of a receipt, and return its dossier.
+
+    None if the agent may not help with that dossier. Raises Refused: role, receipt_wrong,
+    too_many_tries.
+    """
     _check(ctx, agent)
     digits, tries = digits_only(number), (Limit(f"receipt@{agent.id}", NUMBERS_TRIED),)
     account = _known_by_receipt(ctx, digits, code, lambda _: tries)
@@ -203,14 +222,16 @@ def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: 
     return now
 
 
-# -- a request ---------------------------------------------------------------------------------------------------------
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 
 def begin_request(
     ctx: AppContext, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
 ) -> Dossier:
-    """Opens the draft of who is helped, or the one they have already: it is theirs, and says who helped. Raises as
-    `open_dossier` does; NotFound when nobody is helped."""
+    """Open a draft for the helped person, or return their existing one, and record who helped.
+
+    Raises as `open_dossier`; `NotFound` without an assistance.
+    """
     actor, now = helping(ctx, agent), assistance_of(ctx, agent)
     if actor is None or now is None:
         raise NotFound
@@ -226,9 +247,12 @@ def begin_request(
 
 
 def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
-    """Opens an earlier request of who is helped, by its number: a draft goes on, one that was sent is paid, corrected, given its
-    visit. Raises NotFound when nobody is helped; Refused: too_many_tries, request_unknown – one and the same for a number that is
-    nobody's, somebody else's, or of a procedure that is not received here."""
+    """Open an earlier request of the helped person by its number.
+
+    A draft goes on; a submitted one is paid, corrected or given its appointment. Raises `NotFound`
+    without an assistance. Raises Refused: too_many_tries, request_unknown. The second is the same for
+    unknown numbers, other owners and other procedures.
+    """
     now, procedures = assistance_of(ctx, agent), received_by(ctx, agent)
     if now is None or not procedures:
         raise NotFound
@@ -239,18 +263,23 @@ def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
         dossier = unit.dossier_numbered(digits) if known and closed is None else None
         if dossier is not None and _is_theirs(dossier, now, procedures):
             return dossier if dossier.id in now.dossiers else _join(ctx, unit, agent, now, dossier)
-    raise Refused(closed or refusal("request_unknown"))  # the count of tries is kept
+    raise Refused(closed or refusal("request_unknown"))  # the count of tries is saved
 
 
 def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) -> bool:
-    """Whether this help may go on with it: a request of the person, received by the agent. A draft that was given up is gone."""
+    """Return whether the assistance covers a dossier.
+
+    The person owns it and the agent receives its procedure. A discarded draft is excluded.
+    """
     gone = dossier.is_draft and dossier.closed_at is not None
     return dossier.owner == now.person and dossier.procedure in procedures and not gone
 
 
 def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
-    """The dossier is of this help from now on, and says so; nothing is written to one that is closed. Raises NotFound when the
-    help ended meanwhile, or began with somebody else."""
+    """Add the dossier to the assistance and record the help, except in a closed one.
+
+    Raises `NotFound` when the assistance ended or changed meanwhile.
+    """
     still = _read(unit.peeked_aside(_key(agent)))
     if still is None or still.id != now.id:
         raise NotFound
@@ -268,19 +297,21 @@ def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Do
     return kept
 
 
-# -- what is printed for who has no telephone --------------------------------------------------------------------------
+# -- receipts without a phone ------------------------------------------------------------------------------------------
 
 
 def follow_code(ctx: AppContext, dossier: Dossier) -> str:
-    """The code printed beside the number, for who has no telephone; empty for everybody else. It is not kept: it is the
-    number under our secret."""
+    """Return the code printed beside the number for an owner without a phone, empty for others.
+
+    It is not stored: it is the keyed digest of the number.
+    """
     with ctx.store.unit() as unit:
         account = unit.account(dossier.owner)
     return _codes(ctx, dossier.number)[0] if account and account.login.startswith(_PAPER) else ""
 
 
 def _codes(ctx: AppContext, number: str) -> list[str]:
-    """The one that is printed now, then those that were printed under earlier secrets."""
+    """Return the codes of a number: the one printed now, then those under earlier secrets."""
     seals = ctx.keys.seals_of("receipt", number)
     return [f"{int(one, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}" for one in seals]
 
@@ -289,8 +320,10 @@ def _codes(ctx: AppContext, number: str) -> list[str]:
 def follow_by_code(
     ctx: AppContext, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> tuple[SignedIn, str]:
-    """Signs in who has no telephone, by the number and code of their receipt; with the number. Raises Refused:
-    receipt_wrong, too_many_tries."""
+    """Sign in a person without a phone by the number and code of their receipt.
+
+    Return the session and the number. Raises Refused: receipt_wrong, too_many_tries.
+    """
     digits = digits_only(number)
 
     def tries(owner: str) -> tuple[Limit, ...]:
@@ -306,8 +339,11 @@ def follow_by_code(
 def _known_by_receipt(
     ctx: AppContext, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
 ) -> Account:  # fmt: skip
-    """Whoever the number and the code together name; every other pair gets the same answer. `tries_of`: the limits on wrong
-    pairs, by the account that the number is of, empty for none."""
+    """Return the account that number and code name together.
+
+    Every wrong pair gets the same answer. `tries_of` returns the limits on wrong pairs for the owner of
+    the number, empty if unknown.
+    """
     known, typed = len(digits) == NUMBER_DIGITS and has_check_digit(digits), digits_only(code)
     right = [hmac.compare_digest(typed, one) for one in _codes(ctx, digits)]
     with ctx.store.unit(write=True) as unit:
@@ -323,7 +359,7 @@ def _known_by_receipt(
     return account
 
 
-# -- keeping -----------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 def _key(agent: Actor) -> str:

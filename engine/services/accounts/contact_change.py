@@ -1,4 +1,7 @@
-"""A number or an address that changes, wherever that is asked: who is known by it, where dossiers write, who acts for whom."""
+"""Change of a phone number or e-mail address.
+
+It applies to sign-in, contact of dossiers and mandates, wherever it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,19 @@ from engine.services.core.commit import keep
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
 MOST_DOSSIERS: Final = 500
-_OVER: Final = frozenset({"ended", "refused"})  # of a mandate
+_OVER: Final = frozenset({"ended", "refused"})  # states of a mandate that is over
 
 
 def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
-    """The account, which is held, is known by this number from now on: running dossiers write there, those it fills for others
-    too; mandates that awaited the number before are its own; that number is told. Raises `AlreadyExists` for the number of somebody
-    who has something of their own."""
+    """Make this number the sign-in of the locked account.
+
+    Its running dossiers, and those it fills for others, use the number. Mandates that awaited the
+    former number now belong to it. The former number is notified. Raises `AlreadyExists` for the number
+    of an account in use.
+    """
     other = unit.account_of("applicant", phone)
     if other is not None and other.id != account.id:
-        other = unit.account_held(other.id)  # begins nothing from here on
+        other = unit.account_held(other.id)  # locked: it can begin nothing from here on
         if other is not None and other.login == phone:
             if not is_bare(unit, other.id):
                 raise AlreadyExists(phone)
@@ -44,8 +50,10 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
-    """Whether somebody signed in once and has nothing here: no request but drafts that are gone, no mandate, no other way of being
-    known than `but`."""
+    """Return whether an account is empty.
+
+    It has no dossier but erased drafts, no mandate, no identifier other than `but`.
+    """
     asked = any(
         line.submitted_at is not None or not line.closed for line in unit.dossiers_of(account_id, MOST_DOSSIERS)
     )
@@ -58,7 +66,7 @@ def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
 
 
 def leave(unit: Unit, account_id: str) -> None:
-    """Closes an account that is bare."""
+    """Disable an empty account and release its number."""
     other = unit.account_held(account_id)
     if other is not None:
         unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
@@ -75,8 +83,10 @@ def write_to(
     phone: str | None = None,
     email: str | None = None,
 ) -> None:
-    """Running dossiers, drafts too, write to the new number or address from now on; of those the account fills for others, the ones
-    that wrote to its number."""
+    """Set the new contact in running dossiers and drafts of the account.
+
+    In dossiers it fills for others, only where its number was the contact.
+    """
     lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS)]
     theirs = [
         line.id
@@ -101,7 +111,10 @@ def _write_there(
 
 
 def notify(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
-    """Owes a number or an address the news of its kind (`letter.<kind>`), in the words the account reads: the letter's id."""
+    """Add a message of a kind (`letter.<kind>`) to a number or address, in the language of the account.
+
+    Return its id.
+    """
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
     facts = {

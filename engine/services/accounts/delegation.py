@@ -1,5 +1,8 @@
-"""Acting for somebody else: a company on the word of a document an agent has looked at, a child, a person who agreed by their
-own telephone, one dossier shared. Whoever is stood for sees who stands for them, and ends it."""
+"""Delegation: mandates to act for another person or for a company.
+
+A mandate rests on a checked document, on parenthood, on agreement over the phone, or covers one
+dossier. The person represented sees who acts for them and can end it.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +36,15 @@ from engine.storage.unit_of_work import Unit
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_PROOF: Final = 5_000_000
 LONGEST_REASON: Final = 300
-GIVEN_BY_ONE: Final = 10  # mandates asked for or given by one person in a quarter of an hour
+GIVEN_BY_ONE: Final = 10  # mandates requested or given by one person in a quarter of an hour
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 
 
-# -- at work -----------------------------------------------------------------------------------------------------------
+# -- acting under a mandate --------------------------------------------------------------------------------------------
 
 
 def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
-    """This person as they act under a mandate of theirs that holds today; none otherwise."""
+    """Return this person as actor under a mandate of theirs that is active today; None otherwise."""
     with ctx.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
         principal = unit.account(mandate.principal) if mandate and mandate.holder == actor.id else None
@@ -52,14 +55,19 @@ def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
 
 @dataclass(frozen=True, slots=True)
 class ActingFor:
-    """As whom a person may see a dossier: under a mandate, for whoever it names, or as themself, without either."""
+    """The capacity in which a person may see a dossier: a mandate and the name of its principal, or
+    neither for themself.
+    """
 
     mandate: str = ""
     principal: str = ""
 
 
 def acting_choice(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
-    """As whom this person, who is themself here, sees a dossier; none when they do not at all."""
+    """Return the capacity in which this person sees a dossier, None if in none.
+
+    The actor acts for themself here.
+    """
     with ctx.store.unit() as unit:
         if _sees(ctx, unit, actor, dossier_id):
             return ActingFor()
@@ -79,7 +87,7 @@ def _sees(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> bool:
 
 
 def principal_name(ctx: AppContext, actor: Actor) -> str:
-    """Whom this person acts for, as they are called; empty for themself."""
+    """Return the name of the person for whom this one acts; empty for themself."""
     if not actor.principal:
         return ""
     with ctx.store.unit() as unit:
@@ -88,7 +96,10 @@ def principal_name(ctx: AppContext, actor: Actor) -> str:
 
 
 def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
-    """For whom this person acts, or asked to. Those that awaited their phone find them here."""
+    """Return the mandates this person holds or asked for.
+
+    Mandates given to their phone number are assigned to them here.
+    """
     with ctx.store.unit() as unit:
         account = unit.account(actor.id)
         awaiting = unit.mandates_awaiting(account.login) if account else ()
@@ -102,8 +113,10 @@ def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
 
 
 def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
-    """Who acts, or asks to act, for whoever this person stands for at this moment. Who was only let in to read, or to some
-    dossiers, is told of nobody else."""
+    """Return the mandates given for the person this actor acts for.
+
+    A reader, or a holder for some dossiers, gets none.
+    """
     if actor.only_reads or actor.dossiers:
         return ()
     with ctx.store.unit() as unit:
@@ -119,25 +132,30 @@ def _mandate_view(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
 
 
 def invites_by_sms(ctx: AppContext, actor: Actor) -> bool:
-    """Whether whom this person invites is sent an SMS: otherwise they find it on the site."""
+    """Return whether persons invited by this one get an SMS.
+
+    Otherwise they find the invitation on the site.
+    """
     with ctx.store.unit() as unit:
         return notifies_by_sms(unit, actor)
 
 
-# -- beginning ---------------------------------------------------------------------------------------------------------
+# -- new mandates ------------------------------------------------------------------------------------------------------
 
 
 def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
-    """Whether this person may let others act for whoever they stand for."""
+    """Return whether this person may give mandates for the person they act for."""
     with ctx.store.unit() as unit:
         own = unit.mandate(held_id) if held_id else None
     return may_give(actor, own if own and own.holder == actor.id else None, ctx.day())
 
 
 def declare_company(ctx: AppContext, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
-    """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
-    company_number, company_name_missing, company_name_signs, name_long, proof_missing, proof_unfit, already_asked,
-    too_many_tries."""
+    """Ask to act for a company by its number and a document, which an agent checks first.
+
+    Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
+    proof_unfit, already_asked, too_many_tries.
+    """
     number = " ".join(number.upper().split())
     if not _NUMBER.fullmatch(number):
         raise Refused(refusal("company_number"))
@@ -153,8 +171,10 @@ def declare_company(ctx: AppContext, actor: Actor, number: str, name: str, proof
 
 
 def declare_proxy(ctx: AppContext, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
-    """Asks to act for somebody who has no telephone, by the proxy they signed; an agent looks at it first. Raises Refused:
-    name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries."""
+    """Ask to act for a person without a phone by their signed proxy, which an agent checks first.
+
+    Raises Refused: name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries.
+    """
     known, person_id = _names(profile), new_id()
     name = f"{known['family_name']} {known['given_names']}"
     person = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=known)
@@ -169,12 +189,12 @@ def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
 def _claimed(
     ctx: AppContext, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
 ) -> Mandate:
-    """Keeps the document, then what is asked on the strength of it."""
+    """Store the document, then save the mandate to check."""
     if proof is None:
         raise Refused(refusal("proof_missing"))
     with ctx.store.unit(write=True) as unit:
         closed = _many(ctx, unit, actor)
-    if closed:  # before anything lies on the disk
+    if closed:  # before a file is written
         raise Refused(closed)
     sender = sender_of(ctx, actor)
     try:
@@ -183,7 +203,7 @@ def _claimed(
         raise Refused(refusal("proof_unfit")) from None
     with ctx.store.unit(write=True) as unit:
         principal = of(unit)
-        if unit.account(principal.id) is None:  # one that is known stays as it is
+        if unit.account(principal.id) is None:  # a known account stays unchanged
             unit.put_account(principal)
         asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
         if any(one.status in ("to_check", "active") for one in asked):
@@ -194,8 +214,10 @@ def _claimed(
 
 
 def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
-    """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
-    name_signs, name_long, not_a_child, too_many_tries."""
+    """Create a mandate for one's own child, as declared, until the eve of majority.
+
+    Raises Refused: name_missing, name_signs, name_long, not_a_child, too_many_tries.
+    """
     known = _names(profile)
     last = childhood_end(born)
     if born > ctx.day() or last < ctx.day():
@@ -221,9 +243,13 @@ def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], bor
 def ask_person(
     ctx: AppContext, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = UNKNOWN_ASKER
 ) -> Mandate:  # fmt: skip
-    """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
-    asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
-    name_signs, name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many, invitations_paused."""
+    """Ask a person, by their phone number, to be allowed to act for them.
+
+    They are notified, sign in and answer. The name is that of the person who asks. The other person
+    reads it beside the number after sign-in. Raises Refused: phone_format, name_missing, name_signs,
+    name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many,
+    invitations_paused.
+    """
     phone, name = read_phone(phone_raw), person_name(name)
     with ctx.store.unit(write=True) as unit:
         if any(one.status == "asked" and one.invited == phone for one in unit.mandates_held(actor.id)):
@@ -248,8 +274,11 @@ def give(
     ctx: AppContext, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
     procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = UNKNOWN_ASKER,
 ) -> Mandate:  # fmt: skip
-    """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
-    mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many, invitations_paused."""
+    """Give a mandate for the person this actor acts for, in general or for one dossier.
+
+    Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past,
+    procedure_unknown, too_many_tries, invitations_many, invitations_paused.
+    """
     phone = read_phone(phone_raw)
     if strange := [one for one in procedures if one not in ctx.catalogue.procedures]:
         raise Refused(refusal("procedure_unknown", procedure=strange[0]))
@@ -299,12 +328,14 @@ def _check(ctx: AppContext, actor: Actor, other: str, until: date | None, princi
         raise Refused(refusal("day_past", day=until.isoformat()))
 
 
-# -- answering, ending -------------------------------------------------------------------------------------------------
+# -- answers and ends --------------------------------------------------------------------------------------------------
 
 
 def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
-    """The person who was asked says yes, or no and why if they wish. Raises NotFound for anybody else, and for what was
-    answered."""
+    """Answer a request for a mandate as the person asked: yes, or no with an optional reason.
+
+    Raises `NotFound` for others and for an answered request.
+    """
     return _changed(
         ctx, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
         "" if yes else _because(reason),
@@ -312,8 +343,10 @@ def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: st
 
 
 def end(ctx: AppContext, actor: Actor, mandate_id: str) -> Mandate:
-    """Whoever is stood for takes it back, or who manages for them; whoever holds it lays it down. Raises NotFound for anybody
-    else: an employee does not end the mandate of who let them in."""
+    """End a mandate: its principal, a manager of the principal, or its holder may.
+
+    Raises `NotFound` for others: an employee cannot end the mandate of their manager.
+    """
     manages = _manages(ctx, actor)
     return _changed(
         ctx, mandate_id,
@@ -324,7 +357,7 @@ def end(ctx: AppContext, actor: Actor, mandate_id: str) -> Mandate:
 
 
 def _manages(ctx: AppContext, actor: Actor) -> bool:
-    """Whether this person may let others act for whoever they stand for: themself, or a principal they manage."""
+    """Return whether this person may give mandates here: for themself, or for a principal they manage."""
     with ctx.store.unit() as unit:
         held = [one for one in unit.mandates_held(actor.id) if one.principal == actor.principal]
     return any(may_give(actor, one, ctx.day()) for one in (None, *held))
@@ -333,9 +366,11 @@ def _manages(ctx: AppContext, actor: Actor) -> bool:
 def check(
     ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
 ) -> Mandate:  # fmt: skip
-    """An administrator has looked at the document; who asked is told, and reads why it was refused. `name`: of the company, as it
-    is read on the document; from now on the company is called so. Raises NotFound for anybody else; Refused: reason_missing,
-    company_name_missing, company_name_signs, name_long."""
+    """Accept or refuse the document of a mandate as administrator, and notify its holder.
+
+    `name` is the name of the company on the document, which the account then bears. Raises `NotFound`
+    for others. Raises Refused: reason_missing, company_name_missing, company_name_signs, name_long.
+    """
     if not may_check(actor):
         raise NotFound
     why = "" if yes else _because(reason)
@@ -359,7 +394,7 @@ def check(
 
 
 def _journalise(ctx: AppContext, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
-    """Who accepted or refused a document, and under which name the company was accepted, sealed."""
+    """Append an entry about the checked document. It commits to the accepted company name."""
     reported: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
     if mandate.status == "active" and mandate.kind == "company":
         reported["name"] = ctx.keys.seal_code(*_sealed(principal))
@@ -372,7 +407,7 @@ def _sealed(company: Account) -> tuple[str, str, str]:
 
 
 def to_check(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
-    """What waits for an administrator's eyes."""
+    """Return the mandates whose document waits for a check. Raises `NotFound` unless the actor may check."""
     if not may_check(actor):
         raise NotFound
     with ctx.store.unit() as unit:
@@ -380,7 +415,10 @@ def to_check(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
 
 
 def proof_of(ctx: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
-    """The document behind a mandate, its name and content. Raises NotFound for whoever may not look at it."""
+    """Return the document of a mandate, its name and content.
+
+    Raises `NotFound` for persons who may not check it.
+    """
     with ctx.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
     if mandate is None or not mandate.proof or not may_check(actor):
@@ -389,6 +427,7 @@ def proof_of(ctx: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes
 
 
 def may_check(actor: Actor) -> bool:
+    """Return whether an agent may check the documents of mandates: one who administers all agencies."""
     return actor.kind == "agent" and administers(actor, (EVERYWHERE,))
 
 
@@ -397,7 +436,7 @@ def _said(yes: bool) -> MandateStatus:
 
 
 def _because(reason: str) -> str:
-    """A reason as another person reads it: on one line, without control or invisible signs."""
+    """Return a reason for display to another person: on one line, without control or invisible characters."""
     shown = "".join(" " if sign.isspace() else sign for sign in reason if sign.isspace() or category(sign)[0] != "C")
     return " ".join(shown.split())[:LONGEST_REASON]
 

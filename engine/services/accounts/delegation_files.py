@@ -1,7 +1,8 @@
-"""Papers on whose word somebody acted for another: they go some time after the mandate is over, the mandate itself stays.
+"""Documents of mandates: erased some time after the mandate ends, while the mandate stays.
 
-A paper is kept `mandate_papers` (12 months, `GUICHET_KEEP_MANDATES`) after the mandate ended, was refused or ran out, and as
-long as a dossier that was handled under it. Whose mandate it was, by whom and until when, stays as it was.
+A document is stored for `mandate_papers` (12 months, `GUICHET_KEEP_MANDATES`) after the mandate ended,
+was refused or expired. It stays as long as a dossier that was handled under it. The data of the mandate
+stays unchanged.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 PaperOutcome: TypeAlias = Literal["kept", "erased"]
-_ON_PAPER: Final = ("company:", "person:")  # the principals whom somebody acts for on the word of a paper
+_ON_PAPER: Final = ("company:", "person:")  # logins of principals whose mandate rests on a document
 
 
 def forget_papers(ctx: AppContext) -> int:
-    """Lets go of every paper whose time is over; how many. Its file goes with those that nothing names."""
+    """Erase every document whose time is over. Return how many. The sweep deletes the files themselves."""
     with ctx.store.unit() as unit:
         late = [one.id for one in unit.mandates_with_papers() if _is_late(ctx, unit, one)]
     return sum(_forget(ctx, one) for one in late)
@@ -44,7 +45,7 @@ def _is_late(ctx: AppContext, unit: Unit, mandate: Mandate) -> bool:
 
 
 def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None:
-    """What became of the paper of a mandate; none for one that never had any."""
+    """Return whether the document of a mandate is stored or erased; None if it never had one."""
     if mandate.proof:
         return "kept"
     asked = mandate.made_by == mandate.holder and principal is not None and principal.login.startswith(_ON_PAPER)

@@ -1,6 +1,8 @@
-"""Absences of agents, and their dossiers handed over: many at once, each in a unit of its own, by who manages the team.
+"""Absences of agents and handover of their dossiers by the administrator of the team.
 
-Who manages people does not read dossiers: numbers, steps and hands are all that is told here."""
+Each dossier is handed over in its own unit. An administrator does not read dossiers: only numbers,
+states and assigned agents are shown.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +30,20 @@ from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, Uni
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One dossier of a preview: it can change hands, or why not."""
+    """One dossier of a preview. `closed`: why it cannot be handed over, None if it can."""
 
     dossier: Dossier
     closed: Refusal | None = None
 
 
-# -- away --------------------------------------------------------------------------------------------------------------
+# -- absence -----------------------------------------------------------------------------------------------------------
 
 
 def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
-    """Says that somebody of the team is away from one day to another; without days, that they are back. Raises NotFound;
-    Refused: absence_backwards, absence_past."""
+    """Set the absence of an agent of the team; without days, end it.
+
+    Raises `NotFound`. Raises Refused: absence_backwards, absence_past.
+    """
     absence = Absence(first, last) if first is not None and last is not None else None
     if absence is not None and absence.last < absence.first:
         raise Refused(refusal("absence_backwards"))
@@ -57,11 +61,14 @@ def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | No
     return after
 
 
-# -- their dossiers ----------------------------------------------------------------------------------------------------
+# -- handover ----------------------------------------------------------------------------------------------------------
 
 
 def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
-    """The open dossiers in somebody's hands that this administrator may hand over, by due date. Raises NotFound."""
+    """Return the open dossiers of an agent that this administrator may hand over, by due date.
+
+    Raises `NotFound`.
+    """
     held = member(ctx, actor, account_id)
     with ctx.store.unit() as unit:
         found = unit.find_dossiers(DossierQuery(assigned=held.id), limit=MOST_LINES).lines
@@ -74,7 +81,10 @@ def _agency(ctx: AppContext, procedure: str) -> str:
 
 
 def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
-    """Those of the team who are there today and hold a role of this person's."""
+    """Return the agents of the team who are present today and share a role with this agent.
+
+    Raises `NotFound`.
+    """
     held, day = member(ctx, actor, account_id), ctx.day()
     return tuple(
         one for one in team(ctx, actor)
@@ -84,7 +94,10 @@ def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Accou
 
 
 def preview_handover(ctx: AppContext, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
-    """Which of these dossiers may be given to somebody (to nobody: back to the queue). Keeps nothing."""
+    """Return which of these dossiers may be handed to an agent.
+
+    An empty `to` means back to the queue. Saves nothing.
+    """
     found = []
     with ctx.store.unit() as unit:
         people = people_of(ctx, unit)
@@ -117,8 +130,11 @@ def _why_not(
 def order_handover(
     ctx: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
 ) -> Job:  # fmt: skip
-    """Keeps the order to give these dossiers (number, revision seen) of somebody to another, or to nobody. Raises NotFound
-    for whose team it is not; Refused: nothing_picked, too_many_picked."""
+    """Create the job that hands these dossiers of an agent to another, or to the queue.
+
+    `picked` holds pairs of number and revision seen. Raises `NotFound` outside the team. Raises
+    Refused: nothing_picked, too_many_picked.
+    """
     member(ctx, actor, holder)
     if to:
         member(ctx, actor, to)
@@ -140,7 +156,7 @@ def order_handover(
 
 
 def carry_handover(ctx: AppContext, order: Job, most: int) -> int:
-    """Hands over the dossiers left of an order, so many at most."""
+    """Hand over at most `most` remaining dossiers of a job. Return how many were tried."""
 
     def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}

@@ -1,7 +1,7 @@
-"""The text messages of mandates, and how many of them a sender may cause and a number may receive.
+"""SMS about mandates, and the limits on how many a sender may cause and a number may receive.
 
-Their words are fixed: a number that is not the sender's own receives nothing that the sender typed, not even a name. Who asks, by
-which number, is read on the site after sign-in.
+Their text is fixed: the number of another person never receives text that the sender typed, not even a
+name. The receiver reads who asks, and by which number, on the site after sign-in.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ from engine.storage.unit_of_work import Unit
 
 DAY: Final = timedelta(days=1)
 SENT_BY_ONE: Final = 20  # invitations that one person causes in a day
-TO_THE_SAME: Final = 2  # of them to the same number
+TO_THE_SAME: Final = 2  # of these, to the same number
 RECEIVED_BY_ONE: Final = 5  # that a number receives in a day, from all senders together
 
 News: TypeAlias = Literal["asked", "given", "dossier", "accepted", "refused"]
 
 
 def notifies_by_sms(unit: Unit, actor: Actor) -> bool:
-    """Whether somebody's invitations are told by SMS: of who proved a telephone. An e-mail address costs its owner nothing, so
-    what is asked with it waits on the site, for a number that is known here and one that is not."""
+    """Return whether invitations of this person are sent by SMS: only with a verified phone number.
+
+    An e-mail address costs nothing, so invitations by its owner wait on the site.
+    """
     account = unit.account(actor.id)
     return account is not None and account.login.startswith("+")
 
@@ -38,8 +40,11 @@ def notifies_by_sms(unit: Unit, actor: Actor) -> bool:
 def too_many_invitations(
     ctx: AppContext, unit: Unit, now: datetime, actor: Actor, phone: str, asker: Asker = UNKNOWN_ASKER
 ) -> Refusal | None:  # fmt: skip
-    """Counts one more invitation to a number. The answer is the same for a number that is known here and one that is not, until
-    the bounds on SMS to new numbers are full. Those without SMS use up nothing of a number's share of the others."""
+    """Count one more invitation to a number; return the refusal, None if it may go.
+
+    Known and unknown numbers get the same answer until the limits on SMS to new numbers are full.
+    Invitations without SMS do not use up the limit of a number for SMS.
+    """
     by_sms = notifies_by_sms(unit, actor)
     received = "invited" if by_sms else "invited-silently"
     full = too_many(
@@ -55,7 +60,7 @@ def too_many_invitations(
 def notify_of_mandate(
     ctx: AppContext, unit: Unit, phone: str, news: News, account: Account | None, dossier: str = ""
 ) -> None:  # fmt: skip
-    """Owes a number the news of a mandate, in the language of its account where it has one."""
+    """Add an SMS about a mandate to a number, in the language of its account if it has one."""
     facts = {"dossier": dossier, "link": f"{ctx.settings.short_url}/compte/entreprises"}
     language = (wishes_of(account).language if account else "") or "fr"
     said = ctx.wording.say(f"letter.mandate_{news}.sms", language, facts)

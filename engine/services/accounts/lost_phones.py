@@ -1,8 +1,8 @@
-"""A telephone that its owner lost: at a counter an agent looks at who they are, and the account follows them to another number.
+"""Lost phones: an account moves to another number after an agent checked the person's identity.
 
-The agent vouches for the person, the code read aloud for the new number; the number before is told and may say no until the
-day comes, three days after it was told. Nothing is read or written in the person's name meanwhile, and the agent opens none of
-their dossiers by it.
+The agent vouches for the person, the code read aloud for the new number. The former number is notified
+and may refuse for three days. Meanwhile nothing is read or written in the person's name. The agent
+gains access to none of their dossiers.
 """
 
 from __future__ import annotations
@@ -30,18 +30,20 @@ from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
 log = logging.getLogger("guichet.tour")
 
-WAIT: Final = timedelta(days=3)  # that the holder of the number before has to say no, once told
-LOOK_AGAIN: Final = timedelta(hours=1)  # where they are not told yet
+WAIT: Final = timedelta(days=3)  # that the holder of the former number has to refuse, once notified
+LOOK_AGAIN: Final = timedelta(hours=1)  # where they are not notified yet
 AT_ONCE: Final = 50
-FORMER_TRIED: Final = 10  # former numbers, for one request by one agent, in a quarter of an hour
+FORMER_TRIED: Final = 10  # former numbers, for one dossier by one agent, in a quarter of an hour
 _LAST_LETTERS: Final = 100  # of a number
 PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "residence_card")
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneHolder:
-    """What the agent holds against the identity document: the name in the dossier and that of the account, where there is one; and
-    the number that waits already."""
+    """What the agent compares with the identity document: the names in the dossier and in the account.
+
+    `waiting` is a move that waits already.
+    """
 
     number: str
     procedure: str
@@ -54,9 +56,12 @@ class PhoneHolder:
 
 
 def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> PhoneHolder:
-    """Whose dossier and number these are. Raises NotFound for whoever receives nobody; Refused: phone_format, too_many_tries,
-    lost_unknown – one and the same for a number that is nobody's, of another telephone, or of a procedure not received here.
-    `again`: they were named to this agent already, which is no new try."""
+    """Return the holder of a dossier and a former number.
+
+    Raises `NotFound` for an agent without receiving role. Raises Refused: phone_format, too_many_tries,
+    lost_unknown. The last is the same for unknown numbers, other phones and other procedures. `again`:
+    already shown to this agent, which is no new try.
+    """
     dossier = _named(ctx, agent, number, read_phone(former_raw), counted=not again)
     with ctx.store.unit() as unit:
         account, waiting = unit.account(dossier.owner), unit.phone_move(dossier.owner)
@@ -67,14 +72,16 @@ def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, ag
 
 
 def check_paper(paper: str) -> None:
-    """Raises Refused("paper_missing")."""
+    """Raises Refused("paper_missing") for an unknown kind of identity document."""
     if paper not in PAPERS:
         raise Refused(refusal("paper_missing"))
 
 
 def check_new(former_raw: str, phone_raw: str) -> str:
-    """The new number, before a code is sent to it; whether it is somebody's is said to who read that code alone. Raises Refused:
-    phone_format, same_phone."""
+    """Return the new number before a code is sent to it.
+
+    Whether it has an account is only shown after the code. Raises Refused: phone_format, same_phone.
+    """
     former, phone = read_phone(former_raw), read_phone(phone_raw)
     if phone == former:
         raise Refused(refusal("same_phone"))
@@ -84,9 +91,13 @@ def check_new(former_raw: str, phone_raw: str) -> str:
 def ask_move(
     ctx: AppContext, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
 ) -> PhoneMove:  # fmt: skip
-    """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
-    to it after `WAIT`, and the number before is told. Asked twice, it is one. Raises as `holder_of`; Refused: paper_missing,
-    same_phone, phone_taken, move_waiting, code_format, code_wrong, code_expired."""
+    """Ask to move the account to a new number.
+
+    The agent saw an identity document (`paper`), and the person read the code. It moves after `WAIT`,
+    and the former number is notified. Asked twice, it is one move. Raises as `holder_of`. Raises
+    Refused: paper_missing, same_phone, phone_taken, move_waiting, code_format, code_wrong,
+    code_expired.
+    """
     former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
     check_paper(paper)
     named = _named(ctx, agent, number, former, counted=True)
@@ -104,12 +115,14 @@ def ask_move(
             if wrong is None:
                 return _put(ctx, unit, agent, dossier, account, phone, paper)
             closed = wrong
-    raise Refused(closed)  # what was counted and used up is kept: nothing was raised inside the unit
+    raise Refused(closed)  # raised outside the unit, so that counts and used codes are saved
 
 
 def stop_move(ctx: AppContext, agent: Actor, number: str, former_raw: str) -> None:
-    """The office takes back what was asked at its counter; the number that waited is told. Raises as `holder_of`; NotFound when
-    none waits."""
+    """Cancel a move asked for at this counter and notify the new number.
+
+    Raises as `holder_of`; `NotFound` without a move.
+    """
     named = _named(ctx, agent, number, read_phone(former_raw), counted=False)
     _stop(ctx, named.owner, agent, "move_stopped")
 
@@ -140,7 +153,10 @@ def _named(ctx: AppContext, agent: Actor, number: str, former: str, *, counted: 
 
 
 def _is_of(dossier: Dossier, account: Account, former: str) -> bool:
-    """Whether this request is of that number's account, which is open. A draft that was given up is gone."""
+    """Return whether the dossier belongs to the open account of this number.
+
+    A discarded draft does not count.
+    """
     gone = dossier.is_draft and dossier.closed_at is not None
     return dossier.owner == account.id and account.login == former and not account.disabled and not gone
 
@@ -166,11 +182,14 @@ def _put(
     return move
 
 
-# -- its owner ---------------------------------------------------------------------------------------------------------
+# -- owner of the account ----------------------------------------------------------------------------------------------
 
 
 def move_waiting(ctx: AppContext, actor: Actor) -> PhoneMove | None:
-    """The number asked for in their name, for whoever is signed in with the one before."""
+    """Return the move that waits for the account of this applicant.
+
+    None for representatives and unverified persons.
+    """
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         return None
     with ctx.store.unit() as unit:
@@ -178,7 +197,10 @@ def move_waiting(ctx: AppContext, actor: Actor) -> PhoneMove | None:
 
 
 def refuse_move(ctx: AppContext, actor: Actor) -> None:
-    """It was not me: the account stays where it is, and the number that waited is told. Raises NotFound when none waits."""
+    """Refuse a move as owner of the account: it stays where it is, and the new number is notified.
+
+    Raises `NotFound` without a move.
+    """
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         raise NotFound
     _stop(ctx, actor.id, actor, "move_refused")
@@ -200,20 +222,20 @@ def _give_up(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove, act
     notify(ctx, unit, account, reported, move.phone, move.due_at)
 
 
-# -- once its day has come ---------------------------------------------------------------------------------------------
+# -- due moves ---------------------------------------------------------------------------------------------------------
 
 
 def make_moves(ctx: AppContext) -> int:
-    """Moves the accounts whose day has come, each in its own unit. How many."""
+    """Make the moves that are due, each in its own unit. Return how many."""
     with ctx.store.unit() as unit:
         due = unit.due_phone_moves(ctx.now(), AT_ONCE)
     made = 0
     for one in due:
         try:
             made += _make(ctx, one)
-        except Busy:  # none of the others would fare better
+        except Busy:  # the others would fail too
             raise
-        except Exception:  # the others are moved
+        except Exception:  # the other accounts are still moved
             log.exception("a number that waited, of %s", one.account)
     return made
 
@@ -227,23 +249,26 @@ def _make(ctx: AppContext, due: PhoneMove) -> bool:
         if not account.is_open(day) or account.login != move.former:
             unit.drop_phone_move(account.id)
             return False
-        if agent is None or not agent.is_open(day):  # who vouched is not of the house any more
+        if agent is None or not agent.is_open(day):  # the agent who vouched has left the administration
             _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         if _waits_on(ctx, unit, account, move):
             return False
         try:
             change_phone(ctx, unit, account, move.phone, agent.actor())
-        except AlreadyExists:  # they began requests with the new one meanwhile
+        except AlreadyExists:  # the new number got requests of its own meanwhile
             _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
-        unit.drop_sessions(account.id)  # a stolen telephone may still be signed in
+        unit.drop_sessions(account.id)  # a stolen phone may still be signed in
         notify(ctx, unit, account, "move_made", move.phone, move.due_at)
         return True
 
 
 def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) -> bool:
-    """Puts off a move of which the number before was not told long enough ago; it is told again where that was given up."""
+    """Postpone a move whose former number was not notified long enough ago.
+
+    Notify it again if the message failed. Return whether it waits.
+    """
     now = ctx.now()
     letter = next((one for one in unit.letters_to(move.former, _LAST_LETTERS) if one.id == move.letter), None)
     until = _not_before(move, letter, now)
@@ -258,8 +283,10 @@ def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) ->
 
 
 def _not_before(move: PhoneMove, letter: OutboundMessage | None, now: datetime) -> datetime | None:
-    """When a move may be made, by what became of the letter; none where it must be written again. A number that no operator
-    knows any more refuses at the first try: nobody is there to say no."""
+    """Return the earliest moment of a move by the state of its message; None if it must be sent again.
+
+    A number out of service refuses at the first try: it has no holder who could refuse.
+    """
     if letter is None:
         return None
     if letter.failed:
@@ -270,5 +297,5 @@ def _not_before(move: PhoneMove, letter: OutboundMessage | None, now: datetime) 
 def _note(
     ctx: AppContext, unit: Unit, dossier: Dossier, kind: str, actor: Actor, body: dict[str, Plain], commits: Mapping[str, Plain]
 ) -> None:  # fmt: skip
-    """In the journal of the dossier, closed or not: nothing else of it changes."""
+    """Append an entry to the journal of the dossier, even a closed one. Nothing else changes."""
     journalise(unit, dossier, [EntryDraft(kind, body, commits)], actor, ctx.now())

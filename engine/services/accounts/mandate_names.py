@@ -1,4 +1,4 @@
-"""How those whom a mandate binds are named to one another, by what an agent accepted or a person proved."""
+"""Names of the parties of a mandate as each other sees them, from checked or verified data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engine.domain.common.names import readable_name
 from engine.records.dossier import Account
 from engine.records.people import Mandate
 
-COMPANY: Final = "company:"  # the login of a company, before its number
-PAPER: Final = "person:"  # the login of somebody without a telephone
+COMPANY: Final = "company:"  # prefix of the login of a company, before its number
+PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 
 @dataclass(frozen=True, slots=True)
 class MandateView:
-    """A mandate as it is read: for whom, by whom, and whether it holds today."""
+    """A mandate with its principal and holder, and whether it is active today."""
 
     mandate: Mandate
     principal: Account
@@ -25,21 +25,26 @@ class MandateView:
 
 
 def called(account: Account) -> str:
-    """How an account is called where it is told apart from others: a company by the name that an agent accepted, else by its
-    number; a person by the name they gave, else by how they are reached."""
+    """Return the name of an account: a company by its accepted name, else by its number.
+
+    A person by the name they gave, else by their contact.
+    """
     if account.login.startswith(COMPANY):
         return account.name or account.login.removeprefix(COMPANY)
     return readable_name(account.name) or reached(account)
 
 
 def reached(account: Account) -> str:
-    """The number or the address that an account has proven; empty for one without."""
+    """Return the verified number or address of an account; empty without one."""
     return national(account.login) if account.login.startswith("+") or "@" in account.login else ""
 
 
 def principal_shown(one: MandateView) -> str:
-    """For whom a mandate is, as its holder reads it. Until an agent or the person agreed, they read only what they typed: a page
-    never tells whether a number is known here, nor what another person gave as the name of a company."""
+    """Return the principal of a mandate as its holder sees it.
+
+    Until it is accepted, the holder sees only what they typed. A page never reveals whether a number is
+    known, nor a company name given by another person.
+    """
     mandate, login = one.mandate, one.principal.login
     if mandate.status == "active" or mandate.made_by != mandate.holder:
         return called(one.principal)
@@ -49,8 +54,11 @@ def principal_shown(one: MandateView) -> str:
 
 
 def holder_shown(one: MandateView) -> str:
-    """Who holds a mandate, as those for whom they act read it: the number that let them in; for who asked a person, the name they
-    gave, which was checked by nobody, and their number, which is proven; else how they are called."""
+    """Return the holder of a mandate as the principal sees them.
+
+    For a given mandate, the invited number. For one that the holder asked a person for, the unchecked
+    name and the verified number. Otherwise the name of the account.
+    """
     mandate, holder = one.mandate, one.holder
     if holder is None or mandate.made_by != mandate.holder:
         return national(mandate.invited) or (called(holder) if holder else "")

@@ -1,5 +1,8 @@
-"""All that is kept of an applicant, in one plain form for them to take away: what they gave, what was done, what was written
-to them and by them, who read it. What they may not read themselves (a confidential opinion, what services are told) stays out."""
+"""Export of all stored data of an applicant.
+
+It holds what they gave, what was done, messages, and who read it. Data they may not read themselves,
+such as a confidential opinion, is left out.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ FORMAT = "guichet-account/1"
 
 
 def export_own(ctx: AppContext, actor: Actor) -> Plain:
-    """Raises NotFound for whoever is no applicant."""
+    """Return the export of an applicant as plain values. Raises `NotFound` for others."""
     known, sessions = own(ctx, actor), sessions_of(ctx, actor)
     with ctx.store.unit() as unit:
         lines, move = unit.dossiers_of(actor.id, MOST_DOSSIERS), unit.phone_move(actor.id)
@@ -56,7 +59,7 @@ def export_own(ctx: AppContext, actor: Actor) -> Plain:
 
 
 def _asked(move: PhoneMove) -> Plain:
-    """A number asked for at a counter: its end alone, it may be a stranger's."""
+    """Return a number asked for at a counter by its last digits only: it may belong to another person."""
     return {"ends_in": move.phone[-2:], "asked_at": instant_text(move.asked_at), "from": instant_text(move.due_at)}
 
 

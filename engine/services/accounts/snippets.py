@@ -1,4 +1,7 @@
-"""Sentences that an agency keeps ready: kept by whoever manages its people, used by its agents, every version there for good."""
+"""Text snippets of agencies, written by administrators and used by agents.
+
+Every version is stored for ever.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ _KEPT: Memory[Snippet] = Memory(lambda one: one.id, lambda unit, kept: _last(uni
 
 
 def snippets_for(ctx: AppContext, actor: Actor) -> tuple[Snippet, ...]:
-    """What the agencies of an agent keep ready."""
+    """Return the snippets of the agencies of an agent; empty for others."""
     with ctx.store.unit() as unit:
         return unit.snippets(agencies_of(ctx, actor)) if actor.kind == "agent" else ()
 
 
 def agencies_of(ctx: AppContext, actor: Actor) -> tuple[str, ...]:
-    """The agencies an agent works for, or manages the people of."""
+    """Return the agencies an agent works for or administers."""
     managed = ctx.directory.agencies if EVERYWHERE in actor.administers else actor.administers
     return tuple(sorted({*map(agency_of, actor.roles), *managed}))
 
 
 def snippet_versions(ctx: AppContext, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
-    """Every version, the newest first. Raises NotFound for one of another agency."""
+    """Return every version, the newest first. Raises `NotFound` for a snippet of another agency."""
     with ctx.store.unit() as unit:
         found = unit.snippet_versions(snippet_id)
     if not found or found[0].agency not in agencies_of(ctx, actor):
@@ -45,8 +48,11 @@ def keep_snippet(
     ctx: AppContext, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
     retired: bool = False, token: str | None = None,
 ) -> Snippet:  # fmt: skip
-    """Keeps a new sentence, or the version after `version` of one. Raises Refused: what is wrong with it (`why_not_snippet`),
-    snippet_changed when somebody wrote another version meanwhile; NotFound for who does not manage the agency."""
+    """Save a new snippet, or the version after `version`.
+
+    Raises Refused: its faults (`why_not_snippet`), or snippet_changed when another version was saved
+    meanwhile. Raises `NotFound` unless the actor administers the agency.
+    """
 
     def work(unit: Unit) -> Snippet:
         before = unit.snippet_versions(snippet_id) if snippet_id else ()
@@ -80,7 +86,10 @@ def _last(unit: Unit, snippet_id: str) -> Snippet:
 
 
 def snippet_text(ctx: AppContext, actor: Actor, snippet_id: str, dossier_id: str) -> str:
-    """A sentence filled for one dossier, in its applicant's language where it says names and dates."""
+    """Return a snippet filled for one dossier, with names and dates in the language of the applicant.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)

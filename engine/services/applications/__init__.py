@@ -1,1 +1,1 @@
-"""Drafts, corrections, attachments, casework, bulk, opinions, messages, document links."""
+"""Applications: drafts, corrections, attachments, actions of agents, opinions, messages, documents."""

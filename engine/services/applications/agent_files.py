@@ -1,6 +1,6 @@
-"""Files that agents join to a dossier: to an act that asks for one, to a question of a form or an opinion they fill.
+"""Files that agents attach: to an action that asks for one, or to a question of a form or an opinion.
 
-They are judged as everyone's files are: a picture is saved anew, a PDF that holds anything active is refused.
+They are inspected like all files: a picture is re-encoded, a PDF with active content is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OF_AN_ACT: Final = Bounds(max_items=5, max_size=5_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """`problem` says why the file was not kept; nothing else of the dossier changed."""
+    """The dossier after an upload. `problem`: why the file was not stored; nothing else changed."""
 
     dossier: Dossier
     problem: AnswerProblem | None = None
@@ -42,7 +42,7 @@ class Enclosed:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a file is joined: what may be joined there, what it is called, and how the journal names it."""
+    """The place of a file: the limits on it, its label, and its name in the journal."""
 
     path: str
     question: str
@@ -55,8 +55,10 @@ class _Place:
 def enclose(
     ctx: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
 ) -> Enclosed:
-    """Joins a file at a place (`rules.enclosed`): `refuser`, `constat.photos`, `decision.2.photo`. Raises NotFound; Refused
-    when this person may not take that act or fill that form now."""
+    """Attach a file at a place (path of a place): `refuser`, `constat.photos`, `decision.2.photo`.
+
+    Raises `NotFound`. Raises Refused when this person may not take that action or fill that form now.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         where = _place(ctx, unit, dossier, actor, place)
@@ -74,7 +76,7 @@ def enclose(
 def take_back(
     ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
 ) -> Dossier:
-    """Takes away a file that this agent joined and that nothing names yet. Raises NotFound for any other."""
+    """Remove a file that this agent attached and no answer names yet. Raises `NotFound` for any other."""
 
     def work(unit: Unit) -> Enclosed:
         before = seen(unit, ctx, actor, dossier_id)
@@ -99,7 +101,7 @@ def _recall(unit: Unit, dossier_id: Plain) -> Enclosed:
 ENCLOSED: Final[Memory[Enclosed]] = Memory(lambda enclosed: enclosed.dossier.id, _recall)
 
 
-# -- the place ---------------------------------------------------------------------------------------------------------
+# -- place -------------------------------------------------------------------------------------------------------------
 
 
 Fits: TypeAlias = Callable[[Transition], bool]
@@ -146,7 +148,7 @@ def _question(form: Form, part: str | None, name: str) -> Field:
     return field
 
 
-# -- the file ----------------------------------------------------------------------------------------------------------
+# -- file --------------------------------------------------------------------------------------------------------------
 
 
 def _judged(ctx: AppContext, dossier: Dossier, where: _Place, file: Upload) -> StoredFile | AnswerProblem:
@@ -158,7 +160,7 @@ def _judged(ctx: AppContext, dossier: Dossier, where: _Place, file: Upload) -> S
 
 
 def _join(ctx: AppContext, unit: Unit, before: Dossier, where: _Place, kept: StoredFile, actor: Actor) -> Enclosed:
-    """The dossier with one more file. Where one is wanted, it takes the place of the one pending there."""
+    """Return the dossier with one more file. Where one is allowed, it replaces the pending one."""
     pending = pending_files(before, actor.id, where.path)
     if where.bounds.max_items > 1 and len(pending) >= where.bounds.max_items:
         most: dict[str, Fact] = {"type": where.type, "maximum": where.bounds.max_items}

@@ -1,4 +1,7 @@
-"""Files handed in: judged and on the disk before any unit opens, then named by the dossier; who may read them again."""
+"""Attachments of dossiers: upload, removal and reading.
+
+A file is inspected and stored before any unit opens, then named by the dossier.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +42,14 @@ from engine.storage.files.resumable_uploads import LARGEST
 from engine.storage.gate import Crowded
 from engine.storage.unit_of_work import Unit
 
-NO_ROOM: Final = "file_no_room"  # uploads stopped: the disk is down to its reserve
-NO_ROOM_UNPROVEN: Final = "file_no_room_unproven"  # they stop earlier for who has not proven their number
+NO_ROOM: Final = "file_no_room"  # uploads stop: the disk is down to its reserve
+NO_ROOM_UNPROVEN: Final = "file_no_room_unproven"  # uploads stop earlier for an unverified phone number
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it came: its name proves nothing. `pieces` is the key of one that came in pieces."""
+    """A file as received; its name proves nothing. `pieces` is the key of one sent in pieces."""
 
     name: str
     data: bytes
@@ -55,7 +58,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """`problem` says why the file was not kept; the rest of the page is."""
+    """The dossier after an upload. `problem`: why the file was not stored; the rest of the page is saved."""
 
     dossier: Dossier
     problem: AnswerProblem | None = None
@@ -63,7 +66,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class UploadField:
-    """A question that takes files: its place among the answers, and the question of the form it belongs to."""
+    """A question that takes files: its path in the answers, and the question of the form it belongs to."""
 
     path: str
     field: Field
@@ -71,6 +74,7 @@ class UploadField:
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """The path split at its dots: names and row numbers."""
         return tuple(self.path.split("."))
 
 
@@ -79,9 +83,12 @@ def attach(
     details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
     browser: str = "",
 ) -> Attached:  # fmt: skip
-    """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
-    alternative, when it was issued. `client` is the key of the address that sends, `browser` what it was given. Raises NotFound, Conflict, Refused (role,
-    closed, already_submitted)."""
+    """Upload a file at a question (`acte`, `enfants.0.acte`).
+
+    `details` are the controls posted beside it: which alternative, date of issue. `client` is the key
+    of the address, `browser` the mark of the browser. Raises `NotFound`, `Conflict`. Raises Refused:
+    role, closed, already_submitted.
+    """
     with ctx.store.unit() as unit:
         dossier = own(unit, ctx, actor, dossier_id, filling=True)
         spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
@@ -123,7 +130,7 @@ ATTACHED: Final[Memory[Attached]] = Memory(
 
 
 def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
-    """Takes a file away from the question it answers."""
+    """Remove a file from the question it answers. Raises `NotFound`, Refused."""
     gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Dossier:
@@ -145,7 +152,10 @@ def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *
 def _orderly(
     ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
 ) -> Dossier:  # fmt: skip
-    """A draft without the files that nothing names; `gone` are those to remove once it is kept. What was sent keeps every file."""
+    """Remove unnamed files from a draft.
+
+    `gone` receives the files to delete after the commit. A submitted dossier keeps every file.
+    """
     if not before.is_draft:
         return after
     after = without_orphans(after)
@@ -154,7 +164,10 @@ def _orderly(
 
 
 def read_attachment(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
-    """A file and what it holds, for whoever may read the answer it belongs to."""
+    """Return a file and its content for a reader of its answer.
+
+    Raises `NotFound`, also if the content is lost.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -167,12 +180,14 @@ def read_attachment(ctx: AppContext, actor: Actor, dossier_id: str, attachment_i
         raise NotFound from None
 
 
-# -- the question ------------------------------------------------------------------------------------------------------
+# -- question ----------------------------------------------------------------------------------------------------------
 
 
 def spot_of(ctx: AppContext, procedure: Procedure, dossier: Dossier, path: str) -> UploadField:
-    """The question of a path: it takes files, is on the path and may be answered now. Raises NotFound, or Refused when it
-    may not be any more."""
+    """Return the question of a path, which must take files and be shown.
+
+    Raises `NotFound`, or Refused when it is not open now.
+    """
     name, *rest = path.split(".")
     root = next((one for one in procedure.form.fields if one.id == name), None)
     if root is None:
@@ -187,7 +202,7 @@ def spot_of(ctx: AppContext, procedure: Procedure, dossier: Dossier, path: str) 
 
 
 def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
-    """The question that `rest` leads to (`0`, `acte`), if it is shown there."""
+    """Return the question that `rest` leads to (`0`, `acte`) if it is shown there; None otherwise."""
     if not values.shows(field.id):
         return None
     if not rest:
@@ -199,15 +214,19 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
     return _column(column, rows[int(rest[0])], rest[2:]) if column else None
 
 
-# -- the file ----------------------------------------------------------------------------------------------------------
+# -- file --------------------------------------------------------------------------------------------------------------
 
 
 def keep_file(
     ctx: AppContext, dossier: Dossier, spot: UploadField, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
     sender: Uploader = OURSELVES,
 ) -> StoredFile | AnswerProblem:  # fmt: skip
-    """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
-    it first; `weigh` of the pixels of an unproven visitor. Raises Busy; a file that was not judged for lack of a place is not counted."""
+    """Inspect and store a file before any unit.
+
+    The sweep deletes it if no answer names it. `before` is called with digest and size first. `weigh`
+    is called with the pixels for an unverified person. Raises `Busy`; a file not inspected for lack of
+    capacity is not counted.
+    """
     unproven = weigh is not None
     bounds = spot.field.bounds
     try:
@@ -240,7 +259,10 @@ def _counted(ctx: AppContext, dossier_id: str, client: str, digest: str, size: i
 def handed_in(
     ctx: AppContext, dossier: Dossier, spot: UploadField, kept: StoredFile
 ) -> tuple[Dossier, AnswerProblem | None]:
-    """The dossier with one more file at a question; or why there is no room for it."""
+    """Return the dossier with one more file at a question.
+
+    If the question is full, the same dossier and the problem.
+    """
     attachment = Attachment(
         new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages
     )  # fmt: skip
@@ -255,7 +277,7 @@ def handed_in(
 
 
 def _marked(dossier: Dossier, spot: UploadField, made: bool) -> Dossier:
-    """Where an agent asked for this file again, a new one is the correction."""
+    """Return the dossier where a new file counts as the correction that an agent asked for."""
     correction, name = dossier.correction, spot.root.id
     if correction is None or name not in correction.fields:
         return dossier
@@ -266,7 +288,7 @@ def _marked(dossier: Dossier, spot: UploadField, made: bool) -> Dossier:
 def _with_details(
     ctx: AppContext, procedure: Procedure, dossier: Dossier, spot: UploadField, details: Mapping[str, str]
 ) -> Dossier:
-    """The dossier with the controls posted beside the file; those of other questions are left out."""
+    """Return the dossier with the controls posted beside the file; those of other questions are ignored."""
     raw: Raw = {name: (value,) for name, value in details.items() if _is_beside(name, spot.path)}
     if not raw:
         return dossier
@@ -294,7 +316,7 @@ def _at(answers: Plain | Mapping[str, Plain], parts: tuple[str, ...]) -> Plain:
 
 
 def _changed(answers: Mapping[str, Plain], spot: UploadField, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
-    """The answers with the one at a question changed, rows copied on the way to it."""
+    """Return the answers with the one at a question changed. Rows on the way are copied."""
     return _changed_at(answers, spot.parts, change)
 
 
@@ -314,7 +336,11 @@ def _changed_at(
 def receive_piece(
     ctx: AppContext, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
 ) -> int:  # fmt: skip
-    """Keeps a piece of a file; how many bytes of it are there, from which its sender goes on. Raises NotFound, Refused, NoRoom."""
+    """Store a piece of a file.
+
+    Return the number of bytes received so far, from which the sender continues. Raises `NotFound`,
+    Refused, `NoRoom`.
+    """
     dossier = _of(ctx, actor, dossier_id)
     ctx.attachments.reserve.check(len(data), unproven=actor.unproven)
     arriving = ctx.attachments.arriving
@@ -324,12 +350,15 @@ def receive_piece(
 
 
 def received(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> int:
-    """How many bytes of a file are there."""
+    """Return how many bytes of a file were received. Raises `NotFound`, Refused."""
     return ctx.attachments.arriving.received(_of(ctx, actor, dossier_id), key)
 
 
 def arrived(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> bytes | None:
-    """A file that came in pieces, whole. It stays a while: an answer that got lost is asked for again."""
+    """Return a file sent in pieces once it is whole, None before.
+
+    It stays for a while, in case the answer was lost and is asked for again.
+    """
     return ctx.attachments.arriving.whole(_of(ctx, actor, dossier_id), key)
 
 

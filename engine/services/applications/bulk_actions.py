@@ -1,6 +1,8 @@
-"""Many dossiers decided at once, each as if alone: the same rules, the revision that was seen, a unit of its own.
+"""Bulk actions: many dossiers decided with the rules for one.
 
-A definition says which acts allow it (`bulk: true`); a refusal never does. The order is kept first, then carried out."""
+Each is decided at the revision seen and in its own unit. A definition says which actions allow it
+(`bulk: true`); a refusal never does. The job is saved first, then run.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ from engine.storage.unit_of_work import Unit
 
 @dataclass(frozen=True, slots=True)
 class BulkAct:
-    """One act that some of the dossiers picked allow in bulk: how many of them, and whether it asks for a reason."""
+    """One action that some of the picked dossiers allow in bulk.
+
+    `count` is the number of these; `reason` is whether it asks for a reason.
+    """
 
     procedure: str
     title: Text
@@ -37,7 +42,7 @@ class BulkAct:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """One dossier of a preview: where it would go, or why not."""
+    """One dossier of a preview: the state it would enter, or why not."""
 
     dossier: Dossier
     target: Text | None = None
@@ -46,8 +51,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """What an order would do: `sms` are the parts that would leave; `messages` the different texts, an example of each
-    kind."""
+    """The effect of a bulk action: what each dossier would do, and the number of SMS parts (`sms`)."""
 
     definition: Procedure
     act: Transition
@@ -57,13 +61,13 @@ class BulkPreview:
 
 
 def bulk_act(procedure: Procedure, state: str, act: str) -> Transition | None:
-    """The act of this name that may be taken in bulk in this state."""
+    """Return the action of this name that may be taken in bulk in this state; None without one."""
     ways = procedure.leaving.get(state, ())
     return next((way for way in ways if way.id == act and way.bulk and way.event is None), None)
 
 
 def may_pick(procedure: Procedure, state: str, actor: Actor) -> bool:
-    """Whether this person has an act in bulk there, as far as a list can tell."""
+    """Return whether this person has a bulk action in this state, judged by roles only, as a list needs."""
     return any(
         way.bulk and way.event is None and actor.roles & {_keyed(procedure, role) for role in way.by}
         for way in procedure.leaving.get(state, ())
@@ -74,13 +78,13 @@ def _keyed(procedure: Procedure, role: str) -> str:
     return role if "/" in role else f"{procedure.identity.agency}/{role}"
 
 
-# -- before ------------------------------------------------------------------------------------------------------------
+# -- preview -----------------------------------------------------------------------------------------------------------
 
 
 def picked_all(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> tuple[str, ...]:  # fmt: skip
-    """The numbers of a whole list, as many as an order may have."""
+    """Return the numbers of a whole list, at most `MOST_LINES`."""
     found = list_inbox(
         ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
     )
@@ -88,7 +92,7 @@ def picked_all(
 
 
 def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
-    """What may be done with these dossiers at once, the commonest first."""
+    """Return the bulk actions on these dossiers, the most frequent first."""
     found: dict[tuple[str, str], BulkAct] = {}
     with ctx.store.unit() as unit:
         for dossier in _picked(ctx, unit, actor, numbers):
@@ -107,7 +111,7 @@ def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[Bu
 
 
 def _picked(ctx: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
-    """Those this person may see, each once; the others say nothing."""
+    """Return the dossiers this person may see, each once. Others are silently skipped."""
     found = []
     for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
         try:
@@ -120,7 +124,10 @@ def _picked(ctx: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -
 def preview_bulk(
     ctx: AppContext, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
 ) -> BulkPreview:  # fmt: skip
-    """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
+    """Return the effect of the action on each dossier and save nothing.
+
+    Raises `NotFound` when no edition allows it in bulk.
+    """
     can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
     definition: Procedure | None = None
     first: Transition | None = None
@@ -150,7 +157,10 @@ def _judged(
     ctx: AppContext, unit: Unit, definition: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
     people: Mapping[str, Actor] | None = None,
 ) -> Decision:  # fmt: skip
-    """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
+    """Return the decision on one dossier, as for a single action.
+
+    Raises Refused unless its own edition allows it in bulk.
+    """
     if definition.id != procedure:
         raise Refused(refusal("other_procedure"))
     known = any(way.id == act.transition and way.event is None for way in definition.leaving.get(dossier.state, ()))
@@ -159,15 +169,17 @@ def _judged(
     return decide_in(ctx, unit, dossier, act, actor, people)
 
 
-# -- ordered -----------------------------------------------------------------------------------------------------------
+# -- jobs --------------------------------------------------------------------------------------------------------------
 
 
 def order_bulk(
     ctx: AppContext, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
     token: str | None = None,
 ) -> Job:  # fmt: skip
-    """Keeps the order to take an act on these dossiers (number, revision seen). Raises Refused: nothing_picked,
-    too_many_picked."""
+    """Create the job to take an action on these dossiers (number, revision seen).
+
+    Raises `NotFound`. Raises Refused: nothing_picked, too_many_picked.
+    """
 
     def work(unit: Unit) -> Job:
         revisions = dict(picked)
@@ -185,7 +197,7 @@ def order_bulk(
 
 
 def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:
-    """Decides the dossiers left of an order, so many at most."""
+    """Decide at most `most` remaining dossiers of a job. Return how many were tried."""
 
     def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
@@ -199,7 +211,7 @@ def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:
 
 
 def _in_order(decision: Decision, order: Job) -> Decision:
-    """The act says in the dossier's journal that it was taken as part of an order."""
+    """Return the decision whose transition entry names the job."""
     entries = tuple(
         replace(entry, body={**entry.body, "bulk": order.n}) if entry.kind == "transition" and "event" not in entry.body
         else entry

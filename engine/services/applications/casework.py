@@ -1,4 +1,4 @@
-"""What agents do: their trays, the acts open to them and why the others are closed, taking one, handing over."""
+"""Work of agents: their queues, available actions, and assignment of dossiers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ from engine.storage.unit_of_work import DossierQuery, ResultPage, Unit
 
 
 class Colleagues(Mapping[str, Actor]):
-    """Agents whose account is open, as they act today. Answers while its unit is open, and asks about each once."""
+    """Agents with an open account, as actors of today.
+
+    Valid while its unit is open; each account is read once.
+    """
 
     def __init__(self, ctx: AppContext, unit: Unit) -> None:
         self._office, self._unit = ctx, unit
@@ -69,7 +72,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """A later form being filled: its answers for `Act.filling`, what is wrong with them, how to draw it."""
+    """A later form being filled: answers for `Act.filling`, their problems, and the form to draw."""
 
     answers: Mapping[str, Plain]
     problems: tuple[AnswerProblem, ...]
@@ -81,8 +84,11 @@ QUEUES: Final = ("to_take", "ready", "mine", "waiting", "late", "all", "done")
 
 @dataclass(frozen=True, slots=True)
 class ActPreview:
-    """What an act would do, nothing kept: the decision, the messages, the documents (output ids), those whose worth would
-    change, of this dossier and of the ones it is linked to, and the francs given back (fee, percent, francs)."""
+    """The effect of an action, unsaved: decision, messages and documents (output ids).
+
+    `changed`: documents of this or linked dossiers whose status changes. `back`: money given back (fee,
+    percent, francs).
+    """
 
     decision: Decision
     letters: tuple[OutboundMessage, ...]
@@ -91,11 +97,14 @@ class ActPreview:
     back: tuple[tuple[str, int, int], ...] = ()
 
 
-# -- acts --------------------------------------------------------------------------------------------------------------
+# -- actions -----------------------------------------------------------------------------------------------------------
 
 
 def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAction, ...]:
-    """Every act of the dossier's state: open to this person, or closed and why."""
+    """Return every action of the state: available to this person, or closed with the reason.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -112,8 +121,11 @@ def take_transition(
     revision: int | None = None,
     token: str | None = None,
 ) -> Dossier:
-    """Takes an act and everything it owes in one unit. Raises Refused (closed, or something is missing), WrongAnswers (the
-    form it fills), Conflict (the dossier changed since it was seen)."""
+    """Take an action and commit all its effects in one unit.
+
+    Raises `NotFound`; Refused when it is closed or incomplete; `WrongAnswers` for its form. Raises
+    `Conflict` when the dossier changed since it was seen.
+    """
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
@@ -124,7 +136,7 @@ def take_transition(
 
 
 def preview_transition(ctx: AppContext, actor: Actor, dossier_id: str, act: Act) -> ActPreview:
-    """What taking an act would do and say. Raises as `take_transition` does; keeps nothing."""
+    """Return the effect of an action and save nothing. Raises as `take_transition`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -135,7 +147,7 @@ def preview_transition(ctx: AppContext, actor: Actor, dossier_id: str, act: Act)
 def foreseen(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor
 ) -> ActPreview:  # fmt: skip
-    """What carrying a decision out would come to."""
+    """Return the effect of committing a decision."""
     now, after = ctx.now(), decision.dossier
     outputs = tuple(order.output for order in decision.issue)
     own = (after.document(document_id) for document_id, _ in decision.documents)
@@ -148,13 +160,16 @@ def foreseen(
 def decide_in(
     ctx: AppContext, unit: Unit, dossier: Dossier, act: Act, actor: Actor, people: Mapping[str, Actor] | None = None
 ) -> Decision:
-    """What taking an act decides, judged in the caller's unit. `people` as `people_of` has them, when many are decided."""
+    """Return the decision of an action, checked in the unit of the caller.
+
+    `people` is the result of `people_of`, passed when many dossiers are decided.
+    """
     procedure, now = pinned(ctx, unit, dossier), ctx.now()
     people = people_of(ctx, unit) if people is None else people
     moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
     known = offers_of(moment, dossier, people)
     offer = next((one for one in known if one.transition.id == act.transition), None)
-    if offer is not None and offer.open:  # a closed act says why before anything typed is judged
+    if offer is not None and offer.open:  # a closed action gives its reason before typed answers are checked
         _check_filling(ctx, procedure, dossier, offer, act)
         pending = {one.id for one in pending_files(dossier, actor.id, act.transition)}
         if not pending.issuperset(act.attachments):
@@ -174,8 +189,10 @@ def _check_filling(ctx: AppContext, procedure: Procedure, dossier: Dossier, offe
 def read_filling(
     ctx: AppContext, actor: Actor, dossier_id: str, transition: str, raw: Mapping[str, Sequence[str]] | None = None
 ) -> Filling:
-    """The later form that an act fills: as it stands, or as a post would fill it. Nothing is kept. Raises `NotFound` when
-    the act fills none."""
+    """Return the later form that an action fills, as stored or as a post would fill it.
+
+    Nothing is saved. Raises `NotFound` when the action fills none.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -195,18 +212,21 @@ def read_filling(
 
 
 def people_of(ctx: AppContext, unit: Unit) -> Mapping[str, Actor]:
-    """Agents who still hold their roles, by account id, as long as the unit is open."""
+    """Return the agents with an open account, by id, valid while the unit is open."""
     return Colleagues(ctx, unit)
 
 
-# -- hands -------------------------------------------------------------------------------------------------------------
+# -- assignment --------------------------------------------------------------------------------------------------------
 
 
 def assign(
     ctx: AppContext, actor: Actor, dossier_id: str, to: str | None, *, revision: int | None = None,
     token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Gives a dossier to an agent who may act on it now, or to nobody. Raises Refused: role, closed."""
+    """Assign a dossier to an agent who may act on it now, or to none.
+
+    Raises `NotFound`, `Conflict`. Raises Refused: role, closed.
+    """
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
@@ -227,14 +247,14 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
     return acting_role(procedure, dossier, agent, sorted(awaited_roles(procedure, dossier.state))) is not None
 
 
-# -- trays -------------------------------------------------------------------------------------------------------------
+# -- queues ------------------------------------------------------------------------------------------------------------
 
 
 def list_inbox(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
 ) -> ResultPage:  # fmt: skip
-    """One page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
+    """Return one page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
     asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return ResultPage(())
@@ -243,7 +263,7 @@ def list_inbox(
 
 
 def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
-    """How many dossiers stand in each queue (at most 1000 are counted)."""
+    """Return how many dossiers each queue holds (at most 1000 are counted)."""
     queries = {queue: inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
     with ctx.store.unit() as unit:
         return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in queries.items()}
@@ -258,7 +278,7 @@ def inbox_query(
     office_id: str | None,
     text: str,
 ) -> DossierQuery | None:
-    """What a queue asks of the store; none when nothing can be in it for this person."""
+    """Return the query of a queue; None when it must be empty for this person."""
     chosen = _PLACES.get(queue)
     if chosen is None or actor.kind not in ("agent", "auditor"):
         return None
@@ -282,7 +302,7 @@ def inbox_query(
 
 
 def _procedures(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:
-    """The editions that a person handles: all of them, for a controller."""
+    """Return the editions that a person handles: for an auditor, all of them."""
     if actor.kind == "auditor":
         return ctx.editions.summaries(ctx.catalogue)
     return ctx.editions.having(ctx.catalogue, actor.roles)
@@ -301,18 +321,23 @@ def _places(procedures: Iterable[EditionSummary], chosen: _Chosen, actor: Actor)
 
 
 def _acting(state: StateSummary, actor: Actor) -> bool:
-    """Has one of the person's roles something to do in it?"""
+    """Return whether a role of the person has something to do in the state."""
     return not state.ends and holds(actor, state.roles)
 
 
 def _waiting(state: StateSummary, actor: Actor) -> bool:
-    """Does it wait for somebody else: the applicant, money, a register, another service? Where several hands are
-    waited for, a dossier is there as soon as the person has done their part."""
+    """Return whether the state waits for others: the applicant, money, a register, another service.
+
+    With several parts, a dossier waits as soon as the person has done theirs.
+    """
     return not state.ends and (state.many or not _acting(state, actor))
 
 
 def _to_begin(state: StateSummary, actor: Actor) -> bool:
-    """Is it work to begin? What is ready stays with whoever is at the counter the day the applicant comes."""
+    """Return whether the state is work to begin.
+
+    Dossiers that are ready stay at the counter for the applicant.
+    """
     return _acting(state, actor) and not state.ready
 
 

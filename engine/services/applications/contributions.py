@@ -1,4 +1,4 @@
-"""What several hands gave and still owe, as one person may read it: opinions, forms filled row by row, who is awaited."""
+"""Contributions to a dossier as one person may read them: opinions, rows of forms, awaited tasks."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from engine.services.context.app_context import AppContext, pinned, seen
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One part of a task that was done, by whom (account id), and when, of an opinion. `page` is none for a person who may
-    not read it."""
+    """One finished part of a task: its author (account id) and, for an opinion, its time.
+
+    `page` is None for a person who may not read it.
+    """
 
     form: Form
     part: str
@@ -37,15 +39,18 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One thing the dossier waits for. `closed` tells why this person may not do it; none when they can, now."""
+    """One thing the dossier waits for.
+
+    `closed`: why this person may not do it; None when they can do it now.
+    """
 
     thing: Awaited
     closed: Refusal | None
-    is_mine: bool  # awaited of this person, and open to them now
+    is_mine: bool  # awaited of this person and open to them now
 
 
 def contributions(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
-    """Every opinion given and every row filled, in the order of the file."""
+    """Return every opinion given and every row filled, in the order of the file. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -77,7 +82,10 @@ def _page(
 
 
 def waits(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
-    """Everything that the dossier waits for now, done or not, and what of it this person may do."""
+    """Return everything the dossier waits for now, done or not, and which of it this person may do.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)

@@ -1,4 +1,7 @@
-"""Corrections that an agent asked: only the questions named, and those that their new answers bring, are open."""
+"""Corrections that an agent asked for.
+
+Only the named questions, and those their new answers add, are open.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from engine.storage.unit_of_work import Unit
 
 
 def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
-    """The questions that are open again, each with the reason why."""
+    """Return the questions that are open again, each with its reason. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -42,8 +45,11 @@ def save_corrections(
     ctx: AppContext, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
     files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
-    """Keeps new answers and files; what is wrong among them is told, the rest is kept. A question counts as corrected when
-    it was answered without fault: a file, when a new one came."""
+    """Save new answers and files.
+
+    Faulty ones are reported, the rest is saved. A question counts as corrected once it is answered
+    without error; a file, once a new one is uploaded. Raises `NotFound`, `Conflict`, Refused.
+    """
     with ctx.store.unit() as unit:
         dossier = _correcting(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -88,7 +94,7 @@ def _marked(
     procedure: Procedure, before: Dossier, after: Dossier, raw: Mapping[str, Sequence[str]],
     problems: Sequence[AnswerProblem],
 ) -> Dossier:  # fmt: skip
-    """The dossier with the corrections made so far."""
+    """Return the dossier with the corrections made so far."""
     correction = before.correction
     if correction is None:
         return after
@@ -107,14 +113,18 @@ def _marked(
 
 
 def _is_posted(name: str, posted: set[str]) -> bool:
-    """Whether one of the controls of a question was posted (a date has three, `nom_day`…)."""
+    """Return whether a control of the question was posted (a date has three, `nom_day`…)."""
     return name in posted or bool(posted & {f"{name}_day", f"{name}_month", f"{name}_year"})
 
 
 def send_corrections(
     ctx: AppContext, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
 ) -> Dossier:
-    """Sends the dossier back to the agents. Raises WrongAnswers, Conflict, Refused: correction_incomplete (fields), not_now."""
+    """Send the corrected dossier back to the agents.
+
+    Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: correction_incomplete (fields),
+    not_now.
+    """
 
     def work(unit: Unit) -> Dossier:
         before = _correcting(unit, ctx, actor, dossier_id, revision)
@@ -132,7 +142,7 @@ def send_corrections(
 
 
 def _correcting(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
-    """The dossier, waiting for its owner to correct it."""
+    """Return the dossier while it waits for corrections by its owner. Raises Refused("not_now") otherwise."""
     dossier = own(unit, ctx, actor, dossier_id, revision)
     state = pinned(ctx, unit, dossier).states.get(dossier.state)
     if state is None or state.mode != "correct":

@@ -1,4 +1,7 @@
-"""A document lent by a link: whoever has it sees the whole document for a week, unless its holder takes the link back."""
+"""Links to an issued document.
+
+The holder of a link sees the whole document for a week, unless it is revoked.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from engine.services.keys.secrets import new_token, token_digest
 from engine.storage.unit_of_work import Unit
 
 LASTS: Final = timedelta(days=7)
-MOST: Final = 10  # links of one dossier that open at the same time
+MOST: Final = 10  # active links of one dossier
 _SHOWN: Final = frozenset({"valid", "expired", "replaced"})
 
 
@@ -40,7 +43,10 @@ class Lent:
 
 
 def lend(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, *, token: str | None = None) -> str:
-    """A new link's token, told this once. Raises NotFound; Refused: shares_many. The same form sent twice is one link."""
+    """Create a link and return its token, shown once.
+
+    The same form sent twice gives one link. Raises `NotFound`. Raises Refused: shares_many.
+    """
     secret = new_token() if token is None else _worked_out(ctx, document_id, token)
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
@@ -55,7 +61,7 @@ def lend(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, *, to
 
 
 def shares_of(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str) -> tuple[Share, ...]:
-    """The links of a document that still open, the oldest first."""
+    """Return the active links of a document, the oldest first. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier, document = _own(ctx, unit, actor, dossier_id, document_id)
         found = unit.shares_of(dossier.id)
@@ -63,7 +69,7 @@ def shares_of(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str) 
 
 
 def take_back(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, share: str) -> None:
-    """Ends a link at once. Raises NotFound for one of another document."""
+    """Revoke a link at once. Raises `NotFound` for a link of another document."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         dossier, document = _own(ctx, unit, actor, dossier_id, document_id)
@@ -76,8 +82,11 @@ def take_back(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, 
 
 
 def lent(ctx: AppContext, secret: str) -> Lent:
-    """What a link shows today; that it was opened is noted, not by whom. Raises NotFound when it is over, was taken back,
-    or the document is worth nothing any more."""
+    """Return what a link shows today.
+
+    The opening is counted, without the person. Raises `NotFound` when it expired, was revoked, or the
+    document is not valid any more.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         share = unit.share(token_digest(secret))
@@ -106,7 +115,10 @@ def _is_shown(document: IssuedDocument, now: datetime) -> bool:
 
 
 def _open(shares: Iterable[Share], now: datetime) -> Iterable[Share]:
-    """Those that hold now. One that ends later than any of today may was made under a clock that was ahead."""
+    """Return the active links.
+
+    One that ends later than possible today may come from a clock that was ahead.
+    """
     latest = now + LASTS + ASTRAY
     return (one for one in shares if one.revoked_at is None and now < one.expires_at <= latest)
 

@@ -1,4 +1,7 @@
-"""Is this paper true? What a stranger learns from a QR code or twelve digits, and what its holder may read again."""
+"""Verification of issued documents by third parties, and reading by the owner.
+
+A document is found by its QR code or by twelve digits.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ CODE_DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a stranger may know of a document. `holder` shows initials only. Unknown tells nothing else."""
+    """What a third party may know of a document.
+
+    `holder` shows initials only. `unknown` reveals nothing else.
+    """
 
     kind: Kind
     title: str = ""
@@ -35,20 +41,26 @@ class Verdict:
     issued_on: date | None = None
     valid_until: date | None = None
     changed_on: date | None = None
-    document: IssuedDocument | None = None  # for a page that draws it to its holder; never shown to a stranger
+    document: IssuedDocument | None = None  # for a page that draws it to its holder; never shown to a third party
 
 
 UNKNOWN: Final = Verdict("unknown")
 
 
 def is_code(token_or_code: str) -> bool:
-    """Whether it is twelve digits to count, or the token of a QR: that has 128 bits and needs no count."""
+    """Return whether a text is twelve digits, which are counted as a try.
+
+    The token of a QR code has 128 bits and needs no count.
+    """
     signs = any(sign.isalpha() or sign in "_" for sign in token_or_code)
     return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
 
 
 def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) -> Verdict:
-    """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
+    """Return the validity of a document today, by its QR token or its twelve digits.
+
+    Raises Refused("too_many_tries").
+    """
     digits, by_code = digits_only(token_or_code), is_code(token_or_code)
     if by_code and asker != UNKNOWN_ASKER:
         _count(ctx, asker)
@@ -76,7 +88,7 @@ def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) ->
 
 
 def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> bool:
-    """Whether the kept document is still the one that was signed, as far as it was not erased."""
+    """Return whether the stored document equals the signed one, as far as it was not erased."""
     claims = ctx.keys.check(document.jws)
     if claims is None:
         return False
@@ -85,15 +97,17 @@ def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -
 
 
 def _count(ctx: AppContext, asker: Asker) -> None:
-    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # a guess that is not counted is not answered
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # an uncounted try is not answered
         closed = too_many(unit, ctx.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
     if closed is not None:
         raise Refused(closed)
 
 
 def read_document(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
-    """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says; nobody reads one
-    whose content was erased."""
+    """Return a document of a dossier to draw it again.
+
+    Raises `NotFound` for an erased document and for an auditor, who sees only that it exists.
+    """
     with ctx.store.unit() as unit:
         document = seen(unit, ctx, actor, dossier_id).document(document_id)
     if document is None or is_erased(document) or actor.kind == "auditor":
@@ -102,5 +116,5 @@ def read_document(ctx: AppContext, actor: Actor, dossier_id: str, document_id: s
 
 
 def jwks(ctx: AppContext) -> Mapping[str, Plain]:
-    """The public keys with which anyone verifies our signatures without asking us."""
+    """Return the public keys with which third parties verify signatures offline."""
     return ctx.keys.jwks()

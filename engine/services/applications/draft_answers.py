@@ -1,4 +1,4 @@
-"""What drafts and corrections share: whose hand may write, keeping answers as typed, the page to show next."""
+"""What drafts and corrections share: the right to write, saving answers as typed, and the next page."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ from engine.services.core.commit import check_open_draft, keep
 from engine.services.core.idempotency import Memory
 from engine.storage.unit_of_work import Unit
 
-_OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that no request has once it was sent
+_OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that a submitted dossier never gets
 
 
-SAVED: Final = 300  # changes of answers and files by one person in a quarter of an hour: one every three seconds
+SAVED: Final = 300  # saved changes by one person in a quarter of an hour: one every three seconds
 SAVED_A_DAY: Final = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What came of saving: kept even with faults. `next_page` is the page to show: the same one while something is wrong
-    or was just opened on it, none after the last."""
+    """The result of saving; faulty answers are saved too.
+
+    `next_page` is the page to show. It is the same page while something is wrong or was just opened on
+    it, None after the last.
+    """
 
     dossier: Dossier
     problems: tuple[AnswerProblem, ...]
@@ -41,14 +44,18 @@ class Saved:
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
+        """The problems that prevent submission, without warnings."""
         return tuple(one for one in self.problems if not one.warns)
 
 
 def own(
     unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
-    """The dossier, in its owner's hand and still open. `filling`: what is done is no more than filling it in, which needs no
-    proven number. Raises NotFound, Conflict, Refused: unproven, role, closed."""
+    """Return the dossier if the actor owns it and it is open.
+
+    With `filling=True` an unverified phone number is accepted. Raises `NotFound`, `Conflict`. Raises
+    Refused: unproven, role, closed.
+    """
     dossier = seen(unit, ctx, actor, dossier_id, revision)
     if actor.unproven and not filling:
         raise Refused(refusal("unproven"))
@@ -62,7 +69,7 @@ def own(
 def own_draft(
     unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
-    """The same, not sent yet. Raises Refused("already_submitted") besides."""
+    """Return the dossier as `own` does, if it is a draft. Also raises Refused("already_submitted")."""
     dossier = own(unit, ctx, actor, dossier_id, revision, filling=filling)
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
@@ -72,9 +79,11 @@ def own_draft(
 def keep_answers(
     ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
 ) -> Dossier:
-    """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
-    and commits to them, for good: so often and no more. Raises Refused: already_submitted, closed, for what is kept of drafts only and
-    of those given up; too_many_tries."""
+    """Save a dossier with changed answers or files; without a change, nothing is written.
+
+    The journal names the answers and commits to them. Raises Refused: too_many_tries. For drafts, and
+    for entries of drafts only: already_submitted, closed.
+    """
     if kind in _OF_DRAFTS or before.is_draft:
         check_open_draft(before)
     if after == before:
@@ -101,14 +110,14 @@ def _count(ctx: AppContext, unit: Unit, actor: Actor) -> None:
 
 
 def _still_reused(before: Dossier, after: Dossier, changed: Mapping[str, Plain]) -> Dossier:
-    """An answer given anew is no longer that of an earlier request."""
+    """Return the dossier where a changed answer no longer counts as reused from an earlier one."""
     if before.reused is None or after.reused != before.reused:
         return after
     return replace(after, reused=replace(before.reused, fields=before.reused.fields - changed.keys()))
 
 
 def changed_answers(before: Dossier, after: Dossier) -> dict[str, Plain]:
-    """The answers that are not what they were, with their new value; one that was taken away is null."""
+    """Return the changed answers with their new values; a removed one is None."""
     names = before.answers.keys() | after.answers.keys()
     return {
         name: after.answers.get(name)
@@ -125,7 +134,7 @@ def shown_form(
     problems: tuple[AnswerProblem, ...] = (),
     only: frozenset[str] | None = None,
 ) -> FormView:
-    """The one view of the application, for this reader, today."""
+    """Return the view of the application for this reader, today."""
     return view_form(
         procedure, dossier, ctx.day(), ctx.directory, ctx.wording, problems, only=only, reader=actor
     )  # fmt: skip
@@ -139,12 +148,12 @@ def shown_page(
     page_id: str,
     judged: bool = True,
 ) -> PageView | None:
-    """One page of it as the dossier stands, its questions showing no fault; none when it is not on the path."""
+    """Return one page of the application without problems; None when it is not on the path."""
     return view_page(evaluated, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 
 def without_orphans(dossier: Dossier) -> Dossier:
-    """The dossier without the files that no answer names any more."""
+    """Return the dossier without the files that no answer names."""
     if not dossier.attachments:
         return dossier
     named = files_named(dossier.answers)
@@ -152,6 +161,7 @@ def without_orphans(dossier: Dossier) -> Dossier:
 
 
 def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
+    """Return a dossier by id for a repeated command. Raises `NotFound`."""
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         raise NotFound
@@ -160,8 +170,11 @@ def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
 
 @dataclass(frozen=True, slots=True)
 class SavedAnswers:
-    """What one saving wrote. `problems` is none for a saving found again by its token: `wrong` then
-    tells where there was something to say."""
+    """What one save wrote.
+
+    `problems` is None for a save found again by its token. `wrong` then lists where there were
+    problems.
+    """
 
     procedure: Procedure
     dossier: Dossier
@@ -171,7 +184,7 @@ class SavedAnswers:
 
 
 def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
-    """A saving is remembered by its places; found again, it is told as the dossier stands."""
+    """Return how a save is remembered by its token: by paths; found again, it shows the present dossier."""
 
     def keep_written(written: SavedAnswers) -> Plain:
         wrong: list[Plain] = [one.at for one in written.problems or ()]
@@ -189,7 +202,7 @@ def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
 
 
 def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
-    """What is told of a saving; one found again by its token has what is still wrong of what was wrong then."""
+    """Return the result of a save. One found again by its token reports those of its problems that remain."""
     problems = written.problems
     if problems is None:
         found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)

@@ -1,4 +1,4 @@
-"""A draft comes to the edition in force when somebody comes back to it, and is told what changed."""
+"""Migration of a draft to the edition in force when its owner returns, with a report of what changed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """A draft under a later edition, in force since `since`. `new`: how many questions it puts besides; `again`: those whose
-    answer must be given again or looked at; `prices`: in francs, before and now, where they differ."""
+    """A draft under a later edition, in force since `since`.
+
+    `new`: number of additional questions. `again`: those whose answer must be given again or checked.
+    `prices`: in francs, before and now, where they differ.
+    """
 
     dossier: Dossier
     definition: Procedure
@@ -33,13 +36,15 @@ class Renewed:
 
 
 def renew(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
-    """Brings a draft over, in the hand that fills it in; none where nothing changes, or while the store is locked. No book is
-    opened for that."""
+    """Migrate a draft for the person who fills it in.
+
+    None where nothing changes, or while the store is locked. No procedure is loaded for that.
+    """
     if not is_outdated(ctx, dossier) or not is_owner(dossier, actor):
         return None
     try:
         return _brought_over(ctx, actor, dossier)
-    except Busy:  # it is looked at as it stands; the next look brings it over
+    except Busy:  # it is shown unchanged; the next visit migrates it
         return None
 
 
@@ -58,7 +63,7 @@ def _brought_over(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | 
 
 
 def is_outdated(ctx: AppContext, dossier: Dossier) -> bool:
-    """Whether a later edition than a draft's is in force."""
+    """Return whether a later edition than that of a draft is in force."""
     if not dossier.is_draft or dossier.closed_at is not None:
         return False
     current = ctx.catalogue.current_entry(dossier.procedure, ctx.day())
@@ -66,12 +71,12 @@ def is_outdated(ctx: AppContext, dossier: Dossier) -> bool:
 
 
 def would_come_over(ctx: AppContext, unit: Unit, draft: Dossier) -> bool:
-    """Whether a draft about to be sent belongs under a later edition first."""
+    """Return whether a draft about to be submitted must first migrate to a later edition."""
     return is_outdated(ctx, draft) and _judged(ctx, unit, draft) is not None
 
 
 def _judged(ctx: AppContext, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
-    if not is_outdated(ctx, draft):  # somebody was faster
+    if not is_outdated(ctx, draft):  # another unit did it meanwhile
         return None
     try:
         procedure = ctx.catalogue.current(draft.procedure, ctx.day())

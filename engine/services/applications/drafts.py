@@ -1,4 +1,4 @@
-"""The counter: open a draft, save its pages even with faults, check it, send it, drop it; send corrections."""
+"""Drafts: open, save pages even with problems, check, submit and discard them."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ __all__ = [
 ]
 
 _NUMBERS_TRIED = 20
-MOST_UNPROVEN = 5  # drafts of who has not proven their number
+MOST_UNPROVEN = 5  # drafts of an unverified phone number
 
 
 @dataclass(frozen=True, slots=True)
 class CheckSheet:
-    """Everything answered, what is still wrong, and what it will cost as far as it is known."""
+    """All answers, their problems, and the price as far as it is known."""
 
     dossier: Dossier
     form: FormView
@@ -84,6 +84,7 @@ class CheckSheet:
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:
+        """The problems that prevent submission, without warnings."""
         return tuple(one for one in self.problems if not one.warns)
 
 
@@ -94,8 +95,11 @@ def open_dossier(
     ctx: AppContext, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
     language: str = "fr", token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
-    criteria_missing, ineligible (criterion, because, instead), unproven (there are many already)."""
+    """Open a draft, or return the existing one of this person.
+
+    Raises `NotFound`. Raises Refused: role, mandate_bounds, not_in_force, channel, criteria_missing,
+    ineligible (criterion, because, instead), unproven (too many drafts).
+    """
     procedure = _in_service(ctx, procedure_id)
     if actor.kind != "applicant" and not actor.principal:
         raise Refused(refusal("role", roles=("applicant",)))
@@ -106,7 +110,7 @@ def open_dossier(
     answers = _eligible(ctx, procedure, criteria, language)
 
     def work(unit: Unit) -> Dossier:
-        owner = unit.account_held(actor.owns)  # whoever erases it, or hands over what was begun, waits, or has done so
+        owner = unit.account_held(actor.owns)  # locked: an erasure or adoption of the account waits, or is already done
         if owner is not None and owner.disabled:
             raise NotFound
         draft = unit.draft_of(actor.owns, procedure.id)
@@ -127,7 +131,7 @@ def _unproven_drafts(unit: Unit, actor: Actor) -> int:
 
 
 def _in_service(ctx: AppContext, procedure_id: str) -> Procedure:
-    """The edition in force today."""
+    """Return the edition in force today. Raises `NotFound`, Refused("not_in_force")."""
     current = ctx.catalogue.current(procedure_id, ctx.day())
     known = ctx.catalogue.procedures.get(procedure_id)
     if current is None and known is not None:
@@ -139,7 +143,10 @@ def _in_service(ctx: AppContext, procedure_id: str) -> Procedure:
 
 
 def _eligible(ctx: AppContext, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
-    """The eligibility answers, when they let the person in."""
+    """Return the eligibility answers if they admit the person.
+
+    Raises Refused: ineligible, criteria_missing.
+    """
     day, directory = ctx.day(), ctx.directory
     answers = adopt_criteria(procedure, given, day, directory)
     stop = stopped_by(procedure, answers, day, directory)
@@ -178,8 +185,8 @@ def blank_draft(
     ctx: AppContext, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
-    """A draft as it begins, with what the account knows; nothing keeps it yet."""
-    by = actor.owns if actor.kind == "agent" else actor.id  # an agent who helps is not who is written to
+    """Return an unsaved new draft with the known data of the account."""
+    by = actor.owns if actor.kind == "agent" else actor.id  # an agent who helps is not the receiver of messages
     now, account, person = ctx.now(), unit.account(actor.owns), unit.account(by)
     phone = person.login if person and person.login.startswith("+") else None
     draft = Dossier(
@@ -193,12 +200,12 @@ def blank_draft(
 
 
 def _email_of(unit: Unit, account_id: str) -> str | None:
-    """The address that the person proved to be theirs."""
+    """Return the verified e-mail address of a person, None without one."""
     return next((one.value for one in unit.identifiers_of(account_id) if one.kind == "email"), None)
 
 
 def _free_number(unit: Unit, year: int) -> str:
-    """Eleven digits that no dossier carries."""
+    """Return an eleven-digit number without a dossier. Raises `Busy` if none is found."""
     for _ in range(_NUMBERS_TRIED):
         number = new_number(year, random_digits(8))
         if unit.dossier_numbered(number) is None:
@@ -207,7 +214,7 @@ def _free_number(unit: Unit, year: int) -> str:
 
 
 def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
-    """What may be filled in ahead, by the names of `prefill`."""
+    """Return the data that may be prefilled, by the names of `prefill`."""
     if account is None:
         return {}
     phone = account.login if account.login.startswith("+") else None
@@ -219,31 +226,32 @@ def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
 
 
 def see(ctx: AppContext, actor: Actor, dossier_id: str) -> Dossier:
+    """Return a dossier by id or number. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         return seen(unit, ctx, actor, dossier_id)
 
 
 def see_case(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
-    """The dossier and the edition it is judged by."""
+    """Return a dossier and the edition that applies to it. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         return dossier, pinned(ctx, unit, dossier)
 
 
 def see_form(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
-    """The application on its path, as this person may read it."""
+    """Return the application on its path, as this person may read it. Raises `NotFound`."""
     dossier, procedure = see_case(ctx, actor, dossier_id)
     return shown_form(ctx, procedure, dossier, actor)
 
 
 def procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
-    """The edition a dossier is judged by."""
+    """Return the edition that applies to a dossier. Raises `EditionMissing`."""
     with ctx.store.unit() as unit:
         return pinned(ctx, unit, dossier)
 
 
 def mine(ctx: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
-    """The applicant's own dossiers, newest first; drafts dropped or out of time are forgotten."""
+    """Return the applicant's own dossiers, newest first, without discarded and expired drafts."""
     if actor.kind != "applicant":
         return ()
     with ctx.store.unit() as unit:
@@ -257,15 +265,18 @@ def mine(ctx: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
     )
 
 
-# -- answering ---------------------------------------------------------------------------------------------------------
+# -- saving ------------------------------------------------------------------------------------------------------------
 
 
 def save_page(
     ctx: AppContext, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
     revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
-    """Keeps what was typed on a page, or on one row of it that stands alone (`voyageurs.0`), right or wrong. Raises
-    NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
+    """Save what was typed on a page, or on one row with its own page (`voyageurs.0`), right or wrong.
+
+    Raises `NotFound` (page not on the path), `Conflict`. Raises Refused: role, closed,
+    already_submitted.
+    """
     gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> SavedAnswers:
@@ -290,11 +301,11 @@ def save_page(
     return saved_from(ctx, written)
 
 
-# -- sending -----------------------------------------------------------------------------------------------------------
+# -- submission --------------------------------------------------------------------------------------------------------
 
 
 def check(ctx: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:
-    """Everything before it is sent: answers, what is wrong, the price."""
+    """Return everything before submission: answers, problems, price. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -310,9 +321,11 @@ def submit(
     ctx: AppContext, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
     token: str | None = None, confirmed: str = "",
 ) -> Dossier:  # fmt: skip
-    """Sends the request: it enters its circuit. `confirmed`: how, at a counter, its owner confirmed what was read to them
-    (`paper`, `code`). Raises WrongAnswers, NotFound, Conflict, Refused: undeclared, role, closed,
-    already_submitted."""
+    """Submit the request, which enters its workflow.
+
+    `confirmed`: how its owner confirmed what was read to them at a counter (`paper`, `code`). Raises
+    `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: undeclared, role, closed, already_submitted.
+    """
 
     def work(unit: Unit) -> Dossier:
         before = own_draft(unit, ctx, actor, dossier_id, revision)
@@ -340,20 +353,23 @@ def submit(
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
-    """The language in which we write to the applicant: the one the draft is filled in, where the procedure has it."""
+    """Return the language of messages to the applicant: the one they fill in, if the procedure has it."""
     if actor.kind == "agent":
         return dossier.language
     return actor.language if actor.language in procedure.identity.languages else dossier.language
 
 
 def _email(procedure: Procedure, dossier: Dossier) -> str | None:
-    """The first e-mail address that the applicant gave."""
+    """Return the first e-mail address in the answers, else the contact address."""
     given = (dossier.answers.get(field.id) for field in procedure.form.fields if field.type == "email")
     return next((one for one in given if isinstance(one, str) and "@" in one), dossier.contact_email)
 
 
 def drop_draft(ctx: AppContext, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
-    """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
+    """Discard a draft and erase its answers, files and salts.
+
+    Its journal still shows that it existed. Raises `NotFound`, Refused.
+    """
 
     def work(unit: Unit) -> None:
         forget_draft(ctx, unit, own_draft(unit, ctx, actor, dossier_id, filling=True), actor)

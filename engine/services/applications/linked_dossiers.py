@@ -1,4 +1,4 @@
-"""Links between dossiers: naming an earlier one on a draft, and noticing when it ends."""
+"""Links between dossiers: naming an earlier one on a draft, and noticing its end."""
 
 from __future__ import annotations
 
@@ -24,16 +24,19 @@ from engine.storage.unit_of_work import Conflict, Unit
 
 log = logging.getLogger("guichet.tour")
 
-_NEXT = "links"  # where the next tour begins
+_NEXT = "links"  # name of the cursor where the next worker pass begins
 
 
 def name_earlier(
     ctx: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
     phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Names the earlier dossier (id or number) that a draft hangs on; what the book copies of it is filled in. It is the
-    person's own, or one followed on the `phone` that they have proven to hold (`accounts.prove_link`). Raises NotFound,
-    Conflict, Refused: link_unfit, link_row, not_now, role, closed, already_submitted."""
+    """Name the earlier dossier (id or number) on which a draft depends.
+
+    The answers that the procedure asks for are copied. It is the person's own, or its contact `phone`
+    was proven (`linked_dossiers.prove_earlier`). Raises `NotFound`, `Conflict`. Raises Refused:
+    link_unfit, link_row, not_now, role, closed, already_submitted.
+    """
 
     def work(unit: Unit) -> Dossier:
         before = own_draft(unit, ctx, actor, dossier_id, revision)
@@ -56,8 +59,10 @@ def name_earlier(
 
 
 def _earlier(unit: Unit, ctx: AppContext, actor: Actor, number: str, phone: str | None) -> Dossier:
-    """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to. At a counter the owner
-    is there: theirs may be named, which opens it to nobody."""
+    """Return the earlier dossier for its owner or the holder of its contact phone.
+
+    At a counter, the agent may name a dossier of the helped person, which grants no access to it.
+    """
     other = unit.dossier_numbered(number) if phone or actor.principal else None
     if other is not None and not other.is_draft:
         helped = actor.kind == "agent" and bool(actor.principal) and other.owner == actor.principal
@@ -68,8 +73,10 @@ def _earlier(unit: Unit, ctx: AppContext, actor: Actor, number: str, phone: str 
 
 @dataclass(frozen=True, slots=True)
 class LinkCandidate:
-    """An earlier dossier that may be named. `rows` are those to pick one of, where the link wants one; `unfit` tells why it
-    cannot be named after all."""
+    """An earlier dossier that may be named.
+
+    `rows`: the rows to choose from, where the link wants one. `unfit`: why it cannot be named.
+    """
 
     dossier: Dossier
     definition: Procedure
@@ -80,7 +87,7 @@ class LinkCandidate:
 def candidate(
     ctx: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
 ) -> LinkCandidate:
-    """One earlier dossier as it could be named on a draft. Raises NotFound as `name_earlier` does."""
+    """Return one earlier dossier as it could be named on a draft. Raises `NotFound` as `name_earlier`."""
     with ctx.store.unit() as unit:
         draft = own_draft(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, draft)
@@ -95,7 +102,10 @@ def candidate(
 
 
 def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:
-    """The person's own dossiers that may be named, newest first; of whoever acts for another, those their mandate shows."""
+    """Return the person's own dossiers that may be named, newest first.
+
+    A representative gets those of the mandate. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         draft = own_draft(unit, ctx, actor, dossier_id)
         link = pinned(ctx, unit, draft).tasks.get(link_id)
@@ -111,7 +121,10 @@ def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> 
 
 
 def _rows(ctx: AppContext, link: Link, earlier: Dossier, procedure: Procedure) -> tuple[str, ...]:
-    """What the rows of an earlier dossier are called, where one of them is picked; empty for one without a name."""
+    """Return the labels of the rows of an earlier dossier where one is chosen.
+
+    A row without a label has an empty text.
+    """
     if link.row is None:
         return ()
     form = shown_form(ctx, procedure, earlier, None)
@@ -122,8 +135,10 @@ def _rows(ctx: AppContext, link: Link, earlier: Dossier, procedure: Procedure) -
 def send_proof(
     ctx: AppContext, number: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> None:
-    """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
-    and whether a code has just left, is told to nobody."""
+    """Send a code to the phone of a dossier, whose holder may then name it.
+
+    The caller never learns whether the dossier exists or a code was just sent.
+    """
     phone = _phone_of(ctx, number)
     if phone is not None:
         with suppress(Refused):
@@ -131,7 +146,7 @@ def send_proof(
 
 
 def prove_earlier(ctx: AppContext, number: str, code: str, *, mark: str = "") -> str | None:
-    """The phone of a dossier, once the code sent to it was typed; none when they do not go together."""
+    """Return the phone of a dossier once the code sent to it was typed; None when they do not match."""
     phone = _phone_of(ctx, number)
     if phone is None:
         return None
@@ -148,7 +163,10 @@ def _phone_of(ctx: AppContext, number: str) -> str | None:
 
 
 def follow_links(ctx: AppContext, limit: int = 50) -> int:
-    """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
+    """Move on every dossier whose linked dossier has ended; each worker pass checks the next ones.
+
+    Return how many moved.
+    """
     places = ctx.editions.worked_out(ctx.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
         (procedure.id, state.id) for procedure in ctx.editions.summaries(catalogue) for state in procedure.states if state.links
     )))  # fmt: skip
@@ -159,9 +177,9 @@ def _follow(ctx: AppContext, dossier_id: str) -> bool:
     try:
         with ctx.store.unit(write=True) as unit:
             return _pass_on(ctx, unit, dossier_id)
-    except (Refused, Conflict):  # somebody was faster
+    except (Refused, Conflict):  # another unit was faster
         return False
-    except EditionMissing:  # a person must look; those that wait for others go on
+    except EditionMissing:  # a person must look at it; the others go on
         log.warning("the edition of %s, or of one it waits for, cannot be read", dossier_id)
         return False
 

@@ -1,4 +1,7 @@
-"""Messages about a dossier: its owner asks, agents answer, each told that the other wrote. The journal commits to each."""
+"""Messages between the owner of a dossier and agents, each notified of the other's.
+
+The journal commits to each.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,12 @@ LONGEST: Final = 1000
 MOST_A_DAY: Final = 20
 FILE_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_FILE: Final = 5_000_000
-_FILE: Final = "message"  # where its file lies among a dossier's
+_FILE: Final = "message"  # the field name of its file among those of a dossier
 
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """`problem` says why the file was not kept; nothing was written then."""
+    """The result of writing. `problem`: why the file was refused; then nothing was written."""
 
     message: Message | None
     problem: AnswerProblem | None = None
@@ -50,7 +53,11 @@ def write_message(
     *,
     token: str | None = None,
 ) -> SentMessage:
-    """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many, too_many_tries."""
+    """Write a message to the other side.
+
+    Raises `NotFound`. Raises Refused: messages_closed, message_empty, message_long, messages_many,
+    too_many_tries.
+    """
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
@@ -75,7 +82,7 @@ def write_message(
         if unit.count_try(f"messages@{before.id}@{side}", f"{ctx.day()}") > MOST_A_DAY:
             raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
         others: Side = "agent" if side == "applicant" else "applicant"
-        unit.read_messages(before.id, others, now)  # who answers has read
+        unit.read_messages(before.id, others, now)  # the writer of an answer has read the messages
         reported_already = before.id in unit.unread_messages([before.id], side)
         message = Message(new_id(), before.id, now, actor.id, side, text, files)
         unit.add_message(message)
@@ -102,20 +109,20 @@ WRITTEN: Final[Memory[SentMessage]] = Memory(
 
 
 def read_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
-    """All of them, the oldest first; those of the other side are read from now on."""
+    """Return all messages, the oldest first, and mark those of the other side as read. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         found = unit.messages_of(dossier.id)
         others: Side = "agent" if _side(dossier, actor) == "applicant" else "applicant"
         unread = unit.unread_messages([dossier.id], others)
     if unread:
-        with suppress(Busy), ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # the next look marks them
+        with suppress(Busy), ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # the next visit marks them
             unit.read_messages(dossier.id, others, ctx.now())
     return found
 
 
 def count_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
-    """How many were written, on both sides; none is read by being counted. Raises NotFound."""
+    """Return the number of messages on both sides without marking them as read. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         _side(dossier, actor)
@@ -123,13 +130,13 @@ def count_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
 
 
 def unread(ctx: AppContext, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
-    """How many messages each of these dossiers holds that this side has not read."""
+    """Return the number of unread messages of this side for each of these dossiers."""
     with ctx.store.unit() as unit:
         return unit.unread_messages(list(dossiers), "applicant" if actor.kind == "agent" else "agent")
 
 
 def read_file(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
-    """The file of a message, for both sides. Raises NotFound."""
+    """Return the file of a message, for both sides. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         _side(dossier, actor)
@@ -144,14 +151,17 @@ def read_file(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str
 
 
 def why_not(dossier: Dossier) -> Refusal | None:
-    """Why nobody writes about this dossier now; None when they may."""
+    """Return why no message may be written about this dossier now; None when one may."""
     if dossier.is_draft or dossier.closed_at is not None:
         return refusal("messages_closed", why="draft" if dossier.is_draft else "over")
     return None
 
 
 def _side(dossier: Dossier, actor: Actor) -> Side:
-    """Controllers read the journal, which says that something was written, not what. Raises NotFound."""
+    """Return the side of the actor.
+
+    Raises `NotFound` for others: auditors read in the journal that a message exists, not its text.
+    """
     if is_owner(dossier, actor):
         return "applicant"
     if actor.kind == "agent":
@@ -173,7 +183,7 @@ def _kept(ctx: AppContext, actor: Actor, dossier: Dossier, file: Upload) -> Atta
 
 
 def _report(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
-    """The applicant, that a message waits; never what it says."""
+    """Notify the applicant that a message waits, without its text."""
     facts = {"dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier)}
     addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
     for channel, to in addresses:

@@ -1,4 +1,7 @@
-"""Internal notes: what agents write about a dossier for one another. Its owner never reads them; the journal commits to each."""
+"""Internal notes between agents about a dossier.
+
+Its owner never reads them. The journal commits to each.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ from engine.services.core.journalling import journalise
 from engine.storage.unit_of_work import Unit
 
 LONGEST: Final = 1000
-MOST_A_DAY: Final = 100  # of one agent about one dossier: more is a machine
+MOST_A_DAY: Final = 100  # by one agent about one dossier: more comes from a machine
 
 
 def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, token: str | None = None) -> Note:
-    """Raises NotFound; Refused: notes_closed, note_empty, note_long, notes_many."""
+    """Write an internal note.
+
+    Raises `NotFound`. Raises Refused: notes_closed, note_empty, note_long, notes_many.
+    """
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
 
     def work(unit: Unit) -> Note:
@@ -43,20 +49,27 @@ def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, tok
 
 
 def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]:
-    """All of them, the oldest first, for the agents who see the dossier. Raises NotFound: a controller reads in the journal
-    that a note was written, not what it says."""
+    """Return all notes, the oldest first, for agents who see the dossier.
+
+    Raises `NotFound` for others: an auditor reads in the journal that a note exists, not its text.
+    """
     with ctx.store.unit() as unit:
         return unit.notes_of(_open_to(unit, ctx, actor, dossier_id).id)
 
 
 def why_not_note(dossier: Dossier) -> Refusal | None:
-    """Why no note is written about this dossier now: what was to be forgotten of it was. None when they may, after its end
-    too."""
+    """Return why no note may be written about this dossier: it is erased.
+
+    None when one may, even after its end.
+    """
     return refusal("notes_closed") if dossier.erased_at is not None else None
 
 
 def _open_to(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str) -> Dossier:
-    """An agent who helps at a counter has the owner beside them: no note is read there."""
+    """Return the dossier for an agent who may read its notes.
+
+    At a counter the owner is present, so notes are not shown.
+    """
     dossier = seen(unit, ctx, actor, dossier_id)
     if actor.kind != "agent" or actor.principal or dossier.is_draft or is_owner(dossier, actor):
         raise NotFound

@@ -1,4 +1,4 @@
-"""What several hands give while a dossier waits: a service's opinion, a later form, a form filled row by row."""
+"""Contributions while a dossier waits: opinions of services, later forms, and forms filled by row."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ from engine.storage.unit_of_work import Unit
 
 @dataclass(frozen=True, slots=True)
 class AwaitedPart:
-    """One thing that a state waits for from somebody: a later form, one row of it, one service's opinion. `part` is the
-    service or the number of the row (from 0), none for a whole form. `closed` tells why this person may not do it."""
+    """One form that a state waits for: a later form, a row of it, or the opinion of a service.
+
+    `part` is the service or the row number (from 0), None for a whole form. `closed`: why this person
+    may not fill it.
+    """
 
     form: Form
     part: str | None
@@ -40,18 +43,21 @@ class AwaitedPart:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An errand being answered: what would be kept, what is wrong with it, how to draw it."""
+    """A part being filled: the answers, their problems, and the page to draw."""
 
     answers: Mapping[str, Plain]
     problems: tuple[AnswerProblem, ...]
     page: PageView
 
 
-# -- looking -----------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 def awaited_parts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
-    """The forms and opinions that are open on the dossier now, done in part or not at all, as this person sees them."""
+    """Return the forms and opinions that are open on the dossier now, as this person sees them.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -78,8 +84,11 @@ def read_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
     raw: Mapping[str, Sequence[str]] | None = None,
 ) -> Answered:  # fmt: skip
-    """The questions of an errand as they stand, or as a post would answer them. Keeps nothing. Raises `NotFound` when the
-    dossier waits for no such thing, Refused when this person may not do it."""
+    """Return the questions of a part, as stored or as a post would fill them.
+
+    Saves nothing. Raises `NotFound` when the dossier does not wait for it, Refused when this person may
+    not fill it.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -124,15 +133,17 @@ def _part(
     return Answered(answers, found, page) if page is not None else None
 
 
-# -- doing -------------------------------------------------------------------------------------------------------------
+# -- filling -----------------------------------------------------------------------------------------------------------
 
 
 def give_opinion(
     ctx: AppContext, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """A service answers its round: `opinion` and the round's own questions. Raises WrongAnswers, NotFound, Conflict,
-    Refused: not_now, not_yet, already_done, role."""
+    """Give the opinion of a service: `opinion` and the questions of its form.
+
+    Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: not_now, not_yet, already_done, role.
+    """
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
@@ -149,7 +160,7 @@ def fill_form(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Fills a later form that the dossier waits for. Raises as `give_opinion` does."""
+    """Fill a later form that the dossier waits for. Raises as `give_opinion`."""
 
     def work(unit: Unit) -> Dossier:
         return _done(
@@ -164,7 +175,7 @@ def fill_row(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Fills a later form for one row (from 0). Raises as `give_opinion` does."""
+    """Fill a later form for one row (from 0). Raises as `give_opinion`."""
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
@@ -178,7 +189,7 @@ def do_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Whichever of these an errand is."""
+    """Fill a whole form, an opinion or a row, by the kind of `part`. Raises as `give_opinion`."""
     if part is None:
         return fill_form(ctx, actor, dossier_id, form_id, answers, revision=revision, token=token)
     if not part.isdecimal():
@@ -189,7 +200,7 @@ def do_part(
 def preview_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
 ) -> ActPreview:
-    """What doing an errand would do and say. Raises as doing it does; keeps nothing."""
+    """Return the effect of filling a part and save nothing. Raises as `do_part`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -209,7 +220,10 @@ def _decided(
     ctx: AppContext, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
     answers: Mapping[str, Plain], actor: Actor,
 ) -> Decision:  # fmt: skip
-    """Whoever may not do it learns why before what they typed is judged."""
+    """Return the decision of filling a part.
+
+    A person who may not fill it gets the reason before the answers are checked.
+    """
     form, now = _form(procedure, form_id), ctx.now()
     closed = part_closed(_moment(ctx, procedure, actor), dossier, form, part)
     if closed is not None:
@@ -235,7 +249,10 @@ def _form(procedure: Procedure, form_id: str) -> Form:
 
 
 def part_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
-    """Why this person may not do an errand now; none when they may. Raises `NotFound` when it has no such part."""
+    """Return why this person may not fill a part now; None when they may.
+
+    Raises `NotFound` when the form has no such part.
+    """
     if is_in_parts(form) != (part is not None) or (part is not None and part_forms.part_page(form, part) is None):
         raise NotFound
     if form.services and part is not None:

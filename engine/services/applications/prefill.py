@@ -1,7 +1,8 @@
-"""Answers of an earlier request offered to whoever begins another, and taken over into their draft.
+"""Reuse of answers: those of an earlier request are offered for a new one and copied into its draft.
 
-Only their owner's own, while they are kept: what was erased, or should be by now, is never offered. Files are sealed again
-for the draft, under the same digest, so that the end of either dossier takes nothing from the other.
+Only the owner's own answers, while they are stored; data that is or should be erased is never offered.
+Files are encrypted again for the draft, under the same digest. The end of either dossier then takes
+nothing from the other.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from engine.storage.files.attachments import Lost
 from engine.storage.files.encryption import NoFileKey
 from engine.storage.unit_of_work import Unit
 
-LOOKED_AT: Final = 10  # earlier requests, the newest first
-OFFERED: Final = 3  # one a person
-WORTH: Final = 3  # answers that another procedure gives: for fewer, nobody is asked
+LOOKED_AT: Final = 10  # earlier requests that are checked, the newest first
+OFFERED: Final = 3  # earlier requests that are offered, one for each person
+WORTH: Final = 3  # answers that another procedure must give: fewer are not offered
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierDossier:
-    """A request whose answers may be taken over: how many, and how many files."""
+    """A request whose answers may be reused: how many, and how many files."""
 
     dossier: Dossier
     definition: Procedure
@@ -43,8 +44,11 @@ class EarlierDossier:
 def earlier_requests(
     ctx: AppContext, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
 ) -> tuple[EarlierDossier, ...]:
-    """The requests that a draft of this procedure could take answers of: the newest of each person they were made for, of
-    the same procedure; else the newest of another that asks the same. None when a draft is begun already."""
+    """Return the requests whose answers a draft of this procedure could reuse.
+
+    The newest of the same procedure for each person; otherwise the newest of another that asks the
+    same. Empty when a draft exists already.
+    """
     procedure = ctx.catalogue.current(procedure_id, ctx.day())
     if procedure is None or actor.kind != "applicant" or actor.only_reads or actor.dossiers:
         return ()
@@ -57,7 +61,7 @@ def earlier_requests(
         if unit.draft_of(actor.owns, procedure_id) is not None:
             return ()
         draft = blank_draft(ctx, unit, procedure, actor, answers, "web", language)
-        found: dict[str, EarlierDossier] = {}  # by what the request is called
+        found: dict[str, EarlierDossier] = {}  # by the label of the request
         for line in sent[:LOOKED_AT]:
             if line.label in found or len(found) == OFFERED or (found and line.procedure != procedure_id):
                 continue
@@ -82,8 +86,11 @@ def _offered(
 
 
 def take_over(ctx: AppContext, actor: Actor, dossier_id: str, number: str, *, token: str | None = None) -> Dossier:
-    """A draft with the answers and the papers of an earlier request that it does not have yet. Raises NotFound when that
-    one is not this person's, or is kept no more; Refused: role, closed, already_submitted."""
+    """Copy the missing answers and files of an earlier request into a draft.
+
+    Raises `NotFound` for a request of another person or an erased one. Raises Refused: role, closed,
+    already_submitted.
+    """
     with ctx.store.unit() as unit:
         draft, earlier, found = _found(ctx, unit, actor, dossier_id, number)
     lost = frozenset(_sealed_again(ctx, draft, earlier, found))
@@ -115,7 +122,7 @@ def _found(
 
 
 def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
-    """An earlier request of the same owner that was sent and is still to be kept. Raises NotFound."""
+    """Return a submitted request of the same owner that is still stored. Raises `NotFound`."""
     earlier = seen(unit, ctx, actor, earlier_id)
     if earlier.is_draft or earlier.owner != draft.owner or earlier.erased_at is not None:
         raise NotFound
@@ -125,14 +132,17 @@ def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id:
 
 
 def _gone(ctx: AppContext, procedure: Procedure, earlier: Dossier) -> frozenset[str]:
-    """The answers whose time to be erased has come, whether the round was made or not; an empty name is the whole."""
+    """Return the answers whose retention is over, erased or not.
+
+    An empty name stands for the whole dossier.
+    """
     now = ctx.now()
     moments = keep_moments(procedure, earlier, ctx.directory.calendar)
     return frozenset(name.partition(":")[2] for name, at in moments if name.partition(":")[0] == KEEP and at <= now)
 
 
 def _sealed_again(ctx: AppContext, draft: Dossier, earlier: Dossier, found: Reusable) -> Iterator[str]:
-    """Seals each file for the draft, on the disk before any row names it; the ids of those that are not there any more."""
+    """Encrypt each file for the draft before a row names it. Yield the ids of files that no longer exist."""
     for one in found.files:
         try:
             ctx.attachments.adopt(one.sha256, ctx.attachments.read(one.sha256, earlier.id), draft.id)

@@ -1,11 +1,10 @@
-"""Files of who has not proven their number: bounded for each draft and each address, removed 24 hours after the last action.
+"""Files of unverified phone numbers: limited, and deleted 24 hours after the last action.
 
-The bounds, in figures: a draft holds 64 MB (the largest post carries 45 MB, a whole form of photos less than 20). An address holds
-4 GB: two thousand drafts of 2 MB within a day, for mobile operators put thousands of people behind one address. Beyond, the files
-of that address that nothing names go first, then the oldest. Nobody is refused, and what is proven is not counted.
-
-A file that the draft of a proven person names no more is removed once that is kept; meanwhile a row says so, and none is taken that
-somebody hands in at that moment.
+The limits count by draft and by address. A draft has 64 MB: the largest post has 45 MB, a form full of
+photos less than 20. An address has 4 GB: two thousand drafts of 2 MB a day, for mobile operators share
+addresses. Beyond that, unnamed files of the address are deleted first, then the oldest. No upload is
+refused, and files of verified persons are not counted. A file that a verified draft no longer names is
+deleted after the commit. Until then a row marks it, so that an upload of the same file waits.
 """
 
 from __future__ import annotations
@@ -28,13 +27,16 @@ PER_DRAFT: Final = 64_000_000  # bytes
 PER_ADDRESS: Final = 4_000_000_000
 LEAST_COUNTED: Final = 65_536  # bytes: a small file costs its rows too
 KEPT_FOR: Final = timedelta(hours=24)
-REMOVING: Final = timedelta(minutes=10)  # a removal takes far less: one that was claimed before was cut
-AT_ONCE: Final = 200  # files that one turn of the worker removes
+REMOVING: Final = timedelta(minutes=10)  # a removal takes far less: one claimed earlier was interrupted
+AT_ONCE: Final = 200  # files that one worker pass deletes
 _PIECES: Final = f"{ARRIVING}/"
 
 
 def count_file_in(ctx: AppContext, dossier_id: str, name: str, size: int, client: str) -> None:
-    """Counts bytes before they lie on the shelf, and makes room for them. Raises `Busy` while the same file is being removed."""
+    """Count bytes before they are stored, and free space for them.
+
+    Raises `Busy` while the same file is being deleted.
+    """
     with ctx.store.unit(write=True) as unit:
         _announce(ctx, unit, dossier_id, name, size, client)
         beyond = list(unit.unproven_files_beyond(PER_DRAFT, dossier=dossier_id))
@@ -45,7 +47,10 @@ def count_file_in(ctx: AppContext, dossier_id: str, name: str, size: int, client
 
 
 def hold(ctx: AppContext, dossier_id: str, digest: str, size: int) -> None:
-    """Says that a file of a proven person is about to lie on the shelf. Raises `Busy` while the same file is being removed."""
+    """Announce a file of a verified person before it is stored.
+
+    Raises `Busy` while the same file is being deleted.
+    """
     with ctx.store.unit(write=True) as unit:
         _announce(ctx, unit, dossier_id, digest, size, "")
 
@@ -58,25 +63,28 @@ def _announce(ctx: AppContext, unit: Unit, dossier_id: str, name: str, size: int
 
 
 def count_pieces_in(ctx: AppContext, dossier_id: str, key: str, size: int, client: str) -> None:
-    """The same for a file that comes in pieces, of which so many bytes are there."""
+    """Count the bytes received of a file sent in pieces. Raises `Busy` as `count_file_in`."""
     count_file_in(ctx, dossier_id, _PIECES + key, size, client)
 
 
 def check_still_kept(unit: Unit, dossier_id: str, digest: str) -> None:
-    """Raises `Busy` when the file was removed before anything named it: it may be sent again."""
+    """Raise `Busy` when the file was deleted before an answer named it: it may be sent again."""
     known = unit.unproven_file(dossier_id, digest)
     if known is None or known.state == "going":
         raise Busy("file")
 
 
 def pieces_came(unit: Unit, dossier_id: str, key: str) -> None:
-    """The whole file is kept now: its pieces are the first to make room."""
+    """Mark the pieces of a file as the first to delete: the whole file is stored now."""
     _spare(unit, dossier_id, _PIECES + key)
 
 
 def let_go(ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> tuple[UnprovenFile, ...]:
-    """Of files that a draft names no more, those of an unproven visitor are the first to make room; the others, which are answered,
-    are to be removed once this unit is committed (`remove_replaced`)."""
+    """Handle files that a draft no longer names.
+
+    Those of an unverified person become the first to delete, and the result is empty. Others are
+    returned, to delete after the commit (`remove_replaced`).
+    """
     left = {one.sha256 for one in after.attachments}
     gone = sorted({one.sha256 for one in before.attachments} - left)
     if actor.unproven:
@@ -90,14 +98,14 @@ def let_go(ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: 
 
 
 def remove_replaced(ctx: AppContext, going: Iterable[UnprovenFile]) -> None:
-    """Removes what `let_go` answered. What a silent shelf keeps is left to the worker."""
+    """Delete what `let_go` returned. Files that a silent blob store cannot delete are left to the worker."""
     for file in going:
         with suppress(Busy):
             _finish(ctx, file)
 
 
 def settle(ctx: AppContext, dossier_id: str, digest: str) -> None:
-    """Once it is known what became of a file that was held: removed where nothing names it."""
+    """Release an announced file once its result is known; it is deleted where no answer names it."""
     with suppress(Busy):
         with ctx.store.unit(write=True) as unit:
             held = unit.unproven_file(dossier_id, digest)
@@ -113,14 +121,14 @@ def _spare(unit: Unit, dossier_id: str, name: str) -> None:
 
 
 def remove_idle(ctx: AppContext) -> int:
-    """For the worker: removes files that nobody came back to. How many."""
+    """Delete files of abandoned drafts, as the worker. Return how many."""
     with ctx.store.unit() as unit:
         idle = unit.unproven_files_idle(ctx.now() - KEPT_FOR, AT_ONCE)
     return sum(_remove(ctx, one) for one in idle)
 
 
 def end_removals(ctx: AppContext) -> int:
-    """For the worker: ends removals that were cut, one worker each. How many."""
+    """Finish interrupted removals, as the worker; each is claimed by one worker. Return how many."""
     with ctx.store.unit() as unit:
         cut = unit.unproven_files_going(ctx.now() - REMOVING, AT_ONCE)
     return sum(_end(ctx, one) for one in cut)
@@ -136,7 +144,10 @@ def _end(ctx: AppContext, file: UnprovenFile) -> bool:
 
 
 def _remove(ctx: AppContext, file: UnprovenFile) -> bool:
-    """Takes a file away from its draft, then from the shelf. What was proven or written anew meanwhile stays."""
+    """Remove a file from its draft, then from the blob store.
+
+    A verified or rewritten one stays. Return whether it was removed.
+    """
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(file.dossier)
         owner = unit.account(dossier.owner) if dossier is not None else None
@@ -153,7 +164,7 @@ def _remove(ctx: AppContext, file: UnprovenFile) -> bool:
 
 
 def _take_from(ctx: AppContext, unit: Unit, dossier: Dossier, digest: str) -> None:
-    """The draft without the file; its questions say that it is gone."""
+    """Remove the file from the draft and mark its questions."""
     gone = [one for one in dossier.attachments if one.sha256 == digest]
     if gone:
         answers = without_files(dossier.answers, frozenset(one.id for one in gone))
@@ -163,7 +174,10 @@ def _take_from(ctx: AppContext, unit: Unit, dossier: Dossier, digest: str) -> No
 
 
 def _finish(ctx: AppContext, file: UnprovenFile) -> None:
-    """Removes a file that this caller claimed from the shelf. Until its row is dropped, nobody hands the same one in again."""
+    """Delete a claimed file from the blob store.
+
+    Until its row is dropped, the same file cannot be uploaded.
+    """
     if file.name.startswith(_PIECES):
         ctx.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
     elif not is_named(ctx.store, (file.dossier, file.name)):

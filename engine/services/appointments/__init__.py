@@ -1,1 +1,1 @@
-"""Bookings, walk-ins, opening changes, lost appointments, capacity."""
+"""Appointments: bookings, walk-ins, capacity, opening changes and appointments lost by them."""

@@ -1,4 +1,4 @@
-"""Visits: slots offered, the last seat sold once, changed or given back; the day of an office, who came and who did not."""
+"""Bookings of appointments: free slots, booking, moves, cancellations, attendance."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from engine.storage.unit_of_work import AlreadyExists, Unit
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
-HELD: Final = timedelta(minutes=10)  # a seat, while its visitor reads once more what they are about to confirm
+HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
 
 @dataclass(frozen=True, slots=True)
 class OfficeChoice:
-    """A place where the visit may be made, and its first free slot if any."""
+    """An office where the appointment may take place, and its first free slot, None without one."""
 
     office: directory.Office
     first_free: Slot | None
@@ -54,7 +54,7 @@ class OfficeChoice:
 
 @dataclass(frozen=True, slots=True)
 class SlotDay:
-    """One day of the list: its free slots, or why there is none (`note`)."""
+    """One day of the list: its free slots, or the reason why there is none (`note`)."""
 
     day: date
     note: Refusal | None
@@ -63,7 +63,10 @@ class SlotDay:
 
 @dataclass(frozen=True, slots=True)
 class SlotSheet:
-    """What a booking page shows. `because`: nothing can be booked now, and why. `next_from` begins the next page."""
+    """What a booking page shows.
+
+    `because`: why nothing can be booked now. `next_from` begins the next page, None on the last.
+    """
 
     appointment: Appointment
     offices: tuple[OfficeChoice, ...]
@@ -76,8 +79,11 @@ class SlotSheet:
 
 @dataclass(frozen=True, slots=True)
 class DayLine:
-    """One visit of an office's day, in order of time. `to_bring`: labels of the evidence to show or hand over. No
-    `appointment` where the edition of the dossier cannot be read: the person comes all the same."""
+    """One appointment of an office day, ordered by time.
+
+    `to_bring`: labels of the evidence to show or hand over. No `appointment` where the edition of the
+    dossier is unreadable: the applicant still comes.
+    """
 
     dossier: Dossier
     booking: Booking
@@ -86,15 +92,18 @@ class DayLine:
     to_bring: tuple[Text, ...]
 
 
-# -- offering ----------------------------------------------------------------------------------------------------------
+# -- free slots --------------------------------------------------------------------------------------------------------
 
 
 def slots(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
     from_day: date | None = None, limit: int = 20,
 ) -> SlotSheet:  # fmt: skip
-    """The free slots of a visit, from a day on. Offices offered are those the book allows: the one it names, else the
-    dossier's; where it names none, all that receive for the agency."""
+    """Return the free slots of an appointment from a day on.
+
+    The offices are those the procedure names, else that of the dossier; without either, all of the
+    agency. Raises `NotFound`.
+    """
     now = ctx.now()
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
@@ -140,13 +149,15 @@ def _choice(
 
 
 def _one_day_only(free: tuple[Slot, ...], limit: int) -> bool:
-    """Whether the first day alone is longer than the page."""
+    """Return whether the first day alone exceeds the page."""
     return len(free) > limit and local_day(free[0].start) == local_day(free[limit].start)
 
 
 def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
-    """A page never cuts a day in two: the days that fit, or the first alone when it is longer than the page, so that the
-    next page always begins on another day."""
+    """Return the slots of the whole days that fit on the page, at least of the first day.
+
+    The next page then always begins on another day.
+    """
     if len(free) <= limit:
         return free
     first, cut = local_day(free[0].start), local_day(free[limit].start)
@@ -161,7 +172,10 @@ def _days(
     start: date,
     now: datetime,
 ) -> tuple[SlotDay, ...]:
-    """Days with free slots, and the feasts and closures between them, told by name; all that is ahead where nothing is free."""
+    """Return the days with free slots and the holidays and closures between them.
+
+    Without a free slot, all days up to the last bookable one.
+    """
     calendar = ctx.directory.calendar
     until = last_day(appointment, now, calendar)
     until = min(local_day(shown[-1].start), until) if shown else until
@@ -176,16 +190,19 @@ def _days(
     return tuple(found)
 
 
-# -- taking and giving back --------------------------------------------------------------------------------------------
+# -- booking and cancelling --------------------------------------------------------------------------------------------
 
 
 def book_slot(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
-    """Takes a seat, or moves the visit to it: the old seat is free only when the new one is taken. The free seat is looked
-    for inside the writing unit, which holds openings as they are: whoever closes the office at this moment waits for it, and
-    then sees the seat taken. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
+    """Book a seat, or move the booking to it: the old seat becomes free once the new one is taken.
+
+    The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
+    and then sees the seat taken. Raises `NotFound`, `Conflict`. Raises Refused: slot_full (nearest),
+    slot_closed, too_early, too_many_moves…
+    """
 
     def work(unit: Unit) -> Dossier:
         ctx.directories.look(unit, "share")
@@ -206,7 +223,7 @@ def book_slot(
 def _placed(
     ctx: AppContext, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
 ) -> Decision:  # fmt: skip
-    """The seat taken, judged on what is somebody's in this unit."""
+    """Return the decision to take a seat, checked against the seats taken in this unit."""
     procedure, now = moment.procedure, moment.now
     taken = SeatsAhead(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
     return place(
@@ -218,8 +235,10 @@ def _placed(
 def hold_slot(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
 ) -> datetime:
-    """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
-    raises."""
+    """Hold a seat until the applicant confirms it.
+
+    Return the end of the hold. The dossier does not change. Raises as `book_slot`.
+    """
     with ctx.store.unit(write=True) as unit:
         ctx.directories.look(unit)
         now = ctx.now()
@@ -232,14 +251,14 @@ def hold_slot(
         resource = resource_key(procedure, appointment_id)
         try:
             unit.hold_seat(SeatHold(resource, office_id, start, seat, dossier.id, appointment_id, until), now)
-        except AlreadyExists:  # held at this very moment by somebody else
+        except AlreadyExists:  # held at this moment by another dossier
             at = start.isoformat(timespec="minutes")
             raise Refused(refusal("slot_full", nearest=(), start=at, office=office_id)) from None
     return until
 
 
 def held_until(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
-    """Until when this slot is kept for the dossier; none when it is not."""
+    """Return until when this slot is held for the dossier, None if it is not. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         hold = unit.hold_of(seen(unit, ctx, actor, dossier_id).id, appointment_id)
     return hold.until if hold is not None and hold.start == start and hold.until > ctx.now() else None
@@ -248,7 +267,7 @@ def held_until(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: s
 def cancel_booking(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
-    """Gives the seat back to somebody else."""
+    """Cancel a booking, which frees its seat. Raises `NotFound`, Refused."""
 
     def work(unit: Unit) -> Dossier:
         ctx.directories.look(unit)
@@ -266,7 +285,10 @@ def cancel_booking(
 
 
 def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
-    """Who comes that day, in the offices of this agent, for the procedures they have a part in."""
+    """Return the appointments of a day in the offices of this agent.
+
+    Only procedures in which they have a part are included. Empty for other actors.
+    """
     known = frozenset(ctx.directory.offices)
     offices = (actor.offices & known) if actor.offices else known
     if office_id is not None:
@@ -286,7 +308,7 @@ def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, bookin
         return None
     try:
         procedure = pinned(ctx, unit, dossier)
-    except EditionMissing:  # the others are received all the same
+    except EditionMissing:  # the other appointments are still shown
         return _unread_line(ctx, actor, dossier, booking)
     appointment = procedure.tasks.get(booking.appointment)
     if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
@@ -295,7 +317,10 @@ def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, bookin
 
 
 def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
-    """For who has a part in the procedure, by the editions that can be read."""
+    """Return the line of a dossier with an unreadable edition.
+
+    None unless a readable edition gives the agent a part in the procedure.
+    """
     mine = ctx.editions.having(ctx.catalogue, actor.roles)
     known = next((one for one in mine if one.id == dossier.procedure), None)
     if known is None or not in_their_offices(dossier, actor):
@@ -304,7 +329,9 @@ def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booki
 
 
 def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
-    """The papers to show, hand over or sign at the desk, those of questions that were put; the forms to print first."""
+    """Return what to bring: forms to print, then evidence to show, hand over or sign, as far as its
+    question is shown.
+    """
     evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
     papers = (
         field.label
@@ -315,14 +342,17 @@ def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[T
 
 
 def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[Output, ...]:
-    """What the applicant prints and brings: the forms that the procedure draws from these answers."""
+    """Return the forms that the applicant prints and brings, drawn from these answers."""
     return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(evaluated.scope))
 
 
 def mark(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
 ) -> Dossier:
-    """The person arrived, the visit took place, or nobody came."""
+    """Record that the applicant arrived, that the appointment took place, or that it was missed.
+
+    Raises `NotFound`, Refused.
+    """
     rule = {"arrived": arrived, "attended": attended, "missed": missed}.get(what)
     if rule is None:
         raise Refused(refusal("unknown_act", act=str(what)[:40]))

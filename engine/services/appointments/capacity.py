@@ -1,4 +1,7 @@
-"""The places that offices have: by day and kind of visit, for whoever manages them; new ones told to those who wait."""
+"""The capacity of offices by day and kind of appointment, for administrators.
+
+New places are announced to the waiting list.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,15 @@ from engine.services.core.waiting_list import NOTIFIED_AT_ONCE, notify_waiting
 from engine.storage.unit_of_work import Unit
 
 DAYS: Final = 14
-MOST_REPORTED: Final = 50  # by one opening, in one office, for one kind of visit
+MOST_REPORTED: Final = 50  # by one opening, in one office, for one kind of appointment
 
 
 @dataclass(frozen=True, slots=True)
 class DayPlaces:
-    """One day of an office. `because`: the feast or the closure of that day; `partly`: of some of its hours."""
+    """One day of an office.
+
+    `because`: the holiday or closure of that day. `partly`: it covers only some hours.
+    """
 
     day: date
     places: DayCapacity
@@ -37,16 +43,16 @@ class DayPlaces:
 
 @dataclass(frozen=True, slots=True)
 class KindPlaces:
-    """The days to come of one kind of visit."""
+    """The coming days of one kind of appointment."""
 
     procedure: Text
     appointment: Text
-    at_once: int  # people received together, as it stands today
+    at_once: int  # persons received at the same time, as of today
     days: tuple[DayPlaces, ...]
 
 
 def places_of(ctx: AppContext, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
-    """Each kind of visit that an office receives, day by day from today."""
+    """Return each kind of appointment that an office receives, day by day from today."""
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
         found, there = [], ctx.directory.offices[office_id]
@@ -72,7 +78,7 @@ def _counted(
     ctx: AppContext, unit: Unit, reported: directory.Directory, procedure: Procedure, task: Appointment, office_id: str,
     days: tuple[date, ...],
 ) -> Mapping[date, DayCapacity]:  # fmt: skip
-    """The places of these days, as a directory says."""
+    """Return the places of these days under a directory."""
     usual, now = ctx.catalogue.directory, ctx.now()
     from_, until = at_minute(days[0], 0), at_minute(days[-1], 1440)
     taken = by_day(unit.seats_taken(resource_key(procedure, task.id), office_id, from_, until))
@@ -86,7 +92,7 @@ def _counted(
 
 
 def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
-    """The visits that the agency's procedures make, and any other that somebody holds there."""
+    """Yield the appointments of the agency's procedures, and any other kind booked at this office."""
     agency = ctx.directory.offices[office_id].agency
     reported = set[str]()
     for procedure, task in ctx.editions.worked_out(
@@ -102,7 +108,7 @@ def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Proced
         reported.add(resource)
         try:
             procedure = pinned(ctx, unit, dossier)
-        except EditionMissing:  # the other kinds are told all the same
+        except EditionMissing:  # the other kinds are still shown
             continue
         other = procedure.tasks.get(booking.appointment)
         if isinstance(other, Appointment):
@@ -110,18 +116,21 @@ def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Proced
 
 
 def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appointment], ...]:
-    """Those of the procedures of one agency: no other book is opened for it."""
+    """Return the appointments in the procedures of one agency. No other procedure is loaded."""
     names = [summary.id for summary in catalogue.summaries() if summary.agency == agency]
     procedures = (procedure for name in names if (procedure := catalogue.procedures.get(name)) is not None)
     return tuple((procedure, task) for procedure in procedures for task in procedure.appointments())
 
 
-# -- who waits ---------------------------------------------------------------------------------------------------------
+# -- waiting list ------------------------------------------------------------------------------------------------------
 
 
 def serve_waiting(ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
-    """Tells those who wait of places that a change opened, or that taking one back gave again: as many times the places won
-    as for a seat freed. `office` stands after, `before` is the directory as it stood; how many were told."""
+    """Notify the waiting list of places that a change opened or that its withdrawal restored.
+
+    It notifies `NOTIFIED_AT_ONCE` persons a place, as for a freed seat. `ctx` holds the new directory,
+    `before` the former one. Return how many were notified.
+    """
     offices = [change.office] if change.office else sorted(ctx.directory.offices)
     reported = 0
     for office_id in offices:
@@ -139,7 +148,7 @@ def _won(
     ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory, procedure: Procedure, task: Appointment,
     office_id: str,
 ) -> int:  # fmt: skip
-    """How many more places can be booked."""
+    """Return how many more places can be booked."""
     now, calendar = ctx.now(), ctx.directory.calendar
     first, last = local_day(first_bookable(task, now, calendar)), last_day(task, now, calendar)
     days = tuple(day for day in days_of(change) if first <= day <= last)

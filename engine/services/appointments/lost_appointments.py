@@ -1,8 +1,9 @@
-"""Visits that a closure takes away: found, given back without counting a move, told with the link to choose again. Whoever
-loses one waits for a seat of the same office from then on.
+"""Cancellation of appointments by a closure.
 
-A dossier whose edition cannot be read keeps no door open: its visit is given back and told as well, without the link, for it
-opens nothing; whoever closes the office is told which these are.
+It does not count as a move, and the message has a link to choose again. The applicants join the waiting
+list of the same office. A dossier with an unreadable edition does not stop a closure. Its appointment
+is cancelled and announced without the link, which could not open it. The administrator gets the list of
+these dossiers.
 """
 
 from __future__ import annotations
@@ -35,26 +36,30 @@ from engine.storage.unit_of_work import Unit
 log = logging.getLogger("guichet.openings")
 
 NEAREST: Final = 3
-_LOOKED: Final = timedelta(days=7)  # before a slot lost, for others near to it
+_LOOKED: Final = timedelta(days=7)  # before a lost slot, in search of near ones
 _MOST_LOOKED: Final = 300
-_SAID: Final = ("sms_full", "sms_reason", "sms_short", "sms_bare")  # the same news, in fewer and fewer signs
+_SAID: Final = ("sms_full", "sms_reason", "sms_short", "sms_bare")  # the same news in ever fewer characters
 _SAID_UNREAD: Final = ("unread_full", "unread_reason", "unread_bare")  # where no link opens the dossier
 
 
 @dataclass(frozen=True, slots=True)
 class LostAppointment:
-    """One visit that a change takes away, what its holder will be told, and the free slots nearest to it. The link of the
-    letter is left out: whoever holds it may act for its holder. No `procedure` where the edition of the dossier is lost."""
+    """One appointment that a change cancels, the message to its applicant, and the nearest free slots.
+
+    The link is removed from the message, since it would let its holder act. No `procedure` where the
+    edition is unreadable.
+    """
 
     dossier: Dossier
     booking: Booking
     procedure: Procedure | None
     letter: OutboundMessage | None
-    signs: int = 0  # of an SMS, its link included
+    signs: int = 0  # characters of an SMS, its link included
     nearest: tuple[datetime, ...] = ()
 
     @property
     def appointment(self) -> Appointment | None:
+        """The appointment in the procedure, None without a readable edition."""
         task = self.procedure.tasks[self.booking.appointment] if self.procedure is not None else None
         return task if isinstance(task, Appointment) else None
 
@@ -62,8 +67,11 @@ class LostAppointment:
 def shut_out(
     ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory
 ) -> Iterator[tuple[Dossier, Booking]]:
-    """The visits held where a change closes doors, by hour. `directory` stands without it. In a unit that writes, each
-    dossier is locked first, then read: a visit moved meanwhile is not lost."""
+    """Yield the booked appointments within a closure, by hour.
+
+    `directory` excludes the change. In a writing unit each dossier is locked, then read: an appointment
+    moved meanwhile is not lost.
+    """
     offices = sorted(directory.offices) if change.kind == "holiday" else [change.office]
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
     now = ctx.now()
@@ -77,7 +85,7 @@ def shut_out(
 
 
 def foreseen(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostAppointment, ...]:
-    """What a change would take away. `office` stands with it, `directory` without."""
+    """Return what a change would cancel. `ctx` includes the change, `directory` excludes it."""
     nearby, found = _Nearby(ctx, unit), []
     for dossier, booking, procedure in _with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)):
         letter = news_of(ctx, dossier, booking, change, opens=procedure is not None)
@@ -99,7 +107,7 @@ def _with_procedures(
     for dossier, booking in found:
         try:
             procedure = pinned(ctx, unit, dossier)
-        except EditionMissing:  # nobody is received for it either
+        except EditionMissing:  # its applicant cannot be received under another edition
             yield dossier, booking, None
             continue
         if isinstance(procedure.tasks.get(booking.appointment), Appointment):
@@ -108,15 +116,20 @@ def _with_procedures(
 
 @dataclass(frozen=True, slots=True)
 class TakenAway:
-    """How many visits a change took away; `unread`: the numbers of the dossiers whose edition is lost, for somebody to look at."""
+    """How many appointments a change cancelled.
+
+    `unread`: numbers of the dossiers with an unreadable edition, to be handled by a person.
+    """
 
     count: int
     unread: tuple[str, ...]
 
 
 def take_away(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
-    """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
-    without."""
+    """Cancel every booking within a closure and notify its applicant.
+
+    `ctx` includes the change, `directory` excludes it.
+    """
     lost = list(_with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)))
     for dossier, booking, procedure in lost:
         now = ctx.now()
@@ -137,8 +150,10 @@ def take_away(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Dir
 def _lose_unread(
     ctx: AppContext, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
 ) -> Dossier:
-    """Without the book: no message of the procedure, no timer. They do not wait for another seat, which no link would let them
-    take."""
+    """Cancel a booking without its edition: no message of the procedure, no timer.
+
+    It does not join the waiting list, since no link would let it book.
+    """
     log.warning("the edition of %s cannot be read: its visit is given back without it", dossier.id)
     passage = lose_unread(dossier, booking.appointment, change.id, ctx.now(), ctx.directory.calendar)
     unit.release_seat(booking.id)
@@ -147,21 +162,24 @@ def _lose_unread(
 
 
 def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
-    """Those already owed that have not left: nobody is reminded of a visit that will not be."""
+    """Stop unsent reminders of a cancelled appointment."""
     mark = f":reminder:{booking.appointment}"
     for letter in unit.letters_of(dossier.id):
         if letter.sent_at is None and letter.failed is None and mark in letter.dedupe:
-            unit.silence_letter(letter.id, "slot_lost")  # unless it leaves at this very moment
+            unit.silence_letter(letter.id, "slot_lost")  # unless it is being sent at this moment
 
 
-# -- what they are told ------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def news_of(
     ctx: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
 ) -> OutboundMessage | None:  # fmt: skip
-    """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site. `opens`: its
-    link leads to where another date is chosen."""
+    """Return the message about a cancelled appointment.
+
+    An SMS in one part, else e-mail, else the inbox on the site. None without an owner. `opens`: its
+    link leads to the choice of another date.
+    """
     now, spoken = ctx.now(), dossier.language
     there = ctx.directory.offices.get(booking.office)
     facts = {
@@ -185,7 +203,7 @@ def news_of(
 
 
 def _one_part(ctx: AppContext, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
-    """The fullest wording that leaves as one message."""
+    """Return the longest wording that fits in one SMS."""
     body = ""
     for name in wordings:
         body = in_alphabet(ctx.wording.say(f"visit.lost.{name}", spoken, facts))
@@ -194,11 +212,11 @@ def _one_part(ctx: AppContext, spoken: str, facts: dict[str, str], wordings: Ite
     return body
 
 
-# -- what is free near by ----------------------------------------------------------------------------------------------
+# -- near slots --------------------------------------------------------------------------------------------------------
 
 
 class _Nearby:
-    """Free slots near those lost, looked for once for each kind of visit and office."""
+    """Free slots near cancelled ones, searched once for each kind of appointment and office."""
 
     def __init__(self, ctx: AppContext, unit: Unit) -> None:
         self._office, self._unit = ctx, unit

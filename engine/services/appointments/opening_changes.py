@@ -1,5 +1,7 @@
-"""When offices receive: looked at by whoever manages their agency, changed with a preview of the visits it takes away, taken
-back again. A change, the seats it frees, what is told and the journals are kept together or not at all."""
+"""Opening changes of offices: shown, previewed with the appointments they cancel, made and withdrawn.
+
+A change, its cancellations, messages and journal entries are saved in one unit.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,14 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
 from engine.storage.unit_of_work import IntegrityFinding, Unit
 
-_WHOLE: Final = 2**31  # entries: the whole journal
+_WHOLE: Final = 2**31  # number of entries: the whole journal
 _REPORTED: Final = frozenset({"openings_changed", "openings_restored"})
-CALENDAR: Final = ""  # where an office would be named: the holidays of all
+CALENDAR: Final = ""  # in place of an office: the holidays of all offices
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningChangeRequest:
-    """A change as it is asked for. Hours in minutes since midnight; none = all day."""
+    """A requested change. Hours in minutes since midnight; None means the whole day."""
 
     kind: OpeningKind
     office: str
@@ -49,7 +51,7 @@ class OpeningChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What a change would do: the visits it takes away; where places become fewer, how many held stay beyond them."""
+    """The effect of a change: appointments it cancels, and bookings that exceed a reduced capacity."""
 
     change: OpeningChange
     lost: tuple[LostAppointment, ...]
@@ -58,8 +60,10 @@ class Foresight:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A change made or taken back, and how many people were told; `unread`: the numbers of the dossiers whose edition is lost,
-    for whom somebody must find another date."""
+    """A change made or withdrawn, and how many persons were notified.
+
+    `unread`: numbers of the dossiers with an unreadable edition, whose applicants need another date.
+    """
 
     change: OpeningChange
     told: int
@@ -67,7 +71,7 @@ class Changed:
 
 
 def managed_offices(ctx: AppContext, actor: Actor) -> tuple[directory.Office, ...]:
-    """The offices of the agencies that an administrator manages, by agency."""
+    """Return the offices of the agencies that an administrator manages, by agency."""
     if not is_administrator(actor):
         return ()
     mine = (one for one in ctx.directory.offices.values() if administers(actor, (one.agency,)))
@@ -75,7 +79,7 @@ def managed_offices(ctx: AppContext, actor: Actor) -> tuple[directory.Office, ..
 
 
 def managed_office(ctx: AppContext, actor: Actor, office_id: str) -> directory.Office:
-    """One of them as it stands. Raises NotFound."""
+    """Return one managed office in its present state. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
     there = ctx.directory.offices.get(office_id)
@@ -85,14 +89,17 @@ def managed_office(ctx: AppContext, actor: Actor, office_id: str) -> directory.O
 
 
 def changes_of(ctx: AppContext, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
-    """Every change of an office, or of the calendar (the empty name), the newest first. Raises NotFound."""
+    """Return every change of an office, or of the calendar (the empty name), the newest first.
+
+    Raises `NotFound`.
+    """
     _check(ctx, actor, office_id)
     with ctx.store.unit() as unit:
         return unit.opening_changes_of([office_id])
 
 
 def current_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
-    """Every change of the offices an administrator manages that counts today or later, the next first."""
+    """Return the changes of managed offices that apply today or later, the next first."""
     mine, today = {one.id for one in managed_offices(ctx, actor)}, ctx.day()
     with ctx.store.unit() as unit:
         found = [one for one in unit.opening_changes() if one.office in mine and one.last_day >= today]
@@ -100,25 +107,31 @@ def current_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
 
 
 def current_change(ctx: AppContext, change_id: str) -> OpeningChange | None:
-    """A change by its id, for whoever lost a visit by it."""
+    """Return a change by its id, for applicants whose appointment it cancelled. None if unknown."""
     with ctx.store.unit() as unit:
         return unit.opening_change(change_id)
 
 
 def _check(ctx: AppContext, actor: Actor, office_id: str) -> None:
-    """Raises NotFound for who may not change it: holidays are everybody's."""
+    """Check that the actor may change this office.
+
+    Raises `NotFound`. Holidays need a right for all agencies.
+    """
     there = ctx.directory.offices.get(office_id)
     known = (EVERYWHERE,) if office_id == CALENDAR else (there.agency,) if there is not None else None
     if known is None or not administers(actor, known):
         raise NotFound
 
 
-# -- before ------------------------------------------------------------------------------------------------------------
+# -- preview -----------------------------------------------------------------------------------------------------------
 
 
 def foresee(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Foresight:
-    """What a change would do. Keeps nothing. Raises NotFound; Refused: what is wrong with it (`rules.openings.why_not`),
-    opening_known where it is there already."""
+    """Return the effect of a change and save nothing.
+
+    Raises `NotFound`. Raises Refused: its faults (`opening_changes.why_not`), opening_known for an
+    existing holiday.
+    """
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
         change = _made(ctx, actor, asked, ctx.directories.n + 1)
@@ -144,7 +157,7 @@ def _made(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, n: int) ->
 
 
 def _beyond(unit: Unit, change: OpeningChange) -> int:
-    """Visits held at desks that would be no more: they stay."""
+    """Count the bookings above a reduced capacity: they stay."""
     if change.kind != "desks" or change.desks is None:
         return 0
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
@@ -152,12 +165,14 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
     return sum(one.status == "booked" and change.desks < one.seat and not one.is_walk_in for _, _, one in held)
 
 
-# -- changing ----------------------------------------------------------------------------------------------------------
+# -- changes -----------------------------------------------------------------------------------------------------------
 
 
 def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None) -> Changed:
-    """Makes a change: from then on what it closes is offered no more, the visits it takes away are given back and told;
-    where it opens, who waits is told. Raises what `foresee` raises."""
+    """Make a change and notify the applicants concerned.
+
+    Closures cancel appointments; openings notify the waiting list. Raises as `foresee`.
+    """
 
     def work(unit: Unit) -> Changed:
         n = ctx.directories.look(unit, "change")
@@ -177,8 +192,11 @@ def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, 
 
 
 def take_back(ctx: AppContext, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
-    """Takes a change back: slots closed are offered again, nobody is booked again by it, who waits is told. Raises NotFound;
-    Refused: opening_lifted, opening_over, opening_booked (count) where somebody comes to what was opened."""
+    """Withdraw a change: closed slots are offered again and the waiting list is notified.
+
+    Cancelled appointments stay cancelled. Raises `NotFound`. Raises Refused: opening_lifted,
+    opening_over, opening_booked (count) for bookings in what it opened.
+    """
 
     def work(unit: Unit) -> Changed:
         ctx.directories.look(unit, "change")
@@ -197,7 +215,7 @@ def take_back(ctx: AppContext, actor: Actor, change_id: str, *, token: str | Non
 
 
 def to_take_back(ctx: AppContext, actor: Actor, change_id: str) -> OpeningChange:
-    """A change that may be taken back now. Raises what `take_back` raises."""
+    """Return a change that may be withdrawn now. Raises as `take_back`."""
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
         return _liftable(ctx, unit, actor, change_id)
@@ -220,7 +238,7 @@ def _liftable(ctx: AppContext, unit: Unit, actor: Actor, change_id: str) -> Open
 
 
 def _held_by(ctx: AppContext, unit: Unit, change: OpeningChange) -> int:
-    """Visits still to come that only this change makes possible."""
+    """Count the coming appointments that only this change makes possible."""
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
     without = replace(ctx, directories=ctx.directories.without(change.id)).directory
     return sum(
@@ -231,7 +249,7 @@ def _held_by(ctx: AppContext, unit: Unit, change: OpeningChange) -> int:
 
 
 def _visit_of(ctx: AppContext, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
-    """What kind of visit it is; none where the edition of its dossier cannot be read."""
+    """Return the kind of appointment, None where the edition of its dossier is unreadable."""
     dossier = unit.dossier(dossier_id)
     try:
         task = pinned(ctx, unit, dossier).tasks.get(booking.appointment) if dossier is not None else None
@@ -241,7 +259,7 @@ def _visit_of(ctx: AppContext, unit: Unit, dossier_id: str, booking: Booking) ->
 
 
 def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, reported: int) -> None:
-    """In the journal of the people of the administration: who, what, how many were told."""
+    """Append an entry to the journal of people: agent, change and how many were notified."""
     body: dict[str, Plain] = {
         "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": reported,
         "from": change.first_day.isoformat(), "until": change.last_day.isoformat(), "row": _digest(change),
@@ -250,13 +268,15 @@ def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningC
 
 
 def _digest(change: OpeningChange) -> str:
-    """Of the whole row: all of it is public."""
+    """Return the digest of the whole row: all of it is public."""
     return sha256(canonical_json(to_plain(change))).hexdigest()
 
 
 def broken_openings(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Each change that the journal of people tells of has its row as it was last told; no other has one. Entries of earlier
-    releases tell of the kind, the office and the days."""
+    """Check that each change in the journal of people has its row as last recorded.
+
+    Report rows without an entry. Entries of earlier releases record the kind, the office and the days.
+    """
     with ctx.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind in _REPORTED]
@@ -287,7 +307,10 @@ def _body(entry: JournalEntry) -> Mapping[str, Plain]:
 
 
 def _look_again(ctx: AppContext) -> None:
-    """Once it is kept: this process serves it from now on; others within a second, and at any seat they take."""
+    """Load the change in this process after the commit.
+
+    Others see it within a second, and when they book a seat.
+    """
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
 

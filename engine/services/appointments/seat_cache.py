@@ -1,5 +1,7 @@
-"""The seats of an office that are somebody's, or that somebody else is confirming, read a week at a time as days are looked
-at: who asks for the first free hours of an office whose year is full of visits does not wait for the year to be read."""
+"""The seats of an office that are booked or held by others, read a week at a time.
+
+A search for the first free hours does not read a whole year.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from engine.domain.appointments.appointments import resource_key
 from engine.model import Appointment, Procedure
 from engine.storage.unit_of_work import Unit
 
-END: Final = datetime.max.replace(tzinfo=UTC)  # a book says how far visits are, in years if it likes
+END: Final = datetime.max.replace(tzinfo=UTC)  # a procedure sets how far ahead appointments are, even in years
 _WEEK: Final = timedelta(days=7)
 
 
 class SeatsAhead(Mapping[datetime, frozenset[int]]):
-    """By the instant a visit begins. Lives as long as the unit it reads in. `alone`: to take a seat that is free."""
+    """The taken seats by start time, valid as long as the unit. `alone`: lock them to book a free one."""
 
     def __init__(
         self, unit: Unit, procedure: Procedure, appointment: Appointment, office_id: str, now: datetime, dossier_id: str,
@@ -26,7 +28,7 @@ class SeatsAhead(Mapping[datetime, frozenset[int]]):
         self._resource, self._office = resource_key(procedure, appointment.id), office_id
         self._first = (now - timedelta(days=1)).astimezone(UTC)
         self._known: dict[datetime, frozenset[int]] = {}
-        self._weeks: set[int] = set()  # that were read, counted from the first
+        self._weeks: set[int] = set()  # weeks already read, counted from the first
         self._whole = False
 
     def __getitem__(self, start: datetime) -> frozenset[int]:
@@ -35,7 +37,7 @@ class SeatsAhead(Mapping[datetime, frozenset[int]]):
         return self._known[start]
 
     def __iter__(self) -> Iterator[datetime]:
-        """All of them, read at once: what a quota a day counts."""
+        """Iterate over all seats, read at once: a daily quota counts them."""
         if not self._whole:
             self._known, self._whole = self._read(self._first, END), True
         return iter(self._known)
@@ -50,7 +52,7 @@ class SeatsAhead(Mapping[datetime, frozenset[int]]):
             self._known.update(self._read(from_, from_ + _WEEK))
 
     def _read(self, from_: datetime, to: datetime) -> dict[datetime, frozenset[int]]:
-        unit, alone, self._alone = self._unit, self._alone, False  # the turn is taken once
+        unit, alone, self._alone = self._unit, self._alone, False  # the lock is taken once
         taken = dict(unit.seats_taken(self._resource, self._office, from_, to, alone))
         for start, seats in unit.seats_held(self._resource, self._office, from_, to, self._now, self._dossier).items():
             taken[start] = taken.get(start, frozenset()) | seats

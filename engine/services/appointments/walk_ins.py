@@ -1,4 +1,7 @@
-"""Who comes without a time of today, kept: the visit is made when they come, and undone when it was noted by mistake."""
+"""Walk-in visitors, received without an appointment today.
+
+They are recorded on arrival, and removed if recorded by mistake.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,11 @@ from engine.storage.unit_of_work import Unit
 
 @dataclass(frozen=True, slots=True)
 class WalkIn:
-    """Somebody who may be received today without a time. `held`: the slot of another day that they would give back; `late`:
-    marked absent today; `closed`: why they may not be."""
+    """A person who may be received today without an appointment.
+
+    `held`: the booking of another day that they would give up. `late`: marked absent today. `closed`:
+    why they may not be received.
+    """
 
     appointment: Appointment
     offices: tuple[directory.Office, ...]
@@ -30,7 +36,7 @@ class WalkIn:
 
 
 def walk_in(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> WalkIn:
-    """Where this agent may receive them. Raises NotFound."""
+    """Return whether and in which offices this agent may receive the applicant. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -50,7 +56,7 @@ def walk_in(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str)
 def receive(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, *, token: str | None = None
 ) -> Dossier:
-    """They are there, without a time of today. Raises what `rules.walk_ins.come` raises."""
+    """Record a walk-in visitor. Raises `NotFound` and the refusals of `domain.appointments.walk_ins.come`."""
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id)
@@ -68,7 +74,7 @@ def receive(
 def undo_arrival(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
-    """They are not there after all."""
+    """Undo a recorded arrival. Raises `NotFound`, Refused."""
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id)

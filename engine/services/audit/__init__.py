@@ -1,1 +1,1 @@
-"""Integrity check, checkpoints, journal search, exports, statistics."""
+"""Audit: integrity check, signed journals, search in journals, exports, statistics and SMS costs."""

@@ -1,4 +1,4 @@
-"""How many dossiers stand in each step of a procedure: true for those who control it, hidden when few for everyone else."""
+"""Counts of dossiers by state of a procedure, with small counts hidden from the public."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from engine.model import Procedure
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import DossierQuery
 
-FEW: Final = 10  # the public reads `<10` where fewer dossiers stand
+FEW: Final = 10  # below this number, the public sees `<10`
 _MOST: Final = 100_000
 
 
 def current_counts(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, Count]:
-    """Dossiers by step, whatever their edition and over or not; a count below `few` is only said to be so."""
+    """Return the dossiers by state, of all editions, open or closed.
+
+    A count below `few` is replaced by the text `<few`.
+    """
     with ctx.store.unit() as unit:
         counts = {
             one: unit.count_dossiers(DossierQuery(((procedure.id, one),), open_only=False), _MOST)
@@ -26,7 +29,7 @@ def current_counts(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Ma
 
 
 def running(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Snapshot:
-    """What a comparison of editions says of the dossiers that run: how many in each step that is no end."""
+    """Return the running dossiers by non-final state, for a comparison of editions."""
     counts = current_counts(ctx, procedure, few=few)
     states = {one: count for one, count in counts.items() if count and not procedure.states[one].is_end}
     return Snapshot(added(states.values()), states=MappingProxyType(states))

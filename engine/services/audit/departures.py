@@ -1,4 +1,7 @@
-"""What a kept dossier and its journal disagree on, for those who read it: a row changed by another hand, a journal that was cut."""
+"""Differences between a stored dossier and its journal.
+
+A row was changed from outside, or the journal was cut.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ CUT: Final = "cut"
 
 
 def departures(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...]:
-    """The names of what differs (see `rules.history`), and `cut` where the signed journal knows later entries. None: they agree."""
+    """Return the names of what differs (see `journal_state`).
+
+    `cut` is added where the signed journal has later entries. Empty: they agree. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         entries, tree = unit.entries(dossier.id), unit.tree()

@@ -1,5 +1,8 @@
-"""Lists to take away: rows of codes kept part by part, put in words by whoever hands the file over. A file is its giver's, for
-some days, and each time it is taken is noted."""
+"""Exported lists.
+
+Rows are stored as codes, in chunks; the renderer translates them on download. A file belongs to the
+person who asked for it, for some days. Each download is recorded.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ MOST_ROWS: Final = 100_000
 _PART: Final = 500  # rows
 FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
 
-# The rows after a mark, for whoever gave the order, and the mark after them: empty at the end.
+# The rows after a cursor for the person of the job, and the next cursor: empty at the end.
 PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
 
 
 @dataclass(frozen=True, slots=True)
 class InboxExport:
-    """Which list: a queue and its filters, as the inbox has them."""
+    """The list to export: a queue and its filters, as in the inbox."""
 
     queue: str
     procedure: str = ""
@@ -42,7 +45,10 @@ class InboxExport:
 
 
 def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
-    """Keeps the order to prepare a list. Raises NotFound for what is no list of this person."""
+    """Create the job that exports a list.
+
+    Raises `NotFound` for others than agents and for an unknown queue.
+    """
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
@@ -60,7 +66,7 @@ def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | Non
 
 
 def run_export(ctx: AppContext, order: Job, parts: int) -> int:
-    """Writes the next parts of a list. How many rows."""
+    """Write the next chunks of a list. Return the number of rows written."""
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         queue, procedure, state, office_id, text = _filters(from_plain(InboxExport, order.asked))
@@ -74,14 +80,17 @@ def run_export(ctx: AppContext, order: Job, parts: int) -> int:
 
 
 def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:
-    """Writes so many parts at most, each once, whoever else is at it; ends the order after the last."""
+    """Write at most `most` chunks, each once even with several workers, and end the job after the last.
+
+    Return the number of rows written.
+    """
     written = 0
     for _ in range(most):
         with ctx.store.unit() as unit:
             n, rows, mark = unit.order_parts(order.id)
             try:
                 actor = giver(ctx, unit, order)
-            except Refused:  # nobody is there to take the file
+            except Refused:  # the person may not download the file any more
                 mark, n = "", max(n, 1)
         if n and not mark:
             _end(ctx, order, rows)
@@ -92,7 +101,7 @@ def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:
         try:
             with ctx.store.unit(write=True) as unit:
                 unit.add_order_part(kept)
-        except AlreadyExists:  # somebody else wrote it meanwhile
+        except AlreadyExists:  # another worker wrote it meanwhile
             continue
         written += len(found)
         if not after:
@@ -109,12 +118,15 @@ def _end(ctx: AppContext, order: Job, rows: int) -> None:
             unit.put_order(replace(kept, total=rows, ended_at=now, until=now + FILE_KEPT, claimed_until=None))
 
 
-# -- taken -------------------------------------------------------------------------------------------------------------
+# -- download ----------------------------------------------------------------------------------------------------------
 
 
 def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
-    """The rows of a file that is ready, noted as taken, without the dossiers that are no longer this person's to see. Raises
-    NotFound, Refused: file_not_ready, file_gone."""
+    """Return the rows of a finished file and record the download.
+
+    Dossiers out of the person's present reach are left out. Raises `NotFound`. Raises Refused:
+    file_not_ready, file_gone.
+    """
     found = progress(ctx, actor, n)
     if found.order.work not in FILES:
         raise NotFound
@@ -129,12 +141,15 @@ def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
 
 
 def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
-    """Whether a row is of a procedure that a controller's mandate names today."""
+    """Return a filter: whether a row is of a procedure in the auditor's present mandate."""
     return lambda row: isinstance(row, dict) and in_mandate(actor, str(row.get("procedure")))
 
 
 def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
-    """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
+    """Return a filter: whether the person handles the procedure and office of a row today.
+
+    Rights may end before a file does.
+    """
     handled = {procedure.id for procedure in ctx.editions.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
@@ -154,11 +169,11 @@ def _rows(ctx: AppContext, order: Job, parts: int) -> Iterator[Plain]:
 
 
 def export_row(row: Plain) -> DossierLine:
-    """A row of a list, as lists have it."""
+    """Return a stored row as a line of a list."""
     return from_plain(DossierLine, row)
 
 
 def filters_of(order: Job) -> Mapping[str, Plain]:
-    """What a file was asked for: its filters that say something."""
+    """Return the non-empty filters of an exported file."""
     asked = order.asked if isinstance(order.asked, dict) else {}
     return {name: value for name, value in asked.items() if value}

@@ -1,4 +1,4 @@
-"""What proves that the facts are whole: the trail of one dossier, its export that verifies offline, and `fsck` of all."""
+"""Integrity of the data: journal of a dossier, its verifiable export, and `fsck` of all data."""
 
 from __future__ import annotations
 
@@ -40,14 +40,20 @@ _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitte
 
 
 def checked_journal(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
-    """The journal of a dossier, and the first entry that does not hold, if any."""
+    """Return the journal of a dossier and the first entry that breaks the chain, None if all hold.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         entries = unit.entries(seen(unit, ctx, actor, dossier_id).id)
     return entries, verify(entries)
 
 
 def signed_place(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
-    """How many of a dossier's entries are under the last signed journal, and which; None before its first minute."""
+    """Return how many entries of a dossier are under the last checkpoint, and that checkpoint.
+
+    None before its first minute. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         receipt = receipt_of(unit, dossier.id, unit.head(dossier.id)[0])
@@ -55,9 +61,12 @@ def signed_place(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[int, C
 
 
 def export(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
-    """The journal as a file that verifies offline. Its owner's also opens the commitments to the answers the dossier
-    still holds: they prove what they sent, and when. What the owner may not read (a confidential opinion, a file of the
-    service) stays sealed."""
+    """Return the journal as a file for offline verification.
+
+    For its owner it also opens the commitments to the present answers, which prove what was sent and
+    when. What the owner may not read (a confidential opinion, a file of the agency) stays closed.
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         entries = unit.entries(dossier.id)
@@ -68,8 +77,10 @@ def export(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
 
 
 def proof_of_sending(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
-    """The journal until the request was sent, which its owner alone wrote, as a file that verifies offline: what they sent, and
-    when. Raises `NotFound` before that."""
+    """Return the journal up to submission, written by the owner alone, as a file for offline verification.
+
+    It proves what they sent and when. Raises `NotFound` before submission and for others.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         whole = unit.entries(dossier.id)
@@ -92,9 +103,12 @@ def _openable(
 
 
 def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
-    """Whether the salt of a commitment may be handed to this person: with it, its value could be guessed."""
+    """Return whether the salt of a commitment may be given to this person.
+
+    With it, the value could be guessed.
+    """
     kind, _, rest = name.partition(".")
-    if kind in ("notes", ROWS):  # what colleagues wrote for one another; rows as the store keeps them
+    if kind in ("notes", ROWS):  # internal notes of agents, and rows as stored
         return False
     if kind == "files":
         file = dossier.attachment(rest)
@@ -105,7 +119,7 @@ def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -
 def _opened(
     dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]
 ) -> dict[int, dict[str, Plain]]:
-    """The values of now that an entry committed to."""
+    """Return the present values that an entry committed to."""
     now: dict[str, Plain] = {f"answers.{name}": answer for name, answer in dossier.answers.items()}
     opened: dict[int, dict[str, Plain]] = {}
     for entry in entries:
@@ -122,27 +136,33 @@ def _opened(
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """Every broken promise found. `before`: how many rows of each kind were written before they were journalled, so that nothing
-    can be told of what befell them until then."""
+    """All inconsistencies found.
+
+    `before`: by kind, the rows written before rows were journalled, which cannot be checked.
+    """
 
     findings: tuple[IntegrityFinding, ...]
     before: Mapping[str, int]
 
 
 def fsck(ctx: AppContext) -> tuple[IntegrityFinding, ...]:
-    """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
-    money, its documents. Nothing is repaired."""
+    """Return all inconsistencies: of the store, then of each dossier against its journal, edition, files,
+    money and documents. Repairs nothing.
+    """
     return inspect(ctx).findings
 
 
 def inspect(ctx: AppContext) -> Inspected:
-    """The same, with the count of what no journal knows."""
+    """Return the result of `fsck` with the counts of rows that cannot be checked."""
     before = dict(ctx.store.not_journalled())
     return Inspected(tuple(findings(ctx, before)), before)
 
 
 def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:
-    """Each as it is found. `before` counts what no journal knows on the way."""
+    """Yield each inconsistency as it is found.
+
+    `before` receives the counts of rows that cannot be checked.
+    """
     yield from ctx.store.findings()
     try:
         yield from broken_publications(ctx.store)
@@ -161,7 +181,7 @@ def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFind
 
 
 def number_of(ctx: AppContext, dossier_id: str) -> str | None:
-    """What people call a dossier by, also one whose content cannot be read."""
+    """Return the number of a dossier, even of one with unreadable content; None if unknown."""
     with ctx.store.unit() as unit:
         return unit.number_of(dossier_id)
 
@@ -169,8 +189,10 @@ def number_of(ctx: AppContext, dossier_id: str) -> str | None:
 def _of_dossier(
     ctx: AppContext, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
 ) -> Iterator[IntegrityFinding]:
-    """One dossier; what it names and the numbers it was given are noted for the end. Without its edition, all that the law has no
-    part in."""
+    """Check one dossier; collect its files and issued numbers for the end.
+
+    Without its edition, the checks that need it are skipped.
+    """
     try:
         with ctx.store.unit() as unit:
             ctx.directories.look(unit)
@@ -181,7 +203,7 @@ def _of_dossier(
             entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
             refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
             procedure, lost = _procedure_of(ctx, unit, dossier)
-    except (Damaged, Unreadable) as broken:  # the store has told where
+    except (Damaged, Unreadable) as broken:  # the store has reported where
         yield IntegrityFinding("unread", dossier_id, {"said": str(broken)})
         return
     if lost:
@@ -200,7 +222,7 @@ def _of_dossier(
 
 
 def _procedure_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
-    """The edition of a dossier, or which is lost."""
+    """Return the edition of a dossier, or the name of the missing one."""
     try:
         return pinned(ctx, unit, dossier), ""
     except EditionMissing as lost:
@@ -208,7 +230,7 @@ def _procedure_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Proced
 
 
 def _of_serials(ctx: AppContext, given: Mapping[str, int]) -> Iterator[IntegrityFinding]:
-    """No series goes on from before a number that was given: two papers would carry it."""
+    """Check that no series continues below an issued number: two documents would carry it."""
     with ctx.store.unit() as unit:
         serials = unit.serials()
     for series, number in sorted(given.items()):
@@ -223,8 +245,8 @@ def _of_journal(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator
     if differing:
         yield IntegrityFinding("projection", dossier.id, {"differs": list(differing)})
     yield from _of_drafts(dossier, entries)
-    pairs = zip(entries, (*entries[1:], None), strict=False)  # none at all is the store's to tell
-    for entry, following in pairs:  # an edition changes only where an entry says that the dossier came over
+    pairs = zip(entries, (*entries[1:], None), strict=False)  # an empty journal is reported by the store
+    for entry, following in pairs:  # an edition changes only at an entry of a migration
         later = dossier.fingerprint if following is None else following.edition
         if entry.edition != later and (following is None or following.kind != "migrated"):
             yield IntegrityFinding("edition_moved", dossier.id, {"fingerprint": entry.edition})
@@ -232,7 +254,7 @@ def _of_journal(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator
 
 
 def _of_drafts(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator[IntegrityFinding]:
-    """What only a draft may have befall it, and befell what was sent or given up already."""
+    """Yield entries that only a draft may have but that follow submission or discarding."""
     ended = next((entry.n for entry in entries if entry.kind in ("submitted", "dropped")), len(entries))
     for entry in entries[ended:]:
         if entry.kind in _OF_DRAFTS:
@@ -242,13 +264,16 @@ def _of_drafts(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator[
 def _of_written(
     procedure: Procedure, dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]
 ) -> Iterator[IntegrityFinding]:
-    """Answers, files and reasons against what the journal committed to; nothing can be told once it is all erased."""
+    """Check answers, files and reasons against the commitments of the journal.
+
+    Nothing can be checked once all is erased.
+    """
     if dossier.erased_at is not None:
         return
     seals = _seals(entries, salts)
     answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
                for name, answer in _parts(procedure, whole, answer)}  # fmt: skip
-    blank = {name for name, answer in answers.items() if answer is None and name not in seals}  # put, never answered
+    blank = {name for name, answer in answers.items() if answer is None and name not in seals}  # asked, never answered
     changed = [name for name in answers.keys() - blank if not _is_sealed(seals, name, answers[name])]
     if changed:
         yield IntegrityFinding("answers_differ", dossier.id, {"answers": codes(changed)})
@@ -269,7 +294,10 @@ _Seals: TypeAlias = Mapping[str, tuple[tuple[Plain, str | None], ...]]
 
 
 def _seals(entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
-    """Every commitment to each name, oldest first, with its salt. The fillings of a form per row are of one name."""
+    """Return every commitment to each name, oldest first, with its salt.
+
+    Fillings of a form by row share one name.
+    """
     found: dict[str, tuple[tuple[Plain, str | None], ...]] = {}
     for entry in entries:
         commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
@@ -279,7 +307,10 @@ def _seals(entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, s
 
 
 def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
-    """Whether the last commitment to a name is to this value; a row may have moved: any filling of its form will do."""
+    """Return whether the last commitment to a name fits the value.
+
+    Rows may have moved: any filling of the form fits.
+    """
     form, _, row = name.rpartition(".")
     if row.endswith("*"):
         rows = (one for reported, all_ in seals.items() if reported.rpartition(".")[0] == form for one in all_)
@@ -293,7 +324,7 @@ def _opens(sealed: Plain, salt: str | None, value: Plain) -> bool:
 
 
 def _parts(procedure: Procedure, name: str, answer: Plain) -> Iterator[tuple[str, Plain]]:
-    """An answer under the names that the journal commits to: one given in parts is told part by part."""
+    """Yield an answer under the names of its commitments; one given in parts yields each part."""
     form = procedure.tasks.get(name)
     if not isinstance(form, Form) or not is_in_parts(form):
         yield name, answer
@@ -305,7 +336,7 @@ def _parts(procedure: Procedure, name: str, answer: Plain) -> Iterator[tuple[str
 
 
 def _files(answers: Plain) -> Iterator[str]:
-    """The files that answers name."""
+    """Yield the files that answers name."""
     if isinstance(answers, dict):
         files = answers.get("files")
         yield from (one for one in files if isinstance(one, str)) if isinstance(files, list) else ()
@@ -317,7 +348,7 @@ def _files(answers: Plain) -> Iterator[str]:
 def _of_money(
     dossier: Dossier, entries: tuple[JournalEntry, ...], payments: tuple[Payment, ...]
 ) -> Iterator[IntegrityFinding]:
-    """What operators paid, what was credited and what the dossier counts as paid are one sum."""
+    """Check that payments received, credits and the paid sum of the dossier agree."""
     credited = {str(body.get("payment")): body.get("amount") for body in _bodies(entries, "credited")}
     received = {one.id for one in payments if one.status in ("paid", "overpaid")}
     for payment_id in sorted(received ^ credited.keys()):
@@ -334,7 +365,10 @@ def _of_refunds(
     dossier: Dossier, entries: tuple[JournalEntry, ...], refunds: tuple[Refund, ...], payments: tuple[Payment, ...],
     salts: Mapping[int, Mapping[str, str]],
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """What the journal owes back has its line, paid back where the journal says so, under the reference it committed to."""
+    """Check that each refund has its row.
+
+    It is paid where the journal says so, under the reference it commits to.
+    """
     owed = {debt.entry: debt for debt in debts(entries)}
     lines = {one.entry: one for one in refunds}
     payers = {one.id: one.payer for one in payments}
@@ -359,7 +393,10 @@ def _owed_entry(entry: JournalEntry) -> Iterator[int]:
 
 
 def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, str]) -> bool:
-    """Whether a line says what the journal owes, to the number that paid where it is still known."""
+    """Return whether a row states the refund of the journal.
+
+    The paying number must match where it is still stored.
+    """
     payer = payers.get(line.payment or "", "")
     return (
         (line.amount, line.fee, line.owed_at, line.procedure) == (debt.amount, debt.fee, debt.at, dossier.procedure)
@@ -377,7 +414,7 @@ def _whole(value: Plain) -> int:
 
 
 def _forgot_a_price(entries: tuple[JournalEntry, ...]) -> bool:
-    """A fee that was asked anew, or that no price stood for when money came in."""
+    """Return whether a fee was asked for anew, or money came in without a price."""
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
         fees = body.get("fees")
@@ -394,7 +431,7 @@ def _of_documents(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> It
 
 
 def _of_seats(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
-    """A visit still to come sits at a desk that exists, and not behind doors that an administrator closed."""
+    """Check that each coming appointment has an existing seat and is outside closures by an administrator."""
     for booking in dossier.bookings.values():
         task, there = procedure.tasks.get(booking.appointment), ctx.directory.offices.get(booking.office)
         if booking.status != "booked" or booking.start <= ctx.now() or not isinstance(task, Appointment):

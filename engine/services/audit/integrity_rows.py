@@ -1,5 +1,7 @@
-"""Rows kept beside a dossier against what its journal committed to: letters, messages, notes, payments, lent documents, timers,
-seats, and the salts themselves."""
+"""Rows of a dossier against the commitments of its journal.
+
+Messages, notes, payments, shares, timers, seats, and the salts themselves.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,12 @@ from engine.storage.unit_of_work import IntegrityFinding, Unit
 
 Salts = Mapping[int, Mapping[str, str]]
 _SALT_SIGNS: Final = 32
-_SEATING: Final = frozenset({"booked", "moved", "walked_in"})  # kinds of entries that give a seat: one row each
+_SEATING: Final = frozenset({"booked", "moved", "walked_in"})  # kinds of entries that book a seat: one row each
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is kept beside a dossier, read in one unit."""
+    """The rows stored beside a dossier, read in one unit."""
 
     digest: str
     letters: tuple[OutboundMessage, ...]
@@ -55,6 +57,7 @@ class Beside:
 
     @classmethod
     def of(cls, unit: Unit, dossier_id: str) -> Beside:
+        """Read all rows of a dossier in this unit."""
         payments = unit.payments_of(dossier_id)
         events = tuple(event for one in payments for event in unit.events_of(one.id))
         return cls(
@@ -65,19 +68,23 @@ class Beside:
 
 
 def commits_of(entry: JournalEntry) -> Mapping[str, Plain]:
-    """Name of a value → its commitment."""
+    """Return the commitments of an entry by the name of the value."""
     commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
     return commits if isinstance(commits, dict) else {}
 
 
 def is_salt(salt: str | None) -> bool:
+    """Return whether a salt has its form: 32 hexadecimal digits."""
     return salt is not None and len(salt) == _SALT_SIGNS and set(salt) <= set("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class Commitments:
-    """What a journal last committed to, by name, with the salt. `erased`: the entry that forgot all before it. `began`: the first
-    entry that commits to rows; those from before it were not journalled."""
+    """The last commitments of a journal by name, with salts.
+
+    `erased`: the entry that erased all before it. `began`: the first entry that commits to rows;
+    earlier rows were not journalled.
+    """
 
     last: Mapping[str, tuple[Plain, str | None]]
     erased: JournalEntry | None
@@ -85,6 +92,7 @@ class Commitments:
 
     @classmethod
     def of(cls, entries: Iterable[JournalEntry], salts: Salts) -> Commitments:
+        """Read the commitments of a whole journal with the salts stored for it."""
         last: dict[str, tuple[Plain, str | None]] = {}
         erased, began = None, None
         for entry in entries:
@@ -97,23 +105,27 @@ class Commitments:
         return cls(last, erased, began)
 
     def opens(self, name: str, value: Plain) -> bool:
+        """Return whether the last commitment to a name fits the value; False without a commitment or salt."""
         sealed, salt = self.last.get(name, (None, None))
         return salt is not None and is_salt(salt) and sealed == commit_value(salt, value)
 
     def may_precede(self, at: datetime) -> bool:
-        """Whether a row of that instant may be from before its journal committed to rows, or from before it was all forgotten."""
+        """Return whether a row of that time may be older than the first commitment to rows.
+
+        A row older than the erasure counts too.
+        """
         if self.erased is not None and at <= self.erased.at:
             return True
         return self.began is None or (self.began.n > 1 and at < self.began.at)
 
 
 def forgets_all(entry: JournalEntry) -> bool:
-    """Whether the salts of what was sealed before it are erased."""
+    """Return whether an entry erases the salts of all entries before it."""
     return entry.kind == "dropped" or (entry.kind == "erased" and isinstance(entry.body, dict) and "how" in entry.body)
 
 
 def of_salts(dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Salts) -> Iterator[IntegrityFinding]:
-    """Each commitment has its salt, unless the journal says that it was erased."""
+    """Check that each commitment has its salt unless the journal says that it was erased."""
     base = max((entry.n for entry in entries if forgets_all(entry)), default=0)
     last = {name: entry.n for entry in entries for name in commits_of(entry) if name in WHOLE}
     missing: set[str] = set()
@@ -137,8 +149,10 @@ def of_rows(
     procedure: Procedure | None, dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Salts, beside: Beside,
     before: dict[str, int],
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """Every row that is not as it was sealed, that no entry knows, or that is no more. `before` counts those that nothing is known
-    of, because they were written before rows were journalled."""
+    """Yield each row that differs from its commitment, has no entry, or is missing.
+
+    `before` counts rows older than the journalling of rows, which cannot be checked.
+    """
     known = Commitments.of(entries, salts)
     if BODY not in known.last:
         before["dossier"] = before.get("dossier", 0) + 1
@@ -227,7 +241,10 @@ def _of_payments(
 def _of_events(
     dossier: Dossier, known: Commitments, beside: Beside, before: dict[str, int]
 ) -> Iterator[IntegrityFinding]:
-    """The answers that money came in. One of a payment that has no sealed answer is from an earlier release, where it was credited."""
+    """Check the answers that money was received.
+
+    A payment without committed answer was credited by an earlier release.
+    """
     kept: dict[str, set[str]] = {}
     for event in beside.events:
         if not event.verified or event.kind not in RECEIVED or event.payment is None:
@@ -249,7 +266,10 @@ def _of_events(
 def _of_bookings(
     procedure: Procedure | None, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is over or given back."""
+    """Check that a booking is equal in the dossier and in its row.
+
+    One that the dossier does not hold must be over or released.
+    """
     held = {one.id: one for one in dossier.bookings.values()}
     for resource, row in rows:
         same = row.status != "booked" if row.id not in held else held[row.id] == row
@@ -264,7 +284,10 @@ def _of_seats_given(
     dossier: Dossier, entries: tuple[JournalEntry, ...], known: Commitments, rows: Collection[tuple[str, Booking]],
     before: dict[str, int],
 ) -> Iterator[IntegrityFinding]:  # fmt: skip
-    """Each seat that the journal gave has its row for good, also once it is over or given back; none changes outside it."""
+    """Check that each booked seat has its row for ever.
+
+    It stays once over or released, and changes only with the journal.
+    """
     there = dict(booking_row(resource, row) for resource, row in rows)
     for name in sorted(there.keys() | {one for one in known.last if one.startswith(f"{ROWS}.booking.")}):
         if name not in known.last:
@@ -286,7 +309,7 @@ def _body(entry: JournalEntry) -> Mapping[str, Plain]:
 
 
 def given_numbers(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, int]]:
-    """Series and number of each receipt and each issued document that a journal tells of."""
+    """Yield the series and number of each receipt and issued document in a journal."""
     for entry in entries:
         body = _body(entry)
         series, serial = body.get("series"), body.get("serial")

@@ -1,5 +1,8 @@
-"""The journals of all dossiers, for controllers: what was done, when, by which agent, within the mandate. Each question asked
-of them is sealed in the journal of people; nothing of an applicant is told, not even that it is the same one."""
+"""Search in the journals of all dossiers, for auditors and within their mandate.
+
+A query asks what was done, when and by which agent. Each query is recorded in the journal of people.
+Results identify no applicant, not even across entries.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ _PART: Final = 500  # rows of a file
 _MIDNIGHT: Final = 24 * 60
 _TRIES: Final = 4
 
-# What an entry says in codes of the book; commitments, sums and identifiers are left out.
+# Fields of an entry that hold codes of the procedure; commitments, amounts and identifiers are left out.
 _SAID: Final = ("transition", "source", "target", "event", "task", "part", "status", "why", "timer", "bulk", "closed")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A question to the journals, as an address asks it: from one day to another, both counted in; empty = any."""
+    """A query as its address states it: both days included; an empty field means any."""
 
     first: date
     last: date
@@ -50,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """The entries of a page, what there is by value, and where the next page begins (empty: nowhere)."""
+    """The entries of a page, the counts by facet, and where the next page begins (empty: no next page)."""
 
     lines: tuple[JournalEvent, ...]
     facets: Facets
@@ -58,7 +61,10 @@ class EventPage:
 
 
 def events(ctx: AppContext, actor: Actor, wanted: Wanted, before: str = "", limit: int = 50) -> EventPage:
-    """One page of the answer, the newest first. Raises NotFound for who is no controller. Notes that it was asked."""
+    """Return one page of results, the newest first, and record the query.
+
+    Raises `NotFound` for others than auditors.
+    """
     asked = _asked(ctx, actor, wanted)
     _note(ctx, actor, wanted)
     with ctx.store.unit() as unit:
@@ -69,7 +75,7 @@ def events(ctx: AppContext, actor: Actor, wanted: Wanted, before: str = "", limi
 
 
 def _asked(ctx: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
-    """The question as the store takes it, bound to what the controller's mandate names."""
+    """Return the query for the store, restricted to the auditor's mandate. Raises `NotFound` for others."""
     if actor.kind != "auditor":
         raise NotFound
     procedures: tuple[str, ...] | None = tuple(sorted(actor.procedures)) or None
@@ -84,24 +90,24 @@ def _asked(ctx: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
 
 
 def _refusing(ctx: AppContext) -> tuple[tuple[str, str], ...]:
-    """The ends that say no, of every edition."""
+    """Return the refusing final states of all editions."""
     return ctx.editions.worked_out(ctx.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
         (procedure.id, state.id) for procedure in ctx.editions.summaries(ctx.catalogue) for state in procedure.states if state.refuses
     )))  # fmt: skip
 
 
 def _masked(one: JournalEvent) -> JournalEvent:
-    """Codes only, and no hand but those of the administration."""
+    """Return the entry with codes only, and the actor only if an agent or auditor."""
     body = one.body if isinstance(one.body, dict) else {}
     said: Plain = {name: body[name] for name in _SAID if body.get(name) not in (None, "", [], {})}
     return replace(one, body=said, actor=one.actor if one.actor_kind in ("agent", "auditor") else "")
 
 
-# -- noted -------------------------------------------------------------------------------------------------------------
+# -- record of queries -------------------------------------------------------------------------------------------------
 
 
 def _note(ctx: AppContext, actor: Actor, wanted: Wanted) -> None:
-    """Once a day and a question: reading on, or again, says nothing new."""
+    """Record a query once a day: further pages and repeats add nothing."""
     reported = asked_of(wanted)
 
     def work(unit: Unit) -> None:
@@ -113,35 +119,35 @@ def _note(ctx: AppContext, actor: Actor, wanted: Wanted) -> None:
         try:
             once(ctx, actor, READ, token, reported, work, NOTHING)
             return
-        except Conflict:  # somebody else wrote in that journal at this very moment
+        except Conflict:  # another unit wrote to that journal at this moment
             if not left:
                 raise
 
 
 def asked_of(wanted: Wanted) -> Mapping[str, Plain]:
-    """A question in plain values, without what it leaves open."""
+    """Return a query as plain values, without its empty fields."""
     plain = to_plain(wanted)
     return {name: value for name, value in plain.items() if value} if isinstance(plain, dict) else {}
 
 
 def my_questions(ctx: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
-    """What a controller asked of the journals and took away, the newest first."""
+    """Return the queries and downloads of an auditor, the newest first."""
     with ctx.store.unit() as unit:
         return unit.rights_by(actor.id, _TAKEN, limit)
 
 
 def wanted_of(asked: Plain) -> Wanted:
-    """The question that an order, or a note, kept."""
+    """Return the query stored in a job or an entry."""
     known = Wanted.__dataclass_fields__
     said = asked.items() if isinstance(asked, dict) else ()
     return from_plain(Wanted, {name: value for name, value in said if name in known})
 
 
-# -- taken away --------------------------------------------------------------------------------------------------------
+# -- export ------------------------------------------------------------------------------------------------------------
 
 
 def order_events(ctx: AppContext, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Job:
-    """Keeps the order to prepare the whole answer. Raises NotFound for who is no controller."""
+    """Create the job that exports all results. Raises `NotFound` for others than auditors."""
     asked = _asked(ctx, actor, wanted)
 
     def work(unit: Unit) -> Job:
@@ -152,7 +158,10 @@ def order_events(ctx: AppContext, actor: Actor, wanted: Wanted, *, token: str | 
 
 
 def carry_events(ctx: AppContext, order: Job, parts: int) -> int:
-    """Writes the next parts of an answer, as it stood when it was ordered. How many rows."""
+    """Write the next chunks of the results, as of the creation of the job.
+
+    Return the number of rows written.
+    """
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         asked = _asked(ctx, actor, wanted_of(order.asked))
@@ -166,5 +175,5 @@ def carry_events(ctx: AppContext, order: Job, parts: int) -> int:
 
 
 def happening(row: Plain) -> JournalEvent:
-    """A row of a file, as the journal has it."""
+    """Return a stored row as an entry of the journal."""
     return from_plain(JournalEvent, row)

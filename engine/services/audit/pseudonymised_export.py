@@ -1,7 +1,9 @@
-"""What controllers take away to read with SQL: every request that was sent and its whole journal, with nobody in it.
+"""Pseudonymised export for auditors, to read with SQL.
 
-Dossiers, people and payments stand under names made with the office's secret: the same at each time, so that two files can be
-joined, and no way back for whoever has only them. Answers are told, never what they say; of a journal only what is code.
+It holds every submitted request with its journal, without personal data. Dossiers, persons and payments
+have pseudonyms derived from a secret of the installation. They are equal in each export, so files can
+be joined, and cannot be reversed from a file. Names of answers are included, never their values. Of
+journals, only codes.
 """
 
 from __future__ import annotations
@@ -48,16 +50,19 @@ INDEXES: Final = (
     ("journal", "kind"),
     ("journal", "by"),
 )
-_CODES: Final = ("transition", "source", "target", "fee", "output", "appointment")  # of what an entry says
+_CODES: Final = ("transition", "source", "target", "fee", "output", "appointment")  # of the body of an entry
 _CODE: Final = re.compile(r"[a-z][a-z0-9_.-]{0,79}")
-_NAMED: Final = 16  # signs of a made-up name
+_NAMED: Final = 16  # characters of a pseudonym
 
 Row = tuple[str, Mapping[str, Cell]]
 
 
 def write_for_controllers(ctx: AppContext, file: Path, procedure: str | None = None) -> dict[str, int]:
-    """Writes the file; how many rows each table has. Drafts are not in it: nobody but their owner reads them. Each dossier is
-    read at one moment, the file as a whole is not. Raises FileExistsError, OSError."""
+    """Write the file; return the number of rows by table.
+
+    Drafts are left out: only their owner reads them. Each dossier is read at one moment, the whole file
+    is not. Raises `FileExistsError`, `OSError`.
+    """
     return write_masked(file, TABLES, INDEXES, _rows(ctx, procedure))
 
 
@@ -127,7 +132,7 @@ def _entry(entry: JournalEntry, named: Callable[[str, str | None], str | None]) 
 
 
 def _code(said: Plain) -> str | None:
-    """What can be nothing but a code of a definition or of ours; a number of a telephone or a name is none."""
+    """Return a text that can only be a code. A phone number or a name is never one."""
     return said if isinstance(said, str) and _CODE.fullmatch(said) else None
 
 

@@ -1,4 +1,4 @@
-"""Text messages that left and their cost, by month, procedure and country, for those who pay them."""
+"""SMS sent and their cost, by month, procedure and country, for administrators."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from engine.records.sms_counts import SmsCount
 from engine.services.context.app_context import AppContext, NotFound
 from engine.storage.unit_of_work import Unit
 
-PORTAL: Final = "portal"  # how messages that concern no dossier are named
+PORTAL: Final = "portal"  # stands for messages without a dossier
 
 
 def count_sms(ctx: AppContext, unit: Unit, letters: Iterable[OutboundMessage]) -> None:
-    """Adds the messages that have just left and are not marked as sent yet. Letters and sums are locked in one order, so that
-    two workers do not wait for each other."""
+    """Add the messages just sent that are not yet marked as sent.
+
+    Messages and sums are locked in one order, so that two workers do not block each other.
+    """
     left = (one for one in letters if one.channel == "sms" and one.sent_at is not None)
     found = [_counted(ctx, unit, one) for one in sorted(left, key=lambda one: one.id)]
     for one in sorted(filter(None, found), key=lambda one: (one.month, one.procedure, one.country)):
@@ -41,7 +43,7 @@ def _counted(ctx: AppContext, unit: Unit, letter: OutboundMessage) -> SmsCount |
 
 
 def country_of(phone: str) -> str:
-    """Of a number in E.164, by its prefix; empty when none has it."""
+    """Return the ISO country code of a number in E.164 by its prefix; empty without one."""
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None)) or ""
     except phonenumbers.NumberParseException:
@@ -49,17 +51,21 @@ def country_of(phone: str) -> str:
 
 
 def price_to(prices: Mapping[str, int], country: str) -> int | None:
-    """Of one segment, in hundredths of a franc; none where none was set."""
+    """Return the price of one segment, in hundredths of a franc; None where none is set."""
     return prices.get(country, prices.get(OTHER_COUNTRY))
 
 
 def may_read_report(actor: Actor) -> bool:
+    """Return whether the actor may read SMS costs: the system or an administrator."""
     return actor.kind == "system" or (actor.kind == "agent" and is_administrator(actor))
 
 
 def sms_report(ctx: AppContext, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
-    """The sums of a month, or of all, the newest first. An administrator of agencies reads those of their procedures; who
-    administers everything also reads what concerns no dossier. Raises NotFound for anybody else."""
+    """Return the sums of a month, or of all, the newest first.
+
+    An administrator reads those of the procedures of their agencies. One for all agencies also reads
+    messages without a dossier. Raises `NotFound` for others.
+    """
     if not may_read_report(actor):
         raise NotFound
     with ctx.store.unit() as unit:

@@ -1,7 +1,7 @@
-"""Statistics: the journal counted as it grows, and what was counted, for who may know it.
+"""Statistics: counters of the journal, and their values for those who may know them.
 
-Counting goes once over the journal in the order of time, some minutes behind it, for a unit that is still open may keep an
-entry sealed a moment ago. No page walks over dossiers: pages read the counts.
+Counting passes over the journal once in order of time, some minutes behind. A unit that is still open
+may save an entry sealed a moment ago. Pages read the counters and never iterate over dossiers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from engine.storage.unit_of_work import Conflict, Unit
 
 log = logging.getLogger("guichet.statistics")
 
-BEHIND: Final = timedelta(minutes=5)  # longer than any unit may take, and than clocks of two machines differ
+BEHIND: Final = timedelta(minutes=5)  # longer than a unit may last and than clocks differ
 BATCH: Final = 200
-AT_ONCE: Final = 25  # batches of one turn
-LATELY: Final = 3  # months, this one included
+AT_ONCE: Final = 25  # batches of one pass
+LATELY: Final = 3  # months, the present one included
 _TIMES: Final = ("delay", "judged", "late")
 
 
@@ -39,8 +39,11 @@ _TIMES: Final = ("delay", "judged", "late")
 
 
 def count_up(ctx: AppContext) -> int:
-    """Counts what the journal holds since the last time; so much at a turn. How many entries were counted. Any number of
-    workers may do it at once: an entry is counted once, by whoever moves the mark over it."""
+    """Count the entries since the last pass, within a limit.
+
+    Return how many. Any number of workers may run it: the one that moves the cursor over an entry
+    counts it.
+    """
     until, done = ctx.now() - BEHIND, 0
     for _ in range(AT_ONCE):
         with ctx.store.unit() as unit:
@@ -59,7 +62,10 @@ def count_up(ctx: AppContext) -> int:
 
 
 def count_again(ctx: AppContext) -> int:
-    """Forgets what was counted and counts the whole journal anew: after a backup was brought back, or to check."""
+    """Delete all counters and count the whole journal again, after a restore or as a check.
+
+    Return how many entries.
+    """
     with ctx.store.unit(write=True) as unit:
         unit.forget_tallies()
     done = 0
@@ -69,7 +75,9 @@ def count_again(ctx: AppContext) -> int:
 
 
 def _uncounted(unit: Unit, mark: JournalCursor | None) -> int:
-    """The entries until a mark, where their number was not kept yet: so that `fsck` tells those that come behind it later on."""
+    """Return the number of entries up to the cursor where it was not stored yet: `fsck` then detects
+    entries added behind it.
+    """
     return 0 if mark is None or unit.tallies(CounterQuery((JOURNAL,))) else unit.entries_until(mark)
 
 
@@ -84,7 +92,7 @@ def _counted(ctx: AppContext, unit: Unit, new: Iterable[JournalCursor]) -> Mappi
             continue
         try:
             found = list(counts_of(case, numbers, ctx.directory))
-        except Exception:  # one dossier that cannot be counted must not stop all the others for ever
+        except Exception:  # one dossier that cannot be counted must not stop the others for ever
             log.exception("dossier %s is not counted", dossier_id)
             continue
         for count, n in found:
@@ -112,14 +120,14 @@ def _case(ctx: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted from a month until now, and until when it was."""
+    """The counts from a month until now, and the moment up to which they are complete."""
 
     counts: Mapping[Count, int]
     until: datetime
 
 
 def counted_until(ctx: AppContext) -> datetime:
-    """The instant until which everything is counted: now, unless entries wait to be."""
+    """Return the moment up to which everything is counted: now, unless entries wait."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         return _until(unit, now)
@@ -132,13 +140,15 @@ def _until(unit: Unit, now: datetime) -> datetime:
 
 
 def public_counts(ctx: AppContext, since: str, procedure: str) -> Counted:
-    """Of one procedure, from a month on."""
+    """Return the counts of one procedure from a month on."""
     return _read(ctx, [CounterQuery(_from(ctx, since), (procedure,))])
 
 
 def counts_of_one(ctx: AppContext, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
-    """The same as an agent or a controller may know it, of one office where it is said. An agent bound to offices knows these;
-    who leads an agency knows all of its offices."""
+    """Return the counts of one procedure that an agent or auditor may know, optionally of one office.
+
+    An agent bound to offices knows these; the leader of an agency knows all its offices.
+    """
     asked = [
         CounterQuery(_from(ctx, since), (one.id,), _places(_bounds(actor, one), place))
         for one in scope(ctx, actor)
@@ -149,7 +159,10 @@ def counts_of_one(ctx: AppContext, actor: Actor, since: str, procedure: str, pla
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Procedures whose figures somebody may know, and in which offices (none = all). Without ids, every procedure."""
+    """Procedures whose figures a person may know, and in which offices (None: all).
+
+    Without ids, every procedure.
+    """
 
     ids: tuple[str, ...] | None = None
     places: frozenset[str] | None = None
@@ -159,7 +172,7 @@ EVERYTHING: Final = (Reach(),)
 
 
 def reach(ctx: AppContext, actor: Actor, place: str = "") -> tuple[Reach, ...]:
-    """What an agent or a controller may know, of one office where it is said."""
+    """Return what an agent or auditor may know, optionally of one office."""
     if actor.kind == "auditor" and not actor.procedures and not place:
         return EVERYTHING
     by_bounds: dict[frozenset[str], list[str]] = {}
@@ -169,14 +182,14 @@ def reach(ctx: AppContext, actor: Actor, place: str = "") -> tuple[Reach, ...]:
 
 
 def counted_procedures(ctx: AppContext, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
-    """Those with anything to tell between two months, or now."""
+    """Return the procedures with any counts between two months, or now."""
     months = tuple(one for one in _from(ctx, first) if one <= last)
     with ctx.store.unit() as unit:
         return frozenset().union(*(unit.tallied(CounterQuery(months, *_of(one), figures=FLOWING)) for one in within))
 
 
 def table_of(ctx: AppContext, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
-    """What each of these procedures counts between two months, its offices together."""
+    """Return the counts of these procedures between two months, offices added together."""
     months = _from(ctx, first)
     asked = []
     for one in within:
@@ -188,14 +201,14 @@ def table_of(ctx: AppContext, within: Iterable[Reach], first: str, last: str, id
 
 
 def trend_of(ctx: AppContext, within: Iterable[Reach], since: str) -> Counted:
-    """What all of them come to, from a month on."""
+    """Return the counts of all procedures together from a month on."""
     months, figures = _from(ctx, since), (*FLOWING, "judged", "late")
     asked = [CounterQuery(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
     return _read(ctx, asked, together=True)
 
 
 def received_lately(ctx: AppContext) -> Mapping[str, int]:
-    """How many requests each procedure received these last months, in one reading of the counts."""
+    """Return how many requests each procedure received in the last `LATELY` months, with one query."""
     first = add_months(ctx.day().replace(day=1), 1 - LATELY).isoformat()[:7]
     months = tuple(one for one in _from(ctx, first) if one != CURRENT)
     with ctx.store.unit() as unit:
@@ -203,7 +216,7 @@ def received_lately(ctx: AppContext) -> Mapping[str, int]:
     total = Counter[str]()
     for one, n in found.items():
         total[one.procedure] += n
-    del total[""]  # what all of them come to
+    del total[""]  # the sum of all
     return total
 
 
@@ -212,7 +225,7 @@ def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
 
 
 def _from(ctx: AppContext, first: str) -> tuple[str, ...]:
-    """The months from one until now, and what stands now."""
+    """Return the months from one until now, and the code of current counts."""
     day, found = date.fromisoformat(f"{first}-01"), [CURRENT]
     while day <= ctx.day():
         found.append(day.isoformat()[:7])
@@ -221,12 +234,12 @@ def _from(ctx: AppContext, first: str) -> tuple[str, ...]:
 
 
 def _bounds(actor: Actor, procedure: EditionSummary) -> frozenset[str]:
-    """The offices of a procedure that somebody knows; empty = all."""
+    """Return the offices of a procedure that a person knows; empty means all."""
     return frozenset() if leads(actor, procedure) else actor.offices
 
 
 def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
-    """What has no office yet (a request that was begun) is everybody's, as it is in the trays."""
+    """Return the offices to query. Counts without an office (drafts) are visible to all, as in lists."""
     if place:
         return frozenset({place}) & (offices or {place})
     return offices | {""} if offices else None
@@ -242,8 +255,11 @@ def _read(ctx: AppContext, asked: Iterable[CounterQuery], together: bool = False
 
 
 def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
-    """The procedures in service whose figures are this person's to know: those in which they have a part or whose agency they
-    lead; those of a controller's mandate."""
+    """Return the procedures in force whose figures this person may know.
+
+    For an agent, those with a part in them or of an agency they lead; for an auditor, those of the
+    mandate.
+    """
     catalogue = ctx.catalogue
     if actor.kind == "auditor":
         return tuple(one for one in catalogue.summaries() if in_mandate(actor, one.id))
@@ -254,13 +270,13 @@ def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
 
 
 def leads(actor: Actor, procedure: EditionSummary) -> bool:
-    """Whether somebody knows every office of the agency: who leads it, and a controller."""
+    """Return whether a person knows all offices of the agency: its leader and auditors."""
     return actor.kind == "auditor" or administers(actor, (procedure.agency,))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnActs:
-    """What one agent did themself: steps taken, in how many dossiers, and messages written."""
+    """What one agent did: transitions taken, in how many dossiers, and messages written."""
 
     steps: int
     dossiers: int
@@ -268,7 +284,7 @@ class OwnActs:
 
 
 def own_acts(ctx: AppContext, actor: Actor, first: datetime, end: datetime) -> OwnActs:
-    """Of the person who asks, and of nobody else: nobody's work is compared with another's."""
+    """Return the actions of the person who asks, never of others: agents are not compared."""
     with ctx.store.unit() as unit:
         acts = unit.acts_of(actor.id, first, end)
     steps, dossiers = acts.get("transition", (0, 0))

@@ -1,6 +1,7 @@
-"""The office: everything its verbs need in one frozen holder, and the one door to a dossier.
+"""The application context that services receive, and the only access to a dossier by its id.
 
-A verb finds, checks, decides and keeps. What it may not find answers `NotFound`, whether it exists or not.
+A service finds, checks, decides and commits. It answers `NotFound` for data that does not exist or is
+out of reach.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ MOST_UNNOTED: Final = 10_000
 
 
 class NotFound(Exception):
-    """Unknown, or not for this person to know: the same answer."""
+    """The data does not exist or the person may not see it. Both give the same answer."""
 
 
 class WrongAnswers(Exception):
-    """The form cannot be sent as it is; carries what is wrong, question by question."""
+    """The form cannot be sent. `problems` holds what is wrong, question by question."""
 
     def __init__(self, problems: tuple[AnswerProblem, ...]) -> None:
         super().__init__(f"{len(problems)} wrong answers")
@@ -55,7 +56,10 @@ class WrongAnswers(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """What an installation chooses. Addresses end without a slash; `short_url` is what an SMS or a QR carries."""
+    """The choices of an installation.
+
+    Addresses end without a slash. `short_url` is used in SMS and QR codes.
+    """
 
     base_url: str = "http://localhost:8000"
     short_url: str = "http://localhost:8000"
@@ -67,77 +71,91 @@ class AppSettings:
     session_lasts: timedelta = timedelta(hours=12)
     kept_lasts: timedelta = timedelta(days=30)
     payment_lasts: timedelta = timedelta(minutes=10)
-    second_factor: bool = True  # for agents; controllers always have one
-    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is kept once it is over
-    expects_worker: bool = False  # whether nobody may begin to pay while no worker is alive
-    checkpoints: Path | None = None  # the folder where the signed journal is told; none = it is not signed
+    second_factor: bool = True  # for agents; auditors always have one
+    mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is stored after its end
+    expects_worker: bool = False  # whether new payments are refused while no worker is alive
+    checkpoints: Path | None = None  # the folder of signed checkpoints; None = the journal is not signed
     sms: SmsPolicy = field(default_factory=SmsPolicy)
 
     @property
     def draft_lasts(self) -> timedelta:
-        """How long a draft waits for its owner: the language's own, the same for every procedure."""
+        """How long a draft is stored, the same for all procedures."""
         return timedelta(days=DRAFT_KEPT.count)
 
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, what `doors`
-    reads of it, and `wakeup`."""
+    """All that services work with.
+
+    While it runs, only the store, the directory cache, the edition cache, `unnoted` and `wakeup`
+    change.
+    """
 
     catalogue: Catalogue
     store: Store
     attachments: AttachmentStore
     providers: Mapping[str, PaymentProvider]
     senders: Mapping[str, MessageSender]  # by channel: sms, email, inbox
-    registers: Mapping[str, RegisterConnector]  # by register id; "*" answers for all others
+    registers: Mapping[str, RegisterConnector]  # by register id; "*" serves all others
     clock: Clock
     wording: Wording
     keys: SigningKeys
     settings: AppSettings = AppSettings()
     editions: EditionCache = field(default_factory=EditionCache)
-    identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
+    identity: IdentityProvider | None = None  # an external provider of identities, None without one
     published: int = 0  # number of the last publication that `catalogue` follows
     directories: DirectoryCache = field(
         default_factory=DirectoryCache
-    )  # what administrators changed of openings and holidays
-    sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
+    )  # what administrators changed in openings and holidays
+    sms_prices: Mapping[str, int] = field(default_factory=dict)  # of one segment, in hundredths of a franc, by country
     unnoted: deque[Reading] = field(
         default_factory=lambda: deque(maxlen=MOST_UNNOTED)
-    )  # made while the store was locked
+    )  # access log entries made while the store was locked
     wakeup: threading.Event = field(default_factory=threading.Event)  # set after a commit: the worker looks at once
 
     def now(self) -> datetime:
+        """The present time of the clock, with its time zone."""
         return self.clock.now()
 
     @property
     def directory(self) -> Directory:
+        """The directory of the catalogue with the changes of openings applied."""
         return self.directories.directory(self.catalogue.directory)
 
     def person(self, account: Account) -> Actor:
-        """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""
+        """Return an account as an actor of today.
+
+        An agent bound to offices reaches the offices under these too.
+        """
         actor = account.on(self.day())
         return replace(actor, offices=self.directory.within_reach(actor.offices)) if actor.offices else actor
 
     def day(self) -> date:
-        """Today, on the wall clocks of the country."""
+        """Return today's date in the local time of the country."""
         return local_day(self.clock.now())
 
 
 def publish_editions(ctx: AppContext, judge: Judge | None = None, origin_of: OriginOf | None = None) -> AppContext:
-    """At start, and after a refresh: puts the files of the folder in service, and keeps every edition for ever. With a
-    `judge` each goes through every gate first. The same office with a catalogue that serves what was decided."""
+    """Publish the files of the folder, at start and after a refresh, and store each edition for ever.
+
+    With a `judge`, each edition passes all gates first. Return the same context with the catalogue that
+    results.
+    """
     catalogue, published = publish(ctx.catalogue, ctx.store, ctx.now(), judge, origin_of)
     return replace(ctx, catalogue=catalogue, published=published)
 
 
 def pinned(ctx: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
-    """The edition a dossier is judged by."""
+    """Return the edition that applies to a dossier. Raises `EditionMissing`."""
     return ctx.editions.pinned(ctx.catalogue, unit, dossier)
 
 
 def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
-    """The one door to a dossier, by id or number. Raises `NotFound` for what is unknown or not for this person to see, and
-    `Conflict` when it is no longer at the revision the person saw."""
+    """Return a dossier by id or number: the only access for services.
+
+    Raises `NotFound` if it is unknown or out of the person's reach. Raises `Conflict` if it has another
+    revision than the person saw.
+    """
     dossier = _found(unit, dossier_id)
     if dossier is None or not may_see(pinned(ctx, unit, dossier), dossier, actor):
         raise NotFound
@@ -147,14 +165,19 @@ def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: i
 
 
 def hold_all(unit: Unit, dossier_ids: Iterable[str]) -> None:
-    """Holds the dossiers that a writing unit is about to read, in the same order for everybody: of two units that want the
-    same ones, the second waits for the first. Those that are not there are passed over."""
+    """Lock the dossiers that a writing unit is about to read, always in the same order.
+
+    Of two units that need the same dossiers, the second waits for the first. Unknown ids are skipped.
+    """
     for one in sorted(set(dossier_ids)):
         _found(unit, one)
 
 
 def _found(unit: Unit, dossier_id: str) -> Dossier | None:
-    """A number has eleven digits and its check digit; an id never looks like one."""
+    """Return a dossier by number or id.
+
+    A number has eleven digits and its check digit; an id never looks like one.
+    """
     if len(dossier_id) == NUMBER_DIGITS and has_check_digit(dossier_id):
         return unit.dossier_numbered(dossier_id)
     return unit.dossier(dossier_id)

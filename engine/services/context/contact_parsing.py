@@ -1,4 +1,4 @@
-"""Phone numbers and e-mail addresses as people type them, in the one form that is kept."""
+"""Phone numbers and e-mail addresses, parsed into the one form that is stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.domain.common.sms_policy import HOME as COUNTRY
 from engine.domain.fields.text import email_address
 
 COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO codes
-# kinds of numbers that belong to a line; the others are services: premium rate, shared cost, personal, pager, voicemail
+# kinds of numbers that belong to a line. The others are services: premium rate, shared cost, personal, pager, voicemail
 _LINES: Final = frozenset(
     {
         phonenumbers.PhoneNumberType.MOBILE,
@@ -24,7 +24,10 @@ _LINES: Final = frozenset(
 
 
 def read_phone(raw: str) -> str:
-    """The number in E.164; of this country when it has no prefix. Raises Refused("phone_format")."""
+    """Return a number in E.164.
+
+    Without a prefix it is read as one of this country. Raises Refused("phone_format").
+    """
     try:
         number = phonenumbers.parse(raw[:40], COUNTRY)
     except phonenumbers.NumberParseException:
@@ -35,18 +38,18 @@ def read_phone(raw: str) -> str:
 
 
 def sms_country(number: str) -> str:
-    """The ISO code of the country of a number (E.164); empty for one of no country, as of a satellite."""
+    """Return the ISO country code of a number (E.164); empty for one of no country, such as a satellite."""
     region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     return region if region is not None and region.isalpha() else ""
 
 
 def receives_sms(number: str) -> bool:
-    """Whether a number (E.164) is of a line in a country."""
+    """Return whether a number (E.164) belongs to a line of a country."""
     return bool(sms_country(number)) and phonenumbers.number_type(phonenumbers.parse(number)) in _LINES
 
 
 def read_email(raw: str) -> str:
-    """The address in small letters. Raises Refused("email_format")."""
+    """Return the address in lower case. Raises Refused("email_format")."""
     found = email_address(raw.strip()[:254])
     if found is None:
         raise Refused(refusal("email_format"))

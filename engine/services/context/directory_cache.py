@@ -1,5 +1,7 @@
-"""The directory of one process with what administrators changed of openings: worked out once for each change, and looked at
-again whenever the store counts another."""
+"""The directory of one process with the opening changes of administrators.
+
+It is computed once for each change, and checked again when the store counts another.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from engine.storage.unit_of_work import Unit
 
 
 class DirectoryCache:
-    """Safe to share between threads. It only goes forward: an older snapshot of the store changes nothing here."""
+    """Shared between threads. It only goes forward: an older snapshot of the store changes nothing."""
 
     def __init__(self, changes: Iterable[OpeningChange] = (), n: int = 0) -> None:
         self.n = n
@@ -22,7 +24,7 @@ class DirectoryCache:
         self._made: tuple[Directory, tuple[OpeningChange, ...], Directory] | None = None
 
     def directory(self, base: Directory) -> Directory:
-        """What the files say, with every change that stands."""
+        """Return the directory of the files with every change in force."""
         made, changes = self._made, self._changes
         if made is not None and made[0] is base and made[1] is changes:
             return made[2]
@@ -31,26 +33,32 @@ class DirectoryCache:
         return merged
 
     def received(self, base: Directory) -> Directory:
-        """What the files say, with what was opened and nothing of what was closed: how a past is lived again."""
+        """Return the directory of the files with added openings but without closures.
+
+        A replay of the past uses it.
+        """
         return over(base, (one for one in self._changes if one.kind in ("open", "desks")))
 
     def look(self, unit: Unit, hold: Hold | None = None) -> int:
-        """Reads the changes when the store counts more of them than are known here; how many it counts. `hold`: none more
-        until this unit ends."""
+        """Read the changes if the store counts more than are known, and return its count.
+
+        `hold` blocks new changes until this unit ends.
+        """
         n = unit.openings_head(hold)
         if n > self.n:
             self.take(n, unit.opening_changes())
         return n
 
     def take(self, n: int, changes: tuple[OpeningChange, ...]) -> None:
+        """Replace the changes by those of a later count `n`; an older count is ignored."""
         with self._lock:
             if n > self.n:
                 self._changes, self.n = changes, n
 
     def with_(self, change: OpeningChange) -> DirectoryCache:
-        """The same with one change more: how it would be."""
+        """Return a copy with one more change, to see its effect."""
         return DirectoryCache((*self._changes, change), self.n)
 
     def without(self, change_id: str) -> DirectoryCache:
-        """The same with one change less."""
+        """Return a copy without one change."""
         return DirectoryCache((one for one in self._changes if one.id != change_id), self.n)

@@ -1,7 +1,7 @@
-"""Every edition ever in service: a dossier is always judged by the one it was opened under.
+"""All editions that were ever in force: the one a dossier was opened under always applies to it.
 
-The catalogue knows those of its folder and those that the store kept when it was arranged; the store keeps the text of
-every edition for ever; the shelf remembers those that another process published meanwhile.
+The catalogue knows those of its folder and those stored when it was built. The store holds the text of
+each edition for ever. The cache holds those that another process published meanwhile.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ from engine.storage.unit_of_work import Unit
 
 __all__ = ["EditionCache", "EditionMissing"]
 
-_MOST: Final = 128  # things worked out that are kept
+_MOST: Final = 128  # computed results that are cached
 _Worked = TypeVar("_Worked")
 
 
 class EditionCache:
-    """Editions read from the store, by fingerprint; and what was worked out from all those at hand. Safe to share between
-    threads."""
+    """Editions read from the store, by fingerprint, and results computed from all editions.
+
+    Shared between threads.
+    """
 
     def __init__(self) -> None:
         self._definitions: dict[str, Procedure] = {}
         self._lock = Lock()
-        self._of: tuple[Catalogue, int] | None = None  # what `_worked` was worked out from
+        self._of: tuple[Catalogue, int] | None = None  # what `_worked` was computed from
         self._worked: dict[object, object] = {}
 
     def pinned(self, catalogue: Catalogue, unit: Unit, dossier: Dossier) -> Procedure:
-        """The edition a dossier is judged by. Raises `EditionMissing`, also for a dossier in a state that its edition does not have."""
+        """Return the edition that applies to a dossier.
+
+        Raises `EditionMissing`, also if the edition lacks the state of the dossier.
+        """
         at_hand = self._definitions.get(dossier.fingerprint)
         at_hand = at_hand or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
         procedure = at_hand or self._read(catalogue, unit, dossier)
@@ -58,14 +63,20 @@ class EditionCache:
     def definition(
         self, catalogue: Catalogue, procedure_id: str, edition: int, fingerprint: str = ""
     ) -> Procedure | None:
-        """An edition at hand, by its fingerprint or else its number; the one in service before others."""
+        """Return an edition by its fingerprint or else by its number, the one in force first.
+
+        None if it is neither in the catalogue nor in the cache.
+        """
         if fingerprint:
             return catalogue.edition(procedure_id, fingerprint) or self._definitions.get(fingerprint)
         found = (one for one in list(self._definitions.values()) if (one.id, one.edition) == (procedure_id, edition))
         return catalogue.numbered(procedure_id, edition) or next(found, None)
 
     def summaries(self, catalogue: Catalogue, procedure_id: str | None = None) -> Iterator[EditionSummary]:
-        """Of every edition at hand, or of those of one procedure: the one in service, then older ones."""
+        """Yield the summaries of all editions, or of those of one procedure.
+
+        The edition in force comes first, then older ones.
+        """
         one = catalogue.summary(procedure_id) if procedure_id is not None else None
         in_service = catalogue.summaries() if procedure_id is None else filter(None, [one])
         read = (
@@ -80,7 +91,7 @@ class EditionCache:
                 yield summary
 
     def having(self, catalogue: Catalogue, roles: Iterable[str]) -> Iterator[EditionSummary]:
-        """Of every edition at hand in which one of these roles has a part."""
+        """Yield the summaries of the editions in which one of these roles has a part."""
         parts = self.worked_out(catalogue, "parts", self._parts)
         for procedure_id, fingerprint in dict.fromkeys(key for role in sorted(roles) for key in parts.get(role, ())):
             read = self._definitions.get(fingerprint)
@@ -89,11 +100,11 @@ class EditionCache:
                 yield summary
 
     def roles(self, catalogue: Catalogue) -> frozenset[str]:
-        """Every role that has a part in an edition at hand."""
+        """Return all roles that have a part in an edition."""
         return frozenset(self.worked_out(catalogue, "parts", self._parts))
 
     def _parts(self, catalogue: Catalogue) -> Mapping[str, list[tuple[str, str]]]:
-        """By role, the editions in which it has a part."""
+        """Return, by role, the editions in which it has a part."""
         found: dict[str, list[tuple[str, str]]] = {}
         for summary in self.summaries(catalogue):
             key = (summary.id, summary.fingerprint)
@@ -102,7 +113,7 @@ class EditionCache:
         return found
 
     def worked_out(self, catalogue: Catalogue, name: object, work: Callable[[Catalogue], _Worked]) -> _Worked:
-        """What `work` makes of all the editions at hand; once for as long as these are the same."""
+        """Return the result of `work` on all editions, computed once for as long as these stay the same."""
         of = (catalogue, len(self._definitions))
         with self._lock:
             if self._of is None or self._of[0] is not catalogue or self._of[1] != of[1] or len(self._worked) > _MOST:

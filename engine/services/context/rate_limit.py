@@ -1,9 +1,9 @@
-"""Sliding counters of tries, kept in the store so that all processes share them.
+"""Sliding counters of tries, stored so that all processes share them.
 
-A counter accepts at most `most` tries in any stretch of time as long as `within`. Time is cut in steps of a fifteenth of
-`within`; each step is a row. The steps that a stretch touches are added up whole, so a bound is never exceeded, and a try is
-forgotten after `within` and one step at the latest. A refused try is not counted: a caller that goes on trying takes the
-places that become free, and does not move the end of the wait.
+A counter accepts at most `most` tries in any period of length `within`. Time is cut in steps of a
+fifteenth of `within`, and each step is a row. The steps that a period touches are added whole, so a
+limit is never passed. A try expires after `within` and one step at the latest. A refused try is not
+counted. A caller that goes on trying takes the places that become free and does not extend the wait.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _NOW: Final = timedelta()
 
 
 class Limit(NamedTuple):
-    """At most `most` tries under `key` in any stretch of `within`. A key names what is counted, then whose it is:
-    `code:+22890112233`, `code@192.0.2.7`."""
+    """At most `most` tries under `key` in any period of `within`.
+
+    A key names what is counted, then whose it is: `code:+22890112233`, `code@192.0.2.7`.
+    """
 
     key: str
     most: int
@@ -30,8 +32,10 @@ class Limit(NamedTuple):
 
 
 def network_of(address: str) -> str:
-    """The key an address is counted under: IPv4 whole, IPv6 by its /64, since one line has a /64 or more; an IPv4-mapped one
-    as IPv4. Anything else, the empty text above all, has no key."""
+    """Return the key of an address: IPv4 whole, IPv6 by its /64, since one line has a /64 or more.
+
+    An IPv4-mapped address counts as IPv4. Any other text has no key: the result is empty.
+    """
     try:
         read = ip_address(address)
     except ValueError:
@@ -42,11 +46,12 @@ def network_of(address: str) -> str:
 
 
 def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int], weight: int = 1) -> Refusal | None:
-    """Counts one try, or as many as it weighs (bytes, pixels), under each limit, in order, and stops at the first that is full: later limits are not counted then. Put
-    the limit of the caller before the limit of the number or account that the caller names, so that a caller who is
-    refused uses up nothing of it. Refusal("too_many_tries", minutes): after so many minutes a try is accepted again.
+    """Count one try, or `weight` units (bytes, pixels), under each limit in order.
 
-    A key that ends with `@` has no caller to count and is skipped. The unit must write.
+    It stops at the first full limit and does not count under later ones. Put the limit of the caller
+    before that of the number or account named: a refused caller then uses up nothing of it. Return
+    Refusal("too_many_tries", minutes): the time until a try is accepted again. A key that ends with `@`
+    has no caller to count and is skipped. The unit must write.
     """
     for limit in limits:
         left = count(unit, now, Limit(*limit), weight)
@@ -56,7 +61,7 @@ def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int], weight
 
 
 def count(unit: Unit, now: datetime, limit: Limit, weight: int = 1) -> timedelta:
-    """Counts one try, and answers zero; of a full limit counts nothing, and answers how long it stays full."""
+    """Count one try and return zero. Under a full limit, count nothing and return how long it stays full."""
     if limit.key.endswith("@"):
         return _NOW
     steps = _steps(unit, now, limit)
@@ -67,22 +72,25 @@ def count(unit: Unit, now: datetime, limit: Limit, weight: int = 1) -> timedelta
 
 
 def give_back(unit: Unit, now: datetime, limit: Limit) -> None:
-    """Takes one try back that was counted just before and came to nothing."""
+    """Take back one try that was counted just before and had no effect."""
     unit.count_try(limit.key, str(_step(now, limit)), -1)
 
 
 def tried(unit: Unit, now: datetime, limit: Limit) -> int:
-    """How many tries are counted under the limit now. Counts nothing, and needs no writing unit."""
+    """Return the tries counted under the limit now. Counts nothing and needs no writing unit."""
     return sum(_steps(unit, now, limit).values())
 
 
 def left_of(unit: Unit, now: datetime, limit: Limit) -> timedelta:
-    """How long the limit stays full; zero when it accepts a try now. Counts nothing, and needs no writing unit."""
+    """Return how long the limit stays full, zero when it accepts a try now.
+
+    Counts nothing and needs no writing unit.
+    """
     return _left(_steps(unit, now, limit), now, limit)
 
 
 def minutes_of(left: timedelta) -> int:
-    """Whole minutes, as a person is told them: one at least."""
+    """Return a duration in whole minutes for people, one at least."""
     return max(1, -(-int(left.total_seconds()) // 60))
 
 
@@ -95,7 +103,7 @@ def _seconds(limit: Limit) -> int:
 
 
 def _steps(unit: Unit, now: datetime, limit: Limit) -> dict[int, int]:
-    """The steps that the stretch up to now touches, and their tries."""
+    """Return the tries in each step that the period up to now touches."""
     last = _step(now, limit)
     rows = unit.tries(limit.key, [str(step) for step in range(last - STEPS, last + 1)])
     return {int(window): n for window, n in rows.items()}

@@ -1,1 +1,1 @@
-"""Application context, commit of a decision, idempotency, jobs, keys, outbound messages."""
+"""Shared parts of services: commit, journal, idempotency, jobs, call queue, outbound messages."""

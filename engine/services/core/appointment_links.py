@@ -1,6 +1,7 @@
-"""The link that a message about a visit carries: who holds it may see, move or cancel this visit, and nothing else.
+"""Links to an appointment in messages: the holder may see, move or cancel this appointment only.
 
-It is worked out, not kept: from the dossier, the visit, and the phone it was sent to. Another phone makes another link.
+The link is computed, not stored. It derives from the dossier, the appointment and the phone number it
+was sent to. Another phone number gives another link.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFo
 from engine.services.context.rate_limit import Limit, too_many
 
 SIGNS: Final = 11  # 55 bits
-HEAD: Final = 8  # the dossier's number, shorter than in digits: it stands in an SMS
-MOST_WRONG: Final = 20  # an hour, from one address; the right link is always heard
+HEAD: Final = 8  # the dossier number, shorter than in digits because it stands in an SMS
+MOST_WRONG: Final = 20  # an hour, from one address; a right link is always accepted
 _PURPOSE: Final = "visit link"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldVisit:
-    """Whom a link lets in, and to which visit."""
+    """The appointment that a link opens, and its owner as actor."""
 
     owner: Actor
     dossier: Dossier
@@ -34,23 +35,28 @@ class HeldVisit:
 
 
 def visit_link(ctx: AppContext, dossier: Dossier, appointment: str) -> str:
+    """Return the full address of the link, on the short domain."""
     return f"{ctx.settings.short_url}/r/{visit_token(ctx, dossier, appointment)}"
 
 
 def visit_token(ctx: AppContext, dossier: Dossier, appointment: str) -> str:
+    """Return the part of the link that identifies the dossier and proves the appointment."""
     head = base64.b32encode(int(dossier.number).to_bytes(5, "big")).decode().lower()
     return head + _proofs(ctx, dossier, appointment)[0]
 
 
 def _proofs(ctx: AppContext, dossier: Dossier, appointment: str) -> list[str]:
-    """The one that is sent now, then those that were sent under earlier secrets."""
+    """Return the proofs of a link: of the secret in force, then of earlier secrets."""
     said = "\x1f".join((dossier.id, appointment, dossier.contact_phone or dossier.contact_email or "")).encode()
     digests = [hmac.new(one, said, hashlib.sha256).digest() for one in ctx.keys.secrets_for(_PURPOSE)]
     return [base64.b32encode(one).decode().lower()[:SIGNS] for one in digests]
 
 
 def held_visit(ctx: AppContext, token: str, client: str = "") -> HeldVisit:
-    """The visit of a link, as long as the dossier knows one. Raises NotFound; Refused("too_many_tries")."""
+    """Return the appointment of a link while the dossier has its booking.
+
+    Raises `NotFound`, or Refused("too_many_tries").
+    """
     number, proof = _number(token[:HEAD]), token[HEAD:].lower()
     if number is None or len(proof) != SIGNS or not proof.isascii():
         raise NotFound
@@ -73,7 +79,7 @@ def _number(head: str) -> str | None:
 
 
 def _count_wrong(ctx: AppContext, client: str) -> None:
-    """Raises Refused("too_many_tries") once somebody guesses."""
+    """Count a wrong link. Raises Refused("too_many_tries") once an address guesses."""
     with ctx.store.unit(write=True) as unit:
         closed = too_many(unit, ctx.now(), Limit(f"visit@{client}", MOST_WRONG, timedelta(hours=1)))
     if closed is not None:

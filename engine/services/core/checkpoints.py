@@ -1,7 +1,9 @@
-"""The journal signed, once a minute: whoever holds one checkpoint can tell later that nothing before it was changed, by anybody.
+"""Signed checkpoints of the journal, one a minute.
 
-The worker puts every new entry at the end of the tree, signs its root and writes the note outside the store: `latest.note`, and
-one note a length under the day. What a dossier's export carries proves that its entries are under such a note.
+With one checkpoint its holder can later prove that nothing before it was changed. The worker appends
+new entries to the tree, signs its root and writes the note outside the store. It writes `latest.note`,
+and one note for each length under the day. An exported dossier carries the proof that its entries are
+under such a note.
 """
 
 from __future__ import annotations
@@ -30,14 +32,17 @@ from engine.storage.unit_of_work import EARLIEST, Conflict, IntegrityFinding, St
 log = logging.getLogger("guichet.checkpoints")
 
 EVERY: Final = timedelta(seconds=60)
-ASTRAY: Final = timedelta(minutes=5)  # what clocks of several machines may differ by, and an act may take
+ASTRAY: Final = timedelta(minutes=5)  # the difference of clocks between machines, and the time an act may take
 LATEST: Final = "latest.note"
 _BATCH: Final = 1000
 _MOST_BATCHES: Final = 200
 
 
 def sign_journal(ctx: AppContext) -> bool:
-    """Brings the tree up to date and signs it, once a minute whatever the number of workers. Whether this one did."""
+    """Bring the tree up to date and sign it, once a minute for all workers.
+
+    Return whether this call signed.
+    """
     folder = ctx.settings.checkpoints
     if folder is None or not _is_due(ctx):
         return False
@@ -47,7 +52,7 @@ def sign_journal(ctx: AppContext) -> bool:
             if done is not None:
                 return _kept(folder, done)
             continue
-        return False  # another worker is at it
+        return False  # another worker is signing
     return False
 
 
@@ -57,13 +62,18 @@ def _is_due(ctx: AppContext) -> bool:
 
 
 def _is_old(tree: Tree | None, now: datetime) -> bool:
-    """Whether a tree is to be signed: never yet, or a minute ago. A clock set back holds nothing up; two that differ by less sign
-    once."""
+    """Return whether a tree must be signed: it was never signed, or a minute ago.
+
+    A clock set back does not block signing. Two clocks that differ by less than a minute sign once.
+    """
     return tree is None or not tree.note or not -EVERY < now - tree.at < EVERY
 
 
 def _grow(ctx: AppContext) -> Tree | None:
-    """One batch of what is owed; the signed tree once nothing is. Raises `Conflict` where another worker has just signed it."""
+    """Append one batch of new entries.
+
+    Return the signed tree once none is left. Raises `Conflict` if another worker has just signed it.
+    """
     with ctx.store.unit(write=True) as unit:
         before, now = unit.tree(), ctx.now()
         if not _is_old(before, now):
@@ -87,18 +97,20 @@ def _note(ctx: AppContext, unit: Unit, size: int) -> str:
 
 
 def origin_of(ctx: AppContext) -> str:
-    """What a note names the journal by."""
+    """Return the name of the journal in its notes."""
     return f"{urlsplit(ctx.settings.base_url).netloc or 'guichet'}/journal"
 
 
 def note_name(size: int) -> str:
-    """Of the note of a journal of so many entries, in the folder of its day."""
+    """Return the file name of the note of a journal with so many entries, in the folder of its day."""
     return f"{size:012}.note"
 
 
 def _kept(folder: Path, tree: Tree) -> bool:
-    """The note of a longer journal is one more file; the latest says the moment too. A folder that cannot be written is told: what
-    was sealed stays sealed, and the next note says as much."""
+    """Write the notes: one file for a new length, and the latest one with its time.
+
+    A folder that cannot be written is logged. The signed tree stays, and the next note covers it.
+    """
     day = folder / tree.at.date().isoformat()
     try:
         day.mkdir(parents=True, exist_ok=True)
@@ -114,8 +126,11 @@ def _kept(folder: Path, tree: Tree) -> bool:
 
 
 def _is_overtaken(latest: Path, tree: Tree) -> bool:
-    """Whether another worker wrote a longer journal's note while this one was on its way: a witness would read that as a journal
-    taken back. One that was really taken back is signed later."""
+    """Return whether another worker already wrote the note of a longer journal.
+
+    A witness would read the older note as a journal cut short. A journal that was really cut is signed
+    later.
+    """
     try:
         there = read_note(latest.read_text("utf-8"))
     except (OSError, ValueError):
@@ -124,7 +139,7 @@ def _is_overtaken(latest: Path, tree: Tree) -> bool:
 
 
 def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write the whole file or nothing."""
     aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         with aside.open("w", encoding="utf-8") as out:
@@ -140,7 +155,10 @@ def _write(file: Path, text: str) -> None:
 
 
 def receipt_of(unit: Unit, chain: str, entries: int) -> Receipt | None:
-    """What proves that the first entries of a chain, so many, are under the last note; none before their first minute."""
+    """Return the proof that the first `entries` entries of a chain are under the last note.
+
+    None in the minute before they are signed.
+    """
     tree = unit.tree()
     if tree is None or not tree.note:
         return None
@@ -153,7 +171,7 @@ def receipt_of(unit: Unit, chain: str, entries: int) -> Receipt | None:
 
 
 def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
-    """Whether one of these public keys signed it, under its own name."""
+    """Return whether one of these public keys signed the checkpoint under its own name."""
     return any(
         one.name == checkpoint.origin and one.key == key_id(one.name, key)
         and has_signed(key, one.value, checkpoint.text.encode())
@@ -165,8 +183,11 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 
 
 def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf. The store's own
-    must be a note of ours, since receipts carry it."""
+    """Compare each note of the folder with the present journal.
+
+    Each noted length must still begin it, leaf by leaf. The note in the store must be signed by this
+    installation, since receipts carry it.
+    """
     folder, keys = ctx.settings.checkpoints, ctx.keys.public_keys()
     with ctx.store.unit() as unit:
         tree = unit.tree()
@@ -188,7 +209,7 @@ def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
 
 
 def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[IntegrityFinding]:
-    """A note that cannot be read, or that we did not sign."""
+    """Yield a finding for a note that is unreadable or not signed by this installation."""
     try:
         one = read_note(text())
     except (OSError, ValueError):
@@ -216,7 +237,7 @@ def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint
 
 
 def _sealed(leaf: str) -> bytes:
-    """What is no hash any more is none of those that were signed."""
+    """Return the bytes of a leaf hash. A text that is no hash matches no signed leaf."""
     try:
         return bytes.fromhex(leaf)
     except ValueError:
@@ -233,7 +254,7 @@ def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: G
 
 
 def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[IntegrityFinding]:
-    """Entries that came after a note and say that they were sealed before it: a clock was set back."""
+    """Yield entries that follow a note but carry an earlier time: a clock was set back."""
     ahead = sorted((size, max(one.at for _, one in those)) for size, those in notes.items())
     signed, place, more = EARLIEST + ASTRAY, ahead[0][0] if ahead else 0, bool(ahead)
     while more:

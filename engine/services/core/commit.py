@@ -1,4 +1,4 @@
-"""Keeping a decision: the one place where what the rules decided becomes fact, whole, in the caller's unit."""
+"""Commit of a decision: all it contains is saved in the unit of the caller."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ from engine.services.keys.secrets import random_digits
 from engine.services.limits.code_limits import refuse_sms
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
-_MOST_SERIALS: Final = 100  # a number already given by another series is passed over
+_MOST_SERIALS: Final = 100  # a number already given by another series is skipped
 
 
 def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
-    """Keeps the dossier with its next revision, and all that is owed with it. Raises `Conflict` when somebody was faster,
-    Refused("slot_full") when the seat was taken meanwhile."""
+    """Save the dossier with its next revision and all else the decision contains.
+
+    Raises `Conflict` when the dossier changed meanwhile, Refused("slot_full") when the seat was taken.
+    """
     now = ctx.now()
     procedure = pinned(ctx, unit, before)
     numbered = tuple(_issue(ctx, unit, procedure, decision.dossier, order, now) for order in decision.issue)
@@ -71,7 +73,10 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
 def letters_owed(
     ctx: AppContext, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
 ) -> tuple[OutboundMessage, ...]:
-    """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
+    """Return the messages of a decision whose documents are numbered.
+
+    A preview calls this too and saves nothing.
+    """
     link = dossier_link(ctx, decision.dossier)
     return letters_for(
         procedure, before, decision, actor, now, ctx.directory, ctx.wording, link, new_id,
@@ -80,15 +85,17 @@ def letters_owed(
 
 
 def _wished(unit: Unit, dossier: Dossier, letters: tuple[OutboundMessage, ...]) -> tuple[OutboundMessage, ...]:
-    """The letters without those that the applicant wishes to do without."""
+    """Return the messages without those that the applicant switched off."""
     wishes = wishes_of(unit.account(dossier.owner)) if letters else NotificationPreferences()
     by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
     return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
 
 
 def _counted(ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage) -> OutboundMessage:
-    """An SMS to a number that the applicant typed, their own set apart, is counted as a code to it; at the bound it is kept as
-    one that does not leave."""
+    """Count an SMS to another number that the applicant typed as a code to that number.
+
+    At the limit the message is saved as one that is not sent.
+    """
     if letter.channel != "sms" or letter.to == dossier.contact_phone:
         return letter
     closed = refuse_sms(ctx, unit, letter.created_at, letter.to)
@@ -96,14 +103,14 @@ def _counted(ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMess
 
 
 def _event(letter: OutboundMessage) -> str:
-    """What a letter of a dossier is about, as its dedupe key says (`dossier:revision:event:channel:to`)."""
+    """Return the event of a message, read from its dedupe key (`dossier:revision:event:channel:to`)."""
     return letter.dedupe.split(":", 2)[-1].partition(f":{letter.channel}:")[0]
 
 
 def keep(
     ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
 ) -> Dossier:
-    """Keeps a change that moves nothing in the circuit: answers saved, a file received, a hand changed."""
+    """Save a change outside the workflow: saved answers, an uploaded file, another assigned agent."""
     dossier = replace(after, revision=before.revision + 1)
     unit.put_dossier(dossier, before.revision)
     journalise(unit, dossier, drafts, actor, ctx.now())
@@ -111,8 +118,10 @@ def keep(
 
 
 def check_open_draft(dossier: Dossier) -> None:
-    """Whatever a caller read before: what only a draft may have befall it befalls nothing else. Raises Refused: already_submitted,
-    closed."""
+    """Check again in the unit that the dossier is an open draft, whatever the caller read before.
+
+    Raises Refused: already_submitted, closed.
+    """
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
     if dossier.closed_at is not None:
@@ -120,14 +129,17 @@ def check_open_draft(dossier: Dossier) -> None:
 
 
 def forget_draft(ctx: AppContext, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
-    """Closes a draft and forgets what was written in it: answers, files, label, where its owner was written to, and the salts
-    that could tell them. Its journal says that it was there. Raises Refused: already_submitted, closed."""
+    """Close a draft and erase its content.
+
+    Answers, files, label, contact data, and the salts of their commitments are erased. The journal
+    still shows that it existed. Raises Refused: already_submitted, closed.
+    """
     check_open_draft(before)
     return _forgotten(ctx, unit, before, replace(before, closed_at=ctx.now()), actor)
 
 
 def forget_expired(ctx: AppContext, unit: Unit, before: Dossier) -> Dossier:
-    """The same of a draft that time closed in this unit. Raises Refused("already_submitted")."""
+    """Erase the content of a draft that a timer closed in this unit. Raises Refused("already_submitted")."""
     if not before.is_draft or before.closed_at is None:
         raise Refused(refusal("already_submitted"))
     return _forgotten(ctx, unit, before, before, SYSTEM_ACTOR)
@@ -146,13 +158,13 @@ def _forgotten(ctx: AppContext, unit: Unit, before: Dossier, closed: Dossier, ac
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 
-_Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # in which series, under which number
+_Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # the document, its series and its number in the series
 
 
 def _issue(
     ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
 ) -> _Numbered:
-    """Numbers, writes and signs one document, and keeps it."""
+    """Number, fill, sign and save one document."""
     output = procedure.outputs[order.output]
     scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
     for _ in range(_MOST_SERIALS):
@@ -173,7 +185,7 @@ def _issue(
 
 
 def _new_code() -> str:
-    """Twelve digits that nobody guesses, the last of which finds typing mistakes."""
+    """Return a verification code: eleven random digits and a check digit against typing mistakes."""
     digits = random_digits(11)
     return digits + check_digit(digits)
 
@@ -190,7 +202,7 @@ def _succeed(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
     issued: tuple[IssuedDocument, ...], now: datetime,
 ) -> None:  # fmt: skip
-    """Documents of earlier dossiers that this one replaces or revokes."""
+    """Change the documents of earlier dossiers that this one replaces or revokes."""
     outputs = tuple(one.output for one in issued)
     for earlier, ended in succession(ctx, unit, procedure, before, after, outputs, now):
         kept = {one.id: one for one in ended}
@@ -207,8 +219,11 @@ def succession(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
     now: datetime,
 ) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
-    """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become. None is
-    looked at where nothing is issued and nothing ends: its edition may be lost."""
+    """Yield each earlier dossier whose documents end, with the changed documents.
+
+    They end when this one issues `outputs` or closes. Earlier dossiers are read only if a document is
+    issued or the dossier closes: their edition may be missing.
+    """
     if not outputs and (after.closed_at is None or before.closed_at is not None):
         return
     for link in procedure.links():
@@ -232,7 +247,7 @@ def _issued_entries(dossier: Dossier, issued: tuple[_Numbered, ...]) -> tuple[En
 
 
 def _status_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, ...]:
-    """Documents whose worth changed."""
+    """Return an entry for each document whose status changed."""
     return tuple(
         EntryDraft("document_status", {
             "revision": dossier.revision, "number": document.number, "output": document.output, "status": status,
@@ -243,11 +258,14 @@ def _status_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, .
 
 
 def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[EntryDraft]:
-    """Money to give back, an entry a payer; what came by no payment that is known, in one that names none."""
+    """Yield the entries of money to give back, one for each payment it came with.
+
+    Money of no known payment goes in an entry without payment.
+    """
     entries, payments = unit.entries(dossier.id), unit.payments_of(dossier.id)
     paid = next((one.body["fees"] for one in decision.entries if one.kind == "paid"), None)
     now_paid = {name: part for name, part in paid.items() if isinstance(part, int)} if isinstance(paid, dict) else {}
-    left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give some back
+    left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give back a part
     for fee, percent, francs in given_back(entries, decision):
         said: dict[str, Plain] = {"revision": dossier.revision, "fee": fee, "percent": percent}
         if fee not in left:
@@ -265,7 +283,10 @@ def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[Ent
 
 
 def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
-    """Gives seats back first, so that one may be taken again; the store's constraint is what sells a seat once."""
+    """Release seats first, so that one may be taken again.
+
+    The constraint of the store prevents double booking.
+    """
     for booking_id in releases:
         unit.release_seat(booking_id)
     for appointment, booking in after.bookings.items():

@@ -1,4 +1,4 @@
-"""What became of each price of a dossier: what is paid, what is left and until when, part by part; what is given back."""
+"""The account of each fee of a dossier: paid, left, due dates by instalment, and given back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DepositOutcome: TypeAlias = Literal["none", "held", "returned", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class InstalmentStatus:
-    """One instalment: its amount, when it is due (none when no day is set), whether it is paid."""
+    """One instalment: its amount in francs, its due date (None if no day is set), and whether it is paid."""
 
     amount: int
     due: datetime | None
@@ -30,8 +30,12 @@ class InstalmentStatus:
 
 @dataclass(frozen=True, slots=True)
 class FeeAccount:
-    """One price as it was frozen. `parts` are its instalments where the book allows several; `open`: it can be paid now;
-    `due` is the day of the next payment. `returned` francs are given back to the payer; `deposit` says what became of one."""
+    """One fee as its quote fixed it, in francs.
+
+    `parts` are its instalments where the procedure allows several. `open`: it can be paid now. `due` is
+    the date of the next payment. `returned` francs are given back to the payer. `deposit` is the
+    outcome of a deposit.
+    """
 
     fee: str
     label: str
@@ -46,15 +50,17 @@ class FeeAccount:
 
     @property
     def left(self) -> int:
+        """The francs still to pay, never negative."""
         return max(0, self.amount - self.paid)
 
     @property
     def next_part(self) -> InstalmentStatus | None:
+        """The first unpaid instalment, None if all are paid or the fee has no instalments."""
         return next((part for part in self.parts if not part.paid), None)
 
 
 def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
-    """Every price that fell due on the dossier, in the order of the file."""
+    """Return every fee that is due on the dossier, in the order of the file. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -65,7 +71,7 @@ def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAcc
 
 
 def refunds(entries: Iterable[JournalEntry]) -> dict[str, int]:
-    """Francs that a state or an act gives back, by the fee they were paid for, as the journal has it."""
+    """Return the francs that states and acts give back, by fee, as the journal records them."""
     found: dict[str, int] = {}
     for entry in entries:
         if entry.kind != "refund_owed" or not isinstance(entry.body, Mapping):
@@ -77,8 +83,11 @@ def refunds(entries: Iterable[JournalEntry]) -> dict[str, int]:
 
 
 def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
-    """What a decision gives back of each fee, as (fee, percent, francs): of its price, and never more than came in for it,
-    however many states and acts say so. What came in over the price is to be given back anyway (`surplus`)."""
+    """Return what a decision gives back, as (fee, percent, francs).
+
+    It is a part of the price and never exceeds what was received for it, whatever states and acts say.
+    Money above the price is given back in any case (`surplus`).
+    """
     gone, found = _gone_already(entries), list[tuple[str, int, int]]()
     for fee, percent in decision.returns:
         owed = decision.dossier.owed.get(fee)
@@ -91,7 +100,7 @@ def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tup
 
 
 def _gone_already(entries: Iterable[JournalEntry]) -> dict[str, int]:
-    """Francs given back of each price as it stands: one that was asked anew begins again."""
+    """Return the francs given back of each present price. A reopened fee starts at zero again."""
     found: dict[str, int] = {}
     for entry in entries:
         for fee, amount in refunds([entry]).items():
@@ -127,8 +136,11 @@ def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositOutcom
 
 
 def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[InstalmentStatus]:
-    """The instalments, the last one smaller when the price does not divide: the state's own day for the first that is
-    left while the state waits for the money, then one after each span."""
+    """Yield the instalments; the last is smaller when the price does not divide.
+
+    The first unpaid one is due on the day of the state while the state waits for it. Each further one
+    follows after a span.
+    """
     plan, owed = fee.instalments, dossier.owed[fee.id]
     scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
     if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
@@ -149,7 +161,7 @@ def _due(
     ctx: AppContext, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
 ) -> datetime | None:
     calendar = ctx.directory.calendar
-    if opened is not None:  # paid enough to pass on: the rest follows from that day
+    if opened is not None:  # paid enough to leave the state: the rest counts from that day
         return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
     if dossier.due_at is None or not ahead:
         return dossier.due_at

@@ -1,6 +1,6 @@
-"""Heartbeats of workers in the store: who makes the calls that requests only queue, and since when nobody does.
+"""Heartbeats of workers in the store: whether a worker makes queued calls, and since when none does.
 
-They are written and read by the clock of the store, so that machines whose clocks differ agree.
+They use the clock of the store, so that machines with different clocks agree.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 EVERY: Final = timedelta(seconds=5)
-LOST: Final = timedelta(seconds=30)  # a worker silent for so long is taken for dead
-GONE: Final = timedelta(hours=1)  # the row of a worker silent for so long is dropped: many would hide those alive
+LOST: Final = timedelta(seconds=30)  # a worker silent for so long counts as dead
+GONE: Final = timedelta(hours=1)  # the row of a worker silent for so long is deleted: many rows would hide live workers
 _PREFIX: Final = "worker/"
 _MOST: Final = 1000
 
 
 def beat(ctx: AppContext) -> None:
-    """Notes that this process has a worker that is alive."""
+    """Record that the worker of this process is alive."""
     host = socket.gethostname()
     with ctx.store.unit(write=True) as unit:
         now = unit.clock(ctx.now())
@@ -32,7 +32,7 @@ def beat(ctx: AppContext) -> None:
 
 
 def last_beat(unit: Unit, now: datetime) -> tuple[str, timedelta] | None:
-    """The host of the worker that was heard last, and how long ago."""
+    """Return the host of the latest heartbeat and its age; None without any."""
     beats = [(at, str(host)) for _, host, at in unit.asides(_PREFIX, _MOST)]
     if not beats:
         return None
@@ -41,7 +41,10 @@ def last_beat(unit: Unit, now: datetime) -> tuple[str, timedelta] | None:
 
 
 def is_served(ctx: AppContext, unit: Unit) -> bool:
-    """Whether a worker is alive that would make a call at once. An office that expects none is never told that it has none."""
+    """Return whether a live worker would make a call at once.
+
+    An installation that expects no worker always gets True.
+    """
     if not ctx.settings.expects_worker:
         return True
     last = last_beat(unit, ctx.now())

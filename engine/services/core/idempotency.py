@@ -1,7 +1,8 @@
-"""One command, one unit of work, one stored reply: a double click is the same act, not a second one.
+"""Idempotency: one command, one unit of work, one stored reply.
 
-A verb is handed to `once` as a function of the unit. With a token, the reply is kept in the same commit as the act; the
-same token again answers that reply and does nothing, and the same token with other arguments is refused.
+A second click repeats the reply, not the act. A service passes its work to `once` as a function of the
+unit. With a token, the reply is committed with the act. The same token then returns this reply and does
+nothing. The same token with other arguments is refused.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, Reply, Un
 T = TypeVar("T")
 
 TRIES: Final = 5
-LONGEST: Final = 5.0  # seconds after which a busy store is not tried again: a person waits
-_CLOSED: Final = (Refused, Conflict, NotFound, WrongAnswers)  # what a work raises of what it found
+LONGEST: Final = 5.0  # seconds after which a busy store is not tried again, because a person waits
+_CLOSED: Final = (Refused, Conflict, NotFound, WrongAnswers)  # errors that a work raises for the data it found
 _PAUSE: Final = 0.05  # seconds, doubled at each try, with jitter
 
 
 @dataclass(frozen=True, slots=True)
 class Memory(Generic[T]):
-    """How a verb's answer is kept beside its act, and found again: small keys in, the present state out."""
+    """How the result of a command is stored and found again: `keep` returns its keys, `recall` loads the
+    present state.
+    """
 
     keep: Callable[[T], Plain]
     recall: Callable[[Unit, Plain], T]
@@ -40,9 +43,10 @@ def once(
     ctx: AppContext, actor: Actor, verb: str, token: str | None, arguments: object,
     work: Callable[[Unit], T], memory: Memory[T],
 ) -> T:  # fmt: skip
-    """Does `work` in one unit, once for this token. Raises what the work raises; then nothing was kept.
+    """Run `work` in one unit, once for this token.
 
-    A store that is busy is tried again only for a command with a token: without one, a second try could be a second act.
+    Errors of the work pass through, and then nothing is saved. A busy store is tried again only with a
+    token: without one, a second try could be a second act.
     """
     if token is None:
         with ctx.store.unit(write=True) as unit:
@@ -56,7 +60,7 @@ def once(
             if attempt == TRIES - 1 or time.monotonic() > end:
                 raise Busy("still busy") from None
             time.sleep(_PAUSE * 2**attempt * (0.5 + random.random()))
-        except _CLOSED:  # perhaps by the same command: it came first, and held what we waited for
+        except _CLOSED:  # perhaps refused by the same command, which came first and held the lock
             for answer in _answered(ctx, key, memory):
                 return answer
             raise
@@ -64,11 +68,11 @@ def once(
 
 
 class _Twin(Exception):
-    """The same command committed between our look-up and our commit: its reply is there now."""
+    """The same command was committed between look-up and commit: its reply exists now."""
 
 
 def _answered(ctx: AppContext, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
-    """The reply that is kept by now, if there is one."""
+    """Return the stored reply as a tuple of one, empty without one."""
     principal, verb, token, digest = key
     with ctx.store.unit() as unit:
         kept = unit.reply(principal, verb, token)
@@ -92,7 +96,10 @@ def _try(ctx: AppContext, key: tuple[str, str, str, str], work: Callable[[Unit],
 
 
 def digestible(value: object) -> Plain:
-    """Arguments as plain values, so that equal ones have one digest; bytes by their own digest."""
+    """Return arguments as plain values, so that equal arguments have one digest.
+
+    Bytes are replaced by their digest. Raises `TypeError` for other types.
+    """
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, (list, tuple)):

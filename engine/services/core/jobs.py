@@ -1,5 +1,7 @@
-"""Orders: work given once and carried out by whoever has the time, a worker or the request itself; cut, it goes on where it
-stopped. Each line of an order is done in a unit of its own, together with what it changes: done twice or half, never.
+"""Jobs: work on many dossiers, stored first and then run by a worker or the request itself.
+
+An interrupted job goes on where it stopped. Each item is done in its own unit together with its result,
+so none is done twice or by half.
 """
 
 from __future__ import annotations
@@ -28,16 +30,19 @@ MOST_LINES: Final = 500
 _MOST_NUMBERED: Final = 10**9  # no store counts further
 LEASE: Final = timedelta(minutes=1)
 _SERIES: Final = "orders"
-_ORDERED: Final = "_ordered"  # how the kind of the entry of an order ends
-_SAME_ACT: Final = timedelta(minutes=5)  # an order is kept just before its entry is sealed
-_WHOLE: Final = 2**31  # entries: the whole journal
+_ORDERED: Final = "_ordered"  # the end of the kind of a job entry
+_SAME_ACT: Final = timedelta(minutes=5)  # a job is saved just before its entry is sealed
+_WHOLE: Final = 2**31  # number of entries: the whole journal
 
 LineWork: TypeAlias = Callable[[Unit, Job, JobItem, Actor], None]  # raises what the act raises
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an order is: `done` went well, `others` did not, of `total`; `parts` and `rows` of its file."""
+    """The progress of a job: `done` succeeded and `others` did not, of `total`.
+
+    `parts` and `rows` count the chunks and rows of an exported file.
+    """
 
     order: Job
     done: int
@@ -47,21 +52,23 @@ class Progress:
 
     @property
     def ended(self) -> bool:
+        """Whether the job has ended."""
         return self.order.ended_at is not None
 
     @property
     def left(self) -> int:
+        """The number of items not yet handled, never negative."""
         return max(0, self.order.total - self.done - self.others)
 
 
-# -- given -------------------------------------------------------------------------------------------------------------
+# -- creation ----------------------------------------------------------------------------------------------------------
 
 
 def give(
     ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
     lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
-    """Keeps an order, its dossiers as (id, number, revision seen), and says in the journal of people who gave it."""
+    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of people."""
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
@@ -73,7 +80,7 @@ def give(
 def note(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, reported: Mapping[str, Plain] | None = None
 ) -> None:
-    """One entry about an order in the journal of people: who, what, how many; never of whom."""
+    """Append an entry about a job to the journal of people: agent, kind and number, never the dossiers."""
     body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(reported or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
@@ -88,11 +95,11 @@ def _order_again(unit: Unit, kept: Plain) -> Job:
 ORDER: Final[Memory[Job]] = Memory(lambda order: order.id, _order_again)
 
 
-# -- looked at ---------------------------------------------------------------------------------------------------------
+# -- progress ----------------------------------------------------------------------------------------------------------
 
 
 def progress(ctx: AppContext, actor: Actor, n: int) -> Progress:
-    """How far an order of this person is. Raises `NotFound` for anybody else's."""
+    """Return the progress of a job of this person. Raises `NotFound` for a job of another person."""
     with ctx.store.unit() as unit:
         order = unit.order_numbered(n) if n < _MOST_NUMBERED else None
         if order is None or order.account != actor.id:
@@ -101,13 +108,16 @@ def progress(ctx: AppContext, actor: Actor, n: int) -> Progress:
 
 
 def my_orders(ctx: AppContext, actor: Actor) -> tuple[Progress, ...]:
-    """The newest first."""
+    """Return the progress of all jobs of this person, the newest first."""
     with ctx.store.unit() as unit:
         return tuple(_progress(unit, order) for order in unit.orders_of(actor.id))
 
 
 def lines(ctx: AppContext, actor: Actor, n: int) -> tuple[tuple[JobItem, str], ...]:
-    """What came of each dossier of an order, with its label where this person may still see it."""
+    """Return the result of each dossier of a job, with its label where this person may still see it.
+
+    Raises `NotFound`.
+    """
     order = progress(ctx, actor, n).order
     with ctx.store.unit() as unit:
         return tuple((line, _label(ctx, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
@@ -119,12 +129,12 @@ def _label(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> str:
 
 
 def closed_by(line: JobItem) -> Refusal:
-    """Why a line came to nothing."""
+    """Return why an item failed."""
     return Refusal(line.why or "other", facts_of(line.facts))
 
 
 def _progress(unit: Unit, order: Job) -> Progress:
-    if order.work in ("tray", "events"):  # a file
+    if order.work in ("tray", "events"):  # an export to a file
         parts, rows, _ = unit.order_parts(order.id)
         return Progress(order, rows, 0, parts, rows)
     found = unit.order_outcomes(order.id)
@@ -132,11 +142,14 @@ def _progress(unit: Unit, order: Job) -> Progress:
     return Progress(order, done, sum(found.values()) - done - found.get("", 0))
 
 
-# -- carried out -------------------------------------------------------------------------------------------------------
+# -- running -----------------------------------------------------------------------------------------------------------
 
 
 def giver(ctx: AppContext, unit: Unit, order: Job) -> Actor:
-    """Who gave the order, with the rights they have now. Raises Refused when their account was closed meanwhile."""
+    """Return the person who started the job with their present rights.
+
+    Raises Refused when their account was closed meanwhile.
+    """
     account = unit.account(order.account)
     if account is None or not account.is_open(ctx.day()):
         raise Refused(refusal("role", roles=()))
@@ -144,7 +157,7 @@ def giver(ctx: AppContext, unit: Unit, order: Job) -> Actor:
 
 
 def carry_lines(ctx: AppContext, order: Job, work: LineWork, most: int) -> int:
-    """Does the lines left, so many at most; ends the order after the last. How many were looked at."""
+    """Run at most `most` items and end the job after the last. Return how many were tried."""
     with ctx.store.unit() as unit:
         left = unit.order_lines_left(order.id, most)
     for line in left:
@@ -160,7 +173,7 @@ def _carry_line(ctx: AppContext, order: Job, line: JobItem, work: LineWork) -> N
     try:
         with ctx.store.unit(write=True) as unit:
             kept = unit.order_line(order.id, line.rank)
-            if kept is None or kept.outcome:  # somebody else did it meanwhile
+            if kept is None or kept.outcome:  # another worker did it meanwhile
                 return
             work(unit, order, kept, giver(ctx, unit, order))
             unit.put_order_line(replace(kept, outcome="done", at=ctx.now()))
@@ -178,7 +191,7 @@ def _carry_line(ctx: AppContext, order: Job, line: JobItem, work: LineWork) -> N
 
 
 def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -> None:
-    """Notes what a line came to; nothing of its dossier was changed."""
+    """Record the result of an item that changed nothing in its dossier."""
     facts: dict[str, Plain] = {
         name: list(fact) if isinstance(fact, tuple) else fact for name, fact in reason.facts.items()
     }
@@ -192,7 +205,10 @@ def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -
 
 
 def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Each order that the journal of people tells of has its row, by the same person and of as many dossiers; no other has."""
+    """Check that each job in the journal of people has its row.
+
+    Person and number of dossiers must match. Report rows without an entry.
+    """
     with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind.endswith(_ORDERED) and isinstance(one.body, dict)]
@@ -211,6 +227,6 @@ def _is_as_given(order: Job, entry: JournalEntry) -> bool:
     body = entry.body if isinstance(entry.body, dict) else {}
     total = (
         body.get("total") if order.work in ("act", "handover") else order.total
-    )  # a file says at its end how many rows
+    )  # an export states its number of rows at the end
     reported = (f"{order.work}{_ORDERED}", order.account, order.total)
     return reported == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT

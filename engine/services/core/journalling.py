@@ -1,4 +1,4 @@
-"""Sealing what was done on a dossier into its journal."""
+"""Appending entries to the journal of a dossier, with the money they owe back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OWING: Final = frozenset({"credited", "overpaid", "refund_owed"})
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What one entry of a journal owes back: of a fee, to who paid it by a payment, else over the price of a payment."""
+    """Money that one journal entry owes back, in francs.
+
+    With `fee` it was paid for that fee; without, it exceeded the price of `payment`.
+    """
 
     entry: int
     at: datetime
@@ -30,13 +33,19 @@ class Debt:
 
 
 def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
-    """Francs that came in over the price, by the payment they came with; a payment with nothing over is not named."""
+    """Return the francs received above the price, by payment.
+
+    Payments without excess are absent. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         return surplus(unit.entries(seen(unit, ctx, actor, dossier_id).id))
 
 
 def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:
-    """As the journal has it: what was over when credited, and what was learnt to have been taken since."""
+    """Return the excess by payment, as the journal records it.
+
+    It includes what the operator reported as taken after crediting.
+    """
     over: dict[str, int] = {}
     for debt in debts(entries):
         if debt.payment is not None and debt.fee is None:
@@ -45,8 +54,8 @@ def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:
 
 
 def debts(entries: Iterable[JournalEntry]) -> Iterator[Debt]:
-    """What a whole journal owes back, entry by entry."""
-    known: dict[str, int] = {}  # francs taken, by payment
+    """Yield what a whole journal owes back, entry by entry."""
+    known: dict[str, int] = {}  # francs received, by payment
     for entry in entries:
         if entry.kind not in OWING or not isinstance(entry.body, Mapping):
             continue
@@ -65,7 +74,7 @@ def debts(entries: Iterable[JournalEntry]) -> Iterator[Debt]:
 
 
 def owe_back(unit: Unit, dossier: Dossier, since: int) -> None:
-    """Keeps a line for each entry from `since` on that owes money back, in the unit that sealed it."""
+    """Save a refund for each entry from `since` on that owes money back, in the unit that sealed it."""
     for debt in debts(unit.entries(dossier.id)):
         if debt.entry >= since:
             payment, payer = _paid_by(unit, dossier, debt)
@@ -75,7 +84,10 @@ def owe_back(unit: Unit, dossier: Dossier, since: int) -> None:
 
 
 def _paid_by(unit: Unit, dossier: Dossier, debt: Debt) -> tuple[str | None, str]:
-    """The payment it came with and its number: of a fee whose entry names none, the last that paid for it."""
+    """Return the payment that the money came with, and its phone number.
+
+    For an entry without payment, the last one that paid for its fee.
+    """
     found = [
         one
         for one in unit.payments_of(dossier.id)
@@ -85,8 +97,11 @@ def _paid_by(unit: Unit, dossier: Dossier, debt: Debt) -> tuple[str | None, str]
 
 
 def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor: Actor, now: datetime) -> None:
-    """Seals entries to the dossier's chain; the salts of what they commit to are kept apart from them. The last one commits to
-    the rows that this unit wrote of the dossier since its entry before. What they owe back to who paid is kept beside them."""
+    """Append entries to the chain of a dossier and store the salts of their commitments apart.
+
+    The last entry commits to the rows of the dossier that this unit wrote since the entry before. Money
+    that the entries owe back is saved with them.
+    """
     head, all_drafts = unit.head(dossier.id), tuple(drafts)
     before, owing = head[0], False
     for left, draft in enumerate(all_drafts, 1 - len(all_drafts)):
@@ -101,5 +116,5 @@ def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor
 
 
 def journalise_message(unit: Unit, dossier: Dossier, event: str, now: datetime) -> None:
-    """For a letter that no other entry tells of: after it is added."""
+    """Append an entry for a message that no other entry mentions. Call it after the message is added."""
     journalise(unit, dossier, [EntryDraft("told", {"event": event})], SYSTEM_ACTOR, now)

@@ -1,4 +1,4 @@
-"""Letters: the short address they carry, the house's own about payments, and who may read those of a dossier."""
+"""Outbound messages: short links, messages about payments and refunds, and reading rights."""
 
 from __future__ import annotations
 
@@ -26,15 +26,20 @@ _VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
 def dossier_link(ctx: AppContext, dossier: Dossier) -> str:
-    """The address a message carries: by number, which opens nothing without signing in."""
+    """Return the address of a dossier in a message.
+
+    It contains the number, which opens nothing without sign-in.
+    """
     return f"{ctx.settings.short_url}/d/{dossier.number}"
 
 
 def payment_letter(
     ctx: AppContext, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
 ) -> bool:  # fmt: skip
-    """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it.
-    Whether there was any to owe."""
+    """Add a message about a payment, since the applicant may have left the page.
+
+    `over` is the amount that will be given back. Return whether a message was added.
+    """
     key = _PAYMENT_KEYS.get(payment.status)
     if key is None or not (dossier.contact_phone or dossier.contact_email):
         return False
@@ -57,7 +62,7 @@ def payment_letter(
 
 
 def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
-    """Tells that money was paid back, to the number it went to and to whoever the dossier writes to."""
+    """Add messages that money was paid back, to the number it went to and to the contact of the dossier."""
     facts = {
         "amount": ctx.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
         "reference": refund.reference or "", "link": dossier_link(ctx, dossier),
@@ -75,16 +80,18 @@ def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund,
 
 
 def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OutboundMessage, ...]:
-    """Every message owed or sent about a dossier that this person may read."""
+    """Return the messages of a dossier, queued or sent, that this person may read. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         return readable(dossier, unit.letters_of(dossier.id), actor)
 
 
 def readable(dossier: Dossier, letters: Iterable[OutboundMessage], actor: Actor) -> tuple[OutboundMessage, ...]:
-    """Of the letters of a dossier, what a person may read. Its owner reads what was written to them, not what services are
-    told; an agent reads all, but the link of a visit, which lets whoever has it act for its holder; an auditor sees that
-    they were sent, not what they say."""
+    """Return the messages of a dossier that a person may read.
+
+    Its owner reads those to them, not those to services. An agent reads all without the link to an
+    appointment, which would let its holder act. An auditor reads none.
+    """
     if actor.kind == "auditor":
         return ()
     if stands_for_owner(dossier, actor):

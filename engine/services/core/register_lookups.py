@@ -1,4 +1,7 @@
-"""Registers that a dossier waits for: asked by the worker outside any unit, answered in one, asked again while they are silent."""
+"""Look-ups in registers that a dossier waits for.
+
+The worker asks outside any unit, saves the answer in one, and asks again while a register is silent.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,16 @@ from engine.storage.unit_of_work import Busy, Conflict, DossierQuery, Unit
 
 log = logging.getLogger("guichet.lookups")
 
-EVERY_OTHER = "*"  # the connector of registers that have none of their own
-_NEXT = "look-ups"  # where the next tour begins
+EVERY_OTHER = "*"  # the connector of registers without their own
+_NEXT = "look-ups"  # name of the cursor where the next worker pass begins
 
 
 def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossier:
-    """Asks the registers that the dossier waits for, or `only` that one, and answers the dossier as it stands then. For the worker
-    and for stories: no request waits for it. A store that is busy keeps no answer: it is asked again."""
+    """Ask the registers that the dossier waits for, or `only` one, and return the resulting dossier.
+
+    For the worker and scenarios: no request waits for it. A busy store saves no answer, and the
+    register is asked again.
+    """
     with suppress(Busy):
         for _ in range(10):  # an answer may lead to the next look-up
             procedure = _procedure_of(ctx, dossier)
@@ -42,7 +48,10 @@ def ask_now(ctx: AppContext, dossier: Dossier, only: str | None = None) -> Dossi
 
 
 def _procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
-    """The edition that judges a dossier; the store is asked only for one that is not at hand."""
+    """Return the edition that applies to a dossier.
+
+    The store is read only if the edition is not in memory.
+    """
     known = ctx.editions.definition(ctx.catalogue, dossier.procedure, dossier.edition, dossier.fingerprint)
     if known is not None:
         return known
@@ -51,7 +60,7 @@ def _procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
 
 
 def waits_for(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Form, ...]:
-    """The look-ups that are open on the dossier now."""
+    """Return the look-ups that are open on the dossier now."""
     return registers_awaited(procedure, dossier, local_day(ctx.now()), ctx.directory)
 
 
@@ -61,14 +70,14 @@ def _ask(ctx: AppContext, procedure: Procedure, dossier: Dossier, task: Form) ->
     if connector is None:
         return dossier
     answer = connector.ask(register, _sent(ctx, procedure, dossier, task))
-    if answer.result == "unavailable":  # the look-up's own time says when to stop asking
+    if answer.result == "unavailable":  # the time limit of the look-up ends the tries
         return dossier
     with ctx.store.unit(write=True) as unit:
         return _answer(ctx, unit, procedure, dossier, task, answer)
 
 
 def _sent(ctx: AppContext, procedure: Procedure, dossier: Dossier, task: Form) -> dict[str, Plain]:
-    """The answers handed to the register; what is hidden or blank is sent as nothing."""
+    """Return the answers to send to the register. Hidden and blank ones are sent as None."""
     evaluated = evaluate_answers(procedure, dossier, local_day(ctx.now()), ctx.directory)
     return {
         name: dossier.answers.get(name) if evaluated.scope.get(name) is not None else None for name in task.sends
@@ -78,7 +87,7 @@ def _sent(ctx: AppContext, procedure: Procedure, dossier: Dossier, task: Form) -
 def _answer(
     ctx: AppContext, unit: Unit, procedure: Procedure, asked: Dossier, task: Form, answer: RegisterAnswer
 ) -> Dossier:
-    """Keeps the answer if the dossier still stands as it did when the register was asked."""
+    """Save the answer if the dossier has not changed since the register was asked."""
     dossier = unit.dossier(asked.id)
     if dossier is None or dossier.revision != asked.revision:
         return dossier or asked
@@ -92,7 +101,10 @@ def _answer(
 
 
 def ask_registers(ctx: AppContext, limit: int = 50) -> int:
-    """Asks every register that is waited for and that was not asked this minute, one after another. How many dossiers."""
+    """Ask each awaited register that was not asked this minute, one after another.
+
+    Return the number of dossiers.
+    """
     queue_registers(ctx, limit)
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, 4 * limit, "register")
@@ -100,7 +112,7 @@ def ask_registers(ctx: AppContext, limit: int = 50) -> int:
 
 
 def ask_register(ctx: AppContext, call: QueuedCall) -> bool:
-    """Asks one register for one dossier. False where another worker took the call."""
+    """Ask one register for one dossier. Return False if another worker took the call."""
     with ctx.store.unit(write=True) as unit:
         unit.count_try(f"register@{call.subject}", _minute(ctx))  # not again this minute
         if not take_call(unit, call):
@@ -116,8 +128,10 @@ def ask_register(ctx: AppContext, call: QueuedCall) -> bool:
 
 
 def queue_registers(ctx: AppContext, limit: int = 50) -> int:
-    """Queues again the registers of every dossier that waits for one; each at most once a minute, whichever worker does it. One
-    whose edition is lost keeps no other from being queued."""
+    """Queue the registers of each dossier that waits for one, at most once a minute over all workers.
+
+    Return the number of dossiers. A dossier whose edition is missing does not stop the others.
+    """
     queued = 0
     for dossier in _waiting(ctx, limit):
         try:
@@ -149,8 +163,10 @@ def _waiting(ctx: AppContext, limit: int) -> tuple[Dossier, ...]:
 
 
 def next_in_states(ctx: AppContext, name: str, places: tuple[tuple[str, str], ...], limit: int) -> tuple[str, ...]:
-    """The dossiers that stand in these places, the next ones after those of the last tour, whoever ran it: none waits behind
-    others that nothing comes to. `name`: of the mark that says where the next tour begins."""
+    """Return the next dossiers in these states after those of the last worker pass, of any worker.
+
+    Each dossier gets its turn, even behind many that stay. `name` is the key of the stored cursor.
+    """
     if not places:
         return ()
     with ctx.store.unit(write=True) as unit:

@@ -1,4 +1,4 @@
-"""Every file that a dossier names: those of its answers and acts, and those of its messages; the documents of mandates."""
+"""The files that a dossier names: in answers, acts and messages; and the documents of mandates."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engine.storage.unit_of_work import Store, Unit
 
 
 def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
-    """Each once."""
+    """Return the places of the files of a dossier, each once, sorted by digest."""
     named = [*dossier.attachments, *(file for message in unit.messages_of(dossier.id) for file in message.files)]
     return [(dossier.id, digest) for digest in sorted({one.sha256 for one in named})]
 
 
 def places(store: Store) -> Iterator[Place]:
-    """Those of all dossiers, and of mandates, each kept under its own."""
+    """Yield the places of the files of all dossiers, then of mandates."""
     for dossier_id in store.all_dossiers():
         with store.unit() as unit:
             dossier = unit.dossier(dossier_id)
@@ -28,7 +28,7 @@ def places(store: Store) -> Iterator[Place]:
 
 
 def is_named(store: Store, place: Place) -> bool:
-    """Whether its dossier or its mandate names a file by now."""
+    """Return whether the dossier or the mandate of a file names it now."""
     with store.unit() as unit:
         dossier = unit.dossier(place[0])
         return place in (places_of(unit, dossier) if dossier is not None else unit.mandate_proofs())

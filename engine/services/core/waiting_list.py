@@ -1,5 +1,8 @@
-"""Who waits for a seat: told when one is freed where they wait, each in turn, the longest waiting first. It is not kept for
-them: the first who comes has it. Who has no use of a seat any more is on no list."""
+"""The waiting list for seats.
+
+A freed seat is announced to those who wait at its office, the longest waiting first. It is not
+reserved: the first to book has it. Applicants who need no seat any more leave the list.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,17 @@ from engine.services.core.journalling import journalise_message
 from engine.services.core.outbound_messages import dossier_link
 from engine.storage.unit_of_work import Unit
 
-NOTIFIED_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
-QUIET: Final = timedelta(hours=12)  # nobody is told twice within
+NOTIFIED_AT_ONCE: Final = 3  # for one seat: the first persons notified may not want it
+QUIET: Final = timedelta(hours=12)  # no person is notified twice within this time
 PAGE: Final = 50
 MOST_PAGES: Final = 20
 
 
 def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
-    """Puts the dossier on the list of an office, in place of the one it was on. Raises NotFound; Refused: why it cannot
-    book this visit."""
+    """Put the dossier on the list of an office, in place of its earlier one.
+
+    Raises `NotFound`, or Refused when it cannot book this appointment.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
@@ -62,12 +67,16 @@ def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id
 
 
 def stop_waiting(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
+    """Remove the dossier from the list of this appointment, without effect if it is on none.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit(write=True) as unit:
         unit.drop_waiting(seen(unit, ctx, actor, dossier_id).id, appointment_id)
 
 
 def waits_at(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:
-    """The office where the dossier waits for a seat; empty when it waits nowhere."""
+    """Return the office where the dossier waits for a seat; empty if none. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         found = unit.waiting_of(seen(unit, ctx, actor, dossier_id).id)
     return next((one.office for one in found if one.appointment == appointment_id), "")
@@ -76,7 +85,10 @@ def waits_at(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str
 def seats_changed(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
 ) -> None:
-    """What a decision means for those who hold or wait for seats: who has a visit, or no use of one any more, waits no more."""
+    """Update holds and waiting lists after a decision.
+
+    A dossier that has its appointment or needs none leaves the list. Freed seats are announced.
+    """
     freed = frozenset(releases)
     for name, booking in after.bookings.items():
         if booking.status == "booked" and before.bookings.get(name) != booking:
@@ -110,7 +122,7 @@ def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed
 
 
 def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
-    """Whether the seat given back can be taken: a closed office has none, nor a desk that is no more."""
+    """Return whether a freed seat can be booked: the office is open then and still has this many seats."""
     calendar, day = ctx.directory.calendar, local_day(freed.start)
     there = ctx.directory.offices.get(freed.office)
     if there is None or freed.start < first_bookable(task, ctx.now(), calendar):
@@ -121,8 +133,11 @@ def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
 def notify_waiting(
     ctx: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
-    """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
-    it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
+    """Notify at most `most` applicants who wait at an office that a seat is free.
+
+    The longest waiting come first. Return the number notified. `source` identifies what freed it: no
+    applicant is notified twice of the same. A dossier that another unit is changing now is skipped.
+    """
     now, reported = ctx.now(), 0
     for one in _in_turn(unit, resource, office_id, now - QUIET):
         if reported >= most:
@@ -134,9 +149,9 @@ def notify_waiting(
         try:
             wanted = _judged(ctx, unit, dossier, one.appointment, has_use_of_seat)
             done = not wanted and _judged(ctx, unit, dossier, one.appointment, is_done_with)
-        except EditionMissing:  # nobody could book under it
+        except EditionMissing:  # no booking is possible without the edition
             continue
-        if done:  # left on the list by an earlier release
+        if done:  # an entry that an earlier release left on the list
             unit.drop_waiting(one.dossier, one.appointment)
         if not wanted:
             continue
@@ -146,7 +161,10 @@ def notify_waiting(
 
 
 def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[WaitingListEntry]:
-    """Those who may be told, as far as one seat is worth looking: who is passed over hides nobody behind."""
+    """Yield the entries that may be notified, within a bounded number of pages.
+
+    Skipped entries do not hide later ones.
+    """
     last = None
     for _ in range(MOST_PAGES):
         page = unit.waiting_for(resource, office_id, PAGE, reported_before=quiet, after=last)
@@ -157,7 +175,7 @@ def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iter
 
 
 def _still(unit: Unit, one: WaitingListEntry) -> WaitingListEntry | None:
-    """The same as it stands once its dossier is held; none where it waits there no more."""
+    """Return the entry as it is once its dossier is locked; None if it waits there no more."""
     same = (now for now in unit.waiting_of(one.dossier) if now.appointment == one.appointment)
     return next((now for now in same if (now.resource, now.office) == (one.resource, one.office)), None)
 

@@ -1,4 +1,4 @@
-"""Secrets of people at the door: passwords under argon2id, session tokens and one-time codes."""
+"""Secrets used at sign-in: passwords hashed with argon2id, session tokens and one-time codes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from engine.storage.gate import AdmissionGate
 CODE_DIGITS: Final = 6
 
 _hasher: Final = PasswordHasher()  # argon2id, RFC 9106's second choice: 64 MiB, 3 passes
-AT_ONCE: Final = 2  # passwords judged at the same time: each takes 64 MiB and a processor
-WAITING: Final = 2  # more wait for it, a second at most; who else comes is told that the service is busy
+AT_ONCE: Final = 2  # passwords hashed at the same time: each needs 64 MiB and a processor
+WAITING: Final = 2  # callers that wait for a place, for a second at most. Further callers get `Busy`
 _gate: Final = AdmissionGate(AT_ONCE, WAITING)
 _DUMMY_HASH: Final = _hasher.hash("nobody has this password")
 
 
 def hash_secret(password: str) -> str:
-    """What is kept of a password. Raises `Busy`."""
+    """Return the argon2id hash to store for a password. Raises `Busy`."""
     with _gate.turn():
         return _hasher.hash(password)
 
 
 def is_secret(kept: str, password: str) -> bool:
-    """Whether this is the password kept. Takes as long when nothing is kept, so that nobody learns who exists.
-    Raises `Busy`."""
+    """Return whether the password matches the stored hash.
+
+    An empty `kept` takes the same time, which hides which accounts exist. Raises `Busy`.
+    """
     with _gate.turn():
         try:
             return _hasher.verify(kept or _DUMMY_HASH, password) and bool(kept)
@@ -37,23 +39,26 @@ def is_secret(kept: str, password: str) -> bool:
 
 
 def new_token() -> str:
-    """256 unguessable bits for a session; only `token_digest` of it is kept."""
+    """Return a session token of 256 random bits. Only its `token_digest` is stored."""
     return secrets.token_urlsafe(32)
 
 
 def token_digest(token: str) -> str:
+    """Return the SHA-256 of a token in hexadecimal, which is what the store holds."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def new_password() -> str:
-    """One to be told once and replaced: four groups of four signs, none taken for another."""
+    """Return a temporary password: four groups of four characters, without characters that look alike."""
     signs = "23456789abcdefghjkmnpqrstuvwxyz"
     return "-".join("".join(secrets.choice(signs) for _ in range(4)) for _ in range(4))
 
 
 def new_code() -> str:
+    """Return a one-time code of `CODE_DIGITS` digits."""
     return random_digits(CODE_DIGITS)
 
 
 def random_digits(count: int) -> str:
+    """Return a random number of exactly `count` digits, with leading zeros."""
     return f"{secrets.randbelow(10**count):0{count}d}"

@@ -1,8 +1,9 @@
-"""The office's keys: an Ed25519 ring that signs what is issued, and the secret behind one-time codes.
+"""The keys of the installation.
 
-Kept in one file that only its owner reads (0600), made on first start where that is allowed. Old keys stay in the ring
-so that what they signed keeps verifying; `jwks` publishes the public halves. A new key is announced first and signs later,
-so that whoever keeps the published set has it before its first signature.
+An Ed25519 key ring signs issued data; a secret protects one-time codes. They are stored in one file
+that only its owner reads (0600). It is created at the first start where that is allowed. Old keys stay
+in the ring, so that their signatures remain valid. `jwks` publishes the public halves. A new key is
+announced first and signs later: offline verifiers have it before its first signature.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from joserfc.jwk import OKPKey
 from engine.core.values import Plain, canonical_json
 from engine.storage.files.encryption import FIRST_KEPT, NoKeyRing, change_ring, first_key, new_file_key
 
-KNOWN_AFTER: Final = timedelta(days=7)  # whoever verifies offline has fetched an announced key by then
+KNOWN_AFTER: Final = timedelta(days=7)  # offline verifiers have fetched an announced key by then
 ALGORITHM: Final = "Ed25519"
 KeyStatus: TypeAlias = Literal["announced", "signs", "verifies"]
-_ANNOUNCED: Final = "announced"  # in the file of the ring
+_ANNOUNCED: Final = "announced"  # name in the key ring file
 _ANNOUNCED_SECRET: Final = "announced_secret"
 _ANNOUNCED_AT: Final = "announced_at"
 _FORMER: Final = "former_secrets"
@@ -43,13 +44,17 @@ _NONCE: Final = 12
 
 
 class NoKeys(Exception):
-    """The key file is missing or cannot be read, and none may be made here."""
+    """The key file is missing or unreadable, and the caller may not create one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The ring, newest key first; `_announced`: keys that are published and sign nothing yet; `_others`: secrets that open what
-    they sealed, or will, and seal nothing now; `former`: how many of these were in force before. `repr` never shows a key."""
+    """The key ring, newest key first.
+
+    `_announced` holds keys that are published and sign nothing yet. `_others` holds secrets that only
+    decrypt: former ones, and the announced one. `former` counts the former secrets among them. `repr`
+    never shows a key.
+    """
 
     _ring: tuple[OKPKey, ...] = field(repr=False)
     _secret: bytes = field(repr=False)
@@ -59,12 +64,12 @@ class SigningKeys:
 
     @classmethod
     def generate(cls) -> SigningKeys:
-        """A new ring that nothing keeps: for tests and scenarios."""
+        """Return a new ring that is not saved, for tests and scenarios."""
         return cls((_new_key(),), secrets.token_bytes(32))
 
     @classmethod
     def open(cls, file: Path, make: bool = False) -> SigningKeys:
-        """The ring of a file; with `make`, a missing one is made. Raises `NoKeys`."""
+        """Load the ring of a file. With `make`, a missing file is created. Raises `NoKeys`."""
         try:
             return cls._read(file.read_text("utf-8"))
         except FileNotFoundError as missing:
@@ -73,12 +78,15 @@ class SigningKeys:
         except (OSError, ValueError, KeyError, TypeError, JoseError) as broken:
             raise NoKeys(str(file)) from broken
         file.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # another process of the same office made it first
+        with suppress(FileExistsError):  # another process of the same installation created it first
             cls.generate().save(file)
         return cls.open(file)
 
     def save(self, file: Path) -> None:
-        """Writes the ring whole or not at all, readable by its owner alone. Raises FileExistsError: never over a ring."""
+        """Write the whole ring or nothing, readable by its owner alone.
+
+        Raises `FileExistsError` rather than overwrite a ring.
+        """
         written = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         body = {
             "keys": [dict(key.as_dict(private=True)) for key in self._ring],
@@ -90,7 +98,7 @@ class SigningKeys:
                 json.dump(body, out, indent=1)
                 out.flush()
                 os.fsync(out.fileno())
-            os.link(written, file)  # unlike a rename, refuses an existing file
+            os.link(written, file)  # unlike a rename, it refuses an existing file
         finally:
             written.unlink()
 
@@ -106,13 +114,13 @@ class SigningKeys:
         return cls(ring, secret, announced, tuple(rest), len(kept.get(_FORMER, ())))
 
     def sign(self, claims: Plain) -> str:
-        """A compact JWS of the claims (canonical JSON) by the newest key."""
+        """Return a compact JWS of the claims (canonical JSON), signed by the newest key."""
         key = self._ring[0]
         header = {"alg": ALGORITHM, "kid": key.kid or ""}
         return jws.serialize_compact(header, canonical_json(claims), key, algorithms=[ALGORITHM])
 
     def check(self, token: str) -> Mapping[str, Plain] | None:
-        """The claims of a JWS that one of our keys signed; none of any other."""
+        """Return the claims of a JWS signed by a key of the ring; None for any other text."""
         for key in (*self._ring, *self._announced):
             try:
                 claims = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
@@ -122,45 +130,47 @@ class SigningKeys:
         return None
 
     def sign_bytes(self, data: bytes) -> tuple[bytes, bytes]:
-        """The bare signature of the newest key over these bytes, and its public half. Nothing that a JWS signs can be taken
-        for a text of lines, nor the other way round."""
+        """Return the public half of the newest key and its bare signature over these bytes.
+
+        A signed JWS can never pass for a signed text of lines, nor the reverse.
+        """
         key = self._ring[0].private_key
         if not isinstance(key, Ed25519PrivateKey):
             raise NoKeys("the newest key cannot sign")
         return _raw(self._ring[0]), key.sign(data)
 
     def public_keys(self) -> tuple[bytes, ...]:
-        """The public halves of the ring, bare, the one that signs first."""
+        """Return the bare public halves of the ring, the signing key first."""
         return tuple(_raw(key) for key in (*self._ring, *self._announced))
 
     def jwks(self) -> Mapping[str, Plain]:
-        """The public keys, as RFC 7517 writes them."""
+        """Return the public keys as a JWK set (RFC 7517)."""
         return {"keys": [_public(key) for key in (*self._ring, *self._announced)]}
 
     def standing(self) -> tuple[tuple[str, KeyStatus], ...]:
-        """The id of each key and what it does."""
+        """Return the id and the status of each key, announced keys first."""
         held: list[tuple[OKPKey, KeyStatus]] = [(key, "verifies") for key in self._ring]
         held[0] = (self._ring[0], "signs")
         return tuple((key.kid or "", does) for key, does in (*((key, "announced") for key in self._announced), *held))
 
     def seal_code(self, *parts: str) -> str:
-        """The keyed digest under which a short secret is kept: useless without this ring."""
+        """Return the keyed digest under which a short secret is stored. It is useless without this ring."""
         return self.seals_of(*parts)[0]
 
     def seals_of(self, *parts: str) -> tuple[str, ...]:
-        """The digests under which it may be kept: of the secret in force, then of the others."""
+        """Return the possible digests of a short secret: of the secret in force, then of the others."""
         said = "\x1f".join(parts).encode()
         return tuple(hmac.new(one, said, hashlib.sha256).hexdigest() for one in (self._secret, *self._others))
 
     def seal_text(self, purpose: str, text: str) -> str:
-        """A short secret that must be read again, as it is kept: unreadable without this ring."""
+        """Encrypt a short secret that must be read again. It is unreadable without this ring."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._box(purpose).encrypt(nonce, text.encode(), None)
         return _SEALED + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open_text(self, purpose: str, sealed: str) -> str:
-        """What `seal_text` sealed. Raises `NoKeys`: another ring sealed it."""
-        if not sealed.startswith(_SEALED):  # as releases before this one sealed
+        """Decrypt a text of `seal_text`. Raises `NoKeys` if another ring encrypted it."""
+        if not sealed.startswith(_SEALED):  # format of earlier releases
             for secret in self.secrets_for(f"sealed {purpose}"):
                 with suppress(InvalidToken):
                     return Fernet(base64.urlsafe_b64encode(secret)).decrypt(sealed.encode()).decode()
@@ -175,19 +185,25 @@ class SigningKeys:
         return AESGCM(self.secret_for(f"sealed once more {purpose}"))
 
     def secret_for(self, purpose: str) -> bytes:
-        """A secret of its own for one purpose (a session cookie, an operator's callbacks), the same at each start."""
+        """Return the secret of one purpose (a session cookie, callbacks of an operator).
+
+        It is the same at each start.
+        """
         return self.secrets_for(purpose)[0]
 
     def secrets_for(self, purpose: str) -> tuple[bytes, ...]:
-        """The one in force, then those of the other secrets."""
+        """Return the secrets of one purpose: from the secret in force, then from the others."""
         said = b"purpose\x1f" + purpose.encode()
         return tuple(hmac.new(one, said, hashlib.sha256).digest() for one in (self._secret, *self._others))
 
 
 def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
-    """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
-    next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
-    not doubled. `at` is kept beside it. Raises `NoKeyRing`."""
+    """Add a new signing key and a new secret to the ring of a file.
+
+    Both take effect at the next start: the key is published and the secret decrypts. They sign and
+    encrypt only after `sign_with_announced`. Return the key id, and whether it is new: an announced key
+    that still waits is used again. `at` is stored beside it. Raises `NoKeyRing`.
+    """
     reported: list[tuple[str, bool]] = []
 
     def announced(kept: dict[str, Any]) -> None:
@@ -204,7 +220,10 @@ def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
 
 
 def announced_at(file: Path) -> datetime | None:
-    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoKeyRing`."""
+    """Return when the announced key was added.
+
+    None if no key is announced, or if an earlier release announced it. Raises `NoKeyRing`.
+    """
     try:
         at = json.loads(file.read_text("utf-8")).get(_ANNOUNCED_AT)
         return datetime.fromisoformat(at) if at is not None else None
@@ -213,8 +232,10 @@ def announced_at(file: Path) -> datetime | None:
 
 
 def sign_with_announced(file: Path) -> str | None:
-    """The announced key signs from the next start on, and the secret announced with it seals; its id, none when no key is
-    announced. Raises `NoKeyRing`."""
+    """Make the announced key sign and its secret encrypt, from the next start on.
+
+    Return the key id, None when no key is announced. Raises `NoKeyRing`.
+    """
     reported: list[str] = []
 
     def put_in_front(kept: dict[str, Any]) -> None:
@@ -222,8 +243,9 @@ def sign_with_announced(file: Path) -> str | None:
         kept.pop(_ANNOUNCED_AT, None)
         kept["keys"] = [*waiting, *kept["keys"]]
         if secret := kept.pop(_ANNOUNCED_SECRET, None):
-            kept[FIRST_KEPT] = first_key(kept).hex()  # files handed in know it by the first secret
-            kept["files"] = kept.get("files") or [new_file_key()]  # one that a server of the release before knows too
+            kept[FIRST_KEPT] = first_key(kept).hex()  # encrypted uploads refer to it as the first secret
+            # a file key that a server of the previous release knows too
+            kept["files"] = kept.get("files") or [new_file_key()]
             kept[_FORMER] = [kept["secret"], *kept.get(_FORMER, [])]
             kept["secret"] = secret
         reported.extend(str(one["kid"]) for one in waiting)
@@ -233,8 +255,11 @@ def sign_with_announced(file: Path) -> str | None:
 
 
 def forget_secrets(file: Path, now: SigningKeys) -> int | None:
-    """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many; none where another
-    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoKeyRing`."""
+    """Remove the former secrets from the ring: texts encrypted under them can no longer be read.
+
+    Return their number. Lasting data was encrypted again under the secret of `now`. If another secret is in
+    force, nothing is removed and the result is None. Raises `NoKeyRing`.
+    """
     reported: list[int | None] = []
 
     def forgotten(kept: dict[str, Any]) -> None:
@@ -246,17 +271,21 @@ def forget_secrets(file: Path, now: SigningKeys) -> int | None:
 
 
 class Box:
-    """What one secret seals for one purpose: unreadable and unchangeable without it."""
+    """Encryption with a key derived from one secret for one purpose. It detects any change."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
         self._own = AESGCM(hmac.new(secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest())
 
     def seal(self, data: bytes) -> bytes:
+        """Return the nonce followed by the ciphertext of these bytes."""
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._own.encrypt(nonce, data, None)
 
     def open(self, sealed: bytes) -> bytes:
-        """Raises ValueError: another secret sealed it, or it was changed."""
+        """Return the decrypted bytes.
+
+        Raises `ValueError` if another secret encrypted them or they were changed.
+        """
         try:
             return self._own.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
         except InvalidTag:
@@ -264,7 +293,7 @@ class Box:
 
 
 def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether the key with this public half signed these bytes."""
+    """Return whether the key with this public half signed these bytes."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
     except (InvalidSignature, ValueError):
@@ -273,7 +302,7 @@ def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def public_keys(jwks: Any) -> tuple[bytes, ...]:
-    """The bare Ed25519 keys of a published set; raises ValueError when it is none."""
+    """Return the bare Ed25519 keys of a JWK set. Raises `ValueError` for anything else."""
     try:
         return tuple(_raw(OKPKey.import_key(one)) for one in jwks["keys"] if one.get("crv") == "Ed25519")
     except (KeyError, TypeError, AttributeError, ValueError, JoseError) as wrong:

@@ -1,8 +1,9 @@
-"""Who asks for what anyone may ask for without signing in, and how often each is served.
+"""Limits on requests that need no sign-in, by the kind of caller.
 
-An address alone is a wrong measure: a mobile operator puts thousands of people behind one, and an attacker has many. A person who
-is signed in is counted by account, a browser that was served before by itself; all these of an address share a budget. A browser that comes for the first time shares another budget with all first comers of its address: a client
-that drops its cookies uses up the second, never the first.
+An address alone is a wrong measure. A mobile operator puts thousands of people behind one address, and
+an attacker has many. Signed-in persons are counted by account, and browsers served before are counted
+each. All of these at one address share a limit. New browsers of an address share another limit. A
+client that drops its cookies uses up the second, never the first.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from typing import Final
 
 from engine.services.context.rate_limit import Limit
 
-PER_BROWSER: Final = 10  # in a quarter of an hour, as of an applicant who is signed in
-CHECKS_PER_BROWSER: Final = 60  # documents and receipts verified, some one after another
-PER_AGENT: Final = 40  # at a counter one agent serves many people
+PER_BROWSER: Final = 10  # in a quarter of an hour; also for a signed-in applicant
+CHECKS_PER_BROWSER: Final = 60  # verifications of documents and receipts, which may follow one another
+PER_AGENT: Final = 40  # an agent at a counter serves many people
 FIRST_PER_ADDRESS: Final = ((600, timedelta(minutes=10)), (1800, timedelta(hours=1)))
 AGAIN_PER_ADDRESS: Final = (1000, timedelta(hours=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """`client`: the key of the address (`tries.network_of`). `browser`: what a browser was given when it was first served.
-    `known`: the value it keeps of the accounts that signed in from it (`known_browsers`). `account`: who is signed in."""
+    """A caller of a limited service.
+
+    `client` is the key of the address (`rate_limit.network_of`). `browser` is the mark that a browser
+    got when it was first served. `known` is the value it stores of the accounts that signed in from it
+    (`known_browsers`). `account` is the signed-in account, empty if none.
+    """
 
     client: str = ""
     browser: str = ""
@@ -32,11 +37,14 @@ class Asker:
     staff: bool = False
 
 
-UNKNOWN_ASKER: Final = Asker()  # whoever cannot be told apart is not counted
+UNKNOWN_ASKER: Final = Asker()  # a caller without any mark is not counted
 
 
 def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, ...]:
-    """The limits on what one asks for (`code`, `link`, `verify`). `most`: by one browser or applicant in a quarter of an hour."""
+    """Return the limits on one service (`code`, `link`, `verify`) for a caller.
+
+    `most` is the number for one browser or applicant in a quarter of an hour.
+    """
     if asker.staff:
         return (Limit(f"{what}@{asker.account}", max(most, PER_AGENT)),)
     if own := asker.account or asker.browser:

@@ -1,9 +1,9 @@
-"""How often codes and links are sent, to whom, and where: no number is flooded, nobody's sign-in is used up by others, and a
-fraud on SMS costs a bounded sum.
+"""Limits on codes and links, by receiver, caller and country.
 
-A browser that the holder of a number signed in from before is counted apart: what others ask for that number never uses up its
-codes. Numbers that never signed in share bounds by country and for the installation; all other numbers are served whatever
-is asked meanwhile.
+They protect a number against floods and its sign-in against other callers. They bound the cost of SMS
+fraud. A browser from which the holder of a number signed in before is counted apart. Other callers
+therefore never use up the codes of that number. Numbers that never signed in share limits by country
+and for the installation. All other numbers are served whatever these limits say.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ log = logging.getLogger("guichet.sms")
 
 Way: TypeAlias = Literal["phone", "email"]
 
-CODES_PER_NUMBER: Final = 8  # in a quarter of an hour; half of it from one address
+CODES_PER_NUMBER: Final = 8  # in a quarter of an hour; half of them from one address
 LINKS_PER_EMAIL: Final = 6
 _NEW: Final = "sms-new:"
-A_DAY: Final = 60  # codes of one number, links of one address
+A_DAY: Final = 60  # codes to one number, links to one address
 
 
 def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str, asker: Asker) -> Refusal | None:
-    """Counts a code that is about to be sent; why it is not sent otherwise: too_many_tries, codes_paused (minutes), sms_country,
-    sms_kind. `to`: under what the code is kept, which is not that of the door for every code."""
+    """Count a code about to be sent, or return the refusal.
+
+    Refusals: too_many_tries, codes_paused (minutes), sms_country, sms_kind. `to` is the key under which
+    the code is stored, which is not always the sign-in identifier.
+    """
     if not number.startswith("+"):
         return too_many(unit, now, *_limits(ctx, "code", to, _holder(unit, "email", number), asker, CODES_PER_NUMBER))
     holder = _holder(unit, "phone", number)
@@ -52,13 +55,17 @@ def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str
 
 
 def refuse_link(ctx: AppContext, unit: Unit, now: datetime, email: str, asker: Asker) -> Refusal | None:
-    """Counts a link that is about to be sent; Refusal("too_many_tries", minutes) when it is not."""
+    """Count a link about to be sent, or return Refusal("too_many_tries", minutes)."""
     return too_many(unit, now, *_limits(ctx, "link", email, _holder(unit, "email", email), asker, LINKS_PER_EMAIL))
 
 
 def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str) -> Refusal | None:
-    """Counts an SMS that somebody causes to another's number: one to a number that never signed in under the bounds of codes to
-    such numbers. Refusal("codes_paused", minutes) when one of them is full. One that is never sent is not counted."""
+    """Count an SMS that one person causes to the number of another.
+
+    A number that never signed in is counted under the limits for codes to new numbers. Return
+    Refusal("codes_paused", minutes) when one of them is full. An SMS that policy forbids is not
+    counted.
+    """
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
     if served or why_no_sms(ctx.settings.sms, number, served=False):
@@ -71,14 +78,17 @@ def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str) -> Refus
 
 
 def why_no_sms(policy: SmsPolicy, number: str, *, served: bool) -> Refusal | None:
-    """Why no SMS goes to a number. One that signed in before (`served`) is of any country."""
+    """Return why no SMS goes to a number; None if one may.
+
+    A number that signed in before (`served`) may be of any country.
+    """
     if not receives_sms(number):
         return refusal("sms_kind")
     return None if served or sms_country(number) in policy.countries else refusal("sms_country")
 
 
 def why_no_letter(ctx: AppContext, number: str) -> str:
-    """The code of why an SMS does not leave; empty when it may."""
+    """Return the code of the refusal of an SMS to a number, empty when it may be sent."""
     closed = why_no_sms(ctx.settings.sms, number, served=False)
     if closed is not None and closed.code == "sms_country":
         with ctx.store.unit() as unit:
@@ -88,7 +98,10 @@ def why_no_letter(ctx: AppContext, number: str) -> str:
 
 
 def new_numbers(policy: SmsPolicy, unit: Unit, now: datetime) -> Mapping[str, tuple[int, int]]:
-    """Codes to new numbers in the last hour and how many may be, by country; of the whole installation under `all`."""
+    """Return the codes sent to new numbers in the last hour and their limit, by country.
+
+    The key `all` stands for the installation.
+    """
     said = {"all": "", **{country: country for country in policy.countries}}
     return {
         name: (tried(unit, now, Limit(_key(country), policy.most(country), HOUR)), policy.most(country))
@@ -110,25 +123,28 @@ def _limits(ctx: AppContext, what: str, to: str, holder: str, asker: Asker, most
 
 
 def _holder(unit: Unit, way: Way, value: str) -> str:
-    """The account that this number or address is the way into; empty for none."""
+    """Return the account that signs in with this number or e-mail address; empty if none."""
     account = unit.account_of("applicant", value) if way == "phone" else None
     known = None if account else unit.identifier(way, value)
     return account.id if account else known.account if known else ""
 
 
 def _signed_in(unit: Unit, account: str) -> bool:
-    """Whether anyone ever signed in to an account, as far as it is still kept: an invitation makes an account too."""
+    """Return whether the account has a session or a dossier.
+
+    An invited account has neither before its first sign-in.
+    """
     return bool(unit.sessions_of(account) or unit.dossiers_of(account, 1))
 
 
 def _bounds(policy: SmsPolicy, country: str) -> tuple[Limit, ...]:
-    """Those that a code to a new number of a country is counted under."""
+    """Return the limits that a code to a new number of a country is counted under."""
     places = dict.fromkeys((country, ""))
     return tuple(Limit(_key(place), most, within) for place in places for most, within in policy.bounds(place))
 
 
 def _paused(unit: Unit, now: datetime, bounds: Iterable[Limit]) -> Refusal | None:
-    """Refusal("codes_paused", minutes) while one of the bounds is full. Counts nothing."""
+    """Return Refusal("codes_paused", minutes) while one of the limits is full. Counts nothing."""
     for bound in bounds:
         left = left_of(unit, now, bound)
         if left > timedelta():
@@ -138,7 +154,7 @@ def _paused(unit: Unit, now: datetime, bounds: Iterable[Limit]) -> Refusal | Non
 
 
 def _alarm(unit: Unit, now: datetime, key: str) -> None:
-    """Told once an hour and bound."""
+    """Log a full limit, at most once an hour for each key."""
     if unit.count_try(f"alarm:{key}", f"{now:%Y-%m-%dT%H}") == 1:
         log.warning("the bound on codes to new numbers is reached: %s", key.removeprefix(_NEW))
 

@@ -1,7 +1,7 @@
-"""How many files, bytes and pixels each person hands in: counted before anything is judged or lies on the disk, whatever becomes of it;
-and the seconds that judging them took.
+"""Limits on uploaded files by person: files, bytes, pixels, and seconds spent on inspection.
 
-The last file may go beyond a bound, for it is counted whole. No person reaches one of these: a form takes a dozen photos.
+A file is counted before it is inspected or written, whatever the result. It is counted whole, so the
+last one may pass the limit. No honest use reaches a limit: a form takes a dozen photos.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from engine.storage.files.attachments import Uploader
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 DAY: Final = timedelta(days=1)
 BYTES_A_DAY: Final = 500_000_000  # of one person
-BYTES_PER_BROWSER: Final = 1_000_000_000  # a day, of accounts without a telephone: an e-mail address costs nothing
+BYTES_PER_BROWSER: Final = 1_000_000_000  # a day, of accounts without a phone number: an e-mail address costs nothing
 BYTES_PER_ADDRESS: Final = 4_000_000_000
 PIXELS: Final = (
-    1_000_000_000  # of an unproven account, and of its browser, in a quarter of an hour: eighty photos of a telephone
+    1_000_000_000  # of an unverified account, and of its browser, in a quarter of an hour: eighty photos of a phone
 )
 PIXELS_PER_ADDRESS: Final = 40_000_000_000  # an hour: thousands of people are behind one address of a mobile operator
 HOUR: Final = timedelta(hours=1)
-SECONDS: Final = 60  # of the processor, judging the files of one person, in a quarter of an hour: two hundred photos
-SECONDS_UNPROVEN: Final = 20  # of one account, and of its browser, without a telephone
+SECONDS: Final = 60  # of the processor, to inspect the files of one person in a quarter of an hour: two hundred photos
+SECONDS_UNPROVEN: Final = 20  # of one account without a phone number, and of its browser
 _KILO: Final = 1_000
 _MILLION: Final = 1_000_000
 
 
 def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", browser: str = "") -> None:
-    """A file of an applicant, in all their dossiers. `client` and `browser` send it. Raises Refused("too_many_tries")."""
+    """Count an uploaded file under all dossiers of its owner.
+
+    `client` and `browser` identify the sender. Raises Refused("too_many_tries").
+    """
     owner = dossier.owner
     limits = [Limit(f"bytes:{owner}", BYTES_A_DAY // _KILO, DAY)]
     with ctx.store.unit(write=True) as unit:
@@ -48,7 +51,10 @@ def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", b
 
 
 def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixels: int) -> None:
-    """A picture of an unproven visitor, before it is decoded. Raises Refused("too_many_tries")."""
+    """Count the pixels of a picture of an unverified person before it is decoded.
+
+    Raises Refused("too_many_tries").
+    """
     limits = (
         Limit(f"pixels:{actor.id}", PIXELS // _MILLION),
         Limit(f"pixels-browser@{browser}", PIXELS // _MILLION),
@@ -61,7 +67,10 @@ def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixel
 
 
 def sender_of(ctx: AppContext, actor: Actor, browser: str = "") -> Uploader:
-    """Who hands a file in, as the store of files knows them. Raises Refused("too_many_tries") when judging theirs took too long."""
+    """Return the sender of a file as the file store knows them.
+
+    Raises Refused("too_many_tries") when the inspection of their files took too long.
+    """
     names = tuple(f"{kind}:{one}" for kind, one in (("account", actor.id), ("browser", browser)) if one)
     if actor.kind != "applicant":
         return Uploader(names)
@@ -88,7 +97,7 @@ def _has_telephone(account: Account) -> bool:
 
 
 def forget_file(ctx: AppContext, dossier: Dossier) -> None:
-    """A file that was counted and that nobody had time to judge: it is sent again."""
+    """Take back the count of a file that was not inspected for lack of time: it is sent again."""
     with ctx.store.unit(write=True) as unit:
         give_back(unit, ctx.now(), _files(dossier))
 

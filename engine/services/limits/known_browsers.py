@@ -1,8 +1,9 @@
 """Browsers that an account signed in from before (device cookies).
 
-A browser keeps a random mark and, for each account that signed in there, a tag: the keyed digest of the account and the mark.
-Nothing is stored here. A tag signs nobody in: tries from a browser that has the account's tag are counted apart, so tries from
-other browsers never use them up.
+A browser stores a random mark and a tag for each account that signed in there. The tag is the keyed
+digest of account and mark. The server stores nothing. A tag signs no account in. Tries from a browser
+that has the tag of the account are counted apart. Tries from other browsers therefore never use them
+up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 
-MOST_TAGS: Final = 8  # accounts that one browser remembers
+MOST_TAGS: Final = 8  # accounts that one browser stores
 _PURPOSE: Final = "known browser"
 _TAG: Final = 32  # hexadecimal digits: 128 bits
 _MARK: Final = 22  # characters: 132 bits
@@ -22,7 +23,10 @@ _VALUE: Final = re.compile(rf"[\w-]{{{_MARK}}}(\.[0-9a-f]{{{_TAG}}}){{1,{MOST_TA
 
 
 def is_known(ctx: AppContext, account_id: str, browser: str) -> bool:
-    """Whether this account signed in from the browser that holds this value. Does the same work for an account that does not exist."""
+    """Return whether the account signed in from the browser with this value.
+
+    An unknown account takes the same time.
+    """
     mark, tags = _read(browser)
     known = [seal[:_TAG] for seal in ctx.keys.seals_of(_PURPOSE, account_id, mark)]
     found = [hmac.compare_digest(one, tag) for one in known for tag in tags]
@@ -30,7 +34,7 @@ def is_known(ctx: AppContext, account_id: str, browser: str) -> bool:
 
 
 def with_account(ctx: AppContext, account_id: str, browser: str) -> str:
-    """The value for the browser to keep, once this account signed in there."""
+    """Return the value to store in the browser after a sign-in of this account."""
     mark, tags = _read(browser)
     mark = mark or new_token()[:_MARK]
     own = ctx.keys.seal_code(_PURPOSE, account_id, mark)[:_TAG]
@@ -38,7 +42,7 @@ def with_account(ctx: AppContext, account_id: str, browser: str) -> str:
 
 
 def browser_key(browser: str) -> str:
-    """What tries from this browser are counted under."""
+    """Return the key under which tries from this browser are counted."""
     return token_digest(_read(browser)[0])[:32]
 
 

@@ -1,1 +1,1 @@
-"""Payment start, cash, settlement, refunds."""
+"""Payments: start, order, settlement, cash, receipts and refunds."""

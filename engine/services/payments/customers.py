@@ -1,6 +1,7 @@
-"""Who holds a card, as they say it on the page where they pay: what the provider asks, and nothing else.
+"""Data of a card holder that a payment provider asks for, as typed on the payment page.
 
-It is kept sealed with the order until the worker hands it over, then nowhere. Card numbers are typed on the operator's page.
+It is stored encrypted with the order until the worker hands it over, then nowhere. Card numbers are
+typed on the page of the operator.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from engine.integrations.payment_provider import Asked, Customer, PaymentProvide
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 
-HOLDER: Final = "holder-"  # how the fields of the page begin, as no question's name does: they are never set aside
+# prefix of the field names of the page. No question has it, so these fields are never saved with a post
+HOLDER: Final = "holder-"
 _PURPOSE: Final = "payment customer"
 _LONGEST: Final[Mapping[str, int]] = {
     "name": 80, "email": 254, "phone": 40, "address": 120, "city": 60, "country": 3, "postcode": 12,
@@ -25,12 +27,15 @@ _OPTIONAL: Final = frozenset({"postcode"})  # not every country has one
 
 
 def customer_asks(provider: PaymentProvider) -> tuple[Asked, ...]:
-    """What a provider asks of whoever pays beside the number of a wallet."""
+    """Return what a provider asks of the payer besides the number of a wallet."""
     return tuple(one for one in provider.asks if one != "payer")
 
 
 def read_customer(asks: tuple[Asked, ...], typed: Mapping[str, str]) -> tuple[Customer, dict[str, str]]:
-    """The customer, and by name what is wrong of it: missing, too_long, email_format, phone_format, country."""
+    """Return the customer and the error code by field.
+
+    Codes: missing, too_long, email_format, phone_format, country. With an error, the customer is empty.
+    """
     read: dict[str, str] = {}
     faults: dict[str, str] = {}
     for name in asks:
@@ -59,10 +64,11 @@ def _read(name: str, said: str) -> str:
 
 
 def seal_customer(ctx: AppContext, customer: Customer) -> str:
-    """As it waits with its order: unreadable without the office's keys. Empty where nothing was asked."""
+    """Encrypt the customer for storage with the order. Empty where nothing was asked."""
     said = {name: value for name, value in asdict(customer).items() if value}
     return ctx.keys.seal_text(_PURPOSE, json.dumps(said)) if said else ""
 
 
 def open_customer(ctx: AppContext, sealed: str) -> Customer:
+    """Decrypt the customer of an order; an empty text gives an empty customer. Raises `NoKeys`."""
     return Customer(**json.loads(ctx.keys.open_text(_PURPOSE, sealed))) if sealed else Customer()

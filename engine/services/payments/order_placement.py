@@ -1,4 +1,4 @@
-"""Orders handed over to payment operators, by the worker, each at most once."""
+"""Handing orders over to payment operators: the worker does it, at most once for each order."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)
 
 
 def place_orders(ctx: AppContext, limit: int = 200) -> int:
-    """Hands over every order that waits, one after another. How many."""
+    """Hand over every queued order, one after another. Return how many were handed over."""
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "order")
     return sum(place_order(ctx, call) for call in calls)
 
 
 def place_order(ctx: AppContext, call: QueuedCall) -> bool:
-    """Hands one order over, outside any unit. Two of the operators make another order for each time that they are asked, so it
-    is marked before the call: the worker that marks it makes the call, and a worker that was stopped after that leaves an order
-    that is asked about and never sent again. False where the order is no longer to be handed over."""
+    """Hand one order over, outside any unit.
+
+    Two operators create a new order at each call, so the payment is marked before the call. The worker
+    that marks it makes the call. If that worker stops afterwards, the order is asked about and never
+    sent again. Return False if the order is not to be handed over any more.
+    """
     payment = _marked(ctx, call)
     if payment is None:
         return False
@@ -40,7 +43,7 @@ def place_order(ctx: AppContext, call: QueuedCall) -> bool:
         if connector is None:
             raise ProviderDown("no_such_provider")
         started = connector.start(order_of(payment, customer))
-    except Exception as failed:  # perhaps it heard us: only its own answer to our question will tell
+    except Exception as failed:  # the operator may have received it: only its answer to a status request decides
         if not isinstance(failed, ProviderDown):
             log.exception("the adapter of %s failed", payment.provider)
         _change(ctx, payment.id, status="unknown", reason="operator_down", checked_at=ctx.now())
@@ -55,7 +58,10 @@ def place_order(ctx: AppContext, call: QueuedCall) -> bool:
 
 
 def _marked(ctx: AppContext, call: QueuedCall) -> Payment | None:
-    """The payment, marked as being handed over by this worker; None where another took it, or its time is over."""
+    """Return the payment, marked as being handed over by this worker.
+
+    None if another worker took it or its time is over.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         payment = unit.payment(call.subject)
@@ -70,7 +76,10 @@ def _marked(ctx: AppContext, call: QueuedCall) -> Payment | None:
 
 
 def _safe_page(ctx: AppContext, page: str | None) -> str | None:
-    """An operator's page is shown as a link: only a whole https address is one, or in a demonstration that on this site."""
+    """Return the page of an operator if it is safe as a link: a whole https address.
+
+    A demonstration also accepts the card page of this site.
+    """
     if page is None or len(page) > LONGEST_PAGE:
         return None
     simulated = ctx.settings.demo and page.startswith(CARD_PAGE)
@@ -78,7 +87,7 @@ def _safe_page(ctx: AppContext, page: str | None) -> str | None:
 
 
 def _change(ctx: AppContext, payment_id: str, **changes: object) -> None:
-    """Notes something on a payment that is still open; one that ended stays as it is."""
+    """Save changes of a payment that is still open. An ended one stays as it is."""
     with ctx.store.unit(write=True) as unit:
         payment = kept_payment(unit, payment_id)
         if payment.status in OPEN:

@@ -1,4 +1,7 @@
-"""The counter of money: what is owed, and a payment started; what becomes of it is the settlement's."""
+"""What is owed on a dossier, how it may be paid, and the start of a payment.
+
+Settlement handles the rest.
+"""
 
 from __future__ import annotations
 
@@ -28,41 +31,45 @@ from engine.services.payments.customers import seal_customer
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, credit, kept_payment
 from engine.storage.unit_of_work import Unit
 
-PAGE_LASTS: Final = timedelta(minutes=30)  # at least, where a card is typed on a page and its bank asks more
-# in a quarter of an hour: each order rings somebody's telephone, and it may be anybody's
+PAGE_LASTS: Final = timedelta(minutes=30)  # at least, for a card: it is typed on a page and its bank may ask more
+# in a quarter of an hour: each order makes a phone ring, which may belong to any person
 TRIES_PER_DOSSIER: Final = 10
 TRIES_PER_ACCOUNT: Final = 20
 TRIES_AT_COUNTER: Final = 40  # of an agent who helps one person after another
-TRIES_PER_FOREIGN_NUMBER: Final = 3  # by one account, of a number that is not its own
+TRIES_PER_FOREIGN_NUMBER: Final = 3  # by one account, for a number that is not its own
 TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 
 
-# -- what is owed ------------------------------------------------------------------------------------------------------
+# -- amounts due -------------------------------------------------------------------------------------------------------
 
 
 def owed(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
-    """What is to be paid now, as it was frozen when it fell due."""
+    """Return the quotes to pay now, as they were fixed when they fell due. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         return due_now(ctx, pinned(ctx, unit, dossier), dossier)
 
 
 def due_now(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
+    """Return the quotes of open fees, and of fees paid in part, that have an amount left."""
     scope = scope_of(procedure, dossier, local_day(ctx.now()), ctx.directory)
     fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
-    fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
+    fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of a fee paid in part
     return tuple(one for name, one in dossier.owed.items() if name in fees and one.left)
 
 
 def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
-    """How all of this may be paid at once: the methods that every fee takes. Words of an earlier language count for none."""
+    """Return the methods that every one of these fees takes.
+
+    Unknown methods of older definitions are ignored.
+    """
     fees = [procedure.tasks[one.fee] for one in due]
     taken = [set(PAYMENT_METHODS & {*fee.methods}) or {MOBILE_MONEY} for fee in fees if isinstance(fee, Fee)]
     return frozenset(set.intersection(*taken)) if taken else frozenset()
 
 
 def ways_to_pay(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
-    """The methods by which what is owed now may be paid."""
+    """Return the methods by which what is owed now may be paid. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -70,7 +77,10 @@ def ways_to_pay(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str
 
 
 def least_owed(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
-    """The least that may be paid now: the next instalments where the book allows parts, else all that is owed."""
+    """Return the least that may be paid now, in francs.
+
+    The next instalments where allowed, else all that is owed. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -84,11 +94,13 @@ def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> dict[str,
 
 
 def payments(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
+    """Return all payments of a dossier, whatever their status. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         return unit.payments_of(seen(unit, ctx, actor, dossier_id).id)
 
 
 def see_payment(ctx: AppContext, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
+    """Return one payment of a dossier. Raises `NotFound`, also for a payment of another dossier."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         payment = unit.payment(payment_id)
@@ -98,8 +110,10 @@ def see_payment(ctx: AppContext, actor: Actor, dossier_id: str, payment_id: str)
 
 
 def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
-    """The payment that an operator's page sends its payer back from, with the dossier's number, when it is theirs. What
-    the address claims counts for nothing."""
+    """Return the payment whose operator page sent the payer back, and the number of the dossier.
+
+    None unless it belongs to the owner. Nothing else in the address is trusted.
+    """
     with ctx.store.unit() as unit:
         payment = unit.payment_referenced(reference)
         dossier = unit.dossier(payment.dossier) if payment is not None and payment.provider == provider else None
@@ -108,18 +122,23 @@ def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: st
         return payment, dossier.number
 
 
-# -- starting ----------------------------------------------------------------------------------------------------------
+# -- start -------------------------------------------------------------------------------------------------------------
 
 
 def start_payment(
     ctx: AppContext, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
     token: str | None = None, customer: Customer = NO_CUSTOMER,
 ) -> Payment:  # fmt: skip
-    """Opens a payment of all that is owed now, or only of the next instalments (`part`), and queues its order: the worker hands
-    it over. `payer` is the number of a wallet, `customer` what a provider of cards asks. Raises Refused: phone_format,
-    unknown_provider, role, nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays
-    twice; method_refused: a fee is not paid so; amount_refused: the provider takes no such amount; too_many_tries;
-    payments_closed: no worker is alive, nothing was begun."""
+    """Open a payment of all that is owed now, or of the next instalments (`part`), and queue its order.
+
+    `payer` is the number of a wallet, `customer` the data that card providers ask for. Raises Refused:
+    phone_format, unknown_provider, role, nothing_owed, too_many_tries.
+    payment_pending and payment_unknown (payment, until): money may still come, and no fee is paid
+    twice.
+    method_refused: a fee does not take this method. amount_refused: the provider does not take this
+    amount.
+    payments_closed: no worker is alive, and nothing was begun.
+    """
     connector = ctx.providers.get(provider)
     if connector is None:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
@@ -174,8 +193,11 @@ def _open_payment(
 
 
 def _limits(unit: Unit, actor: Actor, dossier: Dossier, rung: str) -> Iterator[Limit]:
-    """`rung`: the number whose telephone rings; a card and the simulated operator ring none. A person's own proven number is
-    not counted: other accounts cannot keep them from paying with it."""
+    """Yield the limits on starting a payment.
+
+    `rung` is the number whose phone rings; cards and the simulated operator ring none. The verified
+    number of the person is not counted: other accounts cannot block it.
+    """
     if rung:
         yield Limit(f"payer:{actor.id}", TRIES_PER_ACCOUNT if actor.kind == "applicant" else TRIES_AT_COUNTER)
     yield Limit(f"pay:{dossier.id}", TRIES_PER_DOSSIER)
@@ -192,13 +214,19 @@ def _awaited(other: Payment) -> Refusal:
 
 
 def awaited_payment(ctx: AppContext, actor: Actor, dossier_id: str) -> Payment | None:
-    """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
+    """Return the payment of the last day without a known result.
+
+    While there is one, no other may be started. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         return awaited_in(unit, seen(unit, ctx, actor, dossier_id), ctx.now())
 
 
 def awaited_among(ctx: AppContext, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
-    """Of these dossiers, those that wait for the end of a payment: a list tells nobody to pay what is being checked."""
+    """Return those of these dossiers with a payment that awaits its result.
+
+    A list then does not ask to pay again. Raises `NotFound`.
+    """
     ids, now = tuple(dossier_ids), ctx.now()
     if not ids:
         return frozenset()
@@ -207,6 +235,7 @@ def awaited_among(ctx: AppContext, actor: Actor, dossier_ids: Iterable[str]) -> 
 
 
 def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
+    """Return the first open payment of the dossier started within `SECOND_THOUGHTS`, None without one."""
     still = (one for one in unit.payments_of(dossier.id) if one.status in OPEN)
     return next((one for one in still if now < one.started_at + SECOND_THOUGHTS), None)
 
@@ -220,7 +249,10 @@ CASH: Final = "cash"
 
 
 def cash_due(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
-    """What may be paid in banknotes now: all that is owed, where every price of it takes them; else nothing."""
+    """Return what may be paid in cash now: all that is owed if every fee takes cash, else 0.
+
+    It is 0 too unless the agent helps with this dossier. Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         takes = is_helped(dossier, actor) and awaited_in(unit, dossier, ctx.now()) is None
@@ -228,7 +260,7 @@ def cash_due(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
 
 
 def takes_cash(ctx: AppContext, actor: Actor, dossier_id: str) -> bool:
-    """Whether all that is owed may be paid in banknotes, at a counter."""
+    """Return whether all that is owed may be paid in cash at a counter. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         return _owed_in_cash(ctx, unit, seen(unit, ctx, actor, dossier_id)) > 0
 
@@ -241,8 +273,11 @@ def _owed_in_cash(ctx: AppContext, unit: Unit, dossier: Dossier) -> int:
 
 
 def take_cash(ctx: AppContext, actor: Actor, dossier_id: str, amount: int, *, token: str | None = None) -> Payment:
-    """Notes that the agent who helps has this sum in hand, and credits it. Raises NotFound; Refused: role, cash_refused (other
-    sum than what is owed, or the book takes none), payment_pending or payment_unknown: money may still come otherwise."""
+    """Record that the helping agent received this sum in cash, and credit it.
+
+    Raises `NotFound`. Raises Refused: role; cash_refused (another sum than is owed, or a fee takes no
+    cash). payment_pending and payment_unknown: money may still come another way.
+    """
 
     def work(unit: Unit) -> Payment:
         dossier, now = seen(unit, ctx, actor, dossier_id), ctx.now()

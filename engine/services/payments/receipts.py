@@ -1,8 +1,8 @@
-"""Is this receipt true? What a stranger learns of a payment, by the code of its square or by its two numbers.
+"""Verification of receipts by third parties, by the QR code or by two numbers.
 
-The code is the payment's id with a signature over what the paper says, by a key that stays in the ring: nothing is kept for it,
-and no id is looked for that was not signed. Receipts printed before have no such code: their number is asked with that of the
-request, of which one in a hundred million is somebody's.
+The code is the payment id with a signature over the content of the receipt. Nothing is stored for it,
+and an id without a valid signature is not revealed. Older receipts have no such code: their number is
+asked with the dossier number. One dossier number in a hundred million exists.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Ask
 from engine.storage.unit_of_work import Unit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
-WRONG_A_DAY: Final = 10_000  # of one request, from all addresses
-_ID, _CODE = 22, 108  # signs: of an id, of the id with its signature
+WRONG_A_DAY: Final = 10_000  # for one dossier number, from all addresses
+_ID, _CODE = 22, 108  # characters: of an id, of an id with its signature
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptVerdict:
-    """What a stranger may know of a payment: of who paid and of the request, the last signs only. Unknown tells nothing else."""
+    """What a third party may know of a payment: only the last characters of payer and dossier number.
+
+    `unknown` reveals nothing else.
+    """
 
     kind: Literal["received", "repaid", "unknown"]
     receipt: str = ""
@@ -42,24 +45,25 @@ class ReceiptVerdict:
     title: Text | None = None
     agency: Text | None = None
     dossier: str = ""
-    repaid: int = 0  # francs of the price given back
+    repaid: int = 0  # francs of the price that were paid back
 
 
 UNKNOWN: Final = ReceiptVerdict("unknown")
 
 
 def receipt_code(ctx: AppContext, payment: Payment) -> str:
-    """What the square of a receipt says."""
+    """Return the text of the QR code of a receipt."""
     _, signature = ctx.keys.sign_bytes(_said(payment))
     return payment.id + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 
 def is_receipt_code(code: str) -> bool:
+    """Return whether a text has the length of a receipt code; it is not verified."""
     return len(code) == _CODE
 
 
 def verify_receipt(ctx: AppContext, code: str) -> ReceiptVerdict:
-    """By the code of the square. Whoever has none that we signed learns nothing."""
+    """Verify a receipt by its code. A code without a valid signature gives `UNKNOWN`."""
     try:
         signature = base64.urlsafe_b64decode(code[_ID:] + "==")
     except (ValueError, binascii.Error):
@@ -72,7 +76,7 @@ def verify_receipt(ctx: AppContext, code: str) -> ReceiptVerdict:
 
 
 def verify_receipt_number(ctx: AppContext, receipt: str, number: str, asker: Asker = UNKNOWN_ASKER) -> ReceiptVerdict:
-    """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
+    """Verify a receipt by its number and the dossier number. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
     tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")
     with ctx.store.unit(write=True) as unit:
@@ -109,8 +113,11 @@ def _verdict(ctx: AppContext, unit: Unit, payment: Payment) -> ReceiptVerdict:
 
 
 def _repaid(unit: Unit, dossier: Dossier, payment: Payment) -> int:
-    """Francs of the price that were paid back of this payment: a payer of several is paid back the last one first. What came
-    over the price was never on the receipt."""
+    """Return the francs of the price that were paid back of this payment.
+
+    Of several payments of a payer, the last is paid back first. Money above the price is not on the
+    receipt.
+    """
     payer = payment.payer or payment.id
     back = (one for one in unit.refunds_of(dossier.id) if one.fee is not None and one.paid_at is not None)
     left = sum(one.amount for one in back if (one.payer or one.payment) == payer)

@@ -1,6 +1,7 @@
-"""Money paid back: what an agency still owes to whom, and the hand that says that it was returned, with its reference, once.
+"""Refunds: what an agency still owes and to whom, and the record that an agent paid it back, once.
 
-The operators we know collect only: the agency pays back from its own account, and says here how.
+The known operators only collect. The agency pays back from its own account and records the reference
+here.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import repaid_letter
 from engine.storage.unit_of_work import Unit
 
-PROMISED: Final = Span(5, "day", working=True)  # as the citizen's pages say
-LONGEST: Final = 60  # signs of a reference
+PROMISED: Final = Span(5, "day", working=True)  # as the pages for citizens state
+LONGEST: Final = 60  # characters of a reference
 SHORTEST: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class OwedBack:
-    """One amount of a dossier, until which day it is to be paid back; `closed`: why this person may not say that it was. `card`:
-    the payment by card it goes back to, which no number tells."""
+    """One refund of a dossier and the day it is due.
+
+    `closed`: why this person may not record it as paid. `card`: the payment by card that it goes back
+    to, which has no phone number.
+    """
 
     refund: Refund
     number: str
@@ -47,14 +51,17 @@ class OwedBack:
 
 @dataclass(frozen=True, slots=True)
 class OwedPage:
-    """One page of what an agent's services owe back, and where the next begins."""
+    """One page of the refunds that the agencies of an agent owe.
+
+    `after` is the position where the next page begins, None on the last.
+    """
 
     lines: tuple[OwedBack, ...]
     after: str | None = None
 
 
 def owed_back(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
-    """All that a dossier owes or owed back, for whoever sees it, the oldest first."""
+    """Return the refunds of a dossier, due and paid, the oldest first. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
@@ -71,16 +78,20 @@ def _line(
 
 
 def due_of(ctx: AppContext, refund: Refund) -> datetime:
+    """Return the moment by which a refund is due: `PROMISED` after it arose, in working days."""
     return add_span(refund.owed_at, PROMISED, ctx.directory.calendar)
 
 
 def paying_agencies(ctx: AppContext, actor: Actor) -> tuple[str, ...]:
-    """The agencies whose money this agent may pay back."""
+    """Return the agencies whose refunds this agent may record, sorted."""
     return tuple(sorted(set(_paid_by(ctx, actor).values())))
 
 
 def _paid_by(ctx: AppContext, actor: Actor) -> Mapping[str, str]:
-    """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
+    """Return the procedures whose refunds this agent may record, each with its agency.
+
+    Past editions count too. No procedure is loaded.
+    """
 
     def work(_: Catalogue) -> Mapping[str, str]:
         mine = ctx.editions.having(ctx.catalogue, actor.roles)
@@ -91,7 +102,10 @@ def _paid_by(ctx: AppContext, actor: Actor) -> Mapping[str, str]:
 
 
 def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:
-    """An agent at their own desk, in a role of the procedure's own agency: whoever is only asked by it pays nothing back."""
+    """Return whether an agent acts for themself in a role of the agency of the procedure.
+
+    Roles of consulted agencies pay nothing back.
+    """
     own = {role for role in roles if role.partition("/")[0] == agency}
     return actor.kind == "agent" and not actor.principal and holds(actor, own)
 
@@ -107,7 +121,7 @@ def _why_not(unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund,
 
 
 def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> bool:
-    """Whether the money would go to this agent: a number or an address that is theirs too."""
+    """Return whether the money would go to this agent: a number or address of theirs."""
     account = unit.account(actor.id)
     theirs = {one.value for one in unit.identifiers_of(actor.id)}
     theirs |= {said for said in account.profile.values() if isinstance(said, str)} if account is not None else set()
@@ -118,7 +132,10 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
 def refunds_to_pay(
     ctx: AppContext, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
 ) -> OwedPage:
-    """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
+    """Return one page of the refunds due by the agencies of this agent, the oldest first.
+
+    `agency` restricts it to one.
+    """
     procedures = [one for one, its in _paid_by(ctx, actor).items() if agency in (None, its)]
     if not procedures:
         return OwedPage(())
@@ -135,12 +152,12 @@ def _listed(ctx: AppContext, unit: Unit, found: Iterable[Refund], actor: Actor) 
             continue
         try:
             yield _line(ctx, unit, pinned(ctx, unit, dossier), dossier, refund, actor)
-        except EditionMissing:  # the others are paid back all the same
+        except EditionMissing:  # the others are still paid back
             yield OwedBack(refund, dossier.number, due_of(ctx, refund), refusal("refund_edition_lost"))
 
 
 def read_reference(text: str) -> str:
-    """Raises Refused: reference_missing, reference_long."""
+    """Return the reference with its spaces reduced. Raises Refused: reference_missing, reference_long."""
     reference = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if len(reference) < SHORTEST:
         raise Refused(refusal("reference_missing", minimum=SHORTEST))
@@ -152,8 +169,11 @@ def read_reference(text: str) -> str:
 def pay_back(
     ctx: AppContext, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
 ) -> Refund:
-    """Says that an amount was paid back, under the operator's or the bank's reference, and tells who paid. Raises NotFound;
-    Refused: refund_not_yours, refund_paid, refund_own, reference_missing, reference_long."""
+    """Record that a refund was paid under the reference of the operator or bank, and notify the payer.
+
+    Raises `NotFound`. Raises Refused: refund_not_yours, refund_paid, refund_own, reference_missing,
+    reference_long.
+    """
     said = read_reference(reference)
 
     def work(unit: Unit) -> Refund:

@@ -1,8 +1,8 @@
-"""What became of a payment: hear about it, ask its provider, credit it once, ask again about the silent ones.
+"""Settlement of payments: callbacks, status requests, crediting once.
 
-A callback is only a wake-up. What counts is the provider's answer to our own question, and it counts only if amount,
-currency and reference are ours. The status of a payment only rises, whatever the order of the answers; what is kept of earlier
-answers is a trace and credits nothing.
+A callback only triggers a status request. Only the answer to that request counts, and only with the
+amount, currency and reference of the order. The status of a payment only rises, whatever the order of
+the answers. Stored earlier answers are a record and credit nothing.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ RANK: Final[Mapping[PaymentStatus, int]] = {
     "pending": 0, "unknown": 1, "expired": 2, "failed": 3, "paid": 4, "overpaid": 5,
 }  # fmt: skip
 OPEN: Final = frozenset({"pending", "unknown"})
-FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
+FORGERIES_NOTED: Final = 200  # an hour and provider; more are only counted
 CALLBACKS_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
-CALLBACKS_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
-CALLBACK_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
-# how long ago a silent payment must have been asked about, by its age
+CALLBACKS_HOURLY: Final = 20_000  # callbacks about known payments, an hour and provider
+CALLBACK_PAUSE: Final = timedelta(minutes=1)  # between two status requests about one callback
+# the pause between two status requests about a silent payment, by its age
 WAIT_LIMIT: Final = (
     (timedelta(seconds=6), timedelta(seconds=2)),
     (timedelta(minutes=1), timedelta(seconds=4)),
@@ -47,13 +47,12 @@ WAIT_LIMIT: Final = (
     (timedelta(hours=24), timedelta(minutes=10)),
     (timedelta(days=30), timedelta(days=1)),
 )
-# an operator may say failed, or nothing, then collect: so long we ask again, so often, and nobody pays twice
+# an operator may report a failure, or nothing, and collect later: requests go on for so long and so often,
+# and no new payment starts
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
-PLACING: Final = timedelta(minutes=1)  # to hand an order over takes up to three calls
-UNDER_WAY: Final = (
-    "placing"  # the reason of a payment whose order somebody is handing over, or was when they were stopped
-)
+PLACING: Final = timedelta(minutes=1)  # to hand over an order takes up to three calls
+UNDER_WAY: Final = "placing"  # reason of a payment whose order a worker is handing over, or was when it stopped
 _NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider"]
@@ -61,7 +60,7 @@ CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "
 
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
-    """What was made of a callback. `refused` gets a 400, `unknown_provider` a 404, the others a 200."""
+    """The result of a callback. HTTP status: `refused` 400, `unknown_provider` 404, others 200."""
 
     code: CallbackCode
     payment: Payment | None = None
@@ -69,17 +68,18 @@ class CallbackOutcome:
 
 
 def kept_payment(unit: Unit, payment_id: str) -> Payment:
+    """Return a payment by id. Raises `NotFound`."""
     payment = unit.payment(payment_id)
     if payment is None:
         raise NotFound
     return payment
 
 
-# -- hearing -----------------------------------------------------------------------------------------------------------
+# -- callbacks ---------------------------------------------------------------------------------------------------------
 
 
 def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
-    """Notes what a provider says and queues our own question, which the worker asks. Never credits on its word."""
+    """Record a callback of a provider and queue a status request for the worker. A callback never credits."""
     connector = ctx.providers.get(provider)
     if connector is None:
         return CallbackOutcome("unknown_provider")
@@ -105,7 +105,7 @@ def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], 
         is_new = noted and unit.add_event(reported)
         if not is_new and ours.status not in OPEN and _answer_to(reported).event_id in {one.event_id for one in events}:
             return CallbackOutcome("repeated", ours)
-        due = now if noted else now + CALLBACK_PAUSE  # what is too many to be noted is asked about less often
+        due = now if noted else now + CALLBACK_PAUSE  # callbacks above the limit lead to fewer requests
         call = QueuedCall("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
         if noted or unit.peeked_aside(call.key) is None:
             queue_call(unit, call, now)
@@ -114,12 +114,12 @@ def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], 
 
 
 def _answer_to(reported: PaymentEvent) -> PaymentEvent:
-    """The trace of its having been asked about, whatever the answer was."""
+    """Return the event that records the status request made after this callback."""
     return replace(reported, event_id=f"answered:{reported.event_id}", note="answered")
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
-    """A notice whose words no store can keep is none: JSON can say half a sign, or none at all."""
+    """Return the notice. Raises `BadCallback` for a text that cannot be stored (lone surrogate, NUL)."""
     said = f"{notice.event_id}{notice.reference}{notice.currency}"
     if "\0" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
         raise BadCallback("unreadable")
@@ -133,31 +133,29 @@ def _note_forgery(ctx: AppContext, provider: str, body: bytes, reason: str, now:
 
 
 def _note_some(unit: Unit, event: PaymentEvent) -> None:
-    """What proves nothing, or is about nothing of ours, is kept as a trace, so many an hour: a flood must not fill the
-    store."""
+    """Record an event that proves nothing or matches no payment, a limited number an hour against floods."""
     if unit.count_try(f"refused@{event.provider}", f"{event.at:%Y-%m-%dT%H}") <= FORGERIES_NOTED:
         unit.add_event(event)
 
 
-# -- asking ------------------------------------------------------------------------------------------------------------
+# -- status requests ---------------------------------------------------------------------------------------------------
 
 
 def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
-    """Asks about a payment that a callback named: at once, then once a minute until its provider answers. False where another
-    worker does."""
+    """Ask about a payment of a callback, once a minute at most. False if another worker does it."""
     now = ctx.now()
     later = replace(call, body=[_theirs(call), (now + CALLBACK_PAUSE).isoformat()])
     with ctx.store.unit(write=True) as unit:
         payment = unit.payment(call.subject)
         if payment is None or unit.peeked_aside(call.key) != call.body:
             return False
-        if now - payment.started_at >= WAIT_LIMIT[-1][0]:  # the last time: it is asked about no more
+        if now - payment.started_at >= WAIT_LIMIT[-1][0]:  # too old: this is the last request
             take_call(unit, call)
         else:
             queue_call(unit, later, now)
     if _asked(ctx, payment, _theirs(call)):
         with ctx.store.unit(write=True) as unit:
-            kept_payment(unit, payment.id)  # held first, as by every other unit
+            kept_payment(unit, payment.id)  # locked first, as by every other unit
             for event in unit.events_of(payment.id):
                 if event.note == "told" and event.at <= now:
                     unit.add_event(_answer_to(event))
@@ -167,27 +165,26 @@ def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
 
 
 def ask_all_reported(ctx: AppContext, limit: int = 200) -> int:
-    """Asks about every payment that a callback named, one after another. How many."""
+    """Ask about every payment that a callback named, one after another. Return how many were asked about."""
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "told")
     return sum(ask_reported(ctx, call) for call in calls if is_due(call, ctx.now()))
 
 
 def is_due(call: QueuedCall, now: datetime) -> bool:
-    """Whether to ask now about what a callback told."""
+    """Return whether the status request of a callback is due now."""
     due = call.body[1] if isinstance(call.body, list) else ""
     return not due or datetime.fromisoformat(str(due)) <= now
 
 
 def _theirs(call: QueuedCall) -> str | None:
-    """How a callback calls the order."""
+    """Return the name that the operator gives the order in its callback, None without one."""
     name = call.body[0] if isinstance(call.body, list) else None
     return str(name) if name else None
 
 
 def check_payment(ctx: AppContext, payment_id: str) -> Payment:
-    """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. For the worker and for
-    stories: no request waits for it."""
+    """Ask the provider for the result and save it, without effect if silent. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
     if payment.status not in OPEN:
@@ -199,20 +196,21 @@ def check_payment(ctx: AppContext, payment_id: str) -> Payment:
 
 
 def reconcile(ctx: AppContext, limit: int = 50) -> int:
-    """Asks again about silent payments and those that ended without money lately, one after another. How many were asked
-    about."""
+    """Ask about silent payments and those that recently ended without money. Return how many."""
     return sum(ask_again(ctx, payment) for payment in due_to_ask(ctx, limit))
 
 
 def due_to_ask(ctx: AppContext, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
-    """The payments to ask about now, but those of the providers `without`."""
+    """Return the payments to ask about now, except those of the providers in `without`."""
     with ctx.store.unit() as unit:
         return _to_ask(unit, ctx.now(), limit, without)
 
 
 def ask_again(ctx: AppContext, payment: Payment) -> bool:
-    """Asks about a payment that is due, unless another worker did meanwhile. Noting the time before the call keeps two workers
-    from asking at once, and puts a payment whose operator says nothing behind the others."""
+    """Ask about a payment that is due, unless another worker did.
+
+    The time is saved first, so silent operators come last.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         kept = kept_payment(unit, payment.id)
@@ -220,7 +218,7 @@ def ask_again(ctx: AppContext, payment: Payment) -> bool:
             return False
         if is_unplaced(kept) and take_call(
             unit, QueuedCall("order", kept.provider, kept.id)
-        ):  # over, and never handed over
+        ):  # its time is over, and it was never handed over
             end_unsent(ctx, unit, kept)
             return True
         unit.put_payment(replace(kept, checked_at=now))
@@ -229,14 +227,14 @@ def ask_again(ctx: AppContext, payment: Payment) -> bool:
 
 
 def _asked(ctx: AppContext, payment: Payment, theirs: str | None = None) -> bool:
-    """Whether the provider answered. What fails of one payment concerns no other."""
+    """Return whether the provider answered. A failure of one payment does not affect others."""
     try:
         _ask(ctx, payment, theirs)
     except ProviderDown:
         _unanswered(ctx, payment)
     except Busy:
         raise
-    except Exception:  # its dossier cannot be read, say
+    except Exception:  # for instance, its dossier cannot be read
         log.exception("payment %s", payment.id)
         _unanswered(ctx, payment)
     else:
@@ -245,7 +243,7 @@ def _asked(ctx: AppContext, payment: Payment, theirs: str | None = None) -> bool
 
 
 def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) -> list[Payment]:
-    """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
+    """Return a few payments of each age in turn, the youngest first, so that no age blocks the others."""
     ages, younger = [], timedelta()
     for until, pause in WAIT_LIMIT:
         between = {"started_after": now - until, "started_by": now - younger}
@@ -257,14 +255,17 @@ def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) 
 
 
 def _is_being_placed(payment: Payment, now: datetime) -> bool:
-    """Whether the worker that marked it may still be handing its order over."""
+    """Return whether the worker that marked the payment may still be handing its order over."""
     marked = payment.checked_at if payment.reason == UNDER_WAY else None
     return marked is not None and now - marked < PLACING
 
 
 def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Payment:
-    """Our own question, outside any unit; then the answer kept in one. `theirs`: how a callback calls an order whose name of
-    theirs we could not keep; the answer says whose it is. Raises `ProviderDown`."""
+    """Ask the provider outside any unit, then save the answer in one.
+
+    `theirs` is the operator's name of the order in a callback, used if none is stored. The answer says
+    whose order it is. Raises `ProviderDown`.
+    """
     connector = ctx.providers.get(payment.provider)
     if connector is None:
         raise ProviderDown("no_such_provider")
@@ -272,7 +273,7 @@ def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Paymen
         status = connector.status(payment.reference, payment.provider_ref or theirs)
     except ProviderDown:
         raise
-    except Exception as broken:  # of one operator's adapter: the payments of the others are asked about all the same
+    except Exception as broken:  # an error in the adapter of one operator does not stop requests to the others
         log.exception("the adapter of %s failed", payment.provider)
         raise ProviderDown("broken") from broken
     with ctx.store.unit(write=True) as unit:
@@ -280,7 +281,7 @@ def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Paymen
 
 
 def _unanswered(ctx: AppContext, payment: Payment) -> Payment:
-    """Only when it was asked changes; one whose time is over, or whose worker was stopped on the way, is unknown from now on."""
+    """Save the time of the request. Past its time, or if its worker stopped, a payment is unknown."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
@@ -292,7 +293,7 @@ def _unanswered(ctx: AppContext, payment: Payment) -> Payment:
 
 
 def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
-    """Keeps a provider's answer: the payment as it stands now."""
+    """Save an answer of the provider and return the resulting payment."""
     now = ctx.now()
     payment = replace(kept_payment(unit, payment_id), checked_at=now)
     amount = payment.amount if status.amount is None else status.amount
@@ -301,7 +302,7 @@ def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus
         raise NotFound
     mismatch = _mismatch(payment, status, amount)
     if mismatch is None and status.kind in RECEIVED and RANK[status.kind] <= RANK[payment.status]:
-        unit.put_payment(payment)  # each of these events is journalled with what it changes
+        unit.put_payment(payment)  # each of these events has a journal entry with what it changes
         return payment
     event = PaymentEvent(
         payment.provider, f"asked:{payment.reference}:{status.kind}:{amount}:{status.currency}:{mismatch or ''}",
@@ -317,7 +318,7 @@ def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus
 
 
 def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
-    """Why an answer cannot be about our order; money is believed only to the franc."""
+    """Return why an answer does not fit the order, None if it fits. Money must match to the franc."""
     if status.reference != payment.reference:
         return "reference"
     if status.kind not in RECEIVED:
@@ -330,7 +331,7 @@ def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | No
 
 @dataclass(frozen=True, slots=True)
 class _PaymentResult:
-    """What a payment becomes by an answer."""
+    """The new state of a payment after an answer."""
 
     status: PaymentStatus
     received: int
@@ -339,16 +340,18 @@ class _PaymentResult:
 
 
 def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
-    """By the answer just received and by nothing that the store says was answered before: whoever writes to the store credits
-    nothing by it."""
+    """Return the result from this answer only: write access to the store must not allow a credit."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
     received = amount if kind in RECEIVED else 0
     return _PaymentResult(kind, received, reason, payment.provider_ref or status.provider_ref)
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
-    """No ending yet. An order the provider does not know, its time being over, never was; nor one that has no name of theirs,
-    unless whoever handed it over was stopped on the way. Just begun, it may be on its way to them."""
+    """Return the status and reason of a payment without a result.
+
+    Past its time, an order unknown to the provider failed. So did one without a provider reference,
+    unless its worker stopped on the way. A payment just started may still reach the provider.
+    """
     over, unknown = now >= payment.expires_at, status.reason == "no_such_order"
     if over and (unknown or (status.reason == "not_named" and payment.reason != UNDER_WAY)):
         return "failed", _why(payment) or "operator_down"
@@ -364,13 +367,13 @@ def _why(payment: Payment) -> str | None:
 
 
 def is_unplaced(payment: Payment) -> bool:
-    """Whether no worker began to hand its order to the provider."""
+    """Return whether no worker has begun to hand the order to the provider."""
     touched = payment.reason or payment.provider_ref or payment.page or payment.checked_at
     return payment.status == "pending" and not touched
 
 
 def is_placing(payment: Payment) -> bool:
-    """Whether its order waits to be handed over, or is being so: the provider did not answer yet."""
+    """Return whether the order waits or is being handed over: the provider has not answered yet."""
     return is_unplaced(payment) or (payment.status == "pending" and payment.reason == UNDER_WAY)
 
 
@@ -396,8 +399,8 @@ def _become(
 
 
 def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
-    """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
-    if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
+    """Credit all that was received, once. The amount above the price is recorded as owed back."""
+    if not unit.add_credit(payment.id, dossier.id, received, now):  # collected twice, learnt after the first credit
         unit.put_payment(payment)
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
@@ -420,7 +423,7 @@ def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, rece
 
 
 def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
-    """Ends a payment whose order was never handed over, its time being over: its operator knows nothing of it."""
+    """End a payment that expired before its order was handed over: the operator does not know it."""
     dossier = unit.dossier(payment.dossier)
     if dossier is None:
         raise NotFound
@@ -429,8 +432,7 @@ def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
 
 
 def forget_orders(unit: Unit) -> None:
-    """In a store that came back from a backup: orders that waited may have been handed over since. They are asked about, and never
-    sent."""
+    """Mark queued orders as handed over after a restore: they may have been sent since the backup."""
     while calls := queued_calls(unit, kind="order"):
         for call in calls:
             payment = unit.payment(call.subject)

@@ -1,1 +1,1 @@
-"""Sign-in of applicants and agents, sessions, second factor, rate limit."""
+"""Sign-in of applicants and agents, sessions, passwords and second factor."""

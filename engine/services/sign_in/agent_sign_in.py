@@ -1,8 +1,9 @@
-"""The door of agents and controllers: a password, then a second factor. Between the two, a ticket that opens nothing.
+"""Sign-in of agents and auditors: a password, then a second factor.
 
-Every failure says the same. Wrong tries are counted in the store (`guesses`); beyond their limits a password is judged together with
-the second factor, so that tries of others shut no account out. Who signs in for the first time chooses their own password, and enrols
-the application that will give their codes.
+Between the two, a ticket without any right. Every failure looks the same. Wrong tries are counted in
+the store (`guesses`). Beyond their limits, a password is checked only together with the second factor.
+Tries of others therefore lock no account. At the first sign-in, a person chooses a password and enrols
+an authenticator application.
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ from engine.storage.unit_of_work import Unit
 Kind: TypeAlias = Literal["agent", "auditor"]
 Want: TypeAlias = Literal["password", "enrolment", "code", "both"]
 
-PASSWORDS_A_DAY: Final = 100  # wrong ones of one login, from browsers that are not known
-CODES_A_DAY: Final = 100  # wrong ones of one account, in the same way
-POSTS_PER_CLIENT: Final = 300  # passwords in a window, right or wrong: each is slow to judge
+PASSWORDS_A_DAY: Final = 100  # wrong ones of one login, from unknown browsers
+CODES_A_DAY: Final = 100  # wrong ones of one account, likewise
+POSTS_PER_CLIENT: Final = 300  # passwords in a window, right or wrong: each is slow to check
 TICKET_LASTS: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Halfway:
-    """The password was right; `wants` is what is still asked of whoever holds the ticket. "both": the password was not judged yet,
-    a code is asked whether it is right or not."""
+    """A sign-in in progress.
+
+    `wants` is what the holder of the ticket must still give. "both": the password was not checked yet,
+    and a code is asked for in any case.
+    """
 
     ticket: str
     wants: Want
@@ -49,7 +53,7 @@ class Halfway:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What an application needs to give codes: the address a QR code says, and the key to type."""
+    """What an authenticator application needs: the address in the QR code, and the key to type."""
 
     address: str
     key: str
@@ -57,7 +61,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Somebody enrolled and signed in; `recovery` is told this once."""
+    """A completed enrolment with its session. `recovery` holds the recovery codes, shown once."""
 
     signed: SignedIn
     recovery: tuple[str, ...]
@@ -70,8 +74,11 @@ Passed: TypeAlias = SignedIn | Halfway
 def sign_in(
     ctx: AppContext, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
 ) -> Passed:
-    """Lets an agent or a controller in, or halfway in. Raises Refused: sign_in_wrong (the same for an unknown login, a wrong
-    password and a closed account), too_many_tries (minutes)."""
+    """Sign in an agent or auditor, fully or up to the next step.
+
+    Raises Refused: too_many_tries (minutes), sign_in_wrong. The latter is the same for an unknown
+    login, a wrong password and a closed account.
+    """
     now, login = ctx.now(), login.strip()[:100]
     with ctx.store.unit(write=True) as unit:
         account = unit.account_of(kind, login)
@@ -92,19 +99,21 @@ def sign_in(
             count_wrong(unit, now, tries)
         elif kind == "auditor" or ctx.settings.second_factor:
             passed = _halfway(unit, still, now, "both", kind)
-    if passed is None:  # the count is kept: nothing was raised inside the unit
+    if passed is None:  # raised outside the unit, so that the count is saved
         raise Refused(closed or refusal("sign_in_wrong"))
     return passed
 
 
 def _is_same(ctx: AppContext, held: Account, secret: str) -> bool:
-    """Whether an open account still has the password that was looked at outside this unit."""
+    """Return whether an open account still has the password that was checked outside this unit."""
     return held.is_open(ctx.day()) and held.secret == secret
 
 
 def _is_always_heard(account: Account) -> bool:
-    """Whether the right password is heard beyond every limit: one that the machine drew, 79 bits, is never guessed; one of a
-    demonstration is public."""
+    """Return whether the right password is accepted beyond every limit.
+
+    A generated one has 79 bits and is never guessed. One of a demonstration is public.
+    """
     return account.fresh or is_invented(account)
 
 
@@ -116,7 +125,11 @@ def _passed(ctx: AppContext, unit: Unit, account: Account, now: datetime, device
 
 
 def _halfway(unit: Unit, account: Account | None, now: datetime, wants: Want, kind: str) -> Halfway:
-    """A ticket. It says whose it is, none of a password that was wrong and not judged; never to who holds it."""
+    """Store a ticket and return it.
+
+    It refers to the account, or to none if the password was wrong and unchecked. Its holder cannot see
+    which.
+    """
     ticket = new_token()
     kept: Plain = {
         "account": account.id if account else "", "secret": token_digest(account.secret if account else ""),
@@ -138,7 +151,7 @@ def _wanted(ctx: AppContext, unit: Unit, account: Account) -> Want | None:
 
 
 def wanted_of(ctx: AppContext, kind: Kind, ticket: str) -> Want | None:
-    """What the holder of a ticket is still asked for; none when it is no ticket of this door."""
+    """Return what the holder of a ticket must still give; None if the ticket is not valid for this kind."""
     with ctx.store.unit() as unit:
         if _unjudged(ctx, unit, kind, ticket):
             return "both"
@@ -148,7 +161,10 @@ def wanted_of(ctx: AppContext, kind: Kind, ticket: str) -> Want | None:
 
 @logged("own password at the first sign-in")
 def choose_password(ctx: AppContext, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
-    """Replaces a password that somebody else chose. Raises Refused: ticket_over, password_short (least), password_plain."""
+    """Replace a password that another person chose.
+
+    Raises Refused: ticket_over, password_short (least), password_plain.
+    """
     with ctx.store.unit() as unit:
         account = _needed(ctx, unit, kind, ticket, "password")
     _check_password(ctx, account, password)
@@ -162,7 +178,7 @@ def choose_password(ctx: AppContext, kind: Kind, ticket: str, password: str, dev
 
 
 def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
-    """What the page of an enrolment shows. Raises Refused("ticket_over")."""
+    """Return what the enrolment page shows. Raises Refused("ticket_over")."""
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "enrolment")
         key = second_factor.offered_key(ctx, unit, account.id)
@@ -172,7 +188,10 @@ def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
 
 @logged("enrolment of a second factor")
 def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
-    """Ends an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong."""
+    """Complete an enrolment with a first code of the application.
+
+    Raises Refused: ticket_over, factor_wrong.
+    """
     now, done = ctx.now(), None
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "enrolment")
@@ -189,8 +208,10 @@ def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str =
 def pass_factor(
     ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
-    """Lets in whoever types a code of their application, or one of their recovery codes. Raises Refused: ticket_over, factor_wrong,
-    too_many_tries (minutes)."""
+    """Complete a sign-in by a code of the application or a recovery code.
+
+    Raises Refused: ticket_over, factor_wrong, too_many_tries (minutes).
+    """
     done = None
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "code")
@@ -207,8 +228,10 @@ def pass_factor(
 def pass_both(
     ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
-    """Judges a password that was not judged together with a code, once. Which of the two is wrong is not told. Raises Refused:
-    ticket_over, sign_in_wrong."""
+    """Check an unchecked password together with a code, once per ticket.
+
+    It is not revealed which of the two is wrong. Raises Refused: ticket_over, sign_in_wrong.
+    """
     done = None
     with ctx.store.unit(write=True) as unit:
         if not _unjudged(ctx, unit, kind, ticket):
@@ -228,8 +251,10 @@ def pass_both(
 def _why_not_code(
     ctx: AppContext, unit: Unit, factor: SecondFactor | None, typed: str, client: str, browser: str, of: str = "factor"
 ) -> Refusal | None:  # fmt: skip
-    """Uses up a code of the application, or a recovery code; why it is not taken otherwise. A recovery code has 118 bits: it is heard
-    however many codes were tried."""
+    """Consume a code of the application or a recovery code; return the refusal if it is not accepted.
+
+    A recovery code has 118 bits: it is accepted whatever the number of tries.
+    """
     if factor is None:
         return refusal("factor_wrong")
     now, known = ctx.now(), is_known(ctx, factor.account, browser)
@@ -253,13 +278,13 @@ def _kept(ctx: AppContext, unit: Unit, ticket: str) -> dict[str, Plain] | None:
 
 
 def _unjudged(ctx: AppContext, unit: Unit, kind: Kind, ticket: str) -> bool:
-    """Whether this is a ticket of this door, of a password that was not judged."""
+    """Return whether this is a ticket of this kind whose password was not checked."""
     kept = _kept(ctx, unit, ticket)
     return kept is not None and kept.get("both") == kind
 
 
 def _whose(ctx: AppContext, unit: Unit, kept: dict[str, Plain] | None) -> Account | None:
-    """The open account of a ticket, as long as it has the password that was typed."""
+    """Return the open account of a ticket, if its password has not changed since; None otherwise."""
     account = unit.account_held(str(kept["account"])) if kept is not None else None
     if account is None or kept is None or not account.is_open(ctx.day()):
         return None
@@ -280,11 +305,11 @@ def _needed(ctx: AppContext, unit: Unit, kind: Kind, ticket: str, want: Want) ->
     return account
 
 
-# -- one's own keys ----------------------------------------------------------------------------------------------------
+# -- own password and factor -------------------------------------------------------------------------------------------
 
 
 def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:
-    """The second factor this person holds."""
+    """Return the second factor of this person, None without one."""
     with ctx.store.unit() as unit:
         return second_factor.proven(unit, actor.id)
 
@@ -293,8 +318,10 @@ def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:
 def change_password(
     ctx: AppContext, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
 ) -> None:
-    """A new password in place of one's own; every session of before ends. Raises Refused: sign_in_wrong, password_short,
-    password_plain, too_many_tries."""
+    """Replace the person's own password and end every session.
+
+    Raises Refused: sign_in_wrong, password_short, password_plain, too_many_tries.
+    """
     with ctx.store.unit() as unit:
         account = unit.account(actor.id)
     right = is_secret(account.secret if account else "", before)
@@ -321,7 +348,10 @@ def change_password(
 def renew_recovery(
     ctx: AppContext, actor: Actor, typed: str, client: str = "", browser: str = ""
 ) -> tuple[str, ...]:  # fmt: skip
-    """New recovery codes, for who types a code of their application. Raises Refused: factor_wrong, too_many_tries."""
+    """Return new recovery codes for a person who types a code of their application.
+
+    Raises Refused: factor_wrong, too_many_tries.
+    """
     codes = None
     with ctx.store.unit(write=True) as unit:
         factor = second_factor.proven(unit, actor.id)

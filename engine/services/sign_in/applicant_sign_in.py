@@ -1,7 +1,7 @@
-"""Applicants at the door: a phone and a one-time code, then a session.
+"""Sign-in of applicants: a phone number and a one-time code, then a session.
 
-Answers never tell whether a number is known. A code belongs to the browser that asked for it: other browsers neither use up its
-tries nor replace it. Of a code only a keyed digest is kept.
+Answers never reveal whether a number is known. A code belongs to the browser that asked for it: other
+browsers neither use up its tries nor replace it. Only a keyed digest of a code is stored.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SPACING: Final = (
     timedelta(seconds=30),
     timedelta(seconds=60),
     timedelta(seconds=300),
-)  # after the 1st, 2nd, later ones
-GUESSES_A_DAY: Final = 100  # wrong codes of one number; after that, a code has one try in a browser that is not known
-# before the number, where a code is kept that is not that of the door
+)  # after the first, the second and later codes
+GUESSES_A_DAY: Final = 100  # wrong codes of one number; beyond, a code has one try in an unknown browser
+# prefixes of the number, for codes that do not sign in
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
-SEND: Final = "send:"  # read to them as well, to send what they filled in
-MOVE: Final = "move:"  # read to them, by who lost their telephone and has another number
-LINK: Final = "link:"  # that an earlier dossier may be named
+SEND: Final = "send:"  # read to the agent as well, to send what they filled in
+MOVE: Final = "move:"  # read to the agent by a person who lost their phone and has another number
+LINK: Final = "link:"  # allows to name an earlier dossier
 _SAID: Final = {
     MOVE: "letter.move_code.sms",
     HELP: "letter.help_code.sms",
@@ -48,9 +48,9 @@ _SAID: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CodeSent:
-    """A code is on its way. `wait_seconds` before another may be asked."""
+    """A code that was sent. `wait_seconds`: the wait before another may be asked for."""
 
-    phone: str  # E.164; or the e-mail address
+    phone: str  # E.164, or the e-mail address
     wait_seconds: int
     valid_minutes: int
 
@@ -58,54 +58,66 @@ class CodeSent:
 def send_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
-    Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
+    """Send a new code to a number; former codes become void.
+
+    `mark` is what the asking browser must send back with it. Raises Refused: phone_format,
+    code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind.
+    """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, mark=mark)
 
 
 def send_email_code(
     ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
+    """Send a new code to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
     return _owe_code(ctx, "email", read_email(email_raw), asker, language, mark=mark)
 
 
 def send_help_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
-    `send_code` does."""
+    """Send a code that the receiver reads to an agent at a counter.
+
+    It has no other use and does not sign in. Raises as `send_code`.
+    """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, HELP, mark)
 
 
 def send_sending_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
-    help, and nobody signs in with it. Raises as `send_code` does."""
+    """Send a code that the helped person reads to the agent when the request is submitted.
+
+    Its message states this. It begins no assistance and does not sign in. Raises as `send_code`.
+    """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, SEND, mark)
 
 
 def send_move_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
-    opens nothing else. Raises as `send_code` does."""
+    """Send a code to the new number after a lost phone.
+
+    It is read to an agent, and the account will move there. It has no other use. Raises as `send_code`.
+    """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
 
 
 def send_link_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
-    """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
-    nobody signs in with it. Raises as `send_code` does."""
+    """Send a code to the number of a dossier.
+
+    It allows the receiver or another person to name that dossier. It has no other use and does not sign
+    in. Raises as `send_code`.
+    """
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, LINK, mark)
 
 
 def prove_consent(
     ctx: AppContext, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
 ) -> Refusal | None:  # fmt: skip
-    """Uses up the code that a person read to an agent; why it is not the one otherwise."""
+    """Consume the code that a person read to an agent; return the refusal if it is wrong."""
     return taken_code(ctx, unit, f"{purpose}{phone}", read_code(code), mark)
 
 
@@ -132,8 +144,10 @@ def _owe_code(
 def check_code(
     ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
-    """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
-    (left), code_expired."""
+    """Sign in the holder of this phone, known or new, in the browser that asked.
+
+    Raises Refused: code_format, code_wrong (left), code_expired.
+    """
     phone, digits, now = read_phone(phone_raw), read_code(code), ctx.now()
     signed_in: SignedIn | None = None
     with ctx.store.unit(write=True) as unit:
@@ -144,15 +158,17 @@ def check_code(
             signed_in = open_session(
                 ctx, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
             )
-    if signed_in is None:  # the count of tries is kept: nothing was raised inside the unit
+    if signed_in is None:  # raised outside the unit, so that the count of tries is saved
         raise Refused(closed or refusal("code_expired"))
     return signed_in
 
 
 @logged("proof of a phone")
 def prove_link(ctx: AppContext, phone_raw: str, code: str, *, mark: str = "") -> str:
-    """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
-    does."""
+    """Return the phone (E.164) whose code was typed, which proves contact with its holder; no sign-in.
+
+    Raises as `check_code`.
+    """
     phone, digits = read_phone(phone_raw), read_code(code)
     with ctx.store.unit(write=True) as unit:
         closed = taken_code(ctx, unit, f"{LINK}{phone}", digits, mark)
@@ -162,18 +178,19 @@ def prove_link(ctx: AppContext, phone_raw: str, code: str, *, mark: str = "") ->
 
 
 def applicant_known_by(unit: Unit, kind: IdentifierKind, value: str, now: datetime) -> Account:
-    """Whoever is known by this phone, address, or name at a provider; somebody new when nobody is."""
+    """Return the account with this phone, address or provider identity; create one if there is none."""
     known = unit.identifier(kind, value)
     account = unit.account(known.account) if known else unit.account_of("applicant", value)
     if account is None:
         account = Account(new_id(), "applicant", "", value)
         unit.put_account(account)
-        if kind != "phone":  # an account's login is its phone, when it has one
+        if kind != "phone":  # the login of an account is its phone, when it has one
             unit.add_identifier(Identifier(kind, value, account.id, now))
     return account
 
 
 def read_code(code: str) -> str:
+    """Return the six digits of a typed code, without spaces. Raises Refused("code_format")."""
     digits = "".join(code.split())
     if not (len(digits) == 6 and digits.isascii() and digits.isdigit()):
         raise Refused(refusal("code_format"))
@@ -183,8 +200,11 @@ def read_code(code: str) -> str:
 def taken_code(
     ctx: AppContext, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
 ) -> Refusal | None:  # fmt: skip
-    """Uses up the code that the browser with this `mark` asked for; why it is not the one otherwise. A wrong code is counted
-    for the number too: after `GUESSES_A_DAY` of them, a code has one try, unless the browser is `known`."""
+    """Consume the code that the browser with this `mark` asked for; return the refusal if it is wrong.
+
+    A wrong code counts for the number too. After `GUESSES_A_DAY` of them, a code has one try unless the
+    browser is `known`.
+    """
     now, kept = ctx.now(), unit.code(_place(to, mark))
     if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
         return refusal("code_expired")
@@ -200,7 +220,7 @@ def taken_code(
 
 
 def _place(to: str, mark: str) -> str:
-    """Where a code is kept: each browser that asks for the same number has its own."""
+    """Return the key under which a code is stored: one for each asking browser."""
     return f"{to}#{token_digest(mark)[:32]}" if mark else to
 
 
@@ -216,7 +236,7 @@ def _spacing(sends: int) -> timedelta:
 
 
 def _seals(ctx: AppContext, to: str, code: str, mark: str) -> tuple[str, ...]:
-    """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
+    """Return the possible digests of a code. With a mark, it is valid only for the browser that asked."""
     return ctx.keys.seals_of(to, code, *((mark,) if mark else ()))
 
 

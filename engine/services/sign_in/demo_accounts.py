@@ -1,5 +1,8 @@
-"""People for a demonstration: two holders of every role of the directory, so that what needs four eyes can be shown,
-and a controller. Their password is public: where real requests are kept, `close_demo` shuts their doors."""
+"""Accounts of a demonstration.
+
+Two holders of every role, so that a second agent can approve, and an auditor. Their password is public.
+`close_demo` disables them where real requests are stored.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from engine.services.keys.secrets import hash_secret
 PASSWORD: Final = "demo"
 AUDITOR: Final = "controle"
 ADMINISTRATOR: Final = "administration"
-_OURS: Final = "demo-"  # how the id of every invented account begins
+_OURS: Final = "demo-"  # prefix of the id of every invented account
 _FAMILIES: Final = (
     "Mensah", "Agbeko", "Lawson", "Kpodar", "Amouzou", "Tchalla", "Koffi", "Ayité", "Bawa", "Djobo", "Gbeho", "Sossou",
     "Akakpo", "Nabine", "Tchakondo", "Adjovi",
@@ -34,7 +37,10 @@ _INITIALS: Final = ("A.", "K.", "E.", "Y.", "M.", "D.", "S.", "T.", "V.")
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Someone who may sign in: `role` is a `agency/role` key, empty for the controller and for who manages the teams."""
+    """A person who may sign in.
+
+    `role` is an `agency/role` key, empty for the auditor and the administrator.
+    """
 
     login: str
     name: str
@@ -42,7 +48,7 @@ class DemoPerson:
 
 
 def open_demo(ctx: AppContext) -> tuple[DemoPerson, ...]:
-    """Gives every person of the demonstration an open account. All those who may sign in."""
+    """Create or enable all accounts of the demonstration. Return the persons who may sign in."""
     people = (
         *demo_agents(ctx.directory),
         DemoPerson(AUDITOR, "S. Edoh", ""),
@@ -53,7 +59,7 @@ def open_demo(ctx: AppContext) -> tuple[DemoPerson, ...]:
     missing = [one for one, account in zip(people, known, strict=True) if account is None]
     closed = [account for account in known if account and account.disabled and is_invented(account)]
     if missing or closed:
-        secret = hash_secret(PASSWORD)  # one for all: it is no secret
+        secret = hash_secret(PASSWORD)  # one for all: it is public
         with ctx.store.unit(write=True) as unit:
             for one in missing:
                 unit.put_account(_account(one, secret))
@@ -63,7 +69,7 @@ def open_demo(ctx: AppContext) -> tuple[DemoPerson, ...]:
 
 
 def close_demo(ctx: AppContext) -> None:
-    """Shuts the door to every person of a demonstration held on this store before, and ends their sessions."""
+    """Disable the accounts of an earlier demonstration in this store and end their sessions."""
     with ctx.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
     ours = [one for one in everyone if is_invented(one) and not one.disabled]
@@ -75,12 +81,12 @@ def close_demo(ctx: AppContext) -> None:
 
 
 def is_invented(account: Account) -> bool:
-    """Whether this is a person of the demonstration."""
+    """Return whether the account belongs to the demonstration."""
     return account.id.startswith(_OURS)
 
 
 def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:
-    """Two holders of every role, in the order of the directory; the same names at each start."""
+    """Return two holders of every role, in the order of the directory, with the same names at each start."""
     names = (f"{initial} {family}" for initial, family in product(_INITIALS, _FAMILIES))
     return tuple(
         DemoPerson(login, next(names, login), role) for role, login in _logins(directory)
@@ -88,8 +94,10 @@ def demo_agents(directory: Directory) -> tuple[DemoPerson, ...]:
 
 
 def invented_applicant(number: int, sex: str = "") -> Account:
-    """Somebody who asked for something, of that sex where it matters; the same at each start. Nothing is ever sent to their
-    telephone."""
+    """Return an invented applicant, of the given sex if any; the same at each start.
+
+    Their phone never receives a message.
+    """
     names = [one for one in _GIVEN if sex in ("", one[1])] or _GIVEN
     given, sex = names[number % len(names)]
     profile: dict[str, Plain] = {

@@ -1,5 +1,8 @@
-"""Signing in with an identity provider: somebody known there is known here; what it says of them fills their profile and is
-not theirs to change. An account is joined to a provider by who is signed in to it, never by a number that looks alike."""
+"""Sign-in with an identity provider.
+
+Data it confirms fills the profile and cannot be changed by the applicant. Only a signed-in person joins
+an account to a provider; a similar number never does.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
-ASSURANCE: Final = "assurance"  # in the profile: level, and the names that the provider said
+ASSURANCE: Final = "assurance"  # in the profile: the level, and the names of the fields that the provider confirmed
 
 
 def begin(ctx: AppContext, back: str) -> SignInStart:
-    """Where to send somebody. Raises NotFound without a provider; Refused("identity_down")."""
+    """Return where to send the browser. Raises `NotFound` without a provider, Refused("identity_down")."""
     provider = _provider(ctx)
     try:
         return provider.begin(back)
@@ -45,8 +48,12 @@ def finish(
     joining: Actor | None = None,
     device: str = "",
 ) -> SignedIn | None:
-    """Signs in whoever the provider says this is, known or new; with `joining`, joins their account to it instead. Raises
-    NotFound; Refused: identity_down, identity_unproven, address_taken (another account is joined to it)."""
+    """Sign in the person that the provider confirms, known or new.
+
+    With `joining`, join that actor's account to the provider instead and return None. Raises
+    `NotFound`. Raises Refused: identity_down, identity_unproven, address_taken (joined to another
+    account).
+    """
     provider = _provider(ctx)
     try:
         identity = provider.finish(back, code, nonce, verifier)
@@ -85,7 +92,10 @@ def _joined(unit: Unit, identity: VerifiedIdentity, actor: Actor, ctx: AppContex
 
 
 def _reached(ctx: AppContext, unit: Unit, account: Account, identity: VerifiedIdentity) -> Account:
-    """A number and an address that the provider has proven, where nobody is known by them yet."""
+    """Return the account with the phone and address that the provider verified.
+
+    Those of another account are left out.
+    """
     with suppress(Refused):
         phone = read_phone(identity.phone)
         if unit.account_of("applicant", phone) is None:
@@ -96,7 +106,7 @@ def _reached(ctx: AppContext, unit: Unit, account: Account, identity: VerifiedId
 
 
 def _with_profile(account: Account, identity: VerifiedIdentity) -> Account:
-    """What the provider says replaces what was typed, and says so."""
+    """Return the account with its profile replaced by the data of the provider, marked as confirmed."""
     said: dict[str, Plain] = {
         name: text for name, text in identity.profile.items() if name != "birth_date" or _is_day(text)
     }
@@ -117,7 +127,7 @@ def _is_day(text: str) -> bool:
 
 
 def vouched(profile: Mapping[str, Plain]) -> tuple[frozenset[str], str]:
-    """The names of a profile that a provider said, and how sure it is of the person."""
+    """Return the field names of a profile that a provider confirmed, and its level of assurance."""
     kept = profile.get(ASSURANCE)
     names = kept.get("names") if isinstance(kept, Mapping) else None
     level = str(kept.get("level", "")) if isinstance(kept, Mapping) else ""

@@ -1,7 +1,7 @@
-"""Signing in by e-mail: a link that serves once, for ten minutes, in the browser that asked for it.
+"""Sign-in by e-mail: a link that works once, for ten minutes, in the browser that asked for it.
 
-Opening the link shows a button: machines that look into mail follow links, they press nothing. Of the link only a digest is
-kept. Answers never tell whether an address is known.
+Opening the link shows a button: mail scanners follow links and press nothing. Only a digest of the link
+is stored. Answers never reveal whether an address is known.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LASTS: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class LinkSent:
-    """A link is on its way. `mark` is for the browser that asked, and is kept nowhere else."""
+    """A link that was sent. `mark` is for the browser that asked and is stored nowhere else."""
 
     email: str
     mark: str
@@ -38,7 +38,7 @@ class LinkSent:
 
 
 def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr") -> LinkSent:
-    """Owes the address a link. Raises Refused: email_format, too_many_tries (minutes)."""
+    """Send a link to an address. Raises Refused: email_format, too_many_tries (minutes)."""
     email, now = read_email(email_raw), ctx.now()
     token, mark = new_token(), new_token()
     minutes = int(LASTS.total_seconds()) // 60
@@ -59,14 +59,17 @@ def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, 
 
 
 def why_not_link(ctx: AppContext, token: str, mark: str) -> str | None:
-    """Why this link lets nobody in from this browser: link_over, link_elsewhere. None when it does."""
+    """Return why this link does not sign in from this browser: link_over, link_elsewhere.
+
+    None when it does.
+    """
     with ctx.store.unit() as unit:
         return _read(ctx, unit, token, mark)[0]
 
 
 @logged("link by e-mail")
 def follow_link(ctx: AppContext, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
-    """Signs in whoever reads this mail, known or new. Raises Refused: link_over, link_elsewhere."""
+    """Sign in the reader of this mail, known or new. Raises Refused: link_over, link_elsewhere."""
     now, signed_in = ctx.now(), None
     with ctx.store.unit(write=True) as unit:
         why, email = _read(ctx, unit, token, mark)

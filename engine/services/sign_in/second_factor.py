@@ -1,6 +1,7 @@
-"""A second factor: codes of an authenticator application (RFC 6238) and recovery codes. The only door to pyotp.
+"""Second factor: codes of an authenticator application (RFC 6238) and recovery codes.
 
-Keys are kept sealed under the office's secret, recovery codes as keyed digests; a code that served is refused afterwards.
+The only importer of pyotp. Keys are stored encrypted, recovery codes as keyed digests. A used code is
+refused.
 """
 
 from __future__ import annotations
@@ -23,30 +24,33 @@ from engine.services.sign_in.demo_accounts import is_invented
 from engine.storage.unit_of_work import Unit
 
 STEP: Final = 30  # seconds that a code lasts
-DRIFT: Final = 1  # steps by which a telephone's clock may be wrong
+DRIFT: Final = 1  # steps by which the clock of a phone may be wrong
 RECOVERY_CODES: Final = 10
-_SIGNS: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is taken for another
-_RECOVERY_LENGTH: Final = 24  # 118 bits: nobody finds one back from its digest
+_SIGNS: Final = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
+_RECOVERY_LENGTH: Final = 24  # 118 bits: a digest cannot be reversed by guessing
 _RECOVERY_GROUP: Final = 6
 _PURPOSE: Final = "second factor"
 
 
 def is_wanted(ctx: AppContext, account: Account) -> bool:
-    """Whether this person signs in with two factors: a controller always, an agent where the installation says so. The
-    invented people of a demonstration never: their password is public."""
+    """Return whether this person needs a second factor.
+
+    Auditors always do, agents if the installation requires it. Invented persons of a demonstration
+    never do: their password is public.
+    """
     if is_invented(account):
         return False
     return account.kind == "auditor" or (account.kind == "agent" and ctx.settings.second_factor)
 
 
 def proven(unit: Unit, account_id: str) -> SecondFactor | None:
-    """The factor this person has proven once to hold."""
+    """Return the second factor whose enrolment this person completed; None otherwise."""
     factor = unit.second_factor(account_id)
     return factor if factor is not None and factor.since is not None else None
 
 
 def offered_key(ctx: AppContext, unit: Unit, account_id: str) -> str:
-    """The key of an enrolment under way, the same when the page is shown again."""
+    """Return the key of an enrolment in progress, the same when the page is shown again."""
     factor = unit.second_factor(account_id)
     if factor is None:
         factor = SecondFactor(account_id, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()))
@@ -55,12 +59,15 @@ def offered_key(ctx: AppContext, unit: Unit, account_id: str) -> str:
 
 
 def application_address(key: str, login: str, issuer: str) -> str:
-    """What the QR code of an enrolment says (`otpauth://…`)."""
+    """Return the text of the QR code of an enrolment (`otpauth://…`)."""
     return pyotp.TOTP(key, interval=STEP).provisioning_uri(name=login, issuer_name=issuer)
 
 
 def prove(ctx: AppContext, unit: Unit, account_id: str, typed: str, now: datetime) -> tuple[str, ...] | None:
-    """Ends an enrolment with a first code: the recovery codes, told this once. None when the code is not the one."""
+    """Complete an enrolment with a first code.
+
+    Return the recovery codes, shown once; None if the code is wrong.
+    """
     factor = unit.second_factor(account_id)
     step = _step_of(ctx, factor, typed, now) if factor is not None else None
     if factor is None or step is None:
@@ -72,7 +79,7 @@ def prove(ctx: AppContext, unit: Unit, account_id: str, typed: str, now: datetim
 
 
 def takes(ctx: AppContext, unit: Unit, factor: SecondFactor, typed: str, now: datetime) -> bool:
-    """Whether this is a code of the application that never served, or an unused recovery code; it is used up."""
+    """Return whether this is an unused code of the application or an unused recovery code, and consume it."""
     step = _step_of(ctx, factor, typed, now)
     if step is not None:
         unit.put_second_factor(replace(factor, last_step=step))
@@ -86,17 +93,23 @@ def takes(ctx: AppContext, unit: Unit, factor: SecondFactor, typed: str, now: da
 
 
 def is_recovery(typed: str) -> bool:
-    """Whether this has the form of a recovery code: long enough to be heard however often others are tried."""
+    """Return whether a text has the length of a recovery code.
+
+    Such a code is accepted beyond the limits on tries.
+    """
     return len(_signs_of(typed)) == _RECOVERY_LENGTH
 
 
 def decoy(ctx: AppContext, name: str) -> SecondFactor:
-    """The factor of an account that does not exist: judging a code by it takes as long, and no code is right."""
+    """Return a factor for an account that does not exist.
+
+    A check against it takes the same time and always fails.
+    """
     return SecondFactor(name, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
 
 
 def renewed_recovery(ctx: AppContext, unit: Unit, factor: SecondFactor) -> tuple[str, ...]:
-    """New recovery codes in place of all those before."""
+    """Replace all recovery codes and return the new ones."""
     codes = new_recovery_codes()
     kept = tuple(_recovery_digest(ctx, factor.account, code) for code in codes)
     unit.put_second_factor(replace(factor, recovery=kept))
@@ -104,8 +117,11 @@ def renewed_recovery(ctx: AppContext, unit: Unit, factor: SecondFactor) -> tuple
 
 
 def seal_anew(unit: Unit, keys: SigningKeys) -> int:
-    """The key of every application under the secret in force; how many people have recovery codes that other secrets sealed, or
-    may have: they are asked to make new ones. What no secret of the ring opens stays as it is."""
+    """Encrypt the key of every application again under the secret in force.
+
+    Return how many persons have recovery codes, which may be digests under former secrets: they are
+    asked to renew them. Keys that no secret opens stay unchanged.
+    """
     found = [
         factor
         for kind in ("agent", "auditor")
@@ -120,7 +136,7 @@ def seal_anew(unit: Unit, keys: SigningKeys) -> int:
 
 
 def new_recovery_codes() -> tuple[str, ...]:
-    """`k7m2p9-xqtdhr-4wz8cj-n3vbga`, ten times."""
+    """Return ten codes such as `k7m2p9-xqtdhr-4wz8cj-n3vbga`."""
     plain = ("".join(secrets.choice(_SIGNS) for _ in range(_RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES))
     groups = range(0, _RECOVERY_LENGTH, _RECOVERY_GROUP)
     return tuple("-".join(one[at : at + _RECOVERY_GROUP] for at in groups) for one in plain)
@@ -135,13 +151,13 @@ def _signs_of(typed: str) -> str:
 
 
 def _step_of(ctx: AppContext, factor: SecondFactor, typed: str, now: datetime) -> int | None:
-    """The moment this code is of, if it is about now and later than any code taken before."""
+    """Return the time step of this code if it is current and later than any accepted code; None otherwise."""
     digits = "".join(typed.split())
     if len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
         return None
     try:
         application = pyotp.TOTP(ctx.keys.open_text(_PURPOSE, factor.key))
-    except NoKeys:  # under a secret that was forgotten: a recovery code is left, or an administrator who begins anew
+    except NoKeys:  # encrypted under a removed secret: a recovery code or an administrator must help
         return None
     current = int(now.timestamp()) // STEP
     for step in range(current - DRIFT, current + DRIFT + 1):

@@ -1,5 +1,7 @@
-"""What a server says of its doors: which one, what became of it, and, of people of the administration, which account; never a
-name, a number or what was typed."""
+"""Log of sign-ins: the method, the result and, for agents and auditors, the account.
+
+It never contains a name, a number or typed text.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ log = logging.getLogger("guichet.doors")
 
 
 def logged(area: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Says of each try at this door that it was refused, with the code of why, or what it led to."""
+    """Log each call of a sign-in function: the refusal code, or what it led to."""
 
     def around(act: Callable[P, R]) -> Callable[P, R]:
         @wraps(act)

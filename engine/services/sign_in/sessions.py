@@ -1,5 +1,8 @@
-"""Sessions: opened once somebody is known, looked up at each request, ended by their owner, and what one that ended must
-find again. Only the digest of a token is kept."""
+"""Sessions of accounts, and saved posts.
+
+A session is opened after a proof of identity, read at each request, and ended by its owner. A saved
+post was sent when its session had ended. Only the digest of a token is stored.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +24,21 @@ from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.payments.customers import HOLDER
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
-TOUCH_EVERY: Final = timedelta(seconds=60)  # a session notes that it was seen no more often than this
+TOUCH_EVERY: Final = timedelta(seconds=60)  # a session records its last use at most this often
 LONGEST_DEVICE: Final = 60
-FRESH: Final = timedelta(minutes=15)  # from signing in: then one proves anew before changing how one is known
-LONGEST_ASIDE: Final = 64 * 1024  # bytes of a post kept for after signing in, as the store writes it
+FRESH: Final = timedelta(minutes=15)  # since sign-in; later, a new proof is asked for before an identifier changes
+LONGEST_ASIDE: Final = 64 * 1024  # bytes of a saved post, as the store writes it
 ASIDE_LASTS: Final = timedelta(days=1)
 ASIDES_PER_ACCOUNT: Final = 40  # in a quarter of an hour, from all browsers
-STRANGERS_PER_ADDRESS: Final = (200, timedelta(hours=1))  # posts of sessions that are not known
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the ends of lines
-# of forms that are of no dossier: a question of one may be called so
+STRANGERS_PER_ADDRESS: Final = (200, timedelta(hours=1))  # posts of unknown sessions
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
+# names in forms outside dossiers; a question of a dossier may have the same name
 _SECRETS: Final = frozenset({"password", "again", "before", "code", "confirm_code", "pin"})
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """`token` is for the cookie and is kept nowhere else."""
+    """A session just opened. `token` is for the cookie and is stored nowhere else."""
 
     token: str
     actor: Actor
@@ -44,7 +47,10 @@ class SignedIn:
 def open_session(
     ctx: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
 ) -> SignedIn:
-    """Lets somebody in who has proven who they are. `keep`: this phone is theirs."""
+    """Open a session for a person whose identity is proven.
+
+    `keep`: the device belongs to them, so it lasts longer.
+    """
     token = new_token()
     lasts = ctx.settings.kept_lasts if keep else ctx.settings.session_lasts
     unit.put_session(
@@ -54,7 +60,10 @@ def open_session(
 
 
 def actor_of(ctx: AppContext, token: str, touches: bool = True) -> Actor | None:
-    """Who this session is, at this very moment: a closed account or a session left idle is nobody. `touches`: it was seen."""
+    """Return the actor of a session now; None for a closed account and an expired or idle session.
+
+    `touches`: record its use.
+    """
     now = ctx.now()
     digest = token_digest(token)
     with ctx.store.unit() as unit:
@@ -63,19 +72,19 @@ def actor_of(ctx: AppContext, token: str, touches: bool = True) -> Actor | None:
     if session is None or account is None or not is_alive(ctx, session, account, now):
         return None
     if touches and now - session.seen_at >= TOUCH_EVERY:
-        with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
+        with suppress(Busy):  # a locked store still allows reading; the next page records it
             _touch(ctx, session, now)
     return ctx.person(account)
 
 
 def _touch(ctx: AppContext, session: Session, now: datetime) -> None:
     with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
-        if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
+        if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays signed out
             unit.put_session(replace(session, seen_at=now))
 
 
 def is_alive(ctx: AppContext, session: Session, account: Account, now: datetime) -> bool:
-    """Whether a session of an account is neither over nor left idle."""
+    """Return whether a session is neither expired nor idle and its account is open."""
     if not account.is_open(ctx.day()):
         return False
     idle = ctx.settings.idle if account.kind == "applicant" else ctx.settings.agent_idle
@@ -83,24 +92,25 @@ def is_alive(ctx: AppContext, session: Session, account: Account, now: datetime)
 
 
 def is_fresh(ctx: AppContext, token: str) -> bool:
-    """Whether whoever holds this session proved who they are a moment ago (`FRESH`), by whichever way they come in."""
+    """Return whether the holder of this session signed in within `FRESH`, by any method."""
     with ctx.store.unit() as unit:
         session = unit.session(token_digest(token))
     return session is not None and ctx.now() - session.created_at < FRESH
 
 
 def sign_out(ctx: AppContext, token: str) -> None:
+    """End the session of this token, without effect if it is unknown."""
     with ctx.store.unit(write=True) as unit:
         session = unit.session(token_digest(token))
         if session:
             unit.drop_sessions(session.account, session.token_sha256)
 
 
-# -- one's own sessions ------------------------------------------------------------------------------------------------
+# -- own sessions ------------------------------------------------------------------------------------------------------
 
 
 def sessions_of(ctx: AppContext, actor: Actor) -> tuple[Session, ...]:
-    """Where this person is signed in now, the last seen first."""
+    """Return the sessions in which this person is signed in, the latest used first."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         account = unit.account(actor.id)
@@ -109,13 +119,13 @@ def sessions_of(ctx: AppContext, actor: Actor) -> tuple[Session, ...]:
 
 
 def sign_out_of(ctx: AppContext, actor: Actor, session: str) -> None:
-    """Ends one session of this person, by its digest; another's stays."""
+    """End one session of this person by its digest. Sessions of others are unaffected."""
     with ctx.store.unit(write=True) as unit:
         unit.drop_sessions(actor.id, session)
 
 
 def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
-    """Ends every other session of this person: how many."""
+    """End every other session of this person. Return how many."""
     own = token_digest(token)
     with ctx.store.unit(write=True) as unit:
         others = [one for one in unit.sessions_of(actor.id) if one.token_sha256 != own]
@@ -124,16 +134,19 @@ def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
     return len(others)
 
 
-# -- what a lost session must find again -------------------------------------------------------------------------------
+# -- saved posts -------------------------------------------------------------------------------------------------------
 
 
 def put_aside(
     ctx: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = UNKNOWN_ASKER
 ) -> str:  # fmt: skip
-    """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
-    key. Without a session that is known, only a dossier has somebody to hand it back to: empty for any other address. One
-    post a browser or session: it takes the place of the one that the browser had kept `before`. Raises Refused: aside_long,
-    too_many_tries (minutes); `NoRoom`."""
+    """Save a post to `address` for the account of the session, even an ended one.
+
+    Passwords and codes are left out. Return its key. Without a known session, only a post to a dossier
+    has an owner; for other addresses the key is empty. There is one saved post for a browser or
+    session; it replaces the one under `before`. Raises Refused: aside_long, too_many_tries (minutes).
+    Raises `NoRoom`.
+    """
     kept: Plain = [[name, _CONTROLS.sub("", value)] for name, value in without_secrets(address, fields)]
     if len(canonical_json(kept)) > LONGEST_ASIDE:
         raise Refused(refusal("aside_long"))
@@ -141,11 +154,12 @@ def put_aside(
     with ctx.store.unit(write=True) as unit:
         session = unit.session(token_digest(token)) if token else None
         account = unit.account(session.account) if session else None
-        if account is None or account.is_claimed:  # a number that nobody has proven is nobody's here
+        if account is None or account.is_claimed:  # an unverified number identifies no owner here
             session, closed = None, too_many(unit, now, _strangers(asker), *limits_of(asker, "aside"))
-        else:  # by the account alone: strangers behind its address do not count against it
+        else:  # by the account alone: other persons behind its address do not count against it
             closed = too_many(unit, now, Limit(f"aside:{account.id}", ASIDES_PER_ACCOUNT))
-        if closed is None and (session or _is_dossier(address)):  # one that does not exist is answered alike
+        # the answer is the same for a dossier that does not exist
+        if closed is None and (session or _is_dossier(address)):
             ctx.attachments.reserve.check(LONGEST_ASIDE, unproven=session is None)
         if closed is None and (session or _owner_at(unit, address)):
             post: dict[str, Plain] = {"account": session.account if session else "", "address": address, "fields": kept}
@@ -165,16 +179,21 @@ def _strangers(asker: Asker) -> Limit:
 
 
 def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What was posted to an address, but passwords, codes and who holds a card: they are kept nowhere and written on no page."""
+    """Return the fields of a post without passwords, codes and card holder data.
+
+    These are never saved or shown.
+    """
     asks = "/dossiers/" in address and "/lien/" not in address  # the link to an earlier request asks for a code
     kept = ((name, value) for name, value in fields if not name.startswith(HOLDER))
     return [(name, value) for name, value in kept if asks or name not in _SECRETS]
 
 
 def take_saved_post(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
-    """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
-    account it is of, when it is of another address than `at`, and a day later. What is of nobody known goes to the owner of
-    the dossier it was posted to."""
+    """Return a saved post once: its address and its fields.
+
+    None unless the actor is its account, after a day, or if its address is not `at`. A post of an
+    unknown account goes to the owner of the dossier it was sent to.
+    """
     with ctx.store.unit() as unit:
         kept = unit.taken_aside(f"aside/{key}")
         if not isinstance(kept, Mapping) or (at and kept.get("address") != at):
@@ -193,7 +212,7 @@ def take_saved_post(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tu
 
 
 def _owner_at(unit: Unit, address: str) -> str:
-    """Whose the dossier of an applicant's address is; nobody's for any other address."""
+    """Return the owner of the dossier in an address; empty for other addresses."""
     dossier = unit.dossier_numbered(address.split("/")[2]) if _is_dossier(address) else None
     return dossier.owner if dossier else ""
 

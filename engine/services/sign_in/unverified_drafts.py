@@ -1,8 +1,8 @@
-"""Requests begun before a code has come: a number that was given and not proven, drafts that one browser alone knows, and how
-they become their owner's once somebody signs in there.
+"""Drafts begun with an unverified phone number, and their adoption after sign-in.
 
-Such a person has an account that no number is the way into: whatever belongs to the true owner of the number stays out of reach,
-and nobody else reaches their drafts. A number is believed when its code is typed, never before.
+Only one browser knows them. Such a person has an account without sign-in. It reaches nothing of the
+true owner of the number, and no other person reaches its drafts. A number is trusted once its code is
+typed.
 """
 
 from __future__ import annotations
@@ -28,24 +28,29 @@ MOST_LINES: Final = 500
 CLOSED_AT_ONCE: Final = 500  # by one sweep
 _PHONE: Final = "claimed"  # in the profile: the number that was given
 
-Choice: TypeAlias = Literal["this", "other"]  # keep the draft of this browser, or forget it
+Choice: TypeAlias = Literal["this", "other"]  # store the draft of this browser, or erase it
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedDraft:
-    """A draft of this browser that somebody who signed in there must choose about: it was begun with another number, or they
-    have a draft of that procedure already (`rival`)."""
+    """A draft of this browser that the signed-in person must decide about.
+
+    It was begun with another number, or they already have a draft of the procedure (`rival`).
+    """
 
     draft: Dossier
     phone: str
     rival: Dossier | None = None
 
 
-# -- before the code ---------------------------------------------------------------------------------------------------
+# -- without a code ----------------------------------------------------------------------------------------------------
 
 
 def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, device: str = "") -> SignedIn:
-    """Lets somebody begin who has received no code, known number or not. Raises Refused: phone_format, too_many_tries."""
+    """Open a session without a code, for a known number or not.
+
+    Raises Refused: phone_format, too_many_tries.
+    """
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})
     signed: SignedIn | None = None
@@ -54,20 +59,20 @@ def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_AS
         if closed is None:
             unit.put_account(account)
             signed = open_session(ctx, unit, account, ctx.now(), keep=True, device=device)
-    if signed is None:  # the count of tries is kept: nothing was raised inside the unit
+    if signed is None:  # raised outside the unit, so that the count of tries is saved
         raise Refused(closed or refusal("too_many_tries"))
     return signed
 
 
 def claimed_phone(ctx: AppContext, actor: Actor) -> str:
-    """The number that somebody gave and has not proven; empty for anybody else."""
+    """Return the number that an unverified person gave; empty for others."""
     with ctx.store.unit() as unit:
         account = unit.account(actor.id) if actor.unproven else None
     return _phone(account) if account else ""
 
 
 def claim_other(ctx: AppContext, actor: Actor, phone_raw: str) -> None:
-    """The number was typed wrong: this is the one. Raises Refused("phone_format")."""
+    """Replace the unverified number by a corrected one. Raises Refused("phone_format")."""
     phone = read_phone(phone_raw)
     with ctx.store.unit(write=True) as unit:
         account = unit.account_held(actor.id)
@@ -76,17 +81,17 @@ def claim_other(ctx: AppContext, actor: Actor, phone_raw: str) -> None:
 
 
 def holds(ctx: AppContext, actor: Actor, number: str) -> bool:
-    """Whether this dossier is one that they began here."""
+    """Return whether this person owns the dossier with this number."""
     with ctx.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     return dossier is not None and dossier.owner == actor.id
 
 
-# -- once somebody has signed in ---------------------------------------------------------------------------------------
+# -- after sign-in -----------------------------------------------------------------------------------------------------
 
 
 def waiting(ctx: AppContext, actor: Actor, token: str) -> tuple[UnverifiedDraft, ...]:
-    """The drafts of the browser that holds this token, about which whoever signed in there must choose."""
+    """Return the drafts of the browser with this token that the signed-in person must decide about."""
     with ctx.store.unit() as unit:
         source, owner = _claim_of(ctx, unit, token), unit.account(actor.id)
         return tuple(_drafts(unit, source, owner)) if source and owner and _may_own(actor) else ()
@@ -95,8 +100,9 @@ def waiting(ctx: AppContext, actor: Actor, token: str) -> tuple[UnverifiedDraft,
 def adopt(
     ctx: AppContext, actor: Actor, token: str, chosen: Mapping[str, Choice] | None = None
 ) -> tuple[UnverifiedDraft, ...]:  # fmt: skip
-    """Gives whoever signed in the drafts begun in this browser under the number they proved, and those of `chosen` (by
-    number). What is left is still to be chosen about: nothing of it is lost. All in one unit."""
+    """Give the signed-in person the drafts of this browser under their verified number, and apply `chosen`
+    (by number). Return the drafts still to decide about. All in one unit. Raises `Busy`.
+    """
     try:
         with ctx.store.unit(write=True) as unit:
             source, owner = _claim_of(ctx, unit, token), unit.account_held(actor.id)
@@ -120,7 +126,7 @@ def _may_own(actor: Actor) -> bool:
 def _settle(
     ctx: AppContext, unit: Unit, one: UnverifiedDraft, owner: Account, actor: Actor, choice: Choice | None
 ) -> bool:  # fmt: skip
-    """Whether a draft found its place: its owner's, or none."""
+    """Apply the choice about a draft. Return whether it was decided: adopted or erased."""
     if choice is None and (one.rival is not None or one.phone != owner.login):
         return False
     if choice == "other":
@@ -138,11 +144,11 @@ def _settle(
     return True
 
 
-# -- leaving -----------------------------------------------------------------------------------------------------------
+# -- erasure -----------------------------------------------------------------------------------------------------------
 
 
 def forsake(ctx: AppContext, token: str) -> None:
-    """Forgets what was begun in this browser: its drafts, the number given."""
+    """Erase the drafts of this browser and the number given."""
     with ctx.store.unit(write=True) as unit:
         source = _claim_of(ctx, unit, token)
         if source is not None:
@@ -150,7 +156,7 @@ def forsake(ctx: AppContext, token: str) -> None:
 
 
 def close_forsaken(ctx: AppContext) -> int:
-    """Closes the accounts of browsers that can come back no more, and forgets their drafts. How many."""
+    """Close the accounts of browsers whose session has ended, and erase their drafts. Return how many."""
     with ctx.store.unit() as unit:
         left = unit.accounts_left(CLAIMED, ctx.now(), CLOSED_AT_ONCE)
     for one in left:
@@ -172,11 +178,11 @@ def _close(unit: Unit, source: Account) -> None:
     unit.drop_sessions(source.id)
 
 
-# -- finding -----------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 def _claim_of(ctx: AppContext, unit: Unit, token: str) -> Account | None:
-    """Whose browser this is, while it may still come back."""
+    """Return the unverified account of this browser while its session is alive; None otherwise."""
     session = unit.session(token_digest(token)) if token else None
     account = unit.account_held(session.account) if session else None
     if session is None or account is None or not account.is_claimed:
@@ -190,8 +196,10 @@ def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[UnverifiedD
 
 
 def _open_drafts(unit: Unit, source: Account) -> list[Dossier]:
-    """Each looked at again once it is held: another tab may have given it up, another unit handed it over. None is begun meanwhile
-    by an account that is held."""
+    """Return the open drafts, read again once locked: another unit may have closed or adopted them.
+
+    A locked account begins no new one.
+    """
     lines = [line for line in unit.dossiers_of(source.id, MOST_LINES) if line.submitted_at is None and not line.closed]
     held = filter(None, (unit.dossier(line.id) for line in lines))
     return [one for one in held if one.is_open_draft and one.owner == source.id]

@@ -1,1 +1,1 @@
-"""Periodic worker, job runner, retention, agent notifications."""
+"""The worker: timers, message delivery, jobs, external calls, retention and agent notifications."""

@@ -1,7 +1,8 @@
-"""Agents told by e-mail what waits for them: each morning, or some minutes after it comes, as each of them wishes.
+"""E-mails that notify agents of pending work, each morning or within minutes, as each agent chooses.
 
-A letter says how many, never whom nor which: mail travels in the clear. All of it is the worker's, off the way of everybody's
-acts; a mark says until where it was told, and moves in the unit that owes the letters, so that no number of workers tells twice.
+A message states numbers and never names or dossiers, since mail travels unencrypted. The worker does
+all of it. A stored cursor marks what was notified and moves in the unit that adds the messages. Any
+number of workers therefore notify once.
 """
 
 from __future__ import annotations
@@ -31,27 +32,30 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Unit
 
 MORNING: Final = time(7)
-AT_ONCE: Final = 20  # agents of one turn, in the morning: others' timers wait meanwhile
-EVERY: Final = timedelta(minutes=5)  # what comes within is one letter
-BEHIND: Final = timedelta(minutes=2)  # longer than a unit may last: none is sealed behind the mark
-MOST_NEWS: Final = 2000  # entries of one turn
-_LOOKED_AT: Final = 200  # dossiers of a tray whose messages are counted
-_MORNINGS, _NEWS = "tidings/morning", "tidings/news"  # where the marks lie
+AT_ONCE: Final = 20  # agents of one morning pass: timers wait meanwhile
+EVERY: Final = timedelta(minutes=5)  # news within this time go in one message
+BEHIND: Final = timedelta(minutes=2)  # longer than a unit may last: no entry appears behind the cursor
+MOST_NEWS: Final = 2000  # entries of one pass
+_LOOKED_AT: Final = 200  # dossiers of a list whose messages are counted
+_MORNINGS, _NEWS = "tidings/morning", "tidings/news"  # keys of the cursors
 _COUNTED_QUEUES: Final = ("to_take", "late", "mine")
 
 
-# -- wishing -----------------------------------------------------------------------------------------------------------
+# -- settings ----------------------------------------------------------------------------------------------------------
 
 
 def own_notifications(ctx: AppContext, actor: Actor) -> AgentNotifications:
-    """How this agent is told. Raises NotFound."""
+    """Return the notification settings of this agent. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         return notifications_of(_account(unit, actor))
 
 
 def choose_notifications(ctx: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
-    """Keeps their wish; a new address is written to at once, so that a slip is noticed. Raises Refused: email_format,
-    email_missing."""
+    """Save the notification settings.
+
+    A new address gets a message at once, so that a typing error is noticed. Raises `NotFound`. Raises
+    Refused: email_format, email_missing.
+    """
     chosen = how_named(how)
     if not email_raw.strip() and chosen != "never":
         raise Refused(refusal("email_missing"))
@@ -72,16 +76,19 @@ def _account(unit: Unit, actor: Actor) -> Account:
     return account
 
 
-# -- telling -----------------------------------------------------------------------------------------------------------
+# -- mornings ----------------------------------------------------------------------------------------------------------
 
 
 def notify_agents(ctx: AppContext) -> int:
-    """What is due of it now. How many letters are owed."""
+    """Add the notifications that are due now. Return how many were added."""
     return _mornings(ctx) + _news(ctx)
 
 
 def _mornings(ctx: AppContext) -> int:
-    """Once a day that the administration works, from seven in the morning: so many agents a turn, in the order of their ids."""
+    """Add the morning notifications once each working day, from seven o'clock.
+
+    A pass handles `AT_ONCE` agents, in the order of their ids.
+    """
     now, today = local(ctx.now()), ctx.day()
     if now.time() < MORNING or not ctx.directory.calendar.works(today):
         return 0
@@ -95,7 +102,7 @@ def _mornings(ctx: AppContext) -> int:
     reported = [(one, found) for one in batch if (found := _waiting(ctx, ctx.person(one)))]
     with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_MORNINGS) != mark:
-            return 0  # another worker is at it
+            return 0  # another worker handles it
         for one, found in reported:
             _owe(ctx, unit, notifications_of(one), "morning", found, f"{one.id}/{today}")
         left = len(wanted) > len(batch)
@@ -111,14 +118,14 @@ def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
 
 
 def _agents(ctx: AppContext, unit: Unit) -> list[Account]:
-    """Those who may sign in today and are there."""
+    """Return the agents whose account is open today and who are not absent, by id."""
     day = ctx.day()
     there = (one for one in unit.accounts("agent") if one.is_open(day) and not is_absent(one, day))
     return sorted(there, key=lambda one: one.id)
 
 
 def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
-    """What waits for somebody, by sort; what there is none of is left out."""
+    """Return the number of pending things of an agent by kind, without zeros."""
     counts = inbox_counts(ctx, agent)
     found = {name: counts[name] for name in _COUNTED_QUEUES}
     names = [line.id for queue in ("mine", "to_take") for line in list_inbox(ctx, agent, queue, limit=_LOOKED_AT).lines]
@@ -129,12 +136,15 @@ def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
     return {name: n for name, n in found.items() if n}
 
 
-# -- soon --------------------------------------------------------------------------------------------------------------
+# -- news --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A dossier that something happened to: by whom, and whether its owner wrote."""
+    """A dossier with recent entries.
+
+    `hands` are their authors. `wrote`: its owner sent a message. `moved`: it changed state.
+    """
 
     definition: Procedure
     dossier: Dossier
@@ -144,7 +154,7 @@ class _New:
 
 
 def _news(ctx: AppContext) -> int:
-    """Once every few minutes, all that came since to whoever wants to be told soon."""
+    """Notify agents of what happened since the last pass, once every `EVERY`."""
     now = ctx.now()
     until = now - BEHIND
     with ctx.store.unit() as unit:
@@ -190,7 +200,10 @@ def _new(ctx: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: d
 
 
 def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
-    """What of it is somebody's: a dossier in their hands, or in nobody's and theirs to act on; not what they did themself."""
+    """Count what concerns an agent: dossiers assigned to them, or to no agent and theirs to act on.
+
+    Their own actions do not count.
+    """
     counts: Counter[str] = Counter()
     for one in new:
         awaited = one.dossier.awaits
@@ -203,7 +216,7 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
     return counts
 
 
-# -- letters -----------------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def _owe(

@@ -1,8 +1,9 @@
-"""The clock of the worker, compared at each tour with the last moment a worker saw: after a step, what cannot be undone waits.
+"""The clock of the worker, compared at each pass with the last recorded moment.
 
-A clock that steps forward looks the same as a worker that was stopped. Both are treated alike: nothing is erased until the clock
-ran without a step for `PROOF`, and after more than `LONG_STEP` no timer fires either. What a clock that was ahead
-wrote is corrected once it is set back, and once a day.
+After a step, irreversible work waits. A step forward looks the same as a stopped worker, and both are
+treated alike. Nothing is erased until the clock ran without a step for `PROOF`. After more than
+`LONG_STEP` no timer fires either. Rows written by a fast clock are corrected once it is set back, and
+once a day.
 """
 
 from __future__ import annotations
@@ -22,42 +23,51 @@ from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.clock")
 
-STEP: Final = timedelta(days=1)  # a gap between two tours from which erasing waits
-LONG_STEP: Final = timedelta(days=31)  # and from which no timer fires either
-PROOF: Final = timedelta(days=3)  # longer than a weekend: the alarm is read before anything is lost
+STEP: Final = timedelta(days=1)  # a gap between two passes after which erasure waits
+LONG_STEP: Final = timedelta(days=31)  # a gap after which no timer fires either
+PROOF: Final = timedelta(days=3)  # longer than a weekend: the alarm is read before data is lost
 NOTED_EVERY: Final = timedelta(minutes=1)
 _KEY: Final = "clock"
 
 
 @dataclass(frozen=True, slots=True)
 class ClockWatch:
-    """`seen`: the last moment a worker noted; `since`: when the clock began to run without a step; `step`: by how much it last went,
-    steps that follow one another add up, so that a clock set right again is trusted for timers at once."""
+    """`seen` is the last moment a worker recorded.
+
+    `since` is when the clock began to run without a step. `step` is the sum of the recent steps, so a
+    clock set right again is trusted for timers at once.
+    """
 
     seen: datetime
     since: datetime
     step: timedelta = timedelta()
 
     def is_proven(self) -> bool:
+        """Return whether the clock ran without a step for `PROOF`."""
         return self.seen - self.since >= PROOF
 
     @property
     def erases(self) -> bool:
+        """Whether the clock is trusted for erasure."""
         return self.is_proven()
 
     @property
     def acts(self) -> bool:
+        """Whether the clock is trusted for timers."""
         return self.is_proven() or self.step < LONG_STEP
 
 
 def guarded_pass(ctx: AppContext, *, calls: bool = True) -> WorkerPass:
-    """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
+    """Run a worker pass, limited to what the clock can be trusted for. `calls` is passed to `run_pass`."""
     watched = watch_clock(ctx)
     return run_pass(ctx, calls=calls, acts=watched.acts, erases=watched.erases)
 
 
 def watch_clock(ctx: AppContext) -> ClockWatch:
-    """Notes that a worker is here, at most once a minute; after a step, from when the clock is to prove itself."""
+    """Record the present moment, at most once a minute, and detect steps of the clock.
+
+    It also corrects rows written by a clock that was ahead.
+    """
     now = ctx.now()
     with ctx.store.unit() as unit:
         before = clock_seen(unit)
@@ -86,7 +96,7 @@ def _watched(before: ClockWatch | None, now: datetime) -> ClockWatch:
 
 
 def clock_seen(unit: Unit) -> ClockWatch | None:
-    """What workers noted; None before the first."""
+    """Return the last record of the workers; None before the first or if it is unreadable."""
     kept = unit.peeked_aside(_KEY)
     try:
         return _read(kept) if isinstance(kept, Mapping) else None

@@ -1,8 +1,8 @@
-"""The dispatcher of a worker: makes the calls that wait, each partner with threads of its own.
+"""The dispatcher of a worker makes the queued calls, with separate threads for each partner.
 
-It never waits for a partner itself, so that an operator that hangs delays neither the others nor messages nor registers. It
-looks at once when `wakeup` is set in its process, and every second for what other processes queued. Any number of workers may
-run: what takes a call out of the queue, or lends a message, is one transaction.
+It never waits for a partner, so an operator that hangs delays no other call or message. It looks at
+once when `wakeup` is set in its process, and every second for calls of other processes. Any number of
+workers may run: taking a call or claiming a message is one transaction.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from engine.storage.unit_of_work import Busy
 
 log = logging.getLogger("guichet.dispatcher")
 
-POLL: Final = 1.0  # seconds between two looks at what other processes queued
+POLL: Final = 1.0  # seconds between two looks at calls that other processes queued
 PAUSE: Final = 0.02  # seconds between two looks, however often it is woken
 ORDERS: Final = 8  # threads that hand orders over to one operator
 QUESTIONS: Final = 4  # threads that ask one operator, or one register
 SENDERS: Final = 1  # thread that sends the messages of one channel
 MOST: Final = 200  # calls read at once
 
-Lane = tuple[str, str]  # what is done, with whom
+Lane = tuple[str, str]  # kind of work and partner
 
 
 class Dispatcher:
-    """`current`: the office to work with, as it is at this moment."""
+    """Starts queued calls in threads. `current` returns the present application context."""
 
     def __init__(self, current: Callable[[], AppContext]) -> None:
         self._current = current
-        self.alone = threading.Lock()  # held by whoever tells stories meanwhile: what these queue is theirs to do
+        self.alone = threading.Lock()  # held while scenarios run, which make the calls that they queue
         self._lock = threading.Lock()
         self._running = Counter[Lane]()
-        self._under_way = set[str]()  # keys of what a thread has not finished
+        self._under_way = set[str]()  # keys of unfinished work in threads
         self._beats = self._polls = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop; then waits for the calls under way. Whoever stops the process decides for how long."""
+        """Run until `stop` is set, then wait for the calls in progress. The caller limits that wait."""
         silent = False
         while not stop.is_set():
             office, before = self._current(), silent
@@ -69,11 +69,12 @@ class Dispatcher:
             time.sleep(PAUSE)
 
     def is_busy(self) -> bool:
+        """Return whether a thread is still at work."""
         with self._lock:
             return bool(self._under_way)
 
     def look(self, ctx: AppContext) -> None:
-        """Starts every call that waits and for which a thread is free. Never waits for a partner."""
+        """Start every queued call that has a free thread. It never waits for a partner. Raises `Busy`."""
         if time.monotonic() - self._beats >= EVERY.total_seconds():
             beat(ctx)
             self._beats = time.monotonic()
@@ -88,7 +89,10 @@ class Dispatcher:
             self._ask_silent(ctx)
 
     def _waiting(self, ctx: AppContext) -> Iterable[QueuedCall]:
-        """What is queued; where it is much, some of each partner, so that a queue before one hides no other's."""
+        """Return the queued calls.
+
+        Of a long queue it takes some of each partner, so that none hides the others.
+        """
         with ctx.store.unit() as unit:
             calls = queued_calls(unit, MOST)
             if len(calls) < MOST:
@@ -111,7 +115,7 @@ class Dispatcher:
             self._start(("register", call.partner), call.key, QUESTIONS, partial(ask_register, ctx, call))
 
     def _ask_silent(self, ctx: AppContext) -> None:
-        """Payments that nobody told us about, of the operators that have a thread free."""
+        """Start status requests for silent payments of the operators with a free thread."""
         full = [one for one in ctx.providers if self._running["ask", one] >= QUESTIONS]
         for payment in due_to_ask(ctx, without=full):
             self._start(("ask", payment.provider), payment.id, QUESTIONS, partial(ask_again, ctx, payment))
@@ -125,7 +129,7 @@ class Dispatcher:
         name = "-".join(lane)
         try:
             threading.Thread(target=self._do, args=(lane, key, work), name=name, daemon=True).start()
-        except RuntimeError:  # no more threads: the place is given back, and the next look tries again
+        except RuntimeError:  # no more threads: the place is released, and the next look tries again
             with self._lock:
                 self._under_way.discard(key)
                 self._running[lane] -= 1

@@ -1,7 +1,7 @@
-"""One-time codes and sign-in links in messages: erased once the message left or is over.
+"""Erasure of one-time codes and sign-in links in messages, once the message was sent or expired.
 
-A message that was not sent yet keeps its text, for it is tried again. A demonstration keeps all texts: its page `/_boite` is the
-telephone of invented people, and shows them what they were sent.
+An unsent message keeps its text, for it is tried again. A demonstration keeps all texts: its page
+`/_boite` shows them as the phone of invented people.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from engine.records.dossier import OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
-OVER: Final = timedelta(hours=1)  # no code and no link lasts so long
+OVER: Final = timedelta(hours=1)  # longer than any code or link is valid
 
 
 def forgetful(ctx: AppContext, letter: OutboundMessage) -> OutboundMessage:
-    """A letter as it is kept once its sender answered."""
+    """Return a message as it is stored after sending: without its secret, except in a demonstration."""
     return letter if ctx.settings.demo else letter.without_secret()
 
 
 def erase_codes(ctx: AppContext, unit: Unit) -> int:
-    """The same for what an earlier release, or a demonstration, left."""
+    """Erase the secrets in old messages of earlier releases or of a demonstration. Return how many."""
     return 0 if ctx.settings.demo else unit.erase_secrets(ctx.now() - OVER)

@@ -1,4 +1,4 @@
-"""Which hand carries which kind of order; a worker's turn at the orders left."""
+"""Running jobs by kind: small ones in the request, the others in the worker."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from engine.storage.unit_of_work import Busy
 
 log = logging.getLogger("guichet.orders")
 
-AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person sees the result at once
-TURN: Final = 100  # lines of one turn: letters and due dates wait behind
+AT_ONCE: Final = 20  # dossiers that the request itself handles, so that the person sees the result at once
+TURN: Final = 100  # items of one pass: messages and due dates wait meanwhile
 
-FEW_ROWS: Final = 1000  # of a file that the request itself prepares
+FEW_ROWS: Final = 1000  # rows of a file that the request itself prepares
 WAIT_LIMIT: Final = timedelta(days=1)
-_PARTS: Final = 10  # of a file at one turn
+_PARTS: Final = 10  # chunks of a file in one pass
 
 _RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
     "act": carry_bulk,
@@ -35,8 +35,10 @@ _RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
 
 
 def carry_at_once(ctx: AppContext, order: Job) -> None:
-    """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
-    the order: it is kept, and a worker goes on."""
+    """Run a small job in the request that created it; a larger one waits for a worker.
+
+    An error is logged: the job is stored, and a worker goes on.
+    """
     is_file = order.work in FILES
     if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):
         return
@@ -47,7 +49,7 @@ def carry_at_once(ctx: AppContext, order: Job) -> None:
 
 
 def carry_orders(ctx: AppContext) -> int:
-    """One turn at the oldest order that nobody carries out. How many lines were done."""
+    """Run one part of the oldest job that no worker is running. Return how many items were done."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         if not unit.orders_left():
@@ -58,7 +60,7 @@ def carry_orders(ctx: AppContext) -> int:
         return 0
     try:
         done = _RUNNERS[order.work](ctx, order, _PARTS if order.work in FILES else TURN)
-    except Exception as fault:  # it stays lent for a while, so that the others have their turn
+    except Exception as fault:  # it stays claimed for a while, so that other jobs get their turn
         if not isinstance(fault, Busy):
             log.exception("order %s", order.n)
             _give_up(ctx, order)
@@ -71,7 +73,7 @@ def carry_orders(ctx: AppContext) -> int:
 
 
 def _give_up(ctx: AppContext, order: Job) -> None:
-    """An order that fails for a day is tried no more: a person must look."""
+    """End a job that has failed for a day: a person must look at it."""
     if ctx.now() - order.at < WAIT_LIMIT:
         return
     with ctx.store.unit(write=True) as unit:

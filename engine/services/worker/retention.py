@@ -1,6 +1,7 @@
-"""What is kept of people as long as the book says, and not a day longer: a closed dossier is erased, its chain stays whole.
+"""Retention: a closed dossier is erased when the time of its procedure is over.
 
-One unit a dossier, one entry: the facts, the files, the messages, the payer's number and the salts go together.
+Its journal chain stays whole. One unit erases answers, files, messages, the number of the payer and the
+salts, with one entry.
 """
 
 from __future__ import annotations
@@ -30,15 +31,19 @@ from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.commit import keep
 from engine.storage.unit_of_work import Unit
 
-AT_ONCE: Final = 200  # dossiers that one sweep erases besides those whose timer rings
+AT_ONCE: Final = 200  # dossiers that one sweep erases besides those with a due timer
 
 
 def is_of_keeping(timer_name: str) -> bool:
+    """Return whether a timer erases data for retention."""
     return timer_name.partition(":")[0] in (KEEP, KEEP_DOCUMENT)
 
 
 def forget(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
-    """Erases what is not to be kept any more, if it is so by now. None when there is nothing to erase."""
+    """Erase what the timer stands for, if its time is over.
+
+    Return the changed dossier, None if nothing was to be erased.
+    """
     moments = dict(keep_moments(procedure, dossier, ctx.directory.calendar))
     at = moments.get(timer_name)
     if at is None or ctx.now() < at:
@@ -52,7 +57,7 @@ def forget(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, 
 
 
 def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> bool:
-    """Whether a dossier should have been erased by now: its timer was never set, or was lost."""
+    """Return whether a dossier should have been erased already: its timer was never set or was lost."""
     if dossier.closed_at is None or dossier.is_draft or dossier.erased_at is not None:
         return False
     moments = dict(keep_moments(pinned(ctx, unit, dossier), dossier, ctx.directory.calendar))
@@ -60,7 +65,7 @@ def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> bool:
 
 
 def forget_overdue(ctx: AppContext, dossier_id: str) -> bool:
-    """Erases one dossier found overdue."""
+    """Erase one overdue dossier. Return whether it was erased."""
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(dossier_id)
         if dossier is None or not overdue(ctx, unit, dossier):
@@ -80,7 +85,7 @@ def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossi
     unit.erase_salts(before.id)
     unit.erase_letters(before.id)
     unit.erase_exchanges(before.id)
-    for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # held, then written
+    for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # locked, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
     _set_timers(ctx, unit, procedure, after)
@@ -88,7 +93,10 @@ def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossi
 
 
 def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
-    """One sensitive answer goes before the dossier, wherever it was given; what stood beside it is sealed anew."""
+    """Erase one sensitive answer before its dossier, wherever it was given.
+
+    Values stored together with it get new commitments.
+    """
     answers = without_answer(procedure, before.answers, name)
     after = without_orphans(replace(before, answers=answers))
     changed = {key for key, answer in before.answers.items() if answers.get(key) != answer}
@@ -108,7 +116,7 @@ def _is_part(reported: str, sealed: set[str]) -> bool:
 
 
 def _forget_document(ctx: AppContext, unit: Unit, before: Dossier, document_id: str) -> Dossier:
-    """What a document shows, once it is worth nothing any more and its dossier is gone."""
+    """Erase the content of a document that is no longer valid and whose dossier is erased."""
     documents = tuple(without_content(one) if one.id == document_id else one for one in before.documents)
     number = next((one.number for one in before.documents if one.id == document_id), "")
     body: dict[str, Plain] = {"revision": before.revision + 1, "number": number}

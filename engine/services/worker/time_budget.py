@@ -1,5 +1,8 @@
-"""How long a batch of letters speaks to one gateway: one that takes everything and answers nothing would keep the letters lent
-for longer than their lease, and another worker would send them too."""
+"""The time limit of one channel in a delivery.
+
+Without it, a silent gateway could hold messages beyond their lease, and another worker would send them
+too.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,20 @@ SILENCES: Final = 2  # one after another
 
 
 class TimeBudget:
-    """Of one channel: until its share of time is over, or its gateway left us twice without an answer. What is not tried is
-    given back as it was."""
+    """The time limit of one channel.
+
+    It ends with its share of time, or after `SILENCES` tries without an answer. Messages not tried are
+    returned unchanged.
+    """
 
     def __init__(self, ctx: AppContext) -> None:
         self._office, self._until = ctx, ctx.now() + SHARE
         self._silences = 0
 
     def is_over(self) -> bool:
+        """Return whether no further message may be tried."""
         return self._silences >= SILENCES or self._office.now() >= self._until
 
     def note(self, answered: bool) -> None:
-        """How the last try ended: any answer, a refusal too, shows that the gateway is there."""
+        """Record the end of a try. Any answer, even a refusal, shows that the gateway is reachable."""
         self._silences = 0 if answered else self._silences + 1

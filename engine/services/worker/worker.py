@@ -1,6 +1,7 @@
-"""The tour: what falls due with time, letters to carry out, registers and operators to ask again, what to sweep away.
+"""The worker pass: timers, message delivery, registers and operators to ask again, and the sweep.
 
-Any number of workers may make it at once: a timer is claimed and done in one unit, a letter is lent to one worker.
+Any number of workers may run it at once. A timer is claimed and run in one unit, and a message is
+claimed by one worker.
 """
 
 from __future__ import annotations
@@ -54,17 +55,17 @@ log = logging.getLogger("guichet.tour")
 
 BATCH: Final = 50
 MOST_BATCHES: Final = 200
-SENDER_FAULT: Final = "sender_fault"  # stored as why a message did not leave: an error that its sender did not foresee
+SENDER_FAULT: Final = "sender_fault"  # stored as why a message was not sent: an error that its sender did not foresee
 LEASE: Final = timedelta(minutes=2)
 RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
-ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # the kinds of timers that erase what people gave
+ERASING: Final = (KEEP, KEEP_DOCUMENT, "draft")  # kinds of timers that erase data of applicants
 ORPHANS_KEPT: Final = timedelta(days=1)
-MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries
+MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies and tries
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPass:
-    """What one tour did: how many of each."""
+    """The counts of what one pass did."""
 
     timers: int
     letters: int
@@ -83,17 +84,21 @@ class WorkerPass:
 def run_pass(
     ctx: AppContext, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True
 ) -> WorkerPass:
-    """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
-    journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `calls`: those to partners too,
-    one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
-    `erases`: what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
+    """Do everything that is due, once.
+
+    A part that fails is logged and left for the next pass; the others go on. `signs`: sign the journal.
+    A demonstration leaves it until its past dossiers are all created. `calls`: make calls to partners
+    too, one after another, as scenarios need. A worker makes them beside its passes (`dispatcher.py`).
+    `acts`: timers fire. `erases`: expired data is erased, and a number moves to the new phone of its
+    owner (see `clock_watch`).
+    """
     with ctx.store.unit() as unit:
         ctx.directories.look(unit)
     if calls:
         payments, registers = make_calls(ctx)
     else:
         payments, registers = 0, _part(ctx, queue_registers)
-    links = _part(ctx, follow_links)  # what came meanwhile counts before the time that was over for it
+    links = _part(ctx, follow_links)  # an event that arrived counts before a time limit that is over
     timers = _part(ctx, partial(run_timers, erases=erases)) if acts else 0
     orders = _part(ctx, carry_orders)
     reported = _part(ctx, notify_agents)
@@ -107,17 +112,20 @@ def run_pass(
 
 
 def make_calls(ctx: AppContext) -> tuple[int, int]:
-    """Every call that waits, one after another: how many payments and dossiers were asked about."""
+    """Make every queued call, one after another. Return how many payments and dossiers were asked about."""
     _part(ctx, place_orders)
     payments = _part(ctx, ask_all_reported) + _part(ctx, reconcile)
     return payments, _part(ctx, ask_registers)
 
 
 def _part(ctx: AppContext, work: Callable[[AppContext], int]) -> int:
-    """One part of the tour: letters leave although a list of agents could not be made."""
+    """Run one part of the pass and return its count.
+
+    A part that fails is logged and does not stop the others. Raises `Busy`.
+    """
     try:
         return work(ctx)
-    except Busy:  # none of the others would fare better
+    except Busy:  # the other parts would fail too
         raise
     except Exception:
         log.exception("a part of the tour: %s", getattr(getattr(work, "func", work), "__name__", ""))
@@ -128,7 +136,10 @@ def _part(ctx: AppContext, work: Callable[[AppContext], int]) -> int:
 
 
 def run_timers(ctx: AppContext, *, erases: bool = True) -> int:
-    """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
+    """Run the due timers, each in its own unit, and those that become due meanwhile.
+
+    Return how many had an effect.
+    """
     done, tried, without = 0, set[Timer](), () if erases else ERASING
     for _ in range(MOST_BATCHES):
         with ctx.store.unit() as unit:
@@ -144,7 +155,7 @@ def run_timers(ctx: AppContext, *, erases: bool = True) -> int:
 def _run(ctx: AppContext, timer: Timer) -> bool:
     try:
         return _fire(ctx, timer) is not None
-    except Busy:  # none of the others would fare better
+    except Busy:  # the others would fail too
         raise
     except Exception:
         log.exception("timer %s of %s", timer.name, timer.dossier)
@@ -152,7 +163,10 @@ def _run(ctx: AppContext, timer: Timer) -> bool:
 
 
 def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
-    """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
+    """Claim a timer and run it in one unit, so that it is never run twice or lost.
+
+    None if it had no effect.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(timer.dossier)
@@ -174,7 +188,7 @@ def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
         except Refused as closed:
             if closed.reason.code == "void_timer":
                 _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
-            else:  # the book forbids it: a person must look
+            else:  # the procedure forbids it: a person must look at it
                 _note(unit, dossier, "timer_refused", {"timer": timer.name, "why": closed.reason.code}, now)
             return None
         moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)
@@ -183,14 +197,19 @@ def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
 
 
 def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
-    """Whether the operator must first say what became of a payment: the timer rings at the first tour that knows."""
+    """Return whether the timer waits for a payment result.
+
+    It fires on the first pass after the result is known.
+    """
     payment = awaited_in(unit, dossier, now)
     return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
 
 def _is_put_off(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
-    """Whether the calendar of today puts a timer further off than the one it was set by: a holiday was decreed meanwhile.
-    It then waits for its new moment; were it fired now, it would be void, and never ring again."""
+    """Return whether the calendar now moves the timer to a later day: a holiday was added meanwhile.
+
+    The timer is then set again. Fired now, it would be void and never fire again.
+    """
     now = ctx.now()
     scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
     timers = timers_of(procedure, dossier, now, ctx.directory, scope)
@@ -202,21 +221,24 @@ def _is_put_off(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Doss
 
 
 def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], now: datetime) -> None:
-    """Whatever changes the timers has an entry, which commits to them."""
+    """Append an entry for a change of timers; it commits to them."""
     journalise(unit, dossier, [EntryDraft(kind, body)], SYSTEM_ACTOR, now)
 
 
-# -- letters -----------------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def deliver_letters(ctx: AppContext) -> int:
-    """The letters of every channel, one channel after another. How many left."""
+    """Deliver the due messages of every channel, one after another. Return how many were sent."""
     return sum(deliver_channel(ctx, channel) for channel in ctx.senders)
 
 
 def deliver_channel(ctx: AppContext, channel: str) -> int:
-    """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
-    noting it sends again. How many left."""
+    """Deliver the due messages of one channel outside any unit.
+
+    Return how many were sent. Each is sent at least once: a crash between sending and recording sends
+    it again.
+    """
     sent, wait_limit = 0, TimeBudget(ctx)
     others = tuple(one for one in ctx.senders if one != channel)
     for _ in range(MOST_BATCHES):
@@ -230,7 +252,8 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
         with ctx.store.unit(write=True) as unit:
             count_sms(ctx, unit, settled)
             for letter in settled:
-                # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
+                # a sent message is recorded without its lease, other results only with it. The message may be
+                # erased with its dossier
                 with suppress(LookupError):
                     unit.settle_letter(forgetful(ctx, letter), None if letter.sent_at else until)
                     sent += letter.sent_at is not None
@@ -246,13 +269,13 @@ def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: 
     if letter.channel == "sms" and (closed := why_no_letter(ctx, letter.to)):
         return replace(letter, failed=closed)
     if wait_limit.is_over():
-        return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
+        return replace(letter, attempts=letter.attempts - 1)  # returned as it was claimed
     try:
         sender.send(letter)
     except NotSent as failure:
         wait_limit.note(not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
-    except Exception:  # one sender's fault must not keep the other letters
+    except Exception:  # an error of one sender must not hold back the other messages
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, SENDER_FAULT, False)
     wait_limit.note(True)
@@ -260,20 +283,24 @@ def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: 
 
 
 def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) -> OutboundMessage:
-    """Tried again later and later, then given up and told. Being lent counts as an attempt, also to a worker that died before it
-    tried: so that no letter is given up untried, the whole time must have passed too."""
+    """Return the message for a later try, or as failed.
+
+    Claiming counts as an attempt, even by a worker that died before trying. The whole retry time must
+    have passed too, so that no message fails untried.
+    """
     tried = letter.attempts > len(RETRIES) and now - letter.created_at >= sum(RETRIES, timedelta())
     if for_good or tried:
         return replace(letter, failed=reason[:200] or "failed")
     return replace(letter, due_at=now + RETRIES[min(max(letter.attempts, 1), len(RETRIES)) - 1])
 
 
-# -- sweeping ----------------------------------------------------------------------------------------------------------
+# -- sweep -------------------------------------------------------------------------------------------------------------
 
 
 def sweep(ctx: AppContext) -> int:
-    """Once a day: files that nothing names, papers of mandates that were over long ago, drafts that no browser comes back to,
-    and what served a moment."""
+    """Delete once a day what is not needed any more: unnamed files, old papers of mandates, abandoned
+    drafts, short-lived rows. Return how many.
+    """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
@@ -287,7 +314,7 @@ def sweep(ctx: AppContext) -> int:
 
 
 def _forget_overdue(ctx: AppContext) -> int:
-    """Closed dossiers kept longer than the book says, whose timer was never set; so many a day at most."""
+    """Erase closed dossiers past their retention whose timer was never set, at most `AT_ONCE` a day."""
     late: list[str] = []
     for dossier in _all(ctx):
         if len(late) == AT_ONCE:
