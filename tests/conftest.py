@@ -12,6 +12,12 @@ from werkzeug.routing import Rule
 from engine.services.keys import secrets
 from tests.bucket import close_service
 from tests.postgres import drop_database
+from tests.tiers import COLLECTED, collected
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` leaves some out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = collected(items)
 
 
 @pytest.fixture(autouse=True, scope="session")
