@@ -145,6 +145,7 @@ def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World,
     assert every_byte(made) == before
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize("beside", [(), ("-wal",)], ids=["the file", "the file and what it waits for"])
 def test_a_copy_of_the_file_is_seen(tmp_path: Path, beside: tuple[str, ...]) -> None:
     """The twin: `cp`, of the file alone or of its companion too."""

@@ -54,6 +54,7 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path: Path, add
         assert sorted(took)[-1 - max(1, len(took) // 100)] < patient(RESTART), took  # one may be unlucky
 
 
+@pytest.mark.nightly("mutant")
 def test_a_journal_kept_in_a_second_transaction_is_seen(tmp_path: Path) -> None:
     with begun(tmp_path, twin="journal_in_another_unit") as house:
         with under_load(house) as load:

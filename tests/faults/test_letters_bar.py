@@ -116,6 +116,7 @@ def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(timers, "_again", lambda letter, now, reason, for_good: replace(letter, failed=reason))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize("twin", [sent_before_it_is, given_up_at_once], ids=lambda one: one.__name__)
 def test_a_letter_lost_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any) -> None:
     twin(monkeypatch)

@@ -97,6 +97,7 @@ def test_sending_costs_little(tmp_path: Path, address: str) -> None:
         assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor at a pace of {max(paces):.2f}"
 
 
+@pytest.mark.nightly("mutant")
 def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
     with begun(tmp_path, twin="whoever_writes_takes_their_time") as house:
         took, _ = filling(house, journeys(house, 20), 3, cut=True)
