@@ -13,7 +13,7 @@ import pytest
 
 REASONS: Final[Mapping[str, str]] = {
     "mutant": "a fault test with a defence taken away: its bar is in make test",
-    "walk": "a story in a browser, which make test walks in another mode of the browser or over the test client",
+    "walk": "a story in a browser: make test plays it without one, and walks others in each mode of the browser",
     "screen": "another page of a template that make test shows in the browser",
     "store": "the second store, of a test whose first is in make test and which judges nothing of a store",
     "fuzz": "random tries beyond the first share",
@@ -57,7 +57,7 @@ def faults_of(tests: Iterable[Collected]) -> list[str]:
     for one in tests:
         bar = BARS.get(one.file, one.file)
         for reason in one.reasons:
-            alone = bar in every - files or (reason in ("screen", "store") and one.function not in functions)
+            alone = bar in every - files or (reason == "store" and one.function not in functions)
             found += [f"{one.id}: {reason!r} is no reason"] if reason not in REASONS else []
             found += [f"{one.id}: nothing of it is left in make test"] if alone else []
         found += [f"{one.id}: is skipped"] if one.reasons and one.skipped else []
