@@ -55,8 +55,8 @@ quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
 nightly: browser database tracer bucket spreadsheet proxy ## what make test leaves out, file after file (PARTS='walks crash_bar'): stopped, it goes on where it was
 	$(BIN)/python -m tests.long nightly $(PARTS)
 
-fuzz: EFFORT ?= 100
-fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
+fuzz: EFFORT ?= 200
+fuzz: install ## what tries at random, two hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz
 
 faults: database tracer bucket spreadsheet ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
