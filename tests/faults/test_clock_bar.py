@@ -37,7 +37,7 @@ TEN_YEARS = timedelta(days=3650)
 ASKS = "+22890000009"  # who pays from it confirms on the operator's own page
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     one = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     yield one

@@ -49,7 +49,7 @@ class Fickle:
         self.left.append(letter)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     one: Store = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     yield one
