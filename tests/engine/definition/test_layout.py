@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from engine.core.problems import InvalidDefinition
 from engine.language.catalogue.catalogue import check_definition
-from engine.language.compiler.shared_files import load_shared
 from engine.language.source.formatter import lay_out, write_tree
 from engine.language.source.layout import comments_of
 from engine.language.source.loader import read_source
 from tests.effort import tries
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "procedures"
 SHIPPED = sorted(FOLDER.rglob("*.yaml"))
 FILES = [*SHIPPED, *sorted((ROOT / "tests/good").glob("*.yaml")), *sorted((ROOT / "tests/golden").rglob("*.yaml"))]
-SHARED, _ = load_shared(FOLDER)
+SHARED = the_shared()
 
 
 def laid(text: str) -> str:
