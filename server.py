@@ -25,21 +25,21 @@ from flask import Flask, Response, request
 from flask_wtf import CSRFProtect
 
 from engine.integrations.simulated_operator import SandboxOperator
-from engine.language.catalogue.watched_file import Manuscript
+from engine.language.catalogue.watched_file import WatchedFile
 from engine.operations.follower import waiting
 from engine.operations.metrics import not_ready
-from engine.operations.refresh import Keeper, Keeping
+from engine.operations.refresh import Refresher, RefreshSource
 from engine.operations.settings import Settings
 from engine.publication.gates import facts_of
 from engine.publication.mirror import Followed
 from engine.services.audit.integrity import inspect, number_of
 from engine.services.audit.statistics import count_again, count_up
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import PASSWORD
-from engine.services.worker.clock_watch import guarded_tour
+from engine.services.worker.clock_watch import guarded_pass
 from engine.services.worker.dispatcher import Dispatcher
-from engine.services.worker.worker import tour
-from engine.simulation.preview import Leads, Tryout
+from engine.services.worker.worker import run_pass
+from engine.simulation.preview import PreviewSession, StatePaths
 from engine.storage.unit_of_work import Busy
 from renderers.cli.admin.agents import agent_command
 from renderers.cli.admin.backup import backup_command, copy_command, restore_command
@@ -51,8 +51,8 @@ from renderers.cli.admin.installation import (
     demo_stories,
     installation,
     office_kept,
-    open_keeper,
     open_office,
+    open_source,
     opened_to_publish,
     place_looked_at,
     say_trouble,
@@ -65,7 +65,7 @@ from renderers.cli.main import console
 from renderers.cli.preview import preview_command
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import speak
-from renderers.i18n.translations import Words, load_words
+from renderers.i18n.translations import Translations, load_words
 from renderers.reports.integrity import findings_report
 from renderers.web import blueprints as citizen
 from renderers.web import staff_blueprints as desks
@@ -80,13 +80,13 @@ from renderers.web.platform.probes import Probes, Readers
 from renderers.web.platform.proxies import Proxies
 from renderers.web.platform.request_context import Site, SiteSettings
 from renderers.web.platform.security import harden
-from renderers.web.preview import Preview, install
+from renderers.web.preview import PreviewSite, install
 
 log = logging.getLogger("guichet")
 
 DEMO_PASSWORD: Final = PASSWORD
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request, before the desks' own limits
-TOUR_EVERY: Final = 3.0  # seconds between two tours of the worker
+PASS_EVERY: Final = 3.0  # seconds between two tours of the worker
 THREADS: Final = 8  # that serve, where nothing else is said
 KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made anew
 
@@ -96,16 +96,16 @@ KEPT_FOR: Final = 2.0  # seconds: what is the same for everybody is then made an
 
 def create_app(
     settings: Settings,
-    office: Office | None = None,
+    ctx: AppContext | None = None,
     operator: SandboxOperator | None = None,
-    keeper: Keeper | None = None,
+    source: RefreshSource | None = None,
     kept_for: float = 0,
 ) -> Flask:
     """The WSGI application. `office` and `operator` are opened from the settings unless they are given; with a `keeper`
     the site notices what another process publishes. `kept_for`: seconds that pages which are the same for everybody are kept."""
-    if office is None:
-        office, operator = open_office(settings)
-        keeper = keeper or open_keeper(settings)
+    if ctx is None:
+        ctx, operator = open_office(settings)
+        source = source or open_source(settings)
     app = Flask("guichet", static_folder=None, template_folder=None)
     app.secret_key = cookie_secret(settings)
     app.config.update(
@@ -125,7 +125,7 @@ def create_app(
         settings.https, settings.demo, settings.phone, settings.security_contact,
         lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
     )  # fmt: skip
-    app.extensions["guichet"] = Site(office, words, pages, assets, site_settings, operator)
+    app.extensions["guichet"] = Site(ctx, words, pages, assets, site_settings, operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
@@ -137,14 +137,16 @@ def create_app(
     refusals.register(app)
     check_guards(app)
     app.after_request(lambda response: _wake(app, response))
-    if keeper is not None:
-        app.extensions["guichet.keeping"] = keeping = Keeping(keeper, lambda: serving(app), lambda new: _swap(app, new))
+    if source is not None:
+        app.extensions["guichet.keeping"] = keeping = Refresher(
+            source, lambda: serving(app), lambda new: _swap(app, new)
+        )
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
 
 
 @lru_cache(maxsize=2)
-def _pages(words: Words) -> tuple[Pages, Assets]:
+def _pages(words: Translations) -> tuple[Pages, Assets]:
     """The compiled templates and the compressed files: the same for every application of a process."""
     assets = Assets()
     return Pages(words, assets.address), assets
@@ -166,8 +168,8 @@ def _probes(app: Flask, settings: Settings) -> Probes:
     return Probes(lambda: not_ready(serving(app), ring, settings.data), readers)
 
 
-def _swap(app: Flask, office: Office) -> None:
-    app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
+def _swap(app: Flask, ctx: AppContext) -> None:
+    app.extensions["guichet"] = replace(app.extensions["guichet"], office=ctx)
 
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
@@ -175,19 +177,19 @@ def blueprints() -> tuple:  # type: ignore[type-arg]
     return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
 
 
-def _warning(office: Office, followed: Followed | None = None) -> str:
+def _warning(ctx: AppContext, followed: Followed | None = None) -> str:
     """What staff should know: definitions that could not be put in service, served as before or not at all; a commit that
     was refused, a repository that does not answer."""
-    broken, served = frozenset(office.catalogue.warnings), office.catalogue.procedures.keys()
+    broken, served = frozenset(ctx.catalogue.warnings), ctx.catalogue.procedures.keys()
     kinds = (("frame.warning", broken & served), ("frame.warning_absent", broken - served))
     words = load_words()
     said = [words.say(key, "fr", {"names": ", ".join(sorted(names))}) for key, names in kinds if names]
-    return " ".join([*said, *(_following(office, followed) if followed is not None else ())])
+    return " ".join([*said, *(_following(ctx, followed) if followed is not None else ())])
 
 
-def _following(office: Office, followed: Followed) -> Iterator[str]:
+def _following(ctx: AppContext, followed: Followed) -> Iterator[str]:
     words = load_words()
-    refused, troubled = waiting(office.store, followed.source)
+    refused, troubled = waiting(ctx.store, followed.source)
     if refused is not None:
         yield words.say("publication.warning", "fr", {"commit": refused.origin.commit[:7]})
     if troubled is not None:
@@ -197,14 +199,14 @@ def _following(office: Office, followed: Followed) -> Iterator[str]:
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
-def serving(app: Flask) -> Office:
+def serving(app: Flask) -> AppContext:
     """The office that the site works with at this moment."""
     site: Site = app.extensions["guichet"]
     return site.office
 
 
 def work(
-    current: Callable[[], Office], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
+    current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
 ) -> None:
     """Tours until told to stop, counting what happened meanwhile; a turn that fails is logged and the next one goes on. Where
     there are `stories` of a demonstration they come first, each told `alone`, with a tour between two of them now and then."""
@@ -215,7 +217,7 @@ def work(
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
         before, silent = silent, False
-        for turn in (_tour, count_up):
+        for turn in (_run_pass, count_up):
             try:
                 turn(current())
             except Busy:  # locked, full, cut: no fault of ours, told once
@@ -224,31 +226,31 @@ def work(
                 log.exception("a tour failed")
         if silent is not before:
             log.warning(_SILENT if silent else "the store answers again")
-        stop.wait(TOUR_EVERY)
+        stop.wait(PASS_EVERY)
 
 
-def _tour(office: Office) -> None:
+def _run_pass(ctx: AppContext) -> None:
     """The calls to partners are the dispatcher's."""
-    guarded_tour(office, calls=False)
+    guarded_pass(ctx, calls=False)
 
 
 _SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
 
 
-def _begin(current: Callable[[], Office], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
-    last, told = time.monotonic(), iter(stories)
+def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:
+    last, reported = time.monotonic(), iter(stories)
     while not stop.is_set():
         with alone:
-            if next(told, None) is None:
+            if next(reported, None) is None:
                 break
-        if time.monotonic() - last > TOUR_EVERY:
-            tour(current(), signs=False, calls=False)
+        if time.monotonic() - last > PASS_EVERY:
+            run_pass(current(), signs=False, calls=False)
             last = time.monotonic()
 
 
 def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
     """A worker beside the web and what keeps the site up to date, each in a thread of its own until told to stop."""
-    keeping: Keeping = app.extensions["guichet.keeping"]
+    keeping: Refresher = app.extensions["guichet.keeping"]
     threads = _turns(lambda: serving(app), keeping, stop, stories)
     for thread in threads:
         thread.start()
@@ -256,7 +258,7 @@ def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ())
 
 
 def _turns(
-    current: Callable[[], Office], keeping: Keeping, stop: threading.Event, stories: Iterable[str] = ()
+    current: Callable[[], AppContext], keeping: Refresher, stop: threading.Event, stories: Iterable[str] = ()
 ) -> tuple[threading.Thread, ...]:
     """The threads of a worker: its tours, its calls to partners, what keeps the site up to date."""
     dispatcher = Dispatcher(current)
@@ -285,7 +287,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings, say_trouble), KEPT_FOR)
+    app = create_app(settings, office, operator, open_source(settings, say_trouble), KEPT_FOR)
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:
@@ -322,7 +324,7 @@ def worker(demo: bool, recount: bool) -> None:
     kept = [open_office(settings)[0]]
     if recount:
         count_again(kept[0])
-    keeping = Keeping(open_keeper(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
+    keeping = Refresher(open_source(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
     turns = _turns(lambda: kept[0], keeping, stop)
     for thread in turns:
         thread.start()
@@ -337,7 +339,7 @@ def worker(demo: bool, recount: bool) -> None:
 def check_store(language: str) -> None:
     """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
     office = office_kept(missing_code=2)
-    if office.store.standing().pending:
+    if office.store.migration_state().pending:
         click.echo(load_words().say("fsck.pending", language, {}), err=True)
         raise SystemExit(2)
     inspected = inspect(office)
@@ -346,11 +348,11 @@ def check_store(language: str) -> None:
     raise SystemExit(1 if inspected.findings else 0)
 
 
-def _previewed(manuscript: Manuscript, data: Path, address: str, leads: Leads | None) -> Flask:
+def _previewed(watched_file: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
     """A site of its own over one file, in a folder that nobody else uses."""
-    tryout = Tryout.open(data, manuscript.folder / "registers", load_words(), address)
-    app = create_app(Settings(data=data, base_url=address, demo=True), tryout.office, tryout.operator)
-    install(app, Preview(manuscript, tryout, leads))
+    session = PreviewSession.open(data, watched_file.folder / "registers", load_words(), address)
+    app = create_app(Settings(data=data, base_url=address, demo=True), session.office, session.operator)
+    install(app, PreviewSite(watched_file, session, leads))
     return app
 
 

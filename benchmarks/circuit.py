@@ -24,7 +24,7 @@ from benchmarks.peers import peers
 from benchmarks.portal import ROOT
 from engine.domain.common.decision import Act
 from engine.services.applications.casework import take_transition
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 FLOWS, CLIENTS = 4, 32
 NORMAL, FULL = 1, 2
@@ -48,17 +48,17 @@ def measures() -> Iterator[Measure]:
         yield _beside_psycopg(office, address)
 
 
-def walked(office: Office, clock: Callable[[], float], flows: int = FLOWS) -> float:
+def walked(ctx: AppContext, clock: Callable[[], float], flows: int = FLOWS) -> float:
     """Seconds an act, of dossiers taken from one end of the circuit to the other."""
-    idents = [sent(office)[1].id for _ in range(flows)]
-    return spent(lambda: [_walk(office, ident) for ident in idents], clock) / flows / STEPS
+    idents = [sent(ctx)[1].id for _ in range(flows)]
+    return spent(lambda: [_walk(ctx, ident) for ident in idents], clock) / flows / STEPS
 
 
-def _walk(office: Office, ident: str, each: Callable[[float], object] = lambda _: None) -> None:
+def _walk(ctx: AppContext, ident: str, each: Callable[[float], object] = lambda _: None) -> None:
     state = ""
     for n in range(STEPS):
         began = WALL()
-        state = take_transition(office, AGENT, ident, Act(f"avancer{n}")).state
+        state = take_transition(ctx, AGENT, ident, Act(f"avancer{n}")).state
         each(WALL() - began)
     if state != "accorde":
         raise SystemExit(f"a dossier ended at {state}")
@@ -81,21 +81,21 @@ def spiff(path: Path) -> Iterator[Walk]:
 
         def walk(synchronous: int, count: int) -> dict[str, float]:
             print(synchronous, count, file=process.stdin, flush=True)
-            told: dict[str, float] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
-            return told
+            reported: dict[str, float] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
+            return reported
 
         yield walk
         process.stdin.close()
 
 
-def _beside_spiff(office: Office, walk: Walk, synchronous: int) -> Measure:
+def _beside_spiff(ctx: AppContext, walk: Walk, synchronous: int) -> Measure:
     clock, name = (CPU, "cpu") if synchronous == NORMAL else (WALL, "wall")
 
     def theirs() -> float:
-        told = walk(synchronous, FLOWS)
-        return told[name] / told["steps"]
+        reported = walk(synchronous, FLOWS)
+        return reported[name] / reported["steps"]
 
-    rounds = in_turns(lambda: walked(office, clock), theirs)
+    rounds = in_turns(lambda: walked(ctx, clock), theirs)
     us, them = 1000 * median_of(rounds, 0), 1000 * median_of(rounds, 1)
     ident, floor, stretch = ("T4-normal", 10, 14) if synchronous == NORMAL else ("T4-full", 4, 5)
     what = f"an act kept in SQLite, {'NORMAL, processor' if name == 'cpu' else 'FULL, wall'}: SpiffWorkflow / ours"
@@ -106,10 +106,10 @@ def _beside_spiff(office: Office, walk: Walk, synchronous: int) -> Measure:
 # -- T5 ----------------------------------------------------------------------------------------------------------------
 
 
-def _beside_raw(office: Office, path: Path) -> Measure:
+def _beside_raw(ctx: AppContext, path: Path) -> Measure:
     """A bare transaction (read, change if unchanged, note), and the very statements of ours without us."""
-    said = _statements(office)
-    with closing(raw_sqlite(path, FULL)) as db, closing(_twin(office)) as twin:
+    said = _statements(ctx)
+    with closing(raw_sqlite(path, FULL)) as db, closing(_twin(ctx)) as twin:
         db.execute("CREATE TABLE dossier (id INTEGER PRIMARY KEY, state TEXT, version INTEGER, body TEXT)")
         db.execute("CREATE TABLE event (dossier INTEGER, n INTEGER, at TEXT, PRIMARY KEY (dossier, n))")
         db.execute("INSERT INTO dossier VALUES (1, 'a', 0, ?)", ("x" * 1500,))
@@ -118,7 +118,7 @@ def _beside_raw(office: Office, path: Path) -> Measure:
             return spent(lambda: [_bare_step(db) for _ in range(FLOWS * STEPS)], WALL) / FLOWS / STEPS
 
         rounds = in_turns(
-            lambda: walked(office, WALL),
+            lambda: walked(ctx, WALL),
             bare,
             lambda: spent(lambda: [twin_step(twin, said) for _ in range(9)], WALL) / 9,
         )
@@ -141,18 +141,18 @@ def _bare_step(db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
-def _statements(office: Office) -> list[str]:
+def _statements(ctx: AppContext) -> list[str]:
     """What one act says to SQLite, its values in the text."""
-    ident, said = sent(office)[1].id, []
-    (connection,) = office.store._idle  # type: ignore[attr-defined]
+    ident, said = sent(ctx)[1].id, []
+    (connection,) = ctx.store._idle  # type: ignore[attr-defined]
     connection.set_trace_callback(said.append)
-    take_transition(office, AGENT, ident, Act("avancer0"))
+    take_transition(ctx, AGENT, ident, Act("avancer0"))
     connection.set_trace_callback(None)
     return [one for one in said if not one.startswith(("BEGIN", "COMMIT", "ROLLBACK", "--"))]
 
 
-def _twin(office: Office) -> sqlite3.Connection:
-    return raw_sqlite(Path(office.store.path), FULL)  # type: ignore[attr-defined]
+def _twin(ctx: AppContext) -> sqlite3.Connection:
+    return raw_sqlite(Path(ctx.store.path), FULL)  # type: ignore[attr-defined]
 
 
 def twin_step(db: sqlite3.Connection, said: list[str]) -> None:
@@ -169,7 +169,7 @@ def twin_step(db: sqlite3.Connection, said: list[str]) -> None:
 # -- T6 ----------------------------------------------------------------------------------------------------------------
 
 
-def _crowd(office: Office, log: Path) -> Iterator[Measure]:
+def _crowd(ctx: AppContext, log: Path) -> Iterator[Measure]:
     """32 at once, each on a dossier of their own."""
     waits: list[float] = []
     handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -177,7 +177,7 @@ def _crowd(office: Office, log: Path) -> Iterator[Measure]:
     def floor() -> float:
         return 64 / spent(lambda: [(os.write(handle, b"x" * 400), os.fdatasync(handle)) for _ in range(64)], WALL)
 
-    rounds = in_turns(lambda: _together(office, waits), lambda: 1 / walked(office, WALL), floor, rounds=5)
+    rounds = in_turns(lambda: _together(ctx, waits), lambda: 1 / walked(ctx, WALL), floor, rounds=5)
     os.close(handle)
     many, one, disk = (median_of(rounds, side) for side in range(3))
     beside = f"{many:.0f} /s of {CLIENTS}, {one:.0f} /s of one, {disk:.0f} /s appended and flushed; none lost"
@@ -186,16 +186,16 @@ def _crowd(office: Office, log: Path) -> Iterator[Measure]:
     )
     yield Measure("T6-floor", "the same: times append + fdatasync", median_ratio(rounds, 0, 2), 3, 6, False)
     p50, p99 = (1000 * percentile(waits, share) for share in (0.5, 0.99))
-    told = f"median {p50:.0f} ms, 99 of 100 within {p99:.0f} ms"
-    yield Measure("T6-wait", "the same: the longest wait (ms)", 1000 * max(waits), 100, 50, beside=told)
+    reported = f"median {p50:.0f} ms, 99 of 100 within {p99:.0f} ms"
+    yield Measure("T6-wait", "the same: the longest wait (ms)", 1000 * max(waits), 100, 50, beside=reported)
 
 
-def _together(office: Office, waits: list[float]) -> float:
+def _together(ctx: AppContext, waits: list[float]) -> float:
     """Acts a second; none may be lost."""
-    idents = [sent(office)[1].id for _ in range(CLIENTS)]
-    people = [threading.Thread(target=_walk, args=(office, ident, waits.append)) for ident in idents]
+    idents = [sent(ctx)[1].id for _ in range(CLIENTS)]
+    people = [threading.Thread(target=_walk, args=(ctx, ident, waits.append)) for ident in idents]
     took = spent(lambda: ([one.start() for one in people], [one.join() for one in people]), WALL)
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         states = {dossier.state for ident in idents if (dossier := unit.dossier(ident)) is not None}
         kept = [unit.head(ident)[0] for ident in idents]
     if states != {"accorde"} or len(set(kept)) != 1:
@@ -206,7 +206,7 @@ def _together(office: Office, waits: list[float]) -> float:
 # -- T7 ----------------------------------------------------------------------------------------------------------------
 
 
-def _beside_psycopg(office: Office, address: str) -> Measure:
+def _beside_psycopg(ctx: AppContext, address: str) -> Measure:
     with psycopg.connect(address, autocommit=True) as db:
         db.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, state TEXT, version INTEGER, body TEXT)")
         db.execute("CREATE TABLE bare_event (dossier INTEGER, n INTEGER, at TEXT, PRIMARY KEY (dossier, n))")
@@ -215,7 +215,7 @@ def _beside_psycopg(office: Office, address: str) -> Measure:
         def bare() -> float:
             return spent(lambda: [_bare_postgres(db) for _ in range(FLOWS * STEPS)], WALL) / FLOWS / STEPS
 
-        rounds = in_turns(lambda: walked(office, WALL), bare)
+        rounds = in_turns(lambda: walked(ctx, WALL), bare)
     us, them = (1000 * median_of(rounds, side) for side in range(2))
     beside = f"{us:.2f} ms ours, {them:.2f} ms the three statements"
     what = "an act in PostgreSQL: times the pace of three statements in a transaction"

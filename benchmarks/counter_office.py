@@ -15,7 +15,7 @@ import psycopg
 from benchmarks.portal import ROOT
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.applications.drafts import open_dossier, save_page, submit
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.sqlite.store import SqliteStore
 from renderers.cli.admin.installation import open_office
 from server import Settings
@@ -87,7 +87,7 @@ edition: 1
 
 
 @contextmanager
-def office_of(text: str, folder: Path, database: str = "") -> Iterator[Office]:
+def office_of(text: str, folder: Path, database: str = "") -> Iterator[AppContext]:
     """An office over the shipped shared files and this one procedure."""
     procedures = folder / "procedures"
     procedures.mkdir(parents=True, exist_ok=True)
@@ -109,19 +109,19 @@ def office_of(text: str, folder: Path, database: str = "") -> Iterator[Office]:
         office.store.close()
 
 
-def sent(office: Office, name: str = "AMEGAN") -> tuple[Actor, Dossier]:
+def sent(ctx: AppContext, name: str = "AMEGAN") -> tuple[Actor, Dossier]:
     """A dossier just sent, and its owner: somebody new each time."""
     owner = Actor("applicant", f"p{uuid4().hex[:12]}")
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.put_account(Account(owner.id, "applicant", "", f"+228{int(owner.id[1:], 16) % 10**8:08d}"))
-    draft = open_dossier(office, owner, SLUG, criteria={})
-    save_page(office, owner, draft.id, "vous", {"nom": [name]})
-    return owner, submit(office, owner, draft.id, declared=True)
+    draft = open_dossier(ctx, owner, SLUG, criteria={})
+    save_page(ctx, owner, draft.id, "vous", {"nom": [name]})
+    return owner, submit(ctx, owner, draft.id, declared=True)
 
 
-def relax(office: Office) -> None:
+def relax(ctx: AppContext) -> None:
     """Lets the store's open connections acknowledge before the disk has (NORMAL), to be held against others that do."""
-    store = office.store
+    store = ctx.store
     if isinstance(store, SqliteStore):
         for connection in store._idle:
             connection.execute("PRAGMA synchronous=1")

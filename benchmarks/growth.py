@@ -20,10 +20,10 @@ from benchmarks.plot import Series
 from benchmarks.population import fill, name_of, number_of, owner_of, people_of
 from benchmarks.portal import ROOT
 from engine.records.dossier import Actor
-from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.applications.drafts import mine, see_case
 from engine.services.appointments.bookings import book_slot, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
 
@@ -82,15 +82,15 @@ def prepared(size: int) -> ExitStack:
 class _Held(ExitStack):
     """An office that is open until left."""
 
-    office: Office
+    office: AppContext
 
-    def __enter__(self) -> Office:  # type: ignore[override]
+    def __enter__(self) -> AppContext:  # type: ignore[override]
         return self.office
 
 
-def _holding(stack: ExitStack, office: Office) -> ExitStack:
+def _holding(stack: ExitStack, ctx: AppContext) -> ExitStack:
     held = _Held()
-    held.office = office
+    held.office = ctx
     held.push(stack.pop_all().__exit__)
     return held
 
@@ -106,9 +106,9 @@ def _in_postgres(size: int) -> ExitStack:
     return _holding(stack, office)
 
 
-def _hasten(office: Office) -> None:
+def _hasten(ctx: AppContext) -> None:
     """While a store is filled nothing in it is worth a flush."""
-    store = office.store
+    store = ctx.store
     assert isinstance(store, SqliteStore)
     for connection in store._idle:
         connection.execute("PRAGMA synchronous=0")
@@ -119,7 +119,7 @@ def _hasten(office: Office) -> None:
 
 
 def _grown(
-    offices: Sequence[Office], sizes: Sequence[int], ident: str, clock: Clock, draw: Callable[[Series], None]
+    offices: Sequence[AppContext], sizes: Sequence[int], ident: str, clock: Clock, draw: Callable[[Series], None]
 ) -> Iterator[Measure]:
     """Each act at the largest size against the middle one: below that, lists are not full."""
     base = -2
@@ -135,12 +135,12 @@ def _grown(
         )
 
 
-def _side(office: Office, size: int, act: str, clock: Clock) -> Callable[[], float]:
+def _side(ctx: AppContext, size: int, act: str, clock: Clock) -> Callable[[], float]:
     """Seconds of one act, over some tries on dossiers from everywhere."""
     numbers = list(people_of(size, TRIES))
 
     def side() -> float:
-        works = _works(office, act, numbers)
+        works = _works(ctx, act, numbers)
         began = clock()
         for work in works:
             work()
@@ -149,25 +149,25 @@ def _side(office: Office, size: int, act: str, clock: Clock) -> Callable[[], flo
     return side
 
 
-def _works(office: Office, act: str, numbers: Sequence[int]) -> list[Callable[[], object]]:
+def _works(ctx: AppContext, act: str, numbers: Sequence[int]) -> list[Callable[[], object]]:
     if act == "booking":
-        return [_booking(office, place) for place in range(4)]
+        return [_booking(ctx, place) for place in range(4)]
     if act == "inbox":
-        return [lambda: _some(tray(office, AGENT, "to_take").lines)] * TRIES
+        return [lambda: _some(list_inbox(ctx, AGENT, "to_take").lines)] * TRIES
     if act == "counts":
-        return [lambda: tray_counts(office, AGENT)] * TRIES
+        return [lambda: inbox_counts(ctx, AGENT)] * TRIES
     if act == "mine":
-        return [lambda n=n: _some(mine(office, _owner(n))) for n in numbers]  # type: ignore[misc]
-    return [lambda n=n: see_case(office, _owner(n), number_of(n)) for n in numbers]  # type: ignore[misc]
+        return [lambda n=n: _some(mine(ctx, _owner(n))) for n in numbers]  # type: ignore[misc]
+    return [lambda n=n: see_case(ctx, _owner(n), number_of(n)) for n in numbers]  # type: ignore[misc]
 
 
-def _booking(office: Office, place: int) -> Callable[[], object]:
+def _booking(ctx: AppContext, place: int) -> Callable[[], object]:
     """Somebody about to take the free slot at that place of the list."""
-    owner, dossier = sent(office)
-    free = [slot for day in slots(office, owner, dossier.id, "depot").days for slot in day.slots]
+    owner, dossier = sent(ctx)
+    free = [slot for day in slots(ctx, owner, dossier.id, "depot").days for slot in day.slots]
     if len(free) <= place:
         raise SystemExit("every seat is taken: forget var/bench/growth-*")
-    return lambda: book_slot(office, owner, dossier.id, "depot", free[place].office, free[place].start)
+    return lambda: book_slot(ctx, owner, dossier.id, "depot", free[place].office, free[place].start)
 
 
 def _owner(number: int) -> Actor:
@@ -186,7 +186,7 @@ _LIKE = "SELECT id, number, label FROM dossier WHERE label LIKE ? ORDER BY due_o
 
 
 def _searched(
-    office: Office, size: int, ident: str, clock: Clock, like: Callable[[str], Sequence[object]]
+    ctx: AppContext, size: int, ident: str, clock: Clock, like: Callable[[str], Sequence[object]]
 ) -> Iterator[Measure]:
     """By a person's name, by the commonest name, by number; beside reading every label."""
     numbers = list(people_of(size, SEARCHES))
@@ -198,8 +198,8 @@ def _searched(
         _some(work())
         return clock() - began
 
-    rare = sorted(timed(lambda word=word: tray(office, AGENT, "all", text=word).lines) for word in asked)  # type: ignore[misc]
-    common = [timed(lambda: tray(office, AGENT, "all", text=commonest).lines) for _ in range(SEARCHES)]
+    rare = sorted(timed(lambda word=word: list_inbox(ctx, AGENT, "all", text=word).lines) for word in asked)  # type: ignore[misc]
+    common = [timed(lambda: list_inbox(ctx, AGENT, "all", text=commonest).lines) for _ in range(SEARCHES)]
     read = statistics.median(timed(lambda n=n: like(f"%{name_of(n).split()[1]}%")) for n in numbers[:7])  # type: ignore[misc]
     usual = statistics.median(rare)
     beside = f"{1000 * usual:.2f} ms ours, {1000 * read:.0f} ms LIKE; the commonest name {1000 * statistics.median(common):.2f} ms"

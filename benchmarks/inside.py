@@ -23,7 +23,7 @@ from flask import Flask
 from werkzeug.test import Client, EnvironBuilder
 
 from benchmarks.portal import PHONE, answers, hidden, write_procedures
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.applicant_sign_in import check_code, send_code
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
@@ -93,13 +93,13 @@ class Inside:
         return one
 
 
-def _signed_in(office: Office) -> str:
+def _signed_in(ctx: AppContext) -> str:
     """The token of a person's session, by the code of the letter they were sent."""
-    send_code(office, PHONE)
-    with office.store.unit() as unit:
+    send_code(ctx, PHONE)
+    with ctx.store.unit() as unit:
         letter = unit.letters_to(PHONE)[0]
     digits = next(word for word in letter.body.replace(".", " ").split() if len(word) == 6 and word.isdigit())
-    return check_code(office, PHONE, digits).token
+    return check_code(ctx, PHONE, digits).token
 
 
 def bare() -> Ask:

@@ -103,9 +103,9 @@ def _measured(ident: str, address: str) -> Iterator[Measure]:
     beside = f"{CLIENTS} people at once, {sum(one.whole for one in runs)} journeys of {len(kinds)} requests; {cpu:.2f} ms of processor each"
     kept = "in PostgreSQL" if address else "FULL"
     yield Measure(ident, f"requests a second of whole journeys, {kept}", pace, 250, 500, False, beside)
-    told = f"half within {1000 * percentile(waits, 0.5):.0f} ms, the longest {1000 * max(waits):.0f} ms"
+    reported = f"half within {1000 * percentile(waits, 0.5):.0f} ms, the longest {1000 * max(waits):.0f} ms"
     yield Measure(
-        f"{ident}-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=told
+        f"{ident}-p99", "the same: 99 of 100 within (ms)", 1000 * percentile(waits, 0.99), 100, 50, beside=reported
     )
     yield Measure(f"{ident}-errors", "the same: wrong answers", wrong, 0, 0)
 

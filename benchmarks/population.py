@@ -17,9 +17,9 @@ from engine.domain.common.decision import Act
 from engine.records.codec import instant_text
 from engine.services.applications.casework import take_transition
 from engine.services.appointments.bookings import book_slot, mark, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.sql.search import label_words
-from engine.storage.table_copy import Rows
+from engine.storage.table_copy import TableRows
 
 SLICE = 20_000
 ENTRIES = 3  # of each journal; a true one of this circuit has fourteen, and takes 9 KB
@@ -50,11 +50,11 @@ class Model:
     known: dict[str, Any]  # its row in the table of lists, by column
 
 
-def fill(office: Office, count: int) -> None:
+def fill(ctx: AppContext, count: int) -> None:
     """Puts that many dossiers beside those there are."""
-    models = _models(office)
+    models = _models(ctx)
     for first in range(0, count, SLICE):
-        with office.store.tables("fill") as rows:
+        with ctx.store.tables("fill") as rows:
             _slice(rows, models, range(first, min(count, first + SLICE)))
 
 
@@ -75,28 +75,28 @@ def name_of(number: int) -> str:
     return f"{family.upper()} {''.join(chance.choice('aeiouklmnst') for _ in range(7)).capitalize()}"
 
 
-def _models(office: Office) -> list[Model]:
+def _models(ctx: AppContext) -> list[Model]:
     """One in each state of the circuit, then a closed one, so often that nine in ten are."""
-    idents = [_walked(office, steps) for steps in range(STEPS + 1)]
-    with office.store.tables("read") as rows:
+    idents = [_walked(ctx, steps) for steps in range(STEPS + 1)]
+    with ctx.store.tables("read") as rows:
         every = [_model(rows, ident) for ident in idents]
     return [*every[:STEPS], *every[STEPS:] * (9 * STEPS)]
 
 
-def _walked(office: Office, steps: int) -> str:
-    owner, dossier = sent(office, NAME)
-    free = slots(office, owner, dossier.id, "depot").first_free
+def _walked(ctx: AppContext, steps: int) -> str:
+    owner, dossier = sent(ctx, NAME)
+    free = slots(ctx, owner, dossier.id, "depot").first_free
     if free is None:
         raise SystemExit("no free slot for a model")
-    book_slot(office, owner, dossier.id, "depot", free.office, free.start)
-    office = replace(office, clock=FixedClock(free.start + timedelta(hours=1)))
-    mark(office, AGENT, dossier.id, "depot", "attended")
+    book_slot(ctx, owner, dossier.id, "depot", free.office, free.start)
+    ctx = replace(ctx, clock=FixedClock(free.start + timedelta(hours=1)))
+    mark(ctx, AGENT, dossier.id, "depot", "attended")
     for n in range(steps):
-        take_transition(office, AGENT, dossier.id, Act(f"avancer{n}"))
+        take_transition(ctx, AGENT, dossier.id, Act(f"avancer{n}"))
     return dossier.id
 
 
-def _model(rows: Rows, ident: str) -> Model:
+def _model(rows: TableRows, ident: str) -> Model:
     columns = {table: rows.columns(table) for table in _TABLES}
     key = {"dossier": "id"}
     found = {
@@ -110,17 +110,17 @@ def _model(rows: Rows, ident: str) -> Model:
     return Model(columns, found, dict(zip(columns["dossier"], found["dossier"][0], strict=True)))
 
 
-def _slice(rows: Rows, models: list[Model], numbers: range) -> None:
+def _slice(rows: TableRows, models: list[Model], numbers: range) -> None:
     columns = models[0].columns
-    told = [_told(models[n % len(models)], n) for n in numbers]
+    reported = [_reported(models[n % len(models)], n) for n in numbers]
     for table in _TABLES:
-        rows.write(table, columns[table], (row for one in told for row in one[table]))
+        rows.write(table, columns[table], (row for one in reported for row in one[table]))
     words = ((word, _id(n)) for n in numbers for word in sorted({number_of(n), *label_words(name_of(n))}))
     rows.write("dossier_word", ("word", "dossier"), words)
     rows.write("booking", _BOOKING, (_booking(n) for n in numbers))
 
 
-def _told(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
+def _reported(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
     """The same dossier of somebody else, at another time."""
     known, swaps = model.known, _swaps(model.known, number)
 
@@ -134,12 +134,12 @@ def _told(model: Model, number: int) -> dict[str, list[tuple[Any, ...]]]:
                 cell = cell.replace(was, becomes)
         return cell
 
-    told = {
+    reported = {
         table: [tuple(map(other, row)) for row in model.rows[table]] for table in ("dossier", "dossier_body", "timer")
     }
     at = {name: model.columns["entry"].index(name) for name in ("dossier", "n", "hash", "previous")}
-    told["entry"] = [_entry(row, at, number) for row in model.rows["entry"][:ENTRIES]]
-    return told
+    reported["entry"] = [_entry(row, at, number) for row in model.rows["entry"][:ENTRIES]]
+    return reported
 
 
 def _swaps(known: dict[str, Any], number: int) -> dict[str, str]:

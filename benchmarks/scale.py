@@ -32,7 +32,7 @@ from engine.language.compiler.shared_files import load_shared
 from engine.language.source.schema import META_SCHEMA_PATH
 from engine.records.dossier import Account
 from engine.records.people import Session
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
@@ -135,8 +135,8 @@ class Serving:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        told = json.loads(self._line())
-        self.start, self.count = float(told["start"]), int(told["count"])
+        reported = json.loads(self._line())
+        self.start, self.count = float(reported["start"]), int(reported["count"])
 
     def ask(self, page: str) -> float:
         """Milliseconds of processor a request."""
@@ -182,7 +182,7 @@ def _serve(folder: Path) -> None:
     _let_in(office, client, "guichet", Account("person", "applicant", "", "+22890112233"))
     agent = Account("measures", "agent", "Mesures", "mesures", roles=(f"{AGENCY}/instructeur", f"{AGENCY}/directeur"))
     _let_in(office, client, "guichet-agent", agent)
-    slug = min(one.id for one in office.catalogue.outlines() if one.agency == AGENCY)
+    slug = min(one.id for one in office.catalogue.summaries() if one.agency == AGENCY)
     addresses = {
         name: path.format(slug=slug, form=_draft(client, slug) if name == "form" else "")
         for name, path in PAGES.items()
@@ -192,9 +192,9 @@ def _serve(folder: Path) -> None:
         print(_pss() if line.strip() == "memory" else _asked(client, addresses[line.strip()]), flush=True)
 
 
-def _let_in(office: Office, client: Client, cookie: str, account: Account) -> None:
-    token, now = new_token(), office.now()
-    with office.store.unit(write=True) as unit:
+def _let_in(ctx: AppContext, client: Client, cookie: str, account: Account) -> None:
+    token, now = new_token(), ctx.now()
+    with ctx.store.unit(write=True) as unit:
         unit.put_account(account)
         unit.put_session(Session(token_digest(token), account.id, now, now, now + timedelta(days=1)))
     client.set_cookie(cookie, token)

@@ -22,7 +22,7 @@ from benchmarks.measure import WALL, Measure, in_turns, median_of, median_ratio,
 from engine.core.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.services.appointments.bookings import book_slot, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 SLOTS, RAW = 1_080, 256
 
@@ -62,12 +62,12 @@ def _sold(folder: Path, address: str, ident: str, bare: Callable[[int], object])
     yield Measure(ident, what, 100 * median_ratio(rounds, 0, 1), 70, 85, False, beside)
 
 
-def _free(office: Office) -> list[tuple[str, datetime]]:
+def _free(ctx: AppContext) -> list[tuple[str, datetime]]:
     """The first free slots of the office, in order."""
-    owner, dossier = sent(office)
+    owner, dossier = sent(ctx)
     found, day = list[tuple[str, datetime]](), None
     while len(found) < SLOTS:
-        sheet = slots(office, owner, dossier.id, "depot", from_day=day, limit=200)
+        sheet = slots(ctx, owner, dossier.id, "depot", from_day=day, limit=200)
         found += [(one.office, one.start) for each in sheet.days for one in each.slots]
         if sheet.next_from is None:
             break
@@ -77,40 +77,40 @@ def _free(office: Office) -> list[tuple[str, datetime]]:
     return found[:SLOTS]
 
 
-def _pace(office: Office, wanted: Sequence[tuple[str, datetime]]) -> float:
-    told: list[str] = []
-    people = [sent(office) for _ in wanted]
-    took = spent(lambda: told.extend(_together(office, people, lambda n: wanted[n])), WALL)
-    if Counter(told) != {"booked": len(wanted)}:
-        raise SystemExit(f"bookings: {Counter(told)}")
+def _pace(ctx: AppContext, wanted: Sequence[tuple[str, datetime]]) -> float:
+    reported: list[str] = []
+    people = [sent(ctx) for _ in wanted]
+    took = spent(lambda: reported.extend(_together(ctx, people, lambda n: wanted[n])), WALL)
+    if Counter(reported) != {"booked": len(wanted)}:
+        raise SystemExit(f"bookings: {Counter(reported)}")
     return len(wanted) / took
 
 
-def _crowd(office: Office, wanted: Callable[[int], tuple[str, datetime]]) -> list[str]:
-    return _together(office, [sent(office) for _ in range(CLIENTS)], wanted)
+def _crowd(ctx: AppContext, wanted: Callable[[int], tuple[str, datetime]]) -> list[str]:
+    return _together(ctx, [sent(ctx) for _ in range(CLIENTS)], wanted)
 
 
 def _together(
-    office: Office, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
+    ctx: AppContext, people: Sequence[tuple[Actor, Dossier]], wanted: Callable[[int], tuple[str, datetime]]
 ) -> list[str]:
     """What came of each, all from one start."""
-    start, told = threading.Barrier(len(people)), list[str]()
+    start, reported = threading.Barrier(len(people)), list[str]()
 
     def one(n: int) -> None:
         (owner, dossier), (place, at) = people[n], wanted(n)
         start.wait()
         try:
-            book_slot(office, owner, dossier.id, "depot", place, at)
-            told.append("booked")
+            book_slot(ctx, owner, dossier.id, "depot", place, at)
+            reported.append("booked")
         except Refused as closed:
-            told.append(closed.reason.code)
+            reported.append(closed.reason.code)
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(len(people))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return reported
 
 
 _SEAT, _TAKEN = (
@@ -140,11 +140,11 @@ def _bare_postgres(line: psycopg.Connection[Any]) -> Callable[[int], object]:
     return take
 
 
-def _doubles(office: Office) -> int:
+def _doubles(ctx: AppContext) -> int:
     """Seats that more than one person holds."""
-    now = office.now()
-    with office.store.unit() as unit:
-        held = unit.bookings_on(sorted(office.directory.offices), now, now + timedelta(days=120))
+    now = ctx.now()
+    with ctx.store.unit() as unit:
+        held = unit.bookings_on(sorted(ctx.directory.offices), now, now + timedelta(days=120))
     places = Counter((resource, one.office, one.start, one.seat) for _, resource, one in held)
     if not places:
         raise SystemExit("nothing was booked")

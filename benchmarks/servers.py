@@ -192,15 +192,15 @@ def usual_pages() -> None:
     """Our pages on each, in turns."""
     with ExitStack() as running:
         servers = [running.enter_context(behind(name)) for name in COMMANDS if "1000" not in name]
-        told: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+        reported: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
         for turn in range(ROUNDS + 1):
             for kind in ("home", "form", "post"):
                 for server in servers:
                     pace, cpu, waits = load(server, kind)
                     if turn:
-                        told.setdefault((server.name, kind), []).append((pace, cpu, percentile(waits, 0.99)))
+                        reported.setdefault((server.name, kind), []).append((pace, cpu, percentile(waits, 0.99)))
         print(f"{CLIENTS} people at once, medians of {ROUNDS} turns of {SECONDS:.0f} s; load {os.getloadavg()[0]:.1f}")
-        for (name, kind), runs in told.items():
+        for (name, kind), runs in reported.items():
             pace, cpu, p99 = (statistics.median(one[at] for one in runs) for at in range(3))
             print(f"{name:14} {kind:5} {pace:7.0f} /s {cpu:6.2f} ms {1000 * p99:7.0f} ms for 99 of 100")
         for server in servers:

@@ -50,7 +50,7 @@ def cheap_passwords() -> Iterator[None]:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "_hasher", cheap)
-        patch.setattr(secrets, "_NOBODY", cheap.hash("nobody has this password"))
+        patch.setattr(secrets, "_DUMMY_HASH", cheap.hash("nobody has this password"))
         yield
 
 

@@ -17,7 +17,7 @@ from engine.language.source.loader import read_source
 from engine.model import DRAFT, Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Dossier
-from renderers.i18n.translations import Words, load_words
+from renderers.i18n.translations import Translations, load_words
 
 PROCEDURES = Path(__file__).resolve().parent.parent / "procedures"
 TODAY = date(2026, 11, 24)
@@ -58,7 +58,7 @@ def the_directory() -> Directory:
     return the_shared().directory
 
 
-def the_words() -> Words:
+def the_words() -> Translations:
     """The words of the house."""
     return load_words()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.operations.store_factory import open_store
-from engine.storage.unit_of_work import Store, Taken
+from engine.storage.unit_of_work import AlreadyExists, Store
 from tests.engine.records.makers import a_booking, a_dossier, a_letter, a_timer, journal, later
 
 
@@ -41,7 +41,7 @@ def books(store: Store, dossier: str, booking_id: str, day: int) -> bool:
     try:
         with store.unit(write=True) as unit:
             unit.take_seat("desk", dossier, a_booking(booking_id, start=later(days=day)))
-    except Taken:
+    except AlreadyExists:
         return False
     return True
 
@@ -84,7 +84,7 @@ def write_until_killed(address: str, acknowledged: Path, run: str, pause: float 
             dossier_id = f"{run}-{thread}-{n}"
             try:
                 command(dossier_id)
-            except Taken:  # a number here is a hash of few digits: after tens of thousands two are alike
+            except AlreadyExists:  # a number here is a hash of few digits: after tens of thousands two are alike
                 continue
             os.write(log, f"{dossier_id}\n".encode())
             os.fsync(log)

@@ -22,7 +22,7 @@ from engine.services.applications import draft_answers as answering
 from engine.services.applications import messages, notes
 from engine.services.applications import unverified_files as unproven_files
 from engine.services.audit import exports
-from engine.services.context.app_context import OfficeSettings
+from engine.services.context.app_context import AppSettings
 from engine.services.core import jobs as orders
 from engine.services.keys import secrets
 from engine.services.limits import askers, code_limits, file_counts, guesses, known_browsers
@@ -144,7 +144,7 @@ def test_the_short_page_counts_the_same() -> None:
 
 # -- the rules say what the code does ----------------------------------------------------------------------------------
 
-SETTINGS: Final = OfficeSettings()
+SETTINGS: Final = AppSettings()
 
 
 def minutes(span: timedelta) -> int:
@@ -158,7 +158,7 @@ def guessing() -> Iterator[str]:
     yield f"neither use up its {SETTINGS.code_tries} tries"
     yield f"for each account, {known_browsers.MOST_TAGS} at most"
     yield f"{staff.POSTS_PER_CLIENT} passwords in a quarter of an hour"
-    yield f"judges {secrets.AT_ONCE} at once, {secrets.WAITING} more wait {gate.PATIENCE:.0f} s at most; beyond"
+    yield f"judges {secrets.AT_ONCE} at once, {secrets.WAITING} more wait {gate.WAIT_LIMIT:.0f} s at most; beyond"
     yield f"tried {assistance.NUMBERS_TRIED} times in a quarter of an hour by one agent"
     yield f"{SETTINGS.code_tries} a code; after {accounts.GUESSES_A_DAY} of a number, 1 a code"
     yield f"| {staff.PASSWORDS_A_DAY} of a login | the four million most common are refused; as many guesses take {4_000_000 // staff.PASSWORDS_A_DAY // 365} years"
@@ -202,7 +202,7 @@ def said() -> Iterator[str]:
     yield f"{chosen.SHORTEST_PASSWORD} signs or more"
     yield f"than {chosen.FEWEST_SIGNS} different signs"
     yield f"fewer than {chosen.FEWEST_OWN} signs once"
-    yield ", ".join(f"`{word}`" for word in chosen.HOUSE_WORDS)
+    yield ", ".join(f"`{word}`" for word in chosen.SERVICE_WORDS)
     yield f"idle session ends after {minutes(SETTINGS.idle)} minutes, any after {minutes(SETTINGS.session_lasts) // 60} hours"
     yield f"an applicant's lasts {SETTINGS.kept_lasts.days} days"
     yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB; {MOST_BYTES >> 20} MiB"
@@ -214,7 +214,7 @@ def said() -> Iterator[str]:
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"
     yield f"{picture_content.MOST_SCANS} scans"
-    yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.PATIENCE:.0f} s at most"
+    yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.WAIT_LIMIT:.0f} s at most"
     yield f"{file_counts.SECONDS} an account in a quarter of an hour; without a proven telephone {file_counts.SECONDS_UNPROVEN}, and"
     yield f"no more of a picture than {picture_content.MOST_PIXELS_OF_A_BYTE} for each of its bytes"
     yield f"{pdf_content.MOST_READS:,} reads of what lies outside streams, {pdf_content.MOST_DIGITS:,} bytes of hexadecimal"

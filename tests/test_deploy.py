@@ -47,7 +47,7 @@ from tests.postgres import server
 # where a post may bring files, and the modules that read them
 TAKE_FILES = {
     "form.save", "rows.save", "errands.fill", "errands.fill_part", "corrections.save", "acts.take", "messages.write",
-    "messages.desk_write", "agent_errand.post", "agent_errand.post_part", "agent_act.post", "counter_form.save", "counter_form.keep_row",
+    "messages.staff_write", "agent_errand.post", "agent_errand.post_part", "agent_act.post", "counter_form.save", "counter_form.keep_row",
     "counter_errands.fill", "counter_errands.fill_part", "counter_corrections.save", "acting.company", "acting.proxy",
 }  # fmt: skip
 READ_FILES = {"attachments", "delegation", "errors", "messages", "saved_posts", "uploads"}

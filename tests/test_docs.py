@@ -14,6 +14,7 @@ from renderers.cli import reference_docs as reference
 from renderers.cli.main import console
 
 ROOT = Path(__file__).resolve().parent.parent
+MADE = "benchmarks/out.json"  # by `make bench`
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -97,3 +98,33 @@ def test_the_gateways_of_that_page_are_read(tmp_path: Path) -> None:
     said = read_gateways(file, SystemClock(), "https://exemple.tg")
     assert (set(said.operators), set(said.senders)) == ({"mixx", "visa"}, {"sms", "email"})
     assert said.scanner is not None
+
+
+def test_every_path_of_the_contributing_page_exists() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("\n## Where to change what\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 20
+    for row in rows:
+        first, *others = re.findall(r"`([\w.-]+/[\w./-]+|\w+\.py|\w+\.toml)`", " ".join(row[1:]))
+        assert (ROOT / first).is_file(), first
+        assert [path for path in others if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    named = re.findall(r"`((?:engine|renderers|tests|docs|benchmarks)/[\w./-]+|server\.py)(?:::\w+)?`", text)
+    assert [path for path in named if not (ROOT / path).exists() and path != MADE] == []
+
+
+def test_the_pages_name_persons_by_their_part() -> None:
+    """“The applicant”, “the operator”: never “somebody”. The generated pages take their words from the schema."""
+    vague = re.compile(r"\b(somebody|nobody|anybody|whoever)\b", re.I)
+    found = [
+        f"{page.name}: {match.group()}"
+        for page in PAGES
+        if page.parent.name != "reference" and page.name != "CHANGELOG.md"
+        for match in vague.finditer(re.sub(r"`[^`]*`", "", page.read_text("utf-8")))
+    ]
+    assert found == []

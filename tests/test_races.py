@@ -22,7 +22,7 @@ from engine.journal.chain import verify
 from engine.journal.leaves import Tree
 from engine.operations.store_factory import open_store
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict, Reply, Store, Taken
+from engine.storage.unit_of_work import AlreadyExists, Conflict, Reply, Store
 from tests.engine.records.makers import (
     NOON,
     a_booking,
@@ -152,7 +152,7 @@ def test_a_sold_out_day_sells_each_seat_once_and_freed_seats_again(store: Store)
                 with store.unit(write=True) as unit:
                     unit.take_seat("desk", f"d{n}", a_booking(f"b{n}", seat=seat))
                 return True
-            except Taken:
+            except AlreadyExists:
                 continue
         return False
 
@@ -199,7 +199,7 @@ def test_one_draft_whoever_asks_at_once(store: Store) -> None:
     def opens(n: int) -> str:
         try:
             opened(store, a_dossier(f"d{n}", owner="ama"))
-        except Taken:
+        except AlreadyExists:
             with store.unit() as unit:
                 draft = unit.draft_of("ama", "permit")
                 return draft.id if draft else ""
@@ -220,7 +220,7 @@ def test_a_command_sent_ten_times_at_once_is_done_once(store: Store) -> None:
                 journal(unit, "d1", "submitted")
                 unit.add_reply(Reply("ama", "submit", "key", "digest", {"by": n}, NOON))
                 return {"by": n}
-        except Taken:  # a twin was faster: its answer is there now
+        except AlreadyExists:  # a twin was faster: its answer is there now
             return sends(n)
 
     answers = together(10, sends)

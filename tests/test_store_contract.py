@@ -15,16 +15,25 @@ from engine.journal.chain import seal, verify
 from engine.journal.search import EventsAsked, mark_of
 from engine.records.administration import OpeningChange
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
-from engine.records.exchanges import Message, Note, SeatHold, Share, Waiting
-from engine.records.jobs import Order, OrderLine, OrderPart, Work
+from engine.records.exchanges import Message, Note, SeatHold, Share, WaitingListEntry
+from engine.records.jobs import Job, JobChunk, JobItem, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
-from engine.records.publications import CHAIN, Found, Gate, Origin, Outcome, Placed, Publication, Watch
+from engine.records.publications import (
+    CHAIN,
+    FollowingState,
+    Gate,
+    GateFinding,
+    Origin,
+    Outcome,
+    Publication,
+    PublishedEdition,
+)
 from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
-from engine.records.statistics import ENTRIES, STANDING, Asked, Count, Mark
+from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict, Reply, Store, Taken, Tray, Unit
+from engine.storage.unit_of_work import AlreadyExists, Conflict, DossierQuery, Reply, Store, Unit
 from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,
@@ -90,7 +99,7 @@ def test_an_exception_undoes_everything(store: Store) -> None:
 def test_a_unit_sees_its_own_writes_and_goes_on_after_taken(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_dossier(a_dossier("d1", owner="ama"))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_dossier(a_dossier("d2", owner="ama"))
         draft = unit.draft_of("ama", "permit")
         assert draft is not None
@@ -167,7 +176,7 @@ def test_one_draft_an_owner_and_procedure(store: Store) -> None:
     opened(
         store, a_dossier("d1", owner="ama"), a_dossier("d2", owner="ama", procedure="other"), a_dossier("d3", owner="")
     )
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyExists):
         opened(store, a_dossier("d4", owner="ama"))
     opened(store, a_dossier("d5", owner=""))  # at the counter nobody owns a draft
     with store.unit(write=True) as unit:  # sent: the place is free again
@@ -208,7 +217,7 @@ def test_a_draft_is_one_still_once_it_is_held(store: Store, end: dict[str, Any],
 
 def test_a_number_is_given_once(store: Store) -> None:
     opened(store, a_dossier("d1", number="26000000001"))
-    with pytest.raises(Taken):
+    with pytest.raises(AlreadyExists):
         opened(store, a_dossier("d2", number="26000000001"))
 
 
@@ -232,11 +241,11 @@ def a_full_house(store: Store) -> None:
         store,
         sent("a", due_at=later(days=2), label="KOFFI Élodie", number="26482911374"),
         sent("b", due_at=later(days=1), label="Koffi-Améyo Kossi", assigned="afi"),
-        sent("c", label="ɖaŋu Eʋa", office="kara"),
+        sent("c", label="ɖaŋu Eʋa", ctx="kara"),
         sent("d", due_at=later(days=1), state="printing", assigned="afi"),
         sent("e", due_at=later(days=1), due_paused_at=NOON, procedure="other"),
         sent("f", state="end", closed_at=NOON, label="Koffi fermé"),
-        sent("g", office=None, label=""),
+        sent("g", ctx=None, label=""),
     )  # type: ignore[arg-type]
 
 
@@ -246,35 +255,35 @@ REVIEW, PRINTING, OTHER, END = ("permit", "review"), ("permit", "printing"), ("o
 @pytest.mark.parametrize(
     ("tray", "expected"),
     [
-        pytest.param(Tray(), "bdeacg", id="everything open, by due date, without one last"),
-        pytest.param(Tray(open_only=False), "bdeacfg", id="closed too"),
-        pytest.param(Tray(places=(REVIEW,)), "bacg", id="one place"),
-        pytest.param(Tray(places=(REVIEW, PRINTING, OTHER)), "bdeacg", id="several places, one order"),
-        pytest.param(Tray(places=(REVIEW, REVIEW)), "bacg", id="a place said twice counts once"),
-        pytest.param(Tray(places=()), "", id="no place"),
-        pytest.param(Tray(places=(END,)), "", id="closed place among the open"),
-        pytest.param(Tray(places=(END,), open_only=False), "f", id="closed place"),
-        pytest.param(Tray(offices=frozenset({"kara"})), "c", id="one office"),
-        pytest.param(Tray(offices=frozenset({"kara", "lome"})), "bdeac", id="two offices; of none is in none"),
-        pytest.param(Tray(offices=frozenset()), "", id="no office"),
-        pytest.param(Tray(assigned="afi"), "bd", id="mine"),
-        pytest.param(Tray(assigned="afi", places=(PRINTING,)), "d", id="mine in one place"),
-        pytest.param(Tray(unassigned=True), "eacg", id="nobody's"),
-        pytest.param(Tray(late_at=later(days=1.5)), "bd", id="late, whose time does not stand still"),
-        pytest.param(Tray(text="koffi"), "ba", id="a word, the beginning of a double name too"),
-        pytest.param(Tray(text="KOF elo"), "a", id="beginnings of words, no accents"),
-        pytest.param(Tray(text="Améyo", places=(REVIEW, PRINTING)), "b", id="a word in some places"),
-        pytest.param(Tray(text="danu EVA"), "c", id="letters of the country"),
-        pytest.param(Tray(text="koffi", open_only=False), "baf", id="a word among the closed"),
-        pytest.param(Tray(text="26 4829 1137 4"), "a", id="a number as grouped"),
-        pytest.param(Tray(text="26482911374"), "a", id="a number"),
-        pytest.param(Tray(text="264829"), "a", id="its beginning"),
-        pytest.param(Tray(text="!?"), "", id="nothing to look for"),
-        pytest.param(Tray(text="%' OR 1=1 --"), "", id="no way into the query"),
-        pytest.param(Tray(text="  "), "bdeacg", id="blank text asks nothing"),
+        pytest.param(DossierQuery(), "bdeacg", id="everything open, by due date, without one last"),
+        pytest.param(DossierQuery(open_only=False), "bdeacfg", id="closed too"),
+        pytest.param(DossierQuery(places=(REVIEW,)), "bacg", id="one place"),
+        pytest.param(DossierQuery(places=(REVIEW, PRINTING, OTHER)), "bdeacg", id="several places, one order"),
+        pytest.param(DossierQuery(places=(REVIEW, REVIEW)), "bacg", id="a place said twice counts once"),
+        pytest.param(DossierQuery(places=()), "", id="no place"),
+        pytest.param(DossierQuery(places=(END,)), "", id="closed place among the open"),
+        pytest.param(DossierQuery(places=(END,), open_only=False), "f", id="closed place"),
+        pytest.param(DossierQuery(offices=frozenset({"kara"})), "c", id="one office"),
+        pytest.param(DossierQuery(offices=frozenset({"kara", "lome"})), "bdeac", id="two offices; of none is in none"),
+        pytest.param(DossierQuery(offices=frozenset()), "", id="no office"),
+        pytest.param(DossierQuery(assigned="afi"), "bd", id="mine"),
+        pytest.param(DossierQuery(assigned="afi", places=(PRINTING,)), "d", id="mine in one place"),
+        pytest.param(DossierQuery(unassigned=True), "eacg", id="nobody's"),
+        pytest.param(DossierQuery(late_at=later(days=1.5)), "bd", id="late, whose time does not stand still"),
+        pytest.param(DossierQuery(text="koffi"), "ba", id="a word, the beginning of a double name too"),
+        pytest.param(DossierQuery(text="KOF elo"), "a", id="beginnings of words, no accents"),
+        pytest.param(DossierQuery(text="Améyo", places=(REVIEW, PRINTING)), "b", id="a word in some places"),
+        pytest.param(DossierQuery(text="danu EVA"), "c", id="letters of the country"),
+        pytest.param(DossierQuery(text="koffi", open_only=False), "baf", id="a word among the closed"),
+        pytest.param(DossierQuery(text="26 4829 1137 4"), "a", id="a number as grouped"),
+        pytest.param(DossierQuery(text="26482911374"), "a", id="a number"),
+        pytest.param(DossierQuery(text="264829"), "a", id="its beginning"),
+        pytest.param(DossierQuery(text="!?"), "", id="nothing to look for"),
+        pytest.param(DossierQuery(text="%' OR 1=1 --"), "", id="no way into the query"),
+        pytest.param(DossierQuery(text="  "), "bdeacg", id="blank text asks nothing"),
     ],
 )
-def test_a_tray_finds_and_counts(store: Store, tray: Tray, expected: str) -> None:
+def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str) -> None:
     a_full_house(store)
     with store.unit() as unit:
         whole = unit.find_dossiers(tray)
@@ -291,9 +300,14 @@ def test_what_is_asked_is_a_value_and_never_a_command(store: Store, hostile: str
     a_full_house(store)
     with store.unit(write=True) as unit:
         unit.put_account(an_account("u1", login=hostile))
-    asked = (Tray(text=hostile), Tray(assigned=hostile), Tray(offices=(hostile,)), Tray(places=((hostile, hostile),)))
+    asked = (
+        DossierQuery(text=hostile),
+        DossierQuery(assigned=hostile),
+        DossierQuery(offices=(hostile,)),
+        DossierQuery(places=((hostile, hostile),)),
+    )
     with store.unit() as unit:
-        whole = unit.count_dossiers(Tray())
+        whole = unit.count_dossiers(DossierQuery())
         for tray in asked:
             assert unit.find_dossiers(tray).lines == (), tray
         assert unit.dossier(hostile) is None
@@ -302,7 +316,7 @@ def test_what_is_asked_is_a_value_and_never_a_command(store: Store, hostile: str
         assert unit.session(hostile) is None
         assert unit.account_of("agent", "afi' --") is None
         assert [one.login for one in unit.accounts("agent")] == [hostile]
-        assert unit.count_dossiers(Tray()) == whole > 0
+        assert unit.count_dossiers(DossierQuery()) == whole > 0
 
 
 def test_a_tray_tells_whose_part_is_left(store: Store) -> None:
@@ -316,21 +330,24 @@ def test_a_tray_tells_whose_part_is_left(store: Store) -> None:
         sent("d", assigned="afi"), sent("e"),
     )  # fmt: skip
     asked = [
-        (Tray(unassigned=True, roles=(roads,)), "ae"), (Tray(unassigned=True, roles=(land, roads)), "abe"),
-        (Tray(unassigned=True, roles=("l",)), "e"), (Tray(parts_done=True, roles=(roads,)), "bcde"),
-        (Tray(parts_done=True, roles=(land,), places=(REVIEW,)), "cde"), (Tray(parts_done=True), "abcde"),
+        (DossierQuery(unassigned=True, roles=(roads,)), "ae"), (DossierQuery(unassigned=True, roles=(land, roads)), "abe"),
+        (DossierQuery(unassigned=True, roles=("l",)), "e"), (DossierQuery(parts_done=True, roles=(roads,)), "bcde"),
+        (DossierQuery(parts_done=True, roles=(land,), places=(REVIEW,)), "cde"), (DossierQuery(parts_done=True), "abcde"),
     ]  # fmt: skip
     with store.unit() as unit:
         for tray, expected in asked:
             assert "".join(sorted(line.id for line in unit.find_dossiers(tray).lines)) == expected, tray
             assert unit.count_dossiers(tray) == len(expected)
-        kept = {line.id: line.awaits for line in unit.find_dossiers(Tray()).lines}
+        kept = {line.id: line.awaits for line in unit.find_dossiers(DossierQuery()).lines}
         assert kept == {"a": (land, roads), "b": (land,), "c": (), "d": None, "e": None}
 
 
-@pytest.mark.parametrize("tray", [Tray(), Tray(places=(REVIEW, PRINTING, OTHER)), Tray(text="koffi", open_only=False)])
+@pytest.mark.parametrize(
+    "tray",
+    [DossierQuery(), DossierQuery(places=(REVIEW, PRINTING, OTHER)), DossierQuery(text="koffi", open_only=False)],
+)
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_pages_of_a_tray_follow_each_other(store: Store, tray: Tray, limit: int) -> None:
+def test_pages_of_a_tray_follow_each_other(store: Store, tray: DossierQuery, limit: int) -> None:
     a_full_house(store)
     with store.unit() as unit:
         whole = [line.id for line in unit.find_dossiers(tray).lines]
@@ -350,16 +367,16 @@ def test_pages_of_a_tray_follow_each_other(store: Store, tray: Tray, limit: int)
 def test_a_forged_mark_begins_at_the_start(store: Store, after: str) -> None:
     a_full_house(store)
     with store.unit() as unit:
-        assert unit.find_dossiers(Tray(), after) == unit.find_dossiers(Tray())
+        assert unit.find_dossiers(DossierQuery(), after) == unit.find_dossiers(DossierQuery())
 
 
 def test_a_changed_label_is_found_by_its_new_words_only(store: Store) -> None:
     opened(store, a_dossier(label="Akouvi"))
     with store.unit(write=True) as unit:
         unit.put_dossier(a_dossier(label="Dodzi", revision=1), 0)
-        assert unit.count_dossiers(Tray(text="akouvi")) == 0
-        assert unit.count_dossiers(Tray(text="dodzi")) == 1
-        assert unit.count_dossiers(Tray(text=a_dossier().number)) == 1
+        assert unit.count_dossiers(DossierQuery(text="akouvi")) == 0
+        assert unit.count_dossiers(DossierQuery(text="dodzi")) == 1
+        assert unit.count_dossiers(DossierQuery(text=a_dossier().number)) == 1
 
 
 # -- journal -----------------------------------------------------------------------------------------------------------
@@ -547,10 +564,10 @@ def test_payments_are_kept_and_found(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_payment(a_payment("p1"))
         unit.add_payment(a_payment("p2", started_at=later(minutes=1)))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_payment(a_payment("p3", reference="ref of p1"))
         unit.put_payment(a_payment("p1", provider_ref="X1", status="unknown", checked_at=later(minutes=2)))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.put_payment(a_payment("p2", provider_ref="X1"))
         with pytest.raises(LookupError):
             unit.put_payment(a_payment("p9"))
@@ -588,7 +605,7 @@ def test_a_seat_is_one_persons(store: Store) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"))
     with store.unit(write=True) as unit:
         unit.take_seat("desk", "d1", a_booking("b1"))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.take_seat("desk", "d2", a_booking("b2"))
         unit.take_seat("desk", "d2", a_booking("b3", seat=1))
         unit.take_seat("other desk", "d1", a_booking("b4", appointment="pick-up"))
@@ -602,7 +619,7 @@ def test_a_dossier_holds_one_booking_of_an_appointment(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
         unit.take_seat("desk", "d1", a_booking("b1"))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.take_seat("desk", "d1", a_booking("b2", start=later(days=2)))
         unit.release_seat("b1")
         unit.take_seat("desk", "d1", a_booking("b2", start=later(days=2)))
@@ -617,7 +634,7 @@ def test_a_freed_seat_can_be_somebody_elses(store: Store) -> None:
         unit.take_seat("desk", "d1", a_booking("b1"))
         unit.release_seat("b1")
         unit.take_seat("desk", "d2", a_booking("b2"))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.put_booking(a_booking("b1"))
 
 
@@ -658,7 +675,7 @@ def test_an_issued_document_is_found_and_only_its_status_changes(store: Store) -
     with store.unit(write=True) as unit:
         unit.add_document("d1", a_document())
         for change in ({"number": "N-a1"}, {"code": "code a1"}, {"token": "token a1"}):
-            with pytest.raises(Taken):
+            with pytest.raises(AlreadyExists):
                 unit.add_document("d1", a_document("a2", **change))
         assert unit.document_by_token("token a1") == ("d1", a_document())
         assert unit.document_by_code("code a1") == ("d1", a_document())
@@ -695,7 +712,7 @@ def test_accounts(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.put_account(afi)
         unit.put_account(an_account("u2", kind="applicant", login=afi.login))  # another kind, another door
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.put_account(an_account("u3", login=afi.login))
         assert unit.account("u1") == afi
         assert unit.account_of("agent", afi.login) == afi
@@ -732,7 +749,7 @@ def test_a_way_of_being_known_is_of_one_person(store: Store) -> None:
         unit.put_account(an_account("u1"))
         unit.put_account(an_account("u2"))
         unit.add_identifier(mine)
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_identifier(replace(mine, account="u2"))
         assert unit.identifier("email", "afi@example.tg") == mine
         assert unit.identifiers_of("u1") == (mine,)
@@ -878,7 +895,7 @@ def test_a_reply_is_given_once(store: Store) -> None:
         assert unit.reply("ama", "submit", "key") is None
         unit.add_reply(reply)
         unit.add_reply(replace(reply, principal="kofi", body=None))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_reply(replace(reply, body="other"))
         assert unit.reply("ama", "submit", "key") == reply
         kofis = unit.reply("kofi", "submit", "key")
@@ -913,8 +930,8 @@ def test_a_sound_store_has_no_finding(store: Store) -> None:
 
 def a_publication(n: int, outcome: Outcome = "published", **changes: Any) -> Publication:
     origin = Origin("https://forge.example/a.git", "main", "abc", "Un titre", "Ama", NOON, ("Kossi",), "G", "Ama")
-    found = Found("N301", "procedures/x.yaml", 3, 7, 4, {"name": "x", "near": ["y"]}, "  when: x")
-    given = {"placed": (Placed("permit", 2, "f2"),), "gates": (Gate("lint", False, (found,), 2),), **changes}
+    found = GateFinding("N301", "procedures/x.yaml", 3, 7, 4, {"name": "x", "near": ["y"]}, "  when: x")
+    given = {"placed": (PublishedEdition("permit", 2, "f2"),), "gates": (Gate("lint", False, (found,), 2),), **changes}
     return Publication(n, later(days=n), outcome, origin, **given)
 
 
@@ -952,7 +969,7 @@ def test_publications_have_a_chain_of_their_own(store: Store) -> None:
 
 
 def test_how_following_goes_is_replaced(store: Store) -> None:
-    one = Watch("a.git", NOON, "abc", "git_unreachable", {"reason": "away", "allowed": ["ssh"]}, NOON, 3)
+    one = FollowingState("a.git", NOON, "abc", "git_unreachable", {"reason": "away", "allowed": ["ssh"]}, NOON, 3)
     with store.unit(write=True) as unit:
         assert unit.watch("a.git") is None
         unit.put_watch(one)
@@ -1006,7 +1023,7 @@ def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.hold_seat(hold, NOON)
     with store.unit(write=True) as unit:
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.hold_seat(replace(hold, dossier="d2"), NOON)
         assert unit.hold_of("d1", "visit") == hold
         assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d2") == {start: frozenset({1})}
@@ -1023,8 +1040,8 @@ def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
 
 def test_who_waits_longest_is_first(store: Store) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"))
-    one = Waiting("d1", "visit", "desk", "lome", later(hours=2))
-    two = Waiting("d2", "visit", "desk", "lome", later(hours=1))
+    one = WaitingListEntry("d1", "visit", "desk", "lome", later(hours=2))
+    two = WaitingListEntry("d2", "visit", "desk", "lome", later(hours=1))
     with store.unit(write=True) as unit:
         unit.put_waiting(one)
         unit.put_waiting(two)
@@ -1042,16 +1059,19 @@ def test_who_waits_is_told_in_turn_while_their_dossier_is_open(store: Store) -> 
     names = ("d1", "d2", "d3", "d4", "d5")
     opened(store, *(a_dossier(name) for name in names))
     told = {"d1": later(hours=9), "d2": later(hours=7), "d3": later(hours=8)}
-    rows = {one: Waiting(one, "visit", "desk", "lome", later(hours=n), told.get(one)) for n, one in enumerate(names)}
+    rows = {
+        one: WaitingListEntry(one, "visit", "desk", "lome", later(hours=n), told.get(one))
+        for n, one in enumerate(names)
+    }
     with store.unit(write=True) as unit:
         for one in names:
             unit.put_waiting(rows[one])
         assert [one.dossier for one in unit.waiting_for("desk", "lome")] == ["d4", "d5", "d2", "d3", "d1"]
-        before = [one.dossier for one in unit.waiting_for("desk", "lome", told_before=later(hours=8))]
+        before = [one.dossier for one in unit.waiting_for("desk", "lome", reported_before=later(hours=8))]
         assert before == ["d4", "d5", "d2", "d3"]
         for last, next_ in (("d4", ["d5", "d2"]), ("d5", ["d2", "d3"]), ("d2", ["d3", "d1"]), ("d1", [])):
             assert [one.dossier for one in unit.waiting_for("desk", "lome", 2, after=rows[last])] == next_
-        page = unit.waiting_for("desk", "lome", 2, told_before=later(hours=7), after=rows["d5"])
+        page = unit.waiting_for("desk", "lome", 2, reported_before=later(hours=7), after=rows["d5"])
         assert page == (rows["d2"],)
         unit.put_dossier(a_dossier("d4", revision=1, closed_at=NOON), 0)
         assert unit.waiting_for("desk", "lome", 2) == (rows["d5"], rows["d2"])
@@ -1080,14 +1100,14 @@ def test_the_journal_is_read_in_the_order_of_time_by_who_counts_it(store: Store)
         for hours, dossier, kind in ((3, "d2", "submitted"), (2, "d1", "submitted"), (4, "d1", "saved")):
             head = unit.head(dossier)
             unit.add_entry(seal(head, dossier, later(hours=hours), AGENT, kind, "f" * 64, {}), {})
-    first = Mark(NOON, "d1", 1)
-    sent = [Mark(later(hours=2), "d1", 2), Mark(later(hours=3), "d2", 2)]
+    first = JournalCursor(NOON, "d1", 1)
+    sent = [JournalCursor(later(hours=2), "d1", 2), JournalCursor(later(hours=3), "d2", 2)]
     with store.unit() as unit:
-        assert unit.counted_after(None, later(hours=9), 10) == (first, Mark(NOON, "d2", 1), *sent)
+        assert unit.counted_after(None, later(hours=9), 10) == (first, JournalCursor(NOON, "d2", 1), *sent)
         assert unit.counted_after(None, later(hours=9), 1) == (first,)
-        assert unit.counted_after(Mark(NOON, "d2", 1), later(hours=2), 10) == (sent[0],)
+        assert unit.counted_after(JournalCursor(NOON, "d2", 1), later(hours=2), 10) == (sent[0],)
         assert unit.counted_after(sent[1], later(hours=9), 10) == ()
-        marks = (Mark(NOON), first, Mark(NOON, "d2", 1), *sent, Mark(later(hours=9)))
+        marks = (JournalCursor(NOON), first, JournalCursor(NOON, "d2", 1), *sent, JournalCursor(later(hours=9)))
         assert [unit.entries_until(one) for one in marks] == [0, 1, 2, 3, 4, 4]
 
 
@@ -1097,11 +1117,11 @@ def test_entries_sealed_behind_the_mark_are_found(store: Store) -> None:
     def missed() -> list[object]:
         return [one.facts["about"] for one in store.findings() if one.code == "counts_differ"]
 
-    def seals(dossier: str, hours: int, kind: str) -> Mark:
+    def seals(dossier: str, hours: int, kind: str) -> JournalCursor:
         with store.unit(write=True) as unit:
             entry = seal(unit.head(dossier), dossier, later(hours=hours), AGENT, kind, "f" * 64, {})
             unit.add_entry(entry, {})
-        return Mark(entry.at, dossier, entry.n)
+        return JournalCursor(entry.at, dossier, entry.n)
 
     opened(store, a_dossier("d1"), a_dossier("d2"))
     mark = seals("d1", 2, "submitted")
@@ -1122,8 +1142,8 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
         Count("permit", "2026-03", "received", "lome", "web"),
         Count("permit", "2026-03", "received", "kara", "web"),
     )
-    april, now = replace(lome, month="2026-04"), Count("permit", STANDING, "standing", "lome")
-    one, two = Mark(NOON, "d1", 1), Mark(later(hours=1), "d1", 2)
+    april, now = replace(lome, month="2026-04"), Count("permit", CURRENT, "standing", "lome")
+    one, two = JournalCursor(NOON, "d1", 1), JournalCursor(later(hours=1), "d1", 2)
     with store.unit(write=True) as unit:
         assert unit.tally_mark() is None
         unit.add_tallies({lome: 2, kara: 1, now: 1}, None, one)
@@ -1132,30 +1152,30 @@ def test_counts_add_up_and_the_mark_moves_with_them(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_tallies({lome: 3, april: 1, kara: 0, now: -1}, one, two)
         assert unit.tally_mark() == two
-    for before in (None, one, Mark(NOON, "d2", 1)):
+    for before in (None, one, JournalCursor(NOON, "d2", 1)):
         with pytest.raises(Conflict), store.unit(write=True) as unit:
             unit.add_tallies({lome: 1}, before, two)
     with store.unit() as unit:
-        assert unit.tallies(Asked(("2026-03", "2026-04", STANDING))) == {lome: 5, kara: 1, april: 1}
-        assert unit.tallies(Asked(("2026-04",))) == {april: 1}
-        assert unit.tallies(Asked(("2026-03",), offices=frozenset({"kara"}))) == {kara: 1}
-        assert unit.tallies(Asked(("2026-03",), ("permit", "other"))) == {lome: 5, kara: 1}
-        assert unit.tallies(Asked(("2026-03",), ("other",))) == {}
-        assert unit.tallies(Asked(("2026-03",), ())) == {}
-        assert unit.tallies(Asked(("2026-03",), figures=("answered",))) == {}
-        assert unit.tallies_together(Asked(("2026-03",))) == {replace(lome, office=""): 6}
-        assert unit.tallied(Asked(("2026-03",))) == {"permit"}
-        assert unit.tallied(Asked((STANDING,))) == frozenset()  # one came and one went
+        assert unit.tallies(CounterQuery(("2026-03", "2026-04", CURRENT))) == {lome: 5, kara: 1, april: 1}
+        assert unit.tallies(CounterQuery(("2026-04",))) == {april: 1}
+        assert unit.tallies(CounterQuery(("2026-03",), offices=frozenset({"kara"}))) == {kara: 1}
+        assert unit.tallies(CounterQuery(("2026-03",), ("permit", "other"))) == {lome: 5, kara: 1}
+        assert unit.tallies(CounterQuery(("2026-03",), ("other",))) == {}
+        assert unit.tallies(CounterQuery(("2026-03",), ())) == {}
+        assert unit.tallies(CounterQuery(("2026-03",), figures=("answered",))) == {}
+        assert unit.tallies_together(CounterQuery(("2026-03",))) == {replace(lome, office=""): 6}
+        assert unit.tallied(CounterQuery(("2026-03",))) == {"permit"}
+        assert unit.tallied(CounterQuery((CURRENT,))) == frozenset()  # one came and one went
     with store.unit(write=True) as unit:
         unit.add_tallies({now: 7}, two, two)
-        assert unit.tallies(Asked(("2026-05", STANDING))) == {now: 7}
-        assert unit.tallies(Asked(("2026-05",))) == {}
+        assert unit.tallies(CounterQuery(("2026-05", CURRENT))) == {now: 7}
+        assert unit.tallies(CounterQuery(("2026-05",))) == {}
         unit.forget_tallies()
-        assert (unit.tally_mark(), unit.tallies(Asked(("2026-03", STANDING)))) == (None, {})
+        assert (unit.tally_mark(), unit.tallies(CounterQuery(("2026-03", CURRENT)))) == (None, {})
 
 
 def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:
-    count, mark = Count("permit", "2026-03", "received", "lome", "web"), Mark(NOON, "d1", 1)
+    count, mark = Count("permit", "2026-03", "received", "lome", "web"), JournalCursor(NOON, "d1", 1)
     outcomes: list[str] = []
 
     def add() -> None:
@@ -1173,7 +1193,7 @@ def test_of_two_who_count_the_same_entries_one_is_heard(store: Store) -> None:
         worker.join()
     assert sorted(outcomes) == ["kept", "late", "late", "late"]
     with store.unit() as unit:
-        assert unit.tallies(Asked(("2026-03",))) == {count: 1}
+        assert unit.tallies(CounterQuery(("2026-03",))) == {count: 1}
 
 
 def test_an_agents_acts_are_counted_by_kind(store: Store) -> None:
@@ -1192,19 +1212,19 @@ def test_an_agents_acts_are_counted_by_kind(store: Store) -> None:
 # -- orders ------------------------------------------------------------------------------------------------------------
 
 
-def an_order(n: int = 1, work: Work = "act", **changes: Any) -> Order:
-    return replace(Order(f"o{n}", n, work, "agent", later(minutes=n), {"act": "sign"}, 2), **changes)
+def an_order(n: int = 1, work: Work = "act", **changes: Any) -> Job:
+    return replace(Job(f"o{n}", n, work, "agent", later(minutes=n), {"act": "sign"}, 2), **changes)
 
 
-def a_line(rank: int, order: str = "o1", **changes: Any) -> OrderLine:
-    return replace(OrderLine(order, rank, f"d{rank}", f"2600000000{rank}", 3), **changes)
+def a_line(rank: int, order: str = "o1", **changes: Any) -> JobItem:
+    return replace(JobItem(order, rank, f"d{rank}", f"2600000000{rank}", 3), **changes)
 
 
 def test_an_order_and_its_lines_come_back_as_they_were_kept(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_order(an_order(), [a_line(0), a_line(1)])
         unit.add_order(an_order(2, account="other"))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_order(an_order(1, id="o3"))
     with store.unit(write=True) as unit:
         unit.put_order_line(a_line(1, outcome="closed", why="four_eyes", facts={"act": "check"}, at=NOON))
@@ -1240,12 +1260,12 @@ def test_a_file_grows_by_parts_and_is_thrown_away(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_order(an_order(work="tray"))
         assert unit.order_parts("o1") == (0, 0, "")
-        unit.add_order_part(OrderPart("o1", 1, 500, "next", "a,b"))
-        unit.add_order_part(OrderPart("o1", 2, 20, "", "c,d"))
-        with pytest.raises(Taken):
-            unit.add_order_part(OrderPart("o1", 2, 20, "", "c,d"))
+        unit.add_order_part(JobChunk("o1", 1, 500, "next", "a,b"))
+        unit.add_order_part(JobChunk("o1", 2, 20, "", "c,d"))
+        with pytest.raises(AlreadyExists):
+            unit.add_order_part(JobChunk("o1", 2, 20, "", "c,d"))
         assert unit.order_parts("o1") == (2, 520, "")
-        assert unit.order_part("o1", 1) == OrderPart("o1", 1, 500, "next", "a,b")
+        assert unit.order_part("o1", 1) == JobChunk("o1", 1, 500, "next", "a,b")
         unit.put_order(an_order(work="tray", ended_at=NOON, until=later(days=7)))
         assert unit.throw_files(later(days=6)) == 0
         assert unit.throw_files(later(days=7)) == 1
@@ -1307,7 +1327,7 @@ def test_a_sentence_kept_ready_has_versions(store: Store) -> None:
         unit.add_snippet(replace(first, id="s2", title="Acte"))
         unit.add_snippet(replace(first, id="s3", agency="dgdn"))
         unit.add_snippet(replace(first, version=2, body="Autre."))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_snippet(replace(first, version=2))
     with store.unit(write=True) as unit:
         assert [(one.id, one.version) for one in unit.snippets(["sncja"])] == [("s2", 1), ("s1", 2)]
@@ -1336,7 +1356,7 @@ def test_changes_of_openings_stand_until_they_are_lifted(store: Store) -> None:
         unit.add_opening_change(first)
         unit.add_opening_change(second)
         unit.add_opening_change(a_change(3, kind="holiday", office=""))
-        with pytest.raises(Taken):
+        with pytest.raises(AlreadyExists):
             unit.add_opening_change(replace(a_change(4), n=3))
         assert unit.openings_head("share") == 3
     lifted = replace(first, lifted_at=later(hours=1), lifted_by="b")

@@ -25,9 +25,9 @@ def test_a_store_that_is_away_is_told_once_and_once_that_it_is_back(
         if len(turns) < 5:
             raise Busy("SQLITE_FULL")
 
-    monkeypatch.setattr(server, "guarded_tour", tour)
+    monkeypatch.setattr(server, "guarded_pass", tour)
     monkeypatch.setattr(server, "count_up", lambda office: None)
-    monkeypatch.setattr(server, "TOUR_EVERY", 0.0)
+    monkeypatch.setattr(server, "PASS_EVERY", 0.0)
     with caplog.at_level(logging.INFO, "guichet"):
         server.work(lambda: None, stop)  # type: ignore[arg-type, return-value]
     assert caplog.messages == [server._SILENT, "the store answers again"]

@@ -18,7 +18,7 @@ _PLAIN: Final = str.maketrans({
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SmsParts:
     """How a text leaves: `count` messages, `signs` used, `unicode` when some sign, `foreign`, is not of GSM 03.38."""
 
     count: int
@@ -45,7 +45,7 @@ def _in_alphabet(sign: str) -> str:
     return bare if bare in BASIC else "?"
 
 
-def sms_parts(text: str) -> Parts:
+def sms_parts(text: str) -> SmsParts:
     """160 signs a part (153 when several); 70 (67) as soon as one sign is not of the alphabet."""
     foreign = tuple(dict.fromkeys(sign for sign in text if sign not in BASIC and sign not in EXTENDED))
     if foreign:
@@ -53,5 +53,5 @@ def sms_parts(text: str) -> Parts:
     return _cut(sum(2 if sign in EXTENDED else 1 for sign in text), 160, 153)
 
 
-def _cut(signs: int, alone: int, joined: int, foreign: tuple[str, ...] = ()) -> Parts:
-    return Parts(1 if signs <= alone else -(-signs // joined), signs, bool(foreign), foreign)
+def _cut(signs: int, alone: int, joined: int, foreign: tuple[str, ...] = ()) -> SmsParts:
+    return SmsParts(1 if signs <= alone else -(-signs // joined), signs, bool(foreign), foreign)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from engine.core.clock import Clock
 from engine.core.problems import Refusal, refusal
 from engine.core.values import Plain
-from engine.integrations.http_client import Wire, whole_francs
+from engine.integrations.http_client import HttpClient, whole_francs
 from engine.integrations.payment_provider import (
     WALLET_ASKS,
     Asked,
@@ -55,7 +55,7 @@ class CinetPay(Wallet):
     """CinetPay for one site. `notify` and `back` are our addresses: where it tells, where it sends the payer back."""
 
     def __init__(
-        self, id: str, label: str, wire: Wire, key: str, site: str, secret: str, notify: str, back: str, clock: Clock,
+        self, id: str, label: str, wire: HttpClient, key: str, site: str, secret: str, notify: str, back: str, clock: Clock,
         method: Method = "mobile_money",
     ) -> None:  # fmt: skip
         self.id, self.label, self.method = id, label, method
@@ -96,20 +96,23 @@ class CinetPay(Wallet):
             fields = parse_qs(body.decode("utf-8"), max_num_fields=100, keep_blank_values=True)
         except ValueError as wrong:
             raise BadCallback("unreadable") from wrong
-        told = {name: values[-1] for name, values in fields.items()}
-        message = "".join(told.get(name, "") for name in SIGNED).encode()
+        reported = {name: values[-1] for name, values in fields.items()}
+        message = "".join(reported.get(name, "") for name in SIGNED).encode()
         expected = hmac.new(self._secret.encode(), message, hashlib.sha256).hexdigest().encode()
         given = {name.lower(): value for name, value in headers.items()}.get(TOKEN, "")
-        if not hmac.compare_digest(expected, given.encode("utf-8", "replace")) or told.get("cpm_site_id") != self._site:
+        if (
+            not hmac.compare_digest(expected, given.encode("utf-8", "replace"))
+            or reported.get("cpm_site_id") != self._site
+        ):
             raise BadCallback("signature")
-        reference, amount = told.get("cpm_trans_id", ""), whole_francs(told.get("cpm_amount"))
+        reference, amount = reported.get("cpm_trans_id", ""), whole_francs(reported.get("cpm_amount"))
         if not reference or amount is None:
             raise BadCallback("unreadable")
-        failed = told.get("cpm_error_message", "").upper() not in ("", "SUCCES", "SUCCESS")
+        failed = reported.get("cpm_error_message", "").upper() not in ("", "SUCCES", "SUCCESS")
         kind: PaymentStatus = "failed" if failed else "paid"
-        event = f"{reference}:{told.get('cpm_trans_date', '')}:{kind}"
+        event = f"{reference}:{reported.get('cpm_trans_date', '')}:{kind}"
         now = self._clock.now()
-        return PaymentNotice(event, reference, None, kind, amount, told.get("cpm_currency", ""), now)
+        return PaymentNotice(event, reference, None, kind, amount, reported.get("cpm_currency", ""), now)
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
         answer = self._wire.post(

@@ -57,9 +57,9 @@ from engine.integrations.clamav import ClamAV
 from engine.integrations.fedapay import ADDRESS as FEDAPAY
 from engine.integrations.fedapay import FedaPay, FedaPayCard, Mode
 from engine.integrations.gateways import OTHER_COUNTRY, Gateways, UnreadGateways, WrongGateways
-from engine.integrations.http_client import InsecureAddress, Wire
+from engine.integrations.http_client import HttpClient, InsecureAddress
 from engine.integrations.identity_provider import IdentityProvider
-from engine.integrations.message_sender import Sender
+from engine.integrations.message_sender import MessageSender
 from engine.integrations.paydunya import ADDRESS as PAYDUNYA
 from engine.integrations.paydunya import PayDunya, Wallet
 from engine.integrations.paygate import ADDRESS as PAYGATE
@@ -134,9 +134,9 @@ class _Table:
             raise self.wrong(key, "must be one of " + ", ".join(allowed))
         return value
 
-    def wire(self, otherwise: str | None) -> Wire:
+    def wire(self, otherwise: str | None) -> HttpClient:
         try:
-            return Wire(self.text("address", otherwise))
+            return HttpClient(self.text("address", otherwise))
         except InsecureAddress:
             raise self.wrong("address", "must be an https address") from None
 
@@ -211,7 +211,7 @@ def read_gateways(file: Path, clock: Clock, base_url: str) -> Gateways:
         raise WrongGateways(str(error)) from None
     if hidden := forbidden_at(tables):
         raise WrongGateways(f"{hidden[0]}: holds {hidden[1]}, a sign that nobody sees")
-    senders: dict[str, Sender] = {}
+    senders: dict[str, MessageSender] = {}
     operators: dict[str, PaymentProvider] = {}
     scanner: ClamAV | None = None
     identity: IdentityProvider | None = None
@@ -246,7 +246,7 @@ def _operator(name: str, keys: object, folder: Path, clock: Clock, base_url: str
     return operator
 
 
-def _sms(table: _Table) -> Sender:
+def _sms(table: _Table) -> MessageSender:
     fields, fixed = table.texts("fields"), table.texts("fixed")
     if strange := fields.keys() - {"to", "text"}:
         raise table.wrong("fields", f"knows to and text, not {min(strange)}")
@@ -254,7 +254,7 @@ def _sms(table: _Table) -> Sender:
     return SmsGateway(table.wire(None), table.secret("token"), named, fixed)
 
 
-def _email(table: _Table) -> Sender:
+def _email(table: _Table) -> MessageSender:
     security = table.one_of("security", "starttls", "tls", "none", default="starttls")
     user = table.text("user", "-")
     password = "" if user == "-" else table.secret("password")
@@ -291,4 +291,4 @@ def _identity(table: _Table, clock: Clock) -> IdentityProvider:
         raise table.wrong("issuer", "must be an https address") from None
 
 
-_SENDERS: Final[Mapping[str, Callable[[_Table], Sender]]] = {"sms": _sms, "email": _email}
+_SENDERS: Final[Mapping[str, Callable[[_Table], MessageSender]]] = {"sms": _sms, "email": _email}

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from engine.core.clock import Clock
 from engine.core.values import Plain
-from engine.integrations.http_client import Answer, Wire, whole_francs
+from engine.integrations.http_client import HttpClient, HttpResponse, whole_francs
 from engine.integrations.payment_provider import (
     Asked,
     BadCallback,
@@ -45,7 +45,7 @@ class FedaPay(Wallet):
     """One wallet of FedaPay. `secret` asks for payments, `signing` is what its callbacks are signed with."""
 
     def __init__(
-        self, id: str, label: str, wire: Wire, secret: str, signing: str, mode: Mode, clock: Clock
+        self, id: str, label: str, wire: HttpClient, secret: str, signing: str, mode: Mode, clock: Clock
     ) -> None:  # fmt: skip
         self.id, self.label = id, label
         self._wire, self._signing, self._mode, self._clock = wire, signing, mode, clock
@@ -71,14 +71,14 @@ class FedaPay(Wallet):
             raise ProviderDown(f"refused_{made.status}")
         return str(number)
 
-    def _token(self, number: str) -> Answer:
+    def _token(self, number: str) -> HttpResponse:
         return self._wire.post(f"/v1/transactions/{quote(number, safe='')}/token", {}, self._headers)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         at = self._check_signature(headers, body)
         try:
-            told = json.loads(body)
-            event, entity = f"{told['name']}:{told['entity']['id']}", told["entity"]
+            reported = json.loads(body)
+            event, entity = f"{reported['name']}:{reported['entity']['id']}", reported["entity"]
             reference = str(entity.get("merchant_reference") or entity["custom_metadata"]["reference"])
             kind, _ = _KINDS[entity["status"]]
         except (ValueError, TypeError, KeyError, RecursionError) as wrong:
@@ -98,8 +98,8 @@ class FedaPay(Wallet):
         found = _transaction(answer)
         kind, reason = _KINDS.get(str(found.get("status")), ("unknown", None))
         metadata = found.get("custom_metadata")
-        told = metadata.get("reference") if isinstance(metadata, dict) else None
-        named = str(found.get("merchant_reference") or told or "")
+        reported = metadata.get("reference") if isinstance(metadata, dict) else None
+        named = str(found.get("merchant_reference") or reported or "")
         amount = whole_francs(found.get("amount"))
         return ProviderStatus(
             kind, amount or 0, _currency(found), named, reason, str(found.get("id") or "") or None
@@ -129,7 +129,9 @@ class FedaPayCard(FedaPay):
     method = "card"
     asks: tuple[Asked, ...] = ("name", "email")
 
-    def __init__(self, id: str, label: str, wire: Wire, secret: str, signing: str, back: str, clock: Clock) -> None:
+    def __init__(
+        self, id: str, label: str, wire: HttpClient, secret: str, signing: str, back: str, clock: Clock
+    ) -> None:
         super().__init__(id, label, wire, secret, signing, "moov_tg", clock)
         self._back = back
 
@@ -150,7 +152,7 @@ class FedaPayCard(FedaPay):
         return Started(number, page=page)
 
 
-def _transaction(answer: Answer) -> Mapping[str, Plain]:
+def _transaction(answer: HttpResponse) -> Mapping[str, Plain]:
     """FedaPay wraps a transaction under its version: `{"v1/transaction": {…}}`."""
     wrapped = answer.at("v1/transaction")
     return wrapped if isinstance(wrapped, dict) else answer.body

@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.integrations.clamav import ClamAV
 from engine.integrations.identity_provider import IdentityProvider
-from engine.integrations.message_sender import Sender
+from engine.integrations.message_sender import MessageSender
 from engine.integrations.payment_provider import PaymentProvider
 
 OTHER_COUNTRY: Final = "other"  # in the prices of messages: every country that has none of its own
@@ -27,7 +27,7 @@ class Gateways:
     """Operators by id, in the order in which citizens see them; senders by channel; who else knows citizens."""
 
     operators: Mapping[str, PaymentProvider]
-    senders: Mapping[str, Sender]
+    senders: Mapping[str, MessageSender]
     scanner: ClamAV | None = None
     identity: IdentityProvider | None = None
     sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country

@@ -25,7 +25,7 @@ from engine.core.values import Plain
 from engine.integrations.payment_provider import ProviderDown, ProviderSilent
 
 
-class Deadline:
+class SocketDeadline:
     """From `with` on, so many seconds; then the sockets it was told of are shut, and whoever reads from them reads their end.
     `is_over` tells that from an answer that was short."""
 
@@ -71,7 +71,7 @@ class InsecureAddress(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What the operator answered: its status and its JSON object."""
 
     status: int
@@ -92,7 +92,7 @@ class Answer:
 class _Speaking(threading.local):
     """The call that a thread is making."""
 
-    until: Deadline | None = None
+    until: SocketDeadline | None = None
 
 
 _speaking: Final = _Speaking()
@@ -125,7 +125,7 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
 
-class Wire:
+class HttpClient:
     """One operator's address. Safe to share between threads."""
 
     def __init__(self, base: str, seconds: float = 10.0) -> None:
@@ -143,11 +143,11 @@ class Wire:
 
     def post(
         self, path: str, body: Mapping[str, Plain], headers: Mapping[str, str] | None = None, *, bare: bool = False
-    ) -> Answer:  # fmt: skip
+    ) -> HttpResponse:  # fmt: skip
         """`bare`: only the status of the answer counts. Raises `ProviderDown`."""
         return self._ask("POST", path, json.dumps(dict(body)).encode(), headers, bare)
 
-    def post_form(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+    def post_form(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> HttpResponse:
         """The same with the fields of a form. Raises `ProviderDown`."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", path, urlencode(fields).encode(), {**kind, **(headers or {})})
@@ -160,7 +160,7 @@ class Wire:
     @contextmanager
     def _in_time(self) -> Iterator[None]:
         """The whole call ends in time; an answer that was cut short is none, though it may look whole."""
-        with Deadline(self._longest) as until:
+        with SocketDeadline(self._longest) as until:
             _speaking.until = until
             try:
                 yield
@@ -172,13 +172,13 @@ class Wire:
         if until.is_over:
             raise ProviderSilent("Deadline")
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """Raises `ProviderDown`."""
         return self._ask("GET", path, None, headers)
 
     def _ask(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, bare: bool = False
-    ) -> Answer:  # fmt: skip
+    ) -> HttpResponse:  # fmt: skip
         wanted = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         with self._in_time():
             response = self._pool.request(
@@ -197,7 +197,7 @@ class Wire:
             raise ProviderSilent(f"status_{response.status}")
         if response.status >= 500 or len(content) > _LARGEST:
             raise ProviderDown(f"status_{response.status}")
-        return Answer(response.status, {} if bare else _read(content))
+        return HttpResponse(response.status, {} if bare else _read(content))
 
 
 def _read(content: bytes) -> Mapping[str, Plain]:

@@ -12,7 +12,7 @@ class NotProven(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class SignInStart:
     """Where to send somebody, and what this browser must bring back."""
 
     address: str
@@ -22,7 +22,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class VerifiedIdentity:
     """Somebody as a provider knows them. `profile` by our own names; `level` how sure the provider is, in our words."""
 
     subject: str  # issuer and its name for the person
@@ -37,10 +37,10 @@ class IdentityProvider(Protocol):
 
     label: str
 
-    def begin(self, back: str) -> Begun:
+    def begin(self, back: str) -> SignInStart:
         """Raises `ProviderDown`."""
         ...
 
-    def finish(self, back: str, code: str, nonce: str, verifier: str) -> Identity:
+    def finish(self, back: str, code: str, nonce: str, verifier: str) -> VerifiedIdentity:
         """Raises `ProviderDown`, `NotProven`."""
         ...

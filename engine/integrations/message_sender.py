@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol, TextIO
 
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 
 
 class NotSent(Exception):
@@ -17,10 +17,10 @@ class NotSent(Exception):
         self.for_good, self.silent = for_good, silent
 
 
-class Sender(Protocol):
+class MessageSender(Protocol):
     """One channel out. Speaks to the network: never inside a unit of work."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         """Raises `NotSent`."""
         ...
 
@@ -28,7 +28,7 @@ class Sender(Protocol):
 class InboxSender:
     """The development inbox: nothing leaves; the letter kept by the store is what the inbox page shows."""
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         """Nothing to do: a letter marked as sent is already where it is read."""
 
 
@@ -39,7 +39,7 @@ class ConsoleSender:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         stream = self._stream or sys.stderr
         if self._stream is None and not stream.isatty():
             raise NotSent("no_gateway")

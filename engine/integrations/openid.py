@@ -25,8 +25,8 @@ from joserfc.jwk import KeySet
 
 from engine.core.clock import Clock
 from engine.core.values import Plain
-from engine.integrations.http_client import InsecureAddress, Wire
-from engine.integrations.identity_provider import Begun, Identity, NotProven
+from engine.integrations.http_client import HttpClient, InsecureAddress
+from engine.integrations.identity_provider import NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 
 ALGORITHMS: Final = [
@@ -68,20 +68,20 @@ class OpenIdProvider:
     def __init__(self, label: str, client: Client, clock: Clock) -> None:
         """Raises `InsecureAddress` for an issuer on another machine in plain HTTP."""
         self.label, self._client, self._clock = label, client, clock
-        self._issuer = Wire(client.issuer)
+        self._issuer = HttpClient(client.issuer)
         self._lock = threading.Lock()
         self._found: tuple[datetime, Mapping[str, Plain]] | None = None
         self._keys: KeySet | None = None
 
-    def begin(self, back: str) -> Begun:
+    def begin(self, back: str) -> SignInStart:
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
         address = prepare_grant_uri(
             self._place("authorization_endpoint"), self._client.client, "code", back, self._client.scopes, state,
             nonce=nonce, code_challenge=create_s256_code_challenge(verifier), code_challenge_method="S256",
         )  # fmt: skip
-        return Begun(str(address), state, nonce, verifier)
+        return SignInStart(str(address), state, nonce, verifier)
 
-    def finish(self, back: str, code: str, nonce: str, verifier: str) -> Identity:
+    def finish(self, back: str, code: str, nonce: str, verifier: str) -> VerifiedIdentity:
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         answer = self._wire("token_endpoint").post_form("", fields, {"Authorization": self._basic()})
         if answer.status != 200 or not answer.text("id_token"):
@@ -110,13 +110,13 @@ class OpenIdProvider:
             raise ProviderDown(name)
         return place
 
-    def _wire(self, name: str) -> Wire:
+    def _wire(self, name: str) -> HttpClient:
         """Speaks as its issuer does: one that answers in HTTPS never sends us, in plain HTTP, to a door of this machine."""
         place = self._place(name)
         try:
             if urlsplit(place).scheme != urlsplit(self._client.issuer).scheme:
                 raise InsecureAddress(place)
-            return Wire(place)
+            return HttpClient(place)
         except ValueError:
             raise ProviderDown(name) from None
 
@@ -156,13 +156,13 @@ class OpenIdProvider:
                 continue
         raise NotProven("signature")
 
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+    def _identity(self, claims: Mapping[str, Any]) -> VerifiedIdentity:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= 255:
             raise NotProven("sub")
         named = {**CLAIMS, **self._client.claims}
         profile = {name: said for name, claim in named.items() if (said := _said(name, claims.get(claim)))}
-        return Identity(
+        return VerifiedIdentity(
             f"{self._client.issuer} {subject}", profile, self._client.levels.get(str(claims.get("acr", "")), ""),
             _proven(claims, "phone_number"), _proven(claims, "email"),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote
 from engine.core.clock import Clock
 from engine.core.values import Plain
 from engine.integrations import payment_provider as payments
-from engine.integrations.http_client import Answer, Wire, whole_francs
+from engine.integrations.http_client import HttpClient, HttpResponse, whole_francs
 from engine.integrations.payment_provider import (
     CURRENCY,
     BadCallback,
@@ -40,7 +40,7 @@ class PayDunya(payments.Wallet):
     """One wallet of PayDunya. `name` is what the invoice says of who collects."""
 
     def __init__(
-        self, id: str, label: str, wire: Wire, master: str, private: str, token: str, wallet: Wallet, name: str,
+        self, id: str, label: str, wire: HttpClient, master: str, private: str, token: str, wallet: Wallet, name: str,
         clock: Clock,
     ) -> None:  # fmt: skip
         self.id, self.label = id, label
@@ -64,7 +64,7 @@ class PayDunya(payments.Wallet):
             return Started(token, page=self._page(made))
         return Started(token, page=None if pushed.at("success") is True else self._page(made))
 
-    def _page(self, made: Answer) -> str | None:
+    def _page(self, made: HttpResponse) -> str | None:
         """The invoice's own page, for when nothing was put on the payer's phone."""
         page = made.text("response_text")
         return page if page.startswith("https://") else None
@@ -85,11 +85,14 @@ class PayDunya(payments.Wallet):
             fields = parse_qs(body.decode("utf-8"), max_num_fields=200, keep_blank_values=True)
         except ValueError as wrong:
             raise BadCallback("unreadable") from wrong
-        told = {name: values[-1] for name, values in fields.items()}
-        if not hmac.compare_digest(self._hash.encode(), told.get("data[hash]", "").encode("utf-8", "replace")):
+        reported = {name: values[-1] for name, values in fields.items()}
+        if not hmac.compare_digest(self._hash.encode(), reported.get("data[hash]", "").encode("utf-8", "replace")):
             raise BadCallback("signature")
-        token, reference = told.get("data[invoice][token]", ""), told.get("data[custom_data][reference]", "")
-        amount, kind = whole_francs(told.get("data[invoice][total_amount]")), _KINDS.get(told.get("data[status]", ""))
+        token, reference = reported.get("data[invoice][token]", ""), reported.get("data[custom_data][reference]", "")
+        amount, kind = (
+            whole_francs(reported.get("data[invoice][total_amount]")),
+            _KINDS.get(reported.get("data[status]", "")),
+        )
         if not token or not reference or amount is None or kind is None:
             raise BadCallback("unreadable")
         event = f"{token}:{kind[0]}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from engine.core.clock import Clock
-from engine.integrations.http_client import Wire, whole_francs
+from engine.integrations.http_client import HttpClient, whole_francs
 from engine.integrations.payment_provider import (
     CURRENCY,
     BadCallback,
@@ -35,7 +35,7 @@ _KINDS: Final[Mapping[str, tuple[PaymentStatus, str | None]]] = {
 class PayGate(Wallet):
     """One network of PayGate Global: a citizen chooses the wallet, for a number no longer tells it."""
 
-    def __init__(self, id: str, label: str, wire: Wire, token: str, network: Network, clock: Clock) -> None:
+    def __init__(self, id: str, label: str, wire: HttpClient, token: str, network: Network, clock: Clock) -> None:
         self.id, self.label = id, label
         self._wire, self._token, self._network, self._clock = wire, token, network, clock
 
@@ -52,11 +52,11 @@ class PayGate(Wallet):
 
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         try:
-            told = json.loads(body)
-            reference, theirs = str(told["identifier"]), str(told["tx_reference"])
+            reported = json.loads(body)
+            reference, theirs = str(reported["identifier"]), str(reported["tx_reference"])
         except (ValueError, TypeError, KeyError, RecursionError) as wrong:
             raise BadCallback("unreadable") from wrong
-        amount = whole_francs(told.get("amount"))
+        amount = whole_francs(reported.get("amount"))
         if amount is None:
             raise BadCallback("unreadable")
         return PaymentNotice(theirs, reference, theirs, "paid", amount, CURRENCY, self._clock.now())

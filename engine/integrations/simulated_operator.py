@@ -105,7 +105,7 @@ class SandboxOperator:
         self._clock = clock
         self._secret = secret
         self._place = str(ledger) if ledger else f"file:sandbox-{next(_LEDGERS)}?mode=memory&cache=shared"
-        self._keeper = None if ledger else self._connect()  # a memory ledger lives as long as one connection
+        self._source = None if ledger else self._connect()  # a memory ledger lives as long as one connection
         if ledger:
             ledger.parent.mkdir(parents=True, exist_ok=True)
         with self._ledger() as rows:
@@ -229,9 +229,9 @@ class SandboxProvider(Wallet):
     def read_callback(self, headers: Mapping[str, str], body: bytes) -> PaymentNotice:
         at = self._check_signature(headers, body)
         try:
-            told = json.loads(body)
-            reference, event = str(told["reference"]), str(told["event"])
-            kind, amount, currency = KINDS[told["status"]], told["amount"], str(told["currency"])
+            reported = json.loads(body)
+            reference, event = str(reported["reference"]), str(reported["event"])
+            kind, amount, currency = KINDS[reported["status"]], reported["amount"], str(reported["currency"])
         except (ValueError, TypeError, KeyError) as wrong:
             raise BadCallback("unreadable") from wrong
         if not isinstance(amount, int) or isinstance(amount, bool):

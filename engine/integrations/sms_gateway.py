@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.message_sender import NotSent
 from engine.integrations.payment_provider import ProviderDown, ProviderSilent
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 
 _USELESS: Final = frozenset({400, 404, 410, 422})  # this number, this text: they will not pass tomorrow either
 
@@ -16,7 +16,7 @@ _USELESS: Final = frozenset({400, 404, 410, 422})  # this number, this text: the
 class SmsGateway:
     """`fields` names what the gateway calls `to` and `text`; `fixed` is sent with each message (a sender's name)."""
 
-    def __init__(self, wire: Wire, token: str, fields: Mapping[str, str], fixed: Mapping[str, str]) -> None:
+    def __init__(self, wire: HttpClient, token: str, fields: Mapping[str, str], fixed: Mapping[str, str]) -> None:
         self._wire, self._fields, self._fixed = wire, fields, fixed
         self._headers = {"Authorization": f"Bearer {token}"}
 
@@ -27,7 +27,7 @@ class SmsGateway:
         except ProviderDown as down:
             raise NotSent(str(down)) from None
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         body = {**self._fixed, self._fields["to"]: letter.to, self._fields["text"]: letter.body}
         try:
             answer = self._wire.post("", body, {**self._headers, "Idempotency-Key": letter.id}, bare=True)

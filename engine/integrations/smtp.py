@@ -15,12 +15,12 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any, Final, Literal
 
-from engine.integrations.http_client import Deadline
+from engine.integrations.http_client import SocketDeadline
 from engine.integrations.message_sender import NotSent
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 
 Security = Literal["starttls", "tls", "none"]
-_PATIENCE, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
+_WAIT_LIMIT, _LONGEST = 20.0, 60.0  # seconds, for the next byte and for the whole of a letter
 _NOT_NOW, _TOO_LARGE = 421, 552  # the server shuts its door for now; this letter is too large (RFC 5321)
 # Refusals of who we are, not of one letter: the next one would fare no better.
 _ABOUT_US: Final = (
@@ -48,10 +48,10 @@ class MailServer:
         self._host, self._port, self._security = host, port, security
         self._user, self._password = user, password
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         try:
             message = self._message(letter)
-            with Deadline(_LONGEST) as until, self._open(until) as server:
+            with SocketDeadline(_LONGEST) as until, self._open(until) as server:
                 server.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
             code = max((code for code, _ in refused.recipients.values()), default=550)
@@ -70,12 +70,12 @@ class MailServer:
     def reach(self) -> None:
         """Opens the door and signs in, sends nothing. Raises `NotSent`."""
         try:
-            with Deadline(_LONGEST) as until:
+            with SocketDeadline(_LONGEST) as until:
                 self._open(until).close()
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(type(error).__name__) from None
 
-    def _message(self, letter: Letter) -> EmailMessage:
+    def _message(self, letter: OutboundMessage) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         if not _ADDRESS.fullmatch(letter.to) or "=?" in letter.to or not letter.to.isprintable():
             raise ValueError("no address")
@@ -89,12 +89,12 @@ class MailServer:
         message.set_content(letter.body, cte="quoted-printable")
         return message
 
-    def _open(self, until: Deadline) -> smtplib.SMTP:
+    def _open(self, until: SocketDeadline) -> smtplib.SMTP:
         context = ssl.create_default_context()
         if self._security == "tls":
-            server: smtplib.SMTP = _TlsSession(until, self._host, self._port, timeout=_PATIENCE, context=context)
+            server: smtplib.SMTP = _TlsSession(until, self._host, self._port, timeout=_WAIT_LIMIT, context=context)
         else:
-            server = _Session(until, self._host, self._port, timeout=_PATIENCE)
+            server = _Session(until, self._host, self._port, timeout=_WAIT_LIMIT)
         try:
             if self._security == "starttls":
                 server.starttls(context=context)
@@ -118,7 +118,7 @@ def _one_line(subject: str) -> str:
 class _Session(smtplib.SMTP):
     """From its greeting on, the time of its letter counts for it."""
 
-    def __init__(self, until: Deadline, *given: Any, **more: Any) -> None:
+    def __init__(self, until: SocketDeadline, *given: Any, **more: Any) -> None:
         self._until = until
         super().__init__(*given, **more)
 

@@ -27,7 +27,7 @@ COMMITS: Final = "commits"  # key of an entry's body: name of a value → its co
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One recorded act. `hash = sha256(canonical JSON of all but hash)`, `previous` the hash before (“” for the first)."""
 
     dossier: str
@@ -93,28 +93,28 @@ def with_commitments(body: Mapping[str, Plain], values: Mapping[str, Plain]) -> 
 
 
 def seal(
-    previous: tuple[int, str] | Entry | None,
+    previous: tuple[int, str] | JournalEntry | None,
     dossier_id: str,
     at: datetime,
     actor: Actor,
     kind: str,
     edition: str,
     body: Plain,
-) -> Entry:
+) -> JournalEntry:
     """The entry that follows `previous` (an entry, `Unit.head`'s (n, hash), or None for the first)."""
-    if isinstance(previous, Entry):
+    if isinstance(previous, JournalEntry):
         previous = (previous.n, previous.hash)
     n, before = previous or (0, "")
-    unsealed = Entry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, "")
-    return Entry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, seal_of(unsealed))
+    unsealed = JournalEntry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, "")
+    return JournalEntry(dossier_id, n + 1, at, actor.kind, actor.id, kind, edition, body, before, seal_of(unsealed))
 
 
-def seal_of(entry: Entry) -> str:
+def seal_of(entry: JournalEntry) -> str:
     """The hash this entry must carry."""
     return fingerprint({name: value for name, value in to_plain(entry).items() if name != "hash"})
 
 
-def verify(entries: Iterable[Entry]) -> Break | None:
+def verify(entries: Iterable[JournalEntry]) -> Break | None:
     """The first entry of one dossier's chain that does not hold, or None when all do."""
     chain = tuple(entries)
     before = ""
@@ -126,7 +126,7 @@ def verify(entries: Iterable[Entry]) -> Break | None:
     return None
 
 
-def _broken_place(chain: Sequence[Entry], position: int) -> Break | None:
+def _broken_place(chain: Sequence[JournalEntry], position: int) -> Break | None:
     entry, expected = chain[position], position + 1
     if entry.dossier != chain[0].dossier:
         return Break(expected, "foreign", chain[0].dossier, entry.dossier)
@@ -138,7 +138,7 @@ def _broken_place(chain: Sequence[Entry], position: int) -> Break | None:
     return Break(expected, "reordered" if comes_later else "missing", str(expected), str(entry.n))
 
 
-def _broken_seal(entry: Entry, before: str) -> Break | None:
+def _broken_seal(entry: JournalEntry, before: str) -> Break | None:
     try:
         expected = seal_of(entry)
     except (TypeError, ValueError):  # a body that is not plain any more
@@ -154,7 +154,7 @@ def _broken_seal(entry: Entry, before: str) -> Break | None:
 
 
 def export_plain(
-    entries: Sequence[Entry],
+    entries: Sequence[JournalEntry],
     salts: Mapping[int, Mapping[str, str]] | None = None,
     values: Mapping[int, Mapping[str, Plain]] | None = None,
     receipt: Receipt | None = None,
@@ -208,7 +208,7 @@ def receipt_in(export: Plain) -> Receipt | None:
     return _parts(export).receipt
 
 
-def _broken_receipt(entries: Sequence[Entry], receipt: Receipt) -> Break | None:
+def _broken_receipt(entries: Sequence[JournalEntry], receipt: Receipt) -> Break | None:
     sealed = entries[receipt.n - 1].hash if 0 < receipt.n <= len(entries) else ""
     return None if sealed and includes(receipt, sealed) else Break(max(receipt.n, 1), "receipt", "", sealed)
 
@@ -241,7 +241,7 @@ class _Export:
     format: str
     dossier: str
     head: _Head
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
     openings: tuple[_Opening, ...]
     receipt: Receipt | None = None
 

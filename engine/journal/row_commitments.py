@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.records.codec import to_plain
-from engine.records.dossier import Booking, Letter, Payment, PaymentEvent
+from engine.records.dossier import Booking, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 
 ROWS: Final = "rows"  # the first word of each of these names
@@ -23,7 +23,7 @@ _PAYMENT: Final = ("reference", "fees", "amount", "provider", "method", "payer")
 _ENDED: Final = (*_PAYMENT, "status", "receipt", "reason")
 
 
-def letter_row(letter: Letter) -> tuple[str, Plain]:
+def letter_row(letter: OutboundMessage) -> tuple[str, Plain]:
     return f"{ROWS}.letter.{letter.id}", _cells(letter, "channel", "to", "subject", "body", "dedupe", "created_at")
 
 
@@ -62,6 +62,6 @@ def share_row(share: Share) -> tuple[str, Plain]:
     return name, _cells(share, "token_sha256", "document", "created_at", "expires_at", "revoked_at")
 
 
-def _cells(record: Letter | Message | Note | Payment | PaymentEvent | Share, *names: str) -> Plain:
+def _cells(record: OutboundMessage | Message | Note | Payment | PaymentEvent | Share, *names: str) -> Plain:
     plain = to_plain(record)
     return {name: plain[name] for name in names if plain.get(name) not in (None, "", [])}

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry, seal, with_commitments
+from engine.journal.chain import JournalEntry, seal, with_commitments
 from engine.records.dossier import SYSTEM_ACTOR
 
 ROW_JOURNAL: Final = """
@@ -66,7 +66,7 @@ def ways_value(rows: Iterable[tuple[str, str, str]]) -> list[Plain]:
     return [list(row) for row in sorted(rows)]
 
 
-def next_entry(head: tuple[int, str], chain: str, kind: str, rows: Rows) -> tuple[Entry, Mapping[str, str]]:
+def next_entry(head: tuple[int, str], chain: str, kind: str, rows: Rows) -> tuple[JournalEntry, Mapping[str, str]]:
     """The entry that commits to rows as they are now, and the salts of the rows that there are."""
     gone: list[Plain] = [*sorted(name for name, value in rows.items() if not value)]
     there = {name: value for name, value in rows.items() if value}
@@ -115,7 +115,7 @@ def _named(columns: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def found_so_far(ask: Ask, columns: Columns) -> Iterator[tuple[Entry, Mapping[str, str]]]:
+def found_so_far(ask: Ask, columns: Columns) -> Iterator[tuple[JournalEntry, Mapping[str, str]]]:
     """For a store of an earlier release: the first entry of each chain, which commits to its rows as they were found."""
     for pages in (account_pages(ask, columns), mandate_pages(ask, columns)):
         for page in pages:

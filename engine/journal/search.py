@@ -35,7 +35,7 @@ class EventsAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class JournalEvent:
     """One entry, beside what its dossier is known by."""
 
     at: datetime
@@ -112,7 +112,7 @@ def events_where(asked: EventsAsked) -> tuple[str, list[Any]]:
     return " AND ".join(parts), cells
 
 
-def mark_of(last: Happening) -> tuple[str, str, int]:
+def mark_of(last: JournalEvent) -> tuple[str, str, int]:
     """Where a page ended: the next begins before."""
     return instant_text(last.at), last.dossier, last.n
 
@@ -144,7 +144,7 @@ def _commonest(found: Mapping[str, int]) -> Mapping[str, int]:
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def mark_text(last: Happening) -> str:
+def mark_text(last: JournalEvent) -> str:
     """A mark as an address carries it."""
     return base64.urlsafe_b64encode(canonical_json(list(mark_of(last)))).decode().rstrip("=")
 

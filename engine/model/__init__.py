@@ -23,18 +23,18 @@ from engine.model.base import (
     SYSTEM,
     How,
     Mode,
+    NamedElement,
     Outcome,
     Public,
     Relation,
     Silence,
     Template,
-    Thing,
 )
-from engine.model.form import Bounds, Check, Criterion, EvidenceTerms, Field, Option, Page, Total
+from engine.model.form import Bounds, Criterion, EvidenceTerms, Field, FormCheck, Option, Page, Total
 from engine.model.legal import Accept, Appeal, Contact, Delay, Identity, Law, PersonalData, Sensitive
 from engine.model.procedure import CodeList, Notice, Output, Procedure, Scenario, Scheme, Step
-from engine.model.tasks import Appointment, Consulted, Cut, Fee, Form, Hours, Instalments, Line, Link, Task
-from engine.model.workflow import NO_EFFECTS, Clock, Effects, Key, State, Table, Transition
+from engine.model.tasks import Appointment, Consulted, Cut, Fee, FeeLine, Form, Hours, Instalments, Link, Task
+from engine.model.workflow import NO_EFFECTS, Effects, Key, State, Table, TimeLimit, Transition
 
 __all__ = [
     "APPLICANT",
@@ -49,8 +49,6 @@ __all__ = [
     "Appeal",
     "Appointment",
     "Bounds",
-    "Check",
-    "Clock",
     "CodeList",
     "Consulted",
     "Contact",
@@ -60,17 +58,19 @@ __all__ = [
     "Effects",
     "EvidenceTerms",
     "Fee",
+    "FeeLine",
     "Field",
     "Form",
+    "FormCheck",
     "Hours",
     "How",
     "Identity",
     "Instalments",
     "Key",
     "Law",
-    "Line",
     "Link",
     "Mode",
+    "NamedElement",
     "Notice",
     "Option",
     "Outcome",
@@ -89,7 +89,7 @@ __all__ = [
     "Table",
     "Task",
     "Template",
-    "Thing",
+    "TimeLimit",
     "Total",
     "Transition",
     "is_part",

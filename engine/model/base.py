@@ -52,7 +52,7 @@ class Lasting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Thing(Lasting):
+class NamedElement(Lasting):
     """Whatever has a name in a file."""
 
     id: str

@@ -48,7 +48,7 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ExtraOpening:
     """Days when an office receives beside its usual hours (`hours`), or with another number of places (`desks`)."""
 
     from_: date
@@ -73,7 +73,7 @@ class Office:
     desks: int | None = None  # people received at once; None = as many as each appointment says
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
-    opened: tuple[Opened, ...] = ()
+    opened: tuple[ExtraOpening, ...] = ()
 
     def closure_on(self, day: date) -> Closure | None:
         """What closes it all day."""

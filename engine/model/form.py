@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from engine.core.values import Span, Text
-from engine.model.base import How, Template, Thing
+from engine.model.base import How, NamedElement, Template
 from engine.model.types import TRUE, Expression, Type
 
 
@@ -70,7 +70,7 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check(Thing):
+class FormCheck(NamedElement):
     """A rule across answers: `must` refuses, `should` warns. Read only if every answer it names is there."""
 
     holds: Expression
@@ -81,7 +81,7 @@ class Check(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field(Thing):
+class Field(NamedElement):
     """One question. `type` is the word of the file (`text`, `rows`, `evidence`…); `value_type` what it is worth."""
 
     type: str
@@ -109,7 +109,7 @@ class Field(Thing):
     evidence: EvidenceTerms | None = None
     # rows only
     rows: tuple[Field, ...] = ()
-    checks: tuple[Check, ...] = ()
+    checks: tuple[FormCheck, ...] = ()
     row_label: Template | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     total: Total | None = None
@@ -119,7 +119,7 @@ class Field(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Thing):
+class Page(NamedElement):
     """One screen of questions."""
 
     title: Text
@@ -127,11 +127,11 @@ class Page(Thing):
     when: Expression = TRUE
     reuse: bool = True
     fields: tuple[Field, ...] = ()
-    checks: tuple[Check, ...] = ()
+    checks: tuple[FormCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Criterion(Thing):
+class Criterion(NamedElement):
     """A question asked before the form; `stop_when` true stops with `because`. Its field carries the same id."""
 
     field: Field

@@ -10,12 +10,12 @@ from typing import Literal
 
 from engine.core.problems import NOWHERE, Position
 from engine.core.values import Span, Text
-from engine.model.base import Template, Thing
+from engine.model.base import NamedElement, Template
 from engine.model.types import Expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Law(Thing):
+class Law(NamedElement):
     title: Text
     status: Literal["sourced", "to_confirm", "plausible"]
     official: bool = False  # a text that binds, not where a value was found
@@ -32,7 +32,7 @@ class Law(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Appeal(Thing):
+class Appeal(NamedElement):
     label: Text
     within: Span | None = None
     act: str | None = None
@@ -55,7 +55,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity(Thing):
+class Identity(NamedElement):
     """Who answers for the procedure and what the catalogue says of it. `id` is the procedure's."""
 
     edition: int
@@ -86,7 +86,7 @@ class Sensitive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonalData(Thing):
+class PersonalData(NamedElement):
     purpose: Text
     ground: Literal["legal_obligation", "public_task", "consent", "contract"] = "public_task"
     declaration: str | None = None
@@ -96,7 +96,7 @@ class PersonalData(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accept(Thing):
+class Accept(NamedElement):
     """An advice set aside with a reason. `id` is the code."""
 
     at: str

@@ -10,16 +10,16 @@ from typing import Literal
 
 from engine.core.problems import NOWHERE, Position
 from engine.core.values import Plain, Span, Text
-from engine.model.base import APPLICANT, APPLICATION, Lasting, Template, Thing
+from engine.model.base import APPLICANT, APPLICATION, Lasting, NamedElement, Template
 from engine.model.form import Criterion, Field, Option
 from engine.model.legal import Accept, Identity, Law, PersonalData
 from engine.model.tasks import Appointment, Fee, Form, Link, Task
 from engine.model.types import TRUE, Expression
-from engine.model.workflow import Clock, State, Table, Transition
+from engine.model.workflow import State, Table, TimeLimit, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Output(Thing):
+class Output(NamedElement):
     """A document the procedure issues. `number` is a pattern over agency, office, procedure, year and serial."""
 
     title: Text
@@ -39,7 +39,7 @@ class Output(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(Thing):
+class Notice(NamedElement):
     """A message owed when `event` happens: a state entered, a transition taken, a task done, a clock over."""
 
     event: str
@@ -83,7 +83,9 @@ class Procedure(Lasting):
     laws: Mapping[str, Law]
     eligibility: tuple[Criterion, ...]
     form: Form  # the task APPLICATION
-    things: Mapping[str, Thing]  # the one namespace: fields, evidence, tasks, states, acts (first of each), outputs
+    things: Mapping[
+        str, NamedElement
+    ]  # the one namespace: fields, evidence, tasks, states, acts (first of each), outputs
     fields: Mapping[str, Field]  # every field outside rows: eligibility, application, later forms, computed ones too
     order: tuple[str, ...]  # ids of `fields` such that each comes after what its when/value/default name
     tasks: Mapping[str, Task]  # APPLICATION, fees, appointments, later forms, look-ups
@@ -92,7 +94,7 @@ class Procedure(Lasting):
     office: Expression | None  # None = the agency's first office
     transitions: tuple[Transition, ...]
     leaving: Mapping[str, tuple[Transition, ...]]  # by source, in order of the file then rank
-    clocks: Mapping[str, Clock]
+    clocks: Mapping[str, TimeLimit]
     tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
     definitions: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))  # for messages
     outputs: Mapping[str, Output]
@@ -142,8 +144,8 @@ class Procedure(Lasting):
         return tuple(task for task in self.tasks.values() if isinstance(task, Appointment))
 
 
-def _later_forms(book: Procedure) -> tuple[Form, ...]:
-    return tuple(task for task in book.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
+def _later_forms(procedure: Procedure) -> tuple[Form, ...]:
+    return tuple(task for task in procedure.tasks.values() if isinstance(task, Form) and task.id != APPLICATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario(Thing):
+class Scenario(NamedElement):
     """`like` is already folded in: `given` and `at` are complete."""
 
     story: Text

@@ -44,10 +44,10 @@ def receiving_roles(procedure: Procedure) -> frozenset[str]:
         return frozenset()
     visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
     meeting = {role_key(procedure, role) for visit in visits for role in visit.by}
-    return _own(procedure, meeting) if meeting else _first_hands(procedure)
+    return _own(procedure, meeting) if meeting else _first_roles(procedure)
 
 
-def _first_hands(procedure: Procedure) -> frozenset[str]:
+def _first_roles(procedure: Procedure) -> frozenset[str]:
     """Where people pay or wait first, it is the next hand that receives them."""
     seen, steps = set[str](), {procedure.start}
     while steps:

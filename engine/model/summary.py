@@ -18,7 +18,7 @@ _FLAGS: Final = ("ends", "many", "asks", "links", "refuses", "ready")
 
 
 @dataclass(frozen=True, slots=True)
-class StateOutline:
+class StateSummary:
     """One state. `roles` are those it waits for; `many`: several hands; `asks`: a register; `links`: another dossier;
     `refuses`: an end that says no; `ready`: it waits for the applicant to come."""
 
@@ -33,7 +33,7 @@ class StateOutline:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class EditionSummary:
     """One edition, as far as it is known without its form, its fees and its circuit. `receives`: the roles that fill it in at a
     counter; none where no counter does."""
 
@@ -47,13 +47,13 @@ class Outline:
     category: str | None
     agency: str
     roles: frozenset[str]
-    states: tuple[StateOutline, ...]
+    states: tuple[StateSummary, ...]
     receives: frozenset[str] = frozenset()
 
 
-def outline_of(procedure: Procedure) -> Outline:
+def summarize(procedure: Procedure) -> EditionSummary:
     identity = procedure.identity
-    return Outline(
+    return EditionSummary(
         procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
         identity.summary, identity.category, identity.agency, roles_of(procedure),
         tuple(_state(procedure, name) for name in procedure.states),
@@ -61,10 +61,10 @@ def outline_of(procedure: Procedure) -> Outline:
     )  # fmt: skip
 
 
-def _state(procedure: Procedure, name: str) -> StateOutline:
+def _state(procedure: Procedure, name: str) -> StateSummary:
     state = procedure.state(name)
     tasks = [procedure.tasks[one] for one in state.waits]
-    return StateOutline(
+    return StateSummary(
         name, awaited_roles(procedure, name) - {APPLICANT, SYSTEM}, state.is_end, waits_for_many(procedure, name),
         any(isinstance(one, Form) and bool(one.register) for one in tasks), any(isinstance(one, Link) for one in tasks),
         state.outcome == "refused", state.public == "ready",
@@ -74,40 +74,40 @@ def _state(procedure: Procedure, name: str) -> StateOutline:
 # -- as a line ---------------------------------------------------------------------------------------------------------
 
 
-def write_outline(outline: Outline) -> str:
+def write_summary(summary: EditionSummary) -> str:
     """All but what a closed book says itself: id, edition, fingerprint and days."""
-    roles = sorted(outline.roles | outline.receives)
+    roles = sorted(summary.roles | summary.receives)
     rank = {role: number for number, role in enumerate(roles)}
     states = [
         [one.id, sum(getattr(one, flag) << bit for bit, flag in enumerate(_FLAGS)), sorted(rank[role] for role in one.roles)]
-        for one in outline.states
+        for one in summary.states
     ]  # fmt: skip
     whole = [
-        dict(outline.title.versions),
-        dict(outline.summary.versions),
-        outline.category,
-        outline.agency,
-        sorted(rank[role] for role in outline.roles),
+        dict(summary.title.versions),
+        dict(summary.summary.versions),
+        summary.category,
+        summary.agency,
+        sorted(rank[role] for role in summary.roles),
         roles,
         states,
-        sorted(rank[role] for role in outline.receives),
+        sorted(rank[role] for role in summary.receives),
     ]
     return json.dumps(whole, separators=(",", ":"))
 
 
-def read_outline(
+def read_summary(
     line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
-) -> Outline:  # fmt: skip
+) -> EditionSummary:  # fmt: skip
     """The outline of a line that `write_outline` wrote."""
     title, summary, category, agency, parts, roles, states, receives = json.loads(line)
-    return Outline(
+    return EditionSummary(
         procedure, edition, fingerprint, from_, until, Text.of(title), Text.of(summary), category, agency,
         frozenset(roles[number] for number in parts), tuple(_read_state(one, roles) for one in states),
         frozenset(roles[number] for number in receives),
     )  # fmt: skip
 
 
-def _read_state(state: Any, roles: list[str]) -> StateOutline:
+def _read_state(state: Any, roles: list[str]) -> StateSummary:
     name, flags, numbers = state
     held = frozenset(roles[number] for number in numbers)
-    return StateOutline(name, held, *(bool(flags >> bit & 1) for bit in range(len(_FLAGS))))
+    return StateSummary(name, held, *(bool(flags >> bit & 1) for bit in range(len(_FLAGS))))

@@ -8,13 +8,13 @@ from datetime import date
 from typing import Literal
 
 from engine.core.values import Span, Text
-from engine.model.base import _NONE, MOBILE_MONEY, Relation, Silence, Thing
+from engine.model.base import _NONE, MOBILE_MONEY, NamedElement, Relation, Silence
 from engine.model.form import Field, Page
 from engine.model.types import TRUE, Expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task(Thing):
+class Task(NamedElement):
     """Something a state can wait for. `by` names who does it; `when` false = nobody waits for it."""
 
     label: Text
@@ -24,7 +24,7 @@ class Task(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consulted(Thing):
+class Consulted(NamedElement):
     """One service of a round. Its id is an answer: the opinion given, or what its silence came to."""
 
     label: Text
@@ -73,7 +73,7 @@ class Link(Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line(Thing):
+class FeeLine(NamedElement):
     """One line of a fee: `amount` × `times`, whole francs, perhaps once per row of `for_each`."""
 
     label: Text
@@ -109,7 +109,7 @@ class Instalments:
 class Fee(Task):
     """What is owed, line by line. A total of 0 counts as paid at once."""
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[FeeLine, ...] = ()
     exempt: Expression | None = None
     reductions: tuple[Cut, ...] = ()
     at_least: Expression | None = None

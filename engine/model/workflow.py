@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from engine.core.values import Span, Text
-from engine.model.base import Mode, Outcome, Public, Thing
+from engine.model.base import Mode, NamedElement, Outcome, Public
 from engine.model.types import TRUE, Expression, Type, Value
 
 
@@ -27,7 +27,7 @@ NO_EFFECTS: Final = Effects()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State(Thing):
+class State(NamedElement):
     """Where a dossier stands; it waits for one thing, said by `mode`. `due` is a Span or a date from entry."""
 
     label: Text
@@ -51,7 +51,7 @@ class State(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transition(Thing):
+class Transition(NamedElement):
     """One way from `source` to `target`. A human act has `by`; an automatic way has `event`.
 
     Events: `done` (all the state waits for), `booked`, `missed` (too many no-shows), `due` (the state's time is over),
@@ -80,7 +80,7 @@ class Transition(Thing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock(Thing):
+class TimeLimit(NamedElement):
     """A clock of the law: runs in some states, keeps its count in others, is over for good anywhere else."""
 
     label: Text
@@ -99,7 +99,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table(Thing):
+class Table(NamedElement):
     """A function written as data: the keys in order → a value. Outside every row it gives `otherwise`, else empty."""
 
     keys: tuple[Key, ...]

@@ -22,8 +22,8 @@ from typing import Final
 from engine.core.problems import Refused, refusal
 from engine.services.core.stored_files import is_named, places
 from engine.services.payments.settlement import forget_orders
-from engine.storage.files.attachments import AttachmentStore, Erased, Lost, Place
-from engine.storage.files.blob_store import Shelf
+from engine.storage.files.attachments import AttachmentStore, FileErased, Lost, Place
+from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.encryption import FileKeys, NoFileKey
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import NotEmpty, check_empty, contents, move
@@ -56,7 +56,7 @@ class Backup:
 
 def back_up(
     source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
-    told: Callable[[str], None] = lambda what: None,
+    reported: Callable[[str], None] = lambda what: None,
 ) -> Backup:  # fmt: skip
     """Keeps everything in a new folder, but files that are not there. Work goes on meanwhile. Raises Refused: `backup_exists`;
     and `NoFileKey`, `Busy`."""
@@ -66,11 +66,11 @@ def back_up(
     copy = SqliteStore(folder / STORE)
     try:
         copy.migrate()
-        moved = move(source, copy, lambda one: told(one.table), held=False)
+        moved = move(source, copy, lambda one: reported(one.table), held=False)
         named = list(places(copy))
     finally:
         copy.close()
-    told(FILES)
+    reported(FILES)
     there = AttachmentStore(folder / FILES, attachments.keys)
     found: dict[str, list[Place]] = {"held": [], "erased": [], "lost": []}
     for place in named:
@@ -93,7 +93,7 @@ def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there:
     for _ in range(2):  # erased, then handed in again before anybody looked
         try:
             there.adopt(place[1], attachments.read(place[1], place[0]), place[0])
-        except Erased:
+        except FileErased:
             return "erased"
         except Lost:
             if not is_named(source, place):
@@ -112,7 +112,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
         if not target.keeps((dossier, digest)):
             try:
                 data = source.read(digest, dossier)
-            except Erased:
+            except FileErased:
                 target.note_erased((dossier, digest))
                 continue
             except Lost:
@@ -126,7 +126,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 
 
 def bring_back(
-    folder: Path, target: Store, files: Shelf | Path, keys: Path, told: Callable[[str], None] = lambda what: None
+    folder: Path, target: Store, files: BlobStore | Path, keys: Path, reported: Callable[[str], None] = lambda what: None
 ) -> Backup:  # fmt: skip
     """Puts a backup of this release or of an earlier one back into an installation that keeps nothing yet; refused, nothing of it
     stays there. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_differs` (what), `backup_damaged`,
@@ -142,8 +142,8 @@ def bring_back(
     try:
         check_empty(target)
         with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
-            told(FILES)
-            move(copy, target, lambda one: told(one.table))
+            reported(FILES)
+            move(copy, target, lambda one: reported(one.table))
         with target.unit(write=True) as unit:
             unit.erase_secrets(LATEST)  # no code of before is sent, nor kept
             forget_orders(unit)
@@ -163,16 +163,16 @@ def _checked(file: Path, backup: Backup) -> bool:
         raise Refused(refusal("backup_differs", what=STORE))
     try:
         with closing(SqliteStore(file)) as store:
-            standing = store.standing()
+            state = store.migration_state()
             found = {one.table: (one.rows, one.digest) for one in contents(store)}
     except Damaged as broken:
         raise Refused(refusal("backup_damaged", why=str(broken))) from None
-    if standing.strange:
-        raise Refused(refusal("backup_newer", name=standing.strange[0]))
+    if state.strange:
+        raise Refused(refusal("backup_newer", name=state.strange[0]))
     wrong = [name for name, said in backup.tables.items() if found.get(name) != said]
     if wrong := wrong + [name for name, (rows, _) in found.items() if rows and name not in backup.tables]:
         raise Refused(refusal("backup_differs", what=wrong[0]))
-    return bool(standing.pending)
+    return bool(state.pending)
 
 
 @contextmanager
@@ -181,8 +181,8 @@ def _store_of(file: Path, earlier: bool) -> Iterator[SqliteStore]:
     is guarded as well: beside it. The backup stays as it is."""
     with ExitStack() as left:
         if earlier:
-            room = Path(left.enter_context(TemporaryDirectory(prefix=".restore-", dir=file.parent)))
-            file = shutil.copyfile(file, room / STORE)
+            space = Path(left.enter_context(TemporaryDirectory(prefix=".restore-", dir=file.parent)))
+            file = shutil.copyfile(file, space / STORE)
         store = left.enter_context(closing(SqliteStore(file)))
         if earlier:
             store.migrate()

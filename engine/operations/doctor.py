@@ -21,17 +21,17 @@ from engine.core.clock import ZONE, local_day
 from engine.core.problems import Refusal, Refused
 from engine.domain.common.sms_policy import SmsPolicy
 from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.message_sender import NotSent, Sender
+from engine.integrations.message_sender import MessageSender, NotSent
 from engine.journal.leaves import Tree
 from engine.operations.follower import waiting
 from engine.operations.metrics import LEAST_FREE
 from engine.publication.mirror import Followed
-from engine.records.statistics import Queues, Standing
+from engine.records.statistics import MigrationState, Queues
 from engine.services.core.heartbeat import LOST, last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
 from engine.services.worker.clock_watch import PROOF, ClockWatch, clock_seen
-from engine.storage.files.blob_store import Shelf, WrongShelf
+from engine.storage.files.blob_store import BlobStore, WrongBlobStore
 from engine.storage.files.reserve import Reserve
 from engine.storage.schema.migration_list import READ_ONLY
 from engine.storage.unit_of_work import Busy, Damaged, Store, Unreachable
@@ -54,7 +54,7 @@ _OF_A_NETWORK: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One thing looked at: what (`part`), what is found (`code`), how bad, and its facts."""
 
     part: str
@@ -64,7 +64,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InstallationProbe:
     """An installation to look at. What may fail to open is opened here."""
 
     base_url: str
@@ -79,7 +79,7 @@ class Place:
     kept_nothing: Callable[[], bool]  # no store was ever made
     gateways: Callable[[], Gateways]
     follow: Followed | None = None
-    open_shelf: Callable[[], Shelf] | None = None  # of a bucket; raises WrongShelf
+    open_blob_store: Callable[[], BlobStore] | None = None  # of a bucket; raises WrongShelf
     reach_repository: Callable[[], object] | None = None  # followed, or around the definitions; raises Refused
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     unproven: str = ""  # the other machine where the store stands, when it is not asked who it is
@@ -93,7 +93,7 @@ class Reachable(Protocol):
     def reach(self) -> None: ...
 
 
-def examine(place: Place, now: datetime) -> Iterator[Check]:
+def examine(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
     """Every check, in the order in which one would mend."""
     yield from _settings(place)
     yield from _keys(place, now)
@@ -104,10 +104,10 @@ def examine(place: Place, now: datetime) -> Iterator[Check]:
     yield _solver()
     if not place.demo:
         yield _libraries(place, now)
-    yield Check("zone", "zone_well", "well", {"zone": str(ZONE), "time": f"{now.astimezone(ZONE):%H:%M}"})
+    yield DoctorCheck("zone", "zone_well", "well", {"zone": str(ZONE), "time": f"{now.astimezone(ZONE):%H:%M}"})
 
 
-def worst(checks: Iterable[Check]) -> Level:
+def worst(checks: Iterable[DoctorCheck]) -> Level:
     levels = {one.level for one in checks}
     return "mend" if "mend" in levels else "watch" if "watch" in levels else "well"
 
@@ -115,39 +115,39 @@ def worst(checks: Iterable[Check]) -> Level:
 # -- settings, keys, disk ----------------------------------------------------------------------------------------------
 
 
-def _settings(place: Place) -> Iterator[Check]:
+def _settings(place: InstallationProbe) -> Iterator[DoctorCheck]:
     found = []
     if place.unknown:
-        found.append(Check("settings", "settings_unknown", "watch", {"names": ", ".join(place.unknown)}))
+        found.append(DoctorCheck("settings", "settings_unknown", "watch", {"names": ", ".join(place.unknown)}))
     if place.demo:
-        found.append(Check("settings", "settings_demo", "watch"))
+        found.append(DoctorCheck("settings", "settings_demo", "watch"))
     elif not place.base_url.startswith("https://"):
-        found.append(Check("settings", "settings_http", "mend", {"address": place.base_url}))
+        found.append(DoctorCheck("settings", "settings_http", "mend", {"address": place.base_url}))
     elif not place.hosts:
-        found.append(Check("settings", "settings_hosts", "watch"))
+        found.append(DoctorCheck("settings", "settings_hosts", "watch"))
     if not place.second_factor:
-        found.append(Check("settings", "settings_second_factor", "watch"))
-    yield from found or [Check("settings", "settings_well", "well", {"address": place.base_url})]
+        found.append(DoctorCheck("settings", "settings_second_factor", "watch"))
+    yield from found or [DoctorCheck("settings", "settings_well", "well", {"address": place.base_url})]
 
 
-def _keys(place: Place, now: datetime) -> Iterator[Check]:
+def _keys(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
     name = {"name": str(place.ring)}
     try:
         SigningKeys.open(place.ring)
         kept = place.ring.stat()
     except (NoKeys, OSError) as shut:
         none_yet = isinstance(shut.__cause__, FileNotFoundError) and place.kept_nothing()
-        yield Check("keys", "keys_none" if none_yet else "keys_unreadable", "mend", name)
+        yield DoctorCheck("keys", "keys_none" if none_yet else "keys_unreadable", "mend", name)
         return
     days = _days_since(kept, now)
     if kept.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Check("keys", "keys_open", "mend", {**name, "mode": f"{stat.S_IMODE(kept.st_mode):04o}"})
+        yield DoctorCheck("keys", "keys_open", "mend", {**name, "mode": f"{stat.S_IMODE(kept.st_mode):04o}"})
     elif days > OLD_KEYS:
-        yield Check("keys", "keys_old", "watch", {"days": str(days)})
+        yield DoctorCheck("keys", "keys_old", "watch", {"days": str(days)})
     elif place.ring.parent.resolve() == place.data.resolve() and not place.demo:
-        yield Check("keys", "keys_beside", "watch", name)
+        yield DoctorCheck("keys", "keys_beside", "watch", name)
     else:
-        yield Check("keys", "keys_well", "well", {"days": str(days)})
+        yield DoctorCheck("keys", "keys_well", "well", {"days": str(days)})
 
 
 def _days_since(written: os.stat_result, now: datetime) -> int:
@@ -155,136 +155,138 @@ def _days_since(written: os.stat_result, now: datetime) -> int:
     return max(0, (local_day(now) - local_day(datetime.fromtimestamp(written.st_mtime, UTC))).days)
 
 
-def _libraries(place: Place, now: datetime) -> Check:
+def _libraries(place: InstallationProbe, now: datetime) -> DoctorCheck:
     """What was answered about known weaknesses of the libraries, asked each day beside the portal
     (`docs/deploy/guichet-weaknesses.timer`). Who was not answered about each of them was not answered."""
     file = place.data / WEAKNESSES
     try:
-        told = json.loads(file.read_text("utf-8"))["dependencies"]
-        weak = sorted(f"{one['name']} {one['version']}" for one in told if one.get("vulns"))
-        silent = not told or any("skip_reason" in one for one in told)
+        reported = json.loads(file.read_text("utf-8"))["dependencies"]
+        weak = sorted(f"{one['name']} {one['version']}" for one in reported if one.get("vulns"))
+        silent = not reported or any("skip_reason" in one for one in reported)
         days = _days_since(file.stat(), now)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         weak, silent, days = [], True, 0
     if weak:
-        return Check("libraries", "libraries_weak", "mend", {"names": ", ".join(weak)})
+        return DoctorCheck("libraries", "libraries_weak", "mend", {"names": ", ".join(weak)})
     if silent:
-        return Check("libraries", "libraries_unasked", "watch", {"name": str(file)})
+        return DoctorCheck("libraries", "libraries_unasked", "watch", {"name": str(file)})
     if days > OLD_ANSWER:
-        return Check("libraries", "libraries_old", "watch", {"days": str(days)})
-    return Check("libraries", "libraries_well", "well", {"days": str(days)})
+        return DoctorCheck("libraries", "libraries_old", "watch", {"days": str(days)})
+    return DoctorCheck("libraries", "libraries_well", "well", {"days": str(days)})
 
 
-def _disk(data: Path, reserve: Reserve) -> Check:
+def _disk(data: Path, reserve: Reserve) -> DoctorCheck:
     try:
         free = shutil.disk_usage(data).free
     except OSError:
-        return Check("disk", "disk_missing", "mend", {"name": str(data)})
+        return DoctorCheck("disk", "disk_missing", "mend", {"name": str(data)})
     facts = {"free": f"{free / 1024**3:.1f}"}
     if free < LEAST_FREE:
-        return Check("disk", "disk_full", "mend", facts)
-    if reserve.room() <= 0:  # on the disk of the files, which may be another
-        return Check("disk", "disk_reserve", "mend", facts)
+        return DoctorCheck("disk", "disk_full", "mend", facts)
+    if reserve.free_bytes() <= 0:  # on the disk of the files, which may be another
+        return DoctorCheck("disk", "disk_reserve", "mend", facts)
     return (
-        Check("disk", "disk_low", "watch", facts) if free < COMFORTABLE else Check("disk", "disk_well", "well", facts)
+        DoctorCheck("disk", "disk_low", "watch", facts)
+        if free < COMFORTABLE
+        else DoctorCheck("disk", "disk_well", "well", facts)
     )
 
 
-def _files(place: Place) -> Iterator[Check]:
+def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:
     """Where files handed in are kept, when that is not the data folder: something is kept there, read, removed."""
-    if place.open_shelf is None:
+    if place.open_blob_store is None:
         return
     try:
-        shelf = place.open_shelf()
-        shelf.check()
-    except WrongShelf as wrong:
-        yield Check("files", "files_wrong", "mend", {"why": str(wrong)})
+        store = place.open_blob_store()
+        store.check()
+    except WrongBlobStore as wrong:
+        yield DoctorCheck("files", "files_wrong", "mend", {"why": str(wrong)})
     except Busy as silent:
-        yield Check("files", "files_silent", "mend", {"why": str(silent)})
+        yield DoctorCheck("files", "files_silent", "mend", {"why": str(silent)})
     else:
-        yield Check("files", "files_well", "well", {"name": str(shelf)})
+        yield DoctorCheck("files", "files_well", "well", {"name": str(store)})
 
 
-def _solver() -> Check:
+def _solver() -> DoctorCheck:
     """Nothing is published without proofs."""
     if find_spec("z3") is None:
-        return Check("solver", "solver_missing", "watch")
-    return Check("solver", "solver_well", "well")
+        return DoctorCheck("solver", "solver_missing", "watch")
+    return DoctorCheck("solver", "solver_well", "well")
 
 
 # -- the store ---------------------------------------------------------------------------------------------------------
 
 
-def _store(place: Place, now: datetime) -> Iterator[Check]:
+def _store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
     if place.file is not None:
         kind = _kind_of_disk(place.file)
         if kind in _OF_A_NETWORK:
-            yield Check("store", "store_on_network", "mend", {"kind": kind})
+            yield DoctorCheck("store", "store_on_network", "mend", {"kind": kind})
         try:
             there = place.file.is_file()
         except PermissionError as shut:
             yield _read_only(place.file, type(shut).__name__)
             return
         if not there:
-            yield Check("store", "store_missing", "mend", {"name": str(place.file)})
+            yield DoctorCheck("store", "store_missing", "mend", {"name": str(place.file)})
             return
     if place.unproven:
-        yield Check("store", "store_unproven", "watch", {"host": place.unproven})
+        yield DoctorCheck("store", "store_unproven", "watch", {"host": place.unproven})
     try:
         store = place.open_store()
-        standing, said = store.standing(), store.settings()
-        yield _of_release(standing, said)
+        evaluated, said = store.migration_state(), store.settings()
+        yield _of_release(evaluated, said)
         if role := said.get("superuser"):
-            yield Check("store", "store_superuser", "watch", {"role": role})
-        yield _drift((standing.at - datetime.now(UTC)).total_seconds())
-        if standing.pending or standing.strange:
+            yield DoctorCheck("store", "store_superuser", "watch", {"role": role})
+        yield _drift((evaluated.at - datetime.now(UTC)).total_seconds())
+        if evaluated.pending or evaluated.strange:
             return
         with store.unit() as unit:
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
             new, watched = new_numbers(place.sms, unit, now), clock_seen(unit)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
-        yield Check("store", "store_unreachable", "mend", facts)
+        yield DoctorCheck("store", "store_unreachable", "mend", facts)
         return
     except Busy as busy:
         yield _silent_store(place, str(busy))
         return
     except Damaged as damaged:
-        yield Check("store", "store_damaged", "mend", {"why": str(damaged)})
+        yield DoctorCheck("store", "store_damaged", "mend", {"why": str(damaged)})
         return
     except RuntimeError as unsafe:
-        yield Check("store", "store_unsafe", "mend", {"why": str(unsafe)})
+        yield DoctorCheck("store", "store_unsafe", "mend", {"why": str(unsafe)})
         return
     yield from _steps(watched)
     yield _worker(beat)
     yield from _queues(queues, tree, now)
     yield _new_numbers(place.sms, new)
     published = max((one.n for one in decided if one.stands), default=0)
-    yield Check(
+    yield DoctorCheck(
         "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
     )
     yield _around(place) if place.follow is None else _followed(place, place.follow, store)
 
 
-def _silent_store(place: Place, why: str) -> Check:
+def _silent_store(place: InstallationProbe, why: str) -> DoctorCheck:
     """A file that this account may not write to is no server that is silent."""
     if place.file is not None and why.startswith(READ_ONLY):
         return _read_only(place.file, why)
-    return Check("store", "store_unreachable", "mend", {"why": why})
+    return DoctorCheck("store", "store_unreachable", "mend", {"why": why})
 
 
-def _read_only(file: Path, why: str) -> Check:
-    return Check("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
+def _read_only(file: Path, why: str) -> DoctorCheck:
+    return DoctorCheck("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
 
 
-def _of_release(standing: Standing, said: Mapping[str, str]) -> Check:
+def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
     """Its migrations are those of this release. That it runs with safe settings was asserted on opening it."""
-    if standing.strange:
-        return Check("store", "store_of_another_release", "mend", {"names": ", ".join(standing.strange)})
-    if standing.pending:
-        return Check("store", "migrations_pending", "mend", {"names": ", ".join(standing.pending)})
+    if state.strange:
+        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
+    if state.pending:
+        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(state.pending)})
     version = said.get("version") or said.get("server_version", "")
-    return Check("store", "store_well", "well", {"kind": said["store"], "version": version})
+    return DoctorCheck("store", "store_well", "well", {"kind": said["store"], "version": version})
 
 
 def _kind_of_disk(file: Path) -> str:
@@ -298,30 +300,32 @@ def _kind_of_disk(file: Path) -> str:
     return max(under, default=(0, ""))[1]
 
 
-def _drift(seconds: float) -> Check:
+def _drift(seconds: float) -> DoctorCheck:
     """Two clocks that differ: what is due, and what is over, is told by both."""
     watch, mend = _DRIFT
     level: Level = "mend" if abs(seconds) > mend else "watch" if abs(seconds) > watch else "well"
-    return Check("clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+z.1f}"})
+    return DoctorCheck(
+        "clock", "clock_well" if level == "well" else "clock_drifts", level, {"seconds": f"{seconds:+z.1f}"}
+    )
 
 
-def _steps(watched: ClockWatch | None) -> Iterator[Check]:
+def _steps(watched: ClockWatch | None) -> Iterator[DoctorCheck]:
     """A step of the clock, or a worker that was stopped: until the clock is proven, nothing is erased."""
     if watched is not None and watched.step and not watched.erases:
         until = (watched.since + PROOF).isoformat(timespec="minutes")
         facts = {"days": f"{watched.step / timedelta(days=1):+z.1f}", "until": until}
-        yield Check("clock", "clock_stepped" if watched.acts else "clock_stepped_far", "mend", facts)
+        yield DoctorCheck("clock", "clock_stepped" if watched.acts else "clock_stepped_far", "mend", facts)
 
 
-def _worker(beat: tuple[str, timedelta] | None) -> Check:
+def _worker(beat: tuple[str, timedelta] | None) -> DoctorCheck:
     """Without a worker nobody may pay, no message leaves, no due date is acted upon."""
     if beat is None:
-        return Check("worker", "worker_none", "mend")
+        return DoctorCheck("worker", "worker_none", "mend")
     facts = {"host": beat[0], "seconds": f"{beat[1].total_seconds():.0f}"}
-    return Check("worker", *(("worker_well", "well") if beat[1] < LOST else ("worker_lost", "mend")), facts)
+    return DoctorCheck("worker", *(("worker_well", "well") if beat[1] < LOST else ("worker_lost", "mend")), facts)
 
 
-def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]:
+def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[DoctorCheck]:
     def age(since: datetime | None) -> float:
         return (now - since).total_seconds() if since else 0.0
 
@@ -329,70 +333,76 @@ def _queues(queues: Queues, tree: Tree | None, now: datetime) -> Iterator[Check]
     letters, timers = age(queues.letters.since), age(queues.timers.since)
     if timers > _LATE_TIMERS:
         found.append(
-            Check("queues", "timers_late", "mend", {"count": str(queues.timers.count), "minutes": f"{timers / 60:.0f}"})
+            DoctorCheck(
+                "queues", "timers_late", "mend", {"count": str(queues.timers.count), "minutes": f"{timers / 60:.0f}"}
+            )
         )
     if letters > _LATE_LETTERS:
         facts = {"count": str(queues.letters.count), "minutes": f"{letters / 60:.0f}"}
-        found.append(Check("queues", "letters_late", "watch", facts))
+        found.append(DoctorCheck("queues", "letters_late", "watch", facts))
     if unknown := queues.payments.get("unknown", 0):
-        found.append(Check("queues", "payments_unknown", "watch", {"count": str(unknown)}))
-    yield from found or [Check("queues", "queues_well", "well")]
+        found.append(DoctorCheck("queues", "payments_unknown", "watch", {"count": str(unknown)}))
+    yield from found or [DoctorCheck("queues", "queues_well", "well")]
     signed = age(tree.at) if tree else None
     if signed is None or signed > _LATE_CHECKPOINT:
-        yield Check("checkpoints", "checkpoint_late" if tree else "checkpoint_none", "watch",
+        yield DoctorCheck("checkpoints", "checkpoint_late" if tree else "checkpoint_none", "watch",
                     {"minutes": f"{(signed or 0) / 60:.0f}"})  # fmt: skip
     else:
-        yield Check("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
+        yield DoctorCheck("checkpoints", "checkpoint_well", "well", {"seconds": f"{signed:.0f}"})
 
 
-def _new_numbers(policy: SmsPolicy, told: Mapping[str, tuple[int, int]]) -> Check:
+def _new_numbers(policy: SmsPolicy, reported: Mapping[str, tuple[int, int]]) -> DoctorCheck:
     """Codes to numbers that never signed in: near the bound of an hour, somebody makes the installation pay for SMS."""
-    near = [country for country, (n, most) in told.items() if n >= most * _NEAR]
+    near = [country for country, (n, most) in reported.items() if n >= most * _NEAR]
     if near:
-        counts = ", ".join(f"{country} {told[country][0]}/{told[country][1]}" for country in near)
-        return Check("codes", "codes_many", "watch", {"counts": counts})
-    facts = {"count": str(told["all"][0]), "most": str(told["all"][1]), "countries": ", ".join(policy.countries)}
-    return Check("codes", "codes_well", "well", facts)
+        counts = ", ".join(f"{country} {reported[country][0]}/{reported[country][1]}" for country in near)
+        return DoctorCheck("codes", "codes_many", "watch", {"counts": counts})
+    facts = {
+        "count": str(reported["all"][0]),
+        "most": str(reported["all"][1]),
+        "countries": ", ".join(policy.countries),
+    }
+    return DoctorCheck("codes", "codes_well", "well", facts)
 
 
-def _followed(place: Place, follow: Followed, store: Store) -> Check:
+def _followed(place: InstallationProbe, follow: Followed, store: Store) -> DoctorCheck:
     """What the service met when it last looked says more than what this account meets now."""
     if shutil.which("git") is None:
-        return Check("repository", "repository_no_git", "mend")
+        return DoctorCheck("repository", "repository_no_git", "mend")
     refused, troubled = waiting(store, follow.source)
     if troubled is not None:
         return _silent(troubled.trouble, troubled.facts)
     if (met := _unreachable(place)) is not None:
         if met.code == DISTRUSTED and not _is_ours(place):
-            return Check("repository", "repository_not_ours", "watch", {"name": str(met.facts["name"])})
+            return DoctorCheck("repository", "repository_not_ours", "watch", {"name": str(met.facts["name"])})
         return _silent(met.code, met.facts)
     if refused is not None:
-        return Check("repository", "repository_refused", "watch", {"commit": refused.origin.commit[:12]})
-    return Check("repository", "repository_well", "well", {"source": follow.source})
+        return DoctorCheck("repository", "repository_refused", "watch", {"commit": refused.origin.commit[:12]})
+    return DoctorCheck("repository", "repository_well", "well", {"source": follow.source})
 
 
-def _is_ours(place: Place) -> bool:
+def _is_ours(place: InstallationProbe) -> bool:
     """Whether the account that asks is the one that serves: what git opens for one it may refuse the other."""
     with suppress(OSError):
         return place.data.stat().st_uid == os.geteuid()
     return True
 
 
-def _silent(code: str, facts: Mapping[str, object]) -> Check:
+def _silent(code: str, facts: Mapping[str, object]) -> DoctorCheck:
     if code == DISTRUSTED:
-        return Check("repository", "repository_distrusted", "mend", {"name": str(facts.get("name"))})
-    return Check("repository", "repository_silent", "mend", {"why": str(facts.get("reason") or code)})
+        return DoctorCheck("repository", "repository_distrusted", "mend", {"name": str(facts.get("name"))})
+    return DoctorCheck("repository", "repository_silent", "mend", {"why": str(facts.get("reason") or code)})
 
 
-def _around(place: Place) -> Check:
+def _around(place: InstallationProbe) -> DoctorCheck:
     """The repository that the definitions lie in, where one is: it tells the commit and the people behind each edition."""
     met = _unreachable(place)
     if met is not None and met.code == DISTRUSTED:
-        return Check("repository", "repository_unread", "watch", {"name": str(met.facts["name"])})
-    return Check("repository", "repository_none", "well")
+        return DoctorCheck("repository", "repository_unread", "watch", {"name": str(met.facts["name"])})
+    return DoctorCheck("repository", "repository_none", "well")
 
 
-def _unreachable(place: Place) -> Refusal | None:
+def _unreachable(place: InstallationProbe) -> Refusal | None:
     try:
         if place.reach_repository is not None:
             place.reach_repository()
@@ -404,34 +414,34 @@ def _unreachable(place: Place) -> Refusal | None:
 # -- what stands elsewhere ---------------------------------------------------------------------------------------------
 
 
-def _gateways(place: Place) -> Iterator[Check]:
+def _gateways(place: InstallationProbe) -> Iterator[DoctorCheck]:
     if place.demo:
-        yield Check("gateways", "gateways_demo", "well")
+        yield DoctorCheck("gateways", "gateways_demo", "well")
         return
     try:
         said = place.gateways()
     except UnreadGateways as missing:
-        yield Check("gateways", "gateways_missing", "mend", {"name": str(missing)})
+        yield DoctorCheck("gateways", "gateways_missing", "mend", {"name": str(missing)})
         return
     except WrongGateways as wrong:
-        yield Check("gateways", "gateways_wrong", "mend", {"why": str(wrong)})
+        yield DoctorCheck("gateways", "gateways_wrong", "mend", {"why": str(wrong)})
         return
     for channel in ("sms", "email"):
         yield _reached(channel, said.senders.get(channel))
     yield _reached("antivirus", said.scanner)
     yield (
-        Check("operators", "operators_well", "well", {"names": ", ".join(said.operators)})
+        DoctorCheck("operators", "operators_well", "well", {"names": ", ".join(said.operators)})
         if said.operators
-        else Check("operators", "operators_none", "watch")
+        else DoctorCheck("operators", "operators_none", "watch")
     )
 
 
-def _reached(channel: str, there: Sender | Reachable | None) -> Check:
+def _reached(channel: str, there: MessageSender | Reachable | None) -> DoctorCheck:
     if not isinstance(there, Reachable):
-        return Check(channel, f"{channel}_none", "watch")
+        return DoctorCheck(channel, f"{channel}_none", "watch")
     try:
         there.reach()
     except (NotSent, OSError) as silent:
         why = str(silent) if isinstance(silent, NotSent) else type(silent).__name__
-        return Check(channel, f"{channel}_silent", "mend", {"why": why})
-    return Check(channel, f"{channel}_well", "well")
+        return DoctorCheck(channel, f"{channel}_silent", "mend", {"why": why})
+    return DoctorCheck(channel, f"{channel}_well", "well")

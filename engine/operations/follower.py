@@ -30,11 +30,11 @@ from engine.model import Procedure
 from engine.publication.gates import (
     FILES,
     HISTORY,
-    MOST_TOLD,
+    MOST_REPORTED,
     SIGNATURE,
-    Candidate,
+    CandidateEdition,
+    FileNames,
     Judge,
-    Places,
     examine,
     plain_facts,
     shut,
@@ -43,8 +43,8 @@ from engine.publication.git import commit_at, origin_of, root_of, text_at
 from engine.publication.mirror import Mirror
 from engine.publication.publications import FOLDER, Decided, OriginOf, arranged, candidates, decide, decided, gone
 from engine.publication.signed_history import GOOD
-from engine.records.publications import Found, Gate, Origin, Publication, Watch
-from engine.services.context.app_context import Office, publish_editions
+from engine.records.publications import FollowingState, Gate, GateFinding, Origin, Publication
+from engine.services.context.app_context import AppContext, publish_editions
 from engine.simulation.scenarios import play
 from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
 
@@ -53,7 +53,7 @@ log = logging.getLogger("guichet")
 LOCAL_EVERY: Final = timedelta(seconds=1)  # between two looks at a repository on this machine
 REMOTE_EVERY: Final = timedelta(seconds=30)
 AT_MOST: Final = timedelta(minutes=10)  # between two tries, however long it has not answered
-PATIENCE: Final = (
+WAIT_LIMIT: Final = (
     150.0  # seconds that somebody who asks waits for a process that is looking: longer than a fetch may last
 )
 _AGAIN: Final = 0.05
@@ -97,32 +97,32 @@ def origins_in(folder: Path) -> OriginOf:
     return origin_of_files
 
 
-def renew(office: Office, judge: Judge | None = None) -> Office:
+def renew(ctx: AppContext, judge: Judge | None = None) -> AppContext:
     """The office with the files of its folder as they are on disk now, with what another process decided, and on the day
     it is; itself when nothing changed. A file that became wrong leaves its last good edition in service, with a warning."""
-    catalogue = office.catalogue.refresh()
-    if catalogue is office.catalogue and office.published and _last(office.store) == office.published:
-        return _on_this_day(office)
+    catalogue = ctx.catalogue.refresh()
+    if catalogue is ctx.catalogue and ctx.published and _last(ctx.store) == ctx.published:
+        return _on_this_day(ctx)
     origins = origins_in(catalogue.folder) if catalogue.folder is not None else None
-    after = publish_editions(replace(office, catalogue=catalogue), judge, origins)
-    _tell_refused(office.catalogue, after.catalogue)
+    after = publish_editions(replace(ctx, catalogue=catalogue), judge, origins)
+    _report_refused(ctx.catalogue, after.catalogue)
     return after
 
 
-def _tell_refused(before: Catalogue, after: Catalogue) -> None:
+def _report_refused(before: Catalogue, after: Catalogue) -> None:
     """For whoever watches the log while files are saved: what is refused since, why and where; what is mended."""
     for name, report in after.warnings.items():
         if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
             left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
-            told = _line(plain_facts(first.facts))
-            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, told)
+            reported = _line(plain_facts(first.facts))
+            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, reported)
     for name in before.warnings.keys() & after.procedures.keys() - after.warnings.keys():
         log.info("%s accepted again", name)
 
 
-def _on_this_day(office: Office) -> Office:
-    catalogue = office.catalogue.on(office.day())
-    return office if catalogue is office.catalogue else replace(office, catalogue=catalogue)
+def _on_this_day(ctx: AppContext) -> AppContext:
+    catalogue = ctx.catalogue.on(ctx.day())
+    return ctx if catalogue is ctx.catalogue else replace(ctx, catalogue=catalogue)
 
 
 def _last(store: Store) -> int:
@@ -139,10 +139,10 @@ class Follower:
 
     def __init__(
         self, mirror: Mirror, judge: Judge, data: Path, every: timedelta | None = None,
-        tell: Callable[[Refusal], None] = lambda reason: None,
+        report: Callable[[Refusal], None] = lambda reason: None,
     ) -> None:  # fmt: skip
         self.mirror, self.judge = mirror, judge
-        self._tell, self._heard = tell, ""
+        self._report, self._heard = report, ""
         self.every = every or (LOCAL_EVERY if mirror.followed.is_local else REMOTE_EVERY)
         self._lock, self._index = data / "following.lock", data / INDEX
         self._next: datetime | None = None
@@ -153,11 +153,11 @@ class Follower:
     def source(self) -> str:
         return self.mirror.followed.source
 
-    def renew(self, office: Office) -> Office:
+    def renew(self, ctx: AppContext) -> AppContext:
         """Looks at the branch when it is time to, then serves what was decided, by this process or another."""
-        if self._is_time(office.now()):
-            self.look(office)
-        return self.serve(office)
+        if self._is_time(ctx.now()):
+            self.look(ctx)
+        return self.serve(ctx)
 
     def _is_time(self, now: datetime) -> bool:
         """A time further off than any wait was set by a clock that has been put back since."""
@@ -165,40 +165,40 @@ class Follower:
 
     # -- looking
 
-    def look(self, office: Office) -> None:
+    def look(self, ctx: AppContext) -> None:
         """One look at the branch, unless another process is looking."""
-        self._next = office.now() + self.every
+        self._next = ctx.now() + self.every
         with _alone(self._lock) as mine:
             if not mine:
                 return
             try:
-                self._look(office)
+                self._look(ctx)
             except Refused as refused:
-                self._troubled(office, refused.reason)
+                self._troubled(ctx, refused.reason)
             except Conflict:
-                self._next = office.now()  # something else was decided meanwhile: look again
+                self._next = ctx.now()  # something else was decided meanwhile: look again
 
-    def _look(self, office: Office) -> None:
+    def _look(self, ctx: AppContext) -> None:
         head = self.mirror.fetch()
-        self._well(office, head)
-        published = self._published(office.store)
+        self._well(ctx, head)
+        published = self._published(ctx.store)
         if head == self._seen or (published is not None and published.origin.commit == head):
             return
         if published is None or not self._says_the_same(published.origin.commit, head):
-            self.judge_commit(office, head)
+            self.judge_commit(ctx, head)
         self._seen = head
 
-    def publish_head(self, office: Office, *, rewritten: bool = False) -> Publication | None:
+    def publish_head(self, ctx: AppContext, *, rewritten: bool = False) -> Publication | None:
         """The newest commit, now, because somebody asks for it; None when it is published already. Waits its turn while
         another process looks. Raises Refused, and `Busy` when that process does not end."""
-        with _alone(self._lock, PATIENCE) as mine:
+        with _alone(self._lock, WAIT_LIMIT) as mine:
             if not mine:
                 raise Busy(self._lock.name)
             head = self.mirror.fetch()
-            published = self._published(office.store)
+            published = self._published(ctx.store)
             if published is not None and published.origin.commit == head:
                 return None
-            return self.judge_commit(office, head, rewritten=rewritten)
+            return self.judge_commit(ctx, head, rewritten=rewritten)
 
     def _says_the_same(self, published: str, head: str) -> bool:
         return self.mirror.follows(published, head) and self.mirror.same(published, head)
@@ -206,37 +206,41 @@ class Follower:
     def _published(self, store: Store) -> Publication | None:
         """The last commit of this repository that was published."""
         with store.unit() as unit:
-            told = unit.publications()
-        ours = (one for one in reversed(told) if one.outcome == "published" and one.origin.source == self.source)
+            reported = unit.publications()
+        ours = (one for one in reversed(reported) if one.outcome == "published" and one.origin.source == self.source)
         return next(ours, None)
 
     # -- deciding
 
-    def judge_commit(self, office: Office, commit: str, *, rewritten: bool = False) -> Publication:
+    def judge_commit(self, ctx: AppContext, commit: str, *, rewritten: bool = False) -> Publication:
         """Takes a commit through the gates and keeps what comes of it. `rewritten`: somebody answers for a branch whose
         past was changed. Raises `Conflict`."""
-        now, origin = office.now(), self.mirror.origin(commit)
-        published = self._published(office.store)
+        now, origin = ctx.now(), self.mirror.origin(commit)
+        published = self._published(ctx.store)
         outside = list(self._outside(commit, origin, published, rewritten))
         if outside:
-            return self._refuse(office, origin, outside)
+            return self._refuse(ctx, origin, outside)
         try:
             self._read = catalogue = load_catalogue(self.mirror.laid_out(commit), self._index)
-            known = decided(office.store, catalogue.procedures)
+            known = decided(ctx.store, catalogue.procedures)
             found = candidates(catalogue, known, now)
             gates = examine(
-                arranged(catalogue, known, {}, now), found, self.judge, local_day(now), Places(self.mirror.place, _text)
+                arranged(catalogue, known, {}, now),
+                found,
+                self.judge,
+                local_day(now),
+                FileNames(self.mirror.place, _text),
             )
         except Refused as refused:
-            return self._refuse(office, origin, [shut(FILES, refused.reason)])
+            return self._refuse(ctx, origin, [shut(FILES, refused.reason)])
         except (Busy, Damaged):
             raise
         except Exception as fault:  # a fault of ours that a text brought out: that text is not published
             log.exception("judging %s", commit[:12])
-            return self._refuse(office, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
+            return self._refuse(ctx, origin, [shut(FILES, refusal("gate_failed", reason=type(fault).__name__))])
         if not all(one.passed for one in gates):
-            return self._refuse(office, origin, gates)
-        return self._publish(office, known, catalogue, origin, found, published, gates)
+            return self._refuse(ctx, origin, gates)
+        return self._publish(ctx, known, catalogue, origin, found, published, gates)
 
     def _outside(self, commit: str, origin: Origin, published: Publication | None, rewritten: bool) -> Iterator[Gate]:
         """What is wrong with a commit before its files are opened."""
@@ -259,87 +263,90 @@ class Follower:
             yield shut(SIGNATURE, refused.reason)
             return
         if found:
-            told = tuple(
-                Found("git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file})
-                for one in found[:MOST_TOLD]
+            reported = tuple(
+                GateFinding(
+                    "git_unsigned_change", facts={"commit": one.commit[:7], "name": one.author, "file": one.file}
+                )
+                for one in found[:MOST_REPORTED]
             )
-            yield Gate(SIGNATURE, False, told, max(0, len(found) - MOST_TOLD))
+            yield Gate(SIGNATURE, False, reported, max(0, len(found) - MOST_REPORTED))
 
     def _publish(
-        self, office: Office, known: Decided, catalogue: Catalogue, origin: Origin, found: list[Candidate],
+        self, ctx: AppContext, known: Decided, catalogue: Catalogue, origin: Origin, found: list[CandidateEdition],
         published: Publication | None, gates: Iterable[Gate],
     ) -> Publication:  # fmt: skip
         before = published.origin.commit if published is not None else ""
         each = {one.procedure.id: self.mirror.origin(origin.commit, one.procedure.id, before) for one in found}
         self.mirror.keep(origin.commit)
-        with office.store.unit(write=True) as unit:
-            told = decide(
-                unit, known.n, office.now(), "published", origin, [one.procedure for one in found], each=each,
+        with ctx.store.unit(write=True) as unit:
+            reported = decide(
+                unit, known.n, ctx.now(), "published", origin, [one.procedure for one in found], each=each,
                 removed=gone(catalogue, known), gates=tuple(gates),
             )  # fmt: skip
         self.mirror.forget({origin.commit, before})
-        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in told.placed) or "-")
-        return told
+        log.info("published %s: %s", origin.commit[:12], ", ".join(one.procedure for one in reported.placed) or "-")
+        return reported
 
-    def _refuse(self, office: Office, origin: Origin, gates: Iterable[Gate]) -> Publication:
+    def _refuse(self, ctx: AppContext, origin: Origin, gates: Iterable[Gate]) -> Publication:
         """Keeps why, once: the same reasons for the same commit are not told again."""
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             [last] = unit.recent_publications(1) or (None,)
             if last is not None and (last.outcome, last.origin, last.gates) == ("refused", origin, tuple(gates)):
                 return last
-            told = decide(unit, unit.last_publication(), office.now(), "refused", origin, gates=tuple(gates))
-        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(told.gates)))
-        return told
+            reported = decide(unit, unit.last_publication(), ctx.now(), "refused", origin, gates=tuple(gates))
+        log.warning("not published %s: %s", origin.commit[:12], "; ".join(_reasons(reported.gates)))
+        return reported
 
     # -- how following goes
 
-    def _well(self, office: Office, head: str) -> None:
+    def _well(self, ctx: AppContext, head: str) -> None:
         self._heard = ""
-        known = self._watch(office.store)
+        known = self._watch(ctx.store)
         if known is None or known.trouble or known.commit != head:
-            self._put(office.store, Watch(self.source, office.now(), head))
+            self._put(ctx.store, FollowingState(self.source, ctx.now(), head))
 
-    def _troubled(self, office: Office, reason: Refusal) -> None:
-        known, now = self._watch(office.store), office.now()
+    def _troubled(self, ctx: AppContext, reason: Refusal) -> None:
+        known, now = self._watch(ctx.store), ctx.now()
         tries = known.tries + 1 if known is not None else 1
         since = known.since if known is not None and known.trouble else now
         facts = plain_facts(reason.facts)
         self._put(
-            office.store, Watch(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
+            ctx.store,
+            FollowingState(self.source, now, known.commit if known else "", reason.code, facts, since, tries),
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
         log.warning("the followed repository: %s %s", reason.code, _line(facts))
         if reason.code != self._heard:
             self._heard = reason.code
-            self._tell(reason)
+            self._report(reason)
 
-    def _watch(self, store: Store) -> Watch | None:
+    def _watch(self, store: Store) -> FollowingState | None:
         with store.unit() as unit:
             return unit.watch(self.source)
 
-    def _put(self, store: Store, watch: Watch) -> None:
+    def _put(self, store: Store, watch: FollowingState) -> None:
         with store.unit(write=True) as unit:
             unit.put_watch(watch)
 
     # -- serving
 
-    def serve(self, office: Office) -> Office:
+    def serve(self, ctx: AppContext) -> AppContext:
         """The office that serves what the store says was decided; itself when it does."""
-        if office.published == _last(office.store) and office.published:
-            return _on_this_day(office)
-        published = self._published(office.store)
+        if ctx.published == _last(ctx.store) and ctx.published:
+            return _on_this_day(ctx)
+        published = self._published(ctx.store)
         if published is None:
-            return office
+            return ctx
         try:
             folder = self.mirror.laid_out(published.origin.commit)
         except Refused as refused:  # the copy was lost: what is at hand goes on being served
-            self._troubled(office, refused.reason)
-            return office
-        at_hand = (one for one in (self._read, office.catalogue) if one is not None and one.folder == folder)
+            self._troubled(ctx, refused.reason)
+            return ctx
+        at_hand = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
         catalogue = next(at_hand, None) or load_catalogue(folder, self._index)
         self._read = None
-        known = decided(office.store, catalogue.procedures)
-        return replace(office, catalogue=arranged(catalogue, known, {}, office.now()), published=known.n)
+        known = decided(ctx.store, catalogue.procedures)
+        return replace(ctx, catalogue=arranged(catalogue, known, {}, ctx.now()), published=known.n)
 
 
 def _reasons(gates: Iterable[Gate]) -> Iterator[str]:
@@ -355,11 +362,11 @@ def _line(facts: Mapping[str, Plain]) -> str:
 
 
 @contextmanager
-def _alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+def _alone(path: Path, wait_limit: float = 0.0) -> Iterator[bool]:
     """Whether this process is the only one here, within some seconds; it is let go when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    until = time.monotonic() + patience
+    until = time.monotonic() + wait_limit
     try:
         while not (mine := _taken(handle)) and time.monotonic() < until:
             time.sleep(_AGAIN)
@@ -386,7 +393,7 @@ def _text(file: str) -> str:
 # -- what people are told ----------------------------------------------------------------------------------------------
 
 
-def waiting(store: Store, source: str) -> tuple[Publication | None, Watch | None]:
+def waiting(store: Store, source: str) -> tuple[Publication | None, FollowingState | None]:
     """The commit that could not be published, if the last one could not; and why the repository does not answer, if it
     does not."""
     with store.unit() as unit:

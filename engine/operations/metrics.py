@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from engine.records.statistics import Waiting
-from engine.services.context.app_context import Office
+from engine.records.statistics import OverdueCount
+from engine.services.context.app_context import AppContext
 from engine.services.core.heartbeat import last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
@@ -22,7 +22,7 @@ LEAST_FREE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Gauges:
+class MetricValues:
     """The figures of one moment; ages in seconds."""
 
     dossiers: Mapping[tuple[str, str], int]
@@ -40,52 +40,52 @@ class Gauges:
     worker_age: float | None = None
 
 
-def gauges(office: Office) -> Gauges:
+def gauges(ctx: AppContext) -> MetricValues:
     """Raises `Busy` when the store does not answer."""
-    now, catalogue = office.now(), office.catalogue
-    standing = office.store.standing()
-    with office.store.unit() as unit:
+    now, catalogue = ctx.now(), ctx.catalogue
+    evaluated = ctx.store.migration_state()
+    with ctx.store.unit() as unit:
         queues, published, tree, beat = unit.queues(now), unit.last_publication(), unit.tree(), last_beat(unit, now)
-        new = new_numbers(office.settings.sms, unit, now)
+        new = new_numbers(ctx.settings.sms, unit, now)
     ages = {
         procedure: (now - at).total_seconds()
         for (procedure, fingerprint), at in queues.editions.items()
         if catalogue.fingerprint(procedure) == fingerprint
     }
-    return Gauges(
+    return MetricValues(
         queues.dossiers, queues.letters.count, _age(queues.letters, now), queues.timers.count,
-        _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(standing.pending), published, ages,
-        (now - tree.at).total_seconds() if tree else None, new, office.attachments.reserve.room(),
+        _age(queues.timers, now), {"pending": 0, "unknown": 0, **queues.payments}, len(evaluated.pending), published, ages,
+        (now - tree.at).total_seconds() if tree else None, new, ctx.attachments.reserve.free_bytes(),
         beat[1].total_seconds() if beat else None,
     )  # fmt: skip
 
 
-def _age(waiting: Waiting, now: datetime) -> float:
+def _age(waiting: OverdueCount, now: datetime) -> float:
     return (now - waiting.since).total_seconds() if waiting.since else 0.0
 
 
-def not_ready(office: Office, ring: Path | None, data: Path) -> tuple[str, ...]:
+def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
     """Why this process cannot serve now, in codes; empty when it can. `ring`: the file of keys it began with."""
     return (
-        *_of_store(office),
+        *_of_store(ctx),
         *(_of_keys(ring) if ring else ()),
         *_of_disk(data),
-        *(() if _serves(office) else ("no_edition",)),
+        *(() if _serves(ctx) else ("no_edition",)),
     )
 
 
-def _of_store(office: Office) -> tuple[str, ...]:
+def _of_store(ctx: AppContext) -> tuple[str, ...]:
     try:
-        standing = office.store.standing()
-        with office.store.unit() as unit:
+        evaluated = ctx.store.migration_state()
+        with ctx.store.unit() as unit:
             unit.last_publication()
     except Busy:
         return ("store_unreachable",)
     except Damaged:
         return ("store_damaged",)
     return (
-        *(("migrations_pending",) if standing.pending else ()),
-        *(("store_of_another_release",) if standing.strange else ()),
+        *(("migrations_pending",) if evaluated.pending else ()),
+        *(("store_of_another_release",) if evaluated.strange else ()),
     )
 
 
@@ -104,5 +104,5 @@ def _of_disk(data: Path) -> tuple[str, ...]:
         return ("data_unreachable",)
 
 
-def _serves(office: Office) -> bool:
-    return bool(office.catalogue.procedures.keys())
+def _serves(ctx: AppContext) -> bool:
+    return bool(ctx.catalogue.procedures.keys())

@@ -17,8 +17,8 @@ from engine.model import Procedure
 from engine.publication.publications import arranged, decided
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.services.applications.draft_answers import without_orphans
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.storage.unit_of_work import Busy, Damaged, Unit
 
@@ -26,7 +26,7 @@ log = logging.getLogger("guichet.migration")
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MigratedDossier:
     """A dossier that comes over. `names` are the declared names that it held: old → new, None when dropped."""
 
     number: str
@@ -51,10 +51,10 @@ class Migration:
     """What was done, or would be (`dry_run`). `there` are those already of the edition, `closed` those that are over; `more`
     tells that the limit was reached before the end."""
 
-    book: Procedure
+    definition: Procedure
     before: Mapping[int, Procedure]  # the editions that dossiers come from
     dry_run: bool
-    moved: tuple[Moved, ...]
+    moved: tuple[MigratedDossier, ...]
     staying: tuple[Staying, ...]
     there: int
     closed: int
@@ -62,41 +62,41 @@ class Migration:
 
 
 def migrate(
-    office: Office, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
+    ctx: AppContext, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
     by: str = "",
 ) -> Migration:  # fmt: skip
     """Brings the open dossiers of earlier editions over to one that was published: the one in force, unless `edition` names
     another. At most `limit` of them. `by` is who asks for it, whom the journals name. Raises NotFound, InvalidDefinition; Refused: edition_unpublished, edition_without_map."""
-    book = published(office, procedure_id, edition)
-    moved: list[Moved] = []
+    procedure = published(ctx, procedure_id, edition)
+    moved: list[MigratedDossier] = []
     staying: list[Staying] = []
-    books: dict[int, Procedure] = {}
+    procedures: dict[int, Procedure] = {}
     there = closed = 0
-    for dossier_id in office.store.all_dossiers(procedure_id):
+    for dossier_id in ctx.store.all_dossiers(procedure_id):
         if limit is not None and len(moved) >= limit:
-            return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, True)
-        found = _one(office, book, dossier_id, dry_run, by)
+            return Migration(procedure, procedures, dry_run, tuple(moved), tuple(staying), there, closed, True)
+        found = _one(ctx, procedure, dossier_id, dry_run, by)
         if isinstance(found, Dossier):
             there, closed = there + (found.closed_at is None), closed + (found.closed_at is not None)
         elif found is not None:
-            before, told = found
-            books.setdefault(before.edition, before)
-            if isinstance(told, Moved):
-                moved.append(told)
+            before, reported = found
+            procedures.setdefault(before.edition, before)
+            if isinstance(reported, MigratedDossier):
+                moved.append(reported)
             else:
-                staying.append(told)
-    return Migration(book, books, dry_run, tuple(moved), tuple(staying), there, closed, False)
+                staying.append(reported)
+    return Migration(procedure, procedures, dry_run, tuple(moved), tuple(staying), there, closed, False)
 
 
-def published(office: Office, procedure_id: str, edition: int | None) -> Procedure:
+def published(ctx: AppContext, procedure_id: str, edition: int | None) -> Procedure:
     """An edition that was kept: the last of that number, else the one in force today."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = unit.editions(procedure_id)
-    if not kept and procedure_id not in office.catalogue.procedures:
+    if not kept and procedure_id not in ctx.catalogue.procedures:
         raise NotFound
     if edition is None:  # what the store decided, whatever the files of this process say
-        known = decided(office.store, [procedure_id])
-        current = arranged(office.catalogue, known, {}, office.now()).current(procedure_id, office.day())
+        known = decided(ctx.store, [procedure_id])
+        current = arranged(ctx.catalogue, known, {}, ctx.now()).current(procedure_id, ctx.day())
         wanted = [one for one in kept if current is not None and one.fingerprint == current.fingerprint]
     else:
         wanted = [one for one in kept if one.edition == edition]
@@ -105,50 +105,52 @@ def published(office: Office, procedure_id: str, edition: int | None) -> Procedu
     if not wanted:
         raise Refused(refusal("edition_unpublished", edition=edition or 0))
     last = wanted[-1]
-    book = office.catalogue.edition(procedure_id, last.fingerprint) or office.catalogue.rebuild(last)
-    if not book.migrate:
-        earlier = max((one.edition for one in kept if one.edition < book.edition), default=book.edition)
-        raise Refused(refusal("edition_without_map", edition=book.edition, before=earlier, next=kept[-1].edition + 1))
-    return book
+    procedure = ctx.catalogue.edition(procedure_id, last.fingerprint) or ctx.catalogue.rebuild(last)
+    if not procedure.migrate:
+        earlier = max((one.edition for one in kept if one.edition < procedure.edition), default=procedure.edition)
+        raise Refused(
+            refusal("edition_without_map", edition=procedure.edition, before=earlier, next=kept[-1].edition + 1)
+        )
+    return procedure
 
 
 def _one(
-    office: Office, book: Procedure, dossier_id: str, dry_run: bool, by: str
-) -> Dossier | tuple[Procedure, Moved | Staying] | None:
+    ctx: AppContext, procedure: Procedure, dossier_id: str, dry_run: bool, by: str
+) -> Dossier | tuple[Procedure, MigratedDossier | Staying] | None:
     """One dossier looked at, then judged again and moved in one unit. The dossier itself when it is not concerned. What
     fails unexpectedly stays as it was and is told; the others go on."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         dossier = unit.dossier(dossier_id)
     if dossier is None or _is_forgotten(dossier):
         return None
-    if not _is_concerned(book, dossier):
+    if not _is_concerned(procedure, dossier):
         return dossier
     try:
-        with office.store.unit() as unit:
-            before, crossing = _judged(office, unit, book, dossier, by)
+        with ctx.store.unit() as unit:
+            before, crossing = _judged(ctx, unit, procedure, dossier, by)
         after = dossier
         if isinstance(crossing, Crossing) and dry_run:
             after = crossing.decision.dossier
         elif isinstance(crossing, Crossing):
-            with office.store.unit(write=True) as unit:
+            with ctx.store.unit(write=True) as unit:
                 dossier = unit.dossier(dossier_id) or dossier
-                if not _is_concerned(book, dossier):  # somebody was faster
+                if not _is_concerned(procedure, dossier):  # somebody was faster
                     return dossier
-                before, crossing = _judged(office, unit, book, dossier, by)
-                after = _kept(office, unit, crossing) if isinstance(crossing, Crossing) else dossier
+                before, crossing = _judged(ctx, unit, procedure, dossier, by)
+                after = _kept(ctx, unit, crossing) if isinstance(crossing, Crossing) else dossier
     except (Busy, Damaged):
         raise
     except Exception as fault:
         log.exception("dossier %s", dossier_id)
-        why = Stays("edition_lost" if isinstance(fault, LostEdition) else "fault", {})
-        return book, Staying(dossier.number, dossier.edition, dossier.state, why)
+        why = Stays("edition_lost" if isinstance(fault, EditionMissing) else "fault", {})
+        return procedure, Staying(dossier.number, dossier.edition, dossier.state, why)
     if isinstance(crossing, Stays):
         return before, Staying(dossier.number, dossier.edition, dossier.state, crossing)
-    return before, Moved(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
+    return before, MigratedDossier(dossier.number, dossier.edition, dossier.state, after.state, crossing.names)
 
 
-def _is_concerned(book: Procedure, dossier: Dossier) -> bool:
-    return dossier.closed_at is None and dossier.edition < book.edition
+def _is_concerned(procedure: Procedure, dossier: Dossier) -> bool:
+    return dossier.closed_at is None and dossier.edition < procedure.edition
 
 
 def _is_forgotten(dossier: Dossier) -> bool:
@@ -157,14 +159,14 @@ def _is_forgotten(dossier: Dossier) -> bool:
 
 
 def _judged(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, by: str
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, by: str
 ) -> tuple[Procedure, Crossing | Stays]:  # fmt: skip
-    before = pinned(office, unit, dossier)
-    moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
-    return before, cross(Translation.between(before, book), dossier, unit.payments_of(dossier.id), moment, by)
+    before = pinned(ctx, unit, dossier)
+    moment = Moment(procedure, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
+    return before, cross(Translation.between(before, procedure), dossier, unit.payments_of(dossier.id), moment, by)
 
 
-def _kept(office: Office, unit: Unit, crossing: Crossing) -> Dossier:
+def _kept(ctx: AppContext, unit: Unit, crossing: Crossing) -> Dossier:
     """Keeps the dossier under its new edition: one revision, one entry for the move, and all that follows from it."""
     decision = replace(crossing.decision, dossier=without_orphans(crossing.decision.dossier))
-    return carry_out(office, unit, crossing.before, decision, SYSTEM_ACTOR)
+    return carry_out(ctx, unit, crossing.before, decision, SYSTEM_ACTOR)

@@ -7,36 +7,36 @@ from engine.domain.editions.renaming import names_in_use
 from engine.language.diff.population import Tally, snapshot_plain
 from engine.model import Procedure
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 
 
-def take_snapshot(office: Office) -> Plain:
+def take_snapshot(ctx: AppContext) -> Plain:
     """Counts of every dossier that is not over, by procedure, edition, state, answer and option in use (`snapshot.schema.json`)."""
     tallies: dict[str, dict[int, Tally]] = {}
-    for dossier_id in office.store.all_dossiers():
-        with office.store.unit() as unit:
+    for dossier_id in ctx.store.all_dossiers():
+        with ctx.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.closed_at is not None:
                 continue
             try:
-                book: Procedure | None = pinned(office, unit, dossier)
-            except LostEdition:
-                book = None  # it runs all the same
+                procedure: Procedure | None = pinned(ctx, unit, dossier)
+            except EditionMissing:
+                procedure = None  # it runs all the same
         tally = tallies.setdefault(dossier.procedure, {}).setdefault(dossier.edition, Tally())
-        _count(office, tally, dossier, book)
-    return snapshot_plain(tallies, office.day())
+        _count(ctx, tally, dossier, procedure)
+    return snapshot_plain(tallies, ctx.day())
 
 
-def _count(office: Office, tally: Tally, dossier: Dossier, book: Procedure | None) -> None:
+def _count(ctx: AppContext, tally: Tally, dossier: Dossier, procedure: Procedure | None) -> None:
     if dossier.is_draft:
         tally.drafts += 1
         return
     tally.add("states", [dossier.state])
     tally.add("fees", dossier.owed)
-    now = office.now()
+    now = ctx.now()
     tally.add(
         "bookings", [name for name, one in dossier.bookings.items() if one.status == "booked" and one.start > now]
     )
-    if book is not None:
-        tally.add("answers", names_in_use(book, dossier.answers))
+    if procedure is not None:
+        tally.add("answers", names_in_use(procedure, dossier.answers))

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from engine.operations.follower import renew
 from engine.publication.gates import Judge
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Busy
 
 log = logging.getLogger("guichet")
@@ -22,36 +22,38 @@ log = logging.getLogger("guichet")
 EVERY: Final = 1.0  # seconds between two turns, and between two questions to the store
 
 
-class Keeper(Protocol):
+class RefreshSource(Protocol):
     """How an installation learns what to serve."""
 
-    def renew(self, office: Office) -> Office:
+    def renew(self, ctx: AppContext) -> AppContext:
         """Looks, decides if there is something to decide, and answers the office to serve: itself when nothing changed."""
         ...
 
-    def serve(self, office: Office) -> Office:
+    def serve(self, ctx: AppContext) -> AppContext:
         """The same without looking: what was decided already."""
         ...
 
 
-class FolderKeeper:
+class FolderSource:
     """The files of the installation itself, through every gate when there is a `judge`."""
 
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def renew(self, office: Office) -> Office:
-        return renew(office, self._judge)
+    def renew(self, ctx: AppContext) -> AppContext:
+        return renew(ctx, self._judge)
 
-    def serve(self, office: Office) -> Office:
-        return renew(office, self._judge)
+    def serve(self, ctx: AppContext) -> AppContext:
+        return renew(ctx, self._judge)
 
 
-class Keeping:
+class Refresher:
     """One process and the office it works with. `current` answers it, `changed` takes its successor."""
 
-    def __init__(self, keeper: Keeper, current: Callable[[], Office], changed: Callable[[Office], None]) -> None:
-        self._keeper, self._current, self._changed = keeper, current, changed
+    def __init__(
+        self, source: RefreshSource, current: Callable[[], AppContext], changed: Callable[[AppContext], None]
+    ) -> None:
+        self._source, self._current, self._changed = source, current, changed
         self._turning = threading.Lock()
         self._asking = threading.Lock()
         self._next = 0.0
@@ -63,8 +65,8 @@ class Keeping:
         try:
             before = self._current()
             with before.store.unit() as unit:
-                before.doors.look(unit)
-            after = self._keeper.renew(before) if looks else self._keeper.serve(before)
+                before.directories.look(unit)
+            after = self._source.renew(before) if looks else self._source.serve(before)
             if after is not before:
                 self._changed(after)
         except Busy:
@@ -89,7 +91,7 @@ class Keeping:
             self._next = time.monotonic() + EVERY
             office = self._current()
             with office.store.unit() as unit:
-                office.doors.look(unit)
+                office.directories.look(unit)
                 behind = unit.last_publication() != office.published
             if behind or office.catalogue.on(office.day()) is not office.catalogue:
                 threading.Thread(target=self.turn, args=(False,), name="publications", daemon=True).start()

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from engine.domain.editions.renaming import Translation
 from engine.domain.editions.replay import Difference, differences, is_faithful, relive
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 
 log = logging.getLogger("guichet.replay")
 
@@ -24,7 +24,7 @@ class Replay:
     followed, the newest last. `erased` and `unfaithful` could not be replayed; `more`: the limit was reached."""
 
     proposed: Procedure
-    books: tuple[Procedure, ...]
+    definitions: tuple[Procedure, ...]
     played: int
     same: int
     found: Mapping[Difference, tuple[str, ...]]
@@ -33,17 +33,17 @@ class Replay:
     more: bool
 
 
-def replay(office: Office, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
+def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
     """Every closed dossier of the procedure (`limit` at most) under `proposed`, beside the same under its own edition, so
     that only what the edition changes is told."""
     found: dict[Difference, list[str]] = {}
-    books: dict[str, Procedure] = {}
+    procedures: dict[str, Procedure] = {}
     unfaithful: list[str] = []
     played = same = erased = 0
     more = False
-    for dossier_id in office.store.all_dossiers(proposed.id):
-        with office.store.unit() as unit:
-            office.doors.look(unit)
+    for dossier_id in ctx.store.all_dossiers(proposed.id):
+        with ctx.store.unit() as unit:
+            ctx.directories.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.closed_at is None or dossier.is_draft:
                 continue
@@ -52,49 +52,49 @@ def replay(office: Office, proposed: Procedure, directory: Directory, limit: int
                 break
             entries = unit.entries(dossier_id)
             try:
-                book = pinned(office, unit, dossier)
-            except LostEdition:
+                procedure = pinned(ctx, unit, dossier)
+            except EditionMissing:
                 unfaithful.append(dossier.number)
                 continue
         kinds = {entry.kind for entry in entries}
         if dossier.erased_at is not None or "erased" in kinds:
             erased += 1
             continue
-        told = None if _has_moved(entries) else _told(office, book, proposed, directory, dossier, entries)
-        if told is None:
+        reported = None if _has_moved(entries) else _reported(ctx, procedure, proposed, directory, dossier, entries)
+        if reported is None:
             unfaithful.append(dossier.number)
             continue
-        books[book.fingerprint] = book
-        played, same = played + 1, same + (not told)
-        for one in told:
+        procedures[procedure.fingerprint] = procedure
+        played, same = played + 1, same + (not reported)
+        for one in reported:
             found.setdefault(one, []).append(dossier.number)
-    ordered = tuple(sorted(books.values(), key=lambda one: one.edition))
+    ordered = tuple(sorted(procedures.values(), key=lambda one: one.edition))
     groups = {one: tuple(found[one]) for one in sorted(found, key=lambda one: (-len(found[one]), one))}
     return Replay(proposed, ordered, played, same, groups, erased, tuple(unfaithful), more)
 
 
-def _has_moved(entries: tuple[Entry, ...]) -> bool:
+def _has_moved(entries: tuple[JournalEntry, ...]) -> bool:
     """Whether it came to another edition on its way. One that did so as a draft lived under the edition it was sent under."""
     sent = next((at for at, entry in enumerate(entries) if entry.kind == "submitted"), 0)
     return any(entry.kind == "migrated" for entry in entries[sent:])
 
 
-def _told(
-    office: Office,
-    book: Procedure,
+def _reported(
+    ctx: AppContext,
+    procedure: Procedure,
     proposed: Procedure,
     directory: Directory,
     dossier: Dossier,
-    entries: tuple[Entry, ...],
+    entries: tuple[JournalEntry, ...],
 ) -> tuple[Difference, ...] | None:
     """What would differ for one dossier; None when its journal does not bring it back under its own book."""
-    translation = Translation.between(book, proposed)
+    translation = Translation.between(procedure, proposed)
     try:
-        then, directory = (office.doors.received(one) for one in (office.catalogue.directory, directory))
-        before = relive(Translation(book, book), dossier, entries, then, office.wording)
+        then, directory = (ctx.directories.received(one) for one in (ctx.catalogue.directory, directory))
+        before = relive(Translation(procedure, procedure), dossier, entries, then, ctx.wording)
         if not is_faithful(before, dossier):
             return None
-        after = relive(translation, dossier, entries, directory, office.wording)
+        after = relive(translation, dossier, entries, directory, ctx.wording)
     except Exception:
         log.exception("dossier %s", dossier.id)
         return None

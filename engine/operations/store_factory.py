@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from engine.storage.files.blob_store import Bucket, FolderShelf, Shelf
+from engine.storage.files.blob_store import BlobStore, Bucket, FolderBlobStore
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 
@@ -53,7 +53,7 @@ def kept_nothing(address: str | Path) -> bool:
             os.lstat(file)
             return False
         with closing(open_store(address)) as store:
-            return store.standing().untouched
+            return store.migration_state().untouched
     except FileNotFoundError:
         return True
     except Exception:  # away, shut, damaged, no address: whatever keeps us from seeing
@@ -81,10 +81,10 @@ def _without_secret(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def open_shelf(place: Path | Bucket) -> Shelf:
+def open_blob_store(place: Path | Bucket) -> BlobStore:
     """Where files handed in lie: a folder, or a bucket, whose client is loaded for it alone. Raises `WrongShelf`."""
     if isinstance(place, Path):
-        return FolderShelf(place)
-    from engine.storage.files.s3 import BucketShelf
+        return FolderBlobStore(place)
+    from engine.storage.files.s3 import S3BlobStore
 
-    return BucketShelf(place)
+    return S3BlobStore(place)

@@ -21,7 +21,7 @@ from engine.language.catalogue.check import check_definition
 from engine.language.compiler.shared_files import Shared, load_shared
 from engine.model import Procedure
 from engine.model.directory import Directory
-from engine.publication.gates import Candidate, Judge, Places, examine, passes, same_meaning
+from engine.publication.gates import CandidateEdition, FileNames, Judge, examine, passes, same_meaning
 from engine.publication.git import ask_git, commit_at, follows, lay_out, origin_of, root_of
 from engine.records.publications import Gate, Origin
 
@@ -41,11 +41,11 @@ class Trial:
     origin: Origin
     against: str
     against_commit: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateEdition, ...]
     removed: tuple[str, ...]
     gates: tuple[Gate, ...]
     directory: Directory
-    places: Places
+    places: FileNames
     day: date
     dirty: bool
     refused: int = 0  # commits before this one that the gates keep out: what was in force before them is compared
@@ -72,10 +72,10 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
         alone: Alone = ""
         if not against:
             named, other, alone = _branch(root, reference, commit, branch)
-            standing, refused = past.let_in(other) if other else (other, 0)
+            evaluated, refused = past.let_in(other) if other else (other, 0)
             if refused:
-                named, alone = _named_from(root, named, other, standing), "" if standing else "none_let_in"
-                other = standing
+                named, alone = _named_from(root, named, other, evaluated), "" if evaluated else "none_let_in"
+                other = evaluated
         before = past.at(other)
         found = tuple(_candidates(before, after))
         yield Trial(
@@ -126,8 +126,8 @@ class _Past:
     single: dict[Path, Procedure | None] = field(default_factory=dict)
 
     @property
-    def places(self) -> Places:
-        return Places(lambda file: _named(file, self.top, self.within), _text)
+    def places(self) -> FileNames:
+        return FileNames(lambda file: _named(file, self.top, self.within), _text)
 
     def at(self, commit: str, *, must: bool = False) -> Catalogue:
         """What was there; nothing when there was nothing, unless there `must` be."""
@@ -166,9 +166,9 @@ class _Past:
         return line[base], base
 
     def _line(self, commit: str) -> list[str]:
-        told = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
+        reported = ask_git(self.root, "rev-list", "--first-parent", f"-n{_MOST_REFUSED}", commit, "--",
                        f":(top,literal){self.within}")  # fmt: skip
-        line = (told or b"").decode("ascii", "replace").split()
+        line = (reported or b"").decode("ascii", "replace").split()
         return line if len(line) == _MOST_REFUSED else [*line, ""]  # empty: before the first of all
 
     def _stands(self, line: list[str], at: int) -> bool:
@@ -210,16 +210,16 @@ class _Past:
         return self.single[file]
 
 
-def _candidates(before: Catalogue, after: Catalogue) -> Iterator[Candidate]:
+def _candidates(before: Catalogue, after: Catalogue) -> Iterator[CandidateEdition]:
     for procedure in map(after.open, after.written):
         former = before.procedures.get(procedure.id)
         if former is None:
-            yield Candidate(procedure, None)
+            yield CandidateEdition(procedure, None)
         elif former.fingerprint != procedure.fingerprint:
-            yield Candidate(procedure, former, (former,))
+            yield CandidateEdition(procedure, former, (former,))
 
 
-def _with_former(after: Catalogue, found: Iterable[Candidate]) -> Catalogue:
+def _with_former(after: Catalogue, found: Iterable[CandidateEdition]) -> Catalogue:
     former = (one.before for one in found if one.before is not None)
     return replace(after, older=MappingProxyType({(one.id, one.fingerprint): one for one in former}))
 

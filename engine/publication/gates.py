@@ -20,7 +20,7 @@ from engine.language.source.loader import read_source
 from engine.model import Delay, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
-from engine.records.publications import Found, Gate
+from engine.records.publications import Gate, GateFinding
 
 HISTORY: Final = "history"  # the branch still holds what was published
 SIGNATURE: Final = "signature"
@@ -30,11 +30,11 @@ EDITION: Final = "edition"
 PROOFS: Final = "proofs"
 STORIES: Final = "stories"
 CHANGES: Final = "changes"
-MOST_TOLD: Final = 20  # findings of one gate
+MOST_REPORTED: Final = 20  # findings of one gate
 _WIDEST: Final = 400  # signs of a line that is kept beside a finding
 
 
-class Prover(Protocol):
+class ProofRunner(Protocol):
     """What the proofs find on a day (`engine.prover.checks.runner`), which is loaded only where the solver is."""
 
     def __call__(self, procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]: ...
@@ -58,12 +58,12 @@ class Numbered(Protocol):
 class Judge:
     """What gates need besides the definitions: the two rooms that work hardest, handed in."""
 
-    prove: Prover
+    prove: ProofRunner
     play: Player
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateEdition:
     """An edition that would enter service: what is in force before it, every edition kept of its procedure."""
 
     procedure: Procedure
@@ -72,7 +72,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class FileNames:
     """How a file is called to the people who wrote it, and its text."""
 
     name: Callable[[str], str] = str
@@ -96,8 +96,8 @@ def renumbered(catalogue: Catalogue, procedure: Procedure, kept: Sequence[Number
         return None
     for one in kept:
         if one.edition == procedure.edition:
-            book = catalogue.edition(procedure.id, one.fingerprint)
-            if book is not None and same_meaning(book, procedure):
+            definition = catalogue.edition(procedure.id, one.fingerprint)
+            if definition is not None and same_meaning(definition, procedure):
                 return None
     highest = max((one.edition for one in kept), default=0)
     if procedure.edition > highest:
@@ -119,7 +119,7 @@ def _written(procedure: Procedure) -> Position:
 
 
 def examine(
-    catalogue: Catalogue, candidates: Sequence[Candidate], judge: Judge, day: date, places: Places
+    catalogue: Catalogue, candidates: Sequence[CandidateEdition], judge: Judge, day: date, places: FileNames
 ) -> tuple[Gate, ...]:
     """Every gate over the definitions of a folder and those of them that would enter service."""
     found: dict[str, list[Problem]] = {LINT: _unread(catalogue)}
@@ -129,10 +129,10 @@ def examine(
         for gate, problem_ in faults_of(catalogue, one, judge, day):
             found[gate].append(problem_)
     unread = bool(found[LINT])  # what cannot be read was not proven: its other gates are not told to be open
-    return tuple(_gate(name, told, places) for name, told in found.items() if told or not unread)
+    return tuple(_gate(name, reported, places) for name, reported in found.items() if reported or not unread)
 
 
-def passes(catalogue: Catalogue, candidates: Sequence[Candidate], judge: Judge, day: date) -> bool:
+def passes(catalogue: Catalogue, candidates: Sequence[CandidateEdition], judge: Judge, day: date) -> bool:
     """Whether every gate is open: what is soonest known first, and no further than the first fault."""
     if _unread(catalogue) or any(renumbered(catalogue, one.procedure, one.kept) for one in candidates):
         return False
@@ -144,7 +144,7 @@ def _unread(catalogue: Catalogue) -> list[Problem]:
     return [one for one in problems if one.is_error]
 
 
-def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:
+def faults_of(catalogue: Catalogue, one: CandidateEdition, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:
     """What forbids one edition to enter service, each with its gate."""
     number = renumbered(catalogue, one.procedure, one.kept)
     if number is not None:
@@ -162,11 +162,11 @@ def faults_of(catalogue: Catalogue, one: Candidate, judge: Judge, day: date) -> 
 
 def _break(change: Change, procedure: Procedure) -> Problem:
     where = change.where_after if change.where_after.file else _written(procedure)
-    told: dict[str, Fact] = {**change.facts, "name": change.at, "edition": procedure.edition}
+    reported: dict[str, Fact] = {**change.facts, "name": change.at, "edition": procedure.edition}
     before, after = _written_value(change.before), _written_value(change.after)
     if before and after:
-        told |= {"before": before, "after": after}
-    return problem(change.code, where, **told)
+        reported |= {"before": before, "after": after}
+    return problem(change.code, where, **reported)
 
 
 def _written_value(value: object) -> str:
@@ -178,22 +178,22 @@ def _written_value(value: object) -> str:
     return str(value) if isinstance(value, (int, Span)) and not isinstance(value, bool) else ""
 
 
-def _gate(name: str, problems: Iterable[Problem], places: Places) -> Gate:
-    told = Report.of(problems).problems
-    shown = tuple(found_of(one, places) for one in told[:MOST_TOLD])
-    return Gate(name, not told, shown, max(0, len(told) - MOST_TOLD))
+def _gate(name: str, problems: Iterable[Problem], places: FileNames) -> Gate:
+    reported = Report.of(problems).problems
+    shown = tuple(found_of(one, places) for one in reported[:MOST_REPORTED])
+    return Gate(name, not reported, shown, max(0, len(reported) - MOST_REPORTED))
 
 
 def shut(name: str, reason: Refusal) -> Gate:
     """A gate that something outside of any file keeps shut."""
-    return Gate(name, False, (Found(reason.code, facts=plain_facts(reason.facts)),))
+    return Gate(name, False, (GateFinding(reason.code, facts=plain_facts(reason.facts)),))
 
 
-def found_of(one: Problem, places: Places) -> Found:
+def found_of(one: Problem, places: FileNames) -> GateFinding:
     lines = places.text(one.where.file).split("\n") if one.where.file else []
     line = lines[one.where.line - 1] if 1 <= one.where.line <= len(lines) else ""
     where = one.where
-    return Found(
+    return GateFinding(
         one.code, places.name(where.file) if where.file else "", where.line, where.column, where.width, plain_facts(one.facts),
         line.rstrip("\r")[:_WIDEST],
     )  # fmt: skip
@@ -204,7 +204,7 @@ def plain_facts(facts: Mapping[str, Fact]) -> dict[str, Plain]:
     return {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in facts.items()}
 
 
-def problem_of(found: Found) -> Problem:
+def problem_of(found: GateFinding) -> Problem:
     """The finding as it was told, to be said in words."""
     return Problem(found.code, Position(found.file, found.line, found.column, found.width), facts_of(found.facts))
 

@@ -34,7 +34,7 @@ _ALONE: Final = (
 _DISTRUST: Final = re.compile(r"dubious ownership in repository at '([^'\n]*)'")
 _HASH: Final = frozenset("0123456789abcdef")
 _PLAIN: Final = ("100644", "100755", "100664")
-_TOLD: Final = (
+_REPORTED: Final = (
     "%H",
     "%P",
     "%an",
@@ -146,9 +146,9 @@ def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: s
         span = [f"{since}..{commit}"] if since else [commit]
         found = ask_git(root, "log", "-1", "--format=%H", *span, "--", f":(literal){file}")
         commit = (found or b"").decode("ascii", "replace").strip() or commit
-    said = ask_git(root, "log", "-1", f"--format={'%x00'.join(_TOLD)}", commit, "--") or b""
+    said = ask_git(root, "log", "-1", f"--format={'%x00'.join(_REPORTED)}", commit, "--") or b""
     parts = [shown(one) for one in said.decode("utf-8", "replace").rstrip("\n").split("\0")]
-    if len(parts) != len(_TOLD):
+    if len(parts) != len(_REPORTED):
         raise Refused(refusal("git_unknown_reference", reference=commit[:12]))
     full, parents, author, at, committer, signature, signer, subject, trailers = parts
     reviewers = [_name(one) for one in trailers.split("\x1f") if _name(one)]
@@ -278,12 +278,12 @@ def run_git(
             try:
                 if most_bytes and hasattr(resource, "prlimit"):
                     resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-                out, told = running.communicate(given or b"", timeout=seconds)
+                out, reported = running.communicate(given or b"", timeout=seconds)
             except BaseException:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(running.pid, signal.SIGKILL)  # ssh, index-pack and all
                 raise
-        return subprocess.CompletedProcess(command, running.returncode, out, told)
+        return subprocess.CompletedProcess(command, running.returncode, out, reported)
     except FileNotFoundError as error:
         raise Refused(refusal("git_missing")) from error
     except (OSError, ValueError, subprocess.SubprocessError) as error:  # ValueError: a sign no command may hold

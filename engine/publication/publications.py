@@ -15,14 +15,24 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.problems import Problem, Refused, Report, refusal
 from engine.core.values import Plain
-from engine.journal.chain import Entry, seal
-from engine.language.catalogue.catalogue import Catalogue, KeptOf, LostEdition
+from engine.journal.chain import JournalEntry, seal
+from engine.language.catalogue.catalogue import Catalogue, EditionMissing, KeptOf
 from engine.language.compiler.compile import fingerprint_of
 from engine.model import Procedure
-from engine.publication.gates import Candidate, Judge, faults_of, renumbered, same_meaning
+from engine.publication.gates import CandidateEdition, Judge, faults_of, renumbered, same_meaning
 from engine.records.dossier import SYSTEM_ACTOR
-from engine.records.publications import CHAIN, Edition, Gate, Line, Origin, Outcome, Placed, Publication, lines_of
-from engine.storage.unit_of_work import Conflict, Finding, Store, Unit
+from engine.records.publications import (
+    CHAIN,
+    Edition,
+    Gate,
+    Origin,
+    Outcome,
+    Publication,
+    PublishedEdition,
+    PublishedLine,
+    lines_of,
+)
+from engine.storage.unit_of_work import Conflict, IntegrityFinding, Store, Unit
 
 FOLDER: Final = Origin("folder")  # the files of the installation, under no commit that is known
 _TRIES: Final = 5
@@ -36,25 +46,25 @@ class Decided:
     `text` answers that of an edition."""
 
     n: int
-    lines: Mapping[str, Line]
-    kept: Mapping[str, tuple[Placed, ...]]
+    lines: Mapping[str, PublishedLine]
+    kept: Mapping[str, tuple[PublishedEdition, ...]]
     text: KeptOf
 
-    def line(self, procedure: str) -> Line:
-        return self.lines.get(procedure, Line())
+    def line(self, procedure: str) -> PublishedLine:
+        return self.lines.get(procedure, PublishedLine())
 
 
 def decided(store: Store, names: Iterable[str]) -> Decided:
     """`names`: procedures that may have been kept before publications were."""
     with store.unit() as unit:
-        told, heads = unit.publications(), unit.edition_heads()
-    known = {*names, *(placed.procedure for one in told for placed in one.placed)}
-    kept: dict[str, tuple[Placed, ...]] = {}
+        reported, heads = unit.publications(), unit.edition_heads()
+    known = {*names, *(placed.procedure for one in reported for placed in one.placed)}
+    kept: dict[str, tuple[PublishedEdition, ...]] = {}
     for name, editions in groupby(heads, lambda one: one.procedure):
         if name in known:
             kept[name] = tuple(editions)
     before = {name: tuple(one.fingerprint for one in editions) for name, editions in kept.items()}
-    return Decided(told[-1].n if told else 0, lines_of(told, before), kept, text_in(store))
+    return Decided(reported[-1].n if reported else 0, lines_of(reported, before), kept, text_in(store))
 
 
 def text_in(store: Store) -> KeptOf:
@@ -73,7 +83,7 @@ def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report]
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
-def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidate]:
+def candidates(files: Catalogue, known: Decided, now: datetime) -> list[CandidateEdition]:
     """The editions that the files say and that do not come first in their line, those taken back left out."""
     lines = ((one, known.line(one.id)) for one in files.written)
     others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
@@ -86,14 +96,14 @@ def candidates(files: Catalogue, known: Decided, now: datetime) -> list[Candidat
             continue
         last = catalogue.edition(written.id, line.standing[-1]) if line.standing else None
         before = catalogue.current(written.id, day) if line.standing else None
-        found.append(Candidate(written, before or last, known.kept.get(written.id, ())))
+        found.append(CandidateEdition(written, before or last, known.kept.get(written.id, ())))
     return found
 
 
-def _taken_back(catalogue: Catalogue, written: Procedure, line: Line) -> bool:
+def _taken_back(catalogue: Catalogue, written: Procedure, line: PublishedLine) -> bool:
     """Whether a text only dresses anew an edition that was taken back: another comment, another story."""
-    books = (catalogue.edition(written.id, one) for one in line.withdrawn)
-    return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in books)
+    procedures = (catalogue.edition(written.id, one) for one in line.withdrawn)
+    return any(one is not None and one.edition == written.edition and same_meaning(one, written) for one in procedures)
 
 
 # -- a folder of the installation --------------------------------------------------------------------------------------
@@ -131,7 +141,7 @@ def publish(
     raise Conflict("publications")
 
 
-def _faults(catalogue: Catalogue, one: Candidate, judge: Judge | None, now: datetime) -> list[Problem]:
+def _faults(catalogue: Catalogue, one: CandidateEdition, judge: Judge | None, now: datetime) -> list[Problem]:
     if judge is None:
         number = renumbered(catalogue, one.procedure, one.kept)
         return [number] if number is not None else []
@@ -156,67 +166,69 @@ def decide(
 ) -> Publication:  # fmt: skip
     """Keeps one decision: the editions placed, the publication, and its entry unless it was refused. Raises `Conflict`
     when something was decided since `after`."""
-    told = Publication(
-        after + 1, at, outcome, origin, tuple(Placed(one.id, one.edition, one.fingerprint) for one in placed),
+    reported = Publication(
+        after + 1, at, outcome, origin, tuple(PublishedEdition(one.id, one.edition, one.fingerprint) for one in placed),
         tuple(removed), tuple(gates), by, because,
     )  # fmt: skip
-    unit.add_publication(told)
+    unit.add_publication(reported)
     if outcome == "refused":
-        return told
+        return reported
     for one in placed:
         own = (each or {}).get(one.id, origin)
         unit.add_edition(
             Edition(one.id, one.edition, one.fingerprint, one.source, one.expanded, at, own.author, own.commit or None)
         )
-    unit.add_deed(seal(unit.deed_head(), CHAIN, at, SYSTEM_ACTOR, outcome, "", deed_of(told)))
-    return told
+    unit.add_deed(seal(unit.deed_head(), CHAIN, at, SYSTEM_ACTOR, outcome, "", deed_of(reported)))
+    return reported
 
 
-def deed_of(told: Publication) -> dict[str, Plain]:
+def deed_of(reported: Publication) -> dict[str, Plain]:
     """What the entry of a publication says; `fsck` holds one against the other."""
     return {
-        "publication": told.n,
-        "commit": told.origin.commit,
-        "source": told.origin.source,
-        "author": told.origin.author,
-        "reviewers": list(told.origin.reviewers),
-        "signature": told.origin.signature,
+        "publication": reported.n,
+        "commit": reported.origin.commit,
+        "source": reported.origin.source,
+        "author": reported.origin.author,
+        "reviewers": list(reported.origin.reviewers),
+        "signature": reported.origin.signature,
         "placed": [{"procedure": one.procedure, "edition": one.edition, "fingerprint": one.fingerprint}
-                   for one in told.placed],
-        "removed": list(told.removed),
-        "by": told.by,
-        "because": told.because,
+                   for one in reported.placed],
+        "removed": list(reported.removed),
+        "by": reported.by,
+        "because": reported.because,
     }  # fmt: skip
 
 
-def broken_publications(store: Store) -> Iterator[Finding]:
+def broken_publications(store: Store) -> Iterator[IntegrityFinding]:
     """What `fsck` finds wrong: a publication that its chain does not tell as it is kept, an edition that it placed and that is
     nowhere, or whose text is not the one that it is known by."""
     with store.unit() as unit:
-        told = {one.n: one for one in unit.publications() if one.stands}
+        reported = {one.n: one for one in unit.publications() if one.stands}
         deeds = {_number(one): one for one in unit.deeds()}
         heads = {(one.procedure, one.fingerprint): one.edition for one in unit.edition_heads()}
-        for n, one in told.items():
+        for n, one in reported.items():
             deed = deeds.get(n)
             if deed is None:
-                yield Finding("publication_unjournaled", None, {"publication": n})
+                yield IntegrityFinding("publication_unjournaled", None, {"publication": n})
             elif (deed.kind, deed.at, deed.body) != (one.outcome, one.at, deed_of(one)):
-                yield Finding("publication_differs", None, {"publication": n, "n": deed.n})
+                yield IntegrityFinding("publication_differs", None, {"publication": n, "n": deed.n})
             for placed in one.placed:
                 numbered = heads.get((placed.procedure, placed.fingerprint))
                 if numbered is None:
-                    yield Finding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
+                    yield IntegrityFinding("edition_missing", None, {"publication": n, "procedure": placed.procedure})
                 elif numbered != placed.edition:
-                    yield Finding("edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition})
+                    yield IntegrityFinding(
+                        "edition_differs", None, {"procedure": placed.procedure, "edition": placed.edition}
+                    )
         for procedure, fingerprint in heads:
             kept = unit.edition(procedure, fingerprint)
             if kept is not None and fingerprint_of(kept.expanded) != fingerprint:
-                yield Finding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
-    for n in sorted(deeds.keys() - told.keys()):
-        yield Finding("publication_missing", None, {"publication": n, "n": deeds[n].n})
+                yield IntegrityFinding("edition_differs", None, {"procedure": procedure, "edition": kept.edition})
+    for n in sorted(deeds.keys() - reported.keys()):
+        yield IntegrityFinding("publication_missing", None, {"publication": n, "n": deeds[n].n})
 
 
-def _number(deed: Entry) -> int:
+def _number(deed: JournalEntry) -> int:
     n = deed.body.get("publication") if isinstance(deed.body, dict) else None
     return n if isinstance(n, int) else 0
 
@@ -243,22 +255,26 @@ def roll_back(
         raise Refused(refusal(code, name=procedure, edition=edition or 0, allowed=numbers))
     if serving is not None and target.fingerprint == serving.fingerprint == line.standing[-1]:
         raise Refused(refusal("rollback_same", name=procedure, edition=target.edition))
-    book = whole.edition(procedure, target.fingerprint)
-    if book is None:
-        raise LostEdition(f"{procedure} {target.fingerprint[:12]}")
-    if book.identity.until is not None and book.identity.until < day:
+    definition = whole.edition(procedure, target.fingerprint)
+    if definition is None:
+        raise EditionMissing(f"{procedure} {target.fingerprint[:12]}")
+    if definition.identity.until is not None and definition.identity.until < day:
         raise Refused(
-            refusal("rollback_over", name=procedure, edition=target.edition, until=book.identity.until.isoformat())
+            refusal(
+                "rollback_over", name=procedure, edition=target.edition, until=definition.identity.until.isoformat()
+            )
         )
     with store.unit(write=True) as unit:
-        told = unit.edition(procedure, target.fingerprint)
-        origin = Origin("hand", commit=(told and told.commit) or "", author=told.published_by if told else "")
-        return decide(unit, known.n, now, "rolled_back", origin, [book], by=by, because=because)
+        reported = unit.edition(procedure, target.fingerprint)
+        origin = Origin(
+            "hand", commit=(reported and reported.commit) or "", author=reported.published_by if reported else ""
+        )
+        return decide(unit, known.n, now, "rolled_back", origin, [definition], by=by, because=because)
 
 
 def _target(
-    kept: Sequence[Placed], line: Line, serving: Procedure | None, edition: int | None
-) -> Placed | None:  # fmt: skip
+    kept: Sequence[PublishedEdition], line: PublishedLine, serving: Procedure | None, edition: int | None
+) -> PublishedEdition | None:  # fmt: skip
     """The edition of that number (its last text); without a number, that which stands under the one in force."""
     named = {one.fingerprint: one for one in kept}
     if edition is not None:
@@ -294,13 +310,13 @@ class EditionRecord:
 def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     """Every edition ever kept of a procedure, the last placed first."""
     with store.unit() as unit:
-        told, kept = unit.publications(), unit.editions(procedure)
+        reported, kept = unit.publications(), unit.editions(procedure)
     records = {one.fingerprint: EditionRecord(one, None) for one in kept}
-    line = Line()
-    for early, former in _kept_before(kept, told):
+    line = PublishedLine()
+    for early, former in _kept_before(kept, reported):
         records[early.fingerprint] = replace(records[early.fingerprint], before=former)
         line = line.with_placed(early.fingerprint)
-    for one in told:
+    for one in reported:
         for placed in one.placed if one.stands else ():
             if placed.procedure != procedure or placed.fingerprint not in records:
                 continue
@@ -321,10 +337,10 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
     return tuple(sorted(records.values(), key=lambda one: _rank(one, order), reverse=True))
 
 
-def _kept_before(kept: Sequence[Edition], told: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
+def _kept_before(kept: Sequence[Edition], reported: Sequence[Publication]) -> Iterator[tuple[Edition, str]]:
     """The editions from before publications were kept, in their order, each with the fingerprint of the one before it."""
     first: dict[str, datetime] = {}
-    for one in told:
+    for one in reported:
         for placed in one.placed if one.stands else ():
             first.setdefault(placed.fingerprint, one.at)
     former = ""

@@ -79,7 +79,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenTransition:
     """A transition that was taken. `reason` is what the person wrote; it never enters the journal."""
 
     transition: str
@@ -93,7 +93,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class CorrectionRequest:
     """What an agent asked to correct: field → the reason for it. `made` are those already corrected."""
 
     fields: Mapping[str, str]
@@ -193,7 +193,7 @@ class ClockState:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedDossier:
     """The earlier dossier of a link: its id and number, and the row picked of it, if one is."""
 
     dossier: str
@@ -240,14 +240,14 @@ class Dossier:
     answers: Mapping[str, Plain] = field(default_factory=lambda: _EMPTY)
     done: Mapping[str, Done] = field(default_factory=lambda: MappingProxyType({}))
     missed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    taken: tuple[Taken, ...] = ()
-    correction: Correction | None = None
+    taken: tuple[TakenTransition, ...] = ()
+    correction: CorrectionRequest | None = None
     owed: Mapping[str, Owed] = field(default_factory=lambda: MappingProxyType({}))
     bookings: Mapping[str, Booking] = field(default_factory=lambda: MappingProxyType({}))  # by appointment
     documents: tuple[IssuedDocument, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     clocks: Mapping[str, ClockState] = field(default_factory=lambda: MappingProxyType({}))
-    links: Mapping[str, Linked] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
+    links: Mapping[str, LinkedDossier] = field(default_factory=lambda: MappingProxyType({}))  # by link of the book
     erased_at: datetime | None = None  # its personal data were kept as long as the book says, and are gone
     awaits: tuple[str, ...] | None = None  # where several hands are waited for: the roles that still owe their part
     reused: Reused | None = None
@@ -340,7 +340,7 @@ SECRET_LETTERS: Final = ("code/", "link/")  # how `dedupe` begins where the body
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboundMessage:
     """A message owed, in the outbox. `dedupe` makes it owed once; `due_at` when it may leave."""
 
     id: str
@@ -356,7 +356,7 @@ class Letter:
     sent_at: datetime | None = None
     failed: str | None = None
 
-    def without_secret(self) -> Letter:
+    def without_secret(self) -> OutboundMessage:
         """The same once it left or was given up: nobody reads its code or its link here any more."""
         over = self.sent_at is not None or self.failed is not None
         return replace(self, body="") if over and self.dedupe.startswith(SECRET_LETTERS) else self

@@ -51,7 +51,7 @@ class SeatHold:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingListEntry:
     """Somebody who wants to be told when a seat is freed. `told_at`: the last time they were."""
 
     dossier: str

@@ -59,7 +59,7 @@ CREATE TABLE order_part (
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Job:
     """What somebody asked for. `n` is what people call it by; `total` the lines it has, or the rows its file should have;
     `until` when its file is thrown away; `claimed_until` while somebody carries it out."""
 
@@ -76,7 +76,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderLine:
+class JobItem:
     """One dossier of an order, as it was when the order was given, and what came of it. `why` and `facts`: a refusal's."""
 
     work_order: str
@@ -91,7 +91,7 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPart:
+class JobChunk:
     """A part of a file: so many rows, and where the next part begins (empty: nowhere)."""
 
     work_order: str

@@ -76,7 +76,7 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PublishedEdition:
     """One edition put in service (or put back), whose commit may be older than that of its publication."""
 
     procedure: str
@@ -85,7 +85,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class GateFinding:
     """Why a gate stays shut: the code of a problem with its place, or of a refusal without one. `excerpt`: the line."""
 
     code: str
@@ -103,7 +103,7 @@ class Gate:
 
     name: str
     passed: bool
-    found: tuple[Found, ...] = ()
+    found: tuple[GateFinding, ...] = ()
     left: int = 0
 
 
@@ -134,7 +134,7 @@ class Publication:
     at: datetime
     outcome: Outcome
     origin: Origin
-    placed: tuple[Placed, ...] = ()
+    placed: tuple[PublishedEdition, ...] = ()
     removed: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     by: str = ""
@@ -147,7 +147,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class FollowingState:
     """How following a repository goes: the last commit seen, and what prevents looking, if anything does."""
 
     source: str
@@ -160,34 +160,34 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PublishedLine:
     """The editions of one procedure that may be in force, the one that comes first last; and those taken back."""
 
     standing: tuple[str, ...] = ()
     withdrawn: frozenset[str] = frozenset()
 
-    def with_placed(self, fingerprint: str) -> Line:
+    def with_placed(self, fingerprint: str) -> PublishedLine:
         others = tuple(one for one in self.standing if one != fingerprint)
-        return Line((*others, fingerprint), self.withdrawn - {fingerprint})
+        return PublishedLine((*others, fingerprint), self.withdrawn - {fingerprint})
 
-    def back_to(self, fingerprint: str) -> Line:
+    def back_to(self, fingerprint: str) -> PublishedLine:
         """Everything placed after it is taken back; itself is put back when it was taken back before."""
         if fingerprint not in self.standing:
             return self.with_placed(fingerprint)
         at = self.standing.index(fingerprint) + 1
-        return Line(self.standing[:at], self.withdrawn | set(self.standing[at:]))
+        return PublishedLine(self.standing[:at], self.withdrawn | set(self.standing[at:]))
 
 
 def lines_of(
     publications: Iterable[Publication], before: Mapping[str, tuple[str, ...]] | None = None
-) -> dict[str, Line]:
+) -> dict[str, PublishedLine]:
     """By procedure, what publications in their order leave standing. `before`: what stood when none was kept yet."""
-    lines = {name: Line(standing) for name, standing in (before or {}).items()}
+    lines = {name: PublishedLine(evaluated) for name, evaluated in (before or {}).items()}
     for one in publications:
         for placed in one.placed if one.stands else ():
-            line = lines.get(placed.procedure, Line())
+            line = lines.get(placed.procedure, PublishedLine())
             back = one.outcome == "rolled_back"
             lines[placed.procedure] = (line.back_to if back else line.with_placed)(placed.fingerprint)
         for name in one.removed if one.stands else ():
-            lines[name] = Line((), lines.get(name, Line()).withdrawn)
+            lines[name] = PublishedLine((), lines.get(name, PublishedLine()).withdrawn)
     return lines

@@ -1,6 +1,6 @@
 """Counts of what happened, by procedure, month, office: kept apart from the dossiers, so that no page ever walks over these.
 
-They are made of the journal, which is never rewritten: each entry is counted once, in the order of time, and a `Mark` says
+They are made of the journal, which is never rewritten: each entry is counted once, in the order of time, and a `JournalCursor` says
 up to where. They hold codes of books and numbers, nothing of a person. One text for both stores.
 """
 
@@ -38,7 +38,7 @@ CREATE INDEX entry_counted ON entry (at, dossier, n) WHERE {AMONG};
 CREATE INDEX entry_of_agent ON entry (actor, at) WHERE actor_kind = 'agent';
 """
 
-STANDING: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
+CURRENT: Final = ""  # the month of what stands now, whenever it began: the dossiers that wait for an answer
 JOURNAL: Final = "journal"  # the month of how many entries were counted, whatever they mean: no page asks for it
 
 # What `fsck` asks: how many entries up to the mark were not counted. They were sealed while a clock was back.
@@ -65,7 +65,7 @@ ENTRIES: Final = Count("", JOURNAL, "entries")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class JournalCursor:
     """Up to where the journal was counted: everything until the entry `n` of `dossier`, sealed `at`."""
 
     at: datetime
@@ -74,7 +74,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CounterQuery:
     """Which counts are wanted: of these months (`STANDING` for what stands now), of procedures and offices by id (none = all;
     the procedure "" is all of them together), these figures (empty = all)."""
 
@@ -84,7 +84,7 @@ class Asked:
     figures: tuple[str, ...] = ()
 
 
-def where(asked: Asked) -> tuple[str, list[str]]:
+def where(asked: CounterQuery) -> tuple[str, list[str]]:
     """The condition of a query and its cells."""
     parts: list[str] = []
     cells: list[str] = []
@@ -106,7 +106,7 @@ EDITIONS: Final = "SELECT procedure, fingerprint, published_at FROM edition"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class OverdueCount:
     """How many are overdue, and since when the oldest is."""
 
     count: int
@@ -119,14 +119,14 @@ class Queues:
     are kept, by (procedure, fingerprint)."""
 
     dossiers: Mapping[tuple[str, str], int]
-    letters: Waiting
-    timers: Waiting
+    letters: OverdueCount
+    timers: OverdueCount
     payments: Mapping[str, int]
     editions: Mapping[tuple[str, str], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MigrationState:
     """How a store stands beside this release: migrations it has not had, those it had that this release does not know;
     what time it is there; whether nothing was ever kept in it."""
 

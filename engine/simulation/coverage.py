@@ -15,14 +15,14 @@ from engine.core.problems import NOWHERE, Position, Problem, problem
 from engine.core.values import fingerprint, new_id
 from engine.model import (
     Cut,
+    FeeLine,
     Field,
     Instalments,
-    Line,
+    NamedElement,
     Option,
     Page,
     Procedure,
     Table,
-    Thing,
     Transition,
     is_part,
 )
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class CoveragePoint:
     """One thing to exercise: both sides of a condition, a line of a fee, a row of a table. `name` is what a reader
     looks for: `express.when`, `frais.base`, `tarif (a, b)`."""
 
@@ -49,14 +49,14 @@ class Record:
     """What was seen of each spot, over every story played on the copy."""
 
     def __init__(self) -> None:
-        self.seen: dict[Spot, set[str]] = {}
+        self.seen: dict[CoveragePoint, set[str]] = {}
 
-    def spot(self, name: str, where: Position, *sides: str) -> Spot:
-        found = Spot(name, where, frozenset(sides))
+    def spot(self, name: str, where: Position, *sides: str) -> CoveragePoint:
+        found = CoveragePoint(name, where, frozenset(sides))
         self.seen.setdefault(found, set())
         return found
 
-    def left(self) -> Iterator[tuple[Spot, str]]:
+    def left(self) -> Iterator[tuple[CoveragePoint, str]]:
         """The sides never seen, in the order of the file."""
         for spot in sorted(self.seen, key=lambda one: (one.where, one.name)):
             yield from ((spot, side) for side in sorted(spot.sides - self.seen[spot]))
@@ -123,16 +123,16 @@ class _Copy:
         return self._of(value, "" if isinstance(thing, Page) else name)
 
     def _expression(self, thing: object, key: str, one: Expression, name: str) -> Expression:
-        if isinstance(thing, Line) and key == "amount":
+        if isinstance(thing, FeeLine) and key == "amount":
             return self._noting(one, self.record.spot(name, thing.where, USED))
         if key not in CONDITIONS or isinstance(one.node, Constant):
             return one
-        where = one.where if one.where != NOWHERE else thing.where if isinstance(thing, Thing) else NOWHERE
+        where = one.where if one.where != NOWHERE else thing.where if isinstance(thing, NamedElement) else NOWHERE
         # of a list read in order, what one entry refuses the next one takes
         sides = (HOLDS,) if isinstance(thing, Transition) and thing.rank > 0 else (HOLDS, FAILS)
         return self._noting(one, self.record.spot(f"{name}.{_KEYS.get(key, key)}", where, *sides))
 
-    def _noting(self, one: Expression, spot: Spot) -> Expression:
+    def _noting(self, one: Expression, spot: CoveragePoint) -> Expression:
         run, seen, used = one.run, self.record.seen[spot], USED in spot.sides
 
         def noted(scope: Scope) -> Value:
@@ -155,13 +155,13 @@ _KEYS: Final = {"holds": "must", "exempt": "exempt_when", "Cut": "reductions", "
 def _name_of(thing: object, owner: str) -> str:
     if isinstance(thing, Transition):
         return f"{thing.source}.{thing.id.rpartition('.')[2]}"
-    if isinstance(thing, (Line, Field)) and owner not in ("", thing.id):
+    if isinstance(thing, (FeeLine, Field)) and owner not in ("", thing.id):
         return f"{owner}.{thing.id}"
     if isinstance(thing, Option):
         return f"{owner}.{thing.code}"
     if isinstance(thing, (Cut, Instalments)):
         return f"{owner}.{_KEYS[type(thing).__name__]}"
-    return thing.id if isinstance(thing, Thing) else owner
+    return thing.id if isinstance(thing, NamedElement) else owner
 
 
 class _Rows(Mapping[tuple[Value, ...], Value]):

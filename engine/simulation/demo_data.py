@@ -24,12 +24,12 @@ from engine.records.dossier import Account, Actor, Attachment, Timer
 from engine.services.applications.messages import write_message
 from engine.services.appointments.bookings import slots
 from engine.services.audit.statistics import count_again
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import invented_applicant
 from engine.services.worker.worker import deliver_letters, run_timers
-from engine.simulation.environment import Stage, TellingRegister, keep_specimen
-from engine.simulation.player import StoryFailed, Told
-from engine.storage.files.attachments import Kept
+from engine.simulation.environment import ScenarioEnvironment, ScenarioRegister, keep_specimen
+from engine.simulation.player import ScenarioFailed, ScenarioRun
+from engine.storage.files.attachments import StoredFile
 
 log = logging.getLogger("guichet.demo")
 
@@ -42,7 +42,7 @@ MOST_PROCEDURES: Final = 40  # whatever the catalogue holds
 _DRAFTS: Final = 11  # one dossier in so many is not sent yet
 _WRITES: Final = 7  # one applicant in so many asks the office something
 _NEAR: Final = timedelta(days=400)  # a date of a story this near its own day goes with it
-_DOORS: Final = (time(8), time(16))
+_OPENING_HOURS: Final = (time(8), time(16))
 _TODAY: Final = 0.5  # of those who may still come today, how many do
 _LOOKED_AT: Final = 40  # slots among which somebody chooses
 
@@ -52,7 +52,7 @@ class _Now(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class DemoScenario:
     """One dossier to be: whose, which story, begun when."""
 
     person: Account
@@ -63,38 +63,38 @@ class Telling:
     asks: bool  # whether its owner writes to the office at the end
 
 
-def before_stories(office: Office) -> Office:
+def before_stories(ctx: AppContext) -> AppContext:
     """The office on the day before the first of them: what it publishes then is the edition that they were sent under."""
-    return replace(office, clock=FixedClock(office.now() - timedelta(days=DAYS + 3)))
+    return replace(ctx, clock=FixedClock(ctx.now() - timedelta(days=DAYS + 3)))
 
 
-def tell_stories(office: Office, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
+def play_scenarios(ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator]) -> Iterator[str]:
     """Makes the dossiers of a demonstration that are not there yet, one at each turn: the account whose it is. `ledger` is its
     operator, told another time. No tour may go on within a turn: what is due then happens at its own hour."""
-    end, made = office.now(), False
-    with office.store.unit() as unit:
+    end, made = ctx.now(), False
+    with ctx.store.unit() as unit:
         agents = unit.accounts("agent")
     try:
-        for one in planned(office, end):
-            if not _begun(office, one.person):
+        for one in planned(ctx, end):
+            if not _begun(ctx, one.person):
                 continue
             made = True
             try:
-                _tell(office, ledger, one, agents, end)
+                _report(ctx, ledger, one, agents, end)
             except Exception:  # one that goes wrong must not keep the others
                 log.exception("the story %s of %s", one.story.id, one.procedure.id)
             yield one.person.id
     finally:
         if made:
-            count_again(office)  # they are older than what was counted
+            count_again(ctx)  # they are older than what was counted
 
 
-def _begun(office: Office, person: Account) -> bool:
+def _begun(ctx: AppContext, person: Account) -> bool:
     """Whether this one is to be told, and by this process."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         if unit.account(person.id) is not None:
             return False
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         if unit.account(person.id) is not None:
             return False
         unit.put_account(person)
@@ -104,15 +104,15 @@ def _begun(office: Office, person: Account) -> bool:
 # -- the bill ----------------------------------------------------------------------------------------------------------
 
 
-def planned(office: Office, end: datetime) -> tuple[Telling, ...]:
+def planned(ctx: AppContext, end: datetime) -> tuple[DemoScenario, ...]:
     """Who will have asked for what, in order of time; the same people at each start."""
-    return tuple(sorted(_planned(office, end), key=lambda one: one.begins))
+    return tuple(sorted(_planned(ctx, end), key=lambda one: one.begins))
 
 
-def _planned(office: Office, end: datetime) -> Iterator[Telling]:
+def _planned(ctx: AppContext, end: datetime) -> Iterator[DemoScenario]:
     number = 0
-    for name in sorted(office.catalogue.procedures)[:MOST_PROCEDURES]:
-        procedure = office.catalogue.procedures[name]
+    for name in sorted(ctx.catalogue.procedures)[:MOST_PROCEDURES]:
+        procedure = ctx.catalogue.procedures[name]
         stories = [one for one in procedure.scenarios if not one.stops and not one.refuses]
         chance = random.Random(procedure.id)
         for at, days in enumerate(_ages(procedure, chance) if stories else ()):
@@ -123,7 +123,7 @@ def _planned(office: Office, end: datetime) -> Iterator[Telling]:
             first = procedure.identity.from_
             if first is None or local_day(begins) >= first:
                 person = invented_applicant(number, "" if story is stories[0] else _sex_of_examples(procedure))
-                yield Telling(person, procedure, story, begins, draft, number % _WRITES == 0)
+                yield DemoScenario(person, procedure, story, begins, draft, number % _WRITES == 0)
 
 
 def _ages(procedure: Procedure, chance: random.Random) -> list[float]:
@@ -155,14 +155,14 @@ def _hour(end: datetime, days: float, chance: random.Random) -> datetime:
 
 
 @dataclass
-class _Stage(Stage):
+class _Stage(ScenarioEnvironment):
     """The demonstration's own office, at the hour of the story. Its people are those who may sign in."""
 
     agents: tuple[Account, ...] = field(kw_only=True)
     end: datetime = field(kw_only=True)
     chance: random.Random = field(kw_only=True)
     named: dict[str, int] = field(default_factory=dict)
-    specimen: Kept | None = None
+    specimen: StoredFile | None = None
 
     def person(self, role: str, who: str = "") -> Actor:
         """One of the two who hold the role; whoever a story names is another than the one before."""
@@ -204,42 +204,42 @@ def _login(account: Account) -> str:
     return account.login
 
 
-def _tell(
-    office: Office, ledger: Callable[[FixedClock], SandboxOperator], one: Telling, agents: tuple[Account, ...],
+def _report(
+    ctx: AppContext, ledger: Callable[[FixedClock], SandboxOperator], one: DemoScenario, agents: tuple[Account, ...],
     end: datetime,
 ) -> None:  # fmt: skip
     clock = FixedClock(one.begins)
-    chance, registers = random.Random(one.person.id), TellingRegister()
-    operator = chance.choice(sorted(name for name, one in office.providers.items() if one.method == MOBILE_MONEY))
+    chance, registers = random.Random(one.person.id), ScenarioRegister()
+    operator = chance.choice(sorted(name for name, one in ctx.providers.items() if one.method == MOBILE_MONEY))
     then = replace(
-        office, clock=clock, registers={"*": registers}, settings=replace(office.settings, checkpoints=None, expects_worker=False),
+        ctx, clock=clock, registers={"*": registers}, settings=replace(ctx.settings, checkpoints=None, expects_worker=False),
         providers={operator: SandboxProvider(ledger(clock), operator)},
     )  # fmt: skip
     stage = _Stage(
         then, clock, registers, one.person.actor(), provider=operator, agents=agents, end=end, chance=chance
     )  # fmt: skip
-    told = Told(one.procedure, _as_of(one), stage)
+    reported = ScenarioRun(one.procedure, _as_of(one), stage)
     try:
-        if told.prepare() and not one.draft:
-            told.hand_in()
-            for step in told.scenario.steps:
-                _follow(told, stage, step)
+        if reported.prepare() and not one.draft:
+            reported.submit()
+            for step in reported.scenario.steps:
+                _follow(reported, stage, step)
         stage.pass_time(end + timedelta(seconds=1))
-    except (_Now, StoryFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
+    except (_Now, ScenarioFailed):  # a day or a pace at which it goes otherwise: it stays where it came to
         _catch_up(stage)
-    if one.asks and told.dossier is not None:
-        _ask(stage, told.dossier.id)
+    if one.asks and reported.dossier is not None:
+        _ask(stage, reported.dossier.id)
     deliver_letters(then)
 
 
-def _follow(told: Told, stage: _Stage, step: Step) -> None:
+def _follow(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
     if not step.verb or step.options.get("refused") is True:
         return
-    _think(told, stage, step)
-    if told.dossier is not None:
-        told.dossier = stage.dossier(told.dossier.id)
-    told.step = step
-    told.do(_with_slot(told, stage, step) if step.verb == "book" else step)
+    _think(reported, stage, step)
+    if reported.dossier is not None:
+        reported.dossier = stage.dossier(reported.dossier.id)
+    reported.step = step
+    reported.do(_with_slot(reported, stage, step) if step.verb == "book" else step)
 
 
 def _catch_up(stage: _Stage) -> None:
@@ -257,45 +257,47 @@ def _ask(stage: _Stage, dossier_id: str) -> None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def _think(told: Told, stage: _Stage, step: Step) -> None:
+def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
     """Nobody acts at once: people within some days, agents while doors are open, most of them before the due date."""
-    if step.verb in ("wait", "visit", "look_up") or told.dossier is None:
+    if step.verb in ("wait", "visit", "look_up") or reported.dossier is None:
         return
-    by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(told, step)
-    chance, now, due = stage.chance, stage.clock.now(), told.dossier.due_at
+    by_agent = step.verb in ("take", "do", "opinion") and not _is_applicants(reported, step)
+    chance, now, due = stage.chance, stage.clock.now(), reported.dossier.due_at
     lapse = timedelta(hours=chance.uniform(1, 60) if by_agent else chance.uniform(0.2, 40))
     if due is not None and due > now:
-        strict = any(way.event == "due" for way in told.procedure.leaving.get(told.dossier.state, ()))
+        strict = any(way.event == "due" for way in reported.procedure.leaving.get(reported.dossier.state, ()))
         lapse = min(lapse, (due - now) * (0.5 if strict or not by_agent else chance.uniform(0.4, 1.15)))
     then = now + lapse
     stage.pass_time(max(now, _at_work(stage, then)) if by_agent and then < stage.end else then)
 
 
-def _is_applicants(told: Told, step: Step) -> bool:
-    assert told.dossier is not None
-    ways = told.procedure.leaving.get(told.dossier.state, ())
+def _is_applicants(reported: ScenarioRun, step: Step) -> bool:
+    assert reported.dossier is not None
+    ways = reported.procedure.leaving.get(reported.dossier.state, ())
     return any(way.id == step.value and APPLICANT in way.by for way in ways)
 
 
 def _at_work(stage: _Stage, instant: datetime) -> datetime:
     """The same moment while doors are open, else the beginning of the next day they are; the present at the latest."""
     at, calendar = local(instant), stage.office.directory.calendar
-    if at.time() >= _DOORS[1]:
-        at = datetime.combine(at.date() + timedelta(days=1), _DOORS[0], ZONE)
-    if at.time() < _DOORS[0]:
-        at = datetime.combine(at.date(), _DOORS[0], ZONE)
+    if at.time() >= _OPENING_HOURS[1]:
+        at = datetime.combine(at.date() + timedelta(days=1), _OPENING_HOURS[0], ZONE)
+    if at.time() < _OPENING_HOURS[0]:
+        at = datetime.combine(at.date(), _OPENING_HOURS[0], ZONE)
     while not calendar.works(at.date()):
-        at = datetime.combine(at.date() + timedelta(days=1), _DOORS[0], ZONE)
+        at = datetime.combine(at.date() + timedelta(days=1), _OPENING_HOURS[0], ZONE)
     return at + timedelta(minutes=stage.chance.randint(0, 50))
 
 
-def _with_slot(told: Told, stage: _Stage, step: Step) -> Step:
+def _with_slot(reported: ScenarioRun, stage: _Stage, step: Step) -> Step:
     """The visit of the story at a free slot of these days; often today's, where there is one."""
-    assert told.dossier is not None
+    assert reported.dossier is not None
     value: dict[str, Plain] = {}
     for appointment in step.value if isinstance(step.value, dict) else ():
-        place = told.office_of(appointment)
-        sheet = slots(stage.office, stage.applicant, told.dossier.id, appointment, office_id=place, limit=_LOOKED_AT)
+        place = reported.office_of(appointment)
+        sheet = slots(
+            stage.office, stage.applicant, reported.dossier.id, appointment, office_id=place, limit=_LOOKED_AT
+        )
         free = [slot for day in sheet.days for slot in day.slots]
         if not free:
             raise _Now
@@ -313,7 +315,7 @@ def _chosen(stage: _Stage, free: list[Slot]) -> Slot:
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def _as_of(one: Telling) -> Scenario:
+def _as_of(one: DemoScenario) -> Scenario:
     """The story on its new day, told by somebody else: dates that went with its day go with it, names are another's."""
     day = local_day(one.begins)
     moved = {name: _moved(said, one.story.at, day) for name, said in one.story.given.items()}
@@ -334,7 +336,7 @@ def _moved(said: Plain, before: date, after: date) -> Plain:
     return (day + (after - before)).isoformat() if abs(day - before) < _NEAR else said
 
 
-def _identity(one: Telling) -> Mapping[str, Plain]:
+def _identity(one: DemoScenario) -> Mapping[str, Plain]:
     """What their account would fill in; where it is asked a second time, it is of a parent, who has the same name."""
     profile, said, seen = one.person.profile, dict[str, Plain](), set[str]()
     for question in one.procedure.form.fields:

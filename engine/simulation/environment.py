@@ -22,10 +22,10 @@ from engine.integrations.simulated_operator import SandboxCard, SandboxOperator,
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import APPLICANT, Procedure
 from engine.records.dossier import Account, Actor, Attachment, Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.signing_keys import SigningKeys
-from engine.services.worker.worker import tour
-from engine.storage.files.attachments import AttachmentStore, Kept
+from engine.services.worker.worker import run_pass
+from engine.storage.files.attachments import AttachmentStore, StoredFile
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 
@@ -44,7 +44,7 @@ def story_providers(operator: SandboxOperator) -> dict[str, PaymentProvider]:
     return {"sandbox": SandboxProvider(operator), "card": card, "cash": cash}
 
 
-class TellingRegister:
+class ScenarioRegister:
     """Registers that answer only what the story says, when it says it."""
 
     def __init__(self) -> None:
@@ -55,26 +55,28 @@ class TellingRegister:
 
 
 @dataclass
-class Stage:
+class ScenarioEnvironment:
     """One story's world. `people` are made when first named: a role, or a name."""
 
-    office: Office
+    office: AppContext
     clock: FixedClock | MovedClock
-    registers: TellingRegister
+    registers: ScenarioRegister
     applicant: Actor
     people: dict[str, Actor] = field(default_factory=dict)
     provider: str = "sandbox"  # the operator that fees are paid through
 
     @classmethod
-    def set_for(cls, catalogue: Catalogue, wording: Wording, at: date, store: Store | None = None) -> Stage:
+    def set_for(
+        cls, catalogue: Catalogue, wording: Wording, at: date, store: Store | None = None
+    ) -> ScenarioEnvironment:
         """An empty office on the morning of that day; in memory, unless an empty store is given."""
         clock = FixedClock(datetime(at.year, at.month, at.day, OPENING, tzinfo=ZONE))
-        registers = TellingRegister()
+        registers = ScenarioRegister()
         store = SqliteStore(":memory:") if store is None else store
         store.migrate()
         operator = SandboxOperator(None, clock, b"story")
         letters = InboxSender()
-        office = Office(
+        office = AppContext(
             catalogue, store, AttachmentStore(Path("nowhere")), story_providers(operator),
             {"sms": letters, "email": letters, "inbox": letters}, {"*": registers}, clock, wording, _KEYS,
         )  # fmt: skip
@@ -119,9 +121,9 @@ class Stage:
             if not ahead:
                 break
             self.clock.instant = max(self.clock.instant, ahead[0])
-            tour(self.office)
+            run_pass(self.office)
         self.clock.instant = max(self.clock.instant, until)
-        tour(self.office)
+        run_pass(self.office)
 
     def later(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))
@@ -149,7 +151,7 @@ _SIDE: Final = 480  # dots
 _LARGEST: Final = 5_000_000
 
 
-def keep_specimen(attachments: AttachmentStore, place: str, dossier: str = "") -> Kept:
+def keep_specimen(attachments: AttachmentStore, place: str, dossier: str = "") -> StoredFile:
     """Hands it in, as the paper that a place wants."""
     return attachments.keep(_picture(), f"{place}.png", ("png",), _LARGEST, dossier)
 

@@ -13,7 +13,7 @@ from engine.core.problems import Fact
 from engine.core.values import Plain
 from engine.domain.appointments.appointments import free_slots
 from engine.domain.fields.field_type import Speech
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.workflow.available_actions import acts_of
 from engine.domain.workflow.due_dates import clock_left
@@ -21,32 +21,32 @@ from engine.domain.workflow.progress import public_key
 from engine.model import Appointment, Procedure, Step
 from engine.model.types import Scope
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 
 @dataclass
-class Seen:
+class ObservedDossier:
     """A dossier as it stands at a step of its story."""
 
     procedure: Procedure
     dossier: Dossier
-    office: Office
+    office: AppContext
     day: date
 
     @cached_property
-    def standing(self) -> Standing:
-        return standing_of(self.procedure, self.dossier, self.day, self.office.directory)
+    def evaluated(self) -> EvaluatedAnswers:
+        return evaluate_answers(self.procedure, self.dossier, self.day, self.office.directory)
 
     @property
     def scope(self) -> Scope:
-        return self.standing.scope
+        return self.evaluated.scope
 
     @property
     def speech(self) -> Speech:
         return Speech(self.office.wording, "fr")
 
 
-def unmet(seen: Seen, expected: Mapping[str, Plain]) -> dict[str, Fact] | None:
+def unmet(seen: ObservedDossier, expected: Mapping[str, Plain]) -> dict[str, Fact] | None:
     """The first expectation that what is seen does not meet, as facts for the report; none when all are met."""
     for name, wanted in expected.items():
         for what, want, found in _EYES[name](seen, wanted):
@@ -64,24 +64,24 @@ def _fact(value: object) -> Fact:
 Comparison = tuple[str, object, object]
 
 
-def _state(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _state(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     yield "state", wanted, seen.dossier.state
 
 
-def _public(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _public(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     yield "public", wanted, public_key(seen.procedure, seen.dossier)
 
 
-def _due(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _due(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     due = seen.dossier.due_at
     yield "due", str(wanted), local_day(due).isoformat() if due else "none"
 
 
-def _fee(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _fee(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     yield "fee", wanted, sum(owed.left for owed in seen.dossier.owed.values())
 
 
-def _value(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _value(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
         defined = seen.procedure.definitions.get(name)
         found = defined.value(seen.scope) if defined is not None else seen.scope.get(name)
@@ -92,46 +92,46 @@ def _value(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
         )
 
 
-def _shown(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _shown(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name in _names(wanted):
         yield f"shown {name}", True, _is_shown(seen, name)
 
 
-def _hidden(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _hidden(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name in _names(wanted):
         yield f"hidden {name}", False, _is_shown(seen, name)
 
 
-def _is_shown(seen: Seen, name: str) -> bool:
+def _is_shown(seen: ObservedDossier, name: str) -> bool:
     field = seen.procedure.fields.get(name)
     if field is not None:
-        return seen.standing.shows(field)
+        return seen.evaluated.shows(field)
     return any(
-        seen.standing.shows(group) and any(column.id == name for column in group.rows)
+        seen.evaluated.shows(group) and any(column.id == name for column in group.rows)
         for group in seen.procedure.form.fields
         if group.rows
     )
 
 
-def _issued(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _issued(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name in _names(wanted):
         given = sorted({document.output for document in seen.dossier.documents if document.status == "valid"})
         yield "issued", name, name if name in given else ", ".join(given) or "nothing"
 
 
-def _revoked(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _revoked(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     """The last of its kind was revoked: nobody who verifies one reads that it is good."""
     for name in _names(wanted):
         made = [document.status for document in seen.dossier.documents if document.output == name]
         yield f"revoked {name}", "revoked", "valid" if "valid" in made else made[-1] if made else "nothing"
 
 
-def _count(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _count(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
         yield f"count {name}", want, sum(1 for document in seen.dossier.documents if document.output == name)
 
 
-def _sms(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _sms(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     """The last SMS holds these words."""
     with seen.office.store.unit() as unit:
         sent = [letter for letter in unit.letters_of(seen.dossier.id) if letter.channel == "sms"]
@@ -141,7 +141,7 @@ def _sms(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
     yield "sms", words, words if words in body else body or "nothing"
 
 
-def _left(seen: Seen, wanted: Plain) -> Iterator[Comparison]:
+def _left(seen: ObservedDossier, wanted: Plain) -> Iterator[Comparison]:
     for name, want in wanted.items() if isinstance(wanted, dict) else ():
         clock, calendar = seen.procedure.clocks.get(name), seen.office.directory.calendar
         left = clock_left(seen.dossier, clock, seen.office.now(), seen.scope, calendar) if clock else None
@@ -152,24 +152,24 @@ def _names(wanted: Plain) -> list[str]:
     return [str(one) for one in wanted] if isinstance(wanted, list) else [str(wanted)]
 
 
-_EYES: Final[Mapping[str, Callable[[Seen, Plain], Iterator[Comparison]]]] = {
+_EYES: Final[Mapping[str, Callable[[ObservedDossier, Plain], Iterator[Comparison]]]] = {
     "state": _state, "public": _public, "due": _due, "fee": _fee, "value": _value, "shown": _shown,
     "hidden": _hidden, "issued": _issued, "revoked": _revoked, "count": _count, "sms": _sms, "left": _left,
 }  # fmt: skip
 
 
 _TIMES: Final = frozenset({"slot_closed", "slot_full", "too_early"})
-_SLOTS_TOLD: Final = 3
+_SLOTS_SHOWN: Final = 3
 
 
 def instead(
-    procedure: Procedure, dossier: Dossier, step: Step, why: str, office: Office, places: Mapping[str, str]
+    procedure: Procedure, dossier: Dossier, step: Step, why: str, ctx: AppContext, places: Mapping[str, str]
 ) -> dict[str, Fact]:
     """What could have been done where a step was refused: slots near the one asked, the roles of an act, or all that the
     state admits. `places`: the office of each appointment."""
     if why in _TIMES and isinstance(step.value, dict):
         asked = step.value.items()
-        return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), office, places))}
+        return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), ctx, places))}
     acts = acts_of(procedure, dossier.state)
     if why == "role" and str(step.value) in acts:
         own = f"{procedure.identity.agency}/"
@@ -179,14 +179,14 @@ def instead(
     return {"possible": possible} if why in ("state", "not_now", "role") and possible else {}
 
 
-def _slots(procedure: Procedure, name: str, asked: str, office: Office, places: Mapping[str, str]) -> tuple[str, ...]:
+def _slots(procedure: Procedure, name: str, asked: str, ctx: AppContext, places: Mapping[str, str]) -> tuple[str, ...]:
     """The first slots that can be taken from the day asked, else from today, as a story writes them."""
-    task, place = procedure.tasks.get(name), office.directory.offices.get(places.get(name, ""))
+    task, place = procedure.tasks.get(name), ctx.directory.offices.get(places.get(name, ""))
     if not isinstance(task, Appointment) or place is None:
         return ()
-    now, calendar = office.now(), office.directory.calendar
+    now, calendar = ctx.now(), ctx.directory.calendar
     days = (datetime.strptime(asked[:10], "%Y-%m-%d").date(), local_day(now))
-    tried = (free_slots(task, place, {}, now, calendar, day, _SLOTS_TOLD) for day in days)
+    tried = (free_slots(task, place, {}, now, calendar, day, _SLOTS_SHOWN) for day in days)
     found = next((free for free in tried if free), ())
     return tuple(one.start.astimezone(ZONE).strftime("%Y-%m-%d %H:%M") for one in found)
 

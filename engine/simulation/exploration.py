@@ -24,21 +24,21 @@ from engine.language.expressions.compiler import expression_of, tree
 from engine.language.expressions.nodes import And, Node, Not, Or, children
 from engine.model import APPLICATION, DRAFT, Notice, Procedure, Scenario, Step, Template, Transition
 from engine.model.types import Constant, Expression
-from engine.records.dossier import Dossier, Letter
+from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.applications.drafts import check
-from engine.simulation.environment import Stage
-from engine.simulation.next_steps import Outlook
-from engine.simulation.player import StoryFailed, Told
-from engine.simulation.solver_answers import Beginning, beginnings, leading_to
+from engine.simulation.environment import ScenarioEnvironment
+from engine.simulation.next_steps import NextSteps
+from engine.simulation.player import ScenarioFailed, ScenarioRun
+from engine.simulation.solver_answers import StartAnswers, beginnings, leading_to
 
 _NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
-def blanks_in(procedure: Procedure, told: Told, known: frozenset[str]) -> Iterator[tuple[str, str]]:
+def blanks_in(procedure: Procedure, reported: ScenarioRun, known: frozenset[str]) -> Iterator[tuple[str, str]]:
     """The event and the name of each blank in the letters sent since those of `known` ids."""
-    assert told.dossier is not None
-    with told.stage.office.store.unit() as unit:
-        letters = [one for one in unit.letters_of(told.dossier.id) if one.id not in known]
+    assert reported.dossier is not None
+    with reported.stage.office.store.unit() as unit:
+        letters = [one for one in unit.letters_of(reported.dossier.id) if one.id not in known]
     for letter in letters:
         event = letter.dedupe.split(":", 2)[2] if letter.dedupe.count(":") > 1 else ""
         for notice in procedure.notices:
@@ -47,7 +47,7 @@ def blanks_in(procedure: Procedure, told: Told, known: frozenset[str]) -> Iterat
         yield from ((event.partition(":")[0], name) for name in _NAME.findall(letter.body))
 
 
-def _blanks(notice: Notice, letter: Letter) -> Iterator[str]:
+def _blanks(notice: Notice, letter: OutboundMessage) -> Iterator[str]:
     templates = {"sms": notice.sms, "email": notice.email_body, "inbox": notice.inbox or notice.sms}
     template = templates.get(letter.channel)
     if template is not None and template.names:
@@ -73,7 +73,7 @@ Kind: TypeAlias = Literal["crash", "refused", "nobody", "stuck", "price", "messa
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ExplorationFinding:
     """Something that breaks. `facts` are what the sentence needs; `story` leads there, none when nothing does."""
 
     kind: Kind
@@ -87,8 +87,8 @@ class Explored:
     """What exploring came to. `left` are states never reached; `whole` when nothing was left to try in the time."""
 
     procedure: Procedure
-    findings: tuple[Finding, ...]
-    trails: int
+    findings: tuple[ExplorationFinding, ...]
+    paths: int
     steps: int
     states: frozenset[str]
     ways: frozenset[str]
@@ -105,10 +105,10 @@ class Explored:
 
 
 @dataclass
-class Trail:
+class ExplorationPath:
     """One way to go on: how it begins, the steps already known, then the one to try, in this state."""
 
-    beginning: Beginning
+    beginning: StartAnswers
     steps: tuple[Step, ...] = ()
     state: str = ""
 
@@ -123,18 +123,18 @@ class Explorer:
     day: date
     reason: str
     seed: int = 0
-    found: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    found: dict[tuple[str, str], ExplorationFinding] = field(default_factory=dict)
     states: set[str] = field(default_factory=set)
     ways: set[str] = field(default_factory=set)
-    trails: int = 0
+    paths: int = 0
     steps: int = 0
     tried: set[tuple[object, ...]] = field(default_factory=set)
     begun: set[tuple[object, ...]] = field(default_factory=set)
-    ahead: deque[Trail] = field(default_factory=deque)
+    ahead: deque[ExplorationPath] = field(default_factory=deque)
     wanted: str = ""  # the state to reach, when only one matters
     arrived: Scenario | None = None  # the first story that reached it
     sent: bool = False  # some answers were accepted
-    unsent: Finding | None = None  # the first that were not
+    unsent: ExplorationFinding | None = None  # the first that were not
     turns: tuple[Expression, ...] = ()
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class Explorer:
     def lead_to(self, state: str, seconds: float) -> Scenario | None:
         """A story that ends in a state, the way the solver says when it can be followed; none found in the time."""
         self.wanted, until, chance = state, time.monotonic() + seconds, random.Random(self.seed)
-        self.ahead.extend(map(Trail, leading_to(self.procedure, self.catalogue.directory, self.day, state)))
+        self.ahead.extend(map(ExplorationPath, leading_to(self.procedure, self.catalogue.directory, self.day, state)))
         while self.ahead and self.arrived is None and time.monotonic() < until:
             _Walk(self, self.ahead.popleft(), chance, until).go()
         return self.arrived
@@ -158,7 +158,7 @@ class Explorer:
         while time.monotonic() < until and not whole:
             following = next(sources, None)
             if following is not None:
-                _Walk(self, Trail(following), chance, until).go()
+                _Walk(self, ExplorationPath(following), chance, until).go()
             if self.ahead and time.monotonic() < until:
                 _Walk(self, self.ahead.popleft(), chance, until).go()
             whole = following is None and not self.ahead
@@ -167,23 +167,23 @@ class Explorer:
         if self.unsent is not None and not self.sent:
             self.note(self.unsent)
         return Explored(
-            self.procedure, tuple(self.found.values()), self.trails, self.steps, frozenset(self.states),
+            self.procedure, tuple(self.found.values()), self.paths, self.steps, frozenset(self.states),
             frozenset(self.ways), whole,
         )  # fmt: skip
 
-    def later(self, trails: Iterable[Trail]) -> None:
+    def later(self, trails: Iterable[ExplorationPath]) -> None:
         """Keeps trails to walk: those whose new step was never tried in its state come first."""
-        for trail in trails:
-            mark = (trail.state, _label(trail.steps[-1]))
-            (self.ahead.append if mark in self.begun else self.ahead.appendleft)(trail)
+        for path in trails:
+            mark = (path.state, _label(path.steps[-1]))
+            (self.ahead.append if mark in self.begun else self.ahead.appendleft)(path)
             self.begun.add(mark)
 
     def _never_reached(self) -> None:
         for state in self.procedure.states.values():
             if state.is_end and state.id not in self.states:
-                self.note(Finding("unreached", state.id, {"state": state.id}))
+                self.note(ExplorationFinding("unreached", state.id, {"state": state.id}))
 
-    def note(self, finding: Finding) -> None:
+    def note(self, finding: ExplorationFinding) -> None:
         """Each fault is told once, with the first story that met it."""
         self.found.setdefault((finding.kind, finding.at), finding)
 
@@ -191,8 +191,8 @@ class Explorer:
 class _Walk:
     """One trail being walked, from an empty office."""
 
-    def __init__(self, explorer: Explorer, trail: Trail, chance: random.Random, until: float) -> None:
-        self.explorer, self.trail, self.chance, self.until = explorer, trail, chance, until
+    def __init__(self, explorer: Explorer, path: ExplorationPath, chance: random.Random, until: float) -> None:
+        self.explorer, self.trail, self.chance, self.until = explorer, path, chance, until
         self.procedure = explorer.procedure
         self.steps: list[Step] = []
         self.shown: dict[str, int] = {}  # the price shown before sending, by fee
@@ -200,12 +200,12 @@ class _Walk:
 
     def go(self) -> None:
         explorer, beginning = self.explorer, self.trail.beginning
-        explorer.trails += 1
-        stage = Stage.set_for(explorer.catalogue, explorer.wording, beginning.day)
-        told = Told(self.procedure, self._story(()), stage)
+        explorer.paths += 1
+        stage = ScenarioEnvironment.set_for(explorer.catalogue, explorer.wording, beginning.day)
+        reported = ScenarioRun(self.procedure, self._story(()), stage)
         try:
-            if self._sent(told) and self._again(told):
-                self._on(told)
+            if self._sent(reported) and self._again(reported):
+                self._on(reported)
         finally:
             stage.office.store.close()
 
@@ -217,43 +217,45 @@ class _Walk:
 
     # -- the way there -------------------------------------------------------------------------------------------------
 
-    def _sent(self, told: Told) -> bool:
+    def _sent(self, reported: ScenarioRun) -> bool:
         """The form filled and sent; the price was shown just before."""
         explorer = self.explorer
         try:
-            if not told.prepare():
+            if not reported.prepare():
                 return False
-            self._note_price(told)
-            draft = _now(told)
-            told.hand_in()
-        except StoryFailed as failed:
-            explorer.unsent = explorer.unsent or Finding("form", APPLICATION, failed.found.facts, self._story(()))
+            self._note_price(reported)
+            draft = _now(reported)
+            reported.submit()
+        except ScenarioFailed as failed:
+            explorer.unsent = explorer.unsent or ExplorationFinding(
+                "form", APPLICATION, failed.found.facts, self._story(())
+            )
             return False
         except Exception as error:
             self._crashed(APPLICATION, error)
             return False
-        if told.dossier is None or told.dossier.state == DRAFT:
+        if reported.dossier is None or reported.dossier.state == DRAFT:
             return False
         explorer.sent = True
-        self._look(told, draft, frozenset())
+        self._look(reported, draft, frozenset())
         return True
 
-    def _note_price(self, told: Told) -> None:
-        assert told.dossier is not None
-        sheet = check(told.stage.office, told.stage.applicant, told.dossier.id)
+    def _note_price(self, reported: ScenarioRun) -> None:
+        assert reported.dossier is not None
+        sheet = check(reported.stage.office, reported.stage.applicant, reported.dossier.id)
         self.shown = {one.fee: one.amount for one in sheet.quotes if not one.missing}
 
-    def _again(self, told: Told) -> bool:
+    def _again(self, reported: ScenarioRun) -> bool:
         """The steps already known, then the first new one."""
-        return all(self._do(told, step) for step in self.trail.steps)
+        return all(self._do(reported, step) for step in self.trail.steps)
 
     # -- onwards -------------------------------------------------------------------------------------------------------
 
-    def _on(self, told: Told) -> None:
+    def _on(self, reported: ScenarioRun) -> None:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
-            dossier = _now(told)
+            dossier = _now(reported)
             try:
-                outlook = Outlook(told, self.trail.beginning.wishes, self.explorer.reason)
+                outlook = NextSteps(reported, self.trail.beginning.wishes, self.explorer.reason)
                 steps = outlook.steps()
             except Exception as error:
                 self._crashed(dossier.state, error)
@@ -264,11 +266,13 @@ class _Walk:
                 return
             first, *others = fresh
             self.explorer.begun.add((dossier.state, _label(first)))
-            self.explorer.later(Trail(self.trail.beginning, (*self.steps, one), dossier.state) for one in others)
-            if not self._do(told, first):
+            self.explorer.later(
+                ExplorationPath(self.trail.beginning, (*self.steps, one), dossier.state) for one in others
+            )
+            if not self._do(reported, first):
                 return
 
-    def _fresh(self, outlook: Outlook, steps: list[Step]) -> list[Step]:
+    def _fresh(self, outlook: NextSteps, steps: list[Step]) -> list[Step]:
         """The steps nobody tried in such a situation, in the order of chance."""
         situation = situation_of(outlook, self.explorer.turns)
         fresh = [one for one in steps if (situation, _label(one)) not in self.explorer.tried]
@@ -281,15 +285,15 @@ class _Walk:
         mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # what goes well first
         return sorted(mixed, key=lambda one: (not leads(one, way), (state, _label(one)) in begun))
 
-    def _do(self, told: Told, step: Step) -> bool:
+    def _do(self, reported: ScenarioRun, step: Step) -> bool:
         """One step and what is seen after it; false when the trail ends here."""
-        before = _now(told)
-        letters = _letters(told)
-        told.step = step
+        before = _now(reported)
+        letters = _letters(reported)
+        reported.step = step
         self.explorer.steps += 1
         try:
-            told.do(step)
-        except StoryFailed as failed:
+            reported.do(step)
+        except ScenarioFailed as failed:
             self.steps.append(step)
             self._note("refused", _name(step), failed.found.facts)
             return False
@@ -297,16 +301,16 @@ class _Walk:
             self.steps.append(step)
             self._crashed(_name(step), error)
             return False
-        after = _now(told)
+        after = _now(reported)
         self.steps.append(replace(step, then=after.state) if after.state != before.state else step)
         self.untouched = self.untouched and step.verb not in _ANSWERING and "with" not in step.options
-        self._look(told, before, letters)
+        self._look(reported, before, letters)
         return True
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
-    def _look(self, told: Told, before: Dossier, letters: frozenset[str]) -> None:
-        dossier, explorer = _now(told), self.explorer
+    def _look(self, reported: ScenarioRun, before: Dossier, letters: frozenset[str]) -> None:
+        dossier, explorer = _now(reported), self.explorer
         explorer.states.update(taken.target for taken in dossier.taken)
         explorer.states.add(dossier.state)
         if dossier.state == explorer.wanted and explorer.arrived is None:
@@ -316,15 +320,15 @@ class _Walk:
             known = self.shown.get(name)
             if name not in before.owed and self.untouched and known is not None and known != frozen.amount:
                 self._note("price", name, {"shown": known, "asked": frozen.amount})
-        for event, blank in blanks_in(self.procedure, told, letters):
+        for event, blank in blanks_in(self.procedure, reported, letters):
             self._note("message", event, {"name": blank})
 
-    def _judge(self, outlook: Outlook, steps: list[Step]) -> None:
+    def _judge(self, outlook: NextSteps, steps: list[Step]) -> None:
         """What a state waits for that nobody can do; a state that nothing leaves."""
         state = self.procedure.states.get(outlook.dossier.state)
         if state is None or state.is_end:
             return
-        for one in (*outlook.shut, *outlook.of_nobody()):
+        for one in (*outlook.shut, *outlook.without_holder()):
             if one.because.code in ("no_slot", "no_role") or (one.because.code == "role" and one.name in state.waits):
                 self._note("nobody", one.name, {"why": one.because.code, "state": state.id, **one.because.facts})
         if not steps:
@@ -333,7 +337,7 @@ class _Walk:
     # -- saying --------------------------------------------------------------------------------------------------------
 
     def _note(self, kind: Kind, at: str, facts: Mapping[str, Fact]) -> None:
-        self.explorer.note(Finding(kind, at, dict(facts), self._story(tuple(self.steps))))
+        self.explorer.note(ExplorationFinding(kind, at, dict(facts), self._story(tuple(self.steps))))
 
     def _crashed(self, at: str, error: Exception) -> None:
         self._note("crash", at, {"error": type(error).__name__, "text": str(error)[:200]})
@@ -364,7 +368,7 @@ def leads(step: Step, way: Transition | None) -> bool:
 # -- situations --------------------------------------------------------------------------------------------------------
 
 
-def situation_of(outlook: Outlook, turns: tuple[Expression, ...]) -> tuple[object, ...]:
+def situation_of(outlook: NextSteps, turns: tuple[Expression, ...]) -> tuple[object, ...]:
     """What tells two dossiers apart for what may follow: where they stand, what is done, which conditions hold."""
     dossier, scope, procedure = outlook.dossier, outlook.scope, outlook.procedure
     held = tuple(one.holds(scope) for one in turns)
@@ -412,12 +416,12 @@ def _name(step: Step) -> str:
     return next(iter(step.value), step.verb) if isinstance(step.value, dict) else step.verb
 
 
-def _now(told: Told) -> Dossier:
-    assert told.dossier is not None
-    return told.stage.dossier(told.dossier.id)
+def _now(reported: ScenarioRun) -> Dossier:
+    assert reported.dossier is not None
+    return reported.stage.dossier(reported.dossier.id)
 
 
-def _letters(told: Told) -> frozenset[str]:
-    assert told.dossier is not None
-    with told.stage.office.store.unit() as unit:
-        return frozenset(letter.id for letter in unit.letters_of(told.dossier.id))
+def _letters(reported: ScenarioRun) -> frozenset[str]:
+    assert reported.dossier is not None
+    with reported.stage.office.store.unit() as unit:
+        return frozenset(letter.id for letter in unit.letters_of(reported.dossier.id))

@@ -41,7 +41,7 @@ from engine.services.applications.casework import offers
 from engine.services.appointments.bookings import slots
 from engine.services.context.app_context import NotFound
 from engine.services.payments.payments import least_owed, owed
-from engine.simulation.player import Told
+from engine.simulation.player import ScenarioRun
 
 SECOND: Final = "second"  # who acts where four eyes are wanted
 FAR: Final = timedelta(days=20_000)
@@ -55,22 +55,22 @@ _MOST_VARIANTS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class BlockedStep:
     """Something the state waits for that nobody could do: the act or task, and why."""
 
     name: str
     because: Refusal
 
 
-class Outlook:
+class NextSteps:
     """What may follow on one dossier. `wishes` are answers wanted of later forms; `reason` is what agents write."""
 
-    def __init__(self, told: Told, wishes: Mapping[str, Plain], reason: str) -> None:
-        self.told, self.wishes, self.reason = told, wishes, reason
-        self.procedure, self.office = told.procedure, told.stage.office
-        self.dossier: Dossier = told.stage.dossier(told.dossier.id) if told.dossier else _nothing()
+    def __init__(self, reported: ScenarioRun, wishes: Mapping[str, Plain], reason: str) -> None:
+        self.told, self.wishes, self.reason = reported, wishes, reason
+        self.procedure, self.office = reported.procedure, reported.stage.office
+        self.dossier: Dossier = reported.stage.dossier(reported.dossier.id) if reported.dossier else _nothing()
         self.scope = scope_of(self.procedure, self.dossier, self.office.day(), self.office.directory)
-        self.shut: list[Shut] = []
+        self.shut: list[BlockedStep] = []
 
     def steps(self) -> list[Step]:
         """Every step, tasks first, then acts, then time."""
@@ -82,14 +82,14 @@ class Outlook:
         found += self._time()
         return list({repr((one.verb, one.value, one.options)): one for one in found}.values())
 
-    def of_nobody(self) -> Iterator[Shut]:
+    def without_holder(self) -> Iterator[BlockedStep]:
         """The forms and rounds awaited now whose every role is held by nobody: not in the directory, or without seats."""
         for task in self._open():
             if isinstance(task, Form):
-                hands = [task.by, *(one.by for one in task.services if one.id not in self.dossier.done)]
-                for roles in hands:
+                persons = [task.by, *(one.by for one in task.services if one.id not in self.dossier.done)]
+                for roles in persons:
                     if roles and not any(self._is_held(role) for role in roles):
-                        yield Shut(task.id, refusal("no_role", roles=tuple(roles)))
+                        yield BlockedStep(task.id, refusal("no_role", roles=tuple(roles)))
 
     def _is_held(self, role: str) -> bool:
         known = self.office.directory.role(role_key(self.procedure, role))
@@ -115,7 +115,7 @@ class Outlook:
                     if because.code not in ("four_eyes", "same_as"):
                         break
             if not opened and closed is not None:
-                self.shut.append(Shut(name, closed))
+                self.shut.append(BlockedStep(name, closed))
 
     def _closed(self, name: str, role: str, who: str) -> Refusal | None:
         try:
@@ -180,8 +180,8 @@ class Outlook:
         day, directory = self.office.day(), self.office.directory
         for result in self._wished_first(task.id, ("found", "not_found")):
             for given in self._fillings(task.id) if result == "found" else ():
-                told = example_filling(self.procedure, task.id, self.dossier, given, day, directory)
-                yield _step("look_up", {task.id: told or result})
+                reported = example_filling(self.procedure, task.id, self.dossier, given, day, directory)
+                yield _step("look_up", {task.id: reported or result})
             if result != "found":
                 yield _step("look_up", {task.id: result})
 
@@ -207,7 +207,7 @@ class Outlook:
         sheet = slots(self.office, person, self.dossier.id, task.id, office_id=place, limit=1)
         first = sheet.first_free
         if first is None or sheet.because is not None:
-            self.shut.append(Shut(task.id, sheet.because or refusal("no_slot")))
+            self.shut.append(BlockedStep(task.id, sheet.because or refusal("no_slot")))
             return
         yield _step("book", {task.id: first.start.astimezone(ZONE).strftime("%Y-%m-%d %H:%M")})
 
@@ -236,7 +236,7 @@ class Outlook:
         asked = self.dossier.correction.fields if self.dossier.correction else {}
         if asked:
             kept = {name: self.dossier.answers.get(name) for name in asked}
-            yield _step("correct", {name: _as_told(self.procedure.fields[name], one) for name, one in kept.items()})
+            yield _step("correct", {name: _as_written(self.procedure.fields[name], one) for name, one in kept.items()})
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -257,9 +257,9 @@ class Outlook:
         ]
 
 
-def waiting(now: datetime, until: datetime, told: Told) -> str:
+def waiting(now: datetime, until: datetime, reported: ScenarioRun) -> str:
     """The wait of a story that goes past an instant: `31 days`, or hours when it is near."""
-    calendar = told.stage.office.directory.calendar
+    calendar = reported.stage.office.directory.calendar
     hours = max(1, int((until - now).total_seconds() // 3600) + 1)
     if hours < 24:
         return f"{hours} hours" if hours > 1 else "1 hour"
@@ -279,7 +279,7 @@ def _values_of(field: Field) -> Iterable[Plain]:
     return tuple(option.code for option in field.options) if field.type in _VARIED else ()
 
 
-def _as_told(field: Field, kept: Plain) -> Plain:
+def _as_written(field: Field, kept: Plain) -> Plain:
     """An answer as a story writes it: a piece is named, anything else is what was answered."""
     if field.type == "evidence" and isinstance(kept, dict):
         return str(kept.get("is") or "provided.pdf")

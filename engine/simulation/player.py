@@ -27,24 +27,24 @@ from engine.integrations.simulated_operator import SandboxCard
 from engine.language.source.notation import read_span
 from engine.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step
 from engine.model.roles import role_key
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
 from engine.services.applications.casework import take_transition
 from engine.services.applications.draft_answers import keep_answers
 from engine.services.applications.drafts import open_dossier, send_corrections, submit
 from engine.services.applications.opinions import fill_form, fill_row, give_opinion
 from engine.services.appointments.bookings import book_slot, mark
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.core.call_queue import Call
+from engine.services.core.call_queue import QueuedCall
 from engine.services.core.commit import carry_out, keep
 from engine.services.core.register_lookups import ask_now
 from engine.services.payments.order_placement import place_order
 from engine.services.payments.payments import least_owed, owed, start_payment, ways_to_pay
 from engine.services.payments.settlement import check_payment
-from engine.simulation.environment import CARD_CHOICES, PAYERS, Stage, fresh_token
-from engine.simulation.expectations import Seen, instead, spot, unexpected, unmet
+from engine.simulation.environment import CARD_CHOICES, PAYERS, ScenarioEnvironment, fresh_token
+from engine.simulation.expectations import ObservedDossier, instead, spot, unexpected, unmet
 
 
-class StoryFailed(Exception):
+class ScenarioFailed(Exception):
     """A step did not go as told; `found` says which, and what was seen."""
 
     def __init__(self, found: Problem) -> None:
@@ -52,10 +52,10 @@ class StoryFailed(Exception):
         self.found = found
 
 
-class Told:
+class ScenarioRun:
     """One story being told: where it is, and the dossier as it stands."""
 
-    def __init__(self, procedure: Procedure, scenario: Scenario, stage: Stage) -> None:
+    def __init__(self, procedure: Procedure, scenario: Scenario, stage: ScenarioEnvironment) -> None:
         self.procedure = procedure
         self.scenario = scenario
         self.stage = stage
@@ -66,10 +66,10 @@ class Told:
     # -- the story
 
     def tell(self) -> None:
-        """The whole story. Raises `StoryFailed` at the first step that does not go as told."""
+        """The whole story. Raises `ScenarioFailed` at the first step that does not go as told."""
         if not self.prepare():
             return
-        self.hand_in()
+        self.submit()
         for step in self.scenario.steps:
             self.step = step
             self.do(step)
@@ -107,7 +107,7 @@ class Told:
             token=fresh_token(),
         )  # fmt: skip
         kept = {**opened.answers, **answers}
-        links = {link.id: Linked("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
+        links = {link.id: LinkedDossier("", "") for link in self.procedure.links()}  # earlier dossiers of nobody
         filled = replace(
             opened,
             answers=kept,
@@ -117,7 +117,7 @@ class Told:
         with stage.office.store.unit(write=True) as unit:
             self.dossier = keep_answers(stage.office, unit, opened, filled, "saved", stage.applicant)
 
-    def hand_in(self) -> None:
+    def submit(self) -> None:
         """Sends the draft; a story may want it refused."""
         stage, draft, wanted = self.stage, self._dossier(), set(self.scenario.refuses)
         try:
@@ -192,7 +192,7 @@ class Told:
             stage.office, stage.applicant, dossier.id, provider=name, payer=PAYERS[ending],
             part=step.value == least != due, token=fresh_token(),
         )  # fmt: skip
-        place_order(stage.office, Call("order", payment.provider, payment.id))
+        place_order(stage.office, QueuedCall("order", payment.provider, payment.id))
         connector = stage.office.providers[name]
         if isinstance(connector, SandboxCard):
             connector.choose(payment.reference, CARD_CHOICES[ending])
@@ -232,7 +232,7 @@ class Told:
             fill_form(office, person, self._dossier().id, form.id, filling, token=fresh_token())
             return
         rows = step.options.get("rows")
-        seen = Seen(self.procedure, self._dossier(), office, self._today())
+        seen = ObservedDossier(self.procedure, self._dossier(), office, self._today())
         left = parts_left(form, self._dossier(), seen.scope)
         said = rows if isinstance(rows, list) else [{} for _ in left]
         if len(said) > len(left):
@@ -329,7 +329,7 @@ class Told:
         if step.then is not None and dossier.state != step.then:
             self._fail("T901", what="state", expected=step.then, found=dossier.state)
         if step.expect:
-            seen = Seen(self.procedure, dossier, self.stage.office, self._today())
+            seen = ObservedDossier(self.procedure, dossier, self.stage.office, self._today())
             found = unmet(seen, step.expect)
             if found is not None:
                 self._fail("T901", **found)
@@ -338,19 +338,19 @@ class Told:
 
     def _fail(self, code: str, **facts: Fact) -> NoReturn:
         where = self.step.where if self.step else self.scenario.where
-        raise StoryFailed(
+        raise ScenarioFailed(
             problem(code, where if where != NOWHERE else Position("", 1, 1), at=self.scenario.id, **facts)
         )
 
     def _impossible(self, step: Step, why: str) -> NoReturn:
         dossier, office = self._dossier(), self.stage.office
         places = {name: self.office_of(name) for name, _ in self._pairs(step)} if step.verb == "book" else {}
-        told = instead(self.procedure, dossier, step, why, office, places)
-        self._fail("T902", what=_called(step), why=why, state=dossier.state, **told)
+        reported = instead(self.procedure, dossier, step, why, office, places)
+        self._fail("T902", what=_called(step), why=why, state=dossier.state, **reported)
 
     def _dossier(self) -> Dossier:
         if self.dossier is None:
-            raise StoryFailed(problem("T902", self.scenario.where, what="dossier", why="not_sent"))
+            raise ScenarioFailed(problem("T902", self.scenario.where, what="dossier", why="not_sent"))
         return self.dossier
 
     def _today(self) -> date:
@@ -368,7 +368,7 @@ class Told:
         task = self.procedure.tasks.get(appointment)
         chosen: Plain = None
         if isinstance(task, Appointment) and task.office is not None:
-            seen = Seen(self.procedure, self._dossier(), self.stage.office, self._today())
+            seen = ObservedDossier(self.procedure, self._dossier(), self.stage.office, self._today())
             found = task.office.value(seen.scope)
             chosen = found if isinstance(found, str) else None
         return str(chosen or self._dossier().office or "")
@@ -389,8 +389,8 @@ def _local(text: str) -> datetime:
         raise Refused(refusal("date", value=text[:40])) from None
 
 
-_VERBS: Final[Mapping[str, Callable[[Told, Step], None]]] = {
-    "take": Told._take, "pay": Told._pay, "book": Told._book, "visit": Told._visit, "correct": Told._correct,
-    "look_up": Told._look_up, "wait": Told._wait, "do": Told._fill, "opinion": Told._give,
-    "linked": Told._linked,
+_VERBS: Final[Mapping[str, Callable[[ScenarioRun, Step], None]]] = {
+    "take": ScenarioRun._take, "pay": ScenarioRun._pay, "book": ScenarioRun._book, "visit": ScenarioRun._visit, "correct": ScenarioRun._correct,
+    "look_up": ScenarioRun._look_up, "wait": ScenarioRun._wait, "do": ScenarioRun._fill, "opinion": ScenarioRun._give,
+    "linked": ScenarioRun._linked,
 }  # fmt: skip

@@ -27,7 +27,7 @@ from engine.model.roles import roles_of
 from engine.records.dossier import Account, Attachment, Dossier, Timer
 from engine.records.people import Session
 from engine.services.applications.drafts import check, drop_draft
-from engine.services.context.app_context import Office, OfficeSettings
+from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.secrets import hash_secret, new_token, token_digest
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import AUDITOR, PASSWORD, demo_agents
@@ -35,14 +35,14 @@ from engine.services.sign_in.sessions import SignedIn
 from engine.simulation.environment import (
     OPENING,
     PHONE,
-    Stage,
-    TellingRegister,
+    ScenarioEnvironment,
+    ScenarioRegister,
     fresh_token,
     keep_specimen,
     story_providers,
 )
-from engine.simulation.next_steps import FAR, QUIET, Outlook, roles_named
-from engine.simulation.player import Told
+from engine.simulation.next_steps import FAR, QUIET, NextSteps, roles_named
+from engine.simulation.player import ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 
@@ -50,13 +50,13 @@ APPLICANT_ID: Final = "applicant"
 NEVER: Final = timedelta(days=36_500)  # nobody is signed out because the clock was moved
 
 
-class Leads(Protocol):
+class StatePaths(Protocol):
     """Finds a story that ends in a state, from that day on; None when it finds none."""
 
     def __call__(self, procedure: Procedure, shared: Shared, day: date, state: str) -> Scenario | None: ...
 
 
-class _Registers(TellingRegister):
+class _Registers(ScenarioRegister):
     """Registers of files, but while a story says itself what they answer."""
 
     def __init__(self, files: FileRegister) -> None:
@@ -67,7 +67,7 @@ class _Registers(TellingRegister):
         return super().ask(register_id, sent) if self.telling else self.files.ask(register_id, sent)
 
 
-class _RealStage(Stage):
+class _RealStage(ScenarioEnvironment):
     """A stage whose papers can be opened."""
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
@@ -77,27 +77,27 @@ class _RealStage(Stage):
 
 
 @dataclass
-class Tryout:
+class PreviewSession:
     """The author's own installation. One act at a time."""
 
-    stage: Stage
+    stage: ScenarioEnvironment
     operator: SandboxOperator
     registers: _Registers
     lock: RLock
     secret: str  # of everybody's password, which is no secret
 
     @classmethod
-    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> Tryout:
+    def open(cls, folder: Path, registers: Path, wording: Wording, address: str) -> PreviewSession:
         """An empty one in `folder`, without a procedure yet."""
         clock = MovedClock()
         store = SqliteStore(folder / "tryout.db")
         store.migrate()
         operator = SandboxOperator(folder / "operator.db", clock, new_token().encode())
         inbox, files = InboxSender(), _Registers(FileRegister(registers))
-        office = Office(
+        office = AppContext(
             Catalogue.of([], Shared()), store, AttachmentStore(folder / "files"), story_providers(operator),
             {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": files}, clock, wording, SigningKeys.generate(),
-            OfficeSettings(
+            AppSettings(
                 base_url=address, short_url=address, demo=True, idle=NEVER, agent_idle=NEVER, session_lasts=NEVER,
                 kept_lasts=NEVER,
             ),
@@ -108,7 +108,7 @@ class Tryout:
         return cls(_RealStage(office, clock, files, account.actor()), operator, files, RLock(), hash_secret(PASSWORD))
 
     @property
-    def office(self) -> Office:
+    def office(self) -> AppContext:
         return self.stage.office
 
     @property
@@ -190,11 +190,11 @@ class Tryout:
 
     def _filled(self, draft: Dossier | None, given: Mapping[str, Plain]) -> Dossier:
         own = dict(draft.answers) if draft is not None else {}
-        day, said = local_day(self.office.now()), {**given, **self._as_told(own)}
-        told = self._told(Scenario(id="tryout", story=Text(()), at=day, given=said))
-        told.prepare()
-        assert told.dossier is not None
-        made, papers = self.stage.dossier(told.dossier.id), draft.attachments if draft is not None else ()
+        day, said = local_day(self.office.now()), {**given, **self._as_written(own)}
+        reported = self._reported(Scenario(id="tryout", story=Text(()), at=day, given=said))
+        reported.prepare()
+        assert reported.dossier is not None
+        made, papers = self.stage.dossier(reported.dossier.id), draft.attachments if draft is not None else ()
         heavy = {name: kept for name, kept in own.items() if kept and not self._is_plain(name, kept)}
         return self._put(replace(made, answers={**made.answers, **heavy}, attachments=(*papers, *made.attachments)))
 
@@ -202,7 +202,7 @@ class Tryout:
         newest = self.newest()
         return newest if newest is not None and newest.is_draft and newest.closed_at is None else None
 
-    def _as_told(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
+    def _as_written(self, answers: Mapping[str, Plain]) -> dict[str, Plain]:
         """The answers that a story writes as they are kept."""
         return {name: kept for name, kept in answers.items() if kept not in (None, "") and self._is_plain(name, kept)}
 
@@ -214,26 +214,26 @@ class Tryout:
         """A whole story, from the morning of its day. Raises `StoryFailed` where it does not go as told."""
         with self.lock:
             self._turn_to(story)
-            told = self._told(story)
+            reported = self._reported(story)
             self.registers.telling = True
             try:
-                if told.prepare():
-                    told.hand_in()
-                    self._follow(told, story.steps)
+                if reported.prepare():
+                    reported.submit()
+                    self._follow(reported, story.steps)
             finally:
                 self.registers.telling = False
-            return self.stage.dossier(told.dossier.id) if told.dossier is not None else None
+            return self.stage.dossier(reported.dossier.id) if reported.dossier is not None else None
 
-    def _follow(self, told: Told, steps: tuple[Step, ...]) -> None:
+    def _follow(self, reported: ScenarioRun, steps: tuple[Step, ...]) -> None:
         for step in steps:
-            told.step = step
-            told.do(self._now_free(told, step))
+            reported.step = step
+            reported.do(self._now_free(reported, step))
 
-    def _now_free(self, told: Told, step: Step) -> Step:
+    def _now_free(self, reported: ScenarioRun, step: Step) -> Step:
         """A slot that another dossier of the tryout may hold is the first free one here."""
         if step.verb != "book" or not isinstance(step.value, dict):
             return step
-        free = [one for one in Outlook(told, {}, "").steps() if one.verb == "book"]
+        free = [one for one in NextSteps(reported, {}, "").steps() if one.verb == "book"]
         return next(
             (one for one in free if isinstance(one.value, dict) and one.value.keys() == step.value.keys()), step
         )
@@ -252,10 +252,10 @@ class Tryout:
         now = local(self.office.now())
         return now.date() if now.hour < OPENING else now.date() + timedelta(days=1)
 
-    def _told(self, story: Scenario) -> Told:
+    def _reported(self, story: Scenario) -> ScenarioRun:
         procedure = self.procedure
         assert procedure is not None
-        return Told(procedure, story, self.stage)
+        return ScenarioRun(procedure, story, self.stage)
 
     def _put(self, dossier: Dossier) -> Dossier:
         kept = replace(dossier, revision=dossier.revision + 1)

@@ -9,8 +9,8 @@ from engine.core.problems import Problem
 from engine.domain.common.text_provider import Wording
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import DRAFT, Procedure, Scenario
-from engine.simulation.environment import Stage
-from engine.simulation.player import StoryFailed, Told
+from engine.simulation.environment import ScenarioEnvironment
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.unit_of_work import Store
 
 
@@ -33,19 +33,19 @@ def play(
     is closed. Never raises on a wrong story: the failure is a problem with its place."""
     procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
-    stage = Stage.set_for(catalogue, wording, scenario.at, store)
-    told = Told(procedure, scenario, stage)
+    stage = ScenarioEnvironment.set_for(catalogue, wording, scenario.at, store)
+    reported = ScenarioRun(procedure, scenario, stage)
     failure: Problem | None = None
     try:
-        told.tell()
-    except StoryFailed as failed:
+        reported.tell()
+    except ScenarioFailed as failed:
         failure = failed.found
     finally:
         stage.office.store.close()
-    dossier = told.dossier
+    dossier = reported.dossier
     passed = {taken.source for taken in dossier.taken} | {taken.target for taken in dossier.taken} if dossier else set()
     states = passed | ({dossier.state} - {DRAFT} if dossier else set())
     acts = {f"{taken.source}.{taken.transition}" for taken in dossier.taken} if dossier else set()
     return Outcome(
-        scenario.id, scenario.story.in_("fr"), told.played, failure, frozenset(states), frozenset(acts)
+        scenario.id, scenario.story.in_("fr"), reported.played, failure, frozenset(states), frozenset(acts)
     )  # fmt: skip

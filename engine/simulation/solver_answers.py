@@ -26,7 +26,7 @@ _MADE_UP: Final = frozenset({"text", "file"})  # kinds of answers that the solve
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class StartAnswers:
     """How a dossier is opened. `goal` is what it should lead to, empty for the examples alone; `path` the ways there."""
 
     day: date
@@ -42,7 +42,7 @@ class Beginning:
         return {**self.given, **self.said}
 
 
-def beginnings(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[Beginning]:
+def beginnings(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[StartAnswers]:
     """The examples first, then answers that lead to each state, owe each line, turn each condition; each once."""
     known: set[bytes] = set()
     for one in _all(procedure, directory, day, chance):
@@ -52,16 +52,16 @@ def beginnings(procedure: Procedure, directory: Directory, day: date, chance: ra
             yield one
 
 
-def leading_to(procedure: Procedure, directory: Directory, day: date, state: str) -> Iterator[Beginning]:
+def leading_to(procedure: Procedure, directory: Directory, day: date, state: str) -> Iterator[StartAnswers]:
     """Answers that should lead to a state, the likeliest first."""
     witness = witness_of_state(procedure, directory, day, state, SECONDS)
     if witness is not None:
         yield from begun(procedure, witness, state, day)
-    yield Beginning(day)
+    yield StartAnswers(day)
 
 
-def _all(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[Beginning]:
-    yield Beginning(day)
+def _all(procedure: Procedure, directory: Directory, day: date, chance: random.Random) -> Iterator[StartAnswers]:
+    yield StartAnswers(day)
     for state in chance.sample(list(procedure.states), len(procedure.states)):
         witness = witness_of_state(procedure, directory, day, state, SECONDS)
         yield from begun(procedure, witness, state, day)
@@ -75,7 +75,7 @@ def _all(procedure: Procedure, directory: Directory, day: date, chance: random.R
             yield from begun(procedure, witness, side.text, day)
 
 
-def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -> Iterator[Beginning]:
+def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -> Iterator[StartAnswers]:
     """A witness as a dossier is opened: with what the conditions read of it, then with all it says."""
     if witness is None:
         return
@@ -88,7 +88,7 @@ def begun(procedure: Procedure, witness: Witness | None, goal: str, day: date) -
     others = {name: value for name, value in witness.given().items() if name not in asked}
     for given in (fit, said):
         whole = {**given, **_details(asked, given)}
-        yield Beginning(witness.today, whole, witness.channel, goal, witness.path, others)
+        yield StartAnswers(witness.today, whole, witness.channel, goal, witness.path, others)
 
 
 def _details(asked: Mapping[str, Field], given: Mapping[str, Plain]) -> dict[str, Plain]:

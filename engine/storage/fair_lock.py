@@ -16,7 +16,7 @@ GLANCE: Final = 0.1  # and once one of the patient has waited for long
 LOOK: Final = 0.1  # seconds between two looks at whether waiting is of use
 
 
-class Turns:
+class FairLock:
     """A lock that hands itself to who waited longest. Python's own favours whoever has just released it: under load a
     person could wait a second while others pass."""
 
@@ -70,7 +70,7 @@ class Waits:
         self._since: dict[object, float] = {}
 
     @contextmanager
-    def patience(self, most: float) -> Iterator[float]:
+    def wait_limit(self, most: float) -> Iterator[float]:
         """Seconds for one writer, while it writes."""
         me, now = object(), monotonic()
         with self._guard:

@@ -10,19 +10,19 @@ from typing import Final
 
 from engine.storage.unit_of_work import Busy
 
-PATIENCE: Final = 1.0  # seconds that one waits for its turn
+WAIT_LIMIT: Final = 1.0  # seconds that one waits for its turn
 
 
 class Crowded(Busy):
     """The gate let nobody more in: nothing was begun."""
 
 
-class Gate:
+class AdmissionGate:
     """At most `at_once` threads of the process are in, and at most `waiting` wait, each `patience` seconds. `kept` places of both
     are for callers that are known. A caller has one place: none of its names is there twice."""
 
-    def __init__(self, at_once: int, waiting: int, patience: float = PATIENCE, kept: int = 0) -> None:
-        self._at_once, self._waiting, self._patience, self._kept = at_once, waiting, patience, kept
+    def __init__(self, at_once: int, waiting: int, wait_limit: float = WAIT_LIMIT, kept: int = 0) -> None:
+        self._at_once, self._waiting, self._wait_limit, self._kept = at_once, waiting, wait_limit, kept
         self._change = threading.Condition()
         self._names = set[str]()  # of the callers that are inside or wait
         self._inside: list[bool] = []  # whether each that is inside is known
@@ -50,18 +50,18 @@ class Gate:
                 self._change.notify_all()
 
     def _enter(self, known: bool) -> None:
-        if not self._has_room(self._inside, self._at_once, known):
-            if not self._has_room(self._in_line, self._waiting, known):
+        if not self._has_space(self._inside, self._at_once, known):
+            if not self._has_space(self._in_line, self._waiting, known):
                 raise Crowded("queue")
             self._in_line.append(known)
             try:
                 if not self._change.wait_for(
-                    lambda: self._has_room(self._inside, self._at_once, known), self._patience
+                    lambda: self._has_space(self._inside, self._at_once, known), self._wait_limit
                 ):
                     raise Crowded("turn")
             finally:
                 self._in_line.remove(known)
         self._inside.append(known)
 
-    def _has_room(self, there: list[bool], most: int, known: bool) -> bool:
+    def _has_space(self, there: list[bool], most: int, known: bool) -> bool:
         return len(there) < most and (known or there.count(False) < most - self._kept)

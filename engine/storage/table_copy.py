@@ -35,7 +35,7 @@ class NotWhole(Exception):
     """The two sides do not read the same; the target is as it was. `str()` says where."""
 
 
-class Rows(Protocol):
+class TableRows(Protocol):
     """One store seen as tables."""
 
     def columns(self, table: str) -> tuple[str, ...]:
@@ -57,13 +57,13 @@ Use: TypeAlias = Literal["read", "hold", "fill"]  # one moment of it; the same a
 class Movable(Protocol):
     """A store that can be read and filled whole."""
 
-    def tables(self, use: Use) -> AbstractContextManager[Rows]:
+    def tables(self, use: Use) -> AbstractContextManager[TableRows]:
         """One transaction over all tables."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class CopiedTable:
     """What one table held: how many rows, and their digest."""
 
     table: str
@@ -72,8 +72,8 @@ class Moved:
 
 
 def move(
-    source: Movable, target: Movable, told: Callable[[Moved], None] = lambda moved: None, *, held: bool = True
-) -> tuple[Moved, ...]:
+    source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
+) -> tuple[CopiedTable, ...]:
     """Everything of `source` in `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`."""
     done = []
     with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
@@ -88,11 +88,11 @@ def move(
             if mine != theirs:
                 raise NotWhole(f"{table}: {mine.rows}, {mine.digest} here, {theirs.rows}, {theirs.digest} there")
             done.append(mine)
-            told(mine)
+            reported(mine)
     return tuple(done)
 
 
-def contents(store: Movable) -> tuple[Moved, ...]:
+def contents(store: Movable) -> tuple[CopiedTable, ...]:
     """What each table holds, of those that there are in a store of this release or of an earlier one."""
     with store.tables("read") as rows:
         return tuple(_held(rows, table) for table in TABLES if rows.columns(table))
@@ -104,16 +104,16 @@ def check_empty(target: Movable) -> None:
         _check_empty(rows)
 
 
-def _check_empty(rows: Rows) -> None:
+def _check_empty(rows: TableRows) -> None:
     for table in TABLES:
         if rows.count(table):
             raise NotEmpty(table)
 
 
-def _held(rows: Rows, table: str) -> Moved:
+def _held(rows: TableRows, table: str) -> CopiedTable:
     columns = rows.columns(table)
     said, order = [one for one in columns if one != _PLACE], _order(columns, rows.key(table))
-    return Moved(table, *_digest(rows.read(table, said, order)))
+    return CopiedTable(table, *_digest(rows.read(table, said, order)))
 
 
 def _order(columns: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:

@@ -14,21 +14,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import (
     Booking,
     Dossier,
     IssuedDocument,
-    Letter,
+    OutboundMessage,
     Payment,
     PaymentEvent,
     Timer,
 )  # fmt: skip
-from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
+from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
 from engine.records.refunds import Refund, RefundMark
-from engine.records.statistics import Standing
+from engine.records.statistics import MigrationState
 from engine.records.unverified_files import UnprovenUnit
-from engine.storage.table_copy import Rows, Use
+from engine.storage.table_copy import TableRows, Use
 from engine.storage.unit_of_work_people import PeopleUnit, PublicationUnit
 from engine.storage.unit_of_work_service import ServiceUnit
 
@@ -41,7 +41,7 @@ class Conflict(Exception):
     """Somebody else changed the dossier meanwhile: the expected revision is not the kept one."""
 
 
-class Taken(Exception):
+class AlreadyExists(Exception):
     """A unique thing is taken already: a seat, a draft, a login."""
 
 
@@ -102,7 +102,7 @@ class DossierLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Tray:
+class DossierQuery:
     """Which dossiers a list asks for. `places` are (procedure, state) pairs; None = any. Sorted by due date, then id.
     Where several hands are waited for, `roles` tell a person's part: left to do (`unassigned`), or done (`parts_done`)."""
 
@@ -118,7 +118,7 @@ class Tray:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class ResultPage:
     """One page of a list and where the next begins (keyset, never an offset)."""
 
     lines: tuple[DossierLine, ...]
@@ -137,7 +137,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
 
     def dossier_numbered(self, number: str) -> Dossier | None: ...
     def add_dossier(self, dossier: Dossier) -> None:
-        """Raises `Taken` when the number, or this owner's draft of the procedure, exists."""
+        """Raises `AlreadyExists` when the number, or this owner's draft of the procedure, exists."""
         ...
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
@@ -149,8 +149,8 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]: ...
-    def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice: ...
-    def count_dossiers(self, tray: Tray, most: int = 1000) -> int: ...
+    def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage: ...
+    def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int: ...
 
     def body_digest(self, dossier_id: str) -> str:
         """SHA-256 of the dossier's body as it is kept; empty where there is none."""
@@ -168,11 +168,11 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         """Number and hash of the dossier's last entry; (0, "") before the first."""
         ...
 
-    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
+    def add_entry(self, entry: JournalEntry, salts: Mapping[str, str]) -> None:
         """Raises `Conflict` when the entry is not sealed to the head."""
         ...
 
-    def entries(self, dossier_id: str) -> tuple[Entry, ...]: ...
+    def entries(self, dossier_id: str) -> tuple[JournalEntry, ...]: ...
     def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]: ...
     def erase_salts(self, dossier_id: str, names: Collection[str] | None = None) -> None:
         """Makes every value committed to in this dossier's journal (those of these names) unknowable; the chain still
@@ -180,18 +180,18 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     # letters and timers
-    def add_letter(self, letter: Letter) -> bool:
+    def add_letter(self, letter: OutboundMessage) -> bool:
         """False when the same dedupe key is owed already."""
         ...
 
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
-    ) -> tuple[Letter, ...]:
+    ) -> tuple[OutboundMessage, ...]:
         """Letters due, lent to this worker until the lease ends, oldest first; each comes with its attempt counted. None of the
         channels `without`."""
         ...
 
-    def settle_letter(self, letter: Letter, lent_until: datetime | None = None) -> None:
+    def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
         """Ends the lease: sent (`sent_at`), given up for good (`failed`), or to try again at its `due_at`. With the end of the lease
         only if it is still that one. Raises `LookupError`."""
         ...
@@ -209,8 +209,8 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         instant, whose code is over. How many."""
         ...
 
-    def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]: ...
-    def letters_of(self, dossier_id: str) -> tuple[Letter, ...]: ...
+    def letters_to(self, address: str, limit: int = 20) -> tuple[OutboundMessage, ...]: ...
+    def letters_of(self, dossier_id: str) -> tuple[OutboundMessage, ...]: ...
     def erase_letters(self, dossier_id: str) -> None:
         """Forgets every message about this dossier, sent or not."""
         ...
@@ -294,7 +294,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
-        """Raises `Taken` when that seat of that slot is somebody's, or the dossier holds another booking of this
+        """Raises `AlreadyExists` when that seat of that slot is somebody's, or the dossier holds another booking of this
         appointment that is still to come: to move, release first."""
         ...
 
@@ -328,7 +328,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         ...
 
     def hold_seat(self, hold: SeatHold, now: datetime) -> None:
-        """In place of what this dossier held of the appointment. Raises `Taken` when another holds that seat."""
+        """In place of what this dossier held of the appointment. Raises `AlreadyExists` when another holds that seat."""
         ...
 
     def hold_of(self, dossier_id: str, appointment: str) -> SeatHold | None: ...
@@ -339,13 +339,13 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         """Those that others than the dossier `but` hold at this moment."""
         ...
 
-    def put_waiting(self, waiting: Waiting) -> None: ...
+    def put_waiting(self, waiting: WaitingListEntry) -> None: ...
     def drop_waiting(self, dossier_id: str, appointment: str) -> None: ...
-    def waiting_of(self, dossier_id: str) -> tuple[Waiting, ...]: ...
+    def waiting_of(self, dossier_id: str) -> tuple[WaitingListEntry, ...]: ...
     def waiting_for(
         self, resource: str, office: str, limit: int = 50, *,
-        told_before: datetime | None = None, after: Waiting | None = None,
-    ) -> tuple[Waiting, ...]:  # fmt: skip
+        reported_before: datetime | None = None, after: WaitingListEntry | None = None,
+    ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
         """Who waits for a seat there with a dossier that is open: those never told first, then those told the longest ago; of
         these the longest waiting. Without those told later than `told_before`; from the one `after` on."""
         ...
@@ -368,7 +368,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
     # idempotent replies
     def reply(self, principal: str, route: str, key: str) -> Reply | None: ...
     def add_reply(self, reply: Reply) -> None:
-        """Raises `Taken` when a twin command committed first."""
+        """Raises `AlreadyExists` when a twin command committed first."""
         ...
 
     def bring_back(self, now: datetime, astray: timedelta) -> int:
@@ -384,7 +384,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
 
 
 class Store(Protocol):
-    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> AbstractContextManager[Unit]:
         """Opens a unit of work. Writing units are serialised or retried; an exception undoes everything. `patience`: seconds to
         wait for a lock that another process holds, before `Busy`."""
         ...
@@ -394,7 +394,7 @@ class Store(Protocol):
         """What the store really runs with (journal mode, synchronous…), for `doctor` and the start's assertion."""
         ...
 
-    def standing(self) -> Standing:
+    def migration_state(self) -> MigrationState:
         """How it stands beside this release. Changes nothing."""
         ...
 
@@ -402,7 +402,7 @@ class Store(Protocol):
         """Every dossier by id, read in slices; of one procedure when it is named."""
         ...
 
-    def tables(self, use: Use) -> AbstractContextManager[Rows]:
+    def tables(self, use: Use) -> AbstractContextManager[TableRows]:
         """All of it as tables, in one transaction: to move it whole."""
         ...
 
@@ -410,7 +410,7 @@ class Store(Protocol):
         """How many rows of each kind were there before they were journalled."""
         ...
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[IntegrityFinding]:
         """What the store itself finds broken in its own tables (integrity, orphans): the store's part of `fsck`."""
         ...
 
@@ -418,7 +418,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IntegrityFinding:
     """One broken promise found by `fsck`."""
 
     code: str

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Account
 from engine.records.people import Identifier, Mandate, PhoneMove, Reading, SecondFactor, Session, SignInCode
-from engine.records.publications import Edition, Placed, Publication, Watch
+from engine.records.publications import Edition, FollowingState, Publication, PublishedEdition
 
 
 class PeopleUnit(Protocol):
@@ -88,11 +88,11 @@ class PeopleUnit(Protocol):
         """Number and hash of the last entry of the journal of rights; (0, "") before the first."""
         ...
 
-    def add_right(self, entry: Entry) -> None:
+    def add_right(self, entry: JournalEntry) -> None:
         """One entry of that journal. Raises `Conflict` when it is not sealed to the head."""
         ...
 
-    def rights(self, limit: int = 200) -> tuple[Entry, ...]:
+    def rights(self, limit: int = 200) -> tuple[JournalEntry, ...]:
         """The last entries of that journal, the newest first."""
         ...
 
@@ -140,7 +140,7 @@ class PublicationUnit(Protocol):
 
     def edition(self, procedure: str, fingerprint: str) -> Edition | None: ...
     def editions(self, procedure: str) -> tuple[Edition, ...]: ...
-    def edition_heads(self, procedure: str | None = None) -> tuple[Placed, ...]:
+    def edition_heads(self, procedure: str | None = None) -> tuple[PublishedEdition, ...]:
         """Every edition kept, or those of one procedure, without their texts: by procedure, then as `editions` has them."""
         ...
 
@@ -165,10 +165,10 @@ class PublicationUnit(Protocol):
         """Number and hash of the last entry of the publications' own chain; (0, "") before the first."""
         ...
 
-    def add_deed(self, entry: Entry) -> None:
+    def add_deed(self, entry: JournalEntry) -> None:
         """One entry of that chain. Raises `Conflict` when it is not sealed to the head."""
         ...
 
-    def deeds(self) -> tuple[Entry, ...]: ...
-    def watch(self, source: str) -> Watch | None: ...
-    def put_watch(self, watch: Watch) -> None: ...
+    def deeds(self) -> tuple[JournalEntry, ...]: ...
+    def watch(self, source: str) -> FollowingState | None: ...
+    def put_watch(self, watch: FollowingState) -> None: ...

@@ -6,34 +6,34 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.journal.leaves import Leaf, Tree
-from engine.journal.search import EventsAsked, Facets, Happening
+from engine.journal.search import EventsAsked, Facets, JournalEvent
 from engine.records.administration import Hold, OpeningChange
-from engine.records.jobs import Order, OrderLine, OrderPart
+from engine.records.jobs import Job, JobChunk, JobItem
 from engine.records.sms_counts import SmsCount
 from engine.records.snippets import Snippet
-from engine.records.statistics import Asked, Count, Mark, Queues
+from engine.records.statistics import Count, CounterQuery, JournalCursor, Queues
 
 
 class ServiceUnit(Protocol):
     """The verbs of one transaction about a service as a whole."""
 
     # counts
-    def tally_mark(self) -> Mark | None:
+    def tally_mark(self) -> JournalCursor | None:
         """Up to where the journal was counted; None before the first time."""
         ...
 
-    def counted_after(self, mark: Mark | None, until: datetime, limit: int) -> tuple[Mark, ...]:
+    def counted_after(self, mark: JournalCursor | None, until: datetime, limit: int) -> tuple[JournalCursor, ...]:
         """The entries that counts are made of (`tallies.COUNTED`), sealed after a mark and not after `until`, in the order of
         time: of which dossier, and their number in its journal."""
         ...
 
-    def entries_until(self, mark: Mark) -> int:
+    def entries_until(self, mark: JournalCursor) -> int:
         """How many of them were sealed until a mark."""
         ...
 
-    def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
+    def add_tallies(self, counts: Mapping[Count, int], before: JournalCursor | None, after: JournalCursor) -> None:
         """Adds to what was counted, and moves the mark. Raises `Conflict` when it is not `before` any more."""
         ...
 
@@ -49,12 +49,12 @@ class ServiceUnit(Protocol):
         """Of one month, or of all, the newest first."""
         ...
 
-    def tallies(self, asked: Asked) -> Mapping[Count, int]: ...
-    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+    def tallies(self, asked: CounterQuery) -> Mapping[Count, int]: ...
+    def tallies_together(self, asked: CounterQuery) -> Mapping[Count, int]:
         """The same, all offices in one."""
         ...
 
-    def tallied(self, asked: Asked) -> frozenset[str]:
+    def tallied(self, asked: CounterQuery) -> frozenset[str]:
         """The procedures of which anything is counted."""
         ...
 
@@ -67,27 +67,27 @@ class ServiceUnit(Protocol):
         ...
 
     # orders
-    def add_order(self, order: Order, lines: Sequence[OrderLine] = ()) -> None: ...
-    def put_order(self, order: Order) -> None: ...
-    def order(self, order_id: str) -> Order | None: ...
-    def order_numbered(self, n: int) -> Order | None: ...
-    def orders_of(self, account: str, limit: int = 50) -> tuple[Order, ...]:
+    def add_order(self, order: Job, lines: Sequence[JobItem] = ()) -> None: ...
+    def put_order(self, order: Job) -> None: ...
+    def order(self, order_id: str) -> Job | None: ...
+    def order_numbered(self, n: int) -> Job | None: ...
+    def orders_of(self, account: str, limit: int = 50) -> tuple[Job, ...]:
         """The newest first."""
         ...
 
-    def all_orders(self) -> tuple[Order, ...]: ...
+    def all_orders(self) -> tuple[Job, ...]: ...
     def orders_left(self) -> bool:
         """Whether any order is not ended."""
         ...
 
-    def claim_order(self, now: datetime, lease_until: datetime) -> Order | None:
+    def claim_order(self, now: datetime, lease_until: datetime) -> Job | None:
         """The oldest that is not ended and that nobody carries out at this moment, lent until the lease ends."""
         ...
 
-    def order_line(self, order_id: str, rank: int) -> OrderLine | None: ...
-    def put_order_line(self, line: OrderLine) -> None: ...
-    def order_lines(self, order_id: str) -> tuple[OrderLine, ...]: ...
-    def order_lines_left(self, order_id: str, limit: int) -> tuple[OrderLine, ...]:
+    def order_line(self, order_id: str, rank: int) -> JobItem | None: ...
+    def put_order_line(self, line: JobItem) -> None: ...
+    def order_lines(self, order_id: str) -> tuple[JobItem, ...]: ...
+    def order_lines_left(self, order_id: str, limit: int) -> tuple[JobItem, ...]:
         """Those of which nothing came yet, in their order."""
         ...
 
@@ -95,11 +95,11 @@ class ServiceUnit(Protocol):
         """How many lines came to what."""
         ...
 
-    def add_order_part(self, part: OrderPart) -> None:
+    def add_order_part(self, part: JobChunk) -> None:
         """Raises `Taken` when somebody else wrote this part."""
         ...
 
-    def order_part(self, order_id: str, n: int) -> OrderPart | None: ...
+    def order_part(self, order_id: str, n: int) -> JobChunk | None: ...
     def order_parts(self, order_id: str) -> tuple[int, int, str]:
         """How many parts a file has by now, how many rows, and where the next begins."""
         ...
@@ -150,7 +150,7 @@ class ServiceUnit(Protocol):
     # the journals together
     def find_events(
         self, asked: EventsAsked, before: tuple[str, str, int] | None = None, limit: int = 50
-    ) -> tuple[Happening, ...]:
+    ) -> tuple[JournalEvent, ...]:
         """Entries of dossiers that were sent, the newest first, before a mark (`events.mark_of`)."""
         ...
 
@@ -158,7 +158,7 @@ class ServiceUnit(Protocol):
         """How many of the last ones there are by kind, agent, office, procedure and channel."""
         ...
 
-    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[Entry, ...]:
+    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[JournalEntry, ...]:
         """What somebody did that the journal of people says, of these kinds, the newest first."""
         ...
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.language.compiler.shared_files import Shared
     from engine.language.source.loader import Source
     from engine.model.directory import Agency, Office
-    from renderers.cli.autofix import Repair
+    from renderers.cli.autofix import LineRepair
 
 SECONDS_TO_PROVE = 10.0
 _ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
@@ -119,7 +119,7 @@ def expand(slug_or_path: str, language: str) -> None:
 
     The long form is a legal file that means the same. Ends with 1 when the definition has errors.
     """
-    from engine.language.compiler.includes import long_form, splice
+    from engine.language.compiler.includes import combine, long_form
     from engine.language.source.formatter import write_tree
     from engine.language.source.loader import read_source
 
@@ -128,7 +128,7 @@ def expand(slug_or_path: str, language: str) -> None:
     if checked.report.errors:
         raise click.ClickException(said("faulty", language, file=path))
     shared, _ = shared_for(path, {})
-    placed, _ = splice(read_source(path.read_bytes(), str(path)), shared.blocks, shared.presets)
+    placed, _ = combine(read_source(path.read_bytes(), str(path)), shared.blocks, shared.presets)
     click.echo(write_tree(long_form(placed)), nl=False)
 
 
@@ -139,22 +139,22 @@ def mend(files: Iterable[Path], language: str) -> str:
     """Makes the exact repairs of definitions, in the files themselves. Gives what was changed, to be shown."""
     from renderers.i18n.problem_messages import visible
 
-    told: list[str] = []
+    reported: list[str] = []
     known: dict[Path, tuple[Shared, list[object]]] = {}
     count = 0
     for file in files:
         done = _mended(file, shared_for(file, known)[0])
         count += len(done)
         for one in done:
-            told += [
+            reported += [
                 f"{file}:{one.line} {one.code}",
                 f"  - {visible(one.old.strip())}",
                 f"  + {visible(one.new.strip())}",
             ]
-    return "\n".join([*told, said("fixed", language, count=count), ""])
+    return "\n".join([*reported, said("fixed", language, count=count), ""])
 
 
-def _mended(file: Path, shared: Shared) -> tuple[Repair, ...]:
+def _mended(file: Path, shared: Shared) -> tuple[LineRepair, ...]:
     """The repairs made in one file. What is not UTF-8 is left to lint, which says where."""
     from engine.language.catalogue.catalogue import check_definition
     from renderers.cli.autofix import repaired
@@ -196,7 +196,7 @@ def new(
 
     In a folder without shared files, writes them too. Never writes over a file. Ends with 1 when nothing could be written.
     """
-    from renderers.cli.new_procedure import Wishes, starter
+    from renderers.cli.new_procedure import NewProcedureAnswers, starter
     from renderers.i18n.translations import load_words
 
     questions = _Questions(folder, language)
@@ -208,7 +208,7 @@ def new(
     if questions.is_empty:
         questions.begin(agency, decider)
     chosen = questions.agency(agency)
-    wishes = Wishes(
+    wishes = NewProcedureAnswers(
         slug,
         title,
         chosen,

@@ -22,7 +22,7 @@ EXACT: Final = _PUNCTUATION | _NEAR | _NEEDLESS
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class LineRepair:
     """One line as it was and as it is; `code` is the problem it answers, `line` where it stands, from 1."""
 
     code: str
@@ -36,13 +36,13 @@ class Repaired:
     """A text after its repairs, and what is still wrong with it."""
 
     text: str
-    repairs: tuple[Repair, ...]
+    repairs: tuple[LineRepair, ...]
     report: Report
 
 
 def repaired(text: str, file: str, check: Callable[[str], Report]) -> Repaired:
     """The text with every exact repair made. `check` gives all that is wrong with a text."""
-    made: list[Repair] = []
+    made: list[LineRepair] = []
     refused: set[_Fault] = set()  # a correction that corrects nothing is not made
     report = check(text)
     for _ in range(_ROUNDS):
@@ -88,7 +88,7 @@ def _stage(problem: Problem) -> int:
     return {"Y": 0, "S": 1}.get(problem.code[0], 2)
 
 
-def _repairs(report: Report, file: str, text: str, refused: Collection[_Fault]) -> Iterator[tuple[_Fault, Repair]]:
+def _repairs(report: Report, file: str, text: str, refused: Collection[_Fault]) -> Iterator[tuple[_Fault, LineRepair]]:
     """The exact repairs of a report, one a line: columns move once a line is corrected."""
     sources: Mapping[str, str] = {file: text}
     taken: set[int] = set()
@@ -104,4 +104,4 @@ def _repairs(report: Report, file: str, text: str, refused: Collection[_Fault]) 
         fixed = correction(one, sources)
         if fixed is not None and "\n" not in fixed.new:
             taken.add(line)
-            yield fault, Repair(one.code, line, fixed.old, fixed.new)
+            yield fault, LineRepair(one.code, line, fixed.old, fixed.new)

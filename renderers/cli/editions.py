@@ -20,7 +20,7 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.publication.git import Revision, at_reference
 from renderers.i18n.problem_messages import message
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.reports.changes_summary import Sides
 
 SharedFor: TypeAlias = Callable[[Path], Shared]  # the shared files beside a definition
@@ -39,7 +39,7 @@ class ComparedSides:
 
 @contextmanager
 def compared_sides(
-    paths: Sequence[Path], against: str | None, shared_for: SharedFor, words: Words, language: str
+    paths: Sequence[Path], against: str | None, shared_for: SharedFor, words: Translations, language: str
 ) -> Iterator[ComparedSides]:
     """Raises ClickException when an edition cannot be read, Refused when git cannot."""
     reader = _Reader(shared_for, words, language)
@@ -59,7 +59,7 @@ def compared_sides(
 
 
 def proposed_edition(
-    definition: Path, against: str, shared_for: SharedFor, words: Words, language: str
+    definition: Path, against: str, shared_for: SharedFor, words: Translations, language: str
 ) -> tuple[Procedure, Directory]:
     """An edition that is not in service: a file, or what a definition is at a git reference, with the directory beside it.
     Raises ClickException when it cannot be read, Refused when git cannot."""
@@ -74,7 +74,7 @@ def proposed_edition(
 class _Reader:
     """Compiles editions. What the rules of the checker find does not prevent a comparison; what cannot be compiled does."""
 
-    def __init__(self, shared_for: SharedFor, words: Words, language: str) -> None:
+    def __init__(self, shared_for: SharedFor, words: Translations, language: str) -> None:
         self._shared_for, self._words, self._language = shared_for, words, language
 
     def say(self, key: str, **facts: str) -> str:
@@ -107,7 +107,7 @@ class _Reader:
         return procedure
 
 
-def read_counts(path: Path, before: Procedure, words: Words, language: str) -> Snapshot:
+def read_counts(path: Path, before: Procedure, words: Translations, language: str) -> Snapshot:
     """The anonymous counts of a snapshot file, of the dossiers that run under an edition or those before it. Raises
     ClickException."""
     try:

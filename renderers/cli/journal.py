@@ -86,7 +86,7 @@ def broken_chain(found: Break, language: str) -> str:
     return text + ("\n" + words["before"].format(n=found.n - 1) if found.n > 1 else "")
 
 
-def told(key: str, language: str, **facts: object) -> str:
+def sentence(key: str, language: str, **facts: object) -> str:
     """Another sentence of this room."""
     return _WORDS[language][key].format(**facts)
 
@@ -95,18 +95,18 @@ def unreadable_export(reason: Refusal, language: str) -> str:
     return _WORDS[language]["unreadable"].format(code=reason.code)
 
 
-def receipt_told(export: Plain, keys: Path | None, checkpoint: Path | None, language: str) -> tuple[list[str], int]:
+def receipt_text(export: Plain, keys: Path | None, checkpoint: Path | None, language: str) -> tuple[list[str], int]:
     """The lines to say of an export whose chain holds, and the exit code."""
     receipt = receipt_in(export)
     if receipt is None:
         asked = keys is not None or checkpoint is not None
-        return [told("no_receipt", language)], 1 if asked else 0
+        return [sentence("no_receipt", language)], 1 if asked else 0
     stated = read_note(receipt.checkpoint)
     host = stated.origin.removesuffix("/journal")  # a name and no address: nothing answers there
-    said = [told("included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), host=host)]
+    said = [sentence("included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), host=host)]
     code = 0
     for key, facts, bad in (*_signed(stated, keys), *_compared(stated, checkpoint)):
-        said.append(told(key, language, **facts))
+        said.append(sentence(key, language, **facts))
         code = max(code, bad)
     return said, code
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from renderers.i18n.translations import Words
+    from renderers.i18n.translations import Translations
 
 OFFERED: Final = ("fr", "en")
-_TOUR: Final[Mapping[str, tuple[str, ...]]] = {
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "write": ("new", "preview", "fmt", "explain", "expand", "graph", "schema"),
     "prove": ("lint", "test", "prove"),
     "change": ("diff", "snapshot", "replay", "publish", "migrate"),
@@ -77,7 +77,7 @@ def say(key: str, language: str, **facts: str) -> str:
     return _words().say(f"commands.{key}", language, facts)
 
 
-def _words() -> Words:
+def _words() -> Translations:
     from renderers.i18n.translations import load_words
 
     return load_words("_commands")
@@ -245,9 +245,9 @@ class SpokenGroup(click.Group):
         with formatter.section(say("first", language)):
             formatter.write_dl([(line, say(f"step_{name}", language)) for name, line in _STEPS])
         left = [
-            name for name in self.list_commands(ctx) if name not in {one for names in _TOUR.values() for one in names}
+            name for name in self.list_commands(ctx) if name not in {one for names in _GROUPS.values() for one in names}
         ]
-        for group, names in {**_TOUR, "other": tuple(left)}.items():
+        for group, names in {**_GROUPS, "other": tuple(left)}.items():
             rows = [(name, what) for name in names if (what := self._what(ctx, name))]
             if rows:
                 with formatter.section(say(f"group.{group}", language)):

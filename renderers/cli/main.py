@@ -81,7 +81,7 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
     """
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
-    from engine.language.catalogue.cache import Remembered
+    from engine.language.catalogue.cache import CheckCache
     from renderers.reports.problems import render_report
 
     files = definition_files(paths)
@@ -89,11 +89,11 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
         click.echo(console_authoring.mend(files, language), err=form != "text")
     day, proofs = local_day(SystemClock().now()), can_prove() and not no_proofs
     keys = keys_of(files, day, proofs)
-    known = Remembered.load(cache_folder() / "proved.json")
+    known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
     found, clean, sources = found_in(unsure, proofs) if unsure else ([], [], {})
     if clean:
-        Remembered.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
+        CheckCache.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
     report = Report.of(found)
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
@@ -133,10 +133,10 @@ def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again:
     """What the proofs find in the definitions that can be published otherwise, so many seconds each at most. Without
     `again`, what was proved clean since it last changed is not proved once more."""
     from engine.core.clock import SystemClock, local_day
-    from engine.language.catalogue.cache import Remembered, proof_key
+    from engine.language.catalogue.cache import CheckCache, proof_key
 
     day, known = local_day(SystemClock().now()), {}
-    proved = Remembered() if again else Remembered.load(cache_folder() / "proved.json")
+    proved = CheckCache() if again else CheckCache.load(cache_folder() / "proved.json")
     found: list[Problem] = []
     clean: dict[str, date] = {}
     for file, one in checked:
@@ -146,9 +146,9 @@ def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again:
         key = proof_key(one.procedure, directory, day)
         if proved.knows(key):
             continue
-        told = run_proofs(one.procedure, directory, day, seconds)
-        found += told
-        if not told:
+        reported = run_proofs(one.procedure, directory, day, seconds)
+        found += reported
+        if not reported:
             clean[key] = day
     if clean:
         proved.learn(clean).save()
@@ -296,12 +296,12 @@ def test(
     files = definition_files(paths)
     checked, _, sources = check_files(files)
     exploring = exploration(seconds, seed, language) if explore else None
-    told, failed = [], False
+    reported, failed = [], False
     for file, one in checked:
         shared, _ = shared_for(file, {})
         if one.procedure is None:
             failed = True
-            told.append((str(file), None, None))
+            reported.append((str(file), None, None))
             click.echo(not_playable(str(file), language), err=form == "json")
             continue
         played = play_all(one.procedure, shared, coverage)
@@ -314,9 +314,9 @@ def test(
             failed = failed or found
             if form == "text":
                 click.echo(text)
-        told.append((str(file), played, plain))
+        reported.append((str(file), played, plain))
     if form == "json":
-        click.echo(stories_json(told, language), nl=False)
+        click.echo(stories_json(reported, language), nl=False)
     sys.exit(1 if failed else 0)
 
 
@@ -358,7 +358,7 @@ def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: s
     """
     from engine.core.problems import Refused
     from engine.journal.chain import erased_at, read_export, verify_export
-    from renderers.cli.journal import broken_chain, intact_chain, receipt_told, unreadable_export
+    from renderers.cli.journal import broken_chain, intact_chain, receipt_text, unreadable_export
 
     try:
         plain = read_export(export.read_bytes())
@@ -374,7 +374,7 @@ def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: s
     gone = erased_at(plain)
     day = gone.date().isoformat() if gone else ""
     click.echo(intact_chain(count if isinstance(count, int) else 0, str(last), language, day))
-    lines, code = receipt_told(plain, keys, checkpoint, language)
+    lines, code = receipt_text(plain, keys, checkpoint, language)
     click.echo("\n".join(lines))
     sys.exit(code)
 

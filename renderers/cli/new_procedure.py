@@ -13,7 +13,7 @@ from typing import Final
 from engine.language.source.formatter import write_tree
 from engine.language.source.loader import Path, Tree
 from engine.model.directory import Agency, Directory, Office
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 
 _FIRST_DAY: Final = date(2026, 11, 24)  # the day on which stories begin when they do not say
 _LAW: Final = "usage"
@@ -21,7 +21,7 @@ _HORIZON: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class NewProcedureAnswers:
     """What the author was asked. `fee` in whole francs, 0 for none; `delay` in working days; `decider` a role of the
     agency, in its short form; `office` where the applicant comes, None when nobody comes."""
 
@@ -35,13 +35,15 @@ class Wishes:
     language: str = "fr"
 
 
-def starter(wishes: Wishes, directory: Directory, blocks: Collection[str], words: Words) -> str:
+def starter(wishes: NewProcedureAnswers, directory: Directory, blocks: Collection[str], words: Translations) -> str:
     """The text of the file. `blocks`: the shared blocks at hand."""
     return _Starter(wishes, directory, blocks, words).text()
 
 
 class _Starter:
-    def __init__(self, wishes: Wishes, directory: Directory, blocks: Collection[str], words: Words) -> None:
+    def __init__(
+        self, wishes: NewProcedureAnswers, directory: Directory, blocks: Collection[str], words: Translations
+    ) -> None:
         self.wishes, self.directory, self.blocks, self.words = wishes, directory, blocks, words
 
     def say(self, key: str, **facts: str) -> str:
@@ -206,7 +208,7 @@ def _days(count: int) -> str:
 _SEATS: Final = 2
 
 
-def first_shared(agency: str, label: str, role: str, language: str, words: Words) -> Mapping[str, str]:
+def first_shared(agency: str, label: str, role: str, language: str, words: Translations) -> Mapping[str, str]:
     """The text of each file of `shared/`, by its name: one administration, one role, one office, the days of rest."""
 
     def say(key: str) -> str:

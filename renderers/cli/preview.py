@@ -18,17 +18,17 @@ from renderers.cli.files import DEFAULT_FOLDER, LANGUAGES, definition_path
 if TYPE_CHECKING:
     from datetime import date
 
-    from engine.language.catalogue.watched_file import Manuscript
+    from engine.language.catalogue.watched_file import WatchedFile
     from engine.language.compiler.shared_files import Shared
     from engine.model import Procedure, Scenario
-    from engine.simulation.preview import Leads
+    from engine.simulation.preview import StatePaths
 
 HOST = "127.0.0.1"  # never another: what is here is for its author
 PORT = 8100
 THREADS = 16  # a browser that waits for a change holds one
 SECONDS_TO_A_STATE = 8.0
 
-Opened = Callable[["Manuscript", Path, str, "Leads | None"], Any]
+Opened = Callable[["WatchedFile", Path, str, "StatePaths | None"], Any]
 
 
 def shared_folder(file: Path) -> Path:
@@ -37,7 +37,7 @@ def shared_folder(file: Path) -> Path:
     return file.parent if has_own else DEFAULT_FOLDER
 
 
-def solver(language: str) -> Leads | None:
+def solver(language: str) -> StatePaths | None:
     """What finds the way to a state; none where the solver is not installed."""
     if find_spec("z3") is None:
         return None
@@ -82,7 +82,7 @@ def preview_command(opened: Opened) -> click.Command:
         """
         from waitress.server import create_server
 
-        from engine.language.catalogue.watched_file import Manuscript
+        from engine.language.catalogue.watched_file import WatchedFile
         from renderers.i18n.translations import load_words
 
         words = load_words()
@@ -93,10 +93,10 @@ def preview_command(opened: Opened) -> click.Command:
         file = definition_path(slug_or_path)
         if not file.is_file():
             raise click.UsageError(say("missing", file=file, slug=file.stem))
-        manuscript = Manuscript(file, shared_folder(file))
+        watched_file = WatchedFile(file, shared_folder(file))
         with TemporaryDirectory(prefix="guichet-preview-") as folder:
             address = f"http://{HOST}:{port}"
-            app = opened(manuscript, Path(folder), address, solver(language))
+            app = opened(watched_file, Path(folder), address, solver(language))
             if title is not None and not app.extensions["preview"].begin_with(title):
                 raise click.ClickException(say("no_story", title=title))
             try:

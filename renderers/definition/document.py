@@ -13,11 +13,11 @@ from engine.model.types import Constant
 from renderers.definition.expressions import ExpressionWriter
 from renderers.definition.fees import MoneyReader
 from renderers.definition.parts import Clause, DefinitionText, LawText, capital
-from renderers.definition.reader import BookReader, TitleOf, spelled
+from renderers.definition.reader import ProcedureReader, TitleOf, spelled
 from renderers.definition.tasks import WaitReader
 from renderers.definition.workflow import CircuitReader
 from renderers.i18n.problem_messages import explanation
-from renderers.i18n.translations import Words, quoted
+from renderers.i18n.translations import Translations, quoted
 
 CHAPTERS: Final = (
     "identity", "laws", "eligibility", "questions", "evidence", "fees", "tables", "visits", "opinions", "later", "look_ups",
@@ -31,7 +31,7 @@ OPTIONAL: Final = frozenset({  # left out of the contents when the book has none
 
 
 def definition_text(
-    procedure: Procedure, directory: Directory, words: Words, language: str, title_of: TitleOf = spelled
+    procedure: Procedure, directory: Directory, words: Translations, language: str, title_of: TitleOf = spelled
 ) -> DefinitionText:
     """Every chapter, in one language. `title_of` names other procedures."""
     form = WaitReader(procedure, directory, words, language, title_of)
@@ -71,13 +71,13 @@ def definition_text(
     )
 
 
-class _Reader(BookReader):
+class _Reader(ProcedureReader):
     """Reads who answers for the procedure, by which law, what it gives and what it keeps."""
 
     # -- identity and law ----------------------------------------------------------------------------------------------
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        identity = self.book.identity
+        identity = self.definition.identity
         agency = self.directory.agencies.get(identity.agency)
         yield self.say("name"), self.t(identity.title)
         yield self.say("summary"), self.t(identity.summary)
@@ -100,9 +100,9 @@ class _Reader(BookReader):
             yield self.say("life_events"), ", ".join(map(self._life_event, identity.life_events))
         yield (
             self.say("office"),
-            self.expressions.value(self.book.office) if self.book.office else self.say("office_first"),
+            self.expressions.value(self.definition.office) if self.definition.office else self.say("office_first"),
         )
-        yield self.say("start"), self.t(self.book.state(self.book.start).label)
+        yield self.say("start"), self.t(self.definition.state(self.definition.start).label)
         yield self.say("dossier_named"), self.template(identity.dossier_label)
         if law := self.basis(identity, "identity"):
             yield self.say("laws"), law
@@ -119,7 +119,7 @@ class _Reader(BookReader):
         return between.join(self.words.say(f"{group}_{one}", self.language, {}) for one in names)
 
     def _in_force(self) -> str:
-        first, last = self.book.identity.from_, self.book.identity.until
+        first, last = self.definition.identity.from_, self.definition.identity.until
         day = {
             name: self.words.plain_day(one, self.language) for name, one in (("first", first), ("last", last)) if one
         }
@@ -130,7 +130,7 @@ class _Reader(BookReader):
         return self.say("in_force_open")
 
     def _delays(self) -> Iterator[str]:
-        identity = self.book.identity
+        identity = self.definition.identity
         law = self.law_title(identity.law_of("delay") or "") or self.say("no_law")
         if identity.delay.law:
             yield self.say("delay_law")
@@ -184,8 +184,8 @@ class _Reader(BookReader):
 
     def _makers(self, one: Output) -> Iterator[str]:
         """The steps and the acts that issue a document."""
-        found = [self.t(state.label) for state in self.book.states.values() if one.id in state.effects.issues]
-        found += [self.t(way.label) for way in self.book.transitions if one.id in way.effects.issues]
+        found = [self.t(state.label) for state in self.definition.states.values() if one.id in state.effects.issues]
+        found += [self.t(way.label) for way in self.definition.transitions if one.id in way.effects.issues]
         return (quoted(name, self.language) for name in dict.fromkeys(found))
 
     def _valid(self, one: Output) -> str:
@@ -195,7 +195,7 @@ class _Reader(BookReader):
         if isinstance(node, Constant) and isinstance(node.value, Span):
             return self.say("document_valid", span=self.span(node.value))
         key = "document_valid" if one.valid.type.kind == "span" else "document_valid_until"
-        said = ExpressionWriter(self.book, self.directory, self.words, self.language, "issued").value(one.valid)
+        said = ExpressionWriter(self.definition, self.directory, self.words, self.language, "issued").value(one.valid)
         return self.say(key, span=said, value=said)
 
     def _number(self, pattern: str) -> str:
@@ -209,7 +209,7 @@ class _Reader(BookReader):
     # -- what is kept --------------------------------------------------------------------------------------------------
 
     def data(self) -> Iterator[tuple[str, str]]:
-        data = self.book.personal_data
+        data = self.definition.personal_data
         yield self.say("purpose"), self.t(data.purpose)
         yield self.say("ground"), self.say(f"ground_{data.ground}")
         if data.declaration:
@@ -227,18 +227,20 @@ class _Reader(BookReader):
             yield self.say("also"), said
 
     def sensitive(self) -> Iterator[str]:
-        for name, terms in self.book.personal_data.sensitive.items():
+        for name, terms in self.definition.personal_data.sensitive.items():
             said = [self.say("sensitive_line", label=self.label(name), roles=self.roles_text(terms.seen_by))]
             if terms.states:
-                states = ", ".join(quoted(self.t(self.book.state(one).label), self.language) for one in terms.states)
+                states = ", ".join(
+                    quoted(self.t(self.definition.state(one).label), self.language) for one in terms.states
+                )
                 said.append(self.say("sensitive_states", states=states))
             if terms.keep:
                 said.append(self.say("sensitive_keep", span=self.span(terms.keep)))
             yield ", ".join([*said, *self.rest(terms, "sensitive", "seen_by", "states", "keep")])
 
     def appeals(self) -> Iterator[str]:
-        agency = self.directory.agencies.get(self.book.identity.agency)
-        for one in (self.book.identity.appeals or (agency.appeals if agency else {})).values():
+        agency = self.directory.agencies.get(self.definition.identity.agency)
+        for one in (self.definition.identity.appeals or (agency.appeals if agency else {})).values():
             yield ", ".join(filter(None, self._appeal(one)))
 
     def _appeal(self, one: Appeal) -> Iterator[str]:
@@ -252,7 +254,7 @@ class _Reader(BookReader):
 
     def editions(self) -> Iterator[str]:
         """What becomes of the dossiers of an earlier edition."""
-        for edition, names in self.book.migrate.items():
+        for edition, names in self.definition.migrate.items():
             yield self.say("migrates", edition=edition)
             kept = dict.fromkeys(new for new in names.values() if new is not None)
             for new in kept:
@@ -268,7 +270,7 @@ class _Reader(BookReader):
     def _carried(self, name: str) -> str:
         """What takes a name over: a thing by its label, a possible answer with its question."""
         of, _, code = name.rpartition(".")
-        field = self.book.fields.get(of)
+        field = self.definition.fields.get(of)
         option = next((one for one in field.options if one.code == code), None) if field is not None else None
         if option is not None:
             facts = {"question": self.label(of), "option": self.t(option.label)}
@@ -276,7 +278,7 @@ class _Reader(BookReader):
         return self._at(name)
 
     def accepted(self) -> Iterator[str]:
-        for one in self.book.accept:
+        for one in self.definition.accept:
             until = self.say("accepted_until", day=self.words.plain_day(one.until, self.language)) if one.until else ""
             edition = self.say("accepted_edition", edition=one.edition) if one.edition else ""
             line = self.say(
@@ -288,10 +290,10 @@ class _Reader(BookReader):
     def _at(self, place: str) -> str:
         """What an advice was given about: a text of law, a thing of the book, or one value of it."""
         name, _, rest = place.partition(".")
-        law = self.book.laws.get(name)
+        law = self.definition.laws.get(name)
         if law is not None:
             return self.t(law.title)
-        way = next((one for one in self.book.transitions if one.id == place), None)
+        way = next((one for one in self.definition.transitions if one.id == place), None)
         said = self.t(way.label) if way else self.label(name)
         facet = f"changes.facet.{rest}"
         if rest and self.words.has(facet):

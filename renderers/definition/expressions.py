@@ -18,8 +18,8 @@ from engine.language.expressions.nodes import (
     Ambient,
     And,
     Arithmetic,
-    Call,
     Compare,
+    FunctionCall,
     Happened,
     If,
     Lookup,
@@ -36,7 +36,7 @@ from engine.model import Field, Option, Procedure
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Constant, Expression, Value
 from renderers.html.templates import span_text
-from renderers.i18n.translations import Words, in_language, quoted
+from renderers.i18n.translations import Translations, in_language, quoted
 
 LONGEST: Final = 600  # signs; past this, the expression as written is clearer
 _SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
@@ -49,7 +49,7 @@ class ExpressionWriter:
     """Says the expressions of one procedure in one language."""
 
     def __init__(
-        self, procedure: Procedure, directory: Directory, words: Words, language: str, today: str = "today"
+        self, procedure: Procedure, directory: Directory, words: Translations, language: str, today: str = "today"
     ) -> None:
         """`today`: the word for the day it is read on; what a document says is read on the day it is issued."""
         self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
@@ -113,9 +113,9 @@ class ExpressionWriter:
                 return self._say("undone" if negated else "done", task=self._named(task))
             case Over(function="any" | "all"):
                 return self._over(node, negated)
-            case Call(function="answered", arguments=(item,)):
+            case FunctionCall(function="answered", arguments=(item,)):
                 return self._say("unanswered" if negated else "answered", of=self._worth(item))
-            case Call(function="in_list", arguments=(item, Constant(value=listed))):
+            case FunctionCall(function="in_list", arguments=(item, Constant(value=listed))):
                 key = "not_in_list" if negated else "in_list"
                 return self._say(key, of=self._worth(item), list=self._list(str(listed)))
             case If(condition=condition, then=then, otherwise=otherwise):
@@ -168,7 +168,7 @@ class ExpressionWriter:
             case If(condition=condition, then=then, otherwise=otherwise):
                 return self._say("if", condition=self._holds(condition), then=self._worth(then),
                                  otherwise=self._worth(otherwise))  # fmt: skip
-            case Call(function=function, arguments=arguments):
+            case FunctionCall(function=function, arguments=arguments):
                 return self._called(function, arguments)
             case Lookup(table=table, arguments=arguments):
                 keys = ", ".join(self._worth(one) for one in arguments)
@@ -238,7 +238,7 @@ class ExpressionWriter:
         """The right side of a comparison: the code of an answer is said by its label."""
         if isinstance(node, Constant) and isinstance(node.value, str):
             return self._code(beside, node.value)
-        if isinstance(node, Constant) and isinstance(beside, Call) and beside.function == "age":
+        if isinstance(node, Constant) and isinstance(beside, FunctionCall) and beside.function == "age":
             return span_text(self._words, Span(int(str(node.value)), "year"), self._language)
         return self._worth(node)
 
@@ -338,7 +338,7 @@ def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:
 _ADULT = {"<": "sheet.when_younger", ">=": "sheet.when_older"}
 
 
-def condition_text(expression: Expression, procedure: Procedure, words: Words, language: str) -> str:
+def condition_text(expression: Expression, procedure: Procedure, words: Translations, language: str) -> str:
     """`si « Pourquoi… ? » : perdu ou volé`; empty when the condition is always true, or cannot be said simply."""
     if expression == TRUE:
         return ""
@@ -346,7 +346,7 @@ def condition_text(expression: Expression, procedure: Procedure, words: Words, l
 
 
 class _Reader:
-    def __init__(self, procedure: Procedure, words: Words, language: str) -> None:
+    def __init__(self, procedure: Procedure, words: Translations, language: str) -> None:
         self._procedure, self._words, self._language = procedure, words, language
 
     def said(self, node: Node) -> str:
@@ -383,7 +383,7 @@ class _Reader:
         match left, right:
             case Name(id=name), Constant(value=str(code)) if sign in ("==", "!="):
                 return self._chosen(name, [code], sign == "!=")
-            case Call(function="age"), Constant(value=int(years)) if sign in _ADULT:
+            case FunctionCall(function="age"), Constant(value=int(years)) if sign in _ADULT:
                 return self._words.say(_ADULT[sign], self._language, {"years": str(years)})
             case _:
                 return ""

@@ -8,14 +8,14 @@ from typing import Any
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Lookup, walk
-from engine.model import Appointment, Cut, Fee, Field, Instalments, Line, Table, Task
+from engine.model import Appointment, Cut, Fee, FeeLine, Field, Instalments, Table, Task
 from engine.model.types import TRUE, Constant, Expression, Value
-from renderers.definition.parts import Clause, FeeText, PriceLine, TableText
-from renderers.definition.reader import BookReader
+from renderers.definition.parts import Clause, FeeText, PriceText, TableText
+from renderers.definition.reader import ProcedureReader
 from renderers.i18n.language_spans import joined
 
 
-class MoneyReader(BookReader):
+class MoneyReader(ProcedureReader):
     """Reads what people pay and what they come for."""
 
     # -- fees ----------------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ class MoneyReader(BookReader):
         yield f"{said}, {self.say('instalments_every', span=self.span(terms.every))}" + (f", {when}" if when else "")
         yield self.say(f"instalments_{terms.opens}")
 
-    def _price(self, fee: Fee, line: Line) -> PriceLine:
+    def _price(self, fee: Fee, line: FeeLine) -> PriceText:
         amount = self.money(line.amount)
         if line.per is not None:
             amount = self.say("per", amount=amount, unit=self.t(line.per))
@@ -76,7 +76,7 @@ class MoneyReader(BookReader):
             conditions.append(self.say("option_dates_" + "_".join(days), **days))
         conditions += self.rest(line, "lines", "label", "amount", "per", "times", "when", "for_each", "from", "until")
         law = self.basis(line, "lines") or (self.basis(fee, "fees") if fee.law_of("amount") else "")
-        return PriceLine(
+        return PriceText(
             self.t(line.label) or self.t(fee.label), amount, tuple(filter(None, conditions)),
             law or self.say("basis", law=self.say("no_law")),
         )  # fmt: skip
@@ -91,11 +91,11 @@ class MoneyReader(BookReader):
 
     def tables(self) -> Iterator[TableText]:
         uses: dict[str, Lookup] = {}
-        for expression in _expressions(self.book, set()):
+        for expression in _expressions(self.definition, set()):
             for node in walk(tree(expression)):
                 if isinstance(node, Lookup):
                     uses.setdefault(node.table, node)
-        for one in self.book.tables.values():
+        for one in self.definition.tables.values():
             yield self._table(one, uses.get(one.id))
 
     def _table(self, table: Table, used: Lookup | None) -> TableText:
@@ -126,7 +126,7 @@ class MoneyReader(BookReader):
 
     def _codes(self, codes: frozenset[str] | None) -> Mapping[str, str]:
         """The choices of the question that has just these codes, by code."""
-        every = (column for field in self.book.fields.values() for column in (field, *field.rows))
+        every = (column for field in self.definition.fields.values() for column in (field, *field.rows))
         asked = next((one for one in every if codes is not None and one.value_type.codes == codes), None)
         return {option.code: self.t(option.label) for option in _choices(asked)} if asked else {}
 

@@ -9,11 +9,11 @@ from typing import Final
 from engine.core.values import Text
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Name, Not
-from engine.model import Bounds, Check, Criterion, Field, Option, Page
+from engine.model import Bounds, Criterion, Field, FormCheck, Option, Page
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.parts import Clause, ListText, PageText, capital
 from renderers.definition.patterns import pattern_text
-from renderers.definition.reader import BookReader
+from renderers.definition.reader import ProcedureReader
 from renderers.i18n.translations import quoted
 
 _FILES = ("file", "photo", "evidence")
@@ -30,13 +30,13 @@ def _says_length(bounds: Bounds) -> bool:
     return bool(bounds.pattern and not _ENDLESS.search(bounds.pattern)) and bounds.max_length == Bounds().max_length
 
 
-class FormReader(BookReader):
+class FormReader(ProcedureReader):
     """Reads what people answer and hand in."""
 
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def eligibility(self) -> Iterator[Clause]:
-        for one in self.book.eligibility:
+        for one in self.definition.eligibility:
             asked = self.question(one.field)
             lines = [*asked.lines, self._stop(one), self.say("answer", because=self.t(one.because))]
             if one.instead:
@@ -107,7 +107,7 @@ class FormReader(BookReader):
     # -- what may be answered ------------------------------------------------------------------------------------------
 
     def _values(self, one: Field) -> Iterator[str]:
-        listed = self.book.lists.get(one.list_id or "")
+        listed = self.definition.lists.get(one.list_id or "")
         if one.under:
             yield self.say("under", question=self.label(one.under))
         if listed is not None:
@@ -150,9 +150,12 @@ class FormReader(BookReader):
         """What a code is called, where it belongs to some question or list."""
         if code is None:
             return None
-        every = (*self.book.fields.values(), *(column for one in self.book.fields.values() for column in one.rows))
+        every = (
+            *self.definition.fields.values(),
+            *(column for one in self.definition.fields.values() for column in one.rows),
+        )
         own = (option for field in every for option in field.options)
-        listed = (item for code_list in self.book.lists.values() for item in code_list.items)
+        listed = (item for code_list in self.definition.lists.values() for item in code_list.items)
         return next((one.label for one in (*own, *listed) if one.code == code), Text.of(code))
 
     def _bounds(self, one: Field) -> Iterator[str]:
@@ -197,7 +200,7 @@ class FormReader(BookReader):
 
     def _kind(self, one: Field) -> Iterator[str]:
         """What only some kinds of questions have."""
-        scheme = self.book.schemes.get(one.scheme or "")
+        scheme = self.definition.schemes.get(one.scheme or "")
         if scheme is not None:
             yield self.say("scheme", scheme=self.t(scheme.label))
         if one.type == "place":
@@ -215,7 +218,7 @@ class FormReader(BookReader):
 
     # -- rules ---------------------------------------------------------------------------------------------------------
 
-    def rule(self, check: Check) -> Clause:
+    def rule(self, check: FormCheck) -> Clause:
         holds = self.say("rule_holds", condition=self.expressions.condition(check.holds))
         when = self.when("rule_when", check.when)
         lines = [f"{holds}, {when}." if when else f"{holds}.", self.say("message_said", message=self.t(check.message))]
@@ -259,16 +262,16 @@ class FormReader(BookReader):
 
     def lists(self) -> Iterator[ListText]:
         """The lists that questions of this book offer, written out once."""
-        for one in self.book.lists.values():
+        for one in self.definition.lists.values():
             notes = (self.say("source", source=one.source) if one.source else "",)
-            parents = (item for other in self.book.lists.values() for item in other.items)
+            parents = (item for other in self.definition.lists.values() for item in other.items)
             known = tuple(parents)
             items = tuple(self.option(item, known) for item in one.items)
             yield ListText(self.t(one.title), tuple(filter(None, notes)), items)
 
     def numbers(self) -> Iterator[Clause]:
         """The kinds of numbers that questions ask for."""
-        for one in self.book.schemes.values():
+        for one in self.definition.schemes.values():
             lines = (
                 *self.pattern(one.pattern, one.example or ""),
                 self.say("checksum", name=one.checksum) if one.checksum else "",

@@ -19,8 +19,8 @@ from engine.model.roles import role_key
 from engine.model.types import FALSE, Expression
 from renderers.definition.expressions import ExpressionWriter
 from renderers.html.templates import span_text
-from renderers.i18n.language_spans import Spoken
-from renderers.i18n.translations import Words, in_language, typographic
+from renderers.i18n.language_spans import LanguageSpan
+from renderers.i18n.translations import Translations, in_language, typographic
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PageText:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceLine:
+class PriceText:
     label: str
     amount: str
     conditions: tuple[str, ...]
@@ -62,7 +62,7 @@ class PriceLine:
 @dataclass(frozen=True, slots=True)
 class FeeText:
     title: str
-    lines: tuple[PriceLine, ...]
+    lines: tuple[PriceText, ...]
     notes: tuple[str, ...]
     law: str
 
@@ -159,16 +159,16 @@ class DefinitionText:
     stories: tuple[str, ...]
 
 
-class Reader:
+class DefinitionReader:
     """Reads one book aloud, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
-        self.book, self.directory, self.words, self.language = procedure, directory, words, language
+    def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
+        self.definition, self.directory, self.words, self.language = procedure, directory, words, language
         self.expressions = ExpressionWriter(procedure, directory, words, language)
 
     def say(self, key: str, /, **facts: object) -> str:
         said = self.words.say(f"definition.{key}", self.language, {name: str(value) for name, value in facts.items()})
-        return said if isinstance(said, Spoken) else typographic(said, self.language)
+        return said if isinstance(said, LanguageSpan) else typographic(said, self.language)
 
     def t(self, text: Text | None) -> str:
         return in_language(text, self.language)
@@ -183,7 +183,9 @@ class Reader:
 
     def branch(self, way: Transition) -> str:
         """Under what a way opens; an entry after the first of a list is tried when none before it held: « sinon »."""
-        before = [one for one in self.book.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank]
+        before = [
+            one for one in self.definition.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank
+        ]
         held = FALSE
         for one in sorted(before, key=lambda one: one.rank):
             held = either(held, own_part(one.when, negate(held)) or one.when)
@@ -195,7 +197,7 @@ class Reader:
     def role(self, key: str) -> str:
         if key in (APPLICANT, SYSTEM):
             return self.words.say(f"desk.{'applicant_capital' if key == APPLICANT else 'system'}", self.language, {})
-        role = self.directory.role(role_key(self.book, key))
+        role = self.directory.role(role_key(self.definition, key))
         return self.t(role.label) if role else key
 
     def roles_text(self, roles: Iterable[str]) -> str:
@@ -203,15 +205,20 @@ class Reader:
 
     def label(self, name: str) -> str:
         """What people call a thing of the book, or a question of its rows."""
-        book = self.book
-        thing = book.fields.get(name) or book.tasks.get(name) or book.things.get(name) or book.clocks.get(name)
+        procedure = self.definition
+        thing = (
+            procedure.fields.get(name)
+            or procedure.tasks.get(name)
+            or procedure.things.get(name)
+            or procedure.clocks.get(name)
+        )
         thing = thing or self.expressions.columns.get(name.rpartition(".")[2])
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         return self.t(label) if isinstance(label, Text) else name
 
     def table_called(self, table_id: str) -> str:
         """A table has no label: it is called as the line of a fee that reads it, else by its number."""
-        for line in (line for fee in self.book.fees() for line in fee.lines):
+        for line in (line for fee in self.definition.fees() for line in fee.lines):
             if any(isinstance(node, Lookup) and node.table == table_id for node in walk(tree(line.amount))):
                 return self.t(line.label)
         return self.say("table_number", number=self.expressions.table(table_id))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from renderers.i18n.translations import Words, quoted
+from renderers.i18n.translations import Translations, quoted
 
 _ATOM: Final = re.compile(
     r"(?P<kinds>\[(?!\^)(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|\\[d.\-/]|[ '’./_-])+\]|\\d)|(?P<sign>\\[.\-/+]|[A-Za-z0-9 /_'’-])"
@@ -31,7 +31,7 @@ class Piece:
     times: tuple[int, int | None] = ONCE
 
 
-def pattern_text(pattern: str, words: Words, language: str) -> str:
+def pattern_text(pattern: str, words: Translations, language: str) -> str:
     """`10 chiffres`; empty where the pattern cannot be said plainly."""
     said = [_said(piece, words, language) for piece in _pieces(pattern)]
     if not said or not all(said):
@@ -67,7 +67,7 @@ def _count(times: re.Match[str]) -> tuple[int, int | None]:
     return (least, int(times["most"]) if times["most"] else None) if times["more"] else (least, least)
 
 
-def _said(piece: Piece, words: Words, language: str) -> str:
+def _said(piece: Piece, words: Translations, language: str) -> str:
     if piece.signs and piece.times == ONCE:
         return quoted(piece.signs, language)
     kinds = _kinds(piece, words, language)
@@ -83,7 +83,7 @@ def _said(piece: Piece, words: Words, language: str) -> str:
     )
 
 
-def _kinds(piece: Piece, words: Words, language: str) -> list[str]:
+def _kinds(piece: Piece, words: Translations, language: str) -> list[str]:
     """What each sign of the stretch may be."""
     if piece.signs:
         return [quoted(piece.signs, language)]

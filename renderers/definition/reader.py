@@ -9,11 +9,11 @@ from dataclasses import MISSING, Field, fields
 from typing import Any, Final
 
 from engine.core.values import Text
-from engine.model import Procedure, Template, Thing
+from engine.model import NamedElement, Procedure, Template
 from engine.model.directory import Directory
-from renderers.definition.parts import Reader, capital
+from renderers.definition.parts import DefinitionReader, capital
 from renderers.definition.values import ChangeValues
-from renderers.i18n.translations import Words, quoted, typographic
+from renderers.i18n.translations import Translations, quoted, typographic
 
 _HOLE: Final = re.compile(r"\{([^{}]+)\}")
 TitleOf = Callable[[str], str]  # of another procedure, by its address
@@ -24,11 +24,16 @@ def spelled(address: str) -> str:
     return address.replace("-", " ").capitalize()
 
 
-class BookReader(Reader):
+class ProcedureReader(DefinitionReader):
     """Reads one book aloud, in one language, and leaves nothing of it out."""
 
     def __init__(
-        self, procedure: Procedure, directory: Directory, words: Words, language: str, title_of: TitleOf = spelled
+        self,
+        procedure: Procedure,
+        directory: Directory,
+        words: Translations,
+        language: str,
+        title_of: TitleOf = spelled,
     ) -> None:
         super().__init__(procedure, directory, words, language)
         self.values = ChangeValues(procedure, directory, words, language)
@@ -49,10 +54,10 @@ class BookReader(Reader):
 
     def law_title(self, law_id: str) -> str:
         """A text and what it is worth: `Loi n° 2020-09 (avec source)`."""
-        law = self.book.laws.get(law_id)
+        law = self.definition.laws.get(law_id)
         return f"{self.t(law.title)} ({self.say(f'status_{law.status}')})" if law else ""
 
-    def basis(self, thing: Thing, noun: str = "", *, needs: str = "") -> str:
+    def basis(self, thing: NamedElement, noun: str = "", *, needs: str = "") -> str:
         """The texts that a thing rests on, with the values that each covers when they differ. A value that should rest on
         one (`needs`) and does not is told so."""
         covered: dict[str, list[str]] = {}
@@ -100,8 +105,8 @@ class BookReader(Reader):
 
     def hole(self, name: str) -> str:
         key = f"definition.hole.{name}"
-        if name in self.book.definitions:
-            return self.expressions.value(self.book.definitions[name])
+        if name in self.definition.definitions:
+            return self.expressions.value(self.definition.definitions[name])
         if self.label(name) == name and self.words.has(key):
             return self.words.say(key, self.language, {})
         return self.label(name)

@@ -21,7 +21,7 @@ class WaitReader(FormReader):
     # -- opinions ------------------------------------------------------------------------------------------------------
 
     def opinions(self) -> Iterator[Clause]:
-        for task in self.book.forms():
+        for task in self.definition.forms():
             if task.services:
                 yield self._round(task)
 
@@ -57,12 +57,12 @@ class WaitReader(FormReader):
     # -- forms filled later --------------------------------------------------------------------------------------------
 
     def later(self) -> Iterator[Clause]:
-        for task in self.book.forms():
+        for task in self.definition.forms():
             if not task.services and task.register is None and not isinstance(task, Link):
                 yield self._later(task)
 
     def _later(self, one: Form) -> Clause:
-        acts = dict.fromkeys(self.t(way.label) for way in self.book.transitions if way.fills == one.id)
+        acts = dict.fromkeys(self.t(way.label) for way in self.definition.transitions if way.fills == one.id)
         lines = [
             self.say("later_by", acts=", ".join(acts)) if acts else "",
             self.say("done_by", roles=self.roles_text(one.by)) if one.by else "",
@@ -88,13 +88,13 @@ class WaitReader(FormReader):
 
     def application(self) -> str:
         """Who fills the application, and what it is called."""
-        form = self.book.tasks.get(APPLICATION, self.book.form)
+        form = self.definition.tasks.get(APPLICATION, self.definition.form)
         return f"{self.t(form.label)} ({self.roles_text(form.by)})"
 
     # -- registers -----------------------------------------------------------------------------------------------------
 
     def look_ups(self) -> Iterator[Clause]:
-        for task in self.book.forms():
+        for task in self.definition.forms():
             if task.register is None:
                 continue
             register = self.directory.registers.get(task.register)
@@ -112,7 +112,7 @@ class WaitReader(FormReader):
     # -- earlier dossiers ----------------------------------------------------------------------------------------------
 
     def links(self) -> Iterator[Clause]:
-        for one in self.book.links():
+        for one in self.definition.links():
             lines = [
                 self.say("link_to", procedure=self.title_of(one.procedure)), self.say(f"relation_{one.relation}"),
                 self.when("asked_when", one.when), self._link_required(one), self._after(one),

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.core.values import Span, Text
-from engine.language.diff.elements import Way
+from engine.language.diff.elements import TransitionTarget
 from engine.model import Contact, Cut, Delay, Hours, Instalments, Procedure, Template, Total
 from engine.model.directory import Directory
 from engine.model.types import FALSE, TRUE, Constant, Expression
-from renderers.definition.parts import Reader
-from renderers.i18n.translations import Words, quoted
+from renderers.definition.parts import DefinitionReader
+from renderers.i18n.translations import Translations, quoted
 
 _CONDITIONS: Final = frozenset({"when", "exempt", "stop_when", "holds"})
 _ROLES: Final = frozenset({"by", "seen_by", "escalate", "proposed_by", "signed_by", "to"})
@@ -26,8 +26,8 @@ _DAYS: Final = "weekday"
 class ChangeValues:
     """Says the values of one edition, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str) -> None:
-        self.reader = Reader(procedure, directory, words, language)
+    def __init__(self, procedure: Procedure, directory: Directory, words: Translations, language: str) -> None:
+        self.reader = DefinitionReader(procedure, directory, words, language)
         self.words, self.language = words, language
         self._pages = {page.id: page.title for page in procedure.form.pages}
         self._by_facet: Mapping[str, Callable[[Any], str]] = {
@@ -95,7 +95,7 @@ class ChangeValues:
                 return quoted(self.reader.t(value), self.language)
             case Template():
                 return quoted(self.reader.t(value.text), self.language)
-            case Way():
+            case TransitionTarget():
                 return self._way(value)
             case Cut():
                 return self._cut(value)
@@ -116,11 +116,13 @@ class ChangeValues:
                 return str(getattr(value, "kind", None) or getattr(getattr(value, "type", None), "kind", value))
 
     def _several(self, values: tuple[Any, ...]) -> str:
-        return (" ; " if any(isinstance(one, (Way, Cut)) for one in values) else ", ").join(map(self._any, values))
+        return (" ; " if any(isinstance(one, (TransitionTarget, Cut)) for one in values) else ", ").join(
+            map(self._any, values)
+        )
 
     def _pair(self, name: str, one: object) -> str:
         if isinstance(one, str):  # a law, for some of the values
-            law = self.reader.book.laws.get(one)
+            law = self.reader.definition.laws.get(one)
             said = self.reader.t(law.title) if law else one
             return said if name == "*" else f"{self.facet('', name)} : {said}"
         return f"{self._word(name)} : {self._any(one)}"
@@ -130,18 +132,18 @@ class ChangeValues:
         if "/" in name:
             return self.reader.role(name)
         key = f"changes.word.{name}"
-        book = self.reader.book
-        if name not in book.things and name not in book.tasks:
+        procedure = self.reader.definition
+        if name not in procedure.things and name not in procedure.tasks:
             for group in (f"definition.type.{name}", key):
                 if self.words.has(group):
                     return self.words.say(group, self.language, {})
-            law = book.laws.get(name)
+            law = procedure.laws.get(name)
             return self.reader.t(law.title) if law else name
         label = self.reader.label(name)
         return label if label == name else quoted(label, self.language)
 
     def _roles(self, value: Any) -> str:
-        if isinstance(value, tuple) and value and isinstance(value[0], Way):
+        if isinstance(value, tuple) and value and isinstance(value[0], TransitionTarget):
             return self._any(value)
         names = value if isinstance(value, tuple) else (value,)
         return self.reader.roles_text(names)
@@ -180,8 +182,8 @@ class ChangeValues:
             self.say("changes.per_case", value=span, condition=when) if when else span for when, span in cases
         )
 
-    def _way(self, way: Way) -> str:
-        state = self.reader.book.states.get(way.to)
+    def _way(self, way: TransitionTarget) -> str:
+        state = self.reader.definition.states.get(way.to)
         name = self.reader.t(state.label) if state else way.to
         condition = self.condition(way.when)
         said = (

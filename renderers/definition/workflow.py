@@ -10,27 +10,27 @@ from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
-    Clock,
     Effects,
     Form,
     Notice,
     State,
+    TimeLimit,
     Transition,
 )
 from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
-from renderers.definition.reader import BookReader
+from renderers.definition.reader import ProcedureReader
 from renderers.i18n.translations import quoted
 
 _HOLES = ("dossier", "due", "link", "meeting", "office")
 
 
-class CircuitReader(BookReader):
+class CircuitReader(ProcedureReader):
     """Reads where a dossier stands, who moves it, and the messages of each step."""
 
     # -- the circuit ---------------------------------------------------------------------------------------------------
 
     def state(self, state: State) -> StateText:
-        ways = self.book.leaving.get(state.id, ())
+        ways = self.definition.leaving.get(state.id, ())
         leads = [self._lead(way) for way in ways if way.event is not None]
         if acted := [way.target for way in ways if way.event is None]:
             leads.insert(0, self.say("acts_to", states=self.state_labels(acted)))
@@ -62,7 +62,7 @@ class CircuitReader(BookReader):
         )
 
     def _lead(self, way: Transition) -> str:
-        mode = self.book.state(way.source).mode
+        mode = self.definition.state(way.source).mode
         known = (key for key in (f"event.{way.event}_{mode}", f"event.short_{way.event}") if self.words.has(key))
         key = next(known, "")
         what = self.words.say(key, self.language, {}) if key else self.label(way.event or "")
@@ -74,13 +74,13 @@ class CircuitReader(BookReader):
         return f"{said} ({notes})" if notes else said
 
     def state_label(self, state: str) -> str:
-        return self.t(self.book.state(state).label)
+        return self.t(self.definition.state(state).label)
 
     def state_labels(self, states: Iterable[str]) -> str:
         """Steps by their labels, in the order of the file."""
         wanted = frozenset(states)
         return ", ".join(
-            quoted(self.t(one.label), self.language) for one in self.book.states.values() if one.id in wanted
+            quoted(self.t(one.label), self.language) for one in self.definition.states.values() if one.id in wanted
         )
 
     def _aside(self, way: Transition) -> Iterator[str]:
@@ -103,13 +103,13 @@ class CircuitReader(BookReader):
 
     def roles(self) -> tuple[str, ...]:
         """Every role that may take an act, the applicant last."""
-        named = dict.fromkeys(role for way in self.book.transitions for role in way.by if way.event is None)
+        named = dict.fromkeys(role for way in self.definition.transitions for role in way.by if way.event is None)
         named |= dict.fromkeys(role for _, by, _ in self._tasks() for role in by)
         return (*(role for role in named if role != APPLICANT), *((APPLICANT,) if APPLICANT in named else ()))
 
     def matrix(self) -> Iterator[MatrixRow]:
         acts: dict[str, list[Transition]] = {}
-        for way in self.book.transitions:
+        for way in self.definition.transitions:
             if way.event is None:
                 acts.setdefault(way.id, []).append(way)
         for ways in acts.values():
@@ -125,8 +125,8 @@ class CircuitReader(BookReader):
 
     def _tasks(self) -> Iterator[tuple[str, tuple[str, ...], tuple[str, tuple[str, ...]]]]:
         """What people do beside the acts: later forms, opinions, visits. Its label, who does it, and where."""
-        for task in self.book.tasks.values():
-            states = tuple(state.id for state in self.book.states.values() if task.id in state.waits)
+        for task in self.definition.tasks.values():
+            states = tuple(state.id for state in self.definition.states.values() if task.id in state.waits)
             if not states or task.id == APPLICATION:
                 continue
             if isinstance(task, Form) and task.services:
@@ -145,8 +145,8 @@ class CircuitReader(BookReader):
 
     def _act_notes(self, ways: list[Transition]) -> Iterator[str]:
         first = ways[0]
-        told = dict.fromkeys(self._target(way) for way in ways)
-        yield from told
+        reported = dict.fromkeys(self._target(way) for way in ways)
+        yield from reported
         yield from (self.say(f"asks_{what}") for what in sorted(first.asks))
         if first.correctable:
             yield self.say("correctable", fields=self.names(first.correctable))
@@ -171,25 +171,25 @@ class CircuitReader(BookReader):
         return self.say("to", state=self.state_label(way.target)) + (f" ({notes})" if notes else "")
 
     def _label_of_act(self, name: str) -> str:
-        way = next((one for one in self.book.transitions if one.id == name), None)
+        way = next((one for one in self.definition.transitions if one.id == name), None)
         return self.t(way.label) if way else self.label(name)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def timers(self) -> Iterator[Clause]:
-        for clock in self.book.clocks.values():
+        for clock in self.definition.clocks.values():
             yield self._clock(clock)
-        for state in self.book.states.values():
+        for state in self.definition.states.values():
             if state.due is not None or state.remind or state.escalate:
                 yield self._due(state)
-        for way in self.book.transitions:
+        for way in self.definition.transitions:
             if way.within is not None and way.event is None:
                 said = self.say("within_after", span=self.span(way.within), state=self.state_label(way.source))
                 yield Clause(self.t(way.label), (said,), self.basis(way, "acts", needs="within"))
         yield Clause(self.say("outcome_draft").capitalize(), (self.say("timer_draft"),))
 
-    def _clock(self, clock: Clock) -> Clause:
-        over = dict.fromkeys(way.target for way in self.book.transitions if way.event == clock.id)
+    def _clock(self, clock: TimeLimit) -> Clause:
+        over = dict.fromkeys(way.target for way in self.definition.transitions if way.event == clock.id)
         lines = [
             self.say("clock_lasts", span=self.expressions.value(clock.lasts)),
             self.say("clock_runs", states=self.state_labels(clock.runs_in)),
@@ -201,7 +201,7 @@ class CircuitReader(BookReader):
         return Clause(self.t(clock.label), tuple(filter(None, lines)), self.basis(clock, "clocks", needs="lasts"))
 
     def _due(self, state: State) -> Clause:
-        late = next((way for way in self.book.leaving.get(state.id, ()) if way.event == "due"), None)
+        late = next((way for way in self.definition.leaving.get(state.id, ()) if way.event == "due"), None)
         lines = []
         if state.due is not None:
             lines.append(
@@ -226,24 +226,24 @@ class CircuitReader(BookReader):
 
     def notices(self) -> Iterator[NoticeText]:
         """The book's own messages, then the house's for the states the book says nothing of."""
-        told = {one.event for one in self.book.notices if one.to == APPLICANT and one.before is None}
-        for one in self.book.notices:
+        reported = {one.event for one in self.definition.notices if one.to == APPLICANT and one.before is None}
+        for one in self.definition.notices:
             yield from self._notice(one)
-        house: dict[str, list[str]] = {}
-        for state in self.book.states.values():
-            if state.id not in told and self.words.has(f"notice.{state.public}.sms"):
-                house.setdefault(state.public, []).append(self.t(state.label))
-        start = self.book.state(self.book.start)
-        if start.public == "in_review" and start.id not in told:
-            yield self._of_the_house("sent", self.say("notice_sent"), self.say("notice_house"))
-        for public, states in house.items():
+        administration: dict[str, list[str]] = {}
+        for state in self.definition.states.values():
+            if state.id not in reported and self.words.has(f"notice.{state.public}.sms"):
+                administration.setdefault(state.public, []).append(self.t(state.label))
+        start = self.definition.state(self.definition.start)
+        if start.public == "in_review" and start.id not in reported:
+            yield self._of_administration("sent", self.say("notice_sent"), self.say("notice_house"))
+        for public, states in administration.items():
             key = "notice_house_changed" if public in ("in_review", "accepted") else "notice_house"
-            yield self._of_the_house(public, ", ".join(states), self.say(key))
+            yield self._of_administration(public, ", ".join(states), self.say(key))
 
-    def _of_the_house(self, key: str, when: str, channel: str) -> NoticeText:
+    def _of_administration(self, key: str, when: str, channel: str) -> NoticeText:
         text = self.words.say(f"notice.{key}.sms", self.language, {one: f"{{{self.hole(one)}}}" for one in _HOLES})
         measured = self.words.say(
-            f"notice.{key}.sms", self.language, {one: longest_value(self.book, one) for one in _HOLES}
+            f"notice.{key}.sms", self.language, {one: longest_value(self.definition, one) for one in _HOLES}
         )
         return NoticeText(when, self.role(APPLICANT), channel, text, self._length(measured))
 
@@ -253,7 +253,7 @@ class CircuitReader(BookReader):
             when = f"{when}, {self.say('notice_before', span=self.span(one.before))}"
         condition = self.when("when", one.when)
         when = f"{when} ({condition})" if condition else when
-        to = self.label(one.to) if one.to in self.book.fields else self.role(one.to)
+        to = self.label(one.to) if one.to in self.definition.fields else self.role(one.to)
         own = self.say("notice_own")
         for channel in ("sms", "email_subject", "email_body", "inbox"):
             template = getattr(one, channel)
@@ -262,7 +262,7 @@ class CircuitReader(BookReader):
             name = (
                 self.say("notice_subject") if channel == "email_subject" else self._channel(channel.partition("_")[0])
             )
-            length = self._length(longest_message(self.book, template, self.language)) if channel == "sms" else ""
+            length = self._length(longest_message(self.definition, template, self.language)) if channel == "sms" else ""
             yield NoticeText(when, to, f"{name} – {own}", self.template(template), length, self.basis(one, "notices"))
         for said in self.rest(
             one, "notices", "event", "to", "before", "when", "sms", "email_subject", "email_body", "inbox"
@@ -278,6 +278,6 @@ class CircuitReader(BookReader):
         return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
 
     def event(self, event: str) -> str:
-        if event in self.book.states:
+        if event in self.definition.states:
             return self.state_label(event)
         return self._label_of_act(event)

@@ -16,7 +16,7 @@ from engine.core.values import Plain
 from engine.core.values import national as national
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
-from renderers.i18n.translations import FIXED_SPACE, Words, in_language
+from renderers.i18n.translations import FIXED_SPACE, Translations, in_language
 
 RADIOS_AT_MOST: Final = 20
 _FILES: Final = frozenset({"file", "photo", "evidence"})
@@ -32,11 +32,11 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DrawingContext:
     """In which words and language a form is drawn; `file_href` is the address of a received file, `row_pages` the screens
     of rows that have one (without, every row is answered where it stands)."""
 
-    words: Words
+    words: Translations
     language: str
     file_href: Callable[[str], str] = lambda attachment_id: f"#{attachment_id}"
     row_pages: RowPages | None = None
@@ -93,7 +93,7 @@ class Control:
     lines: int = 1
     files: tuple[FileControl, ...] = ()
     uploads: bool = False
-    room: str = ""  # add, replace, or nothing
+    upload_mode: str = ""  # add, replace, or nothing
     accept: str = ""
     most: int = 0  # bytes of one file
     bring: str = ""
@@ -114,7 +114,7 @@ def control_id(path: str) -> str:
     return "f-" + path.replace(".", "-")
 
 
-def page_controls(page: PageView, drawing: Drawing) -> tuple[Control, ...]:
+def page_controls(page: PageView, drawing: DrawingContext) -> tuple[Control, ...]:
     """The questions of a page, ready to be placed."""
     return tuple(field_control(view, drawing) for view in asked_views(page))
 
@@ -145,7 +145,7 @@ def _takes_files(view: FieldView) -> bool:
     )
 
 
-def field_control(view: FieldView, drawing: Drawing) -> Control:
+def field_control(view: FieldView, drawing: DrawingContext) -> Control:
     """One question of any kind."""
     pages = drawing.row_pages
     if pages is not None and view.type == "rows" and not view.locked and is_long(view):
@@ -177,7 +177,7 @@ def field_control(view: FieldView, drawing: Drawing) -> Control:
         lines=max(view.lines, 2),
         files=tuple(_file(one, drawing) for one in view.files),
         uploads=_uploads(view),
-        room=_room(view),
+        upload_mode=_space_left(view),
         most=view.max_size or 0,
         accept=",".join(_MIME.get(kind, f".{kind}") for kind in view.accept),
         bring=_bring(view, drawing),
@@ -187,7 +187,7 @@ def field_control(view: FieldView, drawing: Drawing) -> Control:
     )
 
 
-def _row_list(view: FieldView, pages: RowPages, drawing: Drawing) -> Control:
+def _row_list(view: FieldView, pages: RowPages, drawing: DrawingContext) -> Control:
     """A group whose rows each have a screen: what was added, and the way to it."""
     listed = tuple(cards(view, pages, lambda number: drawing.say("rows.number", number=str(number))))
     return Control(
@@ -198,19 +198,19 @@ def _row_list(view: FieldView, pages: RowPages, drawing: Drawing) -> Control:
     )  # fmt: skip
 
 
-def error_summary(page: PageView, drawing: Drawing) -> tuple[tuple[str, str], ...]:
+def error_summary(page: PageView, drawing: DrawingContext) -> tuple[tuple[str, str], ...]:
     """Where each fault of the page is, and its sentence: the box at the top."""
     return tuple((href, sentence) for href, sentence in (_fault(one, page, drawing) for one in page.errors))
 
 
-def problem_sentence(problem: AnswerProblem, drawing: Drawing) -> str:
+def problem_sentence(problem: AnswerProblem, drawing: DrawingContext) -> str:
     """The sentence of a fault that stands alone, naming its question."""
     label = in_language(problem.label, drawing.language) or problem.at
     kind = str(problem.facts.get("type", "text"))
     return drawing.words.problem(problem, kind, label, drawing.language)
 
 
-def _fault(problem: AnswerProblem, page: PageView, drawing: Drawing) -> tuple[str, str]:
+def _fault(problem: AnswerProblem, page: PageView, drawing: DrawingContext) -> tuple[str, str]:
     row = row_at(page, problem.at) if drawing.row_pages else ""
     if row and drawing.row_pages:
         view = next((view for view in every_field(page) if view.path == problem.at), None)
@@ -219,7 +219,7 @@ def _fault(problem: AnswerProblem, page: PageView, drawing: Drawing) -> tuple[st
     return f"#{_target(problem.at, page)}", problem_sentence(problem, drawing)
 
 
-def _of_row(page: PageView, row: str, sentence: str, drawing: Drawing) -> str:
+def _of_row(page: PageView, row: str, sentence: str, drawing: DrawingContext) -> str:
     """The same fault may stand in several rows: it says of which one it is."""
     found = find_row(page, row)
     if found is None:
@@ -236,7 +236,7 @@ def _target(at: str, page: PageView) -> str:
         return control_id(at) + "_day"
     if view is not None and view.type in ("date", "partial_date"):
         return control_id(at) + "_day"
-    if view is not None and view.type in _FILES and not (_uploads(view) and _room(view)):
+    if view is not None and view.type in _FILES and not (_uploads(view) and _space_left(view)):
         return "piece-" + control_id(at)
     return control_id(at)
 
@@ -264,7 +264,7 @@ def control_kind(view: FieldView) -> str:
     return _KINDS.get(view.type, "text")
 
 
-def _label(view: FieldView, drawing: Drawing) -> str:
+def _label(view: FieldView, drawing: DrawingContext) -> str:
     label = in_language(view.label, drawing.language)
     asked = view.type not in ("note", "declaration") and not view.computed
     if asked and not view.required:
@@ -274,7 +274,7 @@ def _label(view: FieldView, drawing: Drawing) -> str:
     return label
 
 
-def _hint(view: FieldView, drawing: Drawing) -> str:
+def _hint(view: FieldView, drawing: DrawingContext) -> str:
     parts = [in_language(view.help, drawing.language)]
     if view.type in _FILES and _uploads(view):
         kinds = drawing.say("piece.kinds_pdf" if "pdf" in view.accept else "piece.kinds_photo")
@@ -287,7 +287,7 @@ def _hint(view: FieldView, drawing: Drawing) -> str:
     return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
 
 
-def _example(view: FieldView, drawing: Drawing) -> str:
+def _example(view: FieldView, drawing: DrawingContext) -> str:
     if not view.example:
         return ""
     if view.type in ("date", "partial_date"):
@@ -297,7 +297,7 @@ def _example(view: FieldView, drawing: Drawing) -> str:
     return view.example if view.type in ("identifier", "time", "address", "email") else ""
 
 
-def _said(view: FieldView, drawing: Drawing, warns: bool) -> str:
+def _said(view: FieldView, drawing: DrawingContext, warns: bool) -> str:
     """The first fault (or warning) of the question; its label is beside it, so that the sentence may be short."""
     label = in_language(view.label, drawing.language)
     for one in view.problems:
@@ -333,7 +333,7 @@ def _width(view: FieldView) -> str:
     return "w10" if view.max_length is not None and view.max_length <= 12 else ""
 
 
-def _file(view: FileView, drawing: Drawing) -> FileControl:
+def _file(view: FileView, drawing: DrawingContext) -> FileControl:
     at = drawing.words.clock(datetime.fromisoformat(view.received), drawing.language)
     size = drawing.words.size(view.size, drawing.language)
     return FileControl(view.id, view.name, drawing.file_href(view.id), view.kind.upper(), at, size)
@@ -343,19 +343,19 @@ def _uploads(view: FieldView) -> bool:
     return view.type in ("file", "photo") or "upload" in view.how
 
 
-def _room(view: FieldView) -> str:
+def _space_left(view: FieldView) -> str:
     if len(view.files) < view.max_items:
         return "add"
     return "replace" if view.max_items == 1 else ""
 
 
-def _bring(view: FieldView, drawing: Drawing) -> str:
+def _bring(view: FieldView, drawing: DrawingContext) -> str:
     """What to bring on paper, said in one line."""
     said = [drawing.say(f"piece.how.{how}") for how in view.how if how in _BROUGHT]
     return " ".join(said)
 
 
-def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
+def _issue_date(view: FieldView, drawing: DrawingContext) -> Control | None:
     if not view.asks_issue_date:
         return None
     path = f"{view.path}_issued"
@@ -373,7 +373,7 @@ def _issue_date(view: FieldView, drawing: Drawing) -> Control | None:
     )
 
 
-def _row(row: RowView, drawing: Drawing) -> RowControl:
+def _row(row: RowView, drawing: DrawingContext) -> RowControl:
     title = row.label or drawing.say("rows.number", number=str(row.number))
     index = _row_index(row)
     asked = (one for one in row.fields if one.shown or one.condition is not None)

@@ -10,8 +10,8 @@ from typing import Final
 
 from engine.language.diff.population import Count
 from engine.model import APPLICANT, Procedure, State, Transition
-from renderers.html.graph_layout import Drawing, draw
-from renderers.i18n.translations import Words
+from renderers.html.graph_layout import GraphDrawing, draw
+from renderers.i18n.translations import Translations
 
 WIDTH: Final = 196
 HEIGHT: Final = 58
@@ -33,7 +33,7 @@ _FILL: Final = {  # background, border
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DiagramRow:
     """One line of the table: its number in the picture, from, what happens, who, to."""
 
     number: int
@@ -47,13 +47,13 @@ class Way:
     transition: Transition
 
 
-def ways(procedure: Procedure, language: str) -> tuple[Way, ...]:
+def ways(procedure: Procedure, language: str) -> tuple[DiagramRow, ...]:
     """Every transition, numbered as in the picture. `event` is set for those nobody takes by hand."""
     lines = []
     for number, way in enumerate(procedure.transitions, start=1):
         source, target = procedure.states[way.source], procedure.states[way.target]
         lines.append(
-            Way(
+            DiagramRow(
                 number,
                 source.id,
                 source.label.in_(language),
@@ -105,10 +105,10 @@ def workflow_svg(
     return "".join([*parts, "</svg>"])
 
 
-def workflow_mermaid(procedure: Procedure, language: str, words: Words) -> str:
+def workflow_mermaid(procedure: Procedure, language: str, words: Translations) -> str:
     """The same circuit in Mermaid's notation, for those who paste it elsewhere."""
 
-    def said(way: Way) -> str:
+    def said(way: DiagramRow) -> str:
         if way.event is None:
             return way.label
         key = f"event.short_{way.event}"
@@ -135,7 +135,7 @@ def _centre(point: tuple[float, int]) -> tuple[float, float]:
 
 
 def _edge(
-    drawing: Drawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[Way],
+    drawing: GraphDrawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[DiagramRow],
     taken: list[tuple[float, float, float]],
 ) -> tuple[str, str]:  # fmt: skip
     """The line, and its numbers, which are drawn above all lines, where no other numbers stand yet (`taken`)."""
@@ -204,12 +204,12 @@ def _count(x: float, y: float, text: str) -> str:
     )
 
 
-def _loop(drawing: Drawing, state: str, numbers: Sequence[int]) -> str:
+def _loop(drawing: GraphDrawing, state: str, numbers: Sequence[int]) -> str:
     x, y = _centre(drawing.at[state])
     return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers)
 
 
-def _box(drawing: Drawing, state: State, language: str, current: str | None, counts: Mapping[str, Count]) -> str:
+def _box(drawing: GraphDrawing, state: State, language: str, current: str | None, counts: Mapping[str, Count]) -> str:
     x, y = _centre(drawing.at[state.id])
     fill, border = _FILL[kind_of(state)]
     lines = _wrap(state.label.in_(language))

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from engine.domain.fields.views import FieldView, PageView
 from renderers.html.controls import (
     Control,
-    Drawing,
+    DrawingContext,
     asked_views,
     condition_text,
     control_kind,
@@ -48,22 +48,22 @@ class _Joined:
         return "".join(self.texts)
 
 
-class Questions:
+class FieldCache:
     """Draws questions in one language. `macro` is the template's."""
 
     def __init__(self, macro: Callable[[Control], Markup]) -> None:
         self._macro = macro
         self._kept: dict[object, Pieces] = {}
 
-    def page(self, page: PageView, drawing: Drawing) -> Markup:
+    def page(self, page: PageView, drawing: DrawingContext) -> Markup:
         """The questions of a page, in order; those hidden by a condition of the page too."""
         return escape(_Joined(tuple(text for view in asked_views(page) for text in self._texts(view, drawing))))
 
-    def question(self, view: FieldView, drawing: Drawing) -> Markup:
+    def question(self, view: FieldView, drawing: DrawingContext) -> Markup:
         """One question, as the macro draws it."""
         return escape(_Joined(tuple(self._texts(view, drawing))))
 
-    def _texts(self, view: FieldView, drawing: Drawing) -> Iterator[Markup]:
+    def _texts(self, view: FieldView, drawing: DrawingContext) -> Iterator[Markup]:
         kind = control_kind(view)
         written = kind in _WRITTEN
         if not (written or kind in _PICKED) or view.problems or view.files or view.reason:
@@ -80,9 +80,9 @@ class Questions:
                     yield escape(said[hole])
                 yield text
 
-    def _drawn(self, view: FieldView, drawing: Drawing, written: bool, value: str) -> Pieces:
-        of_book = (view.book, view.path, view.shown, *(one.chosen for one in view.options))
-        look = _look(view) if view.book is None else of_book
+    def _drawn(self, view: FieldView, drawing: DrawingContext, written: bool, value: str) -> Pieces:
+        of_procedure = (view.definition, view.path, view.shown, *(one.chosen for one in view.options))
+        look = _look(view) if view.definition is None else of_procedure
         key = (look, condition_text(view), None if written else value)
         pieces = self._kept.get(key)
         if pieces is None:

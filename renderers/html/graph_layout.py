@@ -15,7 +15,7 @@ SWEEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class GraphDrawing:
     """`at`: node → (column, layer), columns may be halves. `path`: edge → the (column, layer) points it passes by."""
 
     at: Mapping[str, tuple[float, int]]
@@ -24,7 +24,7 @@ class Drawing:
     layers: int
 
 
-def draw(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: str) -> Drawing:
+def draw(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: str) -> GraphDrawing:
     """Lays the nodes out from `start` downwards. Edges to oneself are left to the caller."""
     real = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     back = _back_edges(nodes, real, start)
@@ -37,7 +37,7 @@ def draw(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: str) -> 
     for original, turned in zip(real, forward, strict=True):
         points = tuple(at[one] for one in chains[turned])
         path[original] = points if original == turned else points[::-1]
-    return Drawing({node: at[node] for node in nodes}, path, columns, len(rows))
+    return GraphDrawing({node: at[node] for node in nodes}, path, columns, len(rows))
 
 
 def _back_edges(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: str) -> set[tuple[str, str]]:
@@ -49,19 +49,19 @@ def _back_edges(nodes: Sequence[str], edges: Sequence[tuple[str, str]], start: s
     for root in [start, *nodes]:
         if root in done:
             continue
-        trail = [(root, iter(follows[root]))]
+        path = [(root, iter(follows[root]))]
         open_nodes = {root}
-        while trail:
-            node, rest = trail[-1]
+        while path:
+            node, rest = path[-1]
             following = next(rest, None)
             if following is None:
-                trail.pop()
+                path.pop()
                 open_nodes.discard(node)
                 done.add(node)
             elif following in open_nodes:
                 back.add((node, following))
             elif following not in done:
-                trail.append((following, iter(follows[following])))
+                path.append((following, iter(follows[following])))
                 open_nodes.add(following)
     return back
 

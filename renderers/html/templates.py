@@ -16,10 +16,10 @@ from markupsafe import Markup
 from engine.core.clock import local, local_day
 from engine.core.values import Span, Text, group_number
 from engine.domain.fields.views import PageView
-from renderers.html.controls import Drawing
-from renderers.html.field_cache import Questions
-from renderers.i18n.language_spans import Spoken, as_text
-from renderers.i18n.translations import FIXED_SPACE, REFERENCE, Words, first_capital, in_language
+from renderers.html.controls import DrawingContext
+from renderers.html.field_cache import FieldCache
+from renderers.i18n.language_spans import LanguageSpan, as_text
+from renderers.i18n.translations import FIXED_SPACE, REFERENCE, Translations, first_capital, in_language
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # where a tag begins, with its name, and where it ends
@@ -29,22 +29,22 @@ _PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
 class Pages:
     """Renders the house's templates in one language after another. `asset` gives the address of a static file."""
 
-    def __init__(self, words: Words, asset: Callable[[str], str] = lambda name: f"/static/{name}") -> None:
+    def __init__(self, words: Translations, asset: Callable[[str], str] = lambda name: f"/static/{name}") -> None:
         self.words = words
         self._asset = asset
         self._environments: dict[str, Environment] = {}
-        self._questions: dict[str, Questions] = {}
+        self._questions: dict[str, FieldCache] = {}
 
     def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
         """The page as text. `context` must hold every name the template uses."""
         return self._in(language).get_template(template).render(context)
 
-    def questions(self, page: PageView, drawing: Drawing) -> Markup:
+    def questions(self, page: PageView, drawing: DrawingContext) -> Markup:
         """The questions of a page, ready to be placed in it."""
         language = drawing.language
         if language not in self._questions:
             macros = self._in(language).get_template("ui.html").module
-            self._questions[language] = Questions(macros.champ)  # type: ignore[attr-defined]
+            self._questions[language] = FieldCache(macros.champ)  # type: ignore[attr-defined]
         return self._questions[language].page(page, drawing)
 
     def _in(self, language: str) -> Environment:
@@ -68,7 +68,7 @@ class _SaidAhead(NodeTransformer):
         if name not in self._say or any(facts) or not isinstance(key, nodes.Const):
             return node
         said = self._say[name](key.value)
-        return node if isinstance(said, Spoken) else nodes.Const(said, lineno=node.lineno)
+        return node if isinstance(said, LanguageSpan) else nodes.Const(said, lineno=node.lineno)
 
 
 class _AsSpoken(NodeTransformer):
@@ -106,7 +106,7 @@ class _AsSpoken(NodeTransformer):
 
 def _plain(value: object) -> object:
     """Words without the marks of their language."""
-    if isinstance(value, Spoken):
+    if isinstance(value, LanguageSpan):
         return str(value)
     if isinstance(value, Markup) and "<span lang=" in value:
         return value.striptags()
@@ -124,7 +124,7 @@ class _Environment(Environment):
         return cast(nodes.Template, _AsSpoken(str(self.globals["lang"])).visit(tree))
 
 
-def _environment(words: Words, language: str, asset: Callable[[str], str]) -> Environment:
+def _environment(words: Translations, language: str, asset: Callable[[str], str]) -> Environment:
     environment = _Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -170,6 +170,6 @@ def _environment(words: Words, language: str, asset: Callable[[str], str]) -> En
     return environment
 
 
-def span_text(words: Words, span: Span, language: str) -> str:
+def span_text(words: Translations, span: Span, language: str) -> str:
     """`20 jours ouvrés`."""
     return words.span(span.count, span.unit, span.working, language)

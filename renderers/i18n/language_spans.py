@@ -10,21 +10,21 @@ from collections.abc import Iterable
 from html import escape
 
 
-class Spoken(str):
+class LanguageSpan(str):
     """Text of which a part, or all, is of another language than the page it stands on."""
 
     __slots__ = ("_html",)
     _html: str
 
     @classmethod
-    def made_of(cls, text: str, html: str) -> Spoken:
+    def made_of(cls, text: str, html: str) -> LanguageSpan:
         """This text, its parts of another language marked in `html`."""
         said = cls(text)
         said._html = html
         return said
 
     @classmethod
-    def in_language(cls, text: str, language: str) -> Spoken:
+    def in_language(cls, text: str, language: str) -> LanguageSpan:
         """A text that is wholly of that language."""
         return cls.made_of(text, f'<span lang="{escape(language)}">{html_of(text)}</span>')
 
@@ -34,16 +34,16 @@ class Spoken(str):
 
 def html_of(text: str) -> str:
     """The text as it stands between tags."""
-    return text.__html__() if isinstance(text, Spoken) else escape(text)
+    return text.__html__() if isinstance(text, LanguageSpan) else escape(text)
 
 
 def joined(separator: str, parts: Iterable[str]) -> str:
     """Several texts in one, each keeping its language."""
     found = list(parts)
     text = separator.join(found)
-    if not any(isinstance(part, Spoken) for part in found):
+    if not any(isinstance(part, LanguageSpan) for part in found):
         return text
-    return Spoken.made_of(text, escape(separator).join(html_of(part) for part in found))
+    return LanguageSpan.made_of(text, escape(separator).join(html_of(part) for part in found))
 
 
 def as_text(value: object) -> str:

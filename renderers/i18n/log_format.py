@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 ACCESS: Final = "guichet.access"
-TOLD: Final = ("method", "route", "status", "ms", "role")  # of a request, and nothing else of it
+REQUEST_FIELDS: Final = ("method", "route", "status", "ms", "role")  # of a request, and nothing else of it
 _OWN: Final = "guichet"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _REQUEST: ContextVar[str] = ContextVar("request", default="")
@@ -49,7 +49,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             **({"request": request_id()} if request_id() else {}),
-            **_told(record),
+            **_reported(record),
         }
         if record.name != ACCESS:
             line["message"] = sentence(record)
@@ -66,9 +66,11 @@ class TerminalLines(logging.Formatter):
         self._whole = whole
 
     def format(self, record: logging.LogRecord) -> str:
-        told = _told(record)
+        reported = _reported(record)
         if record.name == ACCESS:
-            text = f"{told['method']} {told['route']} {told['status']} {told['ms']} ms {told['role']}"
+            text = (
+                f"{reported['method']} {reported['route']} {reported['status']} {reported['ms']} ms {reported['role']}"
+            )
         else:
             text = sentence(record)
         line = f"{_instant(record):%H:%M:%S} {record.levelname.lower():7} {record.name} {text}"
@@ -85,9 +87,9 @@ def _instant(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
 
-def _told(record: logging.LogRecord) -> dict[str, object]:
+def _reported(record: logging.LogRecord) -> dict[str, object]:
     """The figures of a request; nothing of other records, whatever they carry."""
-    return {name: getattr(record, name) for name in TOLD} if record.name == ACCESS else {}
+    return {name: getattr(record, name) for name in REQUEST_FIELDS} if record.name == ACCESS else {}
 
 
 def sentence(record: logging.LogRecord) -> str:
@@ -102,20 +104,20 @@ def sentence(record: logging.LogRecord) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in " ".join(text.split())[:_LONGEST])
 
 
-def _is_small(told: object) -> bool:
+def _is_small(reported: object) -> bool:
     """Whether these are counts, as of who waits in a queue, too small to be anybody's number."""
-    return isinstance(told, tuple) and all(type(one) is int and abs(one) < _COUNT for one in told)
+    return isinstance(reported, tuple) and all(type(one) is int and abs(one) < _COUNT for one in reported)
 
 
 def failure(error: BaseException | None) -> list[str]:
     """Which kinds of failure led to one another, and through which lines; no word of what they said."""
-    told: list[str] = []
+    reported: list[str] = []
     while error is not None:
-        told.append(type(error).__qualname__)
+        reported.append(type(error).__qualname__)
         frames = traceback.extract_tb(error.__traceback__)
-        told += [f"{_shown(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+        reported += [f"{_shown(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return told
+    return reported
 
 
 def _shown(name: str) -> str:

@@ -58,7 +58,7 @@ def visible(text: str) -> str:
 
 
 @lru_cache(maxsize=len(OFFERED))
-def _book(language: str) -> Mapping[str, Any]:
+def _catalogue_of(language: str) -> Mapping[str, Any]:
     file = _FOLDER / f"problems.{language if language in OFFERED else REFERENCE}.yaml"
     tree: Any = read_source(file.read_bytes(), file.name).tree
     return dict(tree)
@@ -66,7 +66,7 @@ def _book(language: str) -> Mapping[str, Any]:
 
 def codes() -> tuple[str, ...]:
     """Every code that has words."""
-    return tuple(_book(REFERENCE)["problems"])
+    return tuple(_catalogue_of(REFERENCE)["problems"])
 
 
 def message(problem: Problem, language: str = REFERENCE) -> str:
@@ -89,9 +89,9 @@ def explanation(code: str, language: str = REFERENCE) -> Explanation | None:
 
 
 def _entry(code: str, language: str) -> Mapping[str, Any]:
-    for book in (_book(language), _book(REFERENCE)):
-        if code in book["problems"]:
-            return dict(book["problems"][code])
+    for procedure in (_catalogue_of(language), _catalogue_of(REFERENCE)):
+        if code in procedure["problems"]:
+            return dict(procedure["problems"][code])
     return {}
 
 
@@ -135,11 +135,11 @@ def _between_quotes(word: str, language: str) -> str:
 
 def _word(name: str, value: str, language: str) -> str:
     for group in _TRANSLATED.get(name, ()):
-        word = _book(language)["words"].get(group, {}).get(value)
+        word = _catalogue_of(language)["words"].get(group, {}).get(value)
         if word:
             return str(word)
     if name in _SPANS and (span := _SPAN.fullmatch(value)):
         unit = f"{span[2] or ''}{span[3]}{'s' if span[1] != '1' else ''}"
-        return f"{span[1]} {_book(language)['words']['spans'].get(unit, unit)}"
+        return f"{span[1]} {_catalogue_of(language)['words']['spans'].get(unit, unit)}"
     short = value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
     return visible(short)

@@ -18,7 +18,7 @@ from engine.core.problems import Fact
 from engine.core.values import Text, group_number
 from engine.domain.fields.views import AnswerProblem
 from engine.language.source.loader import read_texts
-from renderers.i18n.language_spans import Spoken, html_of
+from renderers.i18n.language_spans import LanguageSpan, html_of
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
@@ -42,7 +42,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _FOLDER: Final = Path(__file__).parent / "catalogues"
 
 
-class Words:
+class Translations:
     """Implements `engine.domain.common.text_provider.Wording`, and says everything else a page shows."""
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
@@ -58,11 +58,11 @@ class Words:
         """The sentence of a key with its facts filled in. Raises LookupError on an unknown key."""
         own, sentence = self._sentence(key, language, facts)
         text = _HOLE.sub(lambda hole: str(facts.get(hole[1], "")), sentence)
-        if own == language and not any(isinstance(fact, Spoken) for fact in facts.values()):
+        if own == language and not any(isinstance(fact, LanguageSpan) for fact in facts.values()):
             return text
         parts = _HOLE.split(sentence)  # what stands between the holes, then the name of a hole, in turn
         html = "".join(html_of(facts.get(part, "") if at % 2 else part) for at, part in enumerate(parts))
-        return Spoken.made_of(text, html if own == language else f'<span lang="{own}">{html}</span>')
+        return LanguageSpan.made_of(text, html if own == language else f'<span lang="{own}">{html}</span>')
 
     def first(self, keys: Iterable[str], language: str, facts: Mapping[str, str]) -> str:
         """The sentence of the first key that exists: from the most precise to the plainest."""
@@ -150,7 +150,7 @@ class Words:
         """The sentence beside a field: the definition's own words, else that of its code for this kind of field."""
         if problem.message:
             return problem.message.in_(language)
-        code, facts = _told(problem)
+        code, facts = _reported(problem)
         said = {**self.facts(facts, language), "label": label}
         if code in ("minimum", "maximum", "between"):
             said |= self._bounds(code, kind, said, language)
@@ -199,7 +199,7 @@ class Words:
         return value
 
 
-def _told(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
+def _reported(problem: AnswerProblem) -> tuple[str, Mapping[str, Fact]]:
     """The code and facts as the sentences want them: how many signs too many, between which bounds."""
     code, facts = problem.code, problem.facts
     if code == "length":
@@ -270,7 +270,7 @@ def in_language(text: Text | None, language: str) -> str:
         return ""
     own = text.language_for(language)
     words = typographic(text.in_(language), own)
-    return words if own == language else Spoken.in_language(words, own)
+    return words if own == language else LanguageSpan.in_language(words, own)
 
 
 class _Languages(Mapping[str, Mapping[str, str]]):
@@ -305,7 +305,7 @@ def _read_language(part: str, language: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=2)
-def load_words(part: str = "*") -> Words:
+def load_words(part: str = "*") -> Translations:
     """The words of the house; or one part of them alone (`_commands`), for whoever says nothing else: reading all of
     them takes longer than checking a file."""
-    return Words(_Languages(part))
+    return Translations(_Languages(part))

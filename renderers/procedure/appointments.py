@@ -8,11 +8,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from engine.model import Procedure, State
-from engine.model.directory import Calendar, Closure, Office, Opened
+from engine.model.directory import Calendar, Closure, ExtraOpening, Office
 from engine.model.graph import closure, successors
 from engine.model.types import TRUE
 from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import REFERENCE, Words, in_language
+from renderers.i18n.translations import REFERENCE, Translations, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
 _SOON: Final = timedelta(days=45)  # further off, nobody plans a visit yet
 
 
-def opening_hours(office: Office, words: Words, language: str) -> str:
+def opening_hours(office: Office, words: Translations, language: str) -> str:
     """`lundi à vendredi : 7 h 30 à 12 h, 14 h 30 à 17 h`, days of the same hours together."""
     said: list[tuple[int, int, str]] = []
     for weekday in range(7):
@@ -136,7 +136,7 @@ def opening_hours(office: Office, words: Words, language: str) -> str:
     )
 
 
-def _days(first: int, last: int, text: str, words: Words, language: str) -> str:
+def _days(first: int, last: int, text: str, words: Translations, language: str) -> str:
     names = [words.say(f"weekday.n{one}", language, {}) for one in (first, last)]
     if first == last:
         return words.say("text.named", language, {"name": names[0], "text": text})
@@ -144,11 +144,11 @@ def _days(first: int, last: int, text: str, words: Words, language: str) -> str:
     return words.say("text.named", language, {"name": days, "text": text})
 
 
-def unusual_days(office: Office, today: date, words: Words, language: str) -> Iterator[str]:
+def unusual_days(office: Office, today: date, words: Translations, language: str) -> Iterator[str]:
     """`Fermé le mercredi 25 novembre 2026 : Grève du personnel`, in order of time; what is open beside the hours too."""
     soon = [one for one in (*office.closed, *office.opened) if one.until >= today and one.from_ <= today + _SOON]
     for one in sorted(soon, key=lambda one: one.from_):
-        if isinstance(one, Opened) and one.hours is None:
+        if isinstance(one, ExtraOpening) and one.hours is None:
             continue  # fewer places: the doors are open all the same
         said = words.say(
             "help.closed" if isinstance(one, Closure) else "help.open", language, {"when": _when(one, words, language)}
@@ -157,7 +157,7 @@ def unusual_days(office: Office, today: date, words: Words, language: str) -> It
         yield words.say("text.named", language, {"name": said, "text": as_text(because)}) if because else said
 
 
-def holidays_soon(calendar: Calendar, today: date, words: Words, language: str) -> Iterator[str]:
+def holidays_soon(calendar: Calendar, today: date, words: Translations, language: str) -> Iterator[str]:
     """`vendredi 25 décembre 2026 (Noël)`."""
     for day, name in sorted(calendar.holidays.items()):
         if today <= day <= today + _SOON:
@@ -165,7 +165,7 @@ def holidays_soon(calendar: Calendar, today: date, words: Words, language: str) 
             yield words.say("help.holiday", language, facts)
 
 
-def _when(one: Closure | Opened, words: Words, language: str) -> str:
+def _when(one: Closure | ExtraOpening, words: Translations, language: str) -> str:
     facts = {"first": words.day(one.from_, language), "last": words.day(one.until, language)}
     key = "openings.span_day" if one.from_ == one.until else "openings.span_days"
     said = words.say(key, language, {**facts, "day": facts["first"]})

@@ -11,13 +11,13 @@ from typing import Final
 
 from engine.core.values import Span
 from engine.domain.workflow.announced import AnnouncedPrice, announced_price
-from engine.model import Appeal, Fee, Field, Law, Line, Procedure
+from engine.model import Appeal, Fee, FeeLine, Field, Law, Procedure
 from engine.model.directory import Directory, Office
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, visit_lines, visits_of, visits_tag
 from renderers.procedure.prices import price_cases
 from renderers.procedure.steps import StepWriter
@@ -121,7 +121,9 @@ class ProcedureSheet:
 class SheetWriter:
     """Reads one procedure for one day, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str, day: date) -> None:
+    def __init__(
+        self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
+    ) -> None:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -322,7 +324,7 @@ class SheetWriter:
 
     # -- money ---------------------------------------------------------------------------------------------------------
 
-    def _lines(self) -> Iterator[tuple[Fee, Line]]:
+    def _lines(self) -> Iterator[tuple[Fee, FeeLine]]:
         for fee in self.procedure.fees():
             for line in fee.lines:
                 if not (line.from_ and self.day < line.from_) and not (line.until and self.day > line.until):
@@ -351,7 +353,7 @@ class SheetWriter:
             return ""
         return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
 
-    def _amounts(self, line: Line) -> Iterator[tuple[str, str]]:
+    def _amounts(self, line: FeeLine) -> Iterator[tuple[str, str]]:
         """What a line may cost, each with the case it is for; one amount for everyone has no case."""
         cases = price_cases(line.amount, self.procedure, self.language)
         if not cases:

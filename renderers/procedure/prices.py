@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.fee_quotes import quote
 from engine.language.expressions.compiler import tree
@@ -16,7 +16,7 @@ from engine.language.expressions.nodes import Lookup, Name
 from engine.model import Fee, Field, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _MOST: Final = 24  # beyond, nobody reads them
 
@@ -51,14 +51,14 @@ class UsualPrice:
 
 
 def usual_price(
-    procedure: Procedure, fee: str, directory: Directory, words: Words, language: str, day: date
+    procedure: Procedure, fee: str, directory: Directory, words: Translations, language: str, day: date
 ) -> UsualPrice | None:
     """Nothing when the fee is not owed in that case, or hangs on something that no example gives."""
     task = procedure.tasks.get(fee)
     if not isinstance(task, Fee):
         return None
     answers = example_answers(procedure, {}, day, directory)
-    scope = standing_before(procedure, answers, day, directory).scope
+    scope = evaluated_before(procedure, answers, day, directory).scope
     if not task.when.holds(scope):
         return None
     found = quote(procedure, fee, scope, language, words)

@@ -21,7 +21,7 @@ _MOST_NEAR: Final = 20  # words of nearest spelling
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search brings: the matches, best first; without any, the procedures of nearest spelling."""
 
     ids: tuple[str, ...]
@@ -80,18 +80,20 @@ class WordIndex:
                 found[at] = ranks[place >> 1] << 1 | place & 1
         self._ids = list(rank)
 
-    def find(self, query: str) -> Found:
+    def find(self, query: str) -> SearchResult:
         """Every word of the query must begin a word of the procedure; words of the title count more."""
         wanted = words_of(query)
         if not wanted:
-            return Found(tuple(self._ids))
+            return SearchResult(tuple(self._ids))
         having = [self._having(word) for word in wanted]
         among = set.intersection(*(anywhere for anywhere, _ in having))
         counts = Counter(rank for _, titled in having for rank in titled & among)
         if among:
-            return Found(tuple(self._ids[rank] for rank in sorted(among, key=lambda rank: (-counts[rank], rank))))
+            return SearchResult(
+                tuple(self._ids[rank] for rank in sorted(among, key=lambda rank: (-counts[rank], rank)))
+            )
         near = {place >> 1 for word in wanted for close in self._near(word) for place in self._places[close]}
-        return Found((), tuple(self._ids[rank] for rank in sorted(near)))
+        return SearchResult((), tuple(self._ids[rank] for rank in sorted(near)))
 
     def _having(self, start: str) -> tuple[set[int], set[int]]:
         """Who has a word that begins so, and who has one in the title."""

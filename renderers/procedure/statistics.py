@@ -13,7 +13,7 @@ from engine.core.values import Text
 from engine.domain.reporting.figures import Cell
 from engine.model import Procedure
 from renderers.html.templates import span_text
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # what machines read where a figure is not told
 LINE: Final = ("received", "answered", "standing", "delay_median", "delay_most", "in_time")
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FigureLine:
     """One line of a section: what, how much, and the length of its bar in percent (none is drawn for None). `figure` is set
     where the line is a figure of its own, which has a definition."""
 
@@ -60,12 +60,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FigureSection:
     """One matter: its lines, and whether any has a bar. `figure` is set where all of them are parts of one figure."""
 
     figure: str
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[FigureLine, ...]
 
     @property
     def drawn(self) -> bool:
@@ -82,7 +82,7 @@ class TableLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FigureTable:
     """`heads` are figures and their names; `first` names what each line is about."""
 
     title: str
@@ -92,7 +92,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """Two bars of the chart, in its own units; `told` says both in words. A bar of what is not told has no height."""
 
     x: int
@@ -104,7 +104,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     most: str
 
 
@@ -116,9 +116,9 @@ class StatisticsWriter:
     """Writes figures in one language. `operators` are the names of payment providers; `book` names what is in a procedure."""
 
     def __init__(
-        self, words: Words, language: str, operators: Mapping[str, str], book: Procedure | None = None
+        self, words: Translations, language: str, operators: Mapping[str, str], procedure: Procedure | None = None
     ) -> None:
-        self.words, self.language, self.operators, self.book = words, language, operators, book
+        self.words, self.language, self.operators, self.definition = words, language, operators, procedure
 
     def say(self, key: str, /, **facts: object) -> str:
         return self.words.say(key, self.language, {name: str(value) for name, value in facts.items()})
@@ -151,25 +151,25 @@ class StatisticsWriter:
     def _page(self, detail: str) -> str:
         if not detail:
             return self.say("stat.no_page")
-        pages = self.book.form.pages if self.book else ()
+        pages = self.definition.form.pages if self.definition else ()
         return next((self._label_of(page.title, detail) for page in pages if page.id == detail), detail)
 
     def _field(self, detail: str) -> str:
-        field = self.book.fields.get(detail) if self.book else None
+        field = self.definition.fields.get(detail) if self.definition else None
         return self._label_of(field.label if field else None, detail)
 
     def _refusal(self, detail: str) -> str:
         act, _, state = detail.partition(">")
-        if self.book is None:
+        if self.definition is None:
             return detail
-        way = next((way for way in self.book.transitions if way.id == act and way.event is None), None)
-        end = self.book.states.get(state)
+        way = next((way for way in self.definition.transitions if way.id == act and way.event is None), None)
+        end = self.definition.states.get(state)
         names = (self._label_of(way.label, act) if way else "", self._label_of(end.label if end else None, state))
         return " → ".join(name for name in names if name)
 
     def _visit(self, detail: str) -> str:
         name, _, what = detail.partition(":")
-        task = self.book.tasks.get(name) if self.book else None
+        task = self.definition.tasks.get(name) if self.definition else None
         return self.say(f"stat.visit_{what}", label=self._label_of(task.label if task else None, name))
 
     def _payment(self, detail: str) -> str:
@@ -202,14 +202,14 @@ class StatisticsWriter:
         """What comes first: how many, how many in time, how long. Figures in `rounded` are told as nearly so many."""
         known = {one.figure: one for one in cells if not one.detail}
         found = [self._summed(period, known, rounded)]
-        if told := self._told(known, "in_time"):
+        if reported := self._reported(known, "in_time"):
             announced = self.announced()
             key = "stat.sum_in_time_of" if announced else "stat.sum_in_time"
-            found.append(self.say(key, percent=self.value(told), announced=announced))
-        median, most = self._told(known, "delay_median"), self._told(known, "delay_most")
+            found.append(self.say(key, percent=self.value(reported), announced=announced))
+        median, most = self._reported(known, "delay_median"), self._reported(known, "delay_most")
         if median and most:
             found.append(self.say("stat.sum_time", median=self.value(median), most=self.value(most)))
-        dropped = self._told(known, "dropped")
+        dropped = self._reported(known, "dropped")
         if dropped and dropped.value:
             found.append(self.say("stat.sum_dropped", count=self.value(dropped)))
         return found
@@ -217,61 +217,61 @@ class StatisticsWriter:
     def _summed(self, period: str, known: Mapping[str, Cell], rounded: frozenset[str]) -> str:
         parts = []
         for figure, key in (("received", "sum_in"), ("answered", "sum_out"), ("standing", "sum_wait")):
-            cell = self._told(known, figure)
+            cell = self._reported(known, figure)
             if cell is not None:
                 parts.append(self.say(f"stat.{key}", count=self.value(cell, figure in rounded)))
-        if not parts or self._told(known, "received") is None:
+        if not parts or self._reported(known, "received") is None:
             parts.insert(0, self.say("stat.sum_in_few"))
         text = self.say("stat.sum_first", period=self.period(period), parts=", ".join(parts))
         return text[:1].upper() + text[1:]
 
-    def _told(self, known: Mapping[str, Cell], figure: str) -> Cell | None:
+    def _reported(self, known: Mapping[str, Cell], figure: str) -> Cell | None:
         cell = known.get(figure)
         return cell if cell is not None and cell.value is not None else None
 
     def announced(self) -> str:
         """The delay that the sheet announces; each of its cases."""
-        entries = self.book.identity.delay.entries if self.book else ()
+        entries = self.definition.identity.delay.entries if self.definition else ()
         return " / ".join(dict.fromkeys(span_text(self.words, span, self.language) for _, span in entries))
 
     # -- tables --------------------------------------------------------------------------------------------------------
 
     def table(
         self, title: str, first: str, lines: Iterable[tuple[str, str, Sequence[Cell]]], rounded: frozenset[str]
-    ) -> Table | None:
+    ) -> FigureTable | None:
         """One line each: its name, its address, its figures. Figures that no line has make no column."""
         rows = [(name, href, {one.figure: one for one in cells}) for name, href, cells in lines]
         figures = [figure for figure in LINE if any(figure in cells for _, _, cells in rows)]
         heads = tuple((figure, self.say(f"stat.figure.{figure}")) for figure in figures)
-        told = tuple(
+        reported = tuple(
             TableLine(name, href, tuple(
                 self.value(cells[figure], figure in rounded) if figure in cells else "–"
                 for figure in figures
             ))
             for name, href, cells in rows
         )  # fmt: skip
-        return Table(title, first, heads, told) if told else None
+        return FigureTable(title, first, heads, reported) if reported else None
 
-    def sections(self, cells: Sequence[Cell]) -> Iterator[Section]:
+    def sections(self, cells: Sequence[Cell]) -> Iterator[FigureSection]:
         """What is known besides, one matter after the other; what nothing is known of is left out."""
         for name, figures in _SECTIONS.items():
             here = [one for figure in figures for one in self._of(cells, figure)]
             if any(one.value != 0 for one in here):
                 parted = next((one for one in figures if one in _DRAWN), "")
-                yield Section(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
+                yield FigureSection(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
 
     def _of(self, cells: Sequence[Cell], figure: str) -> list[Cell]:
         found = [one for one in cells if one.figure == figure]
         return found[:_MOST_FIELDS] if figure == "corrected_field" else found
 
-    def _lines(self, cells: Sequence[Cell]) -> Iterator[Line]:
+    def _lines(self, cells: Sequence[Cell]) -> Iterator[FigureLine]:
         if self.announced() and cells[0].figure == "delay_median":
-            yield Line(self.say("stat.announced"), self.announced())
+            yield FigureLine(self.say("stat.announced"), self.announced())
         most = max((one.value or 0 for one in cells if one.figure in _DRAWN), default=0)
         for one in cells:
             drawn = one.figure in _DRAWN and one.value is not None and most
             bar = max(1, round(100 * (one.value or 0) / most)) if drawn else None
-            yield Line(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
+            yield FigureLine(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
 
     def definitions(self, cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
         """Code, name and meaning of each figure told."""
@@ -287,7 +287,7 @@ class StatisticsWriter:
         if len(found) < 2 or not most:
             return None
         columns = tuple(
-            Column(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
+            ChartColumn(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
             for at, (month, received, answered) in enumerate(found)
         )  # fmt: skip
         return Chart(columns, self.words.amount(most, self.language))

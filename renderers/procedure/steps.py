@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.workflow.progress import likely_path
 from engine.model import Appointment, Fee, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Expression
 from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
@@ -20,7 +20,9 @@ _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 class StepWriter:
     """Says the steps of one procedure on one day, in one language."""
 
-    def __init__(self, procedure: Procedure, directory: Directory, words: Words, language: str, day: date) -> None:
+    def __init__(
+        self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
+    ) -> None:
         self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -29,7 +31,7 @@ class StepWriter:
     def steps(self) -> Iterator[str]:
         yield self.say("sheet.step_form")
         procedure = self.procedure
-        scope = standing_before(procedure, {}, self.day, self.directory).scope
+        scope = evaluated_before(procedure, {}, self.day, self.directory).scope
         before = ""
         for state_id in (procedure.start, *likely_path(procedure, procedure.start, scope)):
             state = procedure.state(state_id)

@@ -12,11 +12,11 @@ from engine.core.problems import Fact, Position
 from engine.language.diff.compare import CHAPTERS, Change, Chapter, Snapshot, compare, renamed, severity, unchanged
 from engine.language.diff.elements import Element
 from engine.language.diff.impact import money_steps, percent
-from engine.model import Fee, Line, Procedure, Template
+from engine.model import Fee, FeeLine, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.types import Expression
 from renderers.definition.values import ChangeValues, span_of
-from renderers.i18n.translations import Words, quoted, typographic
+from renderers.i18n.translations import Translations, quoted, typographic
 from renderers.procedure.prices import usual_price
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
@@ -113,7 +113,7 @@ class Comparison:
         return tuple(one for one in self.changes if one.weighs == "breaking")
 
 
-def counted(words: Words, count: Fact, language: str) -> str:
+def counted(words: Translations, count: Fact, language: str) -> str:
     """A number of dossiers as it is said; one that a snapshot hides is told as its bound."""
     if isinstance(count, int):
         return words.amount(count, language)
@@ -123,7 +123,7 @@ def counted(words: Words, count: Fact, language: str) -> str:
 class ChangeWriter:
     """Says the changes of one comparison, in one language."""
 
-    def __init__(self, compared: Comparison, words: Words, language: str) -> None:
+    def __init__(self, compared: Comparison, words: Translations, language: str) -> None:
         self.compared, self.words, self.language = compared, words, language
         self.then = ChangeValues(compared.before, compared.directory, words, language)
         self.now = ChangeValues(compared.after, compared.directory, words, language)
@@ -183,12 +183,12 @@ class ChangeWriter:
         return name
 
     def _title(self, name: str, side: ChangeValues) -> str:
-        code_list = side.reader.book.lists.get(name)
+        code_list = side.reader.definition.lists.get(name)
         return side.reader.t(code_list.title) if code_list else side.reader.label(name)
 
     def _key_of_row(self, key: str, side: ChangeValues) -> str:
         """The codes of a table's row by the labels of the options they are."""
-        labels = {option.code: option.label for one in side.reader.book.fields.values() for option in one.options}
+        labels = {option.code: option.label for one in side.reader.definition.fields.values() for option in one.options}
         return " / ".join(side.reader.t(labels[code]) if code in labels else code for code in key.split(" / "))
 
     # -- what became of it ---------------------------------------------------------------------------------------------
@@ -251,9 +251,9 @@ class ChangeWriter:
         line = self._line_of(self.compared.after, change)
         return self.now.reader.t(line.per) if line is not None and line.per is not None else ""
 
-    def _line_of(self, book: Procedure, change: Change) -> Line | None:
+    def _line_of(self, procedure: Procedure, change: Change) -> FeeLine | None:
         """The line of a fee that a change is about."""
-        fee = book.tasks.get(change.path[1]) if change.noun == "lines" and change.path[0] == "fees" else None
+        fee = procedure.tasks.get(change.path[1]) if change.noun == "lines" and change.path[0] == "fees" else None
         lines = fee.lines if isinstance(fee, Fee) else ()
         if change.path[-1] == "total" and len(lines) == 1:
             return lines[0]
@@ -339,8 +339,8 @@ class ChangeWriter:
         if line is None or one.day is None or (line.times is None and line.for_each is None):
             return
         then, now = (
-            usual_price(book, change.path[1], one.directory, self.words, self.language, one.day)
-            for book in (one.before, one.after)
+            usual_price(procedure, change.path[1], one.directory, self.words, self.language, one.day)
+            for procedure in (one.before, one.after)
         )
         if then is not None and now is not None and then.answers == now.answers and then.amount != now.amount:
             yield self.say("changes.note.usual", amounts=self._step(then.amount, now.amount))

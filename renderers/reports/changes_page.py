@@ -20,7 +20,7 @@ FRAGMENT: Final = "auditor/changes.html"
 PAGE: Final = "auditor/changes_page.html"
 _LINES_OF_FILE: Final = 400
 _KINDS: Final[Mapping[str, str]] = {"safe": "ok", "review": "act", "breaking": "bad", "accepted": "act"}
-_TOLD_WHOLE: Final = frozenset(
+_SHOWN_WHOLE: Final = frozenset(
     {"order", "kind", "leads_to", "to", "unused"}
 )  # their sentence says it better than two values
 
@@ -114,7 +114,7 @@ def _sides_of(one: ChangeLine, writer: ChangeWriter) -> tuple[str, str, str]:
     change = one.change
     if one.before or one.after:
         return one.what, one.before, one.after
-    if change.kind != "changed" or change.key in _TOLD_WHOLE or change.path[0] in ("migrate", "accept"):
+    if change.kind != "changed" or change.key in _SHOWN_WHOLE or change.path[0] in ("migrate", "accept"):
         return one.what, "", ""
     facet = writer.now.facet(change.noun, change.key)
     steps = money_steps(change.before, change.after)

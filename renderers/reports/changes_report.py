@@ -14,7 +14,7 @@ from engine.core.problems import Position
 from engine.language.diff.compare import Change
 from engine.model import Procedure
 from renderers.i18n.problem_messages import visible
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.reports.changes import ChangeLine, ChangeWriter, ChapterLines, Comparison, plain
 from renderers.reports.changes_page import changes_html
 from renderers.reports.changes_summary import COUNTS, Sides, nothing, refused, remarks, summary, title
@@ -29,7 +29,7 @@ _LEVELS: Final[Mapping[str, str]] = {"safe": "notice", "review": "warning", "bre
 
 def render_changes(
     compared: Comparison,
-    words: Words,
+    words: Translations,
     *,
     form: str = "text",
     language: str = "fr",

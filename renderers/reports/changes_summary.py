@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine.language.diff.elements import portrait
+from engine.language.diff.elements import flatten
 from renderers.i18n.translations import in_language
 from renderers.reports.changes import ChangeWriter, counted
 
@@ -46,8 +46,8 @@ def summary(writer: ChangeWriter) -> str:
     )
     running = compared.counts.dossiers if compared.counts else 0
     if running:
-        told = writer.say("changes.dossiers", count=counted(writer.words, running, writer.language))
-        said += " " + told[:1].upper() + told[1:]
+        reported = writer.say("changes.dossiers", count=counted(writer.words, running, writer.language))
+        said += " " + reported[:1].upper() + reported[1:]
     return said
 
 
@@ -74,7 +74,7 @@ def remarks(writer: ChangeWriter, labels: bool = False) -> Iterator[str]:
 def _called(writer: ChangeWriter, renames: Mapping[str, str]) -> list[tuple[str, str]]:
     """Both names of what was renamed, as people read them."""
     then, now = (
-        {one.at: writer.name(one.path, side.reader.t(one.label), side) for one in portrait(book).values()}
-        for book, side in ((writer.compared.before, writer.then), (writer.compared.after, writer.now))
+        {one.at: writer.name(one.path, side.reader.t(one.label), side) for one in flatten(procedure).values()}
+        for procedure, side in ((writer.compared.before, writer.then), (writer.compared.after, writer.now))
     )
     return [(then.get(old, old), now.get(new, new)) for old, new in renames.items()]

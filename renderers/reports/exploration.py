@@ -9,8 +9,8 @@ from typing import Any
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.model import Procedure
-from engine.simulation.exploration import Explored, Explorer, Finding
-from renderers.i18n.translations import Words, load_words
+from engine.simulation.exploration import ExplorationFinding, Explored, Explorer
+from renderers.i18n.translations import Translations, load_words
 from renderers.reports.scenarios import story_yaml
 
 
@@ -21,7 +21,7 @@ def explore(procedure: Procedure, shared: Shared, day: date, seconds: float, see
     return Explorer(procedure, Catalogue.of([procedure], shared), words, day, reason, seed).explore(seconds)
 
 
-def sentence(finding: Finding, words: Words, language: str) -> str:
+def sentence(finding: ExplorationFinding, words: Translations, language: str) -> str:
     facts = {name: ", ".join(fact) if isinstance(fact, tuple) else str(fact) for name, fact in finding.facts.items()}
     return words.say(f"explore.{finding.kind}", language, {**facts, "at": finding.at})
 
@@ -31,12 +31,12 @@ def exploration_report(explored: Explored, language: str) -> str:
     return "\n".join(_lines(explored, load_words(), language)) + "\n"
 
 
-def _lines(explored: Explored, words: Words, language: str) -> Iterator[str]:
+def _lines(explored: Explored, words: Translations, language: str) -> Iterator[str]:
     def say(key: str, **facts: object) -> str:
         return words.say(f"explore.{key}", language, {name: str(fact) for name, fact in facts.items()})
 
     yield say(
-        "done", trails=explored.trails, steps=explored.steps, states=len(explored.states), ways=len(explored.ways)
+        "done", trails=explored.paths, steps=explored.steps, states=len(explored.states), ways=len(explored.ways)
     )  # fmt: skip
     yield say("whole" if explored.whole else "cut")
     if not explored.whole:
@@ -51,7 +51,7 @@ def _lines(explored: Explored, words: Words, language: str) -> Iterator[str]:
             yield story_of(one, number, words, language)
 
 
-def story_of(finding: Finding, number: int, words: Words, language: str) -> str:
+def story_of(finding: ExplorationFinding, number: int, words: Translations, language: str) -> str:
     """The story that leads to a finding."""
     assert finding.story is not None
     title = words.say("explore.title", language, {"said": sentence(finding, words, language)})
@@ -70,6 +70,6 @@ def exploration_plain(explored: Explored, language: str) -> dict[str, Any]:
         for number, one in enumerate(explored.findings, 1)
     ]  # fmt: skip
     return {
-        "trails": explored.trails, "steps": explored.steps, "whole": explored.whole,
+        "trails": explored.paths, "steps": explored.steps, "whole": explored.whole,
         "states_left": list(explored.states_left), "ways_left": list(explored.ways_left), "findings": findings,
     }  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Final
 
 from engine.core.values import Plain, group_number
 from engine.services.audit.integrity import Inspected
-from engine.storage.unit_of_work import Finding
-from renderers.i18n.translations import Words
+from engine.storage.unit_of_work import IntegrityFinding
+from renderers.i18n.translations import Translations
 
 NAMED: Final = 5  # of many findings of one kind: the first ones
 # What to do, by code; for the others, `compare`.
@@ -39,10 +39,10 @@ _REMEDIES: Final[Mapping[str, str]] = {
 
 
 def findings_report(
-    inspected: Inspected, dossiers: int, number_of: Callable[[str], str | None], words: Words, language: str
+    inspected: Inspected, dossiers: int, number_of: Callable[[str], str | None], words: Translations, language: str
 ) -> str:
     """The findings, those of one code together; then what no journal knew."""
-    groups: dict[tuple[str, bool], list[Finding]] = {}
+    groups: dict[tuple[str, bool], list[IntegrityFinding]] = {}
     for one in inspected.findings:
         groups.setdefault((one.code, one.dossier is None), []).append(one)
     lines = [_line(code, found, number_of, words, language) for (code, _), found in groups.items()]
@@ -59,7 +59,7 @@ def findings_report(
 
 
 def _line(
-    code: str, found: Sequence[Finding], number_of: Callable[[str], str | None], words: Words, language: str
+    code: str, found: Sequence[IntegrityFinding], number_of: Callable[[str], str | None], words: Translations, language: str
 ) -> str:  # fmt: skip
     named = list(dict.fromkeys(one.dossier for one in found if one.dossier is not None))
     numbers = [_number(number_of(one), one) for one in named[:NAMED]]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.model import DRAFT, Procedure
 from engine.operations.migration import Migration, Staying
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _SHOWN: Final = 8  # numbers of dossiers after each reason
 
@@ -17,7 +17,7 @@ _SHOWN: Final = 8  # numbers of dossiers after each reason
 class MigrationWriter:
     """Says one migration in one language."""
 
-    def __init__(self, found: Migration, words: Words, language: str) -> None:
+    def __init__(self, found: Migration, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -25,8 +25,8 @@ class MigrationWriter:
 
     def text(self) -> str:
         found = self.found
-        title = in_language(found.book.identity.title, self.language)
-        lines = [self.say("title", name=title, edition=found.book.edition), ""]
+        title = in_language(found.definition.identity.title, self.language)
+        lines = [self.say("title", name=title, edition=found.definition.edition), ""]
         lines += list(self._moves()) or [f"  {self.say('nothing')}"]
         lines += self._names()
         lines += self._stays()
@@ -39,14 +39,14 @@ class MigrationWriter:
     def _moves(self) -> Iterator[str]:
         ways = Counter((one.edition, one.source, one.target) for one in self.found.moved)
         for (edition, source, target), count in sorted(ways.items()):
-            names = self._state(self.found.before.get(edition), source), self._state(self.found.book, target)
+            names = self._state(self.found.before.get(edition), source), self._state(self.found.definition, target)
             key = "would" if self.found.dry_run else "did"
             yield f"  {self.say(key, count=count, edition=edition, source=names[0], target=names[1])}"
 
-    def _state(self, book: Procedure | None, name: str) -> str:
+    def _state(self, procedure: Procedure | None, name: str) -> str:
         if name == DRAFT:
             return self.say("draft")
-        state = book.states.get(name) if book else None
+        state = procedure.states.get(name) if procedure else None
         return in_language(state.label, self.language) if state else name
 
     def _names(self) -> list[str]:
@@ -76,16 +76,16 @@ class MigrationWriter:
         if "state" in facts:
             facts["state"] = self._state(self.found.before.get(one.edition), facts["state"])
         if "to" in facts:
-            facts["to"] = self._state(self.found.book, facts["to"])
+            facts["to"] = self._state(self.found.definition, facts["to"])
         return self.say(f"stays.{one.why.code}", **facts)
 
     def json(self) -> str:
         """A stable form: keys are never renamed nor removed."""
         found = self.found
         plain: dict[str, Any] = {
-            "procedure": found.book.id,
-            "edition": found.book.edition,
-            "fingerprint": found.book.fingerprint,
+            "procedure": found.definition.id,
+            "edition": found.definition.edition,
+            "fingerprint": found.definition.fingerprint,
             "dry_run": found.dry_run,
             "exit_code": exit_code(found),
             "moved": [

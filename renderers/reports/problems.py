@@ -50,7 +50,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class LineFix:
     """One line of a file, as it is and as it should be."""
 
     old: str
@@ -121,7 +121,7 @@ def _excerpt(problem: Problem, text: str, paint: Callable[[str, str], str], tone
     return shown
 
 
-def correction(problem: Problem, sources: Sources) -> Correction | None:
+def correction(problem: Problem, sources: Sources) -> LineFix | None:
     """The corrected line: the fact `fix` (a whole line), or `put` in the place of what the caret underlines."""
     lines = sources.get(problem.where.file, "").removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     if not 1 <= problem.where.line <= len(lines):
@@ -137,7 +137,7 @@ def correction(problem: Problem, sources: Sources) -> Correction | None:
         new = old[:start] + str(put) + old[end:]
     else:
         return None
-    return Correction(old, new) if new != old else None
+    return LineFix(old, new) if new != old else None
 
 
 def _is_what_was_meant(passage: str, problem: Problem, put: str) -> bool:

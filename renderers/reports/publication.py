@@ -14,8 +14,8 @@ from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.publication.gates import facts_of, problem_of
 from engine.publication.publications import EditionRecord
-from engine.records.publications import Found, Gate, Origin
-from renderers.i18n.translations import Words, typographic
+from engine.records.publications import Gate, GateFinding, Origin
+from renderers.i18n.translations import Translations, typographic
 from renderers.reports.changes import ChangeLine, ChangeWriter, Comparison
 from renderers.reports.problems import render_problem
 
@@ -24,7 +24,7 @@ SIGNATURES: Final[Mapping[str, str]] = {
     "N": "unsigned",
 }  # fmt: skip
 _TONES: Final[Mapping[str, str]] = {"good": "ok", "forged": "bad", "revoked": "bad"}
-_TOLD: Final = 3  # changes a sentence names
+_REPORTED: Final = 3  # changes a sentence names
 DOMAIN: Final = frozenset({"price", "questions", "steps", "visits", "documents", "messages", "data"})
 
 
@@ -47,7 +47,7 @@ class SignatureText:
 class PublicationWriter:
     """Says publications in one language."""
 
-    def __init__(self, words: Words, language: str) -> None:
+    def __init__(self, words: Translations, language: str) -> None:
         self.words, self.language = words, language
 
     def say(self, key: str, /, **facts: object) -> str:
@@ -64,7 +64,7 @@ class PublicationWriter:
             for one in gates
         ]  # fmt: skip
 
-    def finding(self, found: Found) -> str:
+    def finding(self, found: GateFinding) -> str:
         """A problem as the checker prints it, with the line that was kept beside it; else the sentence of a refusal."""
         if not found.file and self.words.has(f"refusal.{found.code}"):
             return self.refusal(found.code, found.facts)
@@ -136,7 +136,7 @@ class PublicationWriter:
             yield self.say(f"history.{key}", moment=self.moment(turn.at), edition=edition, by=by, because=because)
 
 
-def change_sentence(compared: Comparison | None, words: Words, language: str) -> str:
+def change_sentence(compared: Comparison | None, words: Translations, language: str) -> str:
     """What an edition changes, in a few words: prices first, then as many changes as a sentence bears."""
     if compared is None:
         return words.say("publication.history.first", language, {})
@@ -145,13 +145,13 @@ def change_sentence(compared: Comparison | None, words: Words, language: str) ->
     if not lines:
         return words.say("publication.history.no_effect", language, {})
     felt = [line for line in lines if line.change.chapter in DOMAIN] or lines
-    told = [_short(line, words, language) for line in felt[:_TOLD]]
-    left = len(lines) - len(told)
+    reported = [_short(line, words, language) for line in felt[:_REPORTED]]
+    left = len(lines) - len(reported)
     more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []
-    return " ; ".join([*told, *more])
+    return " ; ".join([*reported, *more])
 
 
-def _short(line: ChangeLine, words: Words, language: str) -> str:
+def _short(line: ChangeLine, words: Translations, language: str) -> str:
     """`Passeport, 30 000 → 35 000 FCFA`: an amount says enough by itself."""
     what = line.what
     if line.change.key in ("amount", "value") and " → " in what:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from engine.publication.dry_run import Trial
 from engine.publication.gates import problem_of
 from engine.records.codec import to_plain
-from engine.records.publications import Found
+from engine.records.publications import GateFinding
 from renderers.i18n.problem_messages import message, visible
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 from renderers.reports.changes import Comparison
 from renderers.reports.changes_report import Sides, render_changes
 from renderers.reports.problems import annotation
@@ -21,7 +21,7 @@ _PAINT: Final[Mapping[bool, str]] = {True: "\x1b[32m", False: "\x1b[1;31m"}
 _PLAIN: Final = "\x1b[0m"
 
 
-def trial_report(one: Trial, words: Words, *, form: str, language: str, colour: bool = False) -> str:
+def trial_report(one: Trial, words: Translations, *, form: str, language: str, colour: bool = False) -> str:
     """The report in one of the four forms."""
     report = _Report(one, words, language, colour)
     made: Mapping[str, Callable[[], str]] = {
@@ -31,7 +31,7 @@ def trial_report(one: Trial, words: Words, *, form: str, language: str, colour: 
 
 
 class _Report:
-    def __init__(self, one: Trial, words: Words, language: str, colour: bool) -> None:
+    def __init__(self, one: Trial, words: Translations, language: str, colour: bool) -> None:
         self.one, self.words, self.language, self.colour = one, words, language, colour
         self.writer = PublicationWriter(words, language)
         self.comparisons = {
@@ -72,18 +72,18 @@ class _Report:
             return
         yield say("check.passed") + ("" if one.candidates or one.removed else " " + say("check.nothing"))
         for candidate in one.candidates:
-            book = candidate.procedure
+            procedure = candidate.procedure
             facts = {
-                "title": in_language(book.identity.title, self.language), "edition": book.edition, "print": book.fingerprint[:7]
+                "title": in_language(procedure.identity.title, self.language), "edition": procedure.edition, "print": procedure.fingerprint[:7]
             }  # fmt: skip
-            begins = book.identity.from_
+            begins = procedure.identity.from_
             later = begins is not None and begins > one.day
             if later and begins is not None:
                 yield say("check.later", **facts, day=self.words.day(begins, self.language))
             else:
                 yield say("check.now", **facts)
-            if candidate.before is not None and candidate.before.edition != book.edition:
-                yield "  " + say("check.back", name=book.id, edition=candidate.before.edition)
+            if candidate.before is not None and candidate.before.edition != procedure.edition:
+                yield "  " + say("check.back", name=procedure.id, edition=candidate.before.edition)
         for name in one.removed:
             yield say("check.removed", name=name)
 
@@ -147,7 +147,7 @@ class _Report:
         level = "notice" if self.one.passed else "error"
         return "".join([*lines, annotation(level, "\n".join(self.end()), title=next(self.head()))])
 
-    def _said(self, found: Found) -> str:
+    def _said(self, found: GateFinding) -> str:
         return message(problem_of(found), self.language) if found.file else self.writer.finding(found)
 
     def json(self) -> str:
@@ -177,7 +177,7 @@ class _Report:
         return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 
 
-def _annotated(found: Found, said: str, title: str) -> str:
+def _annotated(found: GateFinding, said: str, title: str) -> str:
     if not found.file:
         return annotation("error", said, title=title)
     name = f"{title} ({found.code})"

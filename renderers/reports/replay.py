@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.domain.editions.replay import Difference
 from engine.model import DRAFT, Procedure
 from engine.operations.replay import Replay
-from renderers.i18n.translations import Words, in_language
+from renderers.i18n.translations import Translations, in_language
 
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "missing": ("missing", "wrong"), "fee": ("fee",), "refused": ("stopped", "refused"), "end": ("end", "unfinished"),
@@ -21,9 +21,9 @@ _NUMBERS: Final = 5  # dossiers named for each
 class ReplayWriter:
     """Says one replay in one language."""
 
-    def __init__(self, found: Replay, words: Words, language: str) -> None:
+    def __init__(self, found: Replay, words: Translations, language: str) -> None:
         self.found, self.words, self.language = found, words, language
-        self._books = (*reversed(found.books), found.proposed)
+        self._definitions = (*reversed(found.definitions), found.proposed)
 
     def say(self, key: str, /, **facts: object) -> str:
         return self.words.say(f"replay.{key}", self.language, {name: str(value) for name, value in facts.items()})
@@ -38,9 +38,9 @@ class ReplayWriter:
         for key, kinds in _GROUPS.items():
             lines += self._group(key, [one for one in found.found if one.kind in kinds])
         left = (("erased", found.erased), ("unfaithful", len(found.unfaithful)))
-        told = [f"  {self.say(key, count=count)}" for key, count in left if count]
-        told += [f"  {self.say('more')}"] if found.more else []
-        return "\n".join([*lines, *([""] if told else []), *told]) + "\n"
+        reported = [f"  {self.say(key, count=count)}" for key, count in left if count]
+        reported += [f"  {self.say('more')}"] if found.more else []
+        return "\n".join([*lines, *([""] if reported else []), *reported]) + "\n"
 
     def _group(self, key: str, those: list[Difference]) -> Iterator[str]:
         if not those:
@@ -59,27 +59,27 @@ class ReplayWriter:
             key = "fee_changed" if one.before and one.after else "fee_new" if one.after else "fee_gone"
             return self.say(key, at=self._label(one.at), before=self._money(one.before), after=self._money(one.after))
         if one.kind in ("end", "unfinished"):
-            return self.say(one.kind, before=self._state(one.before, self._books), after=self._state(one.after))
+            return self.say(one.kind, before=self._state(one.before, self._definitions), after=self._state(one.after))
         return self.say(one.kind, at=self._label(one.at), state=self._state(one.state))
 
     def _money(self, francs: str) -> str:
         return self.words.money(int(francs), self.language) if francs else ""
 
-    def _state(self, name: str, books: tuple[Procedure, ...] = ()) -> str:
+    def _state(self, name: str, procedures: tuple[Procedure, ...] = ()) -> str:
         if name == DRAFT:
             return self.words.say("migration.draft", self.language, {})
-        for book in books or (self.found.proposed, *self._books):
-            if name in book.states:
-                return in_language(book.states[name].label, self.language)
+        for procedure in procedures or (self.found.proposed, *self._definitions):
+            if name in procedure.states:
+                return in_language(procedure.states[name].label, self.language)
         return name
 
     def _label(self, at: str) -> str:
         """The label of a thing, in the proposed edition or those before it; its name when none knows it."""
         head = at.rpartition(".")[2] or at
-        for book in (self.found.proposed, *self._books):
-            thing: Any = book.fields.get(at) or book.tasks.get(at) or book.things.get(at)
+        for procedure in (self.found.proposed, *self._definitions):
+            thing: Any = procedure.fields.get(at) or procedure.tasks.get(at) or procedure.things.get(at)
             label = getattr(thing, "label", None) or getattr(thing, "title", None)
-            label = label or next((way.label for way in book.transitions if way.id == at), None)
+            label = label or next((way.label for way in procedure.transitions if way.id == at), None)
             if label:
                 return in_language(label, self.language)
         return head if head == at else at
@@ -91,7 +91,7 @@ class ReplayWriter:
             "procedure": found.proposed.id,
             "edition": found.proposed.edition,
             "fingerprint": found.proposed.fingerprint,
-            "against": [{"edition": one.edition, "fingerprint": one.fingerprint} for one in found.books],
+            "against": [{"edition": one.edition, "fingerprint": one.fingerprint} for one in found.definitions],
             "exit_code": exit_code(found),
             "played": found.played,
             "same": found.same,

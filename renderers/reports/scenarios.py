@@ -128,11 +128,11 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
 def stories_json(files: Iterable[tuple[str, Played | None, dict[str, Any] | None]], language: str) -> str:
     """How the stories of each file went, for machines; `null` stories for a file with errors. Coverage and exploration
     are null unless they were asked for."""
-    told = [
+    reported = [
         {"file": file, **(_plain(played, language) | {"exploration": explored} if played else {"stories": None})}
         for file, played, explored in files
     ]
-    return json.dumps({"procedures": told}, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps({"procedures": reported}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _plain(played: Played, language: str) -> dict[str, Any]:

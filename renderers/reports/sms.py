@@ -13,7 +13,7 @@ COLUMNS: Final = ("month", "procedure", "country", "messages", "segments", "unpr
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class SmsTotal:
     """Several sums together."""
 
     messages: int = 0
@@ -22,9 +22,9 @@ class Total:
     cost: int = 0
 
 
-def total(counts: Iterable[SmsCount]) -> Total:
+def total(counts: Iterable[SmsCount]) -> SmsTotal:
     kept = tuple(counts)
-    return Total(
+    return SmsTotal(
         sum(one.messages for one in kept), sum(one.segments for one in kept), sum(one.unpriced for one in kept),
         sum(one.cost for one in kept),
     )  # fmt: skip

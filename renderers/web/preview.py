@@ -16,22 +16,22 @@ from typing import Any, Final
 from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request, session
 
 from engine.core.problems import Refused, Report
-from engine.language.catalogue.watched_file import Draft, Manuscript
+from engine.language.catalogue.watched_file import Draft, WatchedFile
 from engine.model import APPLICANT, DRAFT, Procedure, Scenario
 from engine.records.dossier import Dossier
 from engine.services.context.app_context import WrongAnswers
 from engine.services.sign_in.demo_accounts import AUDITOR
 from engine.simulation.next_steps import roles_named
-from engine.simulation.player import StoryFailed
-from engine.simulation.preview import APPLICANT_ID, Leads, Tryout
+from engine.simulation.player import ScenarioFailed
+from engine.simulation.preview import APPLICANT_ID, PreviewSession, StatePaths
 from renderers.i18n.problem_messages import message
 from renderers.i18n.translations import OFFERED, in_language
 from renderers.reports.problems import render_report
 from renderers.web.platform.access import check_guards, public
 from renderers.web.platform.request_context import (
-    AGENT_DESK,
-    APPLICANT_DESK,
-    AUDITOR_DESK,
+    AGENT_AREA,
+    APPLICANT_AREA,
+    AUDITOR_AREA,
     Site,
     close_session,
     go,
@@ -56,17 +56,17 @@ _NAMES: Final = ("127.0.0.1", "localhost")
 _HERE: Final = frozenset({"127.0.0.1", "::1"})
 _LOOK_EVERY: Final = 0.03  # seconds, while a browser waits to hear of a change
 _LONGEST_WAIT: Final = 15.0
-_TOUR_EVERY: Final = 2.0  # seconds between two looks at what falls due
+_PASS_EVERY: Final = 2.0  # seconds between two looks at what falls due
 _MOST_SHOWN: Final = 20  # problems in the overlay
 
 
 @dataclass
-class Preview:
+class PreviewSite:
     """What a preview follows and where it happens. `leads` finds the way to a state; none without the solver."""
 
-    manuscript: Manuscript
-    tryout: Tryout
-    leads: Leads | None
+    watched_file: WatchedFile
+    session: PreviewSession
+    leads: StatePaths | None
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
@@ -74,30 +74,30 @@ class Preview:
 
     def look(self, app: Flask) -> Draft:
         """The file as it is now, served when it is new and good."""
-        self.manuscript.look()
-        draft = self.manuscript.draft
+        self.watched_file.look()
+        draft = self.watched_file.draft
         with self.lock:
             if draft.n != self.served:
                 self.served = draft.n
                 if draft.good is not None:
-                    self.tryout.renew(draft.good, draft.shared)
-                    app.extensions["guichet"] = replace(app.extensions["guichet"], office=self.tryout.office)
-            if time.monotonic() - self.toured > _TOUR_EVERY:
-                self.tryout.move(timedelta())
+                    self.session.renew(draft.good, draft.shared)
+                    app.extensions["guichet"] = replace(app.extensions["guichet"], office=self.session.office)
+            if time.monotonic() - self.toured > _PASS_EVERY:
+                self.session.move(timedelta())
                 self.toured = time.monotonic()
         return draft
 
     def begin_with(self, title: str) -> bool:
-        """Plays a story of the file, by its id or its title; whether there is one. Raises `StoryFailed`."""
-        procedure = self.tryout.procedure
+        """Plays a story of the file, by its id or its title; whether there is one. Raises `ScenarioFailed`."""
+        procedure = self.session.procedure
         stories = procedure.scenarios if procedure is not None else ()
         story = next((one for one in stories if title in (one.id, *(words for _, words in one.story.versions))), None)
         if story is not None:
-            self.tryout.play(story)
+            self.session.play(story)
         return story is not None
 
 
-def install(app: Flask, preview: Preview) -> None:
+def install(app: Flask, preview: PreviewSite) -> None:
     """Makes a site that serves nobody yet a preview: local, following its file, shown in its own frame. Its cookies have
     names of their own: ports of one machine share them."""
     known: Site = app.extensions["guichet"]
@@ -112,8 +112,8 @@ def install(app: Flask, preview: Preview) -> None:
     check_guards(app)
 
 
-def _preview() -> Preview:
-    found: Preview = current_app.extensions["preview"]
+def _preview() -> PreviewSite:
+    found: PreviewSite = current_app.extensions["preview"]
     return found
 
 
@@ -154,20 +154,20 @@ def _choose(**values: str) -> None:
 
 @blueprint.get(HOME)
 @public
-def bench() -> Response:
-    preview, draft = _preview(), _preview().manuscript.draft
-    procedure, newest = draft.good, preview.tryout.newest()
+def workbench() -> Response:
+    preview, draft = _preview(), _preview().watched_file.draft
+    procedure, newest = draft.good, preview.session.newest()
     note = _chosen("note", "")
     if note:
         _choose(note="")
     return page(
-        "preview/bench.html", draft=draft, procedure=procedure, file=preview.manuscript.file.name, note=note,
+        "preview/bench.html", draft=draft, procedure=procedure, file=preview.watched_file.file.name, note=note,
         fault=_report(draft, errors=True) if draft.is_broken else "", advice=_report(draft, errors=False),
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
         stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
-        number=newest.number if newest else "", state=newest.state if newest else "", standing=_standing(procedure, newest), leads=preview.leads is not None,
-        now=moment_of(preview.tryout.office.now()), due=_due(preview.tryout),
+        number=newest.number if newest else "", state=newest.state if newest else "", standing=_state_label(procedure, newest), leads=preview.leads is not None,
+        now=moment_of(preview.session.office.now()), due=_due(preview.session),
         width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
     )  # fmt: skip
 
@@ -194,7 +194,7 @@ def _states(procedure: Procedure) -> list[tuple[str, str]]:
     return [(DRAFT, say("preview.draft")), *ends]
 
 
-def _standing(procedure: Procedure | None, newest: Dossier | None) -> str:
+def _state_label(procedure: Procedure | None, newest: Dossier | None) -> str:
     """The state of the newest dossier, in words."""
     known = dict(_states(procedure)) if procedure is not None else {}
     return known.get(newest.state, newest.state) if newest is not None else ""
@@ -205,8 +205,8 @@ def _languages(procedure: Procedure | None) -> list[str]:
     return list(own or OFFERED)
 
 
-def _due(tryout: Tryout) -> str:
-    timer = tryout.due()
+def _due(session: PreviewSession) -> str:
+    timer = session.due()
     return moment_of(timer.due_at) if timer is not None else ""
 
 
@@ -241,16 +241,16 @@ def version() -> Response:
 def look_as() -> Response:
     """From another place: a visitor, the applicant, somebody of a role, the controller."""
     seat = request.form.get("seat", "")
-    if seat not in {one for one, _ in _seats(_procedure(), _preview().manuscript.draft)}:
+    if seat not in {one for one, _ in _seats(_procedure(), _preview().watched_file.draft)}:
         abort(400)
-    return _seated(seat, _preview().tryout.newest())
+    return _seated(seat, _preview().session.newest())
 
 
 @blueprint.post(f"{HOME}/exemple")
 @public
 def fill() -> Response:
     """Answers the draft at hand with examples."""
-    return _tried(lambda: _preview().tryout.fill(lambda: _story_to(_procedure().start)), "preview.filled", check=True)
+    return _tried(lambda: _preview().session.fill(lambda: _story_to(_procedure().start)), "preview.filled", check=True)
 
 
 @blueprint.post(f"{HOME}/etat")
@@ -266,35 +266,35 @@ def reach() -> Response:
     if story is None:
         _choose(note=say("preview.no_way"))
         return go(HOME)
-    return _tried(lambda: preview.tryout.play(story), "preview.reached")
+    return _tried(lambda: preview.session.play(story), "preview.reached")
 
 
 def _story_to(state: str) -> Scenario | None:
     preview = _preview()
     if preview.leads is None:
         return None
-    return preview.leads(_procedure(), preview.manuscript.draft.shared, preview.tryout.next_day(), state)
+    return preview.leads(_procedure(), preview.watched_file.draft.shared, preview.session.next_day(), state)
 
 
 @blueprint.post(f"{HOME}/histoire")
 @public
-def tell() -> Response:
+def play() -> Response:
     """The end of a story of the file."""
     story = next((one for one in _procedure().scenarios if one.id == request.form.get("story", "")), None)
     if story is None:
         abort(400)
-    return _tried(lambda: _preview().tryout.play(story), "preview.told")
+    return _tried(lambda: _preview().session.play(story), "preview.told")
 
 
 @blueprint.post(f"{HOME}/horloge")
 @public
 def move_clock() -> Response:
-    by, tryout = request.form.get("by", ""), _preview().tryout
+    by, session = request.form.get("by", ""), _preview().session
     _remember_view()
     if by == "due":
-        tryout.move_to_due()
+        session.move_to_due()
     elif by in STEPS_OF_TIME:
-        tryout.move(STEPS_OF_TIME[by])
+        session.move(STEPS_OF_TIME[by])
     else:
         abort(400)
     return go(HOME)
@@ -314,7 +314,7 @@ def show() -> Response:
 
 def _procedure() -> Procedure:
     """The version served; without one there is nothing to try yet."""
-    procedure = _preview().tryout.procedure
+    procedure = _preview().session.procedure
     if procedure is None:
         abort(404)
     return procedure
@@ -331,7 +331,7 @@ def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) ->
     """What the author asked, done or told why it cannot be; then the dossier from the same place as before."""
     try:
         dossier = act()
-    except StoryFailed as failed:
+    except ScenarioFailed as failed:
         _choose(note=message(failed.found, language()))
         return go(HOME)
     except Refused as refused:
@@ -347,24 +347,24 @@ def _tried(act: Callable[[], Dossier | None], done: str, check: bool = False) ->
 
 def _seated(seat: str, dossier: Dossier | None, check: bool = False) -> Response:
     """Signed in at the desk of that place, before the dossier it may see."""
-    tryout = _preview().tryout
-    desk, account = _desk_of(seat, tryout)
+    session = _preview().session
+    area, account = _area_of(seat, session)
     _choose(seat=seat, view=_address(seat, dossier, check))
     response = go(HOME)
     if account is None:
         return close_session(response)
-    return open_session(response, tryout.let_in(account), desk)
+    return open_session(response, session.let_in(account), area)
 
 
-def _desk_of(seat: str, tryout: Tryout) -> tuple[str, str | None]:
+def _area_of(seat: str, session: PreviewSession) -> tuple[str, str | None]:
     """The desk of a place, and the account that sits there; none for a visitor."""
     if seat == VISITOR:
-        return APPLICANT_DESK, None
+        return APPLICANT_AREA, None
     if seat == APPLICANT:
-        return APPLICANT_DESK, APPLICANT_ID
+        return APPLICANT_AREA, APPLICANT_ID
     if seat == AUDITOR:
-        return AUDITOR_DESK, AUDITOR
-    return AGENT_DESK, tryout.holder(seat)
+        return AUDITOR_AREA, AUDITOR
+    return AGENT_AREA, session.holder(seat)
 
 
 def _address(seat: str, dossier: Dossier | None, check: bool) -> str:
@@ -373,6 +373,6 @@ def _address(seat: str, dossier: Dossier | None, check: bool) -> str:
         return f"/demarches/{_procedure().id}"
     if seat == APPLICANT and dossier is not None:
         return f"/dossiers/{dossier.number}" + ("/verification" if check else "")
-    desk: dict[str, Any] = {AUDITOR: "/audit"}
-    home = str(desk.get(seat, "/agent"))
+    area: dict[str, Any] = {AUDITOR: "/audit"}
+    home = str(area.get(seat, "/agent"))
     return f"{home}/dossiers/{dossier.number}" if sent and dossier is not None else home

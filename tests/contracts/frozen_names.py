@@ -39,7 +39,8 @@ _CODE: Final = ("engine", "renderers", "server.py")
 _METRIC: Final = re.compile(r"guichet_[a-z_]+")
 # functions whose first text argument is stored or answered, by the kind of name that it is
 _NAMING: Final = {
-    "EntryDraft": "journal entries", "refusal": "refusals", "Refusal": "refusals", "Finding": "integrity findings",
+    "EntryDraft": "journal entries", "refusal": "refusals", "Refusal": "refusals", "IntegrityFinding": "integrity findings",
+    "ExplorationFinding": "exploration findings", "ReplayRefusal": "replay refusals",
     "once": "idempotent commands",
 }  # fmt: skip
 
@@ -154,7 +155,7 @@ def _routes() -> Iterator[tuple[str, str]]:
         for rule in app.url_map.iter_rules():
             yield "routes", f"{rule.rule} {' '.join(sorted(rule.methods or ()))}"
         yield "cookies", str(app.config["SESSION_COOKIE_NAME"])
-    yield from (("cookies", name) for name in (cookies, base.AGENT_DESK, base.AUDITOR_DESK))
+    yield from (("cookies", name) for name in (cookies, base.AGENT_AREA, base.AUDITOR_AREA))
     yield from (("cookies", name) for name in (languages.COOKIE, preview.COOKIE))
 
 

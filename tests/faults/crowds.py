@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from tests.engine.office.world import pdf
 from tests.faults.installation import Installation, patient
 from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant
@@ -68,7 +68,7 @@ def under_load(house: Installation, people: int = PEOPLE) -> Iterator[Load]:
             one.join(patient(60))
 
 
-def visits(office: Office) -> list[tuple[str, str]]:
+def visits(office: AppContext) -> list[tuple[str, str]]:
     """Offices and hours that may be taken."""
     there = [one for one in office.directory.offices.values() if one.agency == "mairie"]
     day = office.now().date() + timedelta(days=2)

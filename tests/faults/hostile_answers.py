@@ -14,14 +14,14 @@ from typing import Any, Final
 from engine.core.values import Plain
 from engine.domain.fields.field_types import kind_of
 from engine.domain.fields.raw_answers import CODES, is_wrong, typed_text
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.posted_values import keys_of
 from engine.domain.forms.sample_answers import example_answers
 from engine.model import Field, Page, Procedure
 from engine.records.dossier import Dossier
-from renderers.html.controls import Drawing
+from renderers.html.controls import DrawingContext
 from renderers.html.templates import Pages
 from tests.effort import EFFORT
 from tests.makers import PROCEDURES, TODAY, a_dossier, changed, the_directory, the_procedure, the_words
@@ -89,7 +89,7 @@ def a_post(book: Procedure, page: Page, chance: random.Random) -> Raw:
 def as_shown(page: PageView) -> Raw:
     """What a browser posts of a page that nobody touched."""
     controls = Controls()
-    controls.feed(str(_pages().questions(page, Drawing(the_words(), "fr"))))
+    controls.feed(str(_pages().questions(page, DrawingContext(the_words(), "fr"))))
     controls.close()
     return controls.found
 
@@ -141,17 +141,17 @@ class Controls(HTMLParser):
 class Judge:
     """One dossier of a book, posted to; `found` is what went wrong."""
 
-    book: Procedure
+    definition: Procedure
     dossier: Dossier
     chance: random.Random
 
     def read(self, page: Page, raw: Mapping[str, Sequence[str]]) -> forms.PageRead:
-        return forms.read_page(self.book, self.dossier, page.id, raw, TODAY, the_directory())
+        return forms.read_page(self.definition, self.dossier, page.id, raw, TODAY, the_directory())
 
     def faults(self) -> Iterator[str]:
         """Of one post to one page."""
-        page = self.chance.choice(self.book.form.pages)
-        raw = a_post(self.book, page, self.chance)
+        page = self.chance.choice(self.definition.form.pages)
+        raw = a_post(self.definition, page, self.chance)
         try:
             found = self.read(page, raw)
             yield from self._of_what_is_written(page, found)
@@ -166,7 +166,7 @@ class Judge:
     def _of_what_is_written(self, page: Page, found: forms.PageRead) -> Iterator[str]:
         kept = self.dossier.answers
         own = {key: field for field in page.fields for key in keys_of(field)}
-        standing = standing_of(self.book, self.dossier, TODAY, the_directory(), found.answers)
+        standing = evaluate_answers(self.definition, self.dossier, TODAY, the_directory(), found.answers)
         for name in {one for one in {*kept, *found.answers} if kept.get(one) != found.answers.get(one)}:
             if name not in own:
                 yield f"{page.id}: {name} is no question of it, and was written"
@@ -183,17 +183,17 @@ class Judge:
         yield from (f"{page.id}: {name} is kept otherwise when posted again" for name in sorted(again.changed))
 
     def _of_what_is_sent(self) -> Iterator[str]:
-        live = forms.live_answers(self.book, self.dossier, TODAY, the_directory())
-        again = forms.live_answers(self.book, changed(self.dossier, answers=live), TODAY, the_directory())
+        live = forms.live_answers(self.definition, self.dossier, TODAY, the_directory())
+        again = forms.live_answers(self.definition, changed(self.dossier, answers=live), TODAY, the_directory())
         if live != again:
             yield "what is sent would be sent otherwise"
-        standing = standing_of(self.book, self.dossier, TODAY, the_directory())
-        for field in self.book.form.fields:
+        standing = evaluate_answers(self.definition, self.dossier, TODAY, the_directory())
+        for field in self.definition.form.fields:
             if field.id in live and (field.value is not None or not standing.shows(field)):
                 yield f"{field.id} is sent, and is nobody's answer"
 
     def _of_what_is_shown(self, page: Page) -> Iterator[str]:
-        standing = standing_of(self.book, self.dossier, TODAY, the_directory())
+        standing = evaluate_answers(self.definition, self.dossier, TODAY, the_directory())
         view = forms.view_page(standing, page.id, self.dossier, the_words())
         if view is None:
             return

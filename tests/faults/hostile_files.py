@@ -346,13 +346,13 @@ def faults_of(store: AttachmentStore, files: Iterable[Hostile]) -> list[str]:
 
 
 def _faults_of_one(store: AttachmentStore, file: Hostile) -> Iterator[str]:
-    before = on_disk(store.shelf.folder)
+    before = on_disk(store.blobs.folder)
     try:
         kept = store.keep(file.data, file.name, ALL, LARGEST)
     except Rejected as refused:
         if refused.code not in file.must.split():
             yield f"{refused.code} instead of {file.must}"
-        if on_disk(store.shelf.folder) != before:
+        if on_disk(store.blobs.folder) != before:
             yield "refused, and on the disk"
         return
     if KEPT not in file.must.split():

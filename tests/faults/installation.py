@@ -23,7 +23,7 @@ from engine.core.values import new_id
 from engine.operations.settings import Settings
 from engine.records.dossier import Account, Actor
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.sign_in.demo_accounts import AUDITOR
 from engine.services.sign_in.sessions import actor_of, open_session
 from engine.storage.postgres.store import PostgresStore
@@ -130,7 +130,7 @@ class Installation:
     """`office` looks at the same store from outside the servers."""
 
     folder: Path
-    office: Office
+    office: AppContext
     log: Path
     stand: subprocess.Popen[str]
     processes: list[Process] = field(default_factory=list)

@@ -23,13 +23,13 @@ from engine.operations.backup import back_up, bring_back
 from engine.records.dossier import Account, Attachment, Dossier, Timer
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import NotFound, Office, OfficeSettings, publish_editions
-from engine.services.context.edition_cache import EditionShelf
+from engine.services.context.app_context import AppContext, AppSettings, NotFound, publish_editions
+from engine.services.context.edition_cache import EditionCache
 from engine.services.payments import settlement
-from engine.services.worker.worker import tour
-from engine.simulation.environment import Stage, TellingRegister, keep_specimen
-from engine.simulation.next_steps import Outlook
-from engine.simulation.player import StoryFailed, Told
+from engine.services.worker.worker import run_pass
+from engine.simulation.environment import ScenarioEnvironment, ScenarioRegister, keep_specimen
+from engine.simulation.next_steps import NextSteps
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.sqlite.store import SqliteStore
@@ -90,7 +90,7 @@ class MortalStore(SqliteStore):
 
 
 @dataclass
-class _Stage(Stage):
+class _Stage(ScenarioEnvironment):
     """Its papers are real files."""
 
     def paper(self, name: str, place: str, by: str | None = None, dossier: str = "") -> Attachment:
@@ -109,9 +109,9 @@ class _Stage(Stage):
                 break
             tried.add(ahead[0])
             self.clock.instant = max(self.clock.instant, ahead[0].due_at)
-            tour(self.office)
+            run_pass(self.office)
         self.clock.instant = max(self.clock.instant, until)
-        tour(self.office)
+        run_pass(self.office)
 
 
 @dataclass
@@ -120,11 +120,11 @@ class Lives:
     ever in force, by its fingerprint."""
 
     folder: Path
-    office: Office
+    office: AppContext
     clock: FixedClock
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, ScenarioRun] = field(default_factory=dict)
     known: dict[str, Dossier] = field(default_factory=dict)
-    books: dict[str, Procedure] = field(default_factory=dict)
+    definitions: dict[str, Procedure] = field(default_factory=dict)
     stages: list[_Stage] = field(default_factory=list)
     backup: tuple[Path, dict[str, Dossier], datetime] | None = None
     history: list[str] = field(default_factory=list)
@@ -143,15 +143,15 @@ class Lives:
             unit.put_account(account)
         stage = _Stage(self.office, self.clock, self.registers, account.actor())
         self.stages.append(stage)
-        told = Told(book, replace(story, at=local_day(self.clock.now())), stage)
-        with suppress(StoryFailed):
+        told = ScenarioRun(book, replace(story, at=local_day(self.clock.now())), stage)
+        with suppress(ScenarioFailed):
             told.prepare()
         if told.dossier is None:
             return
         self.told[told.dossier.id] = told
         self.heard(told.dossier.id)
         if choose((True, True, True, False)):
-            self._done(told, told.hand_in)
+            self._done(told, told.submit)
 
     def goes_on(self, choose: Choose) -> None:
         """One of the steps that are open on one of the dossiers, whoever may take it."""
@@ -159,8 +159,8 @@ class Lives:
         if told is None:
             return
         told.dossier = told.stage.dossier(told.dossier.id)  # type: ignore[union-attr]
-        told.procedure = self.books[told.dossier.fingerprint]
-        steps = Outlook(told, {}, "Motif").steps()
+        told.procedure = self.definitions[told.dossier.fingerprint]
+        steps = NextSteps(told, {}, "Motif").steps()
         if steps:
             told.step = step = choose(steps)
             self.history.append(f"  {step.verb} {step.value}")
@@ -213,7 +213,7 @@ class Lives:
         self.count += 1
         there = SqliteStore(self.folder / f"back{self.count}.db")
         there.migrate()
-        bring_back(where, there, self.office.attachments.shelf, self.ring)
+        bring_back(where, there, self.office.attachments.blobs, self.ring)
         there.close()
         self.store.close()
         self.known = dict(known)
@@ -227,7 +227,7 @@ class Lives:
         text = re.sub(r"\ntitle: (\{fr: )?", r"\g<0>Encore ", text, count=1).split("\nmigrate:")[0]
         maps = "".join(f"  {number}: {{}}\n" for number in range(1, book.edition + 1))
         later = compiled(f"{text.rstrip()}\nmigrate:\n{maps}", f"{book.id}.yaml")
-        self.books[later.fingerprint] = later
+        self.definitions[later.fingerprint] = later
         publish(self, later)  # type: ignore[arg-type]
         self._opened(self.store.path)
 
@@ -251,23 +251,23 @@ class Lives:
         return self.folder / "keys.json"
 
     @property
-    def registers(self) -> TellingRegister:
+    def registers(self) -> ScenarioRegister:
         found = self.office.registers["*"]
-        assert isinstance(found, TellingRegister)
+        assert isinstance(found, ScenarioRegister)
         return found
 
     def _opened(self, path: str) -> None:
         """As another process opens it: nothing is remembered."""
         self.store.close()
-        self.office = replace(self.office, store=MortalStore(path), shelf=EditionShelf())
+        self.office = replace(self.office, store=MortalStore(path), editions=EditionCache())
         for stage in self.stages:
             stage.office = self.office
 
-    def _one(self, choose: Choose) -> Told | None:
+    def _one(self, choose: Choose) -> ScenarioRun | None:
         return choose(list(self.told.values())) if self.told else None
 
-    def _done(self, told: Told, act: Callable[[], None]) -> None:
-        with suppress(StoryFailed, Refused, NotFound, Conflict):
+    def _done(self, told: ScenarioRun, act: Callable[[], None]) -> None:
+        with suppress(ScenarioFailed, Refused, NotFound, Conflict):
             act()
         assert told.dossier is not None
         self.heard()
@@ -298,14 +298,14 @@ def begun(folder: Path) -> Lives:
     store = MortalStore(folder / "guichet.db")
     store.migrate()
     inbox = InboxSender()
-    office = Office(
+    office = AppContext(
         shipped(), store, AttachmentStore(folder / "files", FileKeys.open(folder / "keys.json")),
         {"sandbox": SandboxProvider(SandboxOperator(None, clock, b"lives"))},
-        {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": TellingRegister()}, clock, load_words(), keys(),
-        OfficeSettings(),
+        {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": ScenarioRegister()}, clock, load_words(), keys(),
+        AppSettings(),
     )  # fmt: skip
     lives = Lives(folder, publish_editions(office), clock)
-    lives.books = {one.fingerprint: one for one in lives.office.catalogue.all()}
+    lives.definitions = {one.fingerprint: one for one in lives.office.catalogue.all()}
     lives.begins(lambda things: things[0])
     return lives
 
@@ -333,7 +333,7 @@ def wrong_in(lives: Lives) -> Iterator[str]:
         yield from _of_its_edition(lives, now)
         if now.erased_at is not None:
             left = {
-                "answers": _telling(lives.books[now.fingerprint], now),
+                "answers": _telling(lives.definitions[now.fingerprint], now),
                 "files": now.attachments,
                 "label": now.label,
                 "salts": [name for names in salts.values() for name in names if not name.startswith("rows.")],
@@ -354,7 +354,7 @@ def _telling(book: Procedure, dossier: Dossier) -> list[str]:
 
 
 def _of_its_edition(lives: Lives, dossier: Dossier) -> Iterator[str]:
-    book = lives.books[dossier.fingerprint]
+    book = lives.definitions[dossier.fingerprint]
     if intake.procedure_of(lives.office, dossier) != book:
         yield f"{dossier.id} is judged by another edition"
     ways, at = {(way.source, way.target) for way in book.transitions}, None

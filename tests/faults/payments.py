@@ -19,7 +19,7 @@ from engine.core.clock import Clock
 from engine.core.values import new_id
 from engine.integrations.cinetpay import CinetPay
 from engine.integrations.fedapay import FedaPay
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.paydunya import PayDunya
 from engine.integrations.paygate import PayGate
 from engine.integrations.payment_provider import CURRENCY, PaymentProvider, ProviderDown, ProviderStatus
@@ -161,8 +161,8 @@ def _lines(stack: ExitStack, world: World) -> list[Line]:
     assert isinstance(cinet, LocalCinetPay)
     ends = ("never", "failed", "paid", "late")
 
-    def wire(local: LocalOperator) -> Wire:
-        return Wire(local.address, seconds=5.0)
+    def wire(local: LocalOperator) -> HttpClient:
+        return HttpClient(local.address, seconds=5.0)
 
     return [
         _simulated(world.operator, clock),
@@ -256,7 +256,7 @@ def deliver(bar: Bar, posted: list[Letter]) -> None:
             rest = {name: value for name, value in headers.items() if name != "Content-Type"}
             answer = client.post(f"/retours/{where}", data=body, headers=rest, content_type=kind)
             bar.answers.append((where, worth, answer.status_code))
-            settlement.ask_all_told(bar.world.office)
+            settlement.ask_all_reported(bar.world.office)
 
     raised = [one for one in together(THREADS, carry) if one is not None]
     assert not raised, raised
@@ -279,7 +279,7 @@ def play(bar: Bar, times: int, seed: int = 1) -> None:
 def settle(bar: Bar) -> None:
     """The tour of the worker, once the operators have had ten minutes."""
     bar.world.wait(minutes=10, seconds=1)
-    settlement.ask_all_told(bar.world.office, 500)
+    settlement.ask_all_reported(bar.world.office, 500)
     settlement.reconcile(bar.world.office, 500)
 
 

@@ -51,7 +51,7 @@ class Browser:
 
     ports: Sequence[int]
     cookies: dict[str, str]
-    patience: float = 30.0
+    wait_limit: float = 30.0
     stop: threading.Event = field(default_factory=threading.Event)
     at: int = 0
     statuses: list[int] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Browser:
     def once(self, method: str, address: str, body: bytes = b"", kind: str = "", **more: str) -> Answer:
         """One try. Raises OSError when no whole answer came."""
         began = time.monotonic()
-        line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.patience)
+        line = self._line or HTTPConnection("127.0.0.1", self.ports[self.at % len(self.ports)], timeout=self.wait_limit)
         self._line = line
         headers = {
             **self.headers,

@@ -16,7 +16,7 @@ from engine.integrations.simulated_operator import SandboxOperator, SandboxProvi
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, Dossier
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office, publish_editions
+from engine.services.context.app_context import AppContext, publish_editions
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.unit_of_work import Store
 from tests.engine.office.world import MONDAY, BareWords, World, keys
@@ -32,7 +32,7 @@ def a_market(folder: Path, store: Store) -> World:
     clock, inbox = FixedClock(MONDAY), InboxSender()
     operator = SandboxOperator(None, clock, b"market")
     store.migrate()
-    office = Office(
+    office = AppContext(
         Catalogue.of([a_procedure(_STALL)], the_shared()), store, AttachmentStore(folder / "files"),
         {"sandbox": SandboxProvider(operator)}, {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": FileRegister(folder)},
         clock, BareWords(), keys(),
@@ -54,12 +54,12 @@ class Together:
     """Two who stand at the same place before either goes on, where nothing keeps them apart; where something does, the first waits
     in vain and goes on alone."""
 
-    patience: float = 0.4
+    wait_limit: float = 0.4
     gate: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
 
     def meet(self) -> None:
         with suppress(threading.BrokenBarrierError):
-            self.gate.wait(self.patience)
+            self.gate.wait(self.wait_limit)
 
     def again(self) -> None:
         self.gate.reset()

@@ -22,9 +22,9 @@ from engine.services.sign_in import second_factor
 from engine.services.sign_in.mail_links import send_link, why_not_link
 from engine.services.sign_in.sessions import actor_of, open_session
 from engine.services.worker import clock_watch
-from engine.services.worker.clock_watch import PROOF, guarded_tour
-from engine.services.worker.worker import LEASE, tour
-from engine.storage.sql.clock import ClockVerbs
+from engine.services.worker.clock_watch import PROOF, guarded_pass
+from engine.services.worker.worker import LEASE, run_pass
+from engine.storage.sql.clock import ClockQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests import worker
@@ -48,7 +48,7 @@ def proven(world: World) -> None:
     """The worker is there as long as it takes: its clock is trusted."""
     for hours in range(0, int(PROOF / timedelta(hours=1)) + 6, 6):
         world.wait(hours=6 if hours else 0)
-        guarded_tour(world.office)
+        guarded_pass(world.office)
     assert clock_watch.watch_clock(world.office).erases
 
 
@@ -58,7 +58,7 @@ def people_of(world: World) -> tuple[Dossier, Dossier, Dossier]:
     agent = mayor(world)
     closed = world.take(closed, agent, "accorder")
     world.wait(days=31)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(closed).closed_at is not None
     return closed, world.take(waiting, agent, "accorder"), world.draft(MARKET, world.applicant("+22890999999"))
 
@@ -78,10 +78,10 @@ def leap(world: World, by: timedelta = TEN_YEARS) -> None:
     """The clock goes ahead for two days, the worker being there, then is set right."""
     world.clock.advance(by)
     for _ in range(8):
-        guarded_tour(world.office)
+        guarded_pass(world.office)
         world.wait(hours=6)
     world.clock.advance(-by)
-    guarded_tour(world.office)
+    guarded_pass(world.office)
 
 
 def test_ten_years_ahead_for_two_days_erase_and_decide_nothing(tmp_path: Path, store: Store) -> None:
@@ -100,7 +100,7 @@ def test_two_weeks_ahead_erase_nothing(tmp_path: Path, store: Store) -> None:
     draft = world.draft(MARKET)
     proven(world)
     world.wait(days=20)
-    guarded_tour(world.office)
+    guarded_pass(world.office)
     proven(world)
     leap(world, timedelta(days=14))
     assert lost(world, draft) == []
@@ -113,7 +113,7 @@ def test_steps_that_follow_one_another_are_one_step(tmp_path: Path, store: Store
     proven(world)
     for step in (TEN_YEARS, timedelta(days=2), timedelta(days=-1), timedelta(days=3)):
         world.clock.advance(step)
-        guarded_tour(world.office)
+        guarded_pass(world.office)
     assert lost(world, closed, waiting, draft) == []
 
 
@@ -133,9 +133,9 @@ def test_a_month_off_only_delays_what_erases(tmp_path: Path, store: Store) -> No
     world = a_market(tmp_path, store)
     (waiting,) = sent(world, 1)
     waiting = world.take(waiting, mayor(world), "accorder")
-    guarded_tour(world.office)
+    guarded_pass(world.office)
     world.wait(days=30.9)
-    guarded_tour(world.office)
+    guarded_pass(world.office)
     assert world.kept(waiting).closed_at
 
 
@@ -153,14 +153,14 @@ def test_the_doctor_tells_a_step(tmp_path: Path, store: Store) -> None:
 
 
 def go_ahead(world: World, by: timedelta) -> None:
-    guarded_tour(world.office)
+    guarded_pass(world.office)
     world.clock.advance(by)
-    guarded_tour(world.office)
+    guarded_pass(world.office)
 
 
 def set_back(world: World, by: timedelta) -> None:
     world.clock.advance(-by)
-    guarded_tour(world.office)
+    guarded_pass(world.office)
 
 
 @pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(days=1), TEN_YEARS], ids=str)
@@ -192,7 +192,7 @@ def test_a_session_and_a_link_of_a_wrong_clock_are_over_with_it(tmp_path: Path, 
 def test_a_session_of_before_goes_on_and_ends_in_its_time(tmp_path: Path, store: Store) -> None:
     world = a_market(tmp_path, store)
     person = world.applicant()
-    guarded_tour(world.office)
+    guarded_pass(world.office)
     with store.unit(write=True) as unit:
         account = unit.account(person.id)
         assert account is not None
@@ -208,7 +208,7 @@ def test_a_session_of_before_goes_on_and_ends_in_its_time(tmp_path: Path, store:
 def test_an_agent_signs_in_with_the_application_once_the_clock_is_right(tmp_path: Path, store: Store) -> None:
     world = a_market(tmp_path, store)
     agent, key = mayor(world), pyotp.random_base32()
-    guarded_tour(world.office)
+    guarded_pass(world.office)
 
     def signs_in() -> bool:
         with store.unit(write=True) as unit:
@@ -246,7 +246,7 @@ def test_a_letter_lent_to_a_worker_whose_clock_differs_by_minutes_stays_theirs(t
         ahead = world.office.now() + timedelta(minutes=4)
         assert unit.claim_letters(ahead, ahead + LEASE)
         assert unit.bring_back(world.office.now(), timedelta(minutes=5)) == 0
-    tour(world.office)
+    run_pass(world.office)
     assert world.read(lambda unit: unit.letters_to(PHONE, 1))[0].sent_at is None
 
 
@@ -260,7 +260,7 @@ def test_a_payment_begun_under_a_wrong_clock_is_asked_about_and_holds_nobody_up(
     set_back(world, TEN_YEARS)
     for _ in range(3):
         world.wait(minutes=15)
-        guarded_tour(world.office)
+        guarded_pass(world.office)
     asked = world.read(lambda unit: unit.payment(payment.id))
     assert asked.checked_at is not None
     assert asked.checked_at <= world.office.now()
@@ -279,13 +279,13 @@ def test_a_worker_that_trusts_any_clock_is_seen(tmp_path: Path, store: Store, mo
     closed, waiting, draft = people_of(world)
     closed = world.kept(closed)
     proven(world)
-    monkeypatch.setattr(clock_watch, "tour", lambda office, **_: tour(office))
+    monkeypatch.setattr(clock_watch, "run_pass", lambda office, **_: run_pass(office))
     leap(world)
     assert len(lost(world, closed, waiting, draft)) == 3
 
 
 @pytest.mark.nightly("mutant")
 def test_moments_left_ahead_are_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ClockVerbs, "bring_back", lambda *about: 0)
+    monkeypatch.setattr(ClockQueries, "bring_back", lambda *about: 0)
     with pytest.raises(Refused, match="code_too_soon"):
         test_nobody_is_kept_out_by_a_code_asked_under_a_wrong_clock(tmp_path, store, TEN_YEARS)

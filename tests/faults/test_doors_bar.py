@@ -91,7 +91,7 @@ def nobody_is_not_hashed(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_costs_less(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(secrets, "_NOBODY", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash("nobody"))
+    patch.setattr(secrets, "_DUMMY_HASH", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash("nobody"))
 
 
 def a_closed_account_is_told(patch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from engine.domain.reporting import journal_state as history
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.domain.workflow import available_actions as offers
 from engine.journal import chain as journal
-from engine.journal.chain import Entry, verify
+from engine.journal.chain import JournalEntry, verify
 from engine.model import Procedure
 from engine.records.codec import from_plain, read_instant, to_plain
 from engine.records.dossier import Dossier
@@ -52,10 +52,10 @@ def rebuilt(edition: bytes) -> Procedure:
 
 def wrong_in_story(procedure: Procedure, acts: list[Any]) -> Iterator[str]:
     body: dict[str, Any] = {}
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[JournalEntry, ...] = ()
     for act in acts:
         body |= act["dossier"]
-        entries += tuple(from_plain(Entry, one) for one in act["entries"])
+        entries += tuple(from_plain(JournalEntry, one) for one in act["entries"])
         dossier = from_plain(Dossier, body)
         lost = {name for name, value in body.items() if to_plain(dossier).get(name, ...) != value}
         if lost:

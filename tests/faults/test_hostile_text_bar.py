@@ -21,8 +21,8 @@ from werkzeug.routing import IntegerConverter, Rule
 
 import server
 from engine.integrations.smtp import MailServer
-from engine.records.dossier import Letter
-from engine.services.worker.worker import tour
+from engine.records.dossier import OutboundMessage
+from engine.services.worker.worker import run_pass
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import JsonLines
 from renderers.web.platform import csv as tables
@@ -202,7 +202,7 @@ def test_a_subject_or_an_address_adds_no_line_to_the_head_of_a_mail() -> None:
             (f"ama@example.tg{text}", "Bonjour"),
             (f"{text}@example.tg", "Bonjour"),
         ):
-            letter = Letter("l1", None, "email", to, subject, text, NOON, "test", NOON)
+            letter = OutboundMessage("l1", None, "email", to, subject, text, NOON, "test", NOON)
             with suppress(ValueError):
                 message = server._message(letter)
                 head = message.as_bytes().partition(b"\r\n\r\n")[0].decode("ascii")
@@ -311,7 +311,7 @@ def machines_asked(folder: Path) -> list[str]:
             for row in (one for one in table() if one.method == "POST"):
                 for persona in [*readers(row), "none"][:1]:
                     ask(site, persona, row, values_of(site, row, site.owner))
-            tour(site.world.office)
+            run_pass(site.world.office)
     return touched
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from engine.journal.chain import Entry, seal, seal_of, verify
+from engine.journal.chain import JournalEntry, seal, seal_of, verify
 from engine.records.dossier import Actor
 from engine.services.audit.integrity import fsck
 from engine.services.core import checkpoints
@@ -254,7 +254,7 @@ def test_a_clock_set_back(owned: Owned) -> None:
 
 def test_a_long_journal_is_read_fast() -> None:
     """Less than a tenth of a millisecond an entry, of the machine's own time."""
-    who, chain = Actor("applicant", "u", "Ama"), list[Entry]()
+    who, chain = Actor("applicant", "u", "Ama"), list[JournalEntry]()
     for n in range(tries(10_000)):
         chain.append(seal(chain[-1] if chain else None, "d1", MONDAY, who, "saved", "f" * 64, {"revision": n}))
     began = time.process_time()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.integrations.message_sender import NotSent
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.worker import worker as timers
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
@@ -35,9 +35,9 @@ class Fickle:
 
     chance: random.Random
     deaths: int
-    left: list[Letter] = field(default_factory=list)
+    left: list[OutboundMessage] = field(default_factory=list)
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         fate = self.chance.random()
         if self.deaths and fate < 0.2:
             self.deaths -= 1
@@ -104,7 +104,7 @@ def sent_before_it_is(patch: pytest.MonkeyPatch) -> None:
     """Noted as sent, then sent."""
     real = timers._carry
 
-    def carry(office: Any, letter: Letter, now: Any, patience: Any) -> Letter:
+    def carry(office: Any, letter: OutboundMessage, now: Any, patience: Any) -> OutboundMessage:
         with office.store.unit(write=True) as unit:
             unit.settle_letter(replace(letter, sent_at=now))
         return real(office, letter, now, patience)

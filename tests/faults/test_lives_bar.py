@@ -25,9 +25,9 @@ from engine.core.problems import Refused
 from engine.journal.leaves import Leaf, Tree
 from engine.journal.merkle import Growing, leaf_hash, root_of
 from engine.services.audit.statistics import count_again, count_up
-from engine.services.context.edition_cache import EditionShelf
+from engine.services.context.edition_cache import EditionCache
 from engine.services.worker import retention
-from engine.simulation.player import StoryFailed
+from engine.simulation.player import ScenarioFailed
 from engine.storage.sqlite.write_queue import Flush
 from tests.effort import EFFORT, tries
 from tests.faults.lives import Choose, Died, Lives, begun, wrong_in
@@ -162,7 +162,7 @@ def test_after_each_step_what_is_derived_is_derived_again_the_same(tmp_path: Pat
 
 def the_edition_of_today(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        EditionShelf, "pinned", lambda shelf, catalogue, unit, dossier: catalogue.procedures[dossier.procedure]
+        EditionCache, "pinned", lambda shelf, catalogue, unit, dossier: catalogue.procedures[dossier.procedure]
     )
 
 
@@ -221,7 +221,7 @@ def test_a_defence_taken_away_is_seen(
     for seed in range(6):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        with walking(folder, seed, STEPS, names) as steps, suppress(Refused, StoryFailed):
+        with walking(folder, seed, STEPS, names) as steps, suppress(Refused, ScenarioFailed):
             for lives in steps:
                 if any(seen in fault for fault in wrong_in(lives)):
                     return

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.storage.schema.migration_list import PATIENCE
+from engine.storage.schema.migration_list import WAIT_LIMIT
 from tests.engine.office.world import pdf
 from tests.faults.cluster import a_cluster
 from tests.faults.crowds import visits
@@ -120,7 +120,7 @@ def judge(house: Installation, found: Measured) -> None:
     assert set(found.answered) == {200}, found.answered
     assert max(found.read.values()) < patient(SOON), found.read
     assert set(found.refused) == {503}, found.refused
-    assert found.longest < patient(PATIENCE + 3), found.longest
+    assert found.longest < patient(WAIT_LIMIT + 3), found.longest
     assert house.accidents() == []
 
 

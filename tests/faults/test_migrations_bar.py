@@ -20,7 +20,7 @@ import pytest
 from sqlite_utils import Database
 
 from engine.services.audit.integrity import fsck, inspect
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.postgres import migrations as postgres_schema
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.schema import migration_list as sqlite_schema
@@ -56,7 +56,7 @@ def whole_lives(folder: Path) -> World:
         one, other = world.applicant(f"+2289000{turn:04d}"), world.applicant(f"+2289100{turn:04d}")
         world.take(world.paid(world.sent(owner=one)), chief, "signer")
         world.booked(world.paid(world.take(world.sent(PASSPORT, other), checker, "conforme")), "depot", turn)
-    tour(world.office)
+    run_pass(world.office)
     assert fsck(world.office) == ()
     return world
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.integrations.payment_provider import CURRENCY, ProviderStatus
 from engine.services.payments import settlement
-from engine.storage.sql.ledger import LedgerVerbs
+from engine.storage.sql.ledger import LedgerQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests.effort import tries
@@ -91,7 +91,7 @@ def any_sum_will_do(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_credit_is_no_row_of_its_own(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LedgerVerbs, "add_credit", lambda unit, payment, dossier, amount, at: True)
+    patch.setattr(LedgerQueries, "add_credit", lambda unit, payment, dossier, amount, at: True)
 
 
 def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:

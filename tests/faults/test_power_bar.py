@@ -37,14 +37,14 @@ class Watched(SqliteStore):
 
     def __init__(self, path: Path, told: Any) -> None:
         super().__init__(path)
-        self._told = told
+        self._reported = told
 
     @contextmanager
     def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
         with super().unit(write) as unit:
             yield unit
         if write:
-            self._told()
+            self._reported()
 
 
 def image(path: Path) -> bytes:
@@ -70,7 +70,7 @@ def live(world: World, turn: int) -> None:
     chief, checker = world.agent("chief", "sncja/greffier_en_chef"), world.agent("checker", "dgdn/controleur")
     one, other = world.applicant(f"+2289000{turn:04d}"), world.applicant(f"+2289100{turn:04d}")
     world.take(world.paid(world.sent(owner=one)), chief, "signer")
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     world.booked(world.paid(world.take(world.sent(PASSPORT, other), checker, "conforme")), "depot", turn)
 
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from engine.storage.files import attachments
 from engine.storage.files import encryption as file_keys
 from engine.storage.files.attachments import AttachmentStore, Lost, Place
-from engine.storage.files.blob_store import FolderShelf
-from engine.storage.files.encryption import FileKeys, NoFileKey, Unsealable, add_key
+from engine.storage.files.blob_store import FolderBlobStore
+from engine.storage.files.encryption import FileKeys, NoFileKey, Undecryptable, add_key
 from tests.effort import tries
 from tests.engine.office.world import keys, pdf
 from tests.faults.rotating import opened
@@ -60,7 +60,7 @@ def opened_elsewhere(folder: Path) -> list[str]:
     the disk says."""
     store = opened(folder)
     places = handed_in(store, 6)
-    shelf, found = store.shelf, []
+    shelf, found = store.blobs, []
     own = {place: shelf.read(store._name(place)) for place in places}
     found += [f"{place} is readable" for place, sealed in own.items() if sealed is None or CANARY in sealed]
     for place, (dossier, digest) in itertools.product(places, places):
@@ -129,8 +129,8 @@ def dying(patch: pytest.MonkeyPatch, after: int) -> None:
             raise Died
         honest(shelf, name, data, lasting)
 
-    honest = FolderShelf.write
-    patch.setattr(FolderShelf, "write", write)
+    honest = FolderBlobStore.write
+    patch.setattr(FolderBlobStore, "write", write)
 
 
 def brought_over(store: AttachmentStore, places: list[Place]) -> Iterator[str]:
@@ -207,8 +207,8 @@ def files_are_emptied_first(patch: pytest.MonkeyPatch) -> None:
         for place in known:
             fresh = store.keys.rewrapped(attachments._bound(place), store._raw(place))  # type: ignore[union-attr]
             if fresh is not None:
-                (store.shelf.folder / store._name(place)).write_bytes(b"")  # type: ignore[attr-defined]
-                store.shelf.write(store._name(place), fresh)
+                (store.blobs.folder / store._name(place)).write_bytes(b"")  # type: ignore[attr-defined]
+                store.blobs.write(store._name(place), fresh)
         return 0, ()
 
     patch.setattr(AttachmentStore, "rewrap", rewrap)
@@ -236,7 +236,7 @@ def only_what_comes(patch: pytest.MonkeyPatch) -> None:
 def test_a_defence_taken_away_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
     twin(monkeypatch)
     found = []
-    with suppress(Unsealable):  # from a file that is not one any more
+    with suppress(Undecryptable):  # from a file that is not one any more
         for fault in rotated(folder, 3):
             found.append(fault)
     assert any(seen in fault for fault in found), found

@@ -42,7 +42,7 @@ class Crowd:
     dossiers: list[Dossier]
     waited: float = 0.0
 
-    def books(self, one: int, start: str, **more: str) -> int:
+    def definitions(self, one: int, start: str, **more: str) -> int:
         """Asks for a seat: the status of the answer."""
         began = time.monotonic()
         answer = self._posts(one, "/rendez-vous", {"bureau": PLACE, "start": start, **more})
@@ -93,7 +93,7 @@ def hours(house: Installation) -> list[str]:
 def test_two_hundred_at_once_on_fifty_seats(tmp_path: Path, address: str) -> None:
     with a_crowd(tmp_path, address) as crowd:
         for start in hours(crowd.house)[: tries(2)]:
-            told = together(PEOPLE, lambda one, start=start: crowd.books(one, start))  # type: ignore[misc]
+            told = together(PEOPLE, lambda one, start=start: crowd.definitions(one, start))  # type: ignore[misc]
             assert Counter(told) == {303: SEATS, 409: PEOPLE - SEATS}
             assert crowd.sold(start) == list(range(1, SEATS + 1))
             assert crowd.house.findings() == []
@@ -117,7 +117,7 @@ def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, address:
             chance, told, mine, holding = random.Random(thread), set[int](), range(thread, people, 16), set[int]()
             while time.monotonic() < end:
                 one = chance.choice(mine)
-                status = crowd.gives_back(one) if one in holding else crowd.books(one, start)
+                status = crowd.gives_back(one) if one in holding else crowd.definitions(one, start)
                 told.add(status)
                 if status == 303:
                     holding ^= {one}
@@ -146,7 +146,7 @@ def _kill_the_first(house: Installation, end: float) -> None:
 
 def _all_are_sold(crowd: Crowd, start: str) -> None:
     """Freed seats can be sold again, to the last."""
-    together(len(crowd.people), lambda one: crowd.books(one, start))
+    together(len(crowd.people), lambda one: crowd.definitions(one, start))
     assert crowd.sold(start) == list(range(1, SEATS + 1))
     assert crowd.house.findings() == []
 
@@ -156,7 +156,7 @@ def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, address: str) ->
         (person,), (dossier,), free = crowd.people, crowd.dossiers, hours(crowd.house)
         crowd.people = [Browser(person.ports, dict(person.cookies), at=tab, _csrf=person.csrf()) for tab in range(10)]
         crowd.dossiers = [dossier] * 10
-        told = together(10, lambda tab: crowd.books(tab, free[tab], revision=str(dossier.revision)))
+        told = together(10, lambda tab: crowd.definitions(tab, free[tab], revision=str(dossier.revision)))
         assert set(told) <= {303, 409}, "a second page leads to the visit taken, or says what changed"
         assert 303 in told
         assert sum(len(crowd.sold(start)) for start in free[:10]) == 1
@@ -173,7 +173,7 @@ def test_a_seat_that_nothing_holds_is_sold_twice(tmp_path: Path) -> None:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute("DROP INDEX one_person_a_seat")
         start = hours(crowd.house)[0]
-        together(80, lambda one: crowd.books(one, start))
+        together(80, lambda one: crowd.definitions(one, start))
         seats = crowd.sold(start)
         assert len(seats) > SEATS or max(Counter(seats).values()) > 1
         assert crowd.house.findings() != []
@@ -184,5 +184,5 @@ def test_seats_left_empty_are_seen(tmp_path: Path) -> None:
     """The constraint alone: nothing is sold twice, and people are told that an hour is full which is not."""
     with database() as address, a_crowd(tmp_path, address, 80, twin="no_turn_at_an_office") as crowd:
         start = hours(crowd.house)[0]
-        told = together(80, lambda one: crowd.books(one, start))
+        told = together(80, lambda one: crowd.definitions(one, start))
         assert Counter(told)[303] < SEATS

@@ -29,8 +29,8 @@ from engine.services.payments import settlement
 from engine.services.worker import worker as timers
 from engine.storage.postgres import store as postgres
 from engine.storage.postgres import store as postgres_tables
-from engine.storage.postgres.store import PostgresStore, PostgresVerbs
-from engine.storage.sql.dossiers import DossierVerbs
+from engine.storage.postgres.store import PostgresQueries, PostgresStore
+from engine.storage.sql.dossiers import DossierQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import TABLES
 from engine.storage.unit_of_work import Busy, Conflict, Store
@@ -96,10 +96,10 @@ def whoever_writes_last(patch: pytest.MonkeyPatch) -> None:
         begun(unit, connection, writes)
         unit.lock = ""
 
-    honest, begun = DossierVerbs.put_dossier, PostgresVerbs.__init__
-    patch.setattr(DossierVerbs, "put_dossier", put)
-    patch.setattr(PostgresVerbs, "__init__", opened)
-    patch.setattr(PostgresVerbs, "_hold", lambda *_: None)
+    honest, begun = DossierQueries.put_dossier, PostgresQueries.__init__
+    patch.setattr(DossierQueries, "put_dossier", put)
+    patch.setattr(PostgresQueries, "__init__", opened)
+    patch.setattr(PostgresQueries, "_hold", lambda *_: None)
 
 
 def meeting_before_it_is_kept(patch: pytest.MonkeyPatch) -> Together:
@@ -225,7 +225,7 @@ def an_act(world: World, agent: Actor, dossier: Dossier, draft: Dossier, chance:
             raw = {"nom": [f"AMEGAN {chance.random()}"]}
             return intake.save_page(office, world.owner(draft), draft.id, "vous", raw, token=token)
         case _:
-            return timers.tour(office)
+            return timers.run_pass(office)
 
 
 def storm(world: World, acts: int) -> list[str]:

@@ -158,7 +158,7 @@ def a_door() -> Iterator[Front]:
 
 
 def asks(front: Front, address: str, times: int = 1) -> socket.socket:
-    [door] = front._doors()
+    [door] = front._servers()
     line = socket.socket()
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096 if address == "/paper" else 65_536)
     line.settimeout(patient(2))

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from engine.storage.postgres.pool import PATIENCE
+from engine.storage.postgres.pool import WAIT_LIMIT
 from tests.effort import EFFORT, tries
 from tests.faults.cluster import Cluster, a_cluster
 from tests.faults.crowds import Load, under_load
@@ -133,7 +133,7 @@ def away_for_long(cluster: Cluster, house: Installation) -> tuple[float, float]:
     assert asked(house, "/readyz")[0] == 200
     cluster.stop("fast")
     try:
-        crowd(house, PATIENCE + 2)
+        crowd(house, WAIT_LIMIT + 2)
         longest, told = crowd(house, AWAY)
         assert told == {(0, 503), (1, 200)}
     finally:

@@ -23,7 +23,7 @@ from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.stored_files import places
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.worker import worker as timers
@@ -132,7 +132,7 @@ def decide(folder: Path) -> Work:
 
 def timer(folder: Path) -> Work:
     world = world_in(folder)
-    return lambda: timers.tour(world.office)
+    return lambda: timers.run_pass(world.office)
 
 
 def backup(folder: Path) -> Work:
@@ -227,7 +227,7 @@ def test_a_file_that_comes_after_its_row_is_seen(tmp_path: Path, ready: Path, mo
     keep_file, once, owed = papers.keep_file, papers.once, []
     aside = AttachmentStore(tmp_path / "aside")
 
-    def keeps(office: Office, dossier: Dossier, *rest: Any) -> Any:
+    def keeps(office: AppContext, dossier: Dossier, *rest: Any) -> Any:
         kept = keep_file(replace(office, attachments=aside), dossier, *rest)
         owed.append((office, kept.sha256, dossier.id))
         return kept

@@ -157,7 +157,7 @@ def test_the_row_is_named_to_who_can_have_it_repaired(site: AccessWorld) -> None
 @pytest.mark.nightly("mutant")
 def test_a_page_that_breaks_down_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     handlers: dict[Any, Any] = site.app.error_handler_spec[None][None]
-    for damage in (refusals.Unreadable, refusals.LostEdition):
+    for damage in (refusals.Unreadable, refusals.EditionMissing):
         monkeypatch.delitem(handlers, damage)
     tamper(site, UNREADABLE["a payment of no fees"])
     assert [one for one in faults_of(site, may_be_damaged=True) if one.endswith(": 500")]

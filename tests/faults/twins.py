@@ -18,13 +18,13 @@ from engine.integrations.payment_provider import ProviderSilent
 from engine.integrations.simulated_operator import SandboxProvider
 from engine.services.applications import draft_answers as answering
 from engine.services.payments.order_placement import place_orders
-from engine.storage.fair_lock import Turns
+from engine.storage.fair_lock import FairLock
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.postgres import pool as postgres_lines
 from engine.storage.postgres import store as postgres
-from engine.storage.postgres.pool import Lines
-from engine.storage.postgres.store import PostgresVerbs
-from engine.storage.sql.dossiers import DossierVerbs
+from engine.storage.postgres.pool import StoreConnections
+from engine.storage.postgres.store import PostgresQueries
+from engine.storage.sql.dossiers import DossierQueries
 from engine.storage.sqlite import store as sqlite
 from renderers.cli.admin import http_server as console_serving
 from renderers.web.citizen import payments
@@ -33,14 +33,14 @@ from renderers.web.platform import request_log as watch
 
 def journal_in_another_unit() -> None:
     """What changes of a dossier is committed first; its journal, letters and timers follow in a transaction of their own."""
-    honest = DossierVerbs.put_dossier
+    honest = DossierQueries.put_dossier
 
     def put(unit: Any, dossier: Any, expected_revision: int) -> None:
         honest(unit, dossier, expected_revision)
         unit._connection.execute("COMMIT")
         unit._connection.execute("BEGIN IMMEDIATE")
 
-    DossierVerbs.put_dossier = put  # type: ignore
+    DossierQueries.put_dossier = put  # type: ignore
 
 
 def whatever_was_seen() -> None:
@@ -55,7 +55,7 @@ def whatever_was_seen() -> None:
 
 def no_turn_at_an_office() -> None:
     """People who take seats of one office at once do not wait for each other."""
-    PostgresVerbs._turn = lambda *_: None  # type: ignore
+    PostgresQueries._turn = lambda *_: None  # type: ignore
 
 
 def a_disk_never_fills() -> None:
@@ -77,9 +77,9 @@ def a_server_is_always_waited_for() -> None:
     """Whoever needs the database waits for it, however long it has been away, and tries are ever further apart."""
 
     def waits(lines: Any, pool: Any) -> Any:
-        return pool.getconn(timeout=postgres_lines.PATIENCE)
+        return pool.getconn(timeout=postgres_lines.WAIT_LIMIT)
 
-    Lines._waited_for = waits  # type: ignore
+    StoreConnections._waited_for = waits  # type: ignore
     postgres_lines.TRIED_FOR = 300.0  # type: ignore
 
 
@@ -113,13 +113,13 @@ def a_request_makes_the_call() -> None:
 
 def whoever_writes_takes_their_time() -> None:
     """A writer keeps its turn a second longer than it needs it."""
-    give = Turns.give
+    give = FairLock.give
 
     def gives(turns: Any) -> None:
         time.sleep(1.0)
         give(turns)
 
-    Turns.give = gives  # type: ignore
+    FairLock.give = gives  # type: ignore
 
 
 class _Pool:
@@ -149,18 +149,18 @@ def a_hundred_connections() -> None:
 
 def the_name_of_each_request_is_kept() -> None:
     """Thirty-two letters for each request, and nobody ever drops them."""
-    honest, kept = watch.Watch._named, list[str]()
+    honest, kept = watch.RequestLog._named, list[str]()
 
     def named(one: Any, environ: Any) -> str:
         kept.append(honest(one, environ))
         return kept[-1]
 
-    watch.Watch._named = named  # type: ignore
+    watch.RequestLog._named = named  # type: ignore
 
 
 def each_page_is_kept() -> None:
     """Twice, as a cache would in two languages. They are large, and no count of Python's own shows them."""
-    honest, kept = watch.Watch.__call__, list[bytes]()
+    honest, kept = watch.RequestLog.__call__, list[bytes]()
 
     def answers(one: Any, environ: Any, start: Any) -> Any:
         told = honest(one, environ, start)
@@ -171,7 +171,7 @@ def each_page_is_kept() -> None:
             kept.extend((page, bytes(bytearray(page))))
         return [page]
 
-    watch.Watch.__call__ = answers  # type: ignore
+    watch.RequestLog.__call__ = answers  # type: ignore
 
 
 def each_file_has_its_guard() -> None:

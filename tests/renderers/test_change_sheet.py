@@ -21,12 +21,12 @@ from click.testing import CliRunner, Result
 
 from engine.language.diff import compare as diff
 from engine.language.diff.compare import read_snapshot
-from engine.language.diff.elements import portrait
+from engine.language.diff.elements import flatten
 from engine.language.diff.rules import facets_weighed
 from engine.language.source.loader import read_source
 from engine.model import Procedure
 from renderers.cli.main import console
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_page import changes_fragment
 from renderers.reports.changes_report import render_changes
@@ -132,7 +132,7 @@ def test_the_page_tells_both_sides_whom_it_touches_and_what_is_accepted() -> Non
     assert "<summary>Voir le YAML</summary>" in page
 
 
-class OwnWords(Words):
+class OwnWords(Translations):
     """Words that may not be said in another language than the one asked for."""
 
     def _sentence(self, key: str, language: str, facts: Mapping[str, str]) -> str:
@@ -146,7 +146,7 @@ def test_no_sentence_of_the_english_sheet_is_french(form: str) -> None:
     compared = the_comparison()
     assert render_changes(compared, words, form=form, language="en", sides=SIDES, show_all=True)
     writer = ChangeWriter(compared, words, "en")
-    for element in portrait(compared.after).values():
+    for element in flatten(compared.after).values():
         for facet, value in element.facets.items():
             assert writer.now.facet(element.noun, facet)
             writer.now.of(facet, value)
@@ -180,7 +180,7 @@ def test_every_value_of_a_procedure_can_be_said(path: Path) -> None:
     procedure = compiled(path.read_text("utf-8"), path.name)
     assert Comparison.of(procedure, procedure, the_directory()).changes == ()
     writer = ChangeWriter(Comparison.of(procedure, procedure, the_directory()), the_words(), "fr")
-    for element in portrait(procedure).values():
+    for element in flatten(procedure).values():
         assert writer.element_label(element)
         for facet, value in element.facets.items():
             assert "«\u00a0" not in writer.now.facet(element.noun, facet), f"{element.noun}.{facet} has no name"

@@ -25,7 +25,7 @@ from engine.model import Procedure
 from engine.model import types as expressions
 from engine.model.types import TRUE, Expression, Type
 from renderers.definition.document import DefinitionText, definition_text
-from renderers.definition.reader import BookReader
+from renderers.definition.reader import ProcedureReader
 from tests.makers import PROCEDURES, the_procedure, the_shared, the_words
 
 pytestmark = pytest.mark.slow  # every value of the model, changed one by one
@@ -103,7 +103,7 @@ def parts_of_the_model() -> list[tuple[type, str]]:
     return [
         (kind, one.name)
         for kind in kinds_of_the_model()
-        if kind not in (model.Thing, model.Task) and kind.__name__ not in UNSAID
+        if kind not in (model.NamedElement, model.Task) and kind.__name__ not in UNSAID
         for one in fields(kind)
         if not any(f"{base.__name__}.{one.name}" in UNSAID for base in kind.__mro__)
     ]  # fmt: skip
@@ -353,7 +353,7 @@ def test_no_technical_name_is_read(at: int) -> None:
 
 def names_of(book: Procedure) -> frozenset[str]:
     """Names of the file that are no label of it."""
-    things = [one for one in inside(book) if isinstance(one, model.Thing)]
+    things = [one for one in inside(book) if isinstance(one, model.NamedElement)]
     codes = [one.code for one in inside(book) if isinstance(one, model.Option)]
     labels = {str(getattr(one, "label", "")).lower() for one in inside(book)}
     return frozenset({*(one.id for one in things), *codes, *book.tables, *book.definitions} - labels)
@@ -385,7 +385,7 @@ def test_each_word_of_the_language_is_said(kind: type) -> None:
 
 
 def test_each_key_that_may_rest_on_a_law_has_a_word() -> None:
-    reader = BookReader(books()[0], the_shared().directory, the_words(), "fr")
+    reader = ProcedureReader(books()[0], the_shared().directory, the_words(), "fr")
     found: set[str] = set()
     left: list[Any] = [SCHEMA]
     while left:
@@ -398,7 +398,7 @@ def test_each_key_that_may_rest_on_a_law_has_a_word() -> None:
     assert not missing
 
 
-def said_as(reader: BookReader, key: str) -> bool:
+def said_as(reader: ProcedureReader, key: str) -> bool:
     try:
         return bool(reader.facet("", key))
     except LookupError:

@@ -14,13 +14,13 @@ from engine.core.values import Text
 from engine.domain.fields.field_type import KINDS
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html import field_cache as drawn_questions
-from renderers.html.controls import Drawing, field_control, page_controls
-from renderers.html.field_cache import Questions
+from renderers.html.controls import DrawingContext, field_control, page_controls
+from renderers.html.field_cache import FieldCache
 from renderers.html.templates import Pages
 from renderers.i18n.translations import load_words
 
 PAGES = {language: Pages(load_words()) for language in ("fr", "en")}
-DRAW = {language: Drawing(load_words(), language) for language in ("fr", "en")}
+DRAW = {language: DrawingContext(load_words(), language) for language in ("fr", "en")}
 LABELS = (Text.of("Nom & prénoms"), Text.of({"fr": "Ville", "en": "Town"}), Text.of('Un "mot" <b>'))
 NASTY = st.text(st.sampled_from("a<&>\"'{}é \n\u00a01,.+-"), max_size=12)
 
@@ -68,9 +68,9 @@ def views(draw: Any) -> FieldView:
 
 
 @cache
-def kept(language: str) -> Questions:
+def kept(language: str) -> FieldCache:
     """Shared: later examples meet kept pieces."""
-    return Questions(macro(language))
+    return FieldCache(macro(language))
 
 
 @settings(max_examples=400, deadline=None)
@@ -79,7 +79,7 @@ def test_kept_pieces_say_what_the_macro_says(view: FieldView, language: str) -> 
     plain = macro(language)(field_control(view, DRAW[language]))
     assert kept(language).question(view, DRAW[language]) == plain
     assert kept(language).question(view, DRAW[language]) == plain
-    assert kept(language).question(replace(view, book=book_of(view)), DRAW[language]) == plain
+    assert kept(language).question(replace(view, definition=book_of(view)), DRAW[language]) == plain
 
 
 BOOKS: dict[FieldView, object] = {}
@@ -105,7 +105,7 @@ def test_a_page_is_its_questions_in_order() -> None:
 
 
 def test_no_answer_is_kept() -> None:
-    questions = Questions(macro("fr"))
+    questions = FieldCache(macro("fr"))
     for kind in ("text", "date", "phone", "integer"):
         view = FieldView("nom", "nom", kind, LABELS[1], "SECRET", ("SECRET", "SECRET", "SECRET"), "SECRET", has_other=True,
                          other_value="SECRET")  # fmt: skip
@@ -116,7 +116,7 @@ def test_no_answer_is_kept() -> None:
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawn_questions, "MOST", 3)
-    questions = Questions(macro("fr"))
+    questions = FieldCache(macro("fr"))
     for n in range(10):
         questions.question(FieldView("nom", f"q{n}", "text", LABELS[1]), DRAW["fr"])
         assert len(questions._kept) <= 3

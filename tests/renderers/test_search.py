@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from renderers.html.pagination import paged
-from renderers.procedure.search import Found, Searched, WordIndex
+from renderers.procedure.search import Searched, SearchResult, WordIndex
 
 INDEX = WordIndex(
     [
@@ -20,21 +20,21 @@ INDEX = WordIndex(
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", Found(("etal", "marche", "taxe", "numero-12"))),
-        ("de la", Found(("etal", "marche", "taxe", "numero-12"))),  # small words say nothing
-        ("étal", Found(("etal",))),
-        ("MARCHES", Found(("etal", "marche", "taxe"))),  # the two whose title says so come first, in their order
-        ("taxe marché", Found(("taxe",))),
-        ("marc tax", Found(("taxe",))),  # beginnings of words
-        ("12", Found(("numero-12",))),
-        ("commerce public", Found(("marche",))),
-        ("marchee", Found((), ("etal", "marche", "taxe"))),  # nearly spelt
-        ("taxee rien", Found((), ("taxe",))),
-        ("xyzxyz", Found(())),
-        ("999", Found(())),
+        ("", SearchResult(("etal", "marche", "taxe", "numero-12"))),
+        ("de la", SearchResult(("etal", "marche", "taxe", "numero-12"))),  # small words say nothing
+        ("étal", SearchResult(("etal",))),
+        ("MARCHES", SearchResult(("etal", "marche", "taxe"))),  # the two whose title says so come first, in their order
+        ("taxe marché", SearchResult(("taxe",))),
+        ("marc tax", SearchResult(("taxe",))),  # beginnings of words
+        ("12", SearchResult(("numero-12",))),
+        ("commerce public", SearchResult(("marche",))),
+        ("marchee", SearchResult((), ("etal", "marche", "taxe"))),  # nearly spelt
+        ("taxee rien", SearchResult((), ("taxe",))),
+        ("xyzxyz", SearchResult(())),
+        ("999", SearchResult(())),
     ],
 )
-def test_a_search(query: str, found: Found) -> None:
+def test_a_search(query: str, found: SearchResult) -> None:
     assert INDEX.find(query) == found
 
 
@@ -45,11 +45,11 @@ def test_what_is_read_in_one_order_is_found_in_another() -> None:
         Searched("marche", "Marché", ""),
     ]
     index = WordIndex(listed)
-    assert index.find("marché") == Found(("taxe", "marche", "etal"))
+    assert index.find("marché") == SearchResult(("taxe", "marche", "etal"))
     index.put_in_order(["etal", "marche", "taxe"])
-    assert index.find("marché") == Found(("marche", "taxe", "etal")), "titles first, then in the new order"
-    assert index.find("") == Found(("etal", "marche", "taxe"))
-    assert index.find("marchee") == Found((), ("etal", "marche", "taxe"))
+    assert index.find("marché") == SearchResult(("marche", "taxe", "etal")), "titles first, then in the new order"
+    assert index.find("") == SearchResult(("etal", "marche", "taxe"))
+    assert index.find("marchee") == SearchResult((), ("etal", "marche", "taxe"))
 
 
 def test_people_say_it_otherwise() -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.core.values import Text
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.controls import (
-    Drawing,
+    DrawingContext,
     error_summary,
     field_control,
     file_fields,
@@ -22,7 +22,7 @@ from renderers.html.controls import (
 from renderers.html.templates import Pages
 from renderers.i18n.translations import load_words
 
-DRAW = Drawing(load_words(), "fr", lambda attachment: f"/pieces/{attachment}")
+DRAW = DrawingContext(load_words(), "fr", lambda attachment: f"/pieces/{attachment}")
 FILE = FileView("a1", "acte.jpg", "jpg", 430_000, "2026-11-24T10:44:00+00:00")
 
 
@@ -135,10 +135,10 @@ def test_a_hidden_question_waits_for_the_browser() -> None:
 def test_files_say_when_they_came_and_what_can_still_be_done() -> None:
     control = field_control(a_field("evidence", how=("upload", "show_original"), files=(FILE,)), DRAW)
     assert (control.files[0].at, control.files[0].size) == ("10\u00a0h\u00a044", "430\u00a0Ko")
-    assert control.room == "replace"
+    assert control.upload_mode == "replace"
     assert "original" in control.bring
-    assert field_control(a_field("file", max_items=3, files=(FILE,)), DRAW).room == "add"
-    assert field_control(a_field("file", max_items=2, files=(FILE, FILE)), DRAW).room == ""
+    assert field_control(a_field("file", max_items=3, files=(FILE,)), DRAW).upload_mode == "add"
+    assert field_control(a_field("file", max_items=2, files=(FILE, FILE)), DRAW).upload_mode == ""
 
 
 def test_files_inside_rows_are_found() -> None:

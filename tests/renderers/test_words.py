@@ -21,7 +21,7 @@ from engine.model import DRAFT
 from engine.services.context.contact_parsing import read_phone
 from renderers.html.templates import Pages
 from renderers.i18n.language_spans import joined
-from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Words, in_language, load_words, typographic
+from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Translations, in_language, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -33,7 +33,7 @@ LONGEST = {
 
 
 @pytest.fixture(scope="module")
-def words() -> Words:
+def words() -> Translations:
     return load_words()
 
 
@@ -50,23 +50,23 @@ def test_a_file_of_words_is_read_as_definitions_are(path: Path) -> None:
     ("day", "said"),
     [(date(2026, 12, 1), "mardi 1er décembre 2026"), (date(2026, 8, 15), "samedi 15 août 2026")],
 )
-def test_days(words: Words, day: date, said: str) -> None:
+def test_days(words: Translations, day: date, said: str) -> None:
     assert words.day(day, "fr").replace("\u00a0", " ") == said
 
 
 @pytest.mark.parametrize(
     ("language", "kept"), [("fr", "mardi 1er~décembre~2026 à 8~h"), ("en", "Tuesday 1~December~2026 at 08:00")]
 )
-def test_a_day_its_month_and_its_year_stay_on_one_line(words: Words, language: str, kept: str) -> None:
+def test_a_day_its_month_and_its_year_stay_on_one_line(words: Translations, language: str, kept: str) -> None:
     assert words.moment(datetime(2026, 12, 1, 8, tzinfo=UTC), language).replace("\u00a0", "~") == kept
 
 
-def test_a_day_written_in_an_english_text_stays_whole(words: Words) -> None:
+def test_a_day_written_in_an_english_text_stays_whole(words: Translations) -> None:
     written = typographic("Before 2 December 2026. You may 2026 times, in March 2027", "en")
     assert written.replace("\u00a0", "~") == "Before 2~December~2026. You may 2026 times, in March 2027"
 
 
-def test_moments_hours_and_money(words: Words) -> None:
+def test_moments_hours_and_money(words: Translations) -> None:
     assert words.moment(datetime(2026, 12, 1, 8, 15, tzinfo=UTC), "fr").endswith("2026 à 8\u00a0h\u00a015")
     assert words.hour(9 * 60, "fr") == "9\u00a0h"
     assert words.money(30000, "fr") == "30\u00a0000\u00a0FCFA"
@@ -77,12 +77,12 @@ def test_moments_hours_and_money(words: Words) -> None:
 @pytest.mark.parametrize(
     ("octets", "said"), [(430_000, "430 Ko"), (12, "1 Ko"), (1_200_000, "1,2 Mo"), (5_000_000, "5 Mo")]
 )
-def test_sizes(words: Words, octets: int, said: str) -> None:
+def test_sizes(words: Translations, octets: int, said: str) -> None:
     assert words.size(octets, "fr").replace("\u00a0", " ") == said
 
 
 @pytest.mark.parametrize(("count", "said"), [("0", "0 jour"), ("1", "1 jour"), ("3", "3 jours"), ("20", "20 jours")])
-def test_plurals(words: Words, count: str, said: str) -> None:
+def test_plurals(words: Translations, count: str, said: str) -> None:
     assert words.span(int(count), "day", False, "fr").replace("1 jour", f"{count} jour") == said
 
 
@@ -91,11 +91,11 @@ def test_plurals(words: Words, count: str, said: str) -> None:
     ("operations.files", "fr", "0 fichier"),
     ("operations.files", "en", "0 files"),
 ])  # fmt: skip
-def test_of_none_nobody_says_one(words: Words, key: str, language: str, said: str) -> None:
+def test_of_none_nobody_says_one(words: Translations, key: str, language: str, said: str) -> None:
     assert words.say(key, language, {"count": "0"}).replace("\u00a0", " ") == said
 
 
-def test_a_line_never_begins_with_a_sign(words: Words) -> None:
+def test_a_line_never_begins_with_a_sign(words: Translations) -> None:
     assert typographic("« Nom » : quoi ?", "fr") == "«\u00a0Nom\u00a0»\u00a0: quoi\u00a0?"
     assert typographic("What ?", "en") == "What ?"
 
@@ -118,16 +118,16 @@ def test_a_number_stays_with_what_it_counts(written: str, kept: str) -> None:
     assert typographic(written, "fr").replace("\u00a0", "~") == kept
 
 
-def test_what_is_missing_in_a_language_is_said_in_french(words: Words) -> None:
+def test_what_is_missing_in_a_language_is_said_in_french(words: Translations) -> None:
     assert words.say("sheet.steps", "kbp", {}) == "Étapes"
 
 
-def test_an_unknown_key_is_a_fault_of_ours(words: Words) -> None:
+def test_an_unknown_key_is_a_fault_of_ours(words: Translations) -> None:
     with pytest.raises(LookupError):
         words.say("no.such.key", "fr", {})
 
 
-def test_a_fact_is_never_read_as_a_hole(words: Words) -> None:
+def test_a_fact_is_never_read_as_a_hole(words: Translations) -> None:
     assert "{label}" in words.say("problem.any.empty", "fr", {"label": "{label}"})
 
 
@@ -145,7 +145,9 @@ def test_a_fact_is_never_read_as_a_hole(words: Words) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_fault_says_the_limit_as_people_read_it(words: Words, kind: str, code: str, facts: dict, said: str) -> None:
+def test_a_fault_says_the_limit_as_people_read_it(
+    words: Translations, kind: str, code: str, facts: dict, said: str
+) -> None:
     assert words.problem(AnswerProblem("x", code, facts), kind, "Taille", "fr").replace("\u00a0", " ") == said
 
 
@@ -161,7 +163,7 @@ def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why:
 # -- in every language offered -----------------------------------------------------------------------------------------
 
 
-def of_people(words: Words, language: str) -> set[str]:
+def of_people(words: Translations, language: str) -> set[str]:
     """The keys of a language; the English of the command line is in its code."""
     return {key for key in words.every_key(language) if not key.startswith("commands.")}
 
@@ -171,27 +173,27 @@ def holes(sentence: str) -> set[str]:
 
 
 @pytest.mark.parametrize("language", [one for one in OFFERED if one != REFERENCE])
-def test_every_key_is_said_in_every_language(words: Words, language: str) -> None:
+def test_every_key_is_said_in_every_language(words: Translations, language: str) -> None:
     """One key more or fewer in a language, a plural that is no plural there: each would show on a page."""
     assert sorted(of_people(words, REFERENCE) ^ of_people(words, language)) == []
 
 
 @pytest.mark.parametrize("language", OFFERED)
-def test_a_sentence_takes_the_same_facts_in_every_language(words: Words, language: str) -> None:
+def test_a_sentence_takes_the_same_facts_in_every_language(words: Translations, language: str) -> None:
     said, reference = words.texts(language), words.texts(REFERENCE)
     differing = {key for key in said if holes(said[key]) != holes(reference[key]) and not key.endswith(".one")}
     assert sorted(differing) == []
 
 
 @pytest.mark.parametrize("language", SAMPLES)
-def test_a_sample_says_nothing_that_french_does_not(words: Words, language: str) -> None:
+def test_a_sample_says_nothing_that_french_does_not(words: Translations, language: str) -> None:
     said, reference = words.texts(language), words.texts(REFERENCE)
     assert len(said) >= 20
     assert {key for key in said if holes(said[key]) != holes(reference.get(key, ""))} == set()
     assert words.say("form.continue", language, {}) == "Yi edzi"
 
 
-def test_what_a_language_lacks_says_that_it_is_french(words: Words) -> None:
+def test_what_a_language_lacks_says_that_it_is_french(words: Translations) -> None:
     """Between tags; in an attribute, the words alone."""
     lacking = words.say("pay.before", "ee", {"day": "2 <mars>"})
     assert lacking == "Payez avant le 2 <mars>."
@@ -204,7 +206,7 @@ def test_what_a_language_lacks_says_that_it_is_french(words: Words) -> None:
     assert type(words.say("row.add", "fr", {"label": "Nom"})) is str
 
 
-def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Words, tmp_path: Path) -> None:
+def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Translations, tmp_path: Path) -> None:
     """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
     html = Pages(words).render("error.html", "ee", {
         "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, unproven="", phone="", phone_link="", phone_hours="",
@@ -217,14 +219,14 @@ def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Words, tmp
     assert re.search(r'="[^"<>]*<', html) is None
 
 
-def test_a_plural_has_both_its_forms(words: Words) -> None:
+def test_a_plural_has_both_its_forms(words: Translations) -> None:
     for language in OFFERED:
         keys = words.every_key(language)
         ones, manies = ({key.removesuffix(end) for key in keys if key.endswith(end)} for end in (".one", ".many"))
         assert ones == manies
 
 
-def test_english_is_not_left_in_french(words: Words) -> None:
+def test_english_is_not_left_in_french(words: Translations) -> None:
     said = words.texts("en")
     french = re.compile(r"[«»]|\b(?:votre|vous|démarche|pour|avec|une|est|sur|les|du)\b", re.IGNORECASE)
     assert sorted(key for key in said if french.search(re.sub(r"{\w+}", "", said[key]))) == []
@@ -249,13 +251,13 @@ def asked_by_code() -> set[str]:
     return found
 
 
-def test_every_key_of_the_templates_is_said(words: Words) -> None:
+def test_every_key_of_the_templates_is_said(words: Translations) -> None:
     keys = asked_by_templates()
     assert len(keys) > 200
     assert sorted(key for key in keys if not words.has(key)) == []
 
 
-def test_every_key_of_the_code_is_said(words: Words) -> None:
+def test_every_key_of_the_code_is_said(words: Translations) -> None:
     """Some rooms speak under a heading of their own: `say("check.refused")` is `publication.check.refused`."""
     keys = asked_by_code()
     assert len(keys) > 100
@@ -263,7 +265,7 @@ def test_every_key_of_the_code_is_said(words: Words) -> None:
     assert sorted(key for key in keys if not any(words.has(heading + key) for heading in headings)) == []
 
 
-def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:
+def test_every_entry_of_a_journal_has_its_words(words: Translations) -> None:
     """What the engine writes, read from its source: kinds of entries, and the names of their facts."""
     kinds, facts = set[str](), set[str]()
     for room in ("domain", "services", "simulation", "operations", "publication"):
@@ -285,7 +287,7 @@ def test_every_entry_of_a_journal_has_its_words(words: Words) -> None:
     assert sorted(fact for fact in facts if not words.has(f"journal.fact.{fact}")) == []
 
 
-def test_every_refusal_of_the_engine_has_its_sentence(words: Words) -> None:
+def test_every_refusal_of_the_engine_has_its_sentence(words: Translations) -> None:
     codes: set[str] = set()
     for path in (ROOT / "engine").rglob("*.py"):
         codes |= set(re.findall(r"""\brefusal\(\s*["']([a-z_]+)["']""", path.read_text()))
@@ -293,7 +295,7 @@ def test_every_refusal_of_the_engine_has_its_sentence(words: Words) -> None:
     assert sorted(code for code in codes if not words.has(f"refusal.{code}")) == []
 
 
-def test_every_public_label_has_its_words(words: Words) -> None:
+def test_every_public_label_has_its_words(words: Translations) -> None:
     for key in PUBLIC:
         assert words.has(f"status.{key}")
         assert words.has(f"track.title.{key}") or key == DRAFT
@@ -301,7 +303,7 @@ def test_every_public_label_has_its_words(words: Words) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_fault_names_its_question(words: Words, code: str) -> None:
+def test_every_fault_names_its_question(words: Translations, code: str) -> None:
     """For each kind of field: a whole sentence, no hole left, no code shown."""
     facts = {
         "minimum": "1", "maximum": "9", "over": 2, "missing": ("day", "month"), "day": 30, "month": 2, "year": 1990,
@@ -316,7 +318,7 @@ def test_every_fault_names_its_question(words: Words, code: str) -> None:
             assert len(said.split()) <= 22, said
 
 
-def test_the_definitions_own_words_win(words: Words) -> None:
+def test_the_definitions_own_words_win(words: Translations) -> None:
     problem = AnswerProblem("x", "check", message=Text.of({"fr": "Trop tôt.", "en": "Too early."}))
     assert words.problem(problem, "date", "Nom", "fr") == "Trop tôt."
     assert words.problem(problem, "date", "Nom", "en") == "Too early."
@@ -325,12 +327,12 @@ def test_the_definitions_own_words_win(words: Words) -> None:
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
-def messages(words: Words) -> list[str]:
+def messages(words: Translations) -> list[str]:
     return sorted(key for key in words.every_key() if key.endswith(".sms"))
 
 
 @pytest.mark.parametrize("language", OFFERED)
-def test_each_sms_fits_one_part_with_its_longest_facts(words: Words, language: str) -> None:
+def test_each_sms_fits_one_part_with_its_longest_facts(words: Translations, language: str) -> None:
     keys = messages(words)
     assert len(keys) > 15
     for key in keys:
@@ -353,7 +355,7 @@ class Hostile(dict[str, str]):
 
 
 @pytest.mark.parametrize("language", OFFERED)
-def test_an_sms_opens_with_fixed_words_and_holds_no_address_but_ours(words: Words, language: str) -> None:
+def test_an_sms_opens_with_fixed_words_and_holds_no_address_but_ours(words: Translations, language: str) -> None:
     keys = [key for key in words.every_key() if re.search(r"^(letter|notice|visit|message)\..*sms(_\w+)?$", key)]
     assert set(messages(words)) - {"bulk.sms", "changes.facet.sms", "doctor.part.sms", "openings.sms", "sent.sms"} <= {
         *keys
@@ -369,7 +371,7 @@ def test_an_sms_opens_with_fixed_words_and_holds_no_address_but_ours(words: Word
 
 
 @pytest.mark.parametrize("language", OFFERED)
-def test_the_code_is_bound_to_the_site(words: Words, language: str) -> None:
+def test_the_code_is_bound_to_the_site(words: Translations, language: str) -> None:
     body = words.say("letter.code.sms", language, LONGEST)
     assert body.startswith("482913 ")
     assert body.endswith("\n\n@services.gouv.tg #482913")
@@ -378,7 +380,7 @@ def test_the_code_is_bound_to_the_site(words: Words, language: str) -> None:
 # -- plain language ----------------------------------------------------------------------------------------------------
 
 
-def test_sentences_are_short_and_plain(words: Words) -> None:
+def test_sentences_are_short_and_plain(words: Translations) -> None:
     texts = {key: words.say(key, "fr", {}) for key in words.every_key() if not key.endswith((".one", ".many"))}
     for key, text in texts.items():
         assert not re.search(r"\bveuillez\b|\boups\b", text, re.IGNORECASE), key

@@ -41,7 +41,7 @@ from engine.services.appointments import bookings
 from engine.services.appointments import opening_changes as openings
 from engine.services.audit import exports
 from engine.services.audit import journal_search as events
-from engine.services.context.app_context import Office, publish_editions
+from engine.services.context.app_context import AppContext, publish_editions
 from engine.services.core.appointment_links import visit_token
 from engine.services.keys.secrets import token_digest
 from engine.services.payments import refunds as repaying
@@ -184,7 +184,7 @@ def an_access_world(folder: Path) -> AccessWorld:
     clock, inbox = FixedClock(MONDAY), InboxSender()
     operator, store = SandboxOperator(None, clock, b"test"), SqliteStore(":memory:")
     store.migrate()
-    office = Office(
+    office = AppContext(
         Catalogue.of([compiled(STALL, "etal.yaml"), compiled(RENEWAL, "renouvellement.yaml")], the_shared()), store,
         AttachmentStore(folder / "files"), {"sandbox": SandboxProvider(operator)},
         {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": FileRegister(folder)}, clock, load_words(), keys(),
@@ -381,14 +381,14 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
     return things, {name: one.id for name, one in mandates.items()}
 
 
-def _closed(office: Office, chief: Actor) -> str:
+def _closed(office: AppContext, chief: Actor) -> str:
     """An afternoon on which nobody comes."""
     last = date(2027, 3, 3)
-    asked = openings.Asked("closed", "dgdn_lome", last, last, 870, 1020, because="Inventaire")
+    asked = openings.OpeningChangeRequest("closed", "dgdn_lome", last, last, 870, 1020, because="Inventaire")
     return openings.change_openings(office, chief, asked).change.id
 
 
-def _help(office: Office, agent: Actor, owner: Holder) -> None:
+def _help(office: AppContext, agent: Actor, owner: Holder) -> None:
     """The owner is at a counter, and has read their code to an agent: their draft goes on there."""
     send_help_code(office, OWNER_PHONE)
     with office.store.unit() as unit:
@@ -399,14 +399,14 @@ def _help(office: Office, agent: Actor, owner: Holder) -> None:
     owner.dossiers["draft"]["revision"] = str(draft.revision)
 
 
-def _told(office: Office, controller: Actor) -> int:
+def _told(office: AppContext, controller: Actor) -> int:
     """The number of a file of the journals."""
     order = events.order_events(office, controller, events.Wanted(local_day(MONDAY), office.day()))
     events.carry_events(office, order, 9)
     return order.n
 
 
-def _listed(office: Office, agent: Actor) -> int:
+def _listed(office: AppContext, agent: Actor) -> int:
     """The number of a list prepared to be taken away, when its giver still had the role."""
     with office.store.unit() as unit:
         account = unit.account(agent.id)
@@ -416,12 +416,12 @@ def _listed(office: Office, agent: Actor) -> int:
         with office.store.unit(write=True) as unit:
             unit.put_account(one)
         if one is in_post:
-            order = exports.order_tray(office, in_post.actor(), exports.TrayAsked("all"))
-            exports.carry_tray(office, order, 9)
+            order = exports.order_export(office, in_post.actor(), exports.InboxExport("all"))
+            exports.run_export(office, order, 9)
     return order.n
 
 
-def _ordered(office: Office, agent: Actor, sent: Mapping[str, str]) -> int:
+def _ordered(office: AppContext, agent: Actor, sent: Mapping[str, str]) -> int:
     """The number of an order about the owner's dossier, given in the same way."""
     giver = replace(agent, roles=frozenset({"dgdn/controleur"}))
     return bulk.order_bulk(office, giver, "etal", "consulter", "", [(sent["number"], int(sent["revision"]))]).n

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from engine.language.catalogue import catalogue as books
 from engine.language.catalogue.catalogue import Catalogue
-from engine.language.catalogue.loader import Kept, rebuilt
+from engine.language.catalogue.loader import StoredEdition, rebuilt
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Actor, Dossier
@@ -105,7 +105,7 @@ class Desks:
 _REBUILT: Final = dict[tuple[str, str, int], tuple[Procedure, Directory]]()
 
 
-def _rebuilt_once(kept: Kept, directory: Directory) -> Procedure:
+def _rebuilt_once(kept: StoredEdition, directory: Directory) -> Procedure:
     """The shipped procedures are of the past as soon as a desk has other ones, the same for each test."""
     key = (kept.source, kept.expanded, id(directory))
     if key not in _REBUILT:

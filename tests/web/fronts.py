@@ -20,7 +20,7 @@ def fronting(application: WSGIApplication, threads: int = 4) -> Iterator[int]:
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:
-        [door] = front._doors()
+        [door] = front._servers()
         yield int(door.effective_port)
     finally:
         stopping.set()

@@ -118,20 +118,20 @@ def through_the_door(site: AccessWorld, desk: str, kind: Any) -> Seen:
     me, door, blueprint = site.client_of("none"), f"/{desk}/connexion", kind
     step, own = f"{door}/suite", "quatre mots sans suite"
     me.post(door, data={"login": "mensah", "password": given.password})
-    yield f"{blueprint}.door_step", me.get(step)
-    yield f"{blueprint}.door_step", me.post(step, data={"password": "court", "again": "autre"})
+    yield f"{blueprint}.second_step", me.get(step)
+    yield f"{blueprint}.second_step", me.post(step, data={"password": "court", "again": "autre"})
     me.post(step, data={"password": own, "again": own})
     enrolling = me.get(step)
-    yield f"{blueprint}.door_step", enrolling
-    yield f"{blueprint}.door_step", me.post(step, data={"code": "000000"})
+    yield f"{blueprint}.second_step", enrolling
+    yield f"{blueprint}.second_step", me.post(step, data={"code": "000000"})
     key = re.search(r"\b((?:[A-Z2-7]{4}[ \u00a0]){7}[A-Z2-7]{4})\b", enrolling.get_data(as_text=True))
     assert key
     code = pyotp.TOTP(key[1].replace(" ", "").replace("\u00a0", "")).at(site.world.office.now())
-    yield f"{blueprint}.door_step", me.post(step, data={"code": code})
+    yield f"{blueprint}.second_step", me.post(step, data={"code": code})
     again = site.client_of("none")
     again.post(door, data={"login": "mensah", "password": own})
-    yield f"{blueprint}.door_step", again.get(step)
-    yield f"{blueprint}.door_step", again.post(step, data={"code": "000000"})
+    yield f"{blueprint}.second_step", again.get(step)
+    yield f"{blueprint}.second_step", again.post(step, data={"code": "000000"})
 
 
 @a_way
@@ -244,7 +244,7 @@ def a_demonstration(site: AccessWorld) -> Seen:
     yield "operator.inbox", me.get("/_boite")
     yield "operator.phone", me.get("/_operateur")
     yield "catalogue.home", me.get("/")
-    yield "agent.door", me.get("/agent/connexion")
+    yield "agent.sign_in", me.get("/agent/connexion")
 
 
 @a_way

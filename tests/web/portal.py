@@ -16,10 +16,10 @@ from PIL import Image
 
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.heartbeat import beat
 from engine.services.worker.dispatcher import Dispatcher
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from renderers.cli.admin import installation
 from server import DEMO_PASSWORD, Settings, create_app
 from tests.engine.office.world import shipped
@@ -44,7 +44,7 @@ class Portal:
     """A running portal. `tour()` does what falls due, as the worker would."""
 
     url: str
-    office: Office
+    office: AppContext
     operator: SandboxOperator
     clock: MovableClock
 
@@ -61,7 +61,7 @@ class Portal:
 
     def tour(self) -> None:
         beat(self.office)
-        tour(self.office)
+        run_pass(self.office)
 
     def code_for(self, phone: str) -> str:
         """The sign-in code of the last SMS to a phone (E.164)."""
@@ -112,9 +112,9 @@ def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[P
     office.store.close()
 
 
-def _work(office: Office, stop: threading.Event) -> None:
+def _work(office: AppContext, stop: threading.Event) -> None:
     while not stop.is_set():
-        tour(office, calls=False)
+        run_pass(office, calls=False)
         stop.wait(0.5)
 
 

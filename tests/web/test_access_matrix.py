@@ -152,7 +152,7 @@ def test_every_mark_is_read_by_whom_it_is_for(site: AccessWorld) -> None:
     """A mark that nobody reads would prove nothing."""
     places = {
         "ownr": (("tracking.follow", "correcting"), ("messages.thread", "sent"), ("own.home", NOTHING), ("acting.home", NOTHING)),
-        "offi": (("agent_dossier.show", "asked"), ("messages.desk_thread", "sent"), ("notes.desk_notes", "sent")),
+        "offi": (("agent_dossier.show", "asked"), ("messages.staff_thread", "sent"), ("notes.staff_notes", "sent")),
         "admi": (("acting.proof", NOTHING), ("acting.to_check", NOTHING)),
     }  # fmt: skip
     seen = set()
@@ -224,7 +224,7 @@ OF_A_DOSSIER: Final = [
         "payments.state", "payments.receipt", "links.choose_row", "links.keep_row",
         "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
         "counter_links.choose_row", "counter_links.keep_row",
-        "agent_pieces.piece", "agent_pieces.file", "agent_pieces.document", "messages.desk_paper",
+        "agent_pieces.piece", "agent_pieces.file", "agent_pieces.document", "messages.staff_document",
     }
 ]  # fmt: skip
 
@@ -242,7 +242,7 @@ def test_every_part_of_a_dossier_is_asked_under_another() -> None:
 def test_a_part_of_one_dossier_is_not_found_under_another(site: AccessWorld, row: Row) -> None:
     """Neither the owner's under the neighbour's own dossier, nor under another of the same person, nor at a desk."""
     theirs = values_of(site, row, site.owner)
-    desk = row.endpoint.startswith(("agent", "messages.desk"))
+    desk = row.endpoint.startswith(("agent", "messages.staff"))
     helper = "coll" if row.endpoint.startswith("counter") else ""
     others = [
         (helper or ("offi" if desk else "citi"), site.neighbour, row.on),
@@ -291,7 +291,7 @@ def test_the_mandate_of_somebody_else_is_worth_nothing(site: AccessWorld) -> Non
 @slow
 def test_an_administrator_hands_over_no_dossier_of_another_agency(site: AccessWorld) -> None:
     """Not even through somebody of their own team."""
-    row = next(one for one in table() if one.endpoint == "handover.hand_over")
+    row = next(one for one in table() if one.endpoint == "handover.give_dossiers")
     values = {**values_of(site, row, site.owner), "account_id": "other-agency"}
     (answer,) = ask(site, "xadm", row, values)
     assert answer.status_code == 404

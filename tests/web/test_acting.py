@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.records.dossier import Account, Letter
+from engine.records.dossier import Account, OutboundMessage
 from engine.services.keys.secrets import hash_secret
 from tests.engine.office.world import pdf
 from tests.web.browsing import DESK
@@ -168,7 +168,7 @@ def test_a_name_that_is_none_is_refused_beside_its_field(visitor: Visitor, form:
     assert not any("gain" in letter.body for letter in letters_to(visitor, OTHER))
 
 
-def letters_to(visitor: Visitor, phone: str) -> tuple[Letter, ...]:
+def letters_to(visitor: Visitor, phone: str) -> tuple[OutboundMessage, ...]:
     with visitor.office.store.unit() as unit:
         return unit.letters_to(f"+228{phone}")
 

@@ -22,7 +22,7 @@ from engine.services.applications import linked_dossiers as linking
 from engine.services.applications import opinions as gathering
 from engine.services.payments import payments as cashier
 from engine.services.sign_in.demo_accounts import demo_agents
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests.engine.office.test_enclosures import photograph
 from tests.engine.office.test_gathering import good
 from tests.engine.office.world import PASSPORT, pdf
@@ -137,7 +137,7 @@ def test_a_colleague_who_comes_too_late_keeps_their_text(desks: Desks) -> None:
 def test_silence_and_its_day_are_told(desks: Desks) -> None:
     dossier = desks.world.sent("opinions")
     desks.world.wait(days=30)
-    tour(desks.world.office)
+    run_pass(desks.world.office)
     told = desks.agent(PLANNER).see(at(dossier))
     assert "Guichet foncier Sans réponse" in told
     assert "sans réponse, délai passé le" in told
@@ -262,7 +262,7 @@ def test_fees_of_a_closed_dossier_are_not_to_pay(tmp_path: Path) -> None:
     due = desks.kept(dossier).due_at
     assert due is not None
     desks.world.clock.advance(due - desks.world.clock.now() + timedelta(days=1))
-    tour(desks.world.office)
+    run_pass(desks.world.office)
     assert desks.kept(dossier).closed_at is not None
     told = desks.agent("dgdn.controleur").see(at(dossier))
     assert "À payer" not in told.split("Paiements")[1].split("Historique")[0]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.records.dossier import Account
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import hash_secret
 from engine.services.limits.askers import PER_BROWSER
 from engine.storage.unit_of_work import Away, Busy, Store, Unit
@@ -54,7 +54,7 @@ def stuck(visitor: Visitor, reads: bool = True, error: Busy = _FULL) -> None:
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=serving)
 
 
-def unstuck(visitor: Visitor, office: Office) -> None:
+def unstuck(visitor: Visitor, office: AppContext) -> None:
     app = visitor.client.application
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
 

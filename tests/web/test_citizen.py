@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from engine.core.clock import FixedClock
 from engine.core.values import group_number, new_id
 from engine.language.catalogue.catalogue import Catalogue
-from engine.records.dossier import Actor, Letter
+from engine.records.dossier import Actor, OutboundMessage
 from engine.services.applications import draft_answers as answering
 from engine.services.appointments.bookings import mark
 from engine.services.limits.askers import CHECKS_PER_BROWSER
@@ -487,7 +487,9 @@ def test_a_message_sent_two_ways_is_read_once(known: Visitor) -> None:
             ("email", "a@b.tg", "Votre dossier est prêt."),
         ):
             unit.add_letter(
-                Letter(new_id(), dossier.id, channel, to, "", body, now, f"{dossier.id}:9:x:{channel}:{to}", now)
+                OutboundMessage(
+                    new_id(), dossier.id, channel, to, "", body, now, f"{dossier.id}:9:x:{channel}:{to}", now
+                )
             )  # type: ignore[arg-type]
     page = known.open(f"/dossiers/{number}").text
     assert page.count("prêt.") == 1

@@ -9,7 +9,7 @@ from engine.core.values import Plain, new_id
 from engine.domain.common.working_time import add_months
 from engine.domain.reporting.counters import TOTALLED
 from engine.records.dossier import Account, Dossier
-from engine.records.statistics import Count, Mark
+from engine.records.statistics import Count, JournalCursor
 from engine.services.applications import drafts as intake
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 from tests.web.browsing import DESK, Person
@@ -65,7 +65,7 @@ def counted(portal: Portal) -> None:
                     total = Count("", month, figure, "", detail)
                     counts[total] = counts.get(total, 0) + n * times
     with portal.office.store.unit(write=True) as unit:
-        unit.add_tallies(counts, None, Mark(portal.office.now()))
+        unit.add_tallies(counts, None, JournalCursor(portal.office.now()))
 
 
 def test_statistics_at_every_desk(enter: Enter, portal: Portal) -> None:

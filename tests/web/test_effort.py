@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from engine.simulation.environment import TellingRegister
+from engine.simulation.environment import ScenarioRegister
 from tests.web.portal import Portal
 from tests.web.walker import PASSPORT, PASSPORT_EFFORT, Walker, within
 from tests.web.walks import Walk
@@ -24,7 +24,7 @@ def test_a_first_passport_takes_few_screens(browser: Browser, portal: Portal, sc
     def enters(name: str, desk: bool) -> Walker:
         return Walker(context.new_page(), portal.url, scripts=scripts)
 
-    walk = Walk(portal, TellingRegister(), procedure, story, enters, "+22890110077")
+    walk = Walk(portal, ScenarioRegister(), procedure, story, enters, "+22890110077")
     try:
         walk.apply()
     finally:

@@ -30,12 +30,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("ev
 ENDPOINTS: Final = sorted({row.endpoint for row in table()})
 FILES: Final = [
     "acting.proof",
-    "agent.door_qr",
+    "agent.enrolment_code",
     "agent_pieces.document",
     "agent_pieces.file",
     "appointments.diary",
     "articles.static",
-    "auditor.door_qr",
+    "auditor.enrolment_code",
     "auditor.evidence",
     "auditor_events.manifest",
     "auditor_events.take",
@@ -56,7 +56,7 @@ FILES: Final = [
     "documents.summary",
     "exports.take",
     "form.piece",
-    "messages.desk_paper",
+    "messages.staff_document",
     "messages.paper",
     "open_data.changes",
     "open_data.changes_of_one",

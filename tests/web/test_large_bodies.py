@@ -35,7 +35,7 @@ def a_door() -> Iterator[tuple[str, int]]:
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:
-        yield "127.0.0.1", int(front._doors()[0].effective_port)
+        yield "127.0.0.1", int(front._servers()[0].effective_port)
     finally:
         stopping.set()
         front.wake()

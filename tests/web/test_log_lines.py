@@ -14,11 +14,11 @@ import pytest
 from flask import Flask
 
 from engine.integrations.message_sender import ConsoleSender, NotSent
-from engine.records.dossier import Account, Actor, Letter
+from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.keys.secrets import hash_secret
-from engine.services.sign_in.security_log import told as told_at
+from engine.services.sign_in.security_log import logged as told_at
 from engine.services.sign_in.sessions import SignedIn
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.unit_of_work import Busy
 from renderers.i18n.log_format import speak
 from renderers.web.platform.access import public
@@ -228,17 +228,17 @@ def _everything_fails(app: Flask, world: World) -> None:
     office = world.office
 
     class Fails:
-        def send(self, letter: Letter) -> None:
+        def send(self, letter: OutboundMessage) -> None:
             raise LookupError(f"{letter.to} {letter.body} {words}")
 
     class Refuses:
-        def send(self, letter: Letter) -> None:
+        def send(self, letter: OutboundMessage) -> None:
             raise NotSent(words)
 
     for sender in (Fails(), Refuses(), ConsoleSender()):
         world.wait(days=1)
         world.sent(B3, world.applicant(f"+228{int(CANARIES['phone']) + 1}"))
-        tour(replace(office, senders=dict.fromkeys(("sms", "email", "inbox"), sender)))
+        run_pass(replace(office, senders=dict.fromkeys(("sms", "email", "inbox"), sender)))
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

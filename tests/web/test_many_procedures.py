@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from engine.language.catalogue.loader import Closed, Shelf
+from engine.language.catalogue.loader import ProcedureLoader, UnloadedProcedure
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
-from engine.records.statistics import Count, Mark
+from engine.records.statistics import Count, JournalCursor
 from engine.services.accounts.assistance import help_on_paper, received_by
-from engine.services.applications.casework import tray, tray_counts
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.audit.statistics import received_lately
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from renderers.cli.admin.installation import open_office
 from renderers.web.public import catalogue
 from server import Settings, create_app
@@ -37,19 +37,19 @@ AGENT = Actor("agent", "a", roles=frozenset({"obac/instructeur"}))
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the books that were opened."""
     found: list[str] = []
-    read = Shelf._read
+    read = ProcedureLoader._read
 
-    def noted(shelf: Shelf, entry: Closed, *others: object) -> object:
+    def noted(shelf: ProcedureLoader, entry: UnloadedProcedure, *others: object) -> object:
         found.append(entry.id)
         return read(shelf, entry, *others)
 
-    monkeypatch.setattr(Shelf, "_read", noted)
+    monkeypatch.setattr(ProcedureLoader, "_read", noted)
     monkeypatch.setattr(catalogue, "_cards", OrderedDict())  # those that another test saw
     return found
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
+def office(tmp_path: Path) -> AppContext:
     """An office started a second time over many procedures, every book still closed."""
     folder = tmp_path / "procedures"
     for name in ("shared", "blocks", "lists", "presets"):
@@ -63,11 +63,11 @@ def office(tmp_path: Path) -> Office:
 
 
 @pytest.fixture
-def client(office: Office, tmp_path: Path) -> FlaskClient:
+def client(office: AppContext, tmp_path: Path) -> FlaskClient:
     return create_app(Settings(data=tmp_path / "data", demo=True, secret="test"), office).test_client()
 
 
-def seated(client: FlaskClient, office: Office) -> FlaskClient:
+def seated(client: FlaskClient, office: AppContext) -> FlaskClient:
     """The same browser, at which the agent has signed in and helps somebody who is there."""
     token, now = new_token(), office.now()
     with office.store.unit(write=True) as unit:
@@ -114,7 +114,7 @@ def test_every_procedure_is_on_one_page(client: FlaskClient, address: str, expec
     assert all(len(page) <= ON_A_PAGE for page in pages)
 
 
-def test_whoever_is_helped_at_a_counter_is_offered_every_procedure(client: FlaskClient, office: Office) -> None:
+def test_whoever_is_helped_at_a_counter_is_offered_every_procedure(client: FlaskClient, office: AppContext) -> None:
     seat = seated(client, office)
     assert [one for page in walked(seat, "/agent/guichet") for one in page] == EVERY
     assert titles(seat.get("/agent/guichet?q=17").text) == ["Démarche 17"]
@@ -136,7 +136,7 @@ def test_the_home_page_leads_to_all_of_them(client: FlaskClient) -> None:
 
 
 def test_the_home_page_begins_with_those_most_asked_for(
-    client: FlaskClient, office: Office, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, office: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the counts of these months, read once for all who come that day."""
     read: list[object] = []
@@ -145,9 +145,9 @@ def test_the_home_page_begins_with_those_most_asked_for(
     with office.store.unit(write=True) as unit:
         counts = {Count(name, month, "received", "", "web"): n for name, n in asked.items()}
         counts[Count("demarche-44", old, "received", "", "web")] = 900  # long ago
-        unit.add_tallies(counts, unit.tally_mark(), Mark(office.now()))
+        unit.add_tallies(counts, unit.tally_mark(), JournalCursor(office.now()))
 
-    def noted(asking: Office) -> Mapping[str, int]:
+    def noted(asking: AppContext) -> Mapping[str, int]:
         read.append(asking)
         return received_lately(asking)
 
@@ -172,26 +172,30 @@ def test_the_home_page_begins_with_those_most_asked_for(
         (lambda client, office: seated(client, office).get("/agent?file=tous"), 0),
         (lambda client, office: seated(client, office).get("/agent/guichet"), 0),
         (lambda client, office: received_by(office, AGENT), 0),
-        (lambda client, office: tray(office, AGENT, "all"), 0),
-        (lambda client, office: tray_counts(office, AGENT), 0),
-        (lambda client, office: tour(office), 0),
+        (lambda client, office: list_inbox(office, AGENT, "all"), 0),
+        (lambda client, office: inbox_counts(office, AGENT), 0),
+        (lambda client, office: run_pass(office), 0),
     ],
     ids=["home", "list", "search", "data", "sheet", "door", "inbox", "counter", "receives", "tray", "counts", "tour"],
 )
 def test_no_list_opens_what_it_does_not_show(
-    ask: Callable[[FlaskClient, Office], object], most: int, client: FlaskClient, office: Office, opened: list[str]
+    ask: Callable[[FlaskClient, AppContext], object],
+    most: int,
+    client: FlaskClient,
+    office: AppContext,
+    opened: list[str],
 ) -> None:
     opened.clear()
     ask(client, office)
     assert len(opened) == len(set(opened)) == most
 
 
-def test_a_tray_finds_what_waits_in_closed_books(office: Office) -> None:
+def test_a_tray_finds_what_waits_in_closed_books(office: AppContext) -> None:
     with office.store.unit() as unit:
         assert len(unit.edition_heads()) == COUNT
         assert [one.edition for one in unit.edition_heads("demarche-03")] == [1]
-    assert office.shelf.roles(office.catalogue) >= AGENT.roles
-    assert [one.id for one in office.shelf.having(office.catalogue, AGENT.roles)] == [
+    assert office.editions.roles(office.catalogue) >= AGENT.roles
+    assert [one.id for one in office.editions.having(office.catalogue, AGENT.roles)] == [
         f"demarche-{number:02}" for number in range(COUNT)
     ]
-    assert not list(office.shelf.having(office.catalogue, ["nulle/part"]))
+    assert not list(office.editions.having(office.catalogue, ["nulle/part"]))

@@ -13,7 +13,7 @@ from icalendar import Calendar
 
 from engine.core.clock import local_day
 from engine.core.values import Text, new_id
-from engine.domain.appointments.opening_changes import Shut
+from engine.domain.appointments.opening_changes import ClosedDay
 from engine.records.dossier import Dossier
 from engine.services.accounts import agents as people
 from engine.services.appointments import bookings
@@ -128,7 +128,7 @@ def test_a_dossier_that_cannot_be_read_is_told_apart_and_the_office_closes(site:
 
 def test_a_visit_that_stands_on_a_closed_day_is_led_to(site: Closing, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the closure was written in the shared files: nobody was told."""
-    shut = (Shut(LOME, Text.of("Travaux")), Shut("dgdn_kara", Text.of("Noël"), holiday=True))
+    shut = (ClosedDay(LOME, Text.of("Travaux")), ClosedDay("dgdn_kara", Text.of("Noël"), holiday=True))
     monkeypatch.setattr(agent_day, "shut_on", lambda *_: shut)
     page = site.desks.agent("dgdn.guichet").get("/agent/rendez-vous/2026-11-25")
     assert "Fermé ce jour : DGDN, Lomé. Travaux. 1 rendez-vous y reste pris" in read(page)

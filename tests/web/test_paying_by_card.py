@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from engine.integrations.cinetpay import CinetPay
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
 from engine.integrations.simulated_operator import SandboxCard, SandboxProvider
 from engine.records.dossier import Payment
@@ -207,7 +207,7 @@ def test_only_a_number_of_another_wallet_of_ours_is_asked_about(
 def test_a_sum_that_an_operator_does_not_take_is_said_before_anything_begins(tmp_path: Path) -> None:
     visitor, number = at_the_stall(tmp_path, amount=5002)
     providers = cast(dict[str, PaymentProvider], visitor.office.providers)
-    wire = Wire("http://127.0.0.1:9")  # nobody is there: nothing is asked
+    wire = HttpClient("http://127.0.0.1:9")  # nobody is there: nothing is asked
     providers["cinet"] = CinetPay("cinet", "CinetPay", wire, "k", "s", "x", "n", "b", visitor.clock)
     told = visitor.send(f"/dossiers/{number}/paiement", provider="cinet", payer="70112233")
     assert told.status == 422

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from engine.integrations.cinetpay import CinetPay
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import PaymentProvider
 from engine.records.dossier import Payment
 from tests.engine.gateways.local_operators import LocalCinetPay, serving
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # a whole site for each test
 def with_cards(visitor: Visitor, operator: LocalCinetPay) -> Visitor:
     """The same portal with an operator that has a page of its own."""
     here = "http://localhost/retours/carte"
-    wire = Wire(operator.address, seconds=2.0)
+    wire = HttpClient(operator.address, seconds=2.0)
     providers = cast(dict[str, PaymentProvider], visitor.office.providers)
     providers["carte"] = CinetPay(
         "carte", "Carte", wire, "key", "site", "secret", here, f"{here}/payeur", visitor.clock

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser
 
-from engine.language.catalogue.watched_file import Manuscript
+from engine.language.catalogue.watched_file import WatchedFile
 from renderers.cli.preview import solver
 from renderers.web.preview import HOME
 from server import _previewed
@@ -81,7 +81,7 @@ def an_author(folder: Path, text: str = TEXT) -> Author:
     file.write_text(text, "utf-8")
     data = folder / "tryout"
     data.mkdir()
-    app = _previewed(Manuscript(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"))
+    app = _previewed(WatchedFile(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"))
     return Author(app, app.test_client(), file)
 
 
@@ -127,29 +127,29 @@ class TestTheBench:
         check = "    checks:\n      vert: {must: commerce != 'legumes', message: Pas de légumes ici.}\n  aides:"
         author = an_author(tmp_path, TEXT.replace("  aides:", check, 1))
         author.use("exemple")
-        draft = author.preview.tryout.newest()
+        draft = author.preview.session.newest()
         assert draft.answers["commerce"] in ("tissus", "other")
         assert "Pas de légumes ici." not in author.framed().text
 
     def test_every_state_is_reached(self, author: Author) -> None:
-        for state in author.preview.tryout.procedure.states:
+        for state in author.preview.session.procedure.states:
             author.use("etat", state=state)
-            newest = author.preview.tryout.newest()
+            newest = author.preview.session.newest()
             assert newest.state == state, author.page.text
             assert author.framed().status == 200
 
     def test_the_clock_moves_and_what_is_due_happens(self, author: Author) -> None:
         author.use("etat", state="a_payer")
-        before = author.preview.tryout.office.now()
+        before = author.preview.session.office.now()
         author.use("horloge", by="day")
-        assert (author.preview.tryout.office.now() - before).total_seconds() == pytest.approx(86_400, abs=60)
+        assert (author.preview.session.office.now() - before).total_seconds() == pytest.approx(86_400, abs=60)
         author.use("horloge", by="due")
-        assert author.preview.tryout.newest().state == "classe"
+        assert author.preview.session.newest().state == "classe"
         assert author.framed().status == 200  # still signed in, weeks later
 
     def test_the_end_of_a_story(self, author: Author) -> None:
         author.use("histoire", story="simple")
-        assert author.preview.tryout.newest().state == "a_payer"
+        assert author.preview.session.newest().state == "a_payer"
         assert author.preview.begin_with("Un étal accordé")
         assert not author.preview.begin_with("Aucune")
 

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from flask import Flask
 from playwright.sync_api import Browser
 
-from engine.operations.refresh import FolderKeeper, Keeping
+from engine.operations.refresh import FolderSource, Refresher
 from engine.publication.mirror import Followed
 from engine.publication.publications import roll_back
-from engine.services.context.app_context import Office
-from renderers.cli.admin.installation import open_keeper, open_office
+from engine.services.context.app_context import AppContext
+from renderers.cli.admin.installation import open_office, open_source
 from renderers.cli.admin.publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, publish, serving
 from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
@@ -42,15 +42,15 @@ def settings(tmp_path: Path, agency: Agency) -> Settings:
 
 def site(settings: Settings) -> Flask:
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_keeper(settings))
+    app = create_app(settings, office, operator, open_source(settings))
     app.config["WTF_CSRF_ENABLED"] = False
     return app
 
 
 def turn(app: Flask) -> None:
     """What the thread beside the web does each second, its time come."""
-    keeping: Keeping = app.extensions["guichet.keeping"]
-    keeping._keeper._next = None  # type: ignore[attr-defined]
+    keeping: Refresher = app.extensions["guichet.keeping"]
+    keeping._source._next = None  # type: ignore[attr-defined]
     keeping.turn()
 
 
@@ -149,7 +149,7 @@ def test_a_process_that_only_serves_notices(agency: Agency, settings: Settings) 
     agency.publish(SECOND)
     turn(one)
     assert serving(one).published != serving(other).published
-    keeping: Keeping = other.extensions["guichet.keeping"]
+    keeping: Refresher = other.extensions["guichet.keeping"]
     keeping.turn(looks=False)
     assert "1 500 FCFA" in Seat(other.test_client()).see(f"/demarches/{SLUG}")
 
@@ -160,7 +160,7 @@ def test_the_question_before_a_request_is_asked_once_a_second(
     app, asked = site(settings), []
     store = serving(app).store
     monkeypatch.setattr(type(store), "unit", _counted(type(store).unit, asked))
-    keeping: Keeping = app.extensions["guichet.keeping"]
+    keeping: Refresher = app.extensions["guichet.keeping"]
     keeping._next = 0.0
     for _ in range(5):
         keeping.notice()
@@ -350,8 +350,8 @@ def test_a_folder_is_published_by_hand(tmp_path: Path) -> None:
     app, file = in_folder(tmp_path)
     file.write_text(TEXT.replace("1000", "1500"), "utf-8")
 
-    def opened() -> tuple[Office, FolderKeeper]:
-        return replace(serving(app), catalogue=serving(app).catalogue.refresh(), published=0), FolderKeeper()
+    def opened() -> tuple[AppContext, FolderSource]:
+        return replace(serving(app), catalogue=serving(app).catalogue.refresh(), published=0), FolderSource()
 
     told = CliRunner().invoke(publish_command(opened), [])
     assert told.exit_code == 1

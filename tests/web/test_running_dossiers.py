@@ -9,7 +9,7 @@ import pytest
 
 from engine.operations.migration import migrate
 from engine.services.audit.integrity import fsck
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests.engine.office.editions import first, publish, renamed
 from tests.engine.office.world import B3
 from tests.web.desks import CLERK, Desks, open_desks
@@ -29,7 +29,7 @@ def test_an_erased_dossier_says_so_and_shows_nobody(desks: Desks) -> None:
     dossier = world.take(dossier, world.agent("chef", "sncja/greffier_en_chef"), "signer")
     dossier = world.take(dossier, world.agent("guichet", "sncja/agent_traitement"), "remettre")
     world.wait(days=30 * 366)
-    tour(world.office)
+    run_pass(world.office)
     kept = world.kept(dossier)
     assert kept.erased_at is not None
     page = desks.agent(CLERK).see(f"/agent/dossiers/{dossier.number}")

@@ -240,7 +240,7 @@ def test_a_request_whose_end_is_doubtful_is_refused(rest: str) -> None:
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:
-        [door] = front._doors()
+        [door] = front._servers()
         with socket.create_connection(("127.0.0.1", int(door.effective_port)), 5) as line:
             line.sendall(
                 f"POST / HTTP/1.1\r\nHost: localhost\r\n{rest}GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n".encode()

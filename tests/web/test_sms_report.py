@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from engine.records.sms_counts import SmsCount
 from engine.services.accounts import agents as people
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from renderers.cli.admin.sms import sms_report_command
 from tests.web.browsing import DESK
 from tests.web.conftest import Enter
@@ -29,7 +29,7 @@ COUNTS = (
 )
 
 
-def counted(office: Office) -> None:
+def counted(office: AppContext) -> None:
     with office.store.unit(write=True) as unit:
         for one in COUNTS:
             unit.add_sms(one)

@@ -16,7 +16,7 @@ from engine.domain.reporting.counters import TOTALLED
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
-from engine.records.statistics import STANDING, Count, Mark
+from engine.records.statistics import CURRENT, Count, JournalCursor
 from engine.services.audit.statistics import count_up
 from tests.engine.office.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
@@ -43,11 +43,11 @@ class Site:
             if figure in TOTALLED:
                 found[Count("", month, figure, "", detail)] += n
             if figure in ("received", "answered"):
-                for place in (Count(procedure, STANDING, "standing", office), Count("", STANDING, "standing")):
+                for place in (Count(procedure, CURRENT, "standing", office), Count("", CURRENT, "standing")):
                     found[place] += n if figure == "received" else -n
         with self.desks.world.office.store.unit(write=True) as unit:
             before = unit.tally_mark()
-            unit.add_tallies(found, before, before or Mark(MONDAY))
+            unit.add_tallies(found, before, before or JournalCursor(MONDAY))
 
     def stranger(self) -> Seat:
         return self.desks.stranger()

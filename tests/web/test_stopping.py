@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from renderers.cli.admin.http_server import finish
 from server import work
 from tests.ports import free_port
@@ -127,12 +127,12 @@ def test_a_turn_that_began_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to stop in the middle of a turn, the worker ends it and begins no other."""
     begun, go_on, stop, turns = threading.Event(), threading.Event(), threading.Event(), []
 
-    def turn(office: Office, *, calls: bool = True) -> None:
+    def turn(office: AppContext, *, calls: bool = True) -> None:
         begun.set()
         assert go_on.wait(20)
         turns.append(office)
 
-    monkeypatch.setattr("server.guarded_tour", turn)
+    monkeypatch.setattr("server.guarded_pass", turn)
     worker = threading.Thread(target=work, args=(lambda: "office", stop), daemon=True)
     worker.start()
     assert begun.wait(20)

@@ -11,7 +11,7 @@ import pytest
 from icalendar import Calendar
 
 from engine.services.audit.integrity import fsck
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests.web.visitor import STALL, Visitor, a_visitor, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -205,7 +205,7 @@ def test_reminders_carry_the_link(known: Visitor) -> None:
             one for one in unit.due_timers(known.clock.now() + timedelta(days=60), 50) if "reminder" in one.name
         ]
     later(known, seconds=(timer.due_at - known.clock.now()).total_seconds() + 1)
-    tour(known.office)
+    run_pass(known.office)
     reminders = [body for body in told(known, "90112233") if "Rappel" in body]
     assert reminders
     assert link_of(known) in reminders[-1]

@@ -10,7 +10,7 @@ import pytest
 from engine.records.dossier import Booking, Dossier
 from engine.services.appointments import bookings
 from engine.services.appointments.bookings import mark
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from tests.web.desks import DESK, GATEKEEPER, Desks, open_desks, read
 from tests.web.test_visits import ready, starts, take
 from tests.web.visitor import MAYOR, STALL, Visitor, a_visitor
@@ -67,7 +67,7 @@ def test_a_procedure_that_cannot_be_read_closes_no_office(desks: Desks, monkeypa
     seat = desks.agent(DESK)
 
     def lost(*_: object) -> None:
-        raise LostEdition(dossier.procedure)
+        raise EditionMissing(dossier.procedure)
 
     monkeypatch.setattr(bookings, "pinned", lost)
     page = seat.get(f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}")

@@ -21,7 +21,7 @@ from _pytest.mark import ParameterSet
 from playwright.sync_api import Browser
 
 from engine.model import Procedure, Scenario
-from engine.simulation.environment import TellingRegister
+from engine.simulation.environment import ScenarioRegister
 from tests.effort import EFFORT
 from tests.makers import the_shared
 from tests.postgres import database
@@ -81,12 +81,12 @@ LONG_RUN = [
 
 
 @pytest.fixture(scope="module")
-def registers() -> TellingRegister:
-    return TellingRegister()
+def registers() -> ScenarioRegister:
+    return ScenarioRegister()
 
 
 @pytest.fixture(scope="module")
-def portals(tmp_path_factory: pytest.TempPathFactory, registers: TellingRegister) -> Iterator[Callable[[str], Portal]]:
+def portals(tmp_path_factory: pytest.TempPathFactory, registers: ScenarioRegister) -> Iterator[Callable[[str], Portal]]:
     """One a store for all the walks of a worker, opened by the first; its clock is put back to the day of each."""
     with ExitStack() as kept:
 
@@ -125,7 +125,7 @@ def _by_day_or_night(way: Way) -> ParameterSet:
     ids=str,
 )
 def test_a_walk(
-    browser: Browser, portals: Callable[[str], Portal], registers: TellingRegister, looker: Looker, way: Way,
+    browser: Browser, portals: Callable[[str], Portal], registers: ScenarioRegister, looker: Looker, way: Way,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     portal = portals(way.store)

@@ -22,7 +22,7 @@ from engine.integrations.simulated_operator import SandboxOperator, SandboxProvi
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Account, Actor
 from engine.services.applications.casework import take_transition
-from engine.services.context.app_context import Office, OfficeSettings, publish_editions
+from engine.services.context.app_context import AppContext, AppSettings, publish_editions
 from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
@@ -164,7 +164,7 @@ class Visitor:
     """One browser. `open` and `post` keep cookies; `send` fills the form of the page last seen."""
 
     client: FlaskClient
-    office: Office
+    office: AppContext
     clock: FixedClock
     operator: SandboxOperator
     page: Seen = field(init=False)
@@ -267,11 +267,11 @@ def a_visitor(folder: Path, book: str = STALL, **settings: Any) -> Visitor:
     store.migrate()
     inbox = InboxSender()
     procedure = a_procedure(book)
-    office = publish_editions(Office(
+    office = publish_editions(AppContext(
         Catalogue.of([procedure], the_shared()), store, AttachmentStore(folder / "files"),
         {"argent": SandboxProvider(operator, "argent", "Argent mobile")},
         {"sms": inbox, "email": inbox, "inbox": inbox}, {"*": FileRegister(folder)}, clock, load_words(),
-        SigningKeys.generate(), OfficeSettings(base_url="http://localhost", short_url="http://localhost", second_factor=False),
+        SigningKeys.generate(), AppSettings(base_url="http://localhost", short_url="http://localhost", second_factor=False),
     ))  # fmt: skip
     with store.unit(write=True) as unit:
         unit.put_account(Account("mayor", "agent", "Maire", "maire", roles=("mairie/maire",)))

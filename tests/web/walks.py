@@ -19,7 +19,7 @@ from engine.integrations.registers import RegisterAnswer
 from engine.language.source.notation import read_span
 from engine.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step, Transition
 from engine.records.dossier import Dossier, IssuedDocument
-from engine.simulation.environment import OPENING, PAYERS, TellingRegister
+from engine.simulation.environment import OPENING, PAYERS, ScenarioRegister
 from renderers.html.controls import national
 from renderers.i18n.translations import in_language
 from tests.web.portal import PASSWORD, Portal, wait_until
@@ -36,7 +36,7 @@ class Walk:
     """One story on its way. `enters` lets somebody in: their name, and whether they sit at a desk."""
 
     portal: Portal
-    registers: TellingRegister
+    registers: ScenarioRegister
     procedure: Procedure
     story: Scenario
     enters: Enters

@@ -32,7 +32,7 @@ from engine.domain.workflow.actions import no_show, task_done, visit_ahead
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot, is_satisfied, task_blockers
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
 from engine.model.directory import Calendar, Directory, Office
 from engine.model.types import Scope
@@ -58,7 +58,7 @@ def resource_key(procedure: Procedure, appointment: str) -> str:
     return f"{procedure.id}/{appointment}"
 
 
-def desks_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
+def capacity_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
     """Places in parallel: one, or what the appointment says, never more than the office has; on a day for which an
     administrator said how many, that many."""
     said = office.desks_on(day) if day is not None else None
@@ -129,7 +129,7 @@ def _free(
     minutes = minutes_of(appointment.lasts)
     full = _quota_reached(appointment, taken)
     while day <= end:
-        desks = desks_of(appointment, office, day)
+        desks = capacity_of(appointment, office, day)
         starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
         if starts and not full(day):
             for start in starts:
@@ -153,7 +153,7 @@ def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], b
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
     """The first free place of a slot, numbered from 1; none when it is full."""
     held = taken.get(start, frozenset())
-    desks = desks_of(appointment, office, local_day(start))
+    desks = capacity_of(appointment, office, local_day(start))
     return next((seat for seat in range(1, desks + 1) if seat not in held), None)
 
 
@@ -276,7 +276,7 @@ def place(
     booking = Booking(booking_id, appointment, office, start, minutes_of(task.lasts), seat, moves=0)
     if before is not None:
         booking = replace(booking, sequence=before.sequence + 1, moves=_moves_after(before))
-    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
+    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
     if held is not None:
         passage = replace(passage, releases=(held.id,))
     if procedure.state(dossier.state).mode == "attend" and booking.moves <= task.moves:
@@ -358,7 +358,7 @@ def release(
     near = too_near(task, booking, now, directory.calendar) if is_owner(dossier, actor) else None
     if near is not None:
         raise Refused(near)
-    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
     return finished(passage, moment)
 
@@ -373,7 +373,7 @@ def lose(
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
-    passage = drop_slot(Passage.of(dossier), moment, appointment)
+    passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     bookings = passage.dossier.bookings
     passage = passage.with_(bookings={**bookings, appointment: replace(bookings[appointment], lost=change)})
     due = passage.dossier.due_at
@@ -398,7 +398,7 @@ def arrived(
     if ahead is not None:
         raise Refused(ahead)
     came = replace(booking, arrived_at=booking.arrived_at or now)
-    passage = Passage.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
+    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
     return finished(passage.note("arrived", {"appointment": appointment}), moment)
 
 

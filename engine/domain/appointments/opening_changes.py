@@ -13,12 +13,12 @@ from engine.core.clock import local_day
 from engine.core.gsm7 import to_gsm
 from engine.core.problems import Refusal, refusal
 from engine.core.values import Plain, Text
-from engine.domain.appointments.appointments import GRACE, Seats, desks_of, iso_minute, slot_starts
-from engine.domain.common.working_time import add_span, doors_open, local_minute
+from engine.domain.appointments.appointments import GRACE, Seats, capacity_of, iso_minute, slot_starts
+from engine.domain.common.working_time import add_span, local_minute, opening_hours
 from engine.domain.workflow.due_dates import resume_due
-from engine.domain.workflow.transition_context import Passage
+from engine.domain.workflow.transition_context import TransitionContext
 from engine.model import Appointment, Hours
-from engine.model.directory import Calendar, Closure, Directory, Office, Opened
+from engine.model.directory import Calendar, Closure, Directory, ExtraOpening, Office
 from engine.records.administration import OpeningChange
 from engine.records.dossier import Booking, Dossier
 
@@ -33,7 +33,7 @@ def over(directory: Directory, changes: Iterable[OpeningChange]) -> Directory:
     holidays = dict(directory.calendar.holidays)
     offices = dict(directory.offices)
     closed: dict[str, list[Closure]] = {}
-    opened: dict[str, list[Opened]] = {}
+    opened: dict[str, list[ExtraOpening]] = {}
     for one in changes:
         if one.kind == "holiday":
             holidays.update(dict.fromkeys(days_of(one), reason_of(one)))
@@ -70,9 +70,9 @@ def _closure(one: OpeningChange) -> Closure:
     return Closure(one.first_day, one.last_day, reason_of(one), hours_of(one), one.id)
 
 
-def _opened(one: OpeningChange) -> Opened:
+def _opened(one: OpeningChange) -> ExtraOpening:
     hours = hours_of(one) if one.kind == "open" else None
-    return Opened(one.first_day, one.last_day, hours, one.desks, one.id)
+    return ExtraOpening(one.first_day, one.last_day, hours, one.desks, one.id)
 
 
 def why_not(change: OpeningChange, office: Office | None, today: date) -> Refusal | None:
@@ -107,7 +107,7 @@ def _why_not_said(change: OpeningChange) -> Refusal | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shut:
+class ClosedDay:
     """Why an office receives nobody on a day, or not at some hours of it; `holiday`: it is everybody's day off."""
 
     office: str
@@ -122,18 +122,18 @@ class Shut:
         return booking.status == "booked" and booking.office == self.office and meets
 
 
-def shut_on(directory: Directory, offices: Iterable[str], day: date) -> tuple[Shut, ...]:
+def shut_on(directory: Directory, offices: Iterable[str], day: date) -> tuple[ClosedDay, ...]:
     """Which of these offices are shut on a day by a closure or a holiday, in their order; weekly days off say nothing."""
-    holiday, found = directory.calendar.holidays.get(day), list[Shut]()
+    holiday, found = directory.calendar.holidays.get(day), list[ClosedDay]()
     for name in offices:
         there = directory.offices.get(name)
         if there is None:
             continue
         closure = there.closure_on(day) or there.closed_in_part(day)
         if closure is not None:
-            found.append(Shut(name, closure.because, closure.hours))
+            found.append(ClosedDay(name, closure.because, closure.hours))
         elif holiday is not None and not there.extra_hours(day):
-            found.append(Shut(name, holiday, holiday=True))
+            found.append(ClosedDay(name, holiday, holiday=True))
     return tuple(found)
 
 
@@ -155,7 +155,7 @@ def is_shut_out(booking: Booking, directory: Directory, change: OpeningChange, n
 def most_desks(appointment: Appointment, office: Office, day: date) -> int:
     """The places of a day by any of what was said of it: who has a seat keeps it when places are fewer later on."""
     said = [one.desks for one in office.opened if one.desks is not None and one.covers(day)]
-    return max([desks_of(appointment, office), *said])
+    return max([capacity_of(appointment, office), *said])
 
 
 def rests_on(
@@ -176,19 +176,23 @@ def rests_on(
     within = hours.start < end and start < hours.end
     if task is None:
         return within and not any(
-            one.start <= start and end <= one.end for one in doors_open(there, day, without.calendar)
+            one.start <= start and end <= one.end for one in opening_hours(there, day, without.calendar)
         )
     if booking.start in slot_starts(task, there, day, without.calendar):
         return False
     return within or booking.start in slot_starts(task, directory.offices[booking.office], day, directory.calendar)
 
 
-def lose_unread(dossier: Dossier, appointment: str, change: str, now: datetime, calendar: Calendar) -> Passage:
+def lose_unread(
+    dossier: Dossier, appointment: str, change: str, now: datetime, calendar: Calendar
+) -> TransitionContext:
     """A visit lost to a closure where the book of its dossier cannot be read: as `appointments.lose`, but no timer is set anew,
     and time is left to choose wherever it had stopped for the visit."""
     booking, after = dossier.bookings[appointment], resume_due(dossier, now)
     gone = replace(booking, status="cancelled", sequence=booking.sequence + 1, lost=change)
-    passage = replace(Passage.of(dossier), dossier=replace(after, bookings={**after.bookings, appointment: gone}))
+    passage = replace(
+        TransitionContext.of(dossier), dossier=replace(after, bookings={**after.bookings, appointment: gone})
+    )
     if after.due_at is not None and dossier.due_paused_at is not None:
         passage = passage.with_(due_at=max(after.due_at, add_span(now, GRACE, calendar)))
     body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
@@ -199,7 +203,7 @@ def lose_unread(dossier: Dossier, appointment: str, change: str, now: datetime, 
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DayCapacity:
     """The places of one day for one kind of visit: still free, somebody's, and taken out by a closure."""
 
     free: int
@@ -210,16 +214,16 @@ class Places:
 def places(
     appointment: Appointment, office: Office, usual: Office, taken: Seats, day: date, now: datetime,
     calendar: Calendar, usual_calendar: Calendar,
-) -> Places:  # fmt: skip
+) -> DayCapacity:  # fmt: skip
     """Of a day of an office; `usual` and `usual_calendar` are as their files say."""
-    desks = desks_of(appointment, office, day)
+    desks = capacity_of(appointment, office, day)
     starts = [one for one in slot_starts(appointment, office, day, calendar) if one > now]
     free = sum(max(0, desks - len(taken.get(one, ()))) for one in starts)
     booked = sum(len(seats) for start, seats in taken.items() if local_day(start) == day)
     if appointment.quota is not None:
         free = min(free, max(0, appointment.quota - booked))
     before = {one for one in slot_starts(appointment, usual, day, usual_calendar) if one > now}
-    return Places(free, booked, len(before - set(starts)) * desks_of(appointment, usual))
+    return DayCapacity(free, booked, len(before - set(starts)) * capacity_of(appointment, usual))
 
 
 def by_day(taken: Seats) -> Mapping[date, Seats]:

@@ -22,7 +22,7 @@ from engine.domain.common.working_time import minutes_of
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import OFF_THE_LIST, Actor, Booking, Dossier
@@ -63,7 +63,7 @@ def come(
         raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))
     seat = OFF_THE_LIST + crc32(booking_id.encode()) % OFF_THE_LIST
     booking = Booking(booking_id, appointment, office, now, minutes_of(task.lasts), seat, arrived_at=now)
-    passage = Passage.of(dossier)
+    passage = TransitionContext.of(dossier)
     body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(now)}
     if before is not None:
         booking = replace(booking, sequence=before.sequence + 1, moves=before.moves)
@@ -80,13 +80,13 @@ def _late(moment: Moment, dossier: Dossier, booking: Booking) -> Decision:
     count = dossier.missed.get(name, 0) - 1
     missed = {task: times for task, times in dossier.missed.items() if task != name}
     came = replace(booking, status="booked", arrived_at=moment.now)
-    passage = Passage.of(dossier).with_(
+    passage = TransitionContext.of(dossier).with_(
         bookings={**dossier.bookings, name: came}, missed={**missed, name: count} if count > 0 else missed
     )
     return finished(_awaiting(moment, passage).note("came_late", {"appointment": name}), moment)
 
 
-def _awaiting(moment: Moment, passage: Passage) -> Passage:
+def _awaiting(moment: Moment, passage: TransitionContext) -> TransitionContext:
     """While the person waits at the desk, the state's time stands still as with any slot held."""
     if moment.procedure.state(passage.dossier.state).mode != "attend":
         return passage
@@ -105,7 +105,7 @@ def not_come(
         raise Refused(refusal("not_booked", task=appointment))
     if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
         raise Refused(refusal("role", task.where, roles=tuple(task.by)))
-    passage = Passage.of(dossier)
+    passage = TransitionContext.of(dossier)
     if booking.is_walk_in:
         passage = drop_slot(passage, moment, appointment)
     else:

@@ -61,7 +61,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class AvailableAction:
     """A transition as one actor sees it now: open, or closed and why. `ways` are its targets, in order of rank."""
 
     ways: tuple[Transition, ...]

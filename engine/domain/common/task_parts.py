@@ -70,7 +70,7 @@ def filling_at(form_id: str, answers: Answers, number: int) -> dict[str, Plain] 
     return filled if isinstance(filled, dict) else None
 
 
-def hand_of(form_id: str, answers: Answers, number: int) -> str | None:
+def person_of(form_id: str, answers: Answers, number: int) -> str | None:
     """Who filled one row (account id); none while nobody did."""
     kept = fillings(form_id, answers)
     one = kept[number] if number < len(kept) else None
@@ -157,13 +157,13 @@ def forms_in_parts(procedure: Procedure) -> Iterator[Form]:
     return (form for form in procedure.forms() if is_in_parts(form))
 
 
-def sealed_anew(book: Procedure, before: Answers, after: Answers) -> dict[str, Plain]:
+def sealed_anew(procedure: Procedure, before: Answers, after: Answers) -> dict[str, Plain]:
     """The answers that are not what they were, as the journal commits to them: one given in parts part by part."""
     found: dict[str, Plain] = {}
     for name, answer in after.items():
         if name in before and before[name] == answer:
             continue
-        form = book.tasks.get(name)
+        form = procedure.tasks.get(name)
         if not isinstance(form, Form) or not is_in_parts(form):
             found[f"answers.{name}"] = answer
         elif isinstance(answer, dict):

@@ -143,14 +143,14 @@ def openings(office: Office, day: date, appointment: Appointment, calendar: Cale
     a part of a day are taken out slot by slot (`appointments.slot_starts`), so that the other slots stay where they were."""
     if office.closure_on(day) or (appointment.weekdays and day.weekday() not in appointment.weekdays):
         return ()
-    doors = doors_open(office, day, calendar)
+    doors = opening_hours(office, day, calendar)
     if not appointment.hours:
         return doors
     both = (Hours(max(a.start, b.start), min(a.end, b.end)) for a in doors for b in appointment.hours)
     return tuple(hours for hours in both if hours.start < hours.end)
 
 
-def doors_open(office: Office, day: date, calendar: Calendar) -> tuple[Hours, ...]:
+def opening_hours(office: Office, day: date, calendar: Calendar) -> tuple[Hours, ...]:
     """When the doors are open that day were nothing closed: the usual hours, then what was opened beside them, feast or not."""
     usual = calendar.works(day) or _opens_at_weekend(office, day, calendar)
     doors = office.hours.get(day.weekday(), ()) if usual else ()

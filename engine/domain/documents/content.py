@@ -14,7 +14,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.display import answer_words, column_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
-from engine.domain.fields.scope import Standing, with_columns
+from engine.domain.fields.scope import EvaluatedAnswers, with_columns
 from engine.model import APPLICATION, Appeal, Field, Form, Output
 from engine.model.directory import Calendar
 from engine.records.dossier import Dossier
@@ -24,43 +24,43 @@ _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_coun
 
 
 def content_of(
-    standing: Standing, dossier: Dossier, output: Output, row: int | None, speech: Speech
+    evaluated: EvaluatedAnswers, dossier: Dossier, output: Output, row: int | None, speech: Speech
 ) -> tuple[ContentLine, ...]:
     """All that an output says of a dossier, hidden and unanswered questions left out; its body last."""
-    columns = _columns(standing, output)
+    columns = _columns(evaluated, output)
 
     def words(name: str) -> str:
         if name in columns and output.per and row is not None:
-            return column_words(standing, output.per, row, columns[name], speech)
-        return answer_words(standing, name, speech)
+            return column_words(evaluated, output.per, row, columns[name], speech)
+        return answer_words(evaluated, name, speech)
 
-    known = {**standing.procedure.fields, **columns}
+    known = {**evaluated.procedure.fields, **columns}
     shown = ((known[name].label.in_(speech.language), words(name)) for name in output.shows if name in known)
     lines = [(label, said) for label, said in shown if said]
     if output.kind == "form":
-        lines += [] if output.shows else _answers(standing, speech)
-        lines += _to_bring(standing, speech)
+        lines += [] if output.shows else _answers(evaluated, speech)
+        lines += _to_bring(evaluated, speech)
     if output.kind == "letter":
-        lines += _decision(standing, dossier, speech)
+        lines += _decision(evaluated, dossier, speech)
     if output.body is not None:
         names = {name: words(name) for name in output.body.names}
         lines.append(("", fill_template(output.body.text.in_(speech.language), names)))
     return tuple(lines)
 
 
-def _columns(standing: Standing, output: Output) -> Mapping[str, Field]:
+def _columns(evaluated: EvaluatedAnswers, output: Output) -> Mapping[str, Field]:
     """The columns of the rows that an output is given for, those of later forms among them."""
-    rows = standing.procedure.fields.get(output.per) if output.per else None
-    later = (form for form in standing.procedure.forms() if form.each == output.per)
+    rows = evaluated.procedure.fields.get(output.per) if output.per else None
+    later = (form for form in evaluated.procedure.forms() if form.each == output.per)
     return {column.id: column for column in with_columns(rows, *later).rows} if rows else {}
 
 
 # -- a letter ----------------------------------------------------------------------------------------------------------
 
 
-def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
+def _decision(evaluated: EvaluatedAnswers, dossier: Dossier, speech: Speech) -> Iterator[ContentLine]:
     """What was decided and why, as its author wrote it; of a refusal, how it is contested."""
-    state = standing.procedure.states.get(dossier.state)
+    state = evaluated.procedure.states.get(dossier.state)
     refused = state is not None and state.outcome == "refused"
     if refused and state is not None:
         yield _say("pdf.decision", speech), state.label.in_(speech.language)
@@ -68,16 +68,16 @@ def _decision(standing: Standing, dossier: Dossier, speech: Speech) -> Iterator[
     if entered is not None and entered.reason:
         yield _say("pdf.reason", speech), entered.reason
     if refused:
-        calendar = standing.directory.calendar
+        calendar = evaluated.directory.calendar
         yield from (
-            (_say("pdf.appeal", speech), _appeal(one, dossier, calendar, speech)) for one in appeals_of(standing)
+            (_say("pdf.appeal", speech), _appeal(one, dossier, calendar, speech)) for one in appeals_of(evaluated)
         )
 
 
-def appeals_of(standing: Standing) -> tuple[Appeal, ...]:
+def appeals_of(evaluated: EvaluatedAnswers) -> tuple[Appeal, ...]:
     """Those of the book, else those of its agency."""
-    identity = standing.procedure.identity
-    agency = standing.directory.agencies.get(identity.agency)
+    identity = evaluated.procedure.identity
+    agency = evaluated.directory.agencies.get(identity.agency)
     return tuple((identity.appeals or (agency.appeals if agency else {})).values())
 
 
@@ -95,34 +95,34 @@ def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech
 # -- a form ------------------------------------------------------------------------------------------------------------
 
 
-def _answers(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+def _answers(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """The answers of the application, page by page. Sensitive ones stay on the dossier, where each reading is noted."""
-    form = standing.procedure.tasks.get(APPLICATION)
-    sensitive = standing.procedure.personal_data.sensitive
+    form = evaluated.procedure.tasks.get(APPLICATION)
+    sensitive = evaluated.procedure.personal_data.sensitive
     for page in form.pages if isinstance(form, Form) else ():
-        asked = [field for field in page.fields if field.id not in sensitive and standing.shows(field)]
+        asked = [field for field in page.fields if field.id not in sensitive and evaluated.shows(field)]
         flat = [field for field in asked if field.type != "rows"]
-        said = ((field.label.in_(speech.language), answer_words(standing, field.id, speech)) for field in flat)
+        said = ((field.label.in_(speech.language), answer_words(evaluated, field.id, speech)) for field in flat)
         lines = [(label, words) for label, words in said if words]
         yield from _headed(page.title.in_(speech.language), lines)
-        yield from chain.from_iterable(_rows(standing, field, speech) for field in asked if field.type == "rows")
+        yield from chain.from_iterable(_rows(evaluated, field, speech) for field in asked if field.type == "rows")
 
 
-def _rows(standing: Standing, field: Field, speech: Speech) -> Iterator[ContentLine]:
-    sensitive = standing.procedure.personal_data.sensitive
+def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator[ContentLine]:
+    sensitive = evaluated.procedure.personal_data.sensitive
     columns = [column for column in field.rows if column.id not in sensitive]
-    for number in range(len(standing.values.rows(field.id))):
+    for number in range(len(evaluated.values.rows(field.id))):
         said = (
-            (one.label.in_(speech.language), column_words(standing, field.id, number, one, speech)) for one in columns
+            (one.label.in_(speech.language), column_words(evaluated, field.id, number, one, speech)) for one in columns
         )
         lines = [(label, words) for label, words in said if words]
         yield from _headed(f"{field.label.in_(speech.language)} ({number + 1})", lines)
 
 
-def _to_bring(standing: Standing, speech: Speech) -> Iterator[ContentLine]:
+def _to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """The papers that a file cannot replace: shown, left or signed at the office."""
-    fields = standing.procedure.fields.values()
-    papers = [(one, one.evidence) for one in fields if one.evidence is not None and standing.shows(one)]
+    fields = evaluated.procedure.fields.values()
+    papers = [(one, one.evidence) for one in fields if one.evidence is not None and evaluated.shows(one)]
     lines = []
     for field, terms in papers:
         ways = [_say(f"pdf.bring_{way}", speech) for way in _BROUGHT if way in terms.how]

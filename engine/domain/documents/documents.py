@@ -15,7 +15,7 @@ from engine.domain.common.working_time import add_days, counts_days
 from engine.domain.documents.content import content_of
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.model import Output, Procedure
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -35,7 +35,7 @@ def status_of(document: IssuedDocument, day: date) -> Worth:
     return "valid"
 
 
-def is_in_hand(dossier: Dossier, output: str, row: int | None, day: date) -> bool:
+def is_issued(dossier: Dossier, output: str, row: int | None, day: date) -> bool:
     """Whether the dossier already holds this document, good today (or suspended): it is not issued twice."""
     mine = (one for one in dossier.documents if one.output == output and one.row == row)
     return any(status_of(one, day) in ("valid", "suspended") for one in mine)
@@ -75,11 +75,11 @@ def prepare_document(
 ) -> IssuedDocument:  # fmt: skip
     """The document an order asks for, its text frozen, not signed yet (`jws` empty). `code` is also its id."""
     output = procedure.outputs[order.output]
-    standing = standing_of(procedure, dossier, local_day(now), directory)
+    evaluated = evaluate_answers(procedure, dossier, local_day(now), directory)
     return IssuedDocument(
         id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
         valid_until=_valid_until(output, _inside(scope, output, order.row), now, directory), code=code, token=token,
-        content=content_of(standing, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
+        content=content_of(evaluated, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
         signed_by=_signatory(procedure, output, directory, dossier.language), jws="", row=order.row,
     )  # fmt: skip
 

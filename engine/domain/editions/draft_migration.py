@@ -20,13 +20,13 @@ from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.files import files_of
 from engine.domain.fields.raw_answers import is_blank
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.eligibility import next_criterion, stopped_by
 from engine.domain.forms.pages import check_answers
 from engine.domain.forms.posted_values import keys_of
 from engine.domain.workflow.fee_quotes import fee_names, quotes
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Field, Procedure
 from engine.records.dossier import Attachment, Dossier, Payment
 
@@ -53,7 +53,7 @@ def redraft(
     if _holds_more(kept, paid):
         crossing = cross(translation, kept, paid, moment)
         return (
-            _told(translation, kept, crossing.before, crossing.decision, moment, ())
+            _reported(translation, kept, crossing.before, crossing.decision, moment, ())
             if isinstance(crossing, Crossing)
             else None
         )
@@ -71,15 +71,15 @@ def redraft(
     }
     gone = {f"answers.{name}": None for name in kept.answers if name not in there.answers}
     commits = {**gone, **sealed_anew(translation.after, kept.answers, there.answers)}
-    passage = Passage.of(there).note("migrated", body, commits)
-    return _told(translation, kept, there, finished(passage, moment), moment, lost)
+    passage = TransitionContext.of(there).note("migrated", body, commits)
+    return _reported(translation, kept, there, finished(passage, moment), moment, lost)
 
 
 def _holds_more(kept: Dossier, payments: tuple[Payment, ...]) -> bool:
     return bool(payments or kept.owed or kept.bookings or kept.documents or kept.done or kept.links)
 
 
-def _told(
+def _reported(
     translation: Translation, kept: Dossier, there: Dossier, decision: Decision, moment: Moment, lost: tuple[str, ...]
 ) -> Redrafted:
     """`again` in the order of the form."""
@@ -92,14 +92,14 @@ def _told(
         for one in found
         if not one.warns and one.code not in _NOT_SAID and (one.at, one.code) not in known
     }
-    standing, put = standing_of(after, there, day, directory), _put_before(translation)
-    shown = [one for one in after.form.fields if is_asked(one) and standing.shows(one)]
+    evaluated, put = evaluate_answers(after, there, day, directory), _put_before(translation)
+    shown = [one for one in after.form.fields if is_asked(one) and evaluated.shows(one)]
     new = (one.id for one in shown if one.id not in put and is_blank(there.answers.get(one.id)))
     again = tuple(one.id for one in shown if one.id in wrong or one.id in lost)
     was = _price(translation.before, kept, moment, _unsettled(earlier))
     comes = _price(after, there, moment, _unsettled(found) | {*lost})
-    told = Redrafted(there, decision, tuple(new), again)
-    return told if was is None or comes is None or was == comes else replace(told, prices=(was, comes))
+    reported = Redrafted(there, decision, tuple(new), again)
+    return reported if was is None or comes is None or was == comes else replace(reported, prices=(was, comes))
 
 
 def _unsettled(found: Iterable[AnswerProblem]) -> frozenset[str]:
@@ -107,29 +107,29 @@ def _unsettled(found: Iterable[AnswerProblem]) -> frozenset[str]:
     return frozenset(one.at.partition(".")[0] for one in found if not one.warns)
 
 
-def _price(book: Procedure, dossier: Dossier, moment: Moment, unsettled: frozenset[str]) -> int | None:
+def _price(procedure: Procedure, dossier: Dossier, moment: Moment, unsettled: frozenset[str]) -> int | None:
     """What all its fees come to on these answers today; none while an amount, or whether it is owed, still hangs on something."""
-    scope = standing_of(book, dossier, local_day(moment.now), moment.directory).scope
-    found = quotes(book, scope, dossier.language, moment.wording)
-    asked = {one.id for one in _questions(book)}
-    later = (name for name, one in book.fields.items() if name not in asked and one.value is None)
-    if any(one.missing for one in found) or not _hangs_on(book).isdisjoint((*unsettled, *later)):
+    scope = evaluate_answers(procedure, dossier, local_day(moment.now), moment.directory).scope
+    found = quotes(procedure, scope, dossier.language, moment.wording)
+    asked = {one.id for one in _questions(procedure)}
+    later = (name for name, one in procedure.fields.items() if name not in asked and one.value is None)
+    if any(one.missing for one in found) or not _hangs_on(procedure).isdisjoint((*unsettled, *later)):
         return None
     return sum(one.amount for one in found)
 
 
-def _hangs_on(book: Procedure) -> set[str]:
+def _hangs_on(procedure: Procedure) -> set[str]:
     """Every name that a price of the book hangs on, through what is computed and what is asked of some only."""
-    pages = {one.id: page.when for page in book.form.pages for one in page.fields}
-    left = [name for fee in book.fees() for name in fee_names(fee)]
-    left += [line.for_each for fee in book.fees() for line in fee.lines if line.for_each is not None]
+    pages = {one.id: page.when for page in procedure.form.pages for one in page.fields}
+    left = [name for fee in procedure.fees() for name in fee_names(fee)]
+    left += [line.for_each for fee in procedure.fees() for line in fee.lines if line.for_each is not None]
     found: set[str] = set()
     while left:
         name = left.pop()
         if name in found:
             continue
         found.add(name)
-        if (one := book.fields.get(name)) is not None:
+        if (one := procedure.fields.get(name)) is not None:
             guards = (one.when, one.value, pages.get(name))
             left += [behind for guard in guards if guard is not None for behind in guard.names]
     return found
@@ -138,8 +138,8 @@ def _hangs_on(book: Procedure) -> set[str]:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _questions(book: Procedure) -> tuple[Field, ...]:
-    return (*(one.field for one in book.eligibility), *book.form.fields)
+def _questions(procedure: Procedure) -> tuple[Field, ...]:
+    return (*(one.field for one in procedure.eligibility), *procedure.form.fields)
 
 
 def _put_before(translation: Translation) -> dict[str, Field]:

@@ -21,7 +21,7 @@ from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
 from engine.domain.workflow.tasks import ask_parts, is_satisfied
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import settle
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
 from engine.records.dossier import Dossier, Payment
@@ -65,7 +65,7 @@ def cross(
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
         **({"asked": asked} if asked else {}),
     }  # fmt: skip
-    passage = _stood(Passage.of(there), moment).note(
+    passage = _stood(TransitionContext.of(there), moment).note(
         "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)
     )
     if not kept.is_draft:
@@ -131,12 +131,23 @@ def _held(kept: Dossier) -> frozenset[str]:
     return frozenset({kept.state, *ways, *answers, *(name for part in parts for name in part)})
 
 
-def _ids(book: Procedure) -> frozenset[str]:
+def _ids(procedure: Procedure) -> frozenset[str]:
     """Every name that an edition gives to something a dossier may hold."""
-    services = (one.id for form in book.forms() for one in form.services)
-    acts = (way.id.partition(".")[0] for way in book.transitions)
-    criteria = (one.id for one in book.eligibility)
-    return frozenset({*book.things, *book.tasks, *book.fields, *book.clocks, *services, *acts, *criteria, APPLICATION})
+    services = (one.id for form in procedure.forms() for one in form.services)
+    acts = (way.id.partition(".")[0] for way in procedure.transitions)
+    criteria = (one.id for one in procedure.eligibility)
+    return frozenset(
+        {
+            *procedure.things,
+            *procedure.tasks,
+            *procedure.fields,
+            *procedure.clocks,
+            *services,
+            *acts,
+            *criteria,
+            APPLICATION,
+        }
+    )
 
 
 # -- once translated ---------------------------------------------------------------------------------------------------
@@ -159,8 +170,8 @@ def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Mo
             yield Stays("answer_missing" if one.code in ("empty", "file") else "answer_wrong", {"at": one.at})
 
 
-def _faults(book: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
-    found = check_answers(book, dossier, local_day(moment.now), moment.directory)
+def _faults(procedure: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
+    found = check_answers(procedure, dossier, local_day(moment.now), moment.directory)
     return tuple(one for one in found if not one.warns)
 
 
@@ -176,7 +187,7 @@ def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:
                     yield Stays("name_unmapped", {"at": f"{name}.{column}"})
 
 
-def _stood(passage: Passage, moment: Moment) -> Passage:
+def _stood(passage: TransitionContext, moment: Moment) -> TransitionContext:
     """The dossier standing in the state of its new edition: clocks of the law that were not there begin now, a time is
     given where none was, parts that nobody owes any more are done."""
     dossier = passage.dossier

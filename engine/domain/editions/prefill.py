@@ -17,7 +17,7 @@ from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.files import evidence_parts, files_of
 from engine.domain.fields.raw_answers import is_blank, is_wrong
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.forms.posted_values import keys_of
 from engine.domain.forms.validation import page_problems
 from engine.model import Field, Page, Procedure
@@ -43,16 +43,20 @@ class Reusable:
 
 
 def reusable(
-    procedure: Procedure, draft: Dossier, book: Procedure, earlier: Dossier, day: date, directory: Directory,
+    procedure: Procedure, draft: Dossier, definition: Procedure, earlier: Dossier, day: date, directory: Directory,
     without: Collection[str] = (),
 ) -> Reusable:  # fmt: skip
     """What a draft may take over of an earlier request, judged by its own `book`. What was answered in the draft stays; who
     the account says its holder is does not: the earlier request may have been made for their child. `without`: names of answers that are not to be kept any more, ids of files that are not there."""
-    kept = earlier.answers if procedure.id != book.id else Translation.between(book, procedure).answers(earlier.answers)
+    kept = (
+        earlier.answers
+        if procedure.id != definition.id
+        else Translation.between(definition, procedure).answers(earlier.answers)
+    )
     left = earlier.correction.left if earlier.correction else ()
     files = {one.id: one for one in earlier.attachments if one.by is None and one.id not in without}
     found: dict[str, Plain] = {}
-    for field in _same_questions(procedure, book):
+    for field in _same_questions(procedure, definition):
         if field.id not in kept or field.id in without or field.id in left:
             continue
         if not is_blank(draft.answers.get(field.id)) and (is_blank(kept[field.id]) or _was_answered(field, draft)):
@@ -74,17 +78,17 @@ def _was_answered(field: Field, draft: Dossier) -> bool:
 # -- which questions ---------------------------------------------------------------------------------------------------
 
 
-def _same_questions(procedure: Procedure, book: Procedure) -> Iterator[Field]:
+def _same_questions(procedure: Procedure, definition: Procedure) -> Iterator[Field]:
     """The questions of the application that the earlier book asked too and that are not asked anew."""
     anew = asked_anew(procedure)
-    theirs = {field.id: (page, field) for page in book.form.pages for field in page.fields}
-    sensitive = {*procedure.personal_data.sensitive, *book.personal_data.sensitive}
+    theirs = {field.id: (page, field) for page in definition.form.pages for field in page.fields}
+    sensitive = {*procedure.personal_data.sensitive, *definition.personal_data.sensitive}
     for page in procedure.form.pages:
         for field in page.fields:
             if field.id in anew or not is_asked(field):
                 continue
             known = field.id in theirs and field.id not in sensitive
-            if procedure.id == book.id or (known and _in_same_words((page, field), theirs[field.id])):
+            if procedure.id == definition.id or (known and _in_same_words((page, field), theirs[field.id])):
                 yield field
 
 
@@ -160,21 +164,21 @@ def _right(
     """The answers that the rules in force take: those that are wrong now are left out until none is. One that is hidden
     waits: it is judged when an answer brings its question onto the path, and never sent otherwise."""
     for _ in range(2 * len(found) + 1):
-        standing = standing_of(procedure, draft, day, directory, {**draft.answers, **found})
+        evaluated = evaluate_answers(procedure, draft, day, directory, {**draft.answers, **found})
         before = repr(found)
-        _leave_out(standing, found)
+        _leave_out(evaluated, found)
         if repr(found) == before:
             return found
     return found
 
 
-def _leave_out(standing: Standing, found: dict[str, Plain]) -> None:
-    form = standing.procedure.form
+def _leave_out(evaluated: EvaluatedAnswers, found: dict[str, Plain]) -> None:
+    form = evaluated.procedure.form
     fields = {field.id: field for field in form.fields}
     for page in form.pages:
-        if not page.when.holds(standing.values.scope):
+        if not page.when.holds(evaluated.values.scope):
             continue
-        for problem in page_problems(standing, page):
+        for problem in page_problems(evaluated, page):
             name, *rest = problem.at.removesuffix("_issued").split(".")
             field = fields.get(name) or fields.get(name.removesuffix("_other"))
             if problem.warns or field is None or field.id not in found:

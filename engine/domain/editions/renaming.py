@@ -15,7 +15,7 @@ from engine.core.values import Plain, fingerprint
 from engine.domain.fields.raw_answers import OTHER, is_blank
 from engine.language.diff.equivalence import moves_between
 from engine.model import DRAFT, Field, Form, Procedure
-from engine.records.dossier import Correction, Dossier, Taken
+from engine.records.dossier import CorrectionRequest, Dossier, TakenTransition
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ class Translation:
         }  # fmt: skip
         return replace(kept, **changes)
 
-    def _taken(self, one: Taken) -> Taken:
+    def _taken(self, one: TakenTransition) -> TakenTransition:
         return replace(
             one,
             transition=way_name(self.names, one.transition),
@@ -189,7 +189,7 @@ class Translation:
             target=self.state(one.target) or one.target,
         )
 
-    def _correction(self, asked: Correction) -> Correction:
+    def _correction(self, asked: CorrectionRequest) -> CorrectionRequest:
         places = {place: new for place in {*asked.fields, *asked.made} if (new := self.spot(place)) is not None}
         fields = {places[name]: reason for name, reason in asked.fields.items() if name in places}
         return replace(asked, fields=fields, made=frozenset(places[name] for name in asked.made if name in places))
@@ -198,11 +198,11 @@ class Translation:
 _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})
 
 
-def names_in_use(book: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
+def names_in_use(procedure: Procedure, answers: Mapping[str, Plain]) -> Iterator[str]:
     """The questions, columns and options that a dossier's answers use, by the names that `migrate` gives them."""
-    asked = {**{one.id: one.field for one in book.eligibility}, **book.fields}
+    asked = {**{one.id: one.field for one in procedure.eligibility}, **procedure.fields}
     for name, answer in answers.items():
-        form = book.tasks.get(name)
+        form = procedure.tasks.get(name)
         if isinstance(form, Form) and form.each:
             yield name
             for one in answer if isinstance(answer, list) else []:

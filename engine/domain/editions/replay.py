@@ -29,7 +29,7 @@ from engine.domain.workflow import linked_dossiers as linking
 from engine.domain.workflow import opinions as gathering
 from engine.domain.workflow.opinions import OPINION
 from engine.domain.workflow.timers import time_over
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
@@ -39,7 +39,7 @@ _SAID: Final = "rejeu"  # where a reason was asked: what was written then is nob
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ReplayRefusal:
     """What was done and would not be allowed: the act, the task, the criterion; in which state, and why."""
 
     at: str
@@ -53,11 +53,11 @@ class Relived:
 
     dossier: Dossier
     faults: tuple[tuple[str, str], ...]  # place, code
-    refused: tuple[Refusal, ...]
+    refused: tuple[ReplayRefusal, ...]
 
 
 def relive(
-    translation: Translation, kept: Dossier, entries: Iterable[Entry], directory: Directory, wording: Wording
+    translation: Translation, kept: Dossier, entries: Iterable[JournalEntry], directory: Directory, wording: Wording
 ) -> Relived:
     """A closed dossier under the later edition of a translation (the same twice: under its own)."""
     stage = _Life(translation, kept, directory, wording)
@@ -82,13 +82,15 @@ class _Life:
     timers: tuple[Timer, ...] = ()
     fired: set[tuple[str, int]] = field(default_factory=set)
     faults: list[tuple[str, str]] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[ReplayRefusal] = field(default_factory=list)
     held: int = 0  # slots taken so far
 
     def __post_init__(self) -> None:
         there = self.translation.dossier(self.kept)
-        book = self.book
-        form = {key for asked in book.form.fields for key in keys_of(asked)} | {one.id for one in book.eligibility}
+        procedure = self.definition
+        form = {key for asked in procedure.form.fields for key in keys_of(asked)} | {
+            one.id for one in procedure.eligibility
+        }
         self.later = {name: answer for name, answer in there.answers.items() if name not in form}
         changes: dict[str, Any] = {
             "state": DRAFT, "answers": {name: one for name, one in there.answers.items() if name in form}, "done": {},
@@ -99,7 +101,7 @@ class _Life:
         self.dossier = replace(there, **changes)
 
     @property
-    def book(self) -> Procedure:
+    def definition(self) -> Procedure:
         return self.translation.after
 
     def name(self, old: Plain) -> str:
@@ -116,7 +118,9 @@ class _Life:
             first = min(due, key=lambda one: (one.due_at, one.name))
             self.fired.add((first.name, first.entry))
             try:
-                self._keep(time_over(self.book, self.dossier, first.name, first.due_at, self.directory, self.wording))
+                self._keep(
+                    time_over(self.definition, self.dossier, first.name, first.due_at, self.directory, self.wording)
+                )
             except Refused:
                 continue  # it stands no more
 
@@ -130,14 +134,14 @@ class _Life:
 
     # -- what was done -------------------------------------------------------------------------------------------------
 
-    def live(self, entry: Entry) -> None:
+    def live(self, entry: JournalEntry) -> None:
         """One entry, when somebody did something; what followed by itself follows by itself."""
         body = entry.body if isinstance(entry.body, dict) else {}
         verb = _VERBS.get(entry.kind)
         if verb is None or "event" in body:
             return
         part = str(body.get("part") or "")
-        told = (
+        reported = (
             body.get("transition")
             or (part if not part.isdigit() else "")
             or body.get("task")
@@ -146,12 +150,14 @@ class _Life:
         try:
             found = verb(self, entry, body)
         except Refused as closed:
-            self.refused.append(Refusal(self.name(told or entry.kind), self.dossier.state, closed.reason.code))
+            self.refused.append(
+                ReplayRefusal(self.name(reported or entry.kind), self.dossier.state, closed.reason.code)
+            )
             return
         if found is not None:
             self._keep(found)
 
-    def actor(self, entry: Entry, body: Mapping[str, Plain]) -> Actor:
+    def actor(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Actor:
         """Who did it, in the role they had then."""
         by = str(body.get("by") or "")
         if by == APPLICANT:
@@ -159,38 +165,38 @@ class _Life:
         roles = frozenset({by}) if "/" in by else frozenset[str]()
         return Actor(entry.actor_kind, entry.actor, roles=roles)  # type: ignore[arg-type]
 
-    def for_owner(self, entry: Entry) -> Actor:
+    def for_owner(self, entry: JournalEntry) -> Actor:
         """The owner, or who stood where they stand: somebody who acts for them, an agent at a counter."""
         if entry.actor == self.dossier.owner:
             return Actor("applicant", entry.actor)
         dossiers = frozenset({self.dossier.id})
         return Actor(entry.actor_kind, entry.actor, principal=self.dossier.owner, dossiers=dossiers)  # type: ignore[arg-type]
 
-    def help(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def help(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """From here on this agent has had a hand in it; what they decided before stands."""
         if entry.actor not in self.dossier.assisted:
             self.dossier = replace(self.dossier, assisted=(*self.dossier.assisted, entry.actor))
         return None
 
-    def submit(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def submit(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         day = local_day(entry.at)
-        stop = stopped_by(self.book, self.dossier.answers, day, self.directory)
+        stop = stopped_by(self.definition, self.dossier.answers, day, self.directory)
         if stop is not None:
-            self.refused.append(Refusal(stop.id, DRAFT, "ineligible"))
-        left = next_criterion(self.book, self.dossier.answers, day, self.directory)
+            self.refused.append(ReplayRefusal(stop.id, DRAFT, "ineligible"))
+        left = next_criterion(self.definition, self.dossier.answers, day, self.directory)
         if left is not None:
             self.faults.append((left.id, "empty"))
-        found = check_answers(self.book, self.dossier, day, self.directory)
+        found = check_answers(self.definition, self.dossier, day, self.directory)
         self.faults += [(one.at, one.code) for one in found if not one.warns]
-        live = live_answers(self.book, self.dossier, day, self.directory)
+        live = live_answers(self.definition, self.dossier, day, self.directory)
         self.dossier = replace(self.dossier, answers=live)
         actor = self.for_owner(entry)
         actor = actor if is_owner(self.dossier, actor) else SYSTEM_ACTOR
-        return workflow.submit(self.book, self.dossier, actor, entry.at, self.directory, self.wording)
+        return workflow.submit(self.definition, self.dossier, actor, entry.at, self.directory, self.wording)
 
-    def take(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def take(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         act = way_name(self.translation.names, str(body.get("transition")))
-        ways = [one for one in self.book.leaving.get(self.dossier.state, ()) if one.id == act]
+        ways = [one for one in self.definition.leaving.get(self.dossier.state, ()) if one.id == act]
         fills = ways[0].fills if ways else None
         fields = body.get("fields")
         asked = [self.translation.spot(str(one)) for one in fields] if isinstance(fields, list) else []
@@ -200,46 +206,46 @@ class _Life:
             tuple(str(one) for one in files) if isinstance(files, list) else (),
         )  # fmt: skip
         return workflow.take(
-            self.book, self.dossier, given, self.actor(entry, body), entry.at, self.directory, self.wording
+            self.definition, self.dossier, given, self.actor(entry, body), entry.at, self.directory, self.wording
         )
 
     def filling(self, form_id: str) -> dict[str, Plain]:
         """What was answered to a later form."""
-        form = self.book.tasks.get(form_id)
+        form = self.definition.tasks.get(form_id)
         names = {key for asked in form.fields for key in keys_of(asked)} if isinstance(form, Form) else set()
         return {name: answer for name, answer in self.later.items() if name in names}
 
-    def do(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def do(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         task_id = self.name(body.get("task"))
-        task, common = self.book.tasks.get(task_id), (entry.at, self.directory, self.wording)
+        task, common = self.definition.tasks.get(task_id), (entry.at, self.directory, self.wording)
         if isinstance(task, Link):
-            return linking.link_ended(self.book, self.dossier, task_id, str(body.get("end")), *common)
+            return linking.link_ended(self.definition, self.dossier, task_id, str(body.get("end")), *common)
         if isinstance(task, Form) and task.register is not None:
             value = str(self.later.get(task_id, "unavailable"))
-            return workflow.answer_look_up(self.book, self.dossier, task_id, value, self.later, *common)
+            return workflow.answer_look_up(self.definition, self.dossier, task_id, value, self.later, *common)
         if task_id == APPLICATION and self.dossier.correction is not None:
             made = frozenset(self.dossier.correction.fields)
             self.dossier = replace(self.dossier, correction=replace(self.dossier.correction, made=made))
         answers = {} if task_id == APPLICATION or isinstance(task, Appointment) else self.filling(task_id)
         actor = SYSTEM_ACTOR if body.get("by") == SYSTEM else self.actor(entry, body)
-        return workflow.task_done(self.book, self.dossier, task_id, actor, *common, answers)
+        return workflow.task_done(self.definition, self.dossier, task_id, actor, *common, answers)
 
-    def do_part(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def do_part(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         if body.get("by") == SYSTEM:
             return None  # a silence: time writes it
         task_id, part, actor = self.name(body.get("task")), str(body.get("part")), self.actor(entry, body)
         common = (actor, entry.at, self.directory, self.wording)
-        form = self.book.tasks.get(task_id)
+        form = self.definition.tasks.get(task_id)
         if isinstance(form, Form) and form.each:
             number = int(part) if part.isdigit() else 0
             filling = filling_at(task_id, self.later, number) or {}
-            return gathering.fill_row(self.book, self.dossier, task_id, number, filling, *common)
+            return gathering.fill_row(self.definition, self.dossier, task_id, number, filling, *common)
         service, besides = self.name(part), self.later.get(task_id)
         said = besides.get(service) if isinstance(besides, dict) else None
         answers: dict[str, Plain] = {**(said if isinstance(said, dict) else {}), OPINION: self.later.get(service)}
-        return gathering.give_opinion(self.book, self.dossier, service, answers, *common)
+        return gathering.give_opinion(self.definition, self.dossier, service, answers, *common)
 
-    def pay(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def pay(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """What was paid in full then is paid in full now, whatever it costs; a part stays that part."""
         fees, whole = body.get("fees"), body.get("done")
         for old, amount in fees.items() if isinstance(fees, dict) else ():
@@ -251,50 +257,52 @@ class _Life:
             sum_ = owed.left if full else min(owed.left, amount if isinstance(amount, int) else 0)
             payer = Actor("provider", entry.actor)
             self._keep(
-                workflow.pay(self.book, self.dossier, (name,), sum_, payer, entry.at, self.directory, self.wording)
+                workflow.pay(
+                    self.definition, self.dossier, (name,), sum_, payer, entry.at, self.directory, self.wording
+                )
             )
         return None
 
-    def book_slot(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def book_slot(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         self.held += 1
         start = datetime.fromisoformat(str(body.get("start")))
         return appointments.place(
-            self.book, self.dossier, self.name(body.get("appointment")), str(body.get("office")), start, {}, SYSTEM_ACTOR,
+            self.definition, self.dossier, self.name(body.get("appointment")), str(body.get("office")), start, {}, SYSTEM_ACTOR,
             entry.at, self.directory, self.wording, booking_id=f"slot {self.held}",
         )  # fmt: skip
 
-    def give_back(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def give_back(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         return self._at_visit(appointments.release, entry, body)
 
-    def lose(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def lose(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         name, change = self.name(body.get("appointment")), str(body.get("change"))
         common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
-        return appointments.lose(self.book, self.dossier, name, change, *common)
+        return appointments.lose(self.definition, self.dossier, name, change, *common)
 
-    def walk_in(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def walk_in(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         self.held += 1
         known = self.dossier.bookings.get(self.name(body.get("appointment")))
         there = str(body.get("office") or (known.office if known else ""))
         return walk_ins.come(
-            self.book, self.dossier, self.name(body.get("appointment")), there, SYSTEM_ACTOR, entry.at, self.directory,
+            self.definition, self.dossier, self.name(body.get("appointment")), there, SYSTEM_ACTOR, entry.at, self.directory,
             self.wording, booking_id=f"slot {self.held}",
         )  # fmt: skip
 
-    def not_come(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def not_come(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """An arrival alone is not lived again, so only who came without a time can be gone."""
         known = self.dossier.bookings.get(self.name(body.get("appointment")))
         gone = known is not None and known.arrived_at is not None
         return self._at_visit(walk_ins.not_come, entry, body) if gone else None
 
-    def miss(self, entry: Entry, body: Mapping[str, Plain]) -> Decision | None:
+    def miss(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         return self._at_visit(workflow.no_show, entry, body)
 
-    def _at_visit(self, verb: Callable[..., Decision], entry: Entry, body: Mapping[str, Plain]) -> Decision:
+    def _at_visit(self, verb: Callable[..., Decision], entry: JournalEntry, body: Mapping[str, Plain]) -> Decision:
         name = self.name(body.get("appointment"))
-        return verb(self.book, self.dossier, name, SYSTEM_ACTOR, entry.at, self.directory, self.wording)
+        return verb(self.definition, self.dossier, name, SYSTEM_ACTOR, entry.at, self.directory, self.wording)
 
 
-_Verb = Callable[[_Life, Entry, Mapping[str, Plain]], "Decision | None"]
+_Verb = Callable[[_Life, JournalEntry, Mapping[str, Plain]], "Decision | None"]
 _VERBS: Final[Mapping[str, _Verb]] = {
     "assisted": _Life.help, "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
     "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.fields.field_type import Asking, FieldKind, Speech, bound, field_kind
+from engine.domain.fields.field_type import FieldContext, FieldKind, Speech, bound, field_kind
 from engine.domain.fields.raw_answers import Fault, Raw, fault, is_wrong, one, tidy, typed_text
 from engine.model import Field
 from engine.model.types import Expression, Value
@@ -100,7 +100,7 @@ class _BoxesKind(FieldKind):
 
 @field_kind("date")
 class DateKind(_BoxesKind):
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         found = _numbers(typed)
         if isinstance(found, Fault):
             return found
@@ -124,7 +124,7 @@ class DateKind(_BoxesKind):
     def plain(self, value: Value) -> Plain:
         return value.isoformat() if isinstance(value, date) else None
 
-    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         value, bounds = self.typed(field, plain), field.bounds
         assert isinstance(value, date)
         minimum, maximum = bound(bounds.minimum, asking), bound(bounds.maximum, asking)
@@ -136,11 +136,11 @@ class DateKind(_BoxesKind):
             return [fault(code, bounds.message, maximum=maximum.isoformat())]
         return []
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         value = self.typed(field, plain)
         return speech.wording.plain_day(value, speech.language) if isinstance(value, date) else typed_text(plain)
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         value = asking.scope.today
         minimum, maximum = bound(field.bounds.minimum, asking), bound(field.bounds.maximum, asking)
         if isinstance(maximum, date):
@@ -158,7 +158,7 @@ def _is_today(expression: Expression | None) -> bool:
 class PartialDateKind(_BoxesKind):
     """A date of which only the year, or the month and the year, may be known."""
 
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         iso = re.fullmatch(r"([0-9]{4})-([0-9]{1,2})", typed)
         found = (None, int(iso[2]), int(iso[1])) if iso else _numbers(typed)
         if isinstance(found, Fault):
@@ -178,7 +178,7 @@ class PartialDateKind(_BoxesKind):
         known = isinstance(plain, str) and re.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}", plain)
         return plain if known and isinstance(plain, str) else None
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         value = self.typed(field, plain)
         if not isinstance(value, str):
             return typed_text(plain)
@@ -186,13 +186,13 @@ class PartialDateKind(_BoxesKind):
             return speech.wording.plain_day(date.fromisoformat(value), speech.language)
         return value if len(value) == 4 else f"{value[5:]}/{value[:4]}"
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return f"{(asking.scope.today - timedelta(days=365)).year:04}"
 
 
 @field_kind("time")
 class TimeKind(FieldKind):
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         found = re.fullmatch(r"([0-9]{1,2}) ?[:hH.] ?([0-9]{2})?(?: ?min)?", typed)
         if found is None:
             return fault("time")
@@ -203,7 +203,7 @@ class TimeKind(FieldKind):
         known = isinstance(plain, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", plain)
         return plain if known and isinstance(plain, str) else None
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         value = self.typed(field, plain)
         if not isinstance(value, str):
             return typed_text(plain)
@@ -212,5 +212,5 @@ class TimeKind(FieldKind):
         hour, minute = value.split(":")
         return f"{int(hour)}\u00a0h" + (f"\u00a0{minute}" if minute != "00" else "")
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return "08:00"

@@ -9,53 +9,53 @@ from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import kind_of, text
 from engine.domain.fields.raw_answers import OTHER, fill_template
-from engine.domain.fields.scope import Standing
+from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import Field
 from engine.model.types import Value
 
 
-def answer_words(standing: Standing, name: str, speech: Speech) -> str:
+def answer_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
     """What is said of a name of the book: an answer, a computed value, a definition. Nothing for what is hidden or
     unknown."""
-    defined = standing.procedure.definitions.get(name)
+    defined = evaluated.procedure.definitions.get(name)
     if defined is not None:
-        return value_words(defined.value(standing.scope), speech)
-    field = standing.procedure.fields.get(name)
-    value = standing.scope.get(name)
+        return value_words(defined.value(evaluated.scope), speech)
+    field = evaluated.procedure.fields.get(name)
+    value = evaluated.scope.get(name)
     if value is None:
         return ""
     if field is None:
         return value_words(value, speech)
     if field.type == "rows":
         return str(len(value)) if isinstance(value, tuple) else ""
-    plain = kind_of(field).plain(value) if field.value is not None else standing.answers.get(name)
-    return text(field, plain, standing.asking(name), speech, standing.answers.get(f"{name}_{OTHER}"))
+    plain = kind_of(field).plain(value) if field.value is not None else evaluated.answers.get(name)
+    return text(field, plain, evaluated.asking(name), speech, evaluated.answers.get(f"{name}_{OTHER}"))
 
 
-def name_words(standing: Standing, name: str, speech: Speech) -> str:
+def name_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
     """The same in the name of a dossier: rows by the first of them, and how many more: `LEE Anna (+2)`."""
-    field = standing.procedure.fields.get(name)
+    field = evaluated.procedure.fields.get(name)
     if field is None or field.row_label is None:
-        return answer_words(standing, name, speech)
-    rows = standing.values.rows(name)
-    if not rows or standing.scope.get(name) is None:
+        return answer_words(evaluated, name, speech)
+    rows = evaluated.values.rows(name)
+    if not rows or evaluated.scope.get(name) is None:
         return ""
     columns = {column.id: column for column in field.rows}
     said = {
-        one: column_words(standing, name, 0, columns[one], speech) for one in field.row_label.names & columns.keys()
+        one: column_words(evaluated, name, 0, columns[one], speech) for one in field.row_label.names & columns.keys()
     }
     first = " ".join(fill_template(field.row_label.text.in_(speech.language), said).split())
     return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
 
 
-def column_words(standing: Standing, rows: str, number: int, column: Field, speech: Speech) -> str:
+def column_words(evaluated: EvaluatedAnswers, rows: str, number: int, column: Field, speech: Speech) -> str:
     """The same for one column of one row."""
-    values = standing.values.rows(rows)
+    values = evaluated.values.rows(rows)
     if not number < len(values) or values[number].get(column.id) is None:
         return ""
     row, answers = values[number], values[number].answers
     plain: Plain = kind_of(column).plain(row[column.id]) if column.value is not None else answers.get(column.id)
-    return text(column, plain, standing.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
+    return text(column, plain, evaluated.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
 
 
 def value_words(value: Value, speech: Speech) -> str:

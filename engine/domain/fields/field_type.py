@@ -17,7 +17,7 @@ from engine.model.types import Expression, Row, Scope, Value
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class FieldContext:
     """Where a question is asked: the names its conditions see, the lists, schemes and offices it may point at."""
 
     scope: Scope
@@ -26,7 +26,7 @@ class Asking:
     offices: tuple[Office, ...] = ()
     calendar: Calendar = field(default_factory=Calendar)
 
-    def inside(self, row: Row) -> Asking:
+    def inside(self, row: Row) -> FieldContext:
         """The same place seen from one row."""
         return replace(self, scope=self.scope.inside(row))
 
@@ -45,7 +45,7 @@ class FieldKind:
     asked: ClassVar[bool] = True  # False: a note, nothing is answered
     ticked: ClassVar[bool] = False  # True: a control browsers leave out of a form when nothing is ticked
 
-    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: Asking) -> Plain:
+    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
         """The answer to keep after a post. `before` is the one kept until now, also when nothing was posted."""
         typed = self.posted(field, raw, path)
         return before if typed is None else self.from_text(field, typed, asking)
@@ -59,14 +59,14 @@ class FieldKind:
         typed = one(raw, path)
         return None if typed is None else tidy(typed, lines=field.lines > 1)
 
-    def from_text(self, field: Field, typed: str, asking: Asking) -> Plain:
+    def from_text(self, field: Field, typed: str, asking: FieldContext) -> Plain:
         """The answer of a text, kept as wrong when it is none."""
         if not typed:
             return None
         parsed = self.parse(field, typed, asking)
         return {"?": typed} if isinstance(parsed, Fault) else parsed
 
-    def adopt(self, field: Field, plain: Plain, asking: Asking) -> Plain:
+    def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
         """An answer given as data (a story, an interface) in the form answers are kept."""
         if plain is None or is_wrong(plain):
             return plain
@@ -74,11 +74,11 @@ class FieldKind:
             plain = "true" if plain else "false"
         return self.from_text(field, tidy(str(plain), lines=field.lines > 1), asking)
 
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         """The answer a tidied, not empty text means, or why it means none."""
         return typed
 
-    def faults(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def faults(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """What is wrong with an answer that is not blank."""
         if is_wrong(plain):
             parsed = self.parse(field, typed_text(plain), asking)
@@ -87,7 +87,7 @@ class FieldKind:
             return [fault("format", example=self.shape(field, asking))]
         return self.limits(field, plain, asking)
 
-    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """The bounds of a well-formed answer."""
         return []
 
@@ -99,28 +99,28 @@ class FieldKind:
         """The other way: a computed value in the form answers are kept."""
         return None if value is None else str(value)
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         """What a reader sees; for a wrong answer what was typed."""
         return typed_text(plain)
 
     def boxes(self, plain: Plain) -> tuple[str, ...]:
         return ()
 
-    def options(self, field: Field, asking: Asking) -> tuple[Option, ...]:
+    def options(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
         """The choices, open or shut."""
         return ()
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         """An answer that would do, when the file gives none."""
         return "Exemple"[: field.bounds.max_length]
 
-    def shape(self, field: Field, asking: Asking) -> str:
+    def shape(self, field: Field, asking: FieldContext) -> str:
         """What an answer looks like, for the sentence of a fault."""
         written = field.example.value(asking.scope) if field.example else None
         plain = self.plain(written) if written is not None else self.example(field, asking)
         return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""
 
-    def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
+    def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
         """What is wrong with the answer where it stands, blank ones included."""
         if is_blank(plain):
             if not field.required.holds(asking.scope):
@@ -150,6 +150,6 @@ def field_kind(*names: str) -> Callable[[Made], Made]:
     return register
 
 
-def bound(expression: Expression | None, asking: Asking) -> Value:
+def bound(expression: Expression | None, asking: FieldContext) -> Value:
     """A bound's value now; none when there is none or it hangs on an answer that is empty."""
     return None if expression is None else expression.value(asking.scope)

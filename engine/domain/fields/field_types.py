@@ -10,7 +10,7 @@ from engine.domain.fields import choices, numbers
 from engine.domain.fields import dates as days
 from engine.domain.fields import files as papers
 from engine.domain.fields import text as words
-from engine.domain.fields.field_type import KINDS, Asking, FieldKind, Speech
+from engine.domain.fields.field_type import KINDS, FieldContext, FieldKind, Speech
 from engine.domain.fields.raw_answers import OTHER, Raw, one, tidy
 from engine.domain.fields.views import AnswerProblem
 from engine.model import Field
@@ -37,7 +37,7 @@ def typed(field: Field, plain: Plain) -> Value:
     return kind_of(field).typed(field, plain)
 
 
-def text(field: Field, plain: Plain, asking: Asking, speech: Speech, detail: Plain = None) -> str:
+def text(field: Field, plain: Plain, asking: FieldContext, speech: Speech, detail: Plain = None) -> str:
     """What a reader sees of a stored answer, with the detail of « Autre »."""
     said = kind_of(field).text(field, plain, asking, speech)
     if choices.other_chosen(field, plain) and isinstance(detail, str) and detail:
@@ -47,7 +47,9 @@ def text(field: Field, plain: Plain, asking: Asking, speech: Speech, detail: Pla
     return said
 
 
-def read_field(field: Field, raw: Raw, path: str, before: Mapping[str, Plain], asking: Asking) -> dict[str, Plain]:
+def read_field(
+    field: Field, raw: Raw, path: str, before: Mapping[str, Plain], asking: FieldContext
+) -> dict[str, Plain]:
     """The answers a post gives to one question: its own, and the detail of « Autre »."""
     answers = {field.id: kind_of(field).read(field, raw, path, before.get(field.id), asking)}
     if field.other:
@@ -57,7 +59,7 @@ def read_field(field: Field, raw: Raw, path: str, before: Mapping[str, Plain], a
     return answers
 
 
-def adopt(field: Field, given: Mapping[str, Plain], asking: Asking) -> dict[str, Plain]:
+def adopt(field: Field, given: Mapping[str, Plain], asking: FieldContext) -> dict[str, Plain]:
     """The same from data instead of a post."""
     answers = {field.id: kind_of(field).adopt(field, given.get(field.id), asking)}
     key = f"{field.id}_{OTHER}"
@@ -66,7 +68,7 @@ def adopt(field: Field, given: Mapping[str, Plain], asking: Asking) -> dict[str,
     return answers
 
 
-def field_problems(field: Field, answers: Mapping[str, Plain], path: str, asking: Asking) -> list[AnswerProblem]:
+def field_problems(field: Field, answers: Mapping[str, Plain], path: str, asking: FieldContext) -> list[AnswerProblem]:
     """What is wrong with the answer to one question, its detail included."""
     plain = answers.get(field.id)
     found = kind_of(field).problems(field, plain, path, asking)

@@ -12,7 +12,7 @@ from engine.core.values import Plain
 from engine.domain.common.working_time import add_days
 from engine.domain.fields.choices import is_open
 from engine.domain.fields.dates import DateKind
-from engine.domain.fields.field_type import Asking, FieldKind, Speech, field_kind
+from engine.domain.fields.field_type import FieldContext, FieldKind, Speech, field_kind
 from engine.domain.fields.raw_answers import Fault, Raw, fault, one, tidy
 from engine.domain.fields.views import AnswerProblem
 from engine.model import EvidenceTerms, Field, Option
@@ -26,22 +26,22 @@ _DATE: Final = DateKind()
 class NoteKind(FieldKind):
     asked: ClassVar[bool] = False
 
-    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: Asking) -> Plain:
+    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
         return None
 
-    def adopt(self, field: Field, plain: Plain, asking: Asking) -> Plain:
+    def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
         return None
 
     def typed(self, field: Field, plain: Plain) -> Value:
         return None
 
-    def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
+    def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
         return []
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         return ""
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return None
 
 
@@ -49,29 +49,29 @@ class NoteKind(FieldKind):
 class FileKind(FieldKind):
     """A list of attachment ids."""
 
-    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: Asking) -> Plain:
+    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
         return before
 
-    def adopt(self, field: Field, plain: Plain, asking: Asking) -> Plain:
+    def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
         names = plain if isinstance(plain, list) else [plain] if isinstance(plain, str) else []
         return [str(name) for name in names]
 
     def typed(self, field: Field, plain: Plain) -> Value:
         return tuple(files_of(plain)) or None
 
-    def faults(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def faults(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         over = len(files_of(plain)) > field.bounds.max_items
         return [fault("files_many", maximum=field.bounds.max_items)] if over else []
 
-    def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
+    def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
         if not files_of(plain) and field.required.holds(asking.scope):
             return [fault("file").at(path, field)]
         return [one.at(path, field) for one in self.faults(field, plain, asking)]
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         return ""
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return [f"example-{field.id}"]
 
 
@@ -87,7 +87,7 @@ class EvidenceKind(FileKind):
     """`{"is": code, "files": [id], "issued": day, "held": bool}`. Posted: `<path>` the alternative, `<path>_issued` the
     day it was issued. Files and `held` are the office's to set."""
 
-    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: Asking) -> Plain:
+    def read(self, field: Field, raw: Raw, path: str, before: Plain, asking: FieldContext) -> Plain:
         kept, terms = evidence_parts(before), terms_of(field)
         if terms.any_of and (chosen := one(raw, path)) is not None:
             kept["is"] = self._alternative(field, tidy(chosen))
@@ -105,7 +105,7 @@ class EvidenceKind(FileKind):
     def _alternative(field: Field, code: str) -> Plain:
         return code if any(option.code == code for option in terms_of(field).any_of) else None
 
-    def adopt(self, field: Field, plain: Plain, asking: Asking) -> Plain:
+    def adopt(self, field: Field, plain: Plain, asking: FieldContext) -> Plain:
         """A code chooses the alternative, with a file; a name or a list of names are files; true and false say whether
         it is provided."""
         kept, terms = evidence_parts(plain if isinstance(plain, dict) else None), terms_of(field)
@@ -133,10 +133,10 @@ class EvidenceKind(FileKind):
             return kept["is"] if isinstance(kept["is"], str) else None
         return bool(kept["files"]) or kept["held"] is True or not terms.uploaded
 
-    def options(self, field: Field, asking: Asking) -> tuple[Option, ...]:
+    def options(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
         return terms_of(field).any_of
 
-    def problems(self, field: Field, plain: Plain, path: str, asking: Asking) -> list[AnswerProblem]:
+    def problems(self, field: Field, plain: Plain, path: str, asking: FieldContext) -> list[AnswerProblem]:
         kept, terms = evidence_parts(plain), terms_of(field)
         if kept["held"] is True:
             return []
@@ -154,14 +154,14 @@ class EvidenceKind(FileKind):
             found += [(f"{path}_{_ISSUED}", one) for one in self._age_faults(field, kept[_ISSUED], asking)]
         return [one.at(where, field) for where, one in found]
 
-    def _choice_faults(self, field: Field, code: Plain, asking: Asking) -> list[Fault]:
+    def _choice_faults(self, field: Field, code: Plain, asking: FieldContext) -> list[Fault]:
         option = next((one for one in terms_of(field).any_of if one.code == code), None)
         if option is None:
             return [fault("empty")]
         return [] if is_open(option, asking.scope) else [fault("shut", option.because)]
 
     @staticmethod
-    def _age_faults(field: Field, issued: Plain, asking: Asking) -> list[Fault]:
+    def _age_faults(field: Field, issued: Plain, asking: FieldContext) -> list[Fault]:
         if issued is None:
             return [fault("issue_date")]
         day, max_age = _DATE.typed(field, issued), terms_of(field).max_age
@@ -173,12 +173,12 @@ class EvidenceKind(FileKind):
             return [fault("too_old", span=str(max_age))]
         return []
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         chosen = evidence_parts(plain)["is"]
         options = terms_of(field).any_of
         return next((option.label.in_(speech.language) for option in options if option.code == chosen), "")
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return self.adopt(field, True, asking)
 
 

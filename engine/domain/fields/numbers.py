@@ -8,7 +8,7 @@ from math import ceil
 from typing import ClassVar, Final
 
 from engine.core.values import Plain
-from engine.domain.fields.field_type import Asking, FieldKind, Speech, bound, field_kind
+from engine.domain.fields.field_type import FieldContext, FieldKind, Speech, bound, field_kind
 from engine.domain.fields.raw_answers import Fault, fault, is_wrong, typed_text
 from engine.model import Field
 from engine.model.types import Value
@@ -34,7 +34,7 @@ def _bare(field: Field, typed: str) -> str:
 class _NumberKind(FieldKind):
     floor: ClassVar[int | None] = None  # the minimum when the file says none
 
-    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         value = _number(self.typed(field, plain)) or Decimal(0)
         minimum, maximum = self._bounds(field, asking)
         facts = {
@@ -48,11 +48,11 @@ class _NumberKind(FieldKind):
             return [fault("maximum", field.bounds.message, **facts)]
         return [fault("maximum", maximum=str(LARGEST))] if abs(value) > LARGEST else []
 
-    def _bounds(self, field: Field, asking: Asking) -> tuple[Decimal | None, Decimal | None]:
+    def _bounds(self, field: Field, asking: FieldContext) -> tuple[Decimal | None, Decimal | None]:
         minimum = self.floor if field.bounds.minimum is None else bound(field.bounds.minimum, asking)
         return _number(minimum), _number(bound(field.bounds.maximum, asking))
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         minimum, maximum = self._bounds(field, asking)
         value = max(1, ceil(minimum)) if minimum is not None else 1
         return self.plain(min(value, int(maximum)) if maximum is not None else value)
@@ -66,7 +66,7 @@ def _number(value: Value) -> Decimal | None:
 class WholeKind(_NumberKind):
     floor: ClassVar[int | None] = 0
 
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         text = _bare(field, typed)
         if field.type == "money" and _GROUPED.fullmatch(text):
             text = text.replace(".", "").replace(",", "")
@@ -80,7 +80,7 @@ class WholeKind(_NumberKind):
     def plain(self, value: Value) -> Plain:
         return int(value) if isinstance(value, int | Decimal) else None
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         value = self.typed(field, plain)
         if not isinstance(value, int):
             return typed_text(plain)
@@ -94,7 +94,7 @@ class WholeKind(_NumberKind):
 
 @field_kind("decimal", "percent")
 class DecimalKind(_NumberKind):
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         text = _bare(field, typed.removesuffix("%") if field.type == "percent" else typed)
         return self.plain(Decimal(text.replace(",", "."))) if _DECIMAL.fullmatch(text) else fault("number")
 
@@ -111,7 +111,7 @@ class DecimalKind(_NumberKind):
         text = text.rstrip("0").rstrip(".") if "." in text else text
         return "0" if text in ("-0", "") else text
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         value = self.typed(field, plain)
         if is_wrong(plain) or not isinstance(value, Decimal):
             return typed_text(plain)

@@ -15,7 +15,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.common.task_parts import filling_at, forms_in_parts, opinion_rows
 from engine.domain.fields.choices import other_chosen
-from engine.domain.fields.field_type import Asking
+from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import typed
 from engine.domain.fields.raw_answers import OTHER
 from engine.language.compiler.tables import table_function
@@ -157,7 +157,7 @@ def _loose(plain: Plain) -> Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EvaluatedAnswers:
     """One set of answers held against its book on one day: what is shown, and what every name is worth."""
 
     procedure: Procedure
@@ -166,32 +166,34 @@ class Standing:
     day: date
     values: Values
     scope: Scope  # as the circuit sees it: `today` is the present day
-    here: Asking  # where the application is asked
+    here: FieldContext  # where the application is asked
 
     def shows(self, field: Field) -> bool:
         return self.values.shows(field.id)
 
-    def asking(self, field_id: str | None = None) -> Asking:
+    def asking(self, field_id: str | None = None) -> FieldContext:
         """Where a question of the application (or another, by its id) is asked."""
         return self.asking_in(self.values.scope if field_id is None else self.values.scope_for(field_id))
 
-    def asking_for(self, names: Iterable[str]) -> Asking:
+    def asking_for(self, names: Iterable[str]) -> FieldContext:
         """Where a rule across answers is judged: on the present day as soon as one of them is open again."""
         reopened = next((name for name in names if name in self.values.own_scopes), None)
         return self.asking(reopened)
 
-    def asking_in(self, scope: Scope) -> Asking:
+    def asking_in(self, scope: Scope) -> FieldContext:
         here = self.here
-        return here if scope is here.scope else Asking(scope, here.lists, here.schemes, here.offices, here.calendar)
+        return (
+            here if scope is here.scope else FieldContext(scope, here.lists, here.schemes, here.offices, here.calendar)
+        )
 
 
-def standing_of(
+def evaluate_answers(
     procedure: Procedure,
     dossier: Dossier,
     day: date,
     directory: Directory,
     answers: Mapping[str, Plain] | None = None,
-) -> Standing:
+) -> EvaluatedAnswers:
     """A dossier against its book on `day`; with `answers`, as if it held these instead of its own."""
     history = History(
         frozenset(dossier.done),
@@ -207,22 +209,24 @@ def standing_of(
         if done or day != form_day:
             days.update({field.id: local_day(done.at) if done else day for field in form.fields})
     kept = dossier.answers if answers is None else answers
-    return _standing(procedure, kept, directory, base, form_day, days)
+    return _evaluated(procedure, kept, directory, base, form_day, days)
 
 
-def standing_before(procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory) -> Standing:
+def evaluated_before(
+    procedure: Procedure, answers: Mapping[str, Plain], day: date, directory: Directory
+) -> EvaluatedAnswers:
     """Answers that no dossier holds yet: eligibility, examples."""
-    return _standing(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
+    return _evaluated(procedure, answers, directory, Scope({}, day, submitted_on=day), day, {})
 
 
-def _standing(
+def _evaluated(
     procedure: Procedure,
     answers: Mapping[str, Plain],
     directory: Directory,
     base: Scope,
     form_day: date,
     days: Mapping[str, date],
-) -> Standing:
+) -> EvaluatedAnswers:
     names, agency, calendar = procedure.once(_names), procedure.identity.agency, directory.calendar
     values = Values(names.fields, answers, names.guards, names.forms, names.always)
 
@@ -238,8 +242,8 @@ def _standing(
     scope = on(base.today)
     values.scope = scope if form_day == base.today else on(form_day)
     values.own_scopes = {name: on(day) for name, day in days.items() if day != form_day}
-    here = Asking(values.scope, procedure.lists, procedure.schemes, directory.offices_of(agency), calendar)
-    return Standing(procedure, directory, answers, base.today, values, scope, here)
+    here = FieldContext(values.scope, procedure.lists, procedure.schemes, directory.offices_of(agency), calendar)
+    return EvaluatedAnswers(procedure, directory, answers, base.today, values, scope, here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,4 +291,4 @@ def _counts(names: Iterable[str]) -> Mapping[str, int]:
 
 def scope_of(procedure: Procedure, dossier: Dossier, day: date, directory: Directory) -> Scope:
     """Every name of the book on this dossier: answers, computed values, later forms, look-ups, what was done."""
-    return standing_of(procedure, dossier, day, directory).scope
+    return evaluate_answers(procedure, dossier, day, directory).scope

@@ -11,7 +11,7 @@ import re2
 from email_validator import EmailNotValidError, validate_email
 
 from engine.core.values import Plain, has_check_digit, has_local_length
-from engine.domain.fields.field_type import Asking, FieldKind, Speech, field_kind
+from engine.domain.fields.field_type import FieldContext, FieldKind, Speech, field_kind
 from engine.domain.fields.raw_answers import Fault, fault, has_control, typed_text
 from engine.model import Field, Scheme
 
@@ -34,12 +34,12 @@ def matches(pattern: str, text: str) -> bool:
 
 @field_kind("text", "address")
 class WordsKind(FieldKind):
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         if has_control(typed):
             return fault("control")
         return unicodedata.normalize("NFC", typed.upper()) if field.upper else typed
 
-    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         text, bounds = str(plain), field.bounds
         if len(text) > bounds.max_length:
             return [fault("length", maximum=bounds.max_length, over=len(text) - bounds.max_length)]
@@ -71,7 +71,7 @@ CHECKSUMS: Final = {"luhn": _luhn, "mod97": _mod97, "damm": has_check_digit}
 class IdentifierKind(WordsKind):
     """A number given by an administration: its scheme says its shape. Spaces and small letters are forgiven."""
 
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         if has_control(typed):
             return fault("control")
         scheme = asking.schemes.get(field.scheme or "")
@@ -85,7 +85,7 @@ class IdentifierKind(WordsKind):
                 return text
         return _scheme_fault("identifier", scheme, field)
 
-    def limits(self, field: Field, plain: Plain, asking: Asking) -> list[Fault]:
+    def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         scheme = asking.schemes.get(field.scheme or "")
         if scheme is None:
             return super().limits(field, plain, asking)
@@ -96,7 +96,7 @@ class IdentifierKind(WordsKind):
             return [_scheme_fault("checksum", scheme, field)]
         return super().limits(field, plain, asking)
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         scheme = asking.schemes.get(field.scheme or "")
         return scheme.example if scheme else super().example(field, asking)
 
@@ -107,10 +107,10 @@ def _scheme_fault(code: str, scheme: Scheme, field: Field) -> Fault:
 
 @field_kind("email")
 class EmailKind(FieldKind):
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         return email_address(typed) or fault("email")
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return "afi.amegan@exemple.tg"
 
 
@@ -128,7 +128,7 @@ def email_address(typed: str) -> str | None:
 class PhoneKind(FieldKind):
     """Kept as E.164; a number without country is Togolese."""
 
-    def parse(self, field: Field, typed: str, asking: Asking) -> Plain | Fault:
+    def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         if len(typed) > 40 or any(sign.isalpha() for sign in typed):
             return fault("phone")
         try:
@@ -139,11 +139,11 @@ class PhoneKind(FieldKind):
             return fault("phone", why="unassigned") if has_local_length(typed) else fault("phone")
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
-    def text(self, field: Field, plain: Plain, asking: Asking, speech: Speech) -> str:
+    def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
         typed = typed_text(plain)
         if typed.startswith("+228") and len(typed) == 12:
             return f"+228 {typed[4:6]} {typed[6:8]} {typed[8:10]} {typed[10:]}"
         return typed
 
-    def example(self, field: Field, asking: Asking) -> Plain:
+    def example(self, field: Field, asking: FieldContext) -> Plain:
         return "+22890123456"

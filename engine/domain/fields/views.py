@@ -92,12 +92,12 @@ class FieldView:
     masked: bool = False  # this reader may not see the answer
     basis: str | None = None
     reason: str | None = None  # why an agent asks to correct it
-    book: object = field(default=None, compare=False, repr=False)  # none where the book's words hang on answers
+    definition: object = field(default=None, compare=False, repr=False)  # none where the book's words hang on answers
 
-    def with_answer(self, **told: object) -> FieldView:
+    def with_answer(self, **reported: object) -> FieldView:
         """The same question as it stands for somebody: `replace` without asking every attribute anew."""
         view = object.__new__(FieldView)
-        object.__setattr__(view, "__dict__", self.__dict__ | told)
+        object.__setattr__(view, "__dict__", self.__dict__ | reported)
         return view
 
 

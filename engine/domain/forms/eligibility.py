@@ -9,7 +9,7 @@ from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import field_problems, kind_of, read_field
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.fields.views import AnswerProblem, FieldView
 from engine.domain.forms.views_of_fields import Showing, by_place, field_views
 from engine.model import Criterion, Procedure
@@ -20,9 +20,9 @@ def next_criterion(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> Criterion | None:  # fmt: skip
     """The first question not answered yet; none when all are."""
-    standing = standing_before(procedure, given, day, directory)
+    evaluated = evaluated_before(procedure, given, day, directory)
     for criterion in procedure.eligibility:
-        if standing.shows(criterion.field) and standing.values[criterion.id] is None:
+        if evaluated.shows(criterion.field) and evaluated.values[criterion.id] is None:
             return criterion
     return None
 
@@ -32,10 +32,10 @@ def stopped_by(
 ) -> Criterion | None:  # fmt: skip
     """The first question whose answer means that the procedure is not for this person; none if it may be. A question
     not answered yet stops nobody, whatever its condition says of an absent answer."""
-    standing = standing_before(procedure, given, day, directory)
+    evaluated = evaluated_before(procedure, given, day, directory)
     for criterion in procedure.eligibility:
-        answered = standing.shows(criterion.field) and standing.values[criterion.id] is not None
-        if answered and criterion.stop_when.holds(standing.values.scope):
+        answered = evaluated.shows(criterion.field) and evaluated.values[criterion.id] is not None
+        if answered and criterion.stop_when.holds(evaluated.values.scope):
             return criterion
     return None
 
@@ -50,9 +50,9 @@ def read_criterion(
 ) -> tuple[dict[str, Plain], tuple[AnswerProblem, ...]]:
     """All the answers with the one that was posted, and what is wrong with it."""
     field = criterion.field
-    asking = standing_before(procedure, given, day, directory).asking()
+    asking = evaluated_before(procedure, given, day, directory).asking()
     answers = {**given, **read_field(field, raw, field.id, given, asking)}
-    asking = standing_before(procedure, answers, day, directory).asking()
+    asking = evaluated_before(procedure, answers, day, directory).asking()
     return answers, tuple(field_problems(field, answers, field.id, asking))
 
 
@@ -60,7 +60,7 @@ def adopt_criteria(
     procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> dict[str, Plain]:  # fmt: skip
     """The eligibility answers among `given`, in the form answers are kept; everything else is left out."""
-    asking = standing_before(procedure, {}, day, directory).asking()
+    asking = evaluated_before(procedure, {}, day, directory).asking()
     fields = [criterion.field for criterion in procedure.eligibility]
     return {field.id: kind_of(field).adopt(field, given[field.id], asking) for field in fields if field.id in given}
 
@@ -75,6 +75,6 @@ def view_criterion(
     problems: Iterable[AnswerProblem] = (),
 ) -> FieldView:
     """The question as any face draws it."""
-    standing = standing_before(procedure, given, day, directory)
-    showing = Showing(standing, speech, problems=by_place(problems))
+    evaluated = evaluated_before(procedure, given, day, directory)
+    showing = Showing(evaluated, speech, problems=by_place(problems))
     return next(field_views(showing, (criterion.field,)))

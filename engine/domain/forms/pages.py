@@ -17,7 +17,7 @@ from engine.domain.fields.display import name_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import adopt, is_asked
 from engine.domain.fields.raw_answers import Raw, fill_template, is_blank
-from engine.domain.fields.scope import Standing, Values, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem, FieldView, FormView, PageView
 from engine.domain.forms.posted_values import change_rows, keys_of, read_answers, restore_hidden
 from engine.domain.forms.validation import page_problems
@@ -27,7 +27,7 @@ from engine.model.directory import Directory
 from engine.model.types import Scope
 from engine.records.dossier import Actor, Dossier
 
-_ANSWERED_BY_NOBODY: Final = frozenset({"empty", "file", "declaration", "rows_few"})
+_NOT_ANSWERED: Final = frozenset({"empty", "file", "declaration", "rows_few"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class PageRead:
     `before` and `after` are the dossier without and with the post."""
 
     answers: Mapping[str, Plain]
-    before: Standing
-    after: Standing
+    before: EvaluatedAnswers
+    after: EvaluatedAnswers
     problems: tuple[AnswerProblem, ...] = ()
     changed: frozenset[str] = frozenset()
     opened: tuple[str, ...] = ()
@@ -130,8 +130,8 @@ def _filling(
     pages: Iterable[Page], answers: Mapping[str, Plain], procedure: Procedure, dossier: Dossier, day: date,
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
-    standing = standing_of(procedure, dossier, day, directory, answers)
-    asked = (field for page in pages for field in page.fields if is_asked(field) and standing.shows(field))
+    evaluated = evaluate_answers(procedure, dossier, day, directory, answers)
+    asked = (field for page in pages for field in page.fields if is_asked(field) and evaluated.shows(field))
     return {key: answers[key] for field in asked for key in keys_of(field) if key in answers}
 
 
@@ -154,23 +154,23 @@ def _read(
         if field.id in open_ and (only is None or field.id in only)
     )  # fmt: skip
     kept = dossier.answers
-    before = standing_of(procedure, dossier, day, directory)
+    before = evaluate_answers(procedure, dossier, day, directory)
     answers = dict(kept)
     answers.update(read_answers(fields, kept, before.values, posted, "", before.asking()))
-    after = standing_of(procedure, dossier, day, directory, answers)
+    after = evaluate_answers(procedure, dossier, day, directory, answers)
     if restore_hidden(fields, answers, kept, after.values):
-        after = standing_of(procedure, dossier, day, directory, answers)
+        after = evaluate_answers(procedure, dossier, day, directory, answers)
     with_rows = change_rows(fields, answers, after.values, posted)
     if with_rows is not None:
         answers = with_rows
-        after = standing_of(procedure, dossier, day, directory, answers)
+        after = evaluate_answers(procedure, dossier, day, directory, answers)
     opened = tuple(_opened(fields, before.values, after.values, ""))
     names = frozenset(field.id for field in fields)
     problems = [
         one
         for page in pages
         for one in page_problems(after, page, names)
-        if not (one.at in opened and one.code in _ANSWERED_BY_NOBODY)
+        if not (one.at in opened and one.code in _NOT_ANSWERED)
     ]
     return PageRead(
         answers,
@@ -195,7 +195,7 @@ def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str)
                 yield from _opened(field.rows, *rows, f"{prefix}{field.id}.{number}.")
 
 
-def _is_closed(field: Field, before: Standing, after: Standing) -> bool:
+def _is_closed(field: Field, before: EvaluatedAnswers, after: EvaluatedAnswers) -> bool:
     hidden = before.shows(field) and not after.shows(field)
     return hidden and is_asked(field) and not is_blank(before.answers.get(field.id))
 
@@ -207,8 +207,8 @@ def check_answers(
     procedure: Procedure, dossier: Dossier, day: date, directory: Directory
 ) -> tuple[AnswerProblem, ...]:  # fmt: skip
     """Everything wrong with the application, in the order of its pages; those that `warns` do not refuse."""
-    standing = standing_of(procedure, dossier, day, directory)
-    return tuple(one for page in _shown_pages(standing, procedure.form) for one in page_problems(standing, page))
+    evaluated = evaluate_answers(procedure, dossier, day, directory)
+    return tuple(one for page in _shown_pages(evaluated, procedure.form) for one in page_problems(evaluated, page))
 
 
 def check_filling(
@@ -221,13 +221,13 @@ def check_filling(
 ) -> tuple[AnswerProblem, ...]:
     """Everything wrong with a later form, filled with these answers."""
     form = procedure.tasks.get(form_id)
-    standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **filling})
+    evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **filling})
     pages = form.pages if isinstance(form, Form) else ()
-    return tuple(one for page in pages for one in page_problems(standing, page))
+    return tuple(one for page in pages for one in page_problems(evaluated, page))
 
 
-def _shown_pages(standing: Standing, form: Form) -> list[Page]:
-    return [page for page in form.pages if page.when.holds(standing.values.scope)]
+def _shown_pages(evaluated: EvaluatedAnswers, form: Form) -> list[Page]:
+    return [page for page in form.pages if page.when.holds(evaluated.values.scope)]
 
 
 def live_answers(
@@ -235,10 +235,10 @@ def live_answers(
 ) -> dict[str, Plain]:  # fmt: skip
     """What is sent: the answers of hidden questions are dropped, inside rows too, and computed ones never kept. A
     question left blank keeps its key, which tells that it was put."""
-    standing = standing_of(procedure, dossier, day, directory)
+    evaluated = evaluate_answers(procedure, dossier, day, directory)
     own = {key for field in procedure.form.fields for key in keys_of(field)}
     others = {name: plain for name, plain in dossier.answers.items() if name not in own}
-    return {**others, **_live(procedure.form.fields, standing.values)}
+    return {**others, **_live(procedure.form.fields, evaluated.values)}
 
 
 def _live(fields: Iterable[Field], values: Values) -> dict[str, Plain]:
@@ -272,16 +272,16 @@ def view_form(
 ) -> FormView:
     """The application on its path. Each page carries all that is wrong with it; its questions show it once the page was
     visited, or when `problems` are handed in. `only` keeps some questions, as a correction does."""
-    standing = standing_of(procedure, dossier, day, directory)
+    evaluated = evaluate_answers(procedure, dossier, day, directory)
     given = tuple(problems)
-    pages = path(procedure, standing.values.scope)
-    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    pages = path(procedure, evaluated.values.scope)
+    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
     views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
     return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))
 
 
 def view_page(
-    standing: Standing,
+    evaluated: EvaluatedAnswers,
     page_id: str,
     dossier: Dossier,
     wording: Wording,
@@ -292,14 +292,14 @@ def view_page(
     """One page of that view, the others not worked out; none when it is not on the path. Its questions show `problems`
     and no others; the page itself still carries all that is wrong with it, unless it is not `judged`: then only what is
     wrong beside rows, which their list tells."""
-    procedure = standing.procedure
-    pages = path(procedure, standing.values.scope)
+    procedure = evaluated.procedure
+    pages = path(procedure, evaluated.values.scope)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
-    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
     judged = judged or any(field.type == "rows" for field in pages[number - 1].fields)
-    return _page_view(showing, pages, number, tuple(problems), None, tells=False, judged=judged)
+    return _page_view(showing, pages, number, tuple(problems), None, reports=False, judged=judged)
 
 
 def view_filling(
@@ -316,8 +316,8 @@ def view_filling(
     """A later form, with what the dossier holds of it or with `filling` (what was just posted)."""
     form = procedure.tasks.get(form_id)
     pages = form.pages if isinstance(form, Form) else ()
-    standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
-    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, None, reader)
+    evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **(filling or {})})
+    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, None, reader)
     views = [_page_view(showing, pages, number, tuple(problems), None) for number in range(1, len(pages) + 1)]
     return FormView(form.label if form else Text(()), tuple(views))
 
@@ -328,23 +328,23 @@ def _page_view(
     position: int,
     given: tuple[AnswerProblem, ...],
     only: frozenset[str] | None,
-    tells: bool = True,
+    reports: bool = True,
     judged: bool = True,
 ) -> PageView:
     """The page at this place of the path, the first being 1. `tells`: of its own, without problems `given`."""
-    standing, page = showing.standing, pages[position - 1]
+    evaluated, page = showing.evaluated, pages[position - 1]
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
-    found = tuple(page_problems(standing, page, only)) if judged else ()
-    visited = all(_was_put(field, standing) for field in page.fields)
-    said = given or (found if visited and tells else ())
+    found = tuple(page_problems(evaluated, page, only)) if judged else ()
+    visited = all(_was_put(field, evaluated) for field in page.fields)
+    said = given or (found if visited and reports else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)
     return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
 
 
-def _was_put(field: Field, standing: Standing) -> bool:
-    return not is_asked(field) or not standing.shows(field) or field.id in standing.answers
+def _was_put(field: Field, evaluated: EvaluatedAnswers) -> bool:
+    return not is_asked(field) or not evaluated.shows(field) or field.id in evaluated.answers
 
 
 # -- around the form ---------------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ def prefilled(
     procedure: Procedure, facts: Mapping[str, Plain], dossier: Dossier, day: date, directory: Directory
 ) -> dict[str, Plain]:
     """The answers a new draft begins with, from what is known (`account.phone`, `look_up.<id>.<answer>`)."""
-    asking = standing_of(procedure, dossier, day, directory).asking()
+    asking = evaluate_answers(procedure, dossier, day, directory).asking()
     found: dict[str, Plain] = {}
     for field in procedure.form.fields:
         known = facts.get(field.prefill or "")
@@ -368,6 +368,6 @@ def dossier_label(procedure: Procedure, dossier: Dossier, day: date, directory: 
     template = procedure.identity.dossier_label
     if not template.text:
         return ""
-    standing, speech = standing_of(procedure, dossier, day, directory), Speech(wording, dossier.language)
-    said = {name: name_words(standing, name, speech) for name in template.names}
+    evaluated, speech = evaluate_answers(procedure, dossier, day, directory), Speech(wording, dossier.language)
+    said = {name: name_words(evaluated, name, speech) for name in template.names}
     return " ".join(fill_template(template.text.in_(dossier.language), said).split())

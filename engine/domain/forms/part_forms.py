@@ -13,7 +13,7 @@ from engine.core.values import Plain
 from engine.domain.common.task_parts import filling_at, with_filling
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.scope import Standing, Values, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms.posted_values import read_answers
 from engine.domain.forms.sample_answers import example_row
@@ -52,8 +52,8 @@ def check_part(
 ) -> tuple[AnswerProblem, ...]:  # fmt: skip
     """Everything wrong with one part answered so."""
     page = part_page(form, part)
-    standing, values = _standing(procedure, form, part, dossier, answers, day, directory)
-    return tuple(row_page_problems(standing, page, values)) if page is not None and values is not None else ()
+    evaluated, values = _evaluated(procedure, form, part, dossier, answers, day, directory)
+    return tuple(row_page_problems(evaluated, page, values)) if page is not None and values is not None else ()
 
 
 def read_part(
@@ -61,10 +61,10 @@ def read_part(
 ) -> dict[str, Plain]:
     """The answers that a post gives to one part; those of questions it hides are left out."""
     page, before = part_page(form, part), kept_part(form, part, dossier)
-    standing, values = _standing(procedure, form, part, dossier, before, day, directory)
+    evaluated, values = _evaluated(procedure, form, part, dossier, before, day, directory)
     if page is None or values is None:
         return {}
-    read = read_answers(page.fields, before, values, raw, "", standing.asking_in(values.scope))
+    read = read_answers(page.fields, before, values, raw, "", evaluated.asking_in(values.scope))
     return shown_answers(procedure, form, part, dossier, read, day, directory)
 
 
@@ -73,7 +73,7 @@ def shown_answers(
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
     """The answers whose questions are shown with them."""
-    _, values = _standing(procedure, form, part, dossier, answers, day, directory)
+    _, values = _evaluated(procedure, form, part, dossier, answers, day, directory)
     page = part_page(form, part)
     fields = [field.id for field in page.fields if values is not None and values.shows(field.id)] if page else []
     return {name: plain for name, plain in answers.items() if name in fields or name.removesuffix("_other") in fields}
@@ -85,10 +85,10 @@ def example_part(
 ) -> dict[str, Plain]:  # fmt: skip
     """A part answered as a story says, with examples for what it leaves out."""
     page = part_page(form, part)
-    standing, values = _standing(procedure, form, part, dossier, given, day, directory)
+    evaluated, values = _evaluated(procedure, form, part, dossier, given, day, directory)
     if page is None or values is None:
         return dict(given)
-    return example_row(page.fields, given, standing, values)
+    return example_row(page.fields, given, evaluated, values)
 
 
 def view_part(
@@ -98,31 +98,31 @@ def view_part(
     """One part as a page, with what the dossier holds of it or with `answers` (what was just posted)."""
     page = part_page(form, part)
     said = kept_part(form, part, dossier) if answers is None else answers
-    standing, values = _standing(procedure, form, part, dossier, said, day, directory)
+    evaluated, values = _evaluated(procedure, form, part, dossier, said, day, directory)
     if page is None or values is None:
         return None
     found = tuple(problems)
-    showing = Showing(standing, speech_for(reader, dossier, wording), dossier, None, reader, by_place(found))
+    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, None, reader, by_place(found))
     views = tuple(row_views(showing, page.fields, values))
     return PageView(page.id, page.title, page.help, views, 1, 1, not found, bool(said), found)
 
 
-def _standing(
+def _evaluated(
     procedure: Procedure, form: Form, part: str, dossier: Dossier, answers: Mapping[str, Plain], day: date,
     directory: Directory,
-) -> tuple[Standing, Values | None]:  # fmt: skip
+) -> tuple[EvaluatedAnswers, Values | None]:  # fmt: skip
     """The dossier as if this part were answered so, and the row it is."""
     kept = dossier.answers
     if form.services:
         besides = kept.get(form.id)
         said: dict[str, Plain] = {**(besides if isinstance(besides, dict) else {}), part: dict(answers)}
         overlaid: dict[str, Plain] = {**kept, part: answers.get(OPINION), form.id: said}
-        standing = standing_of(procedure, dossier, day, directory, overlaid)
-        rows = standing.values.rows(form.id)
-        return standing, next((row for row in rows if row["service"] == part), None)
+        evaluated = evaluate_answers(procedure, dossier, day, directory, overlaid)
+        rows = evaluated.values.rows(form.id)
+        return evaluated, next((row for row in rows if row["service"] == part), None)
     number = int(part)
-    count = len(standing_of(procedure, dossier, day, directory).values.rows(form.each or ""))
+    count = len(evaluate_answers(procedure, dossier, day, directory).values.rows(form.each or ""))
     overlaid = with_filling(form, kept, number, answers, "") if number < count else dict(kept)
-    standing = standing_of(procedure, dossier, day, directory, overlaid)
-    rows = standing.values.rows(form.each or "")
-    return standing, rows[number] if number < len(rows) else None
+    evaluated = evaluate_answers(procedure, dossier, day, directory, overlaid)
+    rows = evaluated.values.rows(form.each or "")
+    return evaluated, rows[number] if number < len(rows) else None

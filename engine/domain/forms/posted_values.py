@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from engine.core.values import Plain
-from engine.domain.fields.field_type import Asking
+from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import is_asked, kind_of, read_field
 from engine.domain.fields.raw_answers import OTHER, Raw, is_blank
 from engine.domain.fields.scope import Values
@@ -30,7 +30,7 @@ def read_answers(
     values: Values | None,
     raw: Raw,
     prefix: str,
-    asking: Asking,
+    asking: FieldContext,
 ) -> dict[str, Plain]:
     """The answers a post gives to these questions, hidden or not. `values` tells which ones stood on the page that was
     posted; none for a row that was not there. A row of which only inner rows are posted had no control of its own there."""
@@ -53,7 +53,7 @@ def read_answers(
 
 
 def _read_rows(
-    field: Field, before: Mapping[str, Plain], values: Values | None, raw: Raw, path: str, asking: Asking
+    field: Field, before: Mapping[str, Plain], values: Values | None, raw: Raw, path: str, asking: FieldContext
 ) -> dict[str, Plain]:
     kept = _rows_of(before.get(field.id))
     shown = values.rows(field.id) if values is not None else ()

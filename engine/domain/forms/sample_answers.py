@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 from engine.core.values import Plain
-from engine.domain.fields.field_type import Asking
+from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import adopt, is_asked, kind_of
 from engine.domain.fields.files import evidence_parts
-from engine.domain.fields.scope import Standing, Values, standing_before, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, Values, evaluate_answers, evaluated_before
 from engine.domain.forms.posted_values import keys_of
 from engine.model import Criterion, Field, Form, Procedure
 from engine.model.directory import Directory
@@ -27,18 +27,18 @@ def example_answers(
     bring. Eligibility passes unless told otherwise; a file is a placeholder id; evidence in `without` is not handed in."""
     answers: dict[str, Plain] = {}
     for criterion in procedure.eligibility:
-        standing = standing_before(procedure, answers, day, directory)
+        evaluated = evaluated_before(procedure, answers, day, directory)
         if criterion.id in given:
-            answers.update(adopt(criterion.field, given, standing.asking()))
-        elif standing.shows(criterion.field):
+            answers.update(adopt(criterion.field, given, evaluated.asking()))
+        elif evaluated.shows(criterion.field):
             answers[criterion.id] = _passing(procedure, criterion, answers, day, directory)
     missing = frozenset(without)
     for field in _in_order(procedure, procedure.form):
-        standing = standing_before(procedure, answers, day, directory)
+        evaluated = evaluated_before(procedure, answers, day, directory)
         if field.id in missing:
             answers[field.id] = evidence_parts(None) if field.type == "evidence" else None
         else:
-            answers.update(_answers(field, given, standing))
+            answers.update(_answers(field, given, evaluated))
     return answers
 
 
@@ -53,8 +53,8 @@ def example_filling(
     """A later form filled the same way."""
     form, filling = procedure.tasks[form_id], dict[str, Plain]()
     for field in _in_order(procedure, form) if isinstance(form, Form) else ():
-        standing = standing_of(procedure, dossier, day, directory, {**dossier.answers, **filling})
-        filling.update(_answers(field, given, standing))
+        evaluated = evaluate_answers(procedure, dossier, day, directory, {**dossier.answers, **filling})
+        filling.update(_answers(field, given, evaluated))
     return filling
 
 
@@ -63,11 +63,11 @@ def adopt_answers(
 ) -> dict[str, Plain]:
     """Answers given as data (a correction in a story, an interface) in the form answers are kept; unknown and computed
     ones are left out."""
-    standing = standing_of(procedure, dossier, day, directory)
+    evaluated = evaluate_answers(procedure, dossier, day, directory)
     adopted: dict[str, Plain] = {}
     for field in procedure.form.fields:
         if field.id in given and is_asked(field):
-            adopted.update(_adopted(field, given, standing, standing.asking(field.id)))
+            adopted.update(_adopted(field, given, evaluated, evaluated.asking(field.id)))
     return adopted
 
 
@@ -82,16 +82,16 @@ def _passing(
     procedure: Procedure, criterion: Criterion, answers: Mapping[str, Plain], day: date, directory: Directory
 ) -> Plain:
     """The first answer that does not stop."""
-    asking = standing_before(procedure, answers, day, directory).asking()
+    asking = evaluated_before(procedure, answers, day, directory).asking()
     candidates = list(_candidates(criterion.field, asking))
     for plain in candidates:
-        standing = standing_before(procedure, {**answers, criterion.id: plain}, day, directory)
-        if not criterion.stop_when.holds(standing.values.scope):
+        evaluated = evaluated_before(procedure, {**answers, criterion.id: plain}, day, directory)
+        if not criterion.stop_when.holds(evaluated.values.scope):
             return plain
     return candidates[0] if candidates else None
 
 
-def _candidates(field: Field, asking: Asking) -> Iterator[Plain]:
+def _candidates(field: Field, asking: FieldContext) -> Iterator[Plain]:
     yield _example(field, asking)
     kind = kind_of(field)
     if field.type == "yes_no":
@@ -100,27 +100,29 @@ def _candidates(field: Field, asking: Asking) -> Iterator[Plain]:
     yield kind.example(field, asking)
 
 
-def _answers(field: Field, given: Mapping[str, Plain], standing: Standing) -> dict[str, Plain]:
+def _answers(field: Field, given: Mapping[str, Plain], evaluated: EvaluatedAnswers) -> dict[str, Plain]:
     """What one question of the form is answered; nothing for a hidden one, unless the story says it."""
     if field.id in given:
-        return _adopted(field, given, standing, standing.asking(field.id))
-    if not standing.shows(field):
+        return _adopted(field, given, evaluated, evaluated.asking(field.id))
+    if not evaluated.shows(field):
         return {}
     if field.type == "rows":
         wanted = min(max(1, field.bounds.min_items), field.bounds.max_items)
-        return {field.id: _rows(field, [{} for _ in range(wanted)], standing, standing.values)}
-    return {field.id: _example(field, standing.asking(field.id))}
+        return {field.id: _rows(field, [{} for _ in range(wanted)], evaluated, evaluated.values)}
+    return {field.id: _example(field, evaluated.asking(field.id))}
 
 
-def _adopted(field: Field, given: Mapping[str, Plain], standing: Standing, asking: Asking) -> dict[str, Plain]:
+def _adopted(
+    field: Field, given: Mapping[str, Plain], evaluated: EvaluatedAnswers, asking: FieldContext
+) -> dict[str, Plain]:
     if field.type != "rows":
         return adopt(field, given, asking)
     rows = given[field.id]
-    return {field.id: _rows(field, rows if isinstance(rows, list) else [], standing, standing.values)}
+    return {field.id: _rows(field, rows if isinstance(rows, list) else [], evaluated, evaluated.values)}
 
 
 def example_row(
-    fields: Iterable[Field], given: Mapping[str, Plain], standing: Standing, row: Values
+    fields: Iterable[Field], given: Mapping[str, Plain], evaluated: EvaluatedAnswers, row: Values
 ) -> dict[str, Plain]:
     """Questions answered for one row: what is given, else their examples, those shown by the ones before."""
     answers: dict[str, Plain] = {}
@@ -128,11 +130,11 @@ def example_row(
         if is_asked(column):
             inside = Values({one.id: one for one in fields}, {**row.answers, **given, **answers}, {})
             inside.scope = row.scope.inside(inside)
-            answers.update(_column(column, given, standing, inside))
+            answers.update(_column(column, given, evaluated, inside))
     return answers
 
 
-def _rows(group: Field, given: list[Plain], standing: Standing, values: Values) -> Plain:
+def _rows(group: Field, given: list[Plain], evaluated: EvaluatedAnswers, values: Values) -> Plain:
     rows: list[Plain] = []
     columns = [column for column in group.rows if is_asked(column)]
     for one in given:
@@ -140,22 +142,22 @@ def _rows(group: Field, given: list[Plain], standing: Standing, values: Values) 
         for column in columns:
             inside = Values({column.id: column for column in group.rows}, row, {})
             inside.scope = values.scope_for(group.id).inside(inside)
-            row.update(_column(column, said, standing, inside))
+            row.update(_column(column, said, evaluated, inside))
         rows.append(row)
     return rows
 
 
-def _column(column: Field, said: Mapping[str, Plain], standing: Standing, inside: Values) -> dict[str, Plain]:
-    asking = standing.asking_in(inside.scope)
+def _column(column: Field, said: Mapping[str, Plain], evaluated: EvaluatedAnswers, inside: Values) -> dict[str, Plain]:
+    asking = evaluated.asking_in(inside.scope)
     if column.type == "rows" and (column.id in said or inside.shows(column.id)):
         given = said.get(column.id, [{}])
-        return {column.id: _rows(column, given if isinstance(given, list) else [], standing, inside)}
+        return {column.id: _rows(column, given if isinstance(given, list) else [], evaluated, inside)}
     if column.id in said:
         return adopt(column, said, asking)
     return {key: _example(column, asking) for key in keys_of(column)[:1] if inside.shows(column.id)}
 
 
-def _example(field: Field, asking: Asking) -> Plain:
+def _example(field: Field, asking: FieldContext) -> Plain:
     """The example of the file, if it would be accepted here; else one the kind makes up."""
     kind = kind_of(field)
     written = field.example.value(asking.scope) if field.example else None

@@ -8,43 +8,45 @@ from types import MappingProxyType
 
 from engine.domain.fields.field_types import field_problems, is_asked, kind_of
 from engine.domain.fields.raw_answers import fault
-from engine.domain.fields.scope import Standing, Values
+from engine.domain.fields.scope import EvaluatedAnswers, Values
 from engine.domain.fields.views import AnswerProblem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Name, needed_names, walk
-from engine.model import Check, Field, Page
+from engine.model import Field, FormCheck, Page
 from engine.model.types import Scope, Value
 
 
-def page_problems(standing: Standing, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
+def page_problems(evaluated: EvaluatedAnswers, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
     """What is wrong on one page: its questions (only those named by `among`), then its checks."""
     fields = [field for field in page.fields if among is None or field.id in among]
-    found = list(_problems(standing, fields, standing.values, ""))
+    found = list(_problems(evaluated, fields, evaluated.values, ""))
     for check in page.checks:
-        scope = standing.asking_for(needed_names(tree(check.holds))).scope
+        scope = evaluated.asking_for(needed_names(tree(check.holds))).scope
         found += _check_problems(check, page.fields, scope, "")
     return found
 
 
-def row_page_problems(standing: Standing, page: Page, row: Values) -> Iterator[AnswerProblem]:
+def row_page_problems(evaluated: EvaluatedAnswers, page: Page, row: Values) -> Iterator[AnswerProblem]:
     """What is wrong with a page that is answered for one row."""
-    yield from _problems(standing, page.fields, row, "")
+    yield from _problems(evaluated, page.fields, row, "")
     for check in page.checks:
         yield from _check_problems(check, page.fields, row.scope, "")
 
 
-def _problems(standing: Standing, fields: Iterable[Field], values: Values, prefix: str) -> Iterator[AnswerProblem]:
+def _problems(
+    evaluated: EvaluatedAnswers, fields: Iterable[Field], values: Values, prefix: str
+) -> Iterator[AnswerProblem]:
     for field in fields:
         if not is_asked(field) or not values.shows(field.id):
             continue
         path = prefix + field.id
         if field.type == "rows":
-            yield from _rows_problems(standing, field, values, path)
+            yield from _rows_problems(evaluated, field, values, path)
         else:
-            yield from field_problems(field, values.answers, path, standing.asking_in(values.scope_for(field.id)))
+            yield from field_problems(field, values.answers, path, evaluated.asking_in(values.scope_for(field.id)))
 
 
-def _rows_problems(standing: Standing, field: Field, values: Values, path: str) -> Iterator[AnswerProblem]:
+def _rows_problems(evaluated: EvaluatedAnswers, field: Field, values: Values, path: str) -> Iterator[AnswerProblem]:
     rows, bounds, scope = values.rows(field.id), field.bounds, values.scope_for(field.id)
     required = field.required.holds(scope)
     if (required or rows) and len(rows) < bounds.min_items:
@@ -53,7 +55,7 @@ def _rows_problems(standing: Standing, field: Field, values: Values, path: str) 
         yield fault("rows_many", maximum=bounds.max_items).at(path, field)
     for number, row in enumerate(rows):
         prefix = f"{path}.{number}."
-        yield from _problems(standing, field.rows, row, prefix)
+        yield from _problems(evaluated, field.rows, row, prefix)
         for check in field.checks:
             yield from _check_problems(check, field.rows, row.scope, prefix)
     for columns in field.unique:
@@ -93,7 +95,7 @@ def _said(column: Field, value: Value) -> str:
     return str(kind_of(column).plain(value))
 
 
-def _check_problems(check: Check, fields: tuple[Field, ...], scope: Scope, prefix: str) -> Iterator[AnswerProblem]:
+def _check_problems(check: FormCheck, fields: tuple[Field, ...], scope: Scope, prefix: str) -> Iterator[AnswerProblem]:
     """A check is read only when every answer it needs is there."""
     needed = needed_names(tree(check.holds))
     if any(scope.get(name) is None for name in needed) or not check.when.holds(scope) or check.holds.holds(scope):
@@ -104,7 +106,7 @@ def _check_problems(check: Check, fields: tuple[Field, ...], scope: Scope, prefi
     yield AnswerProblem(at, "check", facts, check.message, check.warns, field.label if field else None)
 
 
-def _spot(check: Check, fields: tuple[Field, ...]) -> Field | None:
+def _spot(check: FormCheck, fields: tuple[Field, ...]) -> Field | None:
     """The question beside which the check speaks: the one it says, else the last it names on its page."""
     known = {field.id: field for field in fields}
     if check.at is not None:

@@ -12,11 +12,11 @@ from engine.core.values import Plain, Text
 from engine.domain.common.access import may_read_seen, may_see
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.choices import ChoiceKind, is_open
-from engine.domain.fields.field_type import Asking, Speech
+from engine.domain.fields.field_type import FieldContext, Speech
 from engine.domain.fields.field_types import is_asked, kind_of, text
 from engine.domain.fields.files import files_of
 from engine.domain.fields.raw_answers import OTHER, fill_template, is_wrong, typed_text
-from engine.domain.fields.scope import Standing, Values
+from engine.domain.fields.scope import EvaluatedAnswers, Values
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, RowView
 from engine.language.expressions.compiler import expression_of, tree
 from engine.language.expressions.nodes import And, Compare, Name, Node, Not, OneOf, Or, Ticked, names_of
@@ -76,7 +76,7 @@ _WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 class Showing:
     """To whom and how a form is shown. `open` are the questions that may be answered now (none = all of them)."""
 
-    standing: Standing
+    evaluated: EvaluatedAnswers
     speech: Speech
     dossier: Dossier | None = None
     open: frozenset[str] | None = None
@@ -85,11 +85,11 @@ class Showing:
 
     def may_read(self) -> Callable[[str], bool]:
         """Whether the reader may see the answer to a question."""
-        reader, dossier, book = self.reader, self.dossier, self.standing.procedure
+        reader, dossier, procedure = self.reader, self.dossier, self.evaluated.procedure
         if reader is None or dossier is None:
             return lambda _: True
-        sees = may_see(book, dossier, reader)
-        return lambda name: sees and may_read_seen(book, dossier, name, reader)
+        sees = may_see(procedure, dossier, reader)
+        return lambda name: sees and may_read_seen(procedure, dossier, name, reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Spee
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
     """The questions of a page: those shown, and those a browser may reveal."""
-    place = _Place(showing.standing.values, "", _controls(fields, ""), False, False)
+    place = _Place(showing.evaluated.values, "", _controls(fields, ""), False, False)
     return _views(showing, fields, place)
 
 
@@ -148,11 +148,11 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
 def _view(
     showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
 ) -> FieldView:
-    asking, path = showing.standing.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
+    asking, path = showing.evaluated.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
     plain = _readable(showing, one, place, locked, masked)
     detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
     said, is_rows = one.once(_said), one.type == "rows"
-    view = said.view if said.view.book is not None else said.view.with_answer(
+    view = said.view if said.view.definition is not None else said.view.with_answer(
         required=one.required.holds(asking.scope), example=_example(one, asking),
     )  # fmt: skip
     view = view.with_answer(
@@ -161,11 +161,11 @@ def _view(
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
         boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
         text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
-        options=said.picked(plain) if view.book is not None else tuple(_options(showing, one, asking, plain)),
+        options=said.picked(plain) if view.definition is not None else tuple(_options(showing, one, asking, plain)),
         problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
         # by whom, and when
         shown=shown, locked=locked, masked=masked, condition=condition,
-        sensitive=one.id in showing.standing.procedure.personal_data.sensitive,
+        sensitive=one.id in showing.evaluated.procedure.personal_data.sensitive,
     )  # fmt: skip
     if is_rows:
         rows = tuple(_rows(showing, one, place, path, locked, masked))
@@ -188,7 +188,7 @@ class _Said:
 
 def _said(one: Field) -> _Said:
     evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
-    asking = Asking(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
+    asking = FieldContext(Scope({}, date.min))  # where everything is written in the file, nobody looks at it
     view = FieldView(
         id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
         computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
@@ -197,7 +197,7 @@ def _said(one: Field) -> _Said:
         asks_issue_date=evidence is not None and evidence.max_age is not None,
         columns=tuple(column.type for column in one.rows if is_asked(column)),
         required=settled and one.required.holds(asking.scope), example=_example(one, asking) if settled else "",
-        book=object() if settled else None,
+        definition=object() if settled else None,
     )  # fmt: skip
     options = kind_of(one).options(one, asking) if settled else ()
     shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
@@ -220,11 +220,11 @@ def _is_written(*expressions: Expression | None) -> bool:
 
 def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked: bool) -> Plain:
     """The answer as this reader may see it, once there is one."""
-    early = one.value is not None and not place.prefix and _too_early(showing.standing, one)
+    early = one.value is not None and not place.prefix and _too_early(showing.evaluated, one)
     return None if masked or early else _answer(one, place.values, locked)
 
 
-def _example(one: Field, asking: Asking) -> str:
+def _example(one: Field, asking: FieldContext) -> str:
     """That of the file, else one of its scheme, where it can be shown beside the question."""
     kind = kind_of(one)
     plain = kind.plain(one.example.value(asking.scope)) if one.example else None
@@ -242,23 +242,23 @@ def _answer(one: Field, values: Values, locked: bool) -> Plain:
     return values.answers.get(one.id)
 
 
-def _too_early(standing: Standing, one: Field) -> bool:
+def _too_early(evaluated: EvaluatedAnswers, one: Field) -> bool:
     """A computed answer read before the rows that it is made of: what none of them comes to is no advice yet."""
-    fields, seen, left = standing.procedure.fields, set[str](), set(one.value.names if one.value else ())
+    fields, seen, left = evaluated.procedure.fields, set[str](), set(one.value.names if one.value else ())
     while left:
         name = left.pop()
         seen.add(name)
         field = fields.get(name)
-        if field is not None and field.type == "rows" and standing.shows(field) and not standing.values.rows(name):
-            return field.required.holds(standing.scope)
+        if field is not None and field.type == "rows" and evaluated.shows(field) and not evaluated.values.rows(name):
+            return field.required.holds(evaluated.scope)
         left |= set(field.value.names) - seen if field is not None and field.value is not None else set()
     return False
 
 
-def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iterator[OptionView]:
+def _options(showing: Showing, one: Field, asking: FieldContext, plain: Plain) -> Iterator[OptionView]:
     """What may be picked. While the answer it hangs on is blank, everything, sorted by that answer: without scripts both
     are answered on one page."""
-    kind, above = kind_of(one), showing.standing.procedure.fields.get(one.under or "")
+    kind, above = kind_of(one), showing.evaluated.procedure.fields.get(one.under or "")
     offered, groups = kind.options(one, asking), dict[str | None, Text]()
     if above and isinstance(kind, ChoiceKind) and asking.scope.get(above.id) is None:
         offered = kind.all_options(one, asking)
@@ -267,7 +267,7 @@ def _options(showing: Showing, one: Field, asking: Asking, plain: Plain) -> Iter
         yield _option(option, asking, _is_chosen(option.code, plain), groups.get(option.parent))
 
 
-def _option(option: Option, asking: Asking, chosen: bool, group: Text | None = None) -> OptionView:
+def _option(option: Option, asking: FieldContext, chosen: bool, group: Text | None = None) -> OptionView:
     shut = not is_open(option, asking.scope)
     return OptionView(option.code, option.label, option.help, chosen, shut, option.because, group)
 

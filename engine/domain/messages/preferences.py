@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import Plain
-from engine.records.dossier import Account, Letter
+from engine.records.dossier import Account, OutboundMessage
 
-TIDINGS: Final = "tidings"  # in an account's profile
+NOTIFICATIONS_KEY: Final = "tidings"  # in an account's profile
 
 How: TypeAlias = Literal["daily", "soon", "never"]
 HOWS: Final[tuple[How, ...]] = ("daily", "soon", "never")
 
 
 @dataclass(frozen=True, slots=True)
-class Tidings:
+class AgentNotifications:
     """`email` empty: nowhere to write to. Whoever wants them soon has the morning's too."""
 
     how: How = "daily"
@@ -39,18 +39,20 @@ def how_named(said: str) -> How:
     return "daily"
 
 
-def tidings_of(account: Account) -> Tidings:
+def notifications_of(account: Account) -> AgentNotifications:
     """As they were said; else each morning, to the address they sign in with, where it is one."""
-    said = account.profile.get(TIDINGS)
+    said = account.profile.get(NOTIFICATIONS_KEY)
     if not isinstance(said, Mapping):
-        return Tidings(email=account.login if "@" in account.login else "")
-    return Tidings(how_named(str(said.get("how"))), str(said.get("email", "")), str(said.get("language", "fr")))
+        return AgentNotifications(email=account.login if "@" in account.login else "")
+    return AgentNotifications(
+        how_named(str(said.get("how"))), str(said.get("email", "")), str(said.get("language", "fr"))
+    )
 
 
-def with_tidings(account: Account, tidings: Tidings) -> Mapping[str, Plain]:
+def with_notifications(account: Account, notifications: AgentNotifications) -> Mapping[str, Plain]:
     """The profile of somebody who wishes so."""
-    kept: Plain = {"how": tidings.how, "email": tidings.email, "language": tidings.language}
-    return {**account.profile, TIDINGS: kept}
+    kept: Plain = {"how": notifications.how, "email": notifications.email, "language": notifications.language}
+    return {**account.profile, NOTIFICATIONS_KEY: kept}
 
 
 WISHES: Final = "wishes"  # where they lie in the profile
@@ -58,7 +60,7 @@ _REMINDERS: Final = ("reminder", "remind", "draft_reminder", "before")  # events
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class NotificationPreferences:
     """`email`: a copy where an address is known; `reminders`: of visits and days that come."""
 
     language: str = ""  # none said: whatever the visit is in
@@ -66,16 +68,18 @@ class Wishes:
     reminders: bool = True
 
 
-def wishes_of(account: Account | None) -> Wishes:
+def wishes_of(account: Account | None) -> NotificationPreferences:
     """As they were said, else as they are for everybody."""
     kept = account.profile.get(WISHES) if account else None
     if not isinstance(kept, Mapping):
-        return Wishes()
-    return Wishes(str(kept.get("language", "")), kept.get("email") is not False, kept.get("reminders") is not False)
+        return NotificationPreferences()
+    return NotificationPreferences(
+        str(kept.get("language", "")), kept.get("email") is not False, kept.get("reminders") is not False
+    )
 
 
-def is_wished(wishes: Wishes, letter: Letter, event: str, told_by_sms: bool) -> bool:
+def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, notified_by_sms: bool) -> bool:
     """Whether a letter about an event leaves: a copy by e-mail only where it is wished, or nothing else tells the news."""
     if not wishes.reminders and event.partition(":")[0] in _REMINDERS:
         return False
-    return wishes.email or letter.channel != "email" or not told_by_sms
+    return wishes.email or letter.channel != "email" or not notified_by_sms

@@ -16,13 +16,13 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Span
 from engine.domain.common.working_time import DAY, counts_days, elapsed, length_in_days, minutes_of
 from engine.domain.fields.scope import scope_of
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import APPLICANT, Appointment, Procedure, State
 from engine.model.directory import Directory
 from engine.model.graph import waits_for_applicant
 from engine.model.types import Scope
 from engine.records.dossier import Dossier
-from engine.records.statistics import STANDING, Count
+from engine.records.statistics import CURRENT, Count
 
 HOUR: Final = 3600  # seconds
 TOTALLED: Final = frozenset(
@@ -34,27 +34,27 @@ _THEIRS: Final = frozenset({"pay", "book", "attend", "correct"})
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CountedDossier:
     """A dossier, its journal whole, and the editions it was under, by fingerprint."""
 
     dossier: Dossier
-    entries: tuple[Entry, ...]
-    books: Mapping[str, Procedure]
+    entries: tuple[JournalEntry, ...]
+    definitions: Mapping[str, Procedure]
 
     @property
-    def book(self) -> Procedure | None:
+    def definition(self) -> Procedure | None:
         """The edition it is under now."""
-        return self.books.get(self.dossier.fingerprint)
+        return self.definitions.get(self.dossier.fingerprint)
 
-    def sent(self) -> Entry | None:
+    def sent(self) -> JournalEntry | None:
         return next((one for one in self.entries if one.kind == "submitted"), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FirstDecision:
     """The first answer: the entry that gave it, and what it was."""
 
-    entry: Entry
+    entry: JournalEntry
     outcome: str
 
 
@@ -63,7 +63,7 @@ def month_of(at: datetime) -> str:
     return local_day(at).isoformat()[:7]
 
 
-def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
+def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) -> Iterator[tuple[Count, int]]:
     """What the entries of these numbers add, each once."""
     sent, answer = case.sent(), first_answer(case)
     place = _text(_body(sent).get("office")) if sent else ""
@@ -72,14 +72,14 @@ def counts_of(case: Case, new: Collection[int], directory: Directory) -> Iterato
             continue
         office = place if sent is not None and sent.n <= entry.n else ""
         for at, figure, detail, n in _added(case, entry, answer, directory):
-            month = STANDING if figure == "standing" else month_of(at)
+            month = CURRENT if figure == "standing" else month_of(at)
             yield Count(case.dossier.procedure, month, figure, office, detail), n
             if figure in TOTALLED:
                 yield Count("", month, figure, "", detail), n
 
 
 def _added(
-    case: Case, entry: Entry, answer: Answer | None, directory: Directory
+    case: CountedDossier, entry: JournalEntry, answer: FirstDecision | None, directory: Directory
 ) -> Iterator[tuple[datetime, str, str, int]]:
     """When, which figure, its detail, how many."""
     at, body = entry.at, _body(entry)
@@ -101,38 +101,38 @@ def _added(
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def first_answer(case: Case) -> Answer | None:
+def first_answer(case: CountedDossier) -> FirstDecision | None:
     """None while it waits for one."""
     for entry in case.entries:
-        book, body = case.books.get(entry.edition), _body(entry)
-        if book is None or entry.kind not in ("submitted", "transition"):
+        procedure, body = case.definitions.get(entry.edition), _body(entry)
+        if procedure is None or entry.kind not in ("submitted", "transition"):
             continue
-        if any(_grants(book, output) for output in _names(body.get("issues"))):
-            return Answer(entry, "granted")
-        state = book.states.get(_text(body.get("target") or body.get("state")))
+        if any(_grants(procedure, output) for output in _names(body.get("issues"))):
+            return FirstDecision(entry, "granted")
+        state = procedure.states.get(_text(body.get("target") or body.get("state")))
         if state is not None and (state.outcome is not None or state.public == "ready"):
-            return Answer(entry, state.outcome or "granted")
+            return FirstDecision(entry, state.outcome or "granted")
     return None
 
 
-def _grants(book: Procedure, output: str) -> bool:
-    return output in book.outputs and book.outputs[output].grants
+def _grants(procedure: Procedure, output: str) -> bool:
+    return output in procedure.outputs and procedure.outputs[output].grants
 
 
-def _answered(case: Case, answer: Answer, directory: Directory) -> Iterator[tuple[str, str, int]]:
+def _answered(case: CountedDossier, answer: FirstDecision, directory: Directory) -> Iterator[tuple[str, str, int]]:
     yield "answered", answer.outcome, 1
     yield "standing", "", -1
     asked = _corrections(case, answer)
     if asked is not None:
         yield "corrected", "", 1
         yield from (("corrected_field", name, 1) for name in sorted(asked))
-    if answer.outcome not in JUDGED or case.book is None:
+    if answer.outcome not in JUDGED or case.definition is None:
         return
     body = _body(answer.entry)
     if answer.outcome == "refused":
         yield "refusal", f"{_text(body.get('transition'))}>{_text(body.get('target') or body.get('state'))}", 1
-    scope = scope_of(case.book, case.dossier, local_day(answer.entry.at), directory)
-    span = announced(case.book, scope)
+    scope = scope_of(case.definition, case.dossier, local_day(answer.entry.at), directory)
+    span = announced(case.definition, scope)
     used, paused = time_of_answer(case, answer, span or NOTHING_ANNOUNCED, scope, directory)
     counted = span or NOTHING_ANNOUNCED
     yield "delay", _length(used, counted), 1
@@ -144,7 +144,7 @@ def _answered(case: Case, answer: Answer, directory: Directory) -> Iterator[tupl
             yield "late", "", 1
 
 
-def _corrections(case: Case, answer: Answer) -> set[str] | None:
+def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None:
     """The questions that were asked again before the answer; None when nothing was."""
     found = [
         _names(_body(one).get("fields"))
@@ -157,9 +157,9 @@ def _corrections(case: Case, answer: Answer) -> set[str] | None:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def announced(book: Procedure, scope: Scope) -> Span | None:
+def announced(procedure: Procedure, scope: Scope) -> Span | None:
     """The delay that the sheet announces for these answers."""
-    return next((span for when, span in book.identity.delay.entries if when.holds(scope)), None)
+    return next((span for when, span in procedure.identity.delay.entries if when.holds(scope)), None)
 
 
 def unit_of(span: Span) -> str:
@@ -180,13 +180,13 @@ def _is_late(used: int, span: Span, start: datetime, directory: Directory) -> bo
 
 
 def time_of_answer(
-    case: Case, answer: Answer, span: Span, scope: Scope, directory: Directory
+    case: CountedDossier, answer: FirstDecision, span: Span, scope: Scope, directory: Directory
 ) -> tuple[int, int]:  # fmt: skip
     """The seconds of the administration and those of the applicant, from the sending to the answer, counted as `span`
     counts."""
     used = paused = 0
     state: State | None = None
-    book: Procedure | None = None
+    procedure: Procedure | None = None
     done: set[str] = set()
     since: datetime | None = None
     for entry in case.entries:
@@ -195,7 +195,7 @@ def time_of_answer(
             continue
         if since is not None:
             length = elapsed(since, entry.at, span, directory.calendar)
-            if state is not None and book is not None and is_theirs(book, state, done, scope):
+            if state is not None and procedure is not None and is_theirs(procedure, state, done, scope):
                 paused += length
             else:
                 used += length
@@ -203,21 +203,21 @@ def time_of_answer(
         if isinstance(names, dict):
             done = {_text(names.get(one, one)) for one in done}
         done = (done | _names(body.get("done"))) - _names(body.get("reopened"))
-        book = case.books.get(entry.edition)
-        state = book.states.get(_text(body["state"])) if book else None
+        procedure = case.definitions.get(entry.edition)
+        state = procedure.states.get(_text(body["state"])) if procedure else None
         since = entry.at if since is not None or entry.kind == "submitted" else None
         if entry.n >= answer.entry.n:
             break
     return used, paused
 
 
-def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
+def is_theirs(procedure: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:
     """Whether nobody but the applicant is waited for: then the administration's time stands still."""
     if state.mode in _THEIRS or state.public == "ready":
         return True
     if state.mode == "by":
         return state.by == (APPLICANT,)
-    left = [book.tasks[one] for one in state.waits if one not in done]
+    left = [procedure.tasks[one] for one in state.waits if one not in done]
     left = [task for task in left if task.when.holds(scope)]
     return bool(left) and all(waits_for_applicant(task) for task in left)
 
@@ -225,22 +225,22 @@ def is_theirs(book: Procedure, state: State, done: Collection[str], scope: Scope
 # -- pages, visits, payments -------------------------------------------------------------------------------------------
 
 
-def last_page(case: Case) -> str:
+def last_page(case: CountedDossier) -> str:
     """The furthest page of the form that was answered; empty when none was."""
     seen = {_text(_body(one).get("page")) for one in case.entries if one.kind == "saved"}
-    pages = case.book.form.pages if case.book else ()
+    pages = case.definition.form.pages if case.definition else ()
     return next((page.id for page in reversed(pages) if page.id in seen), "")
 
 
-def _visit(case: Case, entry: Entry) -> Iterator[tuple[str, int]]:
+def _visit(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[str, int]]:
     """`depot:attended`, `depot:missed`, one less missed by who only came late; nothing of other tasks."""
-    body, book = _body(entry), case.books.get(entry.edition)
+    body, procedure = _body(entry), case.definitions.get(entry.edition)
     name = _text(body.get("appointment") or body.get("task"))
-    if book is not None and isinstance(book.tasks.get(name), Appointment):
+    if procedure is not None and isinstance(procedure.tasks.get(name), Appointment):
         yield f"{name}:{'attended' if entry.kind == 'task_done' else 'missed'}", -1 if entry.kind == "came_late" else 1
 
 
-def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int]]:
+def _payment(case: CountedDossier, entry: JournalEntry) -> Iterator[tuple[datetime, str, str, int]]:
     """A try has one end: a later one takes the place of what was counted before."""
     payment = _body(entry).get("payment")
     of_it = [one for one in case.entries if one.n <= entry.n and _body(one).get("payment") == payment]
@@ -251,7 +251,7 @@ def _payment(case: Case, entry: Entry) -> Iterator[tuple[datetime, str, str, int
         yield from ((before[-1].at, figure, detail, -1) for figure, detail in _ending(before[-1], provider))
 
 
-def _ending(entry: Entry, provider: str) -> Iterator[tuple[str, str]]:
+def _ending(entry: JournalEntry, provider: str) -> Iterator[tuple[str, str]]:
     if entry.kind == "payment_ended":
         status, why = _text(_body(entry).get("status")), _text(_body(entry).get("why"))
         yield "payment", f"{provider}:{status}"
@@ -263,7 +263,7 @@ def _ending(entry: Entry, provider: str) -> Iterator[tuple[str, str]]:
 # -- bodies ------------------------------------------------------------------------------------------------------------
 
 
-def _body(entry: Entry | None) -> Mapping[str, Plain]:
+def _body(entry: JournalEntry | None) -> Mapping[str, Plain]:
     return entry.body if entry is not None and isinstance(entry.body, dict) else {}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.records.statistics import STANDING, Count
+from engine.records.statistics import CURRENT, Count
 
 FEW: Final = 10
 TEN: Final = 10
@@ -46,11 +46,11 @@ class Spread:
 class Figures:
     """The counts of some procedures, offices and months, taken together. `standing` is the stock at their end."""
 
-    def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], standing: int = 0) -> None:
+    def __init__(self, counts: Mapping[Count, int] | Iterable[tuple[Count, int]], current: int = 0) -> None:
         self._by: dict[str, dict[str, int]] = {}
-        self.standing = max(0, standing)
+        self.standing = max(0, current)
         for one, n in counts.items() if isinstance(counts, Mapping) else counts:
-            if one.month != STANDING:
+            if one.month != CURRENT:
                 details = self._by.setdefault(one.figure, {})
                 details[one.detail] = details.get(one.detail, 0) + n
 
@@ -98,7 +98,7 @@ def share(part: int, whole: int) -> int:
 # -- what few people stand behind --------------------------------------------------------------------------------------
 
 
-def told(n: int, few: int) -> int | None:
+def shown_count(n: int, few: int) -> int | None:
     """None when somebody could be recognised; nobody cannot."""
     return None if 0 < n < few else n
 
@@ -106,7 +106,7 @@ def told(n: int, few: int) -> int | None:
 def hidden(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
     """Parts of a total that is told: the small ones go, and with them the smallest others until what is missing to the total
     is at least two parts and at least `few`."""
-    found = {name: told(n, few) for name, n in parts.items()}
+    found = {name: shown_count(n, few) for name, n in parts.items()}
     gone = [parts[name] for name, n in found.items() if n is None]
     left = sorted((n, name) for name, n in found.items() if n)
     while gone and left and (len(gone) < 2 or sum(gone) < few):
@@ -125,7 +125,7 @@ def nearly(n: int, few: int) -> int | None:
 
 def _number(figure: str, n: int, value: int | None, few: int, detail: str = "") -> Cell:
     """How many, told as `value`."""
-    return Cell(figure, value, detail, few=value is None and told(n, few) is None)
+    return Cell(figure, value, detail, few=value is None and shown_count(n, few) is None)
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -153,14 +153,14 @@ def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
     received, answered = _flows(figures, few)
     outcomes = hidden(figures.by("answered"), few)
     refused = outcomes.get("refused") is not None and answered is not None
-    dropped = told(figures.total("dropped"), few)
+    dropped = shown_count(figures.total("dropped"), few)
     return (
         *flow_cells(figures, few), *_spread_cells(figures, "pause", few),
         *_parts("channel", figures.by("received"), received is not None, few),
         *_parts("outcome", figures.by("answered"), answered is not None, few),
         *_parts("refusal", figures.by("refusal"), refused, few),
         *_correction_cells(figures, answered, few),
-        *(_number(one, figures.total(one), told(figures.total(one), few), few) for one in ("opened", "dropped")),
+        *(_number(one, figures.total(one), shown_count(figures.total(one), few), few) for one in ("opened", "dropped")),
         *_parts("dropped_page", figures.by("dropped"), dropped is not None, few),
         *_visit_cells(figures, few), *_payment_cells(figures, few),
     )  # fmt: skip
@@ -171,12 +171,12 @@ def _nearly(figure: str, n: int, few: int) -> Cell:
 
 
 def _flows(figures: Figures, few: int) -> tuple[int | None, int | None]:
-    both = tuple(told(figures.total(one), few) for one in FLOWS)
+    both = tuple(shown_count(figures.total(one), few) for one in FLOWS)
     return (None, None) if None in both else (both[0], both[1])
 
 
-def _parts(figure: str, parts: Mapping[str, int], is_told: bool, few: int) -> tuple[Cell, ...]:
-    found = hidden(parts, few) if is_told else dict.fromkeys(parts)
+def _parts(figure: str, parts: Mapping[str, int], is_reported: bool, few: int) -> tuple[Cell, ...]:
+    found = hidden(parts, few) if is_reported else dict.fromkeys(parts)
     return tuple(_number(figure, parts[detail], n, few, detail) for detail, n in found.items())
 
 
@@ -196,12 +196,12 @@ def _in_time(figures: Figures, few: int) -> tuple[Cell, ...]:
     judged, late = figures.total("judged"), figures.total("late")
     if not judged:
         return ()
-    percent = _share_told(judged - late, judged, few)
+    percent = _share_shown(judged - late, judged, few)
     return (Cell("in_time", percent, unit="percent"), *(() if few else (Cell("late", late),)))
 
 
-def _share_told(part: int, whole: int, few: int) -> int | None:
-    both = (told(part, few), told(whole - part, few))
+def _share_shown(part: int, whole: int, few: int) -> int | None:
+    both = (shown_count(part, few), shown_count(whole - part, few))
     return None if None in both else share(part, whole)
 
 
@@ -209,12 +209,12 @@ def _correction_cells(figures: Figures, answered: int | None, few: int) -> tuple
     part, whole = figures.total("corrected"), figures.total("answered")
     if not whole:
         return ()
-    percent = _share_told(part, whole, few) if answered is not None else None
+    percent = _share_shown(part, whole, few) if answered is not None else None
     fields = figures.by("corrected_field").items()
     return (
         _number("corrected", part, None if percent is None else part, few),
         Cell("corrected_share", percent, unit="percent"),
-        *(_number("corrected_field", n, None if percent is None else told(n, few), few, name) for name, n in fields),
+        *(_number("corrected_field", n, None if percent is None else shown_count(n, few), few, name) for name, n in fields),
     )  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def _payment_cells(figures: Figures, few: int) -> tuple[Cell, ...]:
         ends = {
             name: n for name, n in payments.items() if name.startswith(f"{provider}:") and not name.endswith(":started")
         }
-        seen = told(started, few)
+        seen = shown_count(started, few)
         cells.append(_number("payment", started, seen, few, f"{provider}:started"))
         of_it = _parts("payment", ends, seen is not None, few)
         why = {name: n for name, n in figures.by("payment_why").items() if name.startswith(f"{provider}:")}
@@ -254,9 +254,9 @@ def stock_then(counts: Mapping[Count, int], month: str) -> int:
     since = sum(
         n if one.figure == "received" else -n
         for one, n in counts.items()
-        if one.figure in FLOWS and one.month != STANDING and one.month > month
+        if one.figure in FLOWS and one.month != CURRENT and one.month > month
     )
-    return sum(n for one, n in counts.items() if one.month == STANDING) - since
+    return sum(n for one, n in counts.items() if one.month == CURRENT) - since
 
 
 def figures_of(counts: Mapping[Count, int], first: str, last: str) -> Figures:
@@ -276,7 +276,7 @@ def parted(counts: Mapping[Count, int], by: str) -> dict[str, dict[Count, int]]:
 
 
 def _hidden_of(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
-    return dict.fromkeys(parts) if told(sum(parts.values()), few) is None else hidden(parts, few)
+    return dict.fromkeys(parts) if shown_count(sum(parts.values()), few) is None else hidden(parts, few)
 
 
 def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tuple[Cell, ...]]:

@@ -10,7 +10,7 @@ from typing import Final
 from engine.core.values import Plain
 from engine.domain.editions.renaming import way_name
 from engine.domain.workflow.transition_context import instant_text
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import DRAFT
 from engine.records.dossier import Dossier
 
@@ -18,7 +18,7 @@ _SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its ent
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RecordedTransition:
     """One transition that was taken: from where to where, by whom (actor id and kind), when."""
 
     transition: str
@@ -28,7 +28,7 @@ class Way:
     by_kind: str
     at: datetime
 
-    def is_same(self, other: Way) -> bool:
+    def is_same(self, other: RecordedTransition) -> bool:
         return replace(self, at=other.at) == other and abs(self.at - other.at) <= _SAME_ACT
 
 
@@ -43,11 +43,11 @@ class Projection:
     closed: bool = False
     revision: int = 0
     hands: Mapping[str, str] = field(default_factory=dict)  # task that is done → who did it
-    taken: tuple[Way, ...] = ()
+    taken: tuple[RecordedTransition, ...] = ()
     priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
 
 
-def fold(entries: Iterable[Entry]) -> Projection:
+def fold(entries: Iterable[JournalEntry]) -> Projection:
     """What stands after all these entries, in their order. A body says only what changed."""
     projection = Projection()
     for entry in entries:
@@ -57,7 +57,7 @@ def fold(entries: Iterable[Entry]) -> Projection:
     return projection
 
 
-def _after(before: Projection, entry: Entry, body: dict[str, Plain]) -> Projection:
+def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> Projection:
     before = _renamed(before, body.get("names"))
     revision, closed = body.get("revision"), body.get("closed")
     done = (before.done | _names(body.get("done"))) - _names(body.get("reopened"))
@@ -66,7 +66,7 @@ def _after(before: Projection, entry: Entry, body: dict[str, Plain]) -> Projecti
         done=done,
         revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
         closed=closed if isinstance(closed, bool) else before.closed,
-        hands={name: by for name, by in {**before.hands, **_hands(entry, body)}.items() if name in done},
+        hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
         taken=(*before.taken, _way(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
     )
@@ -98,17 +98,19 @@ def _renamed(before: Projection, names: Plain) -> Projection:
     )
 
 
-def _hands(entry: Entry, body: dict[str, Plain]) -> dict[str, str]:
+def _persons(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
     """Who did the tasks that an entry tells done: the hands it names, else whoever it is of."""
     named = body.get("hands")
-    hands = named if isinstance(named, dict) else {}
-    return {name: str(hands.get(name, entry.actor)) for name in _names(body.get("done"))}
+    persons = named if isinstance(named, dict) else {}
+    return {name: str(persons.get(name, entry.actor)) for name in _names(body.get("done"))}
 
 
-def _way(entry: Entry, body: dict[str, Plain]) -> Way:
+def _way(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
     """What an event opens is the system's, whoever made it happen."""
     by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
-    return Way(str(body.get("transition")), str(body.get("source")), str(body.get("target")), by, kind, entry.at)
+    return RecordedTransition(
+        str(body.get("transition")), str(body.get("source")), str(body.get("target")), by, kind, entry.at
+    )
 
 
 def _priced(before: Mapping[str, int], changed: Plain) -> Mapping[str, int]:
@@ -131,7 +133,7 @@ def projection_of(dossier: Dossier) -> Projection:
     return Projection(
         dossier.state, instant_text(dossier.due_at), instant_text(dossier.due_paused_at), frozenset(dossier.done),
         dossier.closed_at is not None, dossier.revision, {name: one.by for name, one in dossier.done.items()},
-        tuple(Way(one.transition, one.source, one.target, one.by, one.by_kind, one.at) for one in dossier.taken),
+        tuple(RecordedTransition(one.transition, one.source, one.target, one.by, one.by_kind, one.at) for one in dossier.taken),
         {name: one.amount for name, one in dossier.owed.items()},
     )  # fmt: skip
 

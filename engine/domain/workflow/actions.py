@@ -16,7 +16,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role, is_owner
-from engine.domain.common.decision import Act, Decision, Offer
+from engine.domain.common.decision import Act, AvailableAction, Decision
 from engine.domain.common.task_parts import forms_in_parts, is_in_parts, realigned
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
@@ -27,7 +27,7 @@ from engine.domain.workflow.fee_quotes import opens_way, part_of
 from engine.domain.workflow.linked_dossiers import missing_link
 from engine.domain.workflow.state_machine import act_trigger, circuit_of
 from engine.domain.workflow.tasks import is_satisfied, mark_done, task_blockers
-from engine.domain.workflow.transition_context import Moment, Passage, codes, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, codes, finished
 from engine.domain.workflow.transitions import enter, move, settle, way_of
 from engine.model import (
     APPLICANT,
@@ -54,7 +54,7 @@ LOOK_UP_VALUES: Final = ("found", "not_found", "unavailable")
 def open_transitions(
     procedure: Procedure, dossier: Dossier, actor: Actor, now: datetime, directory: Directory, wording: Wording,
     people: People | None = None,
-) -> tuple[Offer, ...]:  # fmt: skip
+) -> tuple[AvailableAction, ...]:  # fmt: skip
     """Every act of the present state as this actor sees it: open, or closed and why. `people` (by account id) tells who
     still holds a role, for acts kept to the hand that began."""
     return offers_of(Moment(procedure, actor, now, directory, wording), dossier, people)
@@ -72,7 +72,7 @@ def submit(
     missing = missing_link(procedure, dossier, moment.scope(dossier))
     if missing is not None:
         raise Refused(missing)
-    passage = Passage.of(dossier).with_(submitted_at=now, form_day=local_day(now), due_at=None)
+    passage = TransitionContext.of(dossier).with_(submitted_at=now, form_day=local_day(now), due_at=None)
     passage = passage.with_(office=office_of(moment, passage.dossier))
     passage = enter(mark_done(passage, moment, APPLICATION), moment, procedure.start)
     commits = {f"answers.{name}": answer for name, answer in dossier.answers.items()}
@@ -101,7 +101,7 @@ def take(
     return take_offered(moment, dossier, act, offers_of(moment, dossier, people))
 
 
-def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Offer, ...]) -> Decision:
+def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[AvailableAction, ...]) -> Decision:
     """The same, once it is known what is open to the moment's actor (`offers_of`)."""
     procedure, actor = moment.procedure, moment.actor
     offer = next((one for one in offers if one.transition.id == act.transition), None)
@@ -112,7 +112,7 @@ def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Offer
     missing = missing_from(moment, dossier, offer.transition, act)
     if missing is not None:
         raise Refused(missing)
-    passage = _filled(Passage.of(dossier), moment, offer.transition, act)
+    passage = _filled(TransitionContext.of(dossier), moment, offer.transition, act)
     way = circuit_of(procedure).way(dossier.state, act_trigger(act.transition), moment.scope(passage.dossier))
     if way is None:
         raise Refused(guard_refusal(offer.ways[-1]))
@@ -128,7 +128,7 @@ def _no_such_act(procedure: Procedure, dossier: Dossier, name: str) -> Refusal:
     return refusal("state" if known else "unknown_act", act=name, state=dossier.state)
 
 
-def _filled(passage: Passage, moment: Moment, way: Transition, act: Act) -> Passage:
+def _filled(passage: TransitionContext, moment: Moment, way: Transition, act: Act) -> TransitionContext:
     """The later form that the act fills counts in its own guard."""
     if way.fills is None:
         return passage
@@ -152,8 +152,8 @@ def task_done(
         raise Refused(closed)
     if isinstance(task, Fee):
         return pay(procedure, dossier, (task_id,), dossier.owed[task_id].left, actor, now, directory, wording)
-    passage = _carried_out(Passage.of(dossier), moment, task_id, answers or {})
-    body: dict[str, Plain] = {"task": task_id, "by": _hand(moment, dossier, task)}
+    passage = _carried_out(TransitionContext.of(dossier), moment, task_id, answers or {})
+    body: dict[str, Plain] = {"task": task_id, "by": _actor_role(moment, dossier, task)}
     if task_id == APPLICATION and dossier.correction:
         body["fields"] = codes(dossier.correction.fields)
     commits = {f"answers.{name}": answer for name, answer in (answers or {}).items()}
@@ -180,10 +180,10 @@ def _task_closed(moment: Moment, dossier: Dossier, task: Task | None, task_id: s
     blockers = task_blockers(procedure, task, dossier, scope)
     if blockers:
         return refusal("not_yet", task=task_id, after=blockers)
-    hand = _hand(moment, dossier, task)
-    if hand is None:
+    person = _actor_role(moment, dossier, task)
+    if person is None:
         return refusal("role", task.where, roles=tuple(role_key(procedure, role) for role in task.by))
-    late = closed_by_time(moment, time_past(moment, dossier), hand, task.where)
+    late = closed_by_time(moment, time_past(moment, dossier), person, task.where)
     if late is not None:
         return late
     everything = procedure.state(dossier.state).correct == "everything"
@@ -196,7 +196,7 @@ def _visit_closed(moment: Moment, dossier: Dossier, task: Appointment) -> Refusa
     booking = dossier.bookings.get(task.id)
     if booking is None or booking.status != "booked":
         return refusal("not_booked", task=task.id)
-    if _hand(moment, dossier, task) is None:
+    if _actor_role(moment, dossier, task) is None:
         return refusal("role", task.where, roles=tuple(role_key(moment.procedure, role) for role in task.by))
     return None
 
@@ -207,7 +207,7 @@ def visit_ahead(booking: Booking, now: datetime) -> Refusal | None:
     return refusal("visit_ahead", task=booking.appointment, day=day.isoformat()) if local_day(now) < day else None
 
 
-def _hand(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
+def _actor_role(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
     """In which role the actor does a task: the system may do any, the owner corrects their form."""
     if moment.actor.kind == "system":
         return SYSTEM
@@ -215,7 +215,9 @@ def _hand(moment: Moment, dossier: Dossier, task: Task | None) -> str | None:
     return acting_role(moment.procedure, dossier, moment.actor, by)
 
 
-def _carried_out(passage: Passage, moment: Moment, task_id: str, answers: Mapping[str, Plain]) -> Passage:
+def _carried_out(
+    passage: TransitionContext, moment: Moment, task_id: str, answers: Mapping[str, Plain]
+) -> TransitionContext:
     """What doing a task changes besides: its answers, the correction it ends, the booking it uses."""
     dossier = passage.dossier
     if task_id == APPLICATION:
@@ -243,7 +245,7 @@ def pay(
     owed = {**dossier.owed, **{
         name: replace(dossier.owed[name], paid=dossier.owed[name].paid + part) for name, part in credited.items()
     }}  # fmt: skip
-    passage = Passage.of(dossier).with_(owed=owed)
+    passage = TransitionContext.of(dossier).with_(owed=owed)
     enough = [name for name in known if opens_way(_fee(procedure, name), owed[name], scope)]
     settled = [name for name in enough if name not in dossier.done]
     passage = _more_time(passage, moment, [name for name in known if name not in enough])
@@ -276,7 +278,7 @@ def _fee(procedure: Procedure, fee_id: str) -> Fee:
     return fee
 
 
-def _more_time(passage: Passage, moment: Moment, fees: list[str]) -> Passage:
+def _more_time(passage: TransitionContext, moment: Moment, fees: list[str]) -> TransitionContext:
     """A part that was paid in time gives until the next one: the state is not late before."""
     dossier, procedure = passage.dossier, moment.procedure
     plans = [_fee(procedure, name).instalments for name in fees if name in procedure.state(dossier.state).waits]
@@ -317,11 +319,13 @@ def no_show(
     if actor.kind == "agent" and now < absent_from(booking):
         raise Refused(refusal("too_soon", task=appointment))
     count = dossier.missed.get(appointment, 0) + 1
-    passage = replace(Passage.of(dossier), dossier=resume_due(dossier, now)).with_(
+    passage = replace(TransitionContext.of(dossier), dossier=resume_due(dossier, now)).with_(
         bookings={**dossier.bookings, appointment: replace(booking, status="missed")},
         missed={**dossier.missed, appointment: count},
     )
-    passage = passage.note("missed", {"appointment": appointment, "count": count, "by": _hand(moment, dossier, task)})
+    passage = passage.note(
+        "missed", {"appointment": appointment, "count": count, "by": _actor_role(moment, dossier, task)}
+    )
     passage = passage.happened(f"missed:{appointment}")
     awaited = appointment in procedure.state(dossier.state).waits
     way = way_of(passage, moment, "missed") if awaited and count > task.no_show else None

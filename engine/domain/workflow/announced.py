@@ -17,7 +17,7 @@ from engine.domain.workflow.fee_quotes import in_force
 from engine.language.compiler.tables import table_function
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Ambient, Arithmetic, Happened, If, Lookup, Name, Node, walk
-from engine.model import Fee, Field, Line, Procedure
+from engine.model import Fee, FeeLine, Field, Procedure
 from engine.model.graph import awaited, surely_done
 from engine.model.types import TRUE, Constant, Expression, Scope, Value
 
@@ -71,7 +71,7 @@ def announced_price(procedure: Procedure, day: date) -> AnnouncedPrice:
     return AnnouncedPrice("from", least.amount, tuple(marked))
 
 
-def _announced(fee: Fee, line: Line) -> AnnouncedLine:
+def _announced(fee: Fee, line: FeeLine) -> AnnouncedLine:
     conditions = [one.text for one in (fee.when, line.when) if one != TRUE]
     counted = line.times is not None or line.for_each is not None
     basis = line.law_of("amount") or fee.law_of("amount")
@@ -101,7 +101,7 @@ class _Least:
     """What a case pays at least, and the lines that make it."""
 
     amount: int
-    lines: tuple[Line, ...]
+    lines: tuple[FeeLine, ...]
 
 
 class _Unbounded(Exception):
@@ -225,7 +225,7 @@ class _Case:
             raise _Unbounded
         return least
 
-    def _amount(self, line: Line, certain: bool) -> int:
+    def _amount(self, line: FeeLine, certain: bool) -> int:
         """The least of a line, 0 where it is not known; of one that is not certain, of one row."""
         unit = self._worth(line.amount)
         if unit is None and self._is_settled(line.amount):
@@ -237,7 +237,7 @@ class _Case:
     def _worth(self, expression: Expression) -> Decimal | None:
         return _number(expression.value(self._scope)) if self._is_settled(expression) else self._low(tree(expression))
 
-    def _rows(self, line: Line) -> int:
+    def _rows(self, line: FeeLine) -> int:
         """How many times a line is surely written: once, or once a row."""
         rows = self._procedure.fields.get(line.for_each or "")
         if line.for_each is None or rows is None:

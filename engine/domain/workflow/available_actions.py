@@ -12,12 +12,12 @@ from datetime import datetime
 
 from engine.core.problems import Refusal, refusal
 from engine.domain.common.access import acting_role, holds, in_their_offices
-from engine.domain.common.decision import Act, Offer
+from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.common.task_parts import hands
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.raw_answers import OTHER
-from engine.domain.workflow.elapsed import Past, closed_by_time, time_past
+from engine.domain.workflow.elapsed import ElapsedOutcome, closed_by_time, time_past
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Form, Procedure, Transition
 from engine.model.directory import Directory
@@ -37,18 +37,18 @@ def acts_of(procedure: Procedure, state: str) -> dict[str, tuple[Transition, ...
     return {name: tuple(sorted(ways, key=lambda way: way.rank)) for name, ways in found.items()}
 
 
-def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[Offer, ...]:
+def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[AvailableAction, ...]:
     """Every act of the present state, open or closed for the moment's actor."""
     if dossier.is_draft or dossier.state not in moment.procedure.states:
         return ()
     scope = moment.scope(dossier)
     acts = acts_of(moment.procedure, dossier.state).values()
     past = time_past(moment, dossier) if acts else None
-    return tuple(Offer(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
+    return tuple(AvailableAction(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
 
 
 def closed_because(
-    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: Past | None
+    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: ElapsedOutcome | None
 ) -> Refusal | None:  # fmt: skip
     """The first thing that closes an act; none when it is open. `past`: what time decided already (`time_past`)."""
     way, procedure, actor = ways[0], moment.procedure, moment.actor
@@ -87,20 +87,20 @@ def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: A
     """Who helped to fill the request in has had a hand in it already."""
     if way.other_than and actor.id in dossier.assisted:
         return refusal("assisted", way.where)
-    mine = next((one for one in way.other_than if actor.id in _hands(procedure, dossier, one)), None)
+    mine = next((one for one in way.other_than if actor.id in _persons(procedure, dossier, one)), None)
     return refusal("four_eyes", way.where, act=mine) if mine else None
 
 
-def _hands(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
+def _persons(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
     """Who last took that transition or did that task, its parts included."""
-    last = last_hand(dossier, act_or_task)
+    last = last_actor(dossier, act_or_task)
     return hands(procedure, dossier, act_or_task) | ({last} if last else set())
 
 
 def _same_as(
     procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor, people: People | None
 ) -> Refusal | None:
-    first = last_hand(dossier, way.same_as) if way.same_as else None
+    first = last_actor(dossier, way.same_as) if way.same_as else None
     if way.same_as is None or first in (None, actor.id):
         return None
     if people is not None and (first not in people or not acting_role(procedure, dossier, people[first], way.by)):
@@ -108,7 +108,7 @@ def _same_as(
     return refusal("same_as", way.where, act=way.same_as)
 
 
-def last_hand(dossier: Dossier, act_or_task: str) -> str | None:
+def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
     """Who last took that transition or did that task (account id)."""
     taken = next((one.by for one in reversed(dossier.taken) if one.transition == act_or_task), None)
     done = dossier.done.get(act_or_task)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from engine.core.values import Text
-from engine.domain.common.task_parts import consulted, filling_at, hand_of, is_in_parts, parts_left
+from engine.domain.common.task_parts import consulted, filling_at, is_in_parts, parts_left, person_of
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import form_ends
 from engine.domain.workflow.tasks import holds_slot, is_satisfied, open_tasks, task_blockers
@@ -21,7 +21,7 @@ from engine.model.roles import role_key, waits_for_many
 from engine.model.types import Scope
 from engine.records.dossier import Done, Dossier
 
-Standing: TypeAlias = Literal["open", "later", "done", "needless"]
+TaskStatus: TypeAlias = Literal["open", "later", "done", "needless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Awaited:
     part: str | None
     label: Text
     by: tuple[str, ...]
-    status: Standing
+    status: TaskStatus
     until: datetime | None = None
     after: tuple[str, ...] = ()
     done: Done | None = None
@@ -53,7 +53,7 @@ def _things(
     procedure: Procedure, dossier: Dossier, task: Task, scope: Scope, calendar: Calendar
 ) -> Iterator[Awaited]:  # fmt: skip
     blockers = task_blockers(procedure, task, dossier, scope)
-    status: Standing = "done" if is_satisfied(task, dossier, scope) else "later" if blockers else "open"
+    status: TaskStatus = "done" if is_satisfied(task, dossier, scope) else "later" if blockers else "open"
     ends: Mapping[str, datetime] = {}
     if isinstance(task, Form) and status == "open":
         ends = dict(form_ends(procedure, task, dossier, calendar, scope))
@@ -70,12 +70,12 @@ def _things(
 
 
 def _opinions(
-    procedure: Procedure, dossier: Dossier, form: Form, scope: Scope, status: Standing, ends: Mapping[str, datetime],
+    procedure: Procedure, dossier: Dossier, form: Form, scope: Scope, status: TaskStatus, ends: Mapping[str, datetime],
     blockers: tuple[str, ...],
 ) -> Iterator[Awaited]:  # fmt: skip
     for service in consulted(form, scope):
         done = dossier.done.get(service.id)
-        said: Standing = "done" if done else "needless" if status == "done" else status
+        said: TaskStatus = "done" if done else "needless" if status == "done" else status
         yield Awaited(
             form, service.id, service.label, _keys(procedure, service.by), said, ends.get(service.id), blockers, done,
             done.by if done else None,
@@ -83,16 +83,16 @@ def _opinions(
 
 
 def _rows(
-    procedure: Procedure, dossier: Dossier, form: Form, scope: Scope, status: Standing, ends: Mapping[str, datetime],
+    procedure: Procedure, dossier: Dossier, form: Form, scope: Scope, status: TaskStatus, ends: Mapping[str, datetime],
     blockers: tuple[str, ...],
 ) -> Iterator[Awaited]:  # fmt: skip
     rows = scope.get(form.each or "")
     for number in range(len(rows) if isinstance(rows, tuple) else 0):
         filled = filling_at(form.id, dossier.answers, number) is not None
-        said: Standing = "done" if filled else status
+        said: TaskStatus = "done" if filled else status
         yield Awaited(
             form, str(number), form.label, _keys(procedure, form.by), said, ends.get(form.id), blockers,
-            dossier.done.get(form.id), hand_of(form.id, dossier.answers, number),
+            dossier.done.get(form.id), person_of(form.id, dossier.answers, number),
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from engine.domain.common.working_time import (
     length_in_days,
 )  # fmt: skip
 from engine.domain.documents.retention import keep_moments
-from engine.model import APPLICATION, Appointment, Clock, Form, Procedure
+from engine.model import APPLICATION, Appointment, Form, Procedure, TimeLimit
 from engine.model.directory import Calendar, Directory
 from engine.model.types import Expression, Scope
 from engine.records.dossier import Booking, ClockState, Dossier, Timer
@@ -38,7 +38,7 @@ from engine.records.dossier import Booking, ClockState, Dossier, Timer
 DRAFT_KEPT: Final = Span(30, "day")
 DRAFT_REMINDERS: Final = (7, 1)  # days before a draft goes
 LOOK_UP_DUE: Final = Span(1, "day")
-PATIENCE: Final = timedelta(minutes=15)  # for who is late to a visit
+WAIT_LIMIT: Final = timedelta(minutes=15)  # for who is late to a visit
 
 
 def instant_of(expression: Expression | None, start: datetime, scope: Scope, calendar: Calendar) -> datetime | None:
@@ -70,7 +70,7 @@ def resume_due(dossier: Dossier, now: datetime) -> Dossier:
 
 def absent_from(booking: Booking) -> datetime:
     """From when somebody is absent: who is a little late is waited for, no longer than the visit would have lasted."""
-    return booking.start + min(PATIENCE, timedelta(minutes=booking.minutes))
+    return booking.start + min(WAIT_LIMIT, timedelta(minutes=booking.minutes))
 
 
 def visit_end(booking: Booking) -> datetime:
@@ -96,13 +96,13 @@ def turn_clocks(
     return turned
 
 
-def _turned(clock: Clock, known: ClockState, state_id: str, now: datetime, spent: int) -> ClockState:
+def _turned(clock: TimeLimit, known: ClockState, state_id: str, now: datetime, spent: int) -> ClockState:
     if state_id in clock.runs_in:
         return known if known.since else replace(known, since=now)
     return replace(known, consumed=spent, since=None, over=state_id not in clock.paused_in)
 
 
-def consumed(clock: Clock, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
+def consumed(clock: TimeLimit, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
     """The seconds of its time that a clock has used by `now`, counted as its span counts (`calendars.elapsed`)."""
     lasts = clock.lasts.value(scope)
     if known.since is None or not isinstance(lasts, Span):
@@ -110,7 +110,7 @@ def consumed(clock: Clock, known: ClockState, now: datetime, scope: Scope, calen
     return known.consumed + elapsed(known.since, now, lasts, calendar)
 
 
-def clock_left(dossier: Dossier, clock: Clock, now: datetime, scope: Scope, calendar: Calendar) -> int | None:
+def clock_left(dossier: Dossier, clock: TimeLimit, now: datetime, scope: Scope, calendar: Calendar) -> int | None:
     """The days left of a clock counted in days, working ones where its span says so; none when it is not."""
     known, lasts = dossier.clocks.get(clock.id), clock.lasts.value(scope)
     if not isinstance(lasts, Span) or not counts_days(lasts):
@@ -121,7 +121,7 @@ def clock_left(dossier: Dossier, clock: Clock, now: datetime, scope: Scope, cale
     return max(0, length_in_days(lasts, known.began or known.since or now, calendar) - spent)
 
 
-def clock_end(dossier: Dossier, clock: Clock, scope: Scope, calendar: Calendar) -> datetime | None:
+def clock_end(dossier: Dossier, clock: TimeLimit, scope: Scope, calendar: Calendar) -> datetime | None:
     """When a running clock runs out: none while it stands still or is over."""
     known = dossier.clocks.get(clock.id)
     if known is None or known.since is None or known.over:

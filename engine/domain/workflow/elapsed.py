@@ -17,14 +17,14 @@ from engine.core.values import Plain
 from engine.domain.common.decision import Decision
 from engine.domain.workflow.due_dates import clock_end, instant_of, stands_still_while_paid, timers_of
 from engine.domain.workflow.tacit_outcomes import part_over
-from engine.domain.workflow.transition_context import Moment, Passage, finished, instant_text
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished, instant_text
 from engine.domain.workflow.transitions import finish_task, move, settle, way_of
 from engine.model import APPLICANT, SYSTEM, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ElapsedOutcome:
     """What ended (a name of `due_dates`), when, and the state where that leaves the dossier."""
 
     name: str
@@ -32,7 +32,7 @@ class Past:
     state: str
 
 
-def time_past(moment: Moment, dossier: Dossier) -> Past | None:
+def time_past(moment: Moment, dossier: Dossier) -> ElapsedOutcome | None:
     """The first end that is past and moves the dossier: all that ended is played in its order, as the worker would now."""
     procedure = moment.procedure
     if dossier.is_draft or dossier.closed_at is not None or dossier.state not in procedure.states:
@@ -44,7 +44,7 @@ def time_past(moment: Moment, dossier: Dossier) -> Past | None:
         with suppress(Refused):  # it stands no more, or the book forbids it: a person must look
             stands = _played(system, stands, name).dossier
         if len(stands.taken) > len(dossier.taken):
-            return Past(name, at, stands.state)
+            return ElapsedOutcome(name, at, stands.state)
     return None
 
 
@@ -74,7 +74,7 @@ def _is_sure(procedure: Procedure, dossier: Dossier, name: str) -> bool:
 
 
 def closed_by_time(
-    moment: Moment, past: Past | None, role: str | None, where: Position = NOWHERE
+    moment: Moment, past: ElapsedOutcome | None, role: str | None, where: Position = NOWHERE
 ) -> Refusal | None:  # fmt: skip
     """Why an act comes too late in this role; none when it does not."""
     if past is None or role == SYSTEM or (role == APPLICANT and past.name not in moment.procedure.clocks):
@@ -82,7 +82,7 @@ def closed_by_time(
     return refusal("time_past", where, until=instant_text(past.at) or "", state=past.state)
 
 
-def goes_on(passage: Passage, moment: Moment, task_id: str | None = None) -> Passage:
+def goes_on(passage: TransitionContext, moment: Moment, task_id: str | None = None) -> TransitionContext:
     """Passes on after something happened (`task_id`: a task was done), unless a clock of the law ran out before: it decides."""
     if law_decides(moment, passage.dossier):
         return passage.happened(task_id) if task_id is not None else passage
@@ -105,7 +105,7 @@ def state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
     over = wait if kind == "wait" else dossier.due_at if dossier.due_paused_at is None else None
     if over is None or moment.now < over:
         raise Refused(refusal("void_timer", timer=kind))
-    passage = Passage.of(dossier)
+    passage = TransitionContext.of(dossier)
     way = way_of(passage, moment, "done" if kind == "wait" else kind)
     if way is not None:
         return finished(settle(move(passage, moment, way), moment), moment)
@@ -120,7 +120,7 @@ def clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
     if end is None or moment.now < end:
         raise Refused(refusal("void_timer", timer=clock_id))
     spent = replace(dossier.clocks[clock_id], since=None, over=True)
-    passage = Passage.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
+    passage = TransitionContext.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
     passage = passage.note("clock_over", {"clock": clock_id}).happened(clock_id)
     way = way_of(passage, moment, clock_id)
     return finished(settle(move(passage, moment, way) if way else passage, moment), moment)

@@ -10,7 +10,7 @@ from math import ceil, floor
 
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.field_type import Speech
-from engine.model import Cut, Fee, Line, Procedure
+from engine.model import Cut, Fee, FeeLine, Procedure
 from engine.model.types import Expression, Scope, Value
 from engine.records.dossier import Owed, OwedLine
 
@@ -73,7 +73,7 @@ def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) 
 
 
 def _lines(
-    fee: Fee, line: Line, scope: Scope, speech: Speech, missing: dict[str, None]
+    fee: Fee, line: FeeLine, scope: Scope, speech: Speech, missing: dict[str, None]
 ) -> Iterator[OwedLine]:  # fmt: skip
     if not in_force(line, scope.today):
         return
@@ -86,12 +86,12 @@ def _lines(
             yield from _line(fee, line, str(number), scope.inside(row), speech, missing)
 
 
-def in_force(line: Line, day: date) -> bool:
+def in_force(line: FeeLine, day: date) -> bool:
     return (line.from_ is None or line.from_ <= day) and (line.until is None or day <= line.until)
 
 
 def _line(
-    fee: Fee, line: Line, number: str, scope: Scope, speech: Speech, missing: dict[str, None]
+    fee: Fee, line: FeeLine, number: str, scope: Scope, speech: Speech, missing: dict[str, None]
 ) -> Iterator[OwedLine]:
     if not line.when.holds(scope):
         return

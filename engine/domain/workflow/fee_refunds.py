@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Payment
 
 
@@ -43,30 +43,30 @@ def without(brought: Sequence[Brought], shares: Iterable[Brought]) -> tuple[Brou
 
 
 def brought_for(
-    fee: str, price: int, entries: Iterable[Entry], payments: Iterable[Payment], now_paid: Mapping[str, int]
+    fee: str, price: int, entries: Iterable[JournalEntry], payments: Iterable[Payment], now_paid: Mapping[str, int]
 ) -> tuple[Brought, ...]:
     """What payments brought of a price as it stands, in the order they came, less what was given back of it. What came in
     over the price is no part of it, and a price asked anew begins again. `now_paid`: what is credited to each price in the
     very unit that gives back, by the payment that the journal does not name yet."""
     known = {one.id: one for one in payments}
-    found, left, told = list[Brought](), price, set[str]()
+    found, left, reported = list[Brought](), price, set[str]()
     for kind, body in _with_shares(entries):
         payment = known.get(str(body.get("payment")))
         if kind == "credited" and payment is not None:
-            told.add(payment.id)
+            reported.add(payment.id)
             found, left = _with(found, left, payment, fee, body.get("fees"))
         elif kind == "refund_owed" and body.get("fee") == fee:
             found = _less(found, _payer(payment) if payment else None, body.get("amount"))
         reopened = body.get("reopened")
         if isinstance(reopened, list) and fee in reopened:
             found, left = [], price
-    fresh = [one for one in known.values() if one.id not in told and one.status in ("paid", "overpaid")]
+    fresh = [one for one in known.values() if one.id not in reported and one.status in ("paid", "overpaid")]
     for payment in fresh[-1:]:
         found, left = _with(found, left, payment, fee, dict(now_paid))
     return tuple(found)
 
 
-def _with_shares(entries: Iterable[Entry]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
+def _with_shares(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, Mapping[str, Plain]]]:
     """Entries by kind, that of a credit with what it came to for each price: the entry before it says so."""
     shares: Plain = None
     for entry in entries:

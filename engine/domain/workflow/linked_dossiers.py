@@ -15,10 +15,10 @@ from engine.core.values import Plain
 from engine.domain.common.decision import Decision
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.field_types import adopt
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import mark_done, open_tasks
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
@@ -43,11 +43,11 @@ def missing_link(procedure: Procedure, dossier: Dossier, scope: Scope) -> Refusa
     return None
 
 
-def link_unfit(link: Link, earlier: Dossier, book: Procedure, row: int | None, scope: Scope) -> Refusal | None:
+def link_unfit(link: Link, earlier: Dossier, procedure: Procedure, row: int | None, scope: Scope) -> Refusal | None:
     """Why an earlier dossier, judged by its own book, cannot be named; none when it can."""
     if not link.when.holds(scope):
         return refusal("not_now", link.where, task=link.id)
-    held = any(one.status not in ("revoked", "replaced") for one in _granting(earlier, book))
+    held = any(one.status not in ("revoked", "replaced") for one in _granting(earlier, procedure))
     if earlier.procedure != link.procedure or earlier.is_draft or (link.relation != "needs" and not held):
         return refusal("link_unfit", link.where, link=link.id)
     rows = earlier.answers.get(link.row) if link.row else None
@@ -61,7 +61,7 @@ def copied(
     directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
     """The answers that an earlier dossier fills in, in the form answers are kept."""
-    asking = standing_of(procedure, dossier, day, directory).asking()
+    asking = evaluate_answers(procedure, dossier, day, directory).asking()
     found: dict[str, Plain] = {}
     for mine, theirs in link.copies.items():
         plain = _theirs(earlier, link, theirs, row)
@@ -109,7 +109,7 @@ def link_ended(
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     if link_id not in {link.id for link in awaited_links(procedure, dossier, moment.scope(dossier))}:
         raise Refused(refusal("not_now", task=link_id, state=dossier.state))
-    passage = Passage.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
+    passage = TransitionContext.of(dossier).with_(answers={**dossier.answers, link_id: outcome})
     body: dict[str, Plain] = {"task": link_id, "by": "system", "end": outcome}
     passage = mark_done(passage, moment, link_id).note("task_done", body, {f"answers.{link_id}": outcome})
     return finished(goes_on(passage, moment, link_id), moment)
@@ -120,7 +120,7 @@ def link_ended(
 
 def succeeded(
     procedure: Procedure, link: Link, before: Dossier, after: Dossier, outputs: Collection[str],
-    earlier: Dossier, book: Procedure, now: datetime,
+    earlier: Dossier, definition: Procedure, now: datetime,
 ) -> tuple[IssuedDocument, ...]:  # fmt: skip
     """The documents of the earlier dossier that this one puts an end to, as they become: replaced by what is issued (`outputs`)
     (`renews`, `amends`), revoked once this dossier is granted (`revokes`)."""
@@ -128,7 +128,7 @@ def succeeded(
     if status is None:
         return ()
     row = after.links[link.id].row
-    live = [one for one in _granting(earlier, book) if one.status in _LIVE and row in (None, one.row)]
+    live = [one for one in _granting(earlier, definition) if one.status in _LIVE and row in (None, one.row)]
     same = [one for one in live if one.output in outputs]
     return tuple(replace(one, status=status, changed_at=now) for one in same or live)
 
@@ -142,6 +142,6 @@ def _status(
     return "revoked" if link.relation == "revokes" and granted and before.closed_at is None else None
 
 
-def _granting(dossier: Dossier, book: Procedure) -> list[IssuedDocument]:
-    grants: Mapping[str, bool] = {output.id: output.grants for output in book.outputs.values()}
+def _granting(dossier: Dossier, procedure: Procedure) -> list[IssuedDocument]:
+    grants: Mapping[str, bool] = {output.id: output.grants for output in procedure.outputs.values()}
     return [one for one in dossier.documents if grants.get(one.output, False)]

@@ -18,7 +18,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.raw_answers import OTHER
 from engine.domain.workflow.elapsed import closed_by_time, time_past
 from engine.domain.workflow.tacit_outcomes import done_in_part, end_of, form_closed, given
-from engine.domain.workflow.transition_context import Moment, Passage, instant_text
+from engine.domain.workflow.transition_context import Moment, TransitionContext, instant_text
 from engine.model import Consulted, Form, Procedure
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -99,7 +99,7 @@ def fill_row(
     answers = with_filling(form, dossier.answers, number, filling, actor.id)
     role = acting_role(procedure, dossier, actor, form.by) or actor.kind
     commits: dict[str, Plain] = {f"answers.{form_id}.{number}": dict(filling)}
-    return done_in_part(moment, Passage.of(dossier).with_(answers=answers), form, str(number), role, commits)
+    return done_in_part(moment, TransitionContext.of(dossier).with_(answers=answers), form, str(number), role, commits)
 
 
 def filling_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:

@@ -11,7 +11,7 @@ from engine.core.values import Text
 from engine.domain.workflow.due_dates import held_bookings
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Public, State, Transition
 from engine.model.types import Scope
-from engine.records.dossier import Booking, Dossier, Taken
+from engine.records.dossier import Booking, Dossier, TakenTransition
 
 Who: TypeAlias = Literal["applicant", "us", "nobody"]
 _OF_PARTS = frozenset({"in_review", "to_pay", "to_book", "to_correct"})  # a parallel wait says whose part is left
@@ -104,7 +104,7 @@ def _who_acts(state: State, public: Public) -> Who:
     return "nobody" if public == "accepted" else "us"
 
 
-def applicants_act(dossier: Dossier) -> Taken | None:
+def applicants_act(dossier: Dossier) -> TakenTransition | None:
     """The act that brought a request where it stands, when the applicant took it and wrote why: who decides reads it first."""
     last = dossier.taken[-1] if dossier.taken else None
     return last if last is not None and last.by_kind == "applicant" and last.reason else None

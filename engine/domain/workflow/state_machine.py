@@ -21,7 +21,7 @@ from engine.model.types import Scope
 _KEPT: Final = 64
 
 
-class Token:
+class MachineToken:
     """What walks the machine: where it stands, and the way it took."""
 
     __slots__ = ("state", "taken")
@@ -32,7 +32,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class CompiledMachine:
     """The machine of one procedure."""
 
     transitions: tuple[Transition, ...]
@@ -43,7 +43,7 @@ class Circuit:
         event = self.machine.events.get(trigger)
         if event is None or state not in event.transitions:
             return None
-        token = Token(state)
+        token = MachineToken(state)
         event.trigger(token, scope=scope)
         return token.taken
 
@@ -62,12 +62,12 @@ def _guard(transition: Transition) -> Callable[[EventData], bool]:
 
 def _note(transition: Transition) -> Callable[[EventData], None]:
     def note(data: EventData) -> None:
-        cast(Token, data.model).taken = transition
+        cast(MachineToken, data.model).taken = transition
 
     return note
 
 
-def _build(procedure: Procedure) -> Circuit:
+def _build(procedure: Procedure) -> CompiledMachine:
     machine = Machine(
         model=None, states=list(procedure.states), initial=procedure.start, auto_transitions=False, send_event=True
     )
@@ -75,14 +75,14 @@ def _build(procedure: Procedure) -> Circuit:
         for way in sorted(ways, key=lambda way: way.rank):
             trigger = act_trigger(way.id) if way.event is None else event_trigger(way.event)
             machine.add_transition(trigger, way.source, way.target, conditions=[_guard(way)], before=[_note(way)])
-    return Circuit(procedure.transitions, machine)
+    return CompiledMachine(procedure.transitions, machine)
 
 
-_circuits: OrderedDict[tuple[str, int, str], Circuit] = OrderedDict()
+_circuits: OrderedDict[tuple[str, int, str], CompiledMachine] = OrderedDict()
 _lock: Final = Lock()
 
 
-def circuit_of(procedure: Procedure) -> Circuit:
+def circuit_of(procedure: Procedure) -> CompiledMachine:
     """The procedure's machine, built at its first use. The most recently used ones are kept."""
     with _lock:
         known = _circuits.get(procedure.key)

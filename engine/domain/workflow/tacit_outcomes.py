@@ -12,7 +12,7 @@ from engine.domain.common.task_parts import SILENT, is_finished, opened_at, part
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.workflow.tasks import mark_done, task_blockers
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import finish_task, move, settle, way_of
 from engine.model import Consulted, Form, Procedure
 from engine.model.directory import Calendar, Directory
@@ -29,14 +29,14 @@ def given(
     answers = {**dossier.answers, service.id: opinion}
     if besides:
         answers[asked.id] = {**(kept if isinstance(kept, dict) else {}), service.id: besides}
-    passage = mark_done(Passage.of(dossier).with_(answers=answers), moment, service.id)
+    passage = mark_done(TransitionContext.of(dossier).with_(answers=answers), moment, service.id)
     commits: dict[str, Plain] = {f"answers.{service.id}": opinion}
     commits |= {f"answers.{asked.id}.{service.id}": besides} if besides else {}
     return done_in_part(moment, passage, asked, service.id, role, commits)
 
 
 def done_in_part(
-    moment: Moment, passage: Passage, form: Form, part: str, role: str, commits: Mapping[str, Plain]
+    moment: Moment, passage: TransitionContext, form: Form, part: str, role: str, commits: Mapping[str, Plain]
 ) -> Decision:
     """A part is done; the task too when that was enough. The dossier goes the way this opens, if one is."""
     body: dict[str, Plain] = {"task": form.id, "part": part, "by": role}
@@ -82,7 +82,7 @@ def part_over(
     if service is not None:
         silence = SILENT if service.silence == "none" else service.silence
         return given(moment, dossier, asked, service, silence, {}, SYSTEM_ACTOR.kind)
-    passage = Passage.of(dossier).note("due", {"timer": name, "escalate": None}).happened(f"overdue:{name}")
+    passage = TransitionContext.of(dossier).note("due", {"timer": name, "escalate": None}).happened(f"overdue:{name}")
     return finished(passage, moment)
 
 

@@ -9,7 +9,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.workflow.due_dates import resume_due
 from engine.domain.workflow.fee_quotes import quote
-from engine.domain.workflow.transition_context import Moment, Passage
+from engine.domain.workflow.transition_context import Moment, TransitionContext
 from engine.model import (
     APPLICATION,
     Appointment,
@@ -21,7 +21,7 @@ from engine.model import (
     Task,
 )
 from engine.model.types import Scope
-from engine.records.dossier import SYSTEM_ACTOR, Correction, Done, Dossier, Owed
+from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Done, Dossier, Owed
 
 
 def is_satisfied(task: Task, dossier: Dossier, scope: Scope) -> bool:
@@ -44,12 +44,12 @@ def task_blockers(procedure: Procedure, task: Task, dossier: Dossier, scope: Sco
     return tuple(one for one in task.after if not is_satisfied(procedure.tasks[one], dossier, scope))
 
 
-def mark_done(passage: Passage, moment: Moment, *tasks: str) -> Passage:
+def mark_done(passage: TransitionContext, moment: Moment, *tasks: str) -> TransitionContext:
     done = Done(moment.now, moment.actor.id)
     return passage.with_(done={**passage.dossier.done, **dict.fromkeys(tasks, done)})
 
 
-def undo(passage: Passage, moment: Moment, task_id: str) -> Passage:
+def undo(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
     """A task is not done any more and is asked anew: its price, its slot and its answers are forgotten."""
     if task_id not in moment.procedure.tasks:
         return _undo_opinion(passage, moment, task_id)
@@ -69,7 +69,7 @@ def undo(passage: Passage, moment: Moment, task_id: str) -> Passage:
     return passage
 
 
-def _undo_opinion(passage: Passage, moment: Moment, service: str) -> Passage:
+def _undo_opinion(passage: TransitionContext, moment: Moment, service: str) -> TransitionContext:
     """One service is asked anew; what the others answered stays."""
     asked = moment.procedure.round_of(service)
     if asked is None:
@@ -83,7 +83,7 @@ def _undo_opinion(passage: Passage, moment: Moment, service: str) -> Passage:
     return passage.with_(answers=kept, done={name: one for name, one in dossier.done.items() if name not in gone})
 
 
-def drop_slot(passage: Passage, moment: Moment, appointment: str) -> Passage:
+def drop_slot(passage: TransitionContext, moment: Moment, appointment: str) -> TransitionContext:
     """Gives back a slot that is held, if one is; the state's time runs again."""
     booking = passage.dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
@@ -97,7 +97,7 @@ def drop_slot(passage: Passage, moment: Moment, appointment: str) -> Passage:
     return passage.with_(bookings={**passage.dossier.bookings, appointment: cancelled})
 
 
-def ask_tasks(passage: Passage, moment: Moment, state: State) -> Passage:
+def ask_tasks(passage: TransitionContext, moment: Moment, state: State) -> TransitionContext:
     """What a state's tasks need at its entry: a price, a question to a register, the form opened again."""
     if state.mode == "correct":
         passage = _reopen_form(passage, moment, state)
@@ -114,7 +114,7 @@ def ask_tasks(passage: Passage, moment: Moment, state: State) -> Passage:
     return passage
 
 
-def ask_parts(passage: Passage, moment: Moment, form: Form) -> Passage:
+def ask_parts(passage: TransitionContext, moment: Moment, form: Form) -> TransitionContext:
     """A round or a form per row is done when nothing is left of it: rows that came, or a service asked since, open it
     again; where nobody is asked, it is done at once."""
     dossier, scope = passage.dossier, moment.scope(passage.dossier)
@@ -126,11 +126,11 @@ def ask_parts(passage: Passage, moment: Moment, form: Form) -> Passage:
     return passage
 
 
-def _reopen_form(passage: Passage, moment: Moment, state: State) -> Passage:
+def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> TransitionContext:
     correction = passage.dossier.correction
     if state.correct == "everything":
         asked = {one.id: "" for one in moment.procedure.form.fields if is_asked(one)}
-        kept = correction or Correction({}, "", moment.now, moment.actor.id)
+        kept = correction or CorrectionRequest({}, "", moment.now, moment.actor.id)
         correction = replace(kept, fields={**asked, **kept.fields})
         passage = passage.with_(correction=correction)
     if correction is None or not correction.left:
@@ -138,7 +138,7 @@ def _reopen_form(passage: Passage, moment: Moment, state: State) -> Passage:
     return passage.with_(done={name: done for name, done in passage.dossier.done.items() if name != APPLICATION})
 
 
-def _fix_price(passage: Passage, moment: Moment, fee: Fee) -> Passage:
+def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
     """Computes what is owed when it falls due; it will not change while the state lasts. Nothing owed is paid at once."""
     dossier = passage.dossier
     scope = moment.scope(dossier)

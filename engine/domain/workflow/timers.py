@@ -15,7 +15,7 @@ from engine.domain.workflow.actions import answer_look_up
 from engine.domain.workflow.due_dates import draft_end, resume_due, visit_end
 from engine.domain.workflow.elapsed import clock_over, state_over
 from engine.domain.workflow.tacit_outcomes import part_over
-from engine.domain.workflow.transition_context import Moment, Passage, finished
+from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import DRAFT, Form, Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
@@ -53,7 +53,7 @@ def _draft_over(moment: Moment, dossier: Dossier) -> Decision:
     """A draft nobody sent is closed where it stands: it never entered the circuit."""
     if moment.now < draft_end(dossier, moment.directory.calendar):
         raise Refused(refusal("void_timer", timer="draft"))
-    passage = Passage.of(dossier).with_(closed_at=moment.now)
+    passage = TransitionContext.of(dossier).with_(closed_at=moment.now)
     return finished(passage.note("abandoned", {"state": DRAFT}).happened("draft"), moment)
 
 
@@ -68,7 +68,7 @@ def _reminded(moment: Moment, dossier: Dossier, timer_name: str, kind: str, rest
         timer_name = f"reminder:{appointment}"
     if kind == "instalment" and not dossier.owed[rest.partition(":")[0]].left:
         raise Refused(refusal("void_timer", timer=timer_name))
-    passage = Passage.of(dossier).note("reminded", {"timer": timer_name}).happened(timer_name)
+    passage = TransitionContext.of(dossier).note("reminded", {"timer": timer_name}).happened(timer_name)
     return finished(passage, moment)
 
 
@@ -79,5 +79,5 @@ def _visit_over(moment: Moment, dossier: Dossier, timer_name: str, rest: str) ->
     held = booking is not None and booking.status == "booked" and str(booking.sequence) == sequence
     if booking is None or not held or dossier.due_paused_at is None or moment.now < visit_end(booking):
         raise Refused(refusal("void_timer", timer=timer_name))
-    passage = replace(Passage.of(dossier), dossier=resume_due(dossier, visit_end(booking)))
+    passage = replace(TransitionContext.of(dossier), dossier=resume_due(dossier, visit_end(booking)))
     return finished(passage.note("unmarked", {"appointment": appointment}), moment)

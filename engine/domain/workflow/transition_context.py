@@ -1,6 +1,6 @@
 """A decision in the making: the dossier as it becomes, and all that is owed with it so far.
 
-Every step gives a new `Passage` and notes itself in the journal with what it changed (state, due date, tasks), so that
+Every step gives a new `TransitionContext` and notes itself in the journal with what it changed (state, due date, tasks), so that
 the journal folds back to the dossier (`history`).
 """
 
@@ -45,7 +45,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class TransitionContext:
     """What was decided so far. `moved` tells that a state was entered."""
 
     dossier: Dossier
@@ -60,17 +60,19 @@ class Passage:
     noted: Dossier = field(kw_only=True)  # the dossier as the last entry left it
 
     @classmethod
-    def of(cls, dossier: Dossier) -> Passage:
+    def of(cls, dossier: Dossier) -> TransitionContext:
         return cls(dossier, noted=dossier)
 
-    def with_(self, **changes: object) -> Passage:
+    def with_(self, **changes: object) -> TransitionContext:
         """The same with other facts on the dossier."""
         return replace(self, dossier=replace(self.dossier, **changes))  # type: ignore[arg-type]
 
-    def happened(self, *events: str) -> Passage:
+    def happened(self, *events: str) -> TransitionContext:
         return replace(self, events=(*self.events, *events))
 
-    def note(self, kind: str, body: Mapping[str, Plain], commits: Mapping[str, Plain] | None = None) -> Passage:
+    def note(
+        self, kind: str, body: Mapping[str, Plain], commits: Mapping[str, Plain] | None = None
+    ) -> TransitionContext:
         """Writes an entry: what was done, and all that changed since the entry before."""
         changed = changes(self.noted, self.dossier)
         return replace(
@@ -119,7 +121,7 @@ def instant_text(instant: datetime | None) -> str | None:
     return instant.isoformat(timespec="seconds") if instant else None
 
 
-def finished(passage: Passage, moment: Moment) -> Decision:
+def finished(passage: TransitionContext, moment: Moment) -> Decision:
     """The decision, with the timers of the dossier as it has become."""
     dossier = passage.dossier
     timers = timers_of(moment.procedure, dossier, moment.now, moment.directory, moment.scope(dossier))

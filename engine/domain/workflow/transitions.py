@@ -9,11 +9,11 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import Act, IssueOrder
-from engine.domain.documents.documents import is_in_hand, status_of
+from engine.domain.documents.documents import is_issued, status_of
 from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
-from engine.domain.workflow.transition_context import Moment, Passage, codes
+from engine.domain.workflow.transition_context import Moment, TransitionContext, codes
 from engine.model import (
     APPLICANT,
     Effects,
@@ -22,10 +22,10 @@ from engine.model import (
     Transition,
 )
 from engine.model.types import Scope
-from engine.records.dossier import ClockState, Correction, DocumentStatus, Dossier, Taken
+from engine.records.dossier import ClockState, CorrectionRequest, DocumentStatus, Dossier, TakenTransition
 
 
-def apply_effects(passage: Passage, moment: Moment, effects: Effects) -> Passage:
+def apply_effects(passage: TransitionContext, moment: Moment, effects: Effects) -> TransitionContext:
     """Documents to issue or to change, fees to give back."""
     for output_id in effects.issues:
         new = tuple(order for order in _orders(passage, moment, output_id) if order not in passage.issue)
@@ -42,7 +42,7 @@ def _was_paid(dossier: Dossier, fee: str) -> bool:
     return owed is not None and owed.paid > 0
 
 
-def _orders(passage: Passage, moment: Moment, output_id: str) -> Iterator[IssueOrder]:
+def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Iterator[IssueOrder]:
     """The documents an output calls for, save those still in hand: one, or one per row."""
     output = moment.procedure.outputs[output_id]
     scope = moment.scope(passage.dossier)
@@ -57,16 +57,16 @@ def _orders(passage: Passage, moment: Moment, output_id: str) -> Iterator[IssueO
             yield IssueOrder(output_id, number)
 
 
-def _stays(passage: Passage, moment: Moment, output: Output, row: int | None) -> bool:
+def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int | None) -> bool:
     """Whether the document in hand is the one. A letter tells a decision: another decision has its own, unless it is the one
     that makes the letter good again."""
-    if not is_in_hand(passage.dossier, output.id, row, local_day(moment.now)):
+    if not is_issued(passage.dossier, output.id, row, local_day(moment.now)):
         return False
     mine = {(one.id, "valid") for one in passage.dossier.documents if (one.output, one.row) == (output.id, row)}
     return output.kind != "letter" or bool(mine.intersection(passage.documents))
 
 
-def _replaced(passage: Passage, moment: Moment, new: tuple[IssueOrder, ...]) -> Passage:
+def _replaced(passage: TransitionContext, moment: Moment, new: tuple[IssueOrder, ...]) -> TransitionContext:
     """The letters of an earlier decision are not good any more once this one has its own."""
     wanted, day = {(order.output, order.row) for order in new}, local_day(moment.now)
     old = {
@@ -78,43 +78,47 @@ def _replaced(passage: Passage, moment: Moment, new: tuple[IssueOrder, ...]) -> 
 
 
 def _restatus(
-    passage: Passage, moment: Moment, outputs: Iterable[str], before: tuple[str, ...], after: DocumentStatus
-) -> Passage:
+    passage: TransitionContext, moment: Moment, outputs: Iterable[str], before: tuple[str, ...], after: DocumentStatus
+) -> TransitionContext:
     wanted = set(outputs)
     day = local_day(moment.now)
     changed = {one.id for one in passage.dossier.documents if one.output in wanted and status_of(one, day) in before}
     return _become(passage, moment, changed, after)
 
 
-def _become(passage: Passage, moment: Moment, changed: Collection[str], after: DocumentStatus) -> Passage:
+def _become(
+    passage: TransitionContext, moment: Moment, changed: Collection[str], after: DocumentStatus
+) -> TransitionContext:
     if not changed:
         return passage
     kept = tuple(
         replace(one, status=after, changed_at=moment.now) if one.id in changed else one
         for one in passage.dossier.documents
     )
-    told = tuple((one.id, after) for one in passage.dossier.documents if one.id in changed)
-    passage = replace(passage, documents=(*passage.documents, *told))
+    reported = tuple((one.id, after) for one in passage.dossier.documents if one.id in changed)
+    passage = replace(passage, documents=(*passage.documents, *reported))
     return passage.with_(documents=kept)
 
 
-def finish_task(passage: Passage, moment: Moment, task_id: str) -> Passage:
+def finish_task(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
     """After a task was done and noted: the way it opens by itself, else on when all is done."""
     passage = passage.happened(task_id)
     way = way_of(passage, moment, task_id)
     return settle(move(passage, moment, way) if way else passage, moment)
 
 
-def way_of(passage: Passage, moment: Moment, event: str) -> Transition | None:
+def way_of(passage: TransitionContext, moment: Moment, event: str) -> Transition | None:
     """The way that an event opens by itself from where the dossier stands, if any."""
     circuit = circuit_of(moment.procedure)
     return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
 
 
-def move(passage: Passage, moment: Moment, way: Transition, role: str = "system", act: Act | None = None) -> Passage:
+def move(
+    passage: TransitionContext, moment: Moment, way: Transition, role: str = "system", act: Act | None = None
+) -> TransitionContext:
     """Takes one way: effects, reopened tasks, the new state. The journal keeps codes; reasons only as commitments."""
     actor = moment.actor if way.event is None else None
-    taken = Taken(
+    taken = TakenTransition(
         way.id, way.source, way.target, moment.now, actor.id if actor else "system",
         actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
     )  # fmt: skip
@@ -129,7 +133,9 @@ def move(passage: Passage, moment: Moment, way: Transition, role: str = "system"
     return _note_move(passage, way, role, act, orders)
 
 
-def _note_move(passage: Passage, way: Transition, role: str, act: Act | None, orders: int) -> Passage:
+def _note_move(
+    passage: TransitionContext, way: Transition, role: str, act: Act | None, orders: int
+) -> TransitionContext:
     body: dict[str, Plain] = {"transition": way.id, "source": way.source, "target": way.target, "by": role}
     if way.event is not None:
         body["event"] = way.event
@@ -150,18 +156,18 @@ def _commitments(act: Act) -> dict[str, Plain]:
     return written
 
 
-def _leave(passage: Passage, moment: Moment, way: Transition, act: Act | None) -> Passage:
+def _leave(passage: TransitionContext, moment: Moment, way: Transition, act: Act | None) -> TransitionContext:
     """What does not outlive the state left: a correction asked there. A correction the act asks begins."""
     procedure, correction = moment.procedure, passage.dossier.correction
     if procedure.state(way.source).mode == "correct":
         correction = None
     if act and act.correction and "correction" in way.asks:
-        correction = Correction(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
-    kept = passage.dossier.assigned if keeps_hand(procedure, passage.dossier, way.target) else None
+        correction = CorrectionRequest(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
+    kept = passage.dossier.assigned if keeps_actor(procedure, passage.dossier, way.target) else None
     return passage.with_(correction=correction, assigned=kept)
 
 
-def keeps_hand(procedure: Procedure, dossier: Dossier, target: str) -> bool:
+def keeps_actor(procedure: Procedure, dossier: Dossier, target: str) -> bool:
     """Whether the agent in charge stays so: they do until the dossier reaches other roles than the last that had it."""
     roles = _agents_of(procedure, target)
     if not roles:
@@ -176,7 +182,7 @@ def _agents_of(procedure: Procedure, state_id: str) -> frozenset[str]:
     return frozenset(state.by) - {APPLICANT} if state else frozenset()
 
 
-def enter(passage: Passage, moment: Moment, state_id: str) -> Passage:
+def enter(passage: TransitionContext, moment: Moment, state_id: str) -> TransitionContext:
     """Stands the dossier in a state: its time, the clocks of the law, what it asks, what it issues."""
     procedure, now = moment.procedure, moment.now
     state = procedure.state(state_id)
@@ -206,7 +212,7 @@ def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, Clo
     return turn_clocks(procedure, dossier, state_id, moment.now, moment.scope(dossier), moment.directory.calendar)
 
 
-def settle(passage: Passage, moment: Moment) -> Passage:
+def settle(passage: TransitionContext, moment: Moment) -> TransitionContext:
     """Passes on as long as the state has nothing to wait for. A circuit that never rests is refused, not endless."""
     circuit = circuit_of(moment.procedure)
     for _ in range(2 * len(moment.procedure.states) + 2):

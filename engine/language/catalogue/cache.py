@@ -25,14 +25,14 @@ _MOST: Final = 20_000  # keys kept; the oldest days go first
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class CheckCache:
     """The keys of what was found clean, each with its day. `learn` gives a new one; `save` keeps it in its file."""
 
     file: Path | None = None
     days: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, file: Path) -> Remembered:
+    def load(cls, file: Path) -> CheckCache:
         """What the file remembers; nothing when it is not there, or is not one of ours."""
         try:
             read = json.loads(file.read_text("utf-8"))
@@ -45,10 +45,10 @@ class Remembered:
     def knows(self, key: str) -> bool:
         return key in self.days
 
-    def learn(self, keys: Mapping[str, date]) -> Remembered:
+    def learn(self, keys: Mapping[str, date]) -> CheckCache:
         days = {**self.days, **{key: day.isoformat() for key, day in keys.items()}}
         newest = sorted(days.items(), key=lambda pair: pair[1], reverse=True)[:_MOST]
-        return Remembered(self.file, dict(newest))
+        return CheckCache(self.file, dict(newest))
 
     def save(self) -> None:
         """Written beside, then put in place; where nothing may be written, nothing is remembered."""

@@ -20,34 +20,34 @@ from typing import Protocol
 from engine.core.problems import InvalidDefinition, Position, Report, problem
 from engine.language.catalogue.cache import key_of
 from engine.language.catalogue.check import Checked, check_definition, is_address
-from engine.language.catalogue.index import NO_STAMP, Index, Seen, Stamp, stamp_of
+from engine.language.catalogue.index import NO_STAMP, Index, IndexedFile, Stamp, stamp_of
 from engine.language.catalogue.loader import (
-    Closed,
+    EditionMissing,
     Entry,
-    Kept,
     KeptOf,
-    LostEdition,
-    Shelf,
-    books_of,
+    ProcedureLoader,
+    StoredEdition,
+    UnloadedProcedure,
     editions_in,
     entries_of,
     in_force,
-    outline_in,
+    lazy_procedures,
     rebuilt,
+    summary_in,
 )
 from engine.language.catalogue.parallel import check_many
 from engine.language.compiler.shared_files import Shared, load_shared, shared_files
 from engine.model import Procedure
 from engine.model.directory import Directory
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 
 __all__ = [
     "Catalogue",
     "Checked",
-    "Kept",
+    "EditionMissing",
+    "EditionSummary",
     "KeptOf",
-    "LostEdition",
-    "Outline",
+    "StoredEdition",
     "check_definition",
     "is_address",
     "load_catalogue",
@@ -77,9 +77,9 @@ class Catalogue:
     warnings: Mapping[str, Report] = field(default_factory=lambda: MappingProxyType({}))
     older: Mapping[tuple[str, str], Procedure] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     standing: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    seen: Mapping[str, Seen] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    seen: Mapping[str, IndexedFile] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     shared_stamps: Mapping[str, Stamp] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-    shelf: Shelf | None = field(default=None, repr=False)
+    loader: ProcedureLoader | None = field(default=None, repr=False)
     index: Index | None = field(default=None, repr=False)
     calm: tuple[date, date] | None = None
 
@@ -108,21 +108,21 @@ class Catalogue:
         files = (self.seen[name].entry for name in sorted(self.seen))
         return tuple(one for one in files if one is not None)
 
-    def outline(self, procedure_id: str, fingerprint: str = "") -> Outline | None:
+    def summary(self, procedure_id: str, fingerprint: str = "") -> EditionSummary | None:
         """What is known of a procedure in service, or of one edition exactly."""
         newest = entries_of(self.procedures).get(procedure_id)
         entry = self._entry(procedure_id, fingerprint) if fingerprint else newest
-        return self._outline(entry) if entry is not None else None
+        return self._summary(entry) if entry is not None else None
 
-    def outlines(self) -> Iterator[Outline]:
+    def summaries(self) -> Iterator[EditionSummary]:
         """Of every procedure in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
-        return self._told(in_service[name] for name in sorted(in_service))
+        return self._reported(in_service[name] for name in sorted(in_service))
 
-    def older_outlines(self, procedure_id: str | None = None) -> Iterator[Outline]:
+    def older_summaries(self, procedure_id: str | None = None) -> Iterator[EditionSummary]:
         """Of every edition of the past at hand, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
-        return self._told(older)
+        return self._reported(older)
 
     def fingerprint(self, procedure_id: str) -> str | None:
         """Which edition of a procedure is in service."""
@@ -139,9 +139,9 @@ class Catalogue:
         """The book of an entry. Raises LostEdition."""
         if isinstance(entry, Procedure):
             return entry
-        if self.shelf is None:
-            raise LostEdition(entry.id)
-        return self.shelf.open(entry, kept)
+        if self.loader is None:
+            raise EditionMissing(entry.id)
+        return self.loader.open(entry, kept)
 
     def current(self, procedure_id: str, day: date) -> Procedure | None:
         """The edition in force on a day: of those that stand, the last that has begun and is not over; where nothing was
@@ -149,10 +149,10 @@ class Catalogue:
         entry = self.current_entry(procedure_id, day)
         return self.open(entry) if entry is not None else None
 
-    def current_outline(self, procedure_id: str, day: date) -> Outline | None:
+    def current_summary(self, procedure_id: str, day: date) -> EditionSummary | None:
         """The same, without opening its book."""
         entry = self.current_entry(procedure_id, day)
-        return self._outline(entry) if entry is not None else None
+        return self._summary(entry) if entry is not None else None
 
     def current_entry(self, procedure_id: str, day: date) -> Entry | None:
         """The same, without reading even its outline."""
@@ -171,7 +171,7 @@ class Catalogue:
         entry = self._entry(procedure_id, fingerprint)
         try:
             return self.open(entry, kept) if entry is not None else None
-        except LostEdition:
+        except EditionMissing:
             return None
 
     def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
@@ -183,18 +183,18 @@ class Catalogue:
         entry = next(found, None)
         return self.edition(entry.id, entry.fingerprint) if entry is not None else None
 
-    def _told(self, entries: Iterable[Entry]) -> Iterator[Outline]:
+    def _reported(self, entries: Iterable[Entry]) -> Iterator[EditionSummary]:
         """Their outlines; one that nothing tells any more, until the folder is read again, does not take the others with it."""
         for entry in entries:
-            with suppress(LostEdition):
-                yield self._outline(entry)
+            with suppress(EditionMissing):
+                yield self._summary(entry)
 
-    def _outline(self, entry: Entry) -> Outline:
+    def _summary(self, entry: Entry) -> EditionSummary:
         """As it was kept; where that cannot be read any more, as its book says."""
         try:
-            return outline_in(entry)
-        except LostEdition:
-            return outline_in(self.open(entry))
+            return summary_in(entry)
+        except EditionMissing:
+            return summary_in(self.open(entry))
 
     def _entry(self, procedure_id: str, fingerprint: str) -> Entry | None:
         newest = entries_of(self.procedures).get(procedure_id)
@@ -202,7 +202,7 @@ class Catalogue:
             return newest
         return entries_of(self.older).get((procedure_id, fingerprint))
 
-    def rebuild(self, kept: Kept) -> Procedure:
+    def rebuild(self, kept: StoredEdition) -> Procedure:
         """An edition from what was kept of it. Raises InvalidDefinition."""
         return rebuilt(kept, self.directory)
 
@@ -219,7 +219,7 @@ class Catalogue:
             entry = known or self._past(kept(one.procedure, one.fingerprint))
             if entry is not None:
                 older[(entry.id, entry.fingerprint)] = entry
-            if known is None and isinstance(entry, Closed):
+            if known is None and isinstance(entry, UnloadedProcedure):
                 learned.append(entry)
         if learned and self.index is not None and self.folder is not None:
             self.index.learn(learned)
@@ -230,41 +230,43 @@ class Catalogue:
                 newest[entry.id] = entry
         broken = self.warnings.keys() - self.procedures.keys()
         rescued = {name: newest[name] for name in broken if name in newest}
-        shelf = self.shelf.asking(kept) if self.shelf is not None else None
+        store = self.loader.asking(kept) if self.loader is not None else None
         serving = {**entries_of(self.procedures), **rescued}
-        return replace(self, older=books_of(older, shelf), procedures=books_of(serving, shelf), shelf=shelf)
+        return replace(
+            self, older=lazy_procedures(older, store), procedures=lazy_procedures(serving, store), loader=store
+        )
 
-    def _past(self, kept: Kept | None) -> Entry | None:
+    def _past(self, kept: StoredEdition | None) -> Entry | None:
         try:
-            book = self.rebuild(kept) if kept is not None else None
+            procedure = self.rebuild(kept) if kept is not None else None
         except InvalidDefinition:
             return None
-        return self.shelf.add(book) if book is not None and self.shelf is not None else book
+        return self.loader.add(procedure) if procedure is not None and self.loader is not None else procedure
 
     def standing_as(
-        self, standing: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
+        self, in_force: Mapping[str, tuple[str, ...]], refused: Mapping[str, Report], day: date
     ) -> Catalogue:
         """The catalogue as it was decided: `refused` files serve nothing, what stood before them does, with a warning.
         Its older editions must be at hand (`with_editions`)."""
         kept = {name: one for name, one in entries_of(self.procedures).items() if name not in refused}
-        last = {name: one for name in refused for one in [self._last(name, standing)] if one is not None}
+        last = {name: one for name in refused for one in [self._last(name, in_force)] if one is not None}
         return replace(
             self,
-            procedures=books_of({**kept, **last}, self.shelf),
+            procedures=lazy_procedures({**kept, **last}, self.loader),
             warnings=MappingProxyType({**self.warnings, **refused}),
-            standing=MappingProxyType(dict(self._in_own_words(standing))),
+            standing=MappingProxyType(dict(self._in_own_words(in_force))),
             calm=None,
         ).on(day)
 
-    def _in_own_words(self, standing: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _in_own_words(self, in_force: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The same names and fingerprints, the texts those of our entries: of thousands, none is kept twice."""
-        for name, line in standing.items():
+        for name, line in in_force.items():
             entries = [self._entry(name, one) for one in line]
             own = tuple(entry.fingerprint if entry else one for one, entry in zip(line, entries, strict=True))
             yield next((entry.id for entry in entries if entry and entry.id == name), name), own
 
-    def _last(self, procedure_id: str, standing: Mapping[str, tuple[str, ...]]) -> Entry | None:
-        line = (self._entry(procedure_id, one) for one in reversed(standing.get(procedure_id, ())))
+    def _last(self, procedure_id: str, in_force: Mapping[str, tuple[str, ...]]) -> Entry | None:
+        line = (self._entry(procedure_id, one) for one in reversed(in_force.get(procedure_id, ())))
         return next((one for one in line if one is not None), None)
 
     def on(self, day: date) -> Catalogue:
@@ -281,8 +283,8 @@ class Catalogue:
         left = {(name, serving[name].fingerprint): serving[name] for name in moved}
         return replace(
             self,
-            procedures=books_of({**serving, **moved}, self.shelf) if moved else self.procedures,
-            older=books_of({**entries_of(self.older), **left}, self.shelf) if moved else self.older,
+            procedures=lazy_procedures({**serving, **moved}, self.loader) if moved else self.procedures,
+            older=lazy_procedures({**entries_of(self.older), **left}, self.loader) if moved else self.older,
             calm=(day, min(self._turns(day), default=date.max)),
         )
 
@@ -318,21 +320,21 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     """The folder read again; what did not change since `before` is kept, unless shared files did (`anew`)."""
     stamps = _stamps(folder, shared_files(folder))
     if before is None or anew:
-        known: Mapping[str, Seen] = index.read(folder) if index is not None else {}
+        known: Mapping[str, IndexedFile] = index.read(folder) if index is not None else {}
         shared, problems = load_shared(folder, index.sound if index is not None else ())
         if index is not None:
             index.clean = not problems
         faults = Report.of(problems)
-        shelf = Shelf(folder, shared) if index is not None else None
-        if before is not None and before.shelf is not None and shelf is not None:
-            shelf = before.shelf.over(shared)
+        store = ProcedureLoader(folder, shared) if index is not None else None
+        if before is not None and before.loader is not None and store is not None:
+            store = before.loader.over(shared)
     else:
-        known, shared, faults, shelf = before.seen, before.shared, before.shared_problems, before.shelf
+        known, shared, faults, store = before.seen, before.shared, before.shared_problems, before.loader
     files = _files(folder)
     found = dict(check_many(folder, _new(folder, files, known))) if index is not None else {}
     names = {name: name for name in known}  # one text of each name, not two
     seen = {
-        names.get(name, name): _see(folder, name, files[name], shared, found.get(name) or known.get(name), shelf)
+        names.get(name, name): _see(folder, name, files[name], shared, found.get(name) or known.get(name), store)
         for name in sorted(files)
     }
     if index is not None and seen != known and index.key == key_of(folder):
@@ -345,7 +347,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
         standing=before.standing if before else MappingProxyType({}),
         seen=MappingProxyType(seen),
         shared_stamps=MappingProxyType(stamps),
-        shelf=shelf,
+        loader=store,
         index=index,
     ), before)  # fmt: skip
 
@@ -369,18 +371,20 @@ def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
             older[(name, entry.fingerprint)] = entry  # its dossiers go on
     return replace(
         read,
-        procedures=books_of(serving, read.shelf),
+        procedures=lazy_procedures(serving, read.loader),
         warnings=MappingProxyType(warnings),
-        older=books_of(older, read.shelf),
+        older=lazy_procedures(older, read.loader),
     )
 
 
-def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, Seen]) -> dict[str, Stamp]:
+def _new(folder: Path, files: Mapping[str, Stamp], known: Mapping[str, IndexedFile]) -> dict[str, Stamp]:
     """The files that nothing is known of."""
     return {name: stamp for name, stamp in files.items() if name not in known and name.isprintable()}
 
 
-def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | None, shelf: Shelf | None) -> Seen:
+def _see(
+    folder: Path, name: str, stamp: Stamp, shared: Shared, known: IndexedFile | None, store: ProcedureLoader | None
+) -> IndexedFile:
     """A file read and checked, or as it is already known when its stamp or its content did not change."""
     if known is not None and known.stamp == stamp != NO_STAMP:
         return known
@@ -389,13 +393,15 @@ def _see(folder: Path, name: str, stamp: Stamp, shared: Shared, known: Seen | No
         data = path.read_bytes()
     except OSError as error:  # it went away, or may not be read: the edition in service stays
         lost = problem("Y100", Position(str(path), 1, 1), reason=type(error).__name__)
-        return Seen(stamp, b"", None, Report.of([lost]))
+        return IndexedFile(stamp, b"", None, Report.of([lost]))
     digest = hashlib.sha256(data).digest()
     if known is not None and known.digest == digest:
         return replace(known, stamp=stamp)
     checked = check_definition(data, str(path), shared, served=True)
-    book = checked.procedure
-    return Seen(stamp, digest, shelf.add(book, name, digest) if shelf and book else book, checked.report)
+    procedure = checked.procedure
+    return IndexedFile(
+        stamp, digest, store.add(procedure, name, digest) if store and procedure else procedure, checked.report
+    )
 
 
 def _files(folder: Path) -> dict[str, Stamp]:

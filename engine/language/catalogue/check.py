@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.core.problems import InvalidDefinition, Problem, Report, problem
 from engine.language.compiler.compile import build_spliced, lacks_preset
-from engine.language.compiler.includes import splice
+from engine.language.compiler.includes import combine
 from engine.language.compiler.shared_files import Shared
 from engine.language.lint.linter import lint as run_rules
 from engine.language.lint.linter import set_aside
@@ -50,7 +50,7 @@ def check_definition(
         source = read_source(text, file)
     except InvalidDefinition as invalid:
         return Checked(None, invalid.report)
-    placed, splicing = splice(source, shared.blocks, shared.presets)
+    placed, splicing = combine(source, shared.blocks, shared.presets)
     shape = [] if sound else [*check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
     shape = [*source.advice, *shape]
     procedure, built = build_spliced(placed, splicing, shared)
@@ -67,8 +67,8 @@ def check_definition(
 
 def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterator[Problem]:
     """Where the shape is wrong, what follows from it is not told."""
-    told = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
-    return (one for one in built if (one.where.file, one.where.line, one.where.column) not in told)
+    reported = {(one.where.file, one.where.line, one.where.column) for one in shape if one.is_error}
+    return (one for one in built if (one.where.file, one.where.line, one.where.column) not in reported)
 
 
 def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
@@ -87,11 +87,11 @@ def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list
     found = list(built)
     lost = [one for one in found if one.code.startswith("N30") and one.facts.get("name") in refused]
     sought = {one.facts["name"] for one in lost}
-    told = [
+    reported = [
         problem(one.code, one.where, **one.facts, sought=True) if one.facts.get("put") in sought else one
         for one in shape
     ]
-    return told, [one for one in found if one not in lost]
+    return reported, [one for one in found if one not in lost]
 
 
 def is_address(name: str) -> bool:

@@ -21,7 +21,15 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.problems import Position, Problem, Report, problem
 from engine.language.catalogue.cache import key_of, shared_digests
-from engine.language.catalogue.loader import FINGERPRINT, Closed, Entry, LostEdition, Rows, closed, place_of
+from engine.language.catalogue.loader import (
+    FINGERPRINT,
+    EditionMissing,
+    Entry,
+    IndexRows,
+    UnloadedProcedure,
+    closed,
+    place_of,
+)
 
 Stamp: TypeAlias = int  # last change of the text and of the file in nanoseconds, size in bytes, one behind the other
 
@@ -34,7 +42,7 @@ _CLEAN: Final = Report()
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class IndexedFile:
     """A file as it was when last read; its book when nothing forbids publication."""
 
     stamp: Stamp
@@ -49,17 +57,17 @@ class Index:
     nothing was wrong with the shared files; `sound`: the digests of those that need no second look."""
 
     path: Path
-    older: dict[str, Closed] = field(default_factory=dict)
+    older: dict[str, UnloadedProcedure] = field(default_factory=dict)
     key: str = ""  # what the rows depend on besides the files
     clean: bool = False
     sound: Collection[str] = ()
 
-    def read(self, folder: Path) -> dict[str, Seen]:
+    def read(self, folder: Path) -> dict[str, IndexedFile]:
         """What is known of the files of a folder, by name; nothing when the index is not to be believed."""
         shared = shared_digests(folder)
         self.key, self.older, self.sound = key_of(folder, shared), {}, ()
         try:
-            rows = Rows(self.path.open("rb"))
+            rows = IndexRows(self.path.open("rb"))
             limit = os.fstat(rows.file.fileno()).st_mtime_ns - _GRAIN
             whole = rows.file.read()
         except OSError:
@@ -69,7 +77,7 @@ class Index:
         self.clean = whole[:begins] == _head(self.key, digest, True)
         if not self.clean and whole[:begins] != _head(self.key, digest, False):
             return {}
-        seen: dict[str, Seen] = {}
+        seen: dict[str, IndexedFile] = {}
         try:
             for place, row in _rows(whole, begins):
                 cells = row.decode().split("\t")
@@ -83,18 +91,18 @@ class Index:
         self.sound = frozenset(shared.values()) if self.clean else ()
         return seen
 
-    def write(self, folder: Path, seen: Mapping[str, Seen]) -> None:
+    def write(self, folder: Path, seen: Mapping[str, IndexedFile]) -> None:
         """Written beside, then put in place; where nothing may be written, everything is read again next time."""
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with suppress(OSError, UnicodeEncodeError, LostEdition):
+        with suppress(OSError, UnicodeEncodeError, EditionMissing):
             lines = [write_line(name, one, folder) for name, one in seen.items() if name.isprintable()]
-            lines += [write_line("", Seen(NO_STAMP, b"", one, _CLEAN), folder) for one in self.older.values()]
+            lines += [write_line("", IndexedFile(NO_STAMP, b"", one, _CLEAN), folder) for one in self.older.values()]
             body = "\n".join(lines).encode()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(_head(self.key, hashlib.sha256(body).hexdigest(), self.clean) + body)
             beside.replace(self.path)
 
-    def learn(self, editions: Iterable[Closed]) -> None:
+    def learn(self, editions: Iterable[UnloadedProcedure]) -> None:
         self.older.update((one.fingerprint, one) for one in editions)
 
 
@@ -122,36 +130,36 @@ def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
 # -- one row -----------------------------------------------------------------------------------------------------------
 
 
-def write_line(name: str, one: Seen, folder: Path) -> str:
+def write_line(name: str, one: IndexedFile, folder: Path) -> str:
     """What was found of one file."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
     cells = [name, str(one.stamp), one.digest.hex(), report]
     if one.entry is not None:
-        book = one.entry if isinstance(one.entry, Closed) else closed(one.entry)
-        days = (day.isoformat() if day else "" for day in (book.from_, book.until))
-        cells += [book.id, str(book.edition), book.fingerprint, *days, book.line]
+        procedure = one.entry if isinstance(one.entry, UnloadedProcedure) else closed(one.entry)
+        days = (day.isoformat() if day else "" for day in (procedure.from_, procedure.until))
+        cells += [procedure.id, str(procedure.edition), procedure.fingerprint, *days, procedure.line]
     return "\t".join(cells)
 
 
-def read_line(line: str, folder: Path) -> tuple[str, Seen]:
+def read_line(line: str, folder: Path) -> tuple[str, IndexedFile]:
     """The name of a file and what was found of it, from a line just written."""
     cells = line.split("\t")
     return cells[0], _seen(cells, str(folder), sys.maxsize)
 
 
-def _seen(cells: list[str], folder: str, limit: int, rows: Rows | None = None, place: int = 0) -> Seen:
+def _seen(cells: list[str], folder: str, limit: int, rows: IndexRows | None = None, place: int = 0) -> IndexedFile:
     stamp, digest = int(cells[1]), bytes.fromhex(cells[2])
     report = Report(tuple(_problem(one, folder) for one in json.loads(cells[3]))) if cells[3] else _CLEAN
     entry = _closed(cells, rows, place, digest) if len(cells) > 4 else None
-    return Seen(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report)
+    return IndexedFile(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report)
 
 
-def _closed(cells: list[str], rows: Rows | None = None, place: int = 0, digest: bytes = b"") -> Closed:
+def _closed(cells: list[str], rows: IndexRows | None = None, place: int = 0, digest: bytes = b"") -> UnloadedProcedure:
     """Its outline is left in its row, where it has a place in a file."""
     file, _, _, _, name, edition, fingerprint, first, last, line = cells
     kept = line if rows is None else place
-    return Closed(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
+    return UnloadedProcedure(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
 
 
 @cache
@@ -169,5 +177,5 @@ def _plain(one: Problem, folder: Path) -> list[Any]:
 
 def _problem(one: list[Any], folder: str) -> Problem:
     code, within, name, line, column, width, facts = one
-    told = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
-    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **told)
+    reported = {key: tuple(fact) if isinstance(fact, list) else fact for key, fact in facts.items()}
+    return problem(code, Position(str(PurePath(folder, name)) if within else name, line, column, width), **reported)

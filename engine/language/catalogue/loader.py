@@ -24,7 +24,7 @@ from engine.language.compiler.shared_files import Shared
 from engine.language.source.loader import Source, read_source
 from engine.model import Procedure
 from engine.model.directory import Directory
-from engine.model.summary import Outline, outline_of, read_outline, write_outline
+from engine.model.summary import EditionSummary, read_summary, summarize, write_summary
 
 MOST_OPEN: Final = 128  # books of some 300 KB
 FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the outline
@@ -33,7 +33,7 @@ _LENGTH: Final = 24  # bits of a place
 K = TypeVar("K")
 
 
-class Kept(Protocol):
+class StoredEdition(Protocol):
     """What was kept of an edition: the text of its file, its expanded form."""
 
     @property
@@ -52,10 +52,10 @@ class Kept(Protocol):
     def expanded(self) -> str: ...
 
 
-KeptOf: TypeAlias = Callable[[str, str], Kept | None]  # by procedure and fingerprint
+KeptOf: TypeAlias = Callable[[str, str], StoredEdition | None]  # by procedure and fingerprint
 
 
-class LostEdition(LookupError):
+class EditionMissing(LookupError):
     """An edition that is nowhere, or cannot be read any more."""
 
 
@@ -65,24 +65,24 @@ def place_of(begins: int, length: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class IndexRows:
     """The rows of an index, in its file: what was open here stays as it was when another takes its name."""
 
     file: BinaryIO
 
-    def outline(self, place: int, fingerprint: str) -> str:
+    def summary(self, place: int, fingerprint: str) -> str:
         """The outline in a row of that edition. Raises LostEdition."""
         try:
             row = os.pread(self.file.fileno(), place & (1 << _LENGTH) - 1, place >> _LENGTH).decode().split("\t")
         except (OSError, ValueError):
             row = []
         if row[FINGERPRINT : FINGERPRINT + 1] != [fingerprint]:
-            raise LostEdition(fingerprint[:12])
+            raise EditionMissing(fingerprint[:12])
         return row[-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Closed:
+class UnloadedProcedure:
     """One edition that was read once. `kept`: its outline (`write_outline`), or the place of its row in `rows`. `file` and
     `digest`: where it was read, and what that said; empty for one of the past."""
 
@@ -94,27 +94,36 @@ class Closed:
     kept: str | int
     file: str = ""
     digest: bytes = b""
-    rows: Rows | None = None
+    rows: IndexRows | None = None
 
     @property
     def line(self) -> str:
         """Raises LostEdition."""
         if isinstance(self.kept, str) or self.rows is None:
             return str(self.kept)
-        return self.rows.outline(self.kept, self.fingerprint)
+        return self.rows.summary(self.kept, self.fingerprint)
 
     @property
-    def outline(self) -> Outline:
+    def summary(self) -> EditionSummary:
         """Raises LostEdition."""
-        return read_outline(self.line, self.id, self.edition, self.fingerprint, self.from_, self.until)
+        return read_summary(self.line, self.id, self.edition, self.fingerprint, self.from_, self.until)
 
 
-Entry: TypeAlias = Procedure | Closed
+Entry: TypeAlias = Procedure | UnloadedProcedure
 
 
-def closed(book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
-    first, last = book.identity.from_, book.identity.until
-    return Closed(book.id, book.edition, book.fingerprint, first, last, write_outline(outline_of(book)), file, digest)
+def closed(procedure: Procedure, file: str = "", digest: bytes = b"") -> UnloadedProcedure:
+    first, last = procedure.identity.from_, procedure.identity.until
+    return UnloadedProcedure(
+        procedure.id,
+        procedure.edition,
+        procedure.fingerprint,
+        first,
+        last,
+        write_summary(summarize(procedure)),
+        file,
+        digest,
+    )
 
 
 def in_force(entry: Entry, day: date) -> bool:
@@ -122,32 +131,32 @@ def in_force(entry: Entry, day: date) -> bool:
     return (days.from_ is None or days.from_ <= day) and (days.until is None or day <= days.until)
 
 
-def outline_in(entry: Entry) -> Outline:
-    return outline_of(entry) if isinstance(entry, Procedure) else entry.outline
+def summary_in(entry: Entry) -> EditionSummary:
+    return summarize(entry) if isinstance(entry, Procedure) else entry.summary
 
 
-class Opened:
+class LoadedProcedures:
     """The books opened last, so many at most. Safe to share between threads."""
 
     def __init__(self, most: int = MOST_OPEN) -> None:
-        self._books: OrderedDict[tuple[str, bytes], Procedure] = OrderedDict()
+        self._definitions: OrderedDict[tuple[str, bytes], Procedure] = OrderedDict()
         self._most, self._lock = most, Lock()
 
     def get(self, key: tuple[str, bytes]) -> Procedure | None:
         with self._lock:
-            if key in self._books:
-                self._books.move_to_end(key)
-            return self._books.get(key)
+            if key in self._definitions:
+                self._definitions.move_to_end(key)
+            return self._definitions.get(key)
 
-    def put(self, key: tuple[str, bytes], book: Procedure) -> Procedure:
+    def put(self, key: tuple[str, bytes], procedure: Procedure) -> Procedure:
         with self._lock:
-            self._books[key] = book
-            while len(self._books) > self._most:
-                self._books.popitem(last=False)
-        return book
+            self._definitions[key] = procedure
+            while len(self._definitions) > self._most:
+                self._definitions.popitem(last=False)
+        return procedure
 
 
-class Shelf:
+class ProcedureLoader:
     """Where closed books are opened. `kept` answers the text of an edition of the past."""
 
     def __init__(
@@ -155,25 +164,25 @@ class Shelf:
         folder: Path,
         shared: Shared,
         kept: KeptOf | None = None,
-        opened: Opened | None = None,
+        opened: LoadedProcedures | None = None,
         sound: bool = True,
     ) -> None:
         """`sound`: all its entries were found right over these shared files."""
         self._folder, self._shared, self._kept, self._sound = folder, shared, kept, sound
-        self._opened = opened or Opened()
+        self._opened = opened or LoadedProcedures()
 
-    def asking(self, kept: KeptOf) -> Shelf:
+    def asking(self, kept: KeptOf) -> ProcedureLoader:
         """The same shelf, which asks `kept` for the editions of the past."""
-        return Shelf(self._folder, self._shared, kept, self._opened, self._sound)
+        return ProcedureLoader(self._folder, self._shared, kept, self._opened, self._sound)
 
-    def over(self, shared: Shared) -> Shelf:
+    def over(self, shared: Shared) -> ProcedureLoader:
         """The same shelf over other shared files: every book is opened anew, and looked at again."""
-        return Shelf(self._folder, shared, self._kept, sound=False)
+        return ProcedureLoader(self._folder, shared, self._kept, sound=False)
 
-    def add(self, book: Procedure, file: str = "", digest: bytes = b"") -> Closed:
+    def add(self, procedure: Procedure, file: str = "", digest: bytes = b"") -> UnloadedProcedure:
         """Closes a book that was just read, and leaves it at hand."""
-        entry = closed(book, file, digest)
-        self._opened.put((entry.fingerprint, entry.digest), book)
+        entry = closed(procedure, file, digest)
+        self._opened.put((entry.fingerprint, entry.digest), procedure)
         return entry
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
@@ -189,13 +198,13 @@ class Shelf:
             return entry
         return self._opened.get((entry.fingerprint, entry.digest)) or self._read(entry, self._kept)
 
-    def _read(self, entry: Closed, kept: KeptOf | None) -> Procedure:
-        book = self._from_file(entry) or self._from_kept(entry, kept)
-        if book is None:
-            raise LostEdition(f"{entry.id} {entry.fingerprint[:12]}")
-        return book
+    def _read(self, entry: UnloadedProcedure, kept: KeptOf | None) -> Procedure:
+        procedure = self._from_file(entry) or self._from_kept(entry, kept)
+        if procedure is None:
+            raise EditionMissing(f"{entry.id} {entry.fingerprint[:12]}")
+        return procedure
 
-    def _from_file(self, entry: Closed) -> Procedure | None:
+    def _from_file(self, entry: UnloadedProcedure) -> Procedure | None:
         if not entry.file:
             return None
         path = self._folder / entry.file
@@ -206,23 +215,23 @@ class Shelf:
         if hashlib.sha256(data).digest() != entry.digest:
             return None
         found = check_definition(data, str(path), self._shared, lint=False, served=True, sound=self._sound)
-        book = found.procedure
-        return book if book is not None and book.fingerprint == entry.fingerprint else None
+        procedure = found.procedure
+        return procedure if procedure is not None and procedure.fingerprint == entry.fingerprint else None
 
-    def _from_kept(self, entry: Closed, kept: KeptOf | None) -> Procedure | None:
+    def _from_kept(self, entry: UnloadedProcedure, kept: KeptOf | None) -> Procedure | None:
         text = kept(entry.id, entry.fingerprint) if kept is not None else None
         try:
-            book = rebuilt(text, self._shared.directory) if text is not None else None
+            procedure = rebuilt(text, self._shared.directory) if text is not None else None
         except InvalidDefinition:
             return None
-        return book if book is not None and book.fingerprint == entry.fingerprint else None
+        return procedure if procedure is not None and procedure.fingerprint == entry.fingerprint else None
 
 
-class Books(Mapping[K, Procedure]):
+class LoadableProcedures(Mapping[K, Procedure]):
     """Entries of a shelf read as books: each is opened when it is asked for, none by counting or listing them."""
 
-    def __init__(self, entries: Mapping[K, Entry], shelf: Shelf) -> None:
-        self.entries, self._shelf = entries, shelf
+    def __init__(self, entries: Mapping[K, Entry], store: ProcedureLoader) -> None:
+        self.entries, self._loader = entries, store
         self._named: dict[str, list[Entry]] | None = None
 
     def named(self, procedure_id: str) -> Sequence[Entry]:
@@ -235,10 +244,10 @@ class Books(Mapping[K, Procedure]):
         return self._named.get(procedure_id, ())
 
     def __getitem__(self, key: K) -> Procedure:
-        return self._shelf.open(self.entries[key])
+        return self._loader.open(self.entries[key])
 
     def glimpse(self, key: K) -> Procedure:
-        return self._shelf.glimpse(self.entries[key])
+        return self._loader.glimpse(self.entries[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self.entries
@@ -250,31 +259,31 @@ class Books(Mapping[K, Procedure]):
         return len(self.entries)
 
 
-def books_of(entries: Mapping[K, Entry], shelf: Shelf | None) -> Mapping[K, Procedure]:
+def lazy_procedures(entries: Mapping[K, Entry], store: ProcedureLoader | None) -> Mapping[K, Procedure]:
     """Entries as books; without a shelf they all are already."""
-    if shelf is not None:
-        return Books(entries, shelf)
+    if store is not None:
+        return LoadableProcedures(entries, store)
     return MappingProxyType({key: one for key, one in entries.items() if isinstance(one, Procedure)})
 
 
-def editions_in(books: Mapping[tuple[str, str], Procedure], procedure_id: str) -> Iterable[Entry]:
+def editions_in(procedures: Mapping[tuple[str, str], Procedure], procedure_id: str) -> Iterable[Entry]:
     """The editions of one procedure, without opening them."""
-    if isinstance(books, Books):
-        return books.named(procedure_id)
-    return (one for (name, _), one in books.items() if name == procedure_id)
+    if isinstance(procedures, LoadableProcedures):
+        return procedures.named(procedure_id)
+    return (one for (name, _), one in procedures.items() if name == procedure_id)
 
 
-def glimpse(books: Mapping[K, Procedure], key: K) -> Procedure:
+def glimpse(procedures: Mapping[K, Procedure], key: K) -> Procedure:
     """A book for one look; lists look at thousands."""
-    return books.glimpse(key) if isinstance(books, Books) else books[key]
+    return procedures.glimpse(key) if isinstance(procedures, LoadableProcedures) else procedures[key]
 
 
-def entries_of(books: Mapping[K, Procedure]) -> Mapping[K, Entry]:
+def entries_of(procedures: Mapping[K, Procedure]) -> Mapping[K, Entry]:
     """Books without opening them."""
-    return books.entries if isinstance(books, Books) else books
+    return procedures.entries if isinstance(procedures, LoadableProcedures) else procedures
 
 
-def rebuilt(kept: Kept, directory: Directory) -> Procedure:
+def rebuilt(kept: StoredEdition, directory: Directory) -> Procedure:
     """An edition from what was kept of it. Raises InvalidDefinition."""
     return build_from_expanded(kept.expanded, _readable(kept.source, f"{kept.procedure}.yaml"), directory)
 

@@ -17,31 +17,31 @@ from tempfile import TemporaryFile
 from typing import Any, Final
 
 from engine.language.catalogue.check import check_definition
-from engine.language.catalogue.index import Seen, Stamp, read_line, write_line
+from engine.language.catalogue.index import IndexedFile, Stamp, read_line, write_line
 from engine.language.compiler.shared_files import load_shared
 
 MANY: Final = 100  # fewer are read sooner than other processes start
 
 
-def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, Seen]]:
+def check_many(folder: Path, files: Mapping[str, Stamp]) -> Iterator[tuple[str, IndexedFile]]:
     """Each of the files as it is found, its book closed. What no other process could read is left to the caller."""
-    hands, names = os.cpu_count() or 1, list(files)
-    if len(names) < MANY or hands < 2:
+    persons, names = os.cpu_count() or 1, list(files)
+    if len(names) < MANY or persons < 2:
         return
     where = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONIOENCODING": "utf-8"}
     with ExitStack() as open_, suppress(OSError):
         started = []
-        for hand in range(hands):
-            asked, told = open_.enter_context(TemporaryFile()), open_.enter_context(TemporaryFile())
-            asked.write(json.dumps({name: files[name] for name in names[hand::hands]}).encode())
+        for person in range(persons):
+            asked, reported = open_.enter_context(TemporaryFile()), open_.enter_context(TemporaryFile())
+            asked.write(json.dumps({name: files[name] for name in names[person::persons]}).encode())
             asked.seek(0)
             command = [sys.executable, "-m", "engine.language.catalogue.parallel", str(folder)]
-            run = subprocess.Popen(command, stdin=asked, stdout=told, stderr=subprocess.DEVNULL, env=where)
-            started.append((run, told))
-        for run, told in started:
+            run = subprocess.Popen(command, stdin=asked, stdout=reported, stderr=subprocess.DEVNULL, env=where)
+            started.append((run, reported))
+        for run, reported in started:
             if run.wait() == 0:
-                told.seek(0)
-                yield from (read_line(line, folder) for line in told.read().decode().splitlines())
+                reported.seek(0)
+                yield from (read_line(line, folder) for line in reported.read().decode().splitlines())
 
 
 def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
         with suppress(OSError):
             data = (folder / name).read_bytes()
             checked = check_definition(data, str(folder / name), shared, served=True)
-            seen = Seen(int(stamp), hashlib.sha256(data).digest(), checked.procedure, checked.report)
+            seen = IndexedFile(int(stamp), hashlib.sha256(data).digest(), checked.procedure, checked.report)
             yield write_line(name, seen, folder)
 
 

@@ -32,7 +32,7 @@ class Draft:
         return bool(self.report.errors)
 
 
-class Manuscript:
+class WatchedFile:
     """One file and the shared files of `folder`, looked at again and again by several threads."""
 
     def __init__(self, file: Path, folder: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from engine.core.problems import Fact, Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Plain, Span, Text
-from engine.language.compiler.includes import Spliced
+from engine.language.compiler.includes import CombinedTree
 from engine.language.expressions.names import all_names
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.expressions.parser import parse_expression
@@ -58,10 +58,10 @@ class Library:
     directory: Directory = field(default_factory=Directory)
 
 
-class Bench:
+class BuildContext:
     """One file on the bench. `placed` is its expanded tree; what is wrong gathers in `problems`."""
 
-    def __init__(self, placed: Spliced, library: Library) -> None:
+    def __init__(self, placed: CombinedTree, library: Library) -> None:
         self.placed, self.library = placed, library
         self.problems: list[Problem] = []
         self.agency = str(placed.at(("agency",)) or "")
@@ -272,24 +272,24 @@ MESSAGE: Final = frozenset({"dossier", "link", "office", "due", "meeting", "reas
 NUMBER: Final = frozenset({"agency", "office", "procedure", "year", "serial"})
 
 
-def read_template(bench: Bench, path: Path, known: Iterable[str]) -> Template | None:
+def read_template(build: BuildContext, path: Path, known: Iterable[str]) -> Template | None:
     """The text at a path; each name in braces that is not known is told, with the ones that look like it."""
-    text = bench.text(path)
+    text = build.text(path)
     if text is None:
         return None
     every, names = set(known), set()
     for language, words in text.versions:
-        there = path if isinstance(bench.at(path), str) else (*path, language)
+        there = path if isinstance(build.at(path), str) else (*path, language)
         for found in PLACEHOLDER.finditer(words):
             name = found[1]
             names.add(name)
-            if name not in every and name not in bench.broken:
-                where = bench.placed.inside(there, found.start(1), max(1, len(name)))
-                bench.unknown_at("N308", where, name, every)
+            if name not in every and name not in build.broken:
+                where = build.placed.inside(there, found.start(1), max(1, len(name)))
+                build.unknown_at("N308", where, name, every)
     return Template(text, frozenset(names & every))
 
 
-def read_pattern(bench: Bench, path: Path, known: Iterable[str]) -> str | None:
+def read_pattern(build: BuildContext, path: Path, known: Iterable[str]) -> str | None:
     """A pattern of numbers, `PC-{office}-{year}-{serial}`: its names are checked the same way."""
-    template = read_template(bench, path, known)
+    template = read_template(build, path, known)
     return str(template.text) if template else None

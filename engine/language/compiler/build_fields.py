@@ -10,13 +10,13 @@ from typing import Final
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.compiler.build_context import plain_number, read_template
-from engine.language.compiler.symbols import Workshop, declared_type, place_list
+from engine.language.compiler.symbols import SymbolContext, declared_type, place_list
 from engine.language.expressions.names import names_in
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.expressions.typing import read_literal
 from engine.language.source.loader import Path, Tree
 from engine.language.source.notation import read_size
-from engine.model import Bounds, Check, Field, Option, Template, Total
+from engine.model import Bounds, Field, FormCheck, Option, Template, Total
 from engine.model.types import (
     DATE,
     EMPTY,
@@ -57,59 +57,59 @@ _EXAMPLES: Final[Mapping[str, Value]] = {
 _EXAMPLE_DAY: Final = date(1990, 1, 1)
 
 
-class Questions:
+class FieldBuilder:
     """Builds the questions of one place. `base` are its words, `conditions` what shows the page around them."""
 
-    def __init__(self, shop: Workshop, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
-        self.shop, self.bench, self.base, self.rows = shop, shop.bench, base, rows
+    def __init__(self, symbols: SymbolContext, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> None:
+        self.symbols, self.build, self.base, self.rows = symbols, symbols.build, base, rows
         self.conditions = conditions
 
     def words(self, *conditions: Tree) -> Vocabulary:
-        return self.shop.words.at(self.base, *self.conditions, *conditions, rows=self.rows)
+        return self.symbols.words.at(self.base, *self.conditions, *conditions, rows=self.rows)
 
     # -- fields --------------------------------------------------------------------------------------------------------
 
     def fields(self, path: Path) -> tuple[Field, ...]:
-        return tuple(self.field(name, there) for name, there in self.bench.each((*path, "fields")))
+        return tuple(self.field(name, there) for name, there in self.build.each((*path, "fields")))
 
     def field(self, name: str, path: Path) -> Field:
-        bench = self.bench
-        word = bench.words((*path, "type")) or "text"
+        build = self.build
+        word = build.words((*path, "type")) or "text"
         type_ = self.value_type(name, path)
-        value_written = bench.at((*path, "value")) is not None
-        if value_written and bench.words((*path, "type")) is None:
+        value_written = build.at((*path, "value")) is not None
+        if value_written and build.words((*path, "type")) is None:
             word = "text" if type_ == EMPTY else type_.kind
         outside = self.words()
-        inside = self.words(bench.at((*path, "when")))
+        inside = self.words(build.at((*path, "when")))
         options, list_id = self.options(path, inside, word)
         bounds = self.bounds(path, inside, word, type_)
         rows = self.inner(name, path) if word == "rows" else None
         return Field(
             id=name,
-            where=bench.where(path, key=True),
-            basis=bench.basis(path),
+            where=build.where(path, key=True),
+            basis=build.basis(path),
             type=word,
             value_type=type_,
-            label=bench.title((*path, "label")),
-            help=bench.text((*path, "help")),
-            short_label=bench.text((*path, "short_label")),
-            unit=bench.words((*path, "unit")),
-            when=bench.or_else((*path, "when"), outside, YES_NO, TRUE),
-            required=bench.or_else((*path, "required"), inside, YES_NO, TRUE),
-            value=bench.expression((*path, "value"), inside, type_ if type_ != EMPTY else None),
+            label=build.title((*path, "label")),
+            help=build.text((*path, "help")),
+            short_label=build.text((*path, "short_label")),
+            unit=build.words((*path, "unit")),
+            when=build.or_else((*path, "when"), outside, YES_NO, TRUE),
+            required=build.or_else((*path, "required"), inside, YES_NO, TRUE),
+            value=build.expression((*path, "value"), inside, type_ if type_ != EMPTY else None),
             default=self.written((*path, "default"), inside, type_),
             prefill=self.prefill((*path, "prefill")),
-            reuse=bench.flag((*path, "reuse"), True),
+            reuse=build.flag((*path, "reuse"), True),
             example=self.example(path, inside, word, type_, options, bounds),
             bounds=bounds,
             options=options,
             under=self.under((*path, "under")),
-            other=bench.flag((*path, "other"), False),
+            other=build.flag((*path, "other"), False),
             list_id=list_id,
             scheme=self.scheme((*path, "scheme")),
-            level=bench.words((*path, "level")) or "commune",
-            upper=bench.words((*path, "case")) == "upper",
-            lines=max(1, bench.number((*path, "lines"), 1)),
+            level=build.words((*path, "level")) or "commune",
+            upper=build.words((*path, "case")) == "upper",
+            lines=max(1, build.number((*path, "lines"), 1)),
             rows=rows.fields(path) if rows else (),
             checks=rows.checks(path) if rows else (),
             row_label=self.row_label(name, path) if rows else None,
@@ -118,25 +118,25 @@ class Questions:
         )
 
     def value_type(self, name: str, path: Path) -> Type:
-        words = self.shop.words
+        words = self.symbols.words
         known = words.columns.get(path) or words.types.get(name)
-        return known or declared_type(self.bench, path) or EMPTY
+        return known or declared_type(self.build, path) or EMPTY
 
-    def inner(self, name: str, path: Path) -> Questions:
-        when = self.bench.at((*path, "when"))
-        return Questions(self.shop, self.base, *self.conditions, when, rows=name)
+    def inner(self, name: str, path: Path) -> FieldBuilder:
+        when = self.build.at((*path, "when"))
+        return FieldBuilder(self.symbols, self.base, *self.conditions, when, rows=name)
 
     def written(self, path: Path, words: Vocabulary, type_: Type) -> Expression | None:
         """A value of the question's own type written as itself, else an expression that gives one."""
-        written = self.bench.at(path)
+        written = self.build.at(path)
         if written is None or type_.kind in ("rows", "file"):
             return None
         literal = read_literal(plain_number(written), type_)
         if literal is not None and not (type_.kind == "text" and self.is_computed(path, written, words)):
-            return constant(literal.value, type_, self.bench.where(path))
+            return constant(literal.value, type_, self.build.where(path))
         if type_.kind in ("choice", "choices") and self.is_wrong_code(path, written, words, type_):
             return None
-        return self.bench.expression(path, words, type_)
+        return self.build.expression(path, words, type_)
 
     def is_computed(self, path: Path, written: Tree, words: Vocabulary) -> bool:
         """Whether the default of a text is worked out of other answers rather than written as it is."""
@@ -148,92 +148,92 @@ class Questions:
         wrong = [code for code in codes if isinstance(code, str) and code.isidentifier() and code not in words.known()]
         known = sorted(type_.codes or ())
         for code in wrong[:1]:
-            self.bench.say("E411", path, value=code, near=close_names(code, known), options=tuple(known[:12]))
+            self.build.say("E411", path, value=code, near=close_names(code, known), options=tuple(known[:12]))
         return bool(wrong)
 
     def prefill(self, path: Path) -> str | None:
         """`account.phone`, or `look_up.<id>.<answer>` of a look-up of this file."""
-        written = self.bench.words(path)
+        written = self.build.words(path)
         parts = (written or "").split(".")
         if parts[0] == "look_up" and len(parts) > 1:
-            self.shop.names.check(self.bench, parts[1], path, "look_up")
+            self.symbols.names.check(self.build, parts[1], path, "look_up")
         elif written is not None and written not in ACCOUNT:
-            self.bench.unknown("N301", path, written, ACCOUNT)
+            self.build.unknown("N301", path, written, ACCOUNT)
         return written
 
     def under(self, path: Path) -> str | None:
-        written = self.bench.words(path)
-        row = self.shop.words.rows.get(self.rows or "", {})
+        written = self.build.words(path)
+        row = self.symbols.words.rows.get(self.rows or "", {})
         if written is not None and written not in row:
-            self.shop.names.check(self.bench, written, path, "question")
+            self.symbols.names.check(self.build, written, path, "question")
         return written
 
     def scheme(self, path: Path) -> str | None:
-        written = self.bench.words(path)
-        if written is not None and written not in self.bench.library.schemes:
-            self.bench.unknown("N304", path, written, self.bench.library.schemes, kind="scheme")
+        written = self.build.words(path)
+        if written is not None and written not in self.build.library.schemes:
+            self.build.unknown("N304", path, written, self.build.library.schemes, kind="scheme")
         return written
 
     # -- options -------------------------------------------------------------------------------------------------------
 
     def options(self, path: Path, words: Vocabulary, word: str) -> tuple[tuple[Option, ...], str | None]:
         """The choices, and the list they come from when they do."""
-        bench, written = self.bench, self.bench.at((*path, "options"))
+        build, written = self.build, self.build.at((*path, "options"))
         list_id = written if isinstance(written, str) else None
         found: tuple[Option, ...] = ()
         if word == "place":
-            list_id = place_list(bench, path)
+            list_id = place_list(build, path)
             if list_id is None:
-                level = bench.words((*path, "level")) or "commune"
-                bench.unknown("N304", (*path, "level"), f"{level}s", bench.library.lists, kind="list")
-        if list_id is not None and list_id in bench.library.lists:
-            found = bench.library.lists[list_id].items
+                level = build.words((*path, "level")) or "commune"
+                build.unknown("N304", (*path, "level"), f"{level}s", build.library.lists, kind="list")
+        if list_id is not None and list_id in build.library.lists:
+            found = build.library.lists[list_id].items
         elif list_id is not None:
-            bench.unknown("N304", (*path, "options"), list_id, bench.library.lists, kind="list")
+            build.unknown("N304", (*path, "options"), list_id, build.library.lists, kind="list")
         else:
             found = tuple(
-                self.option(code, (*path, "options", code), words) for code in bench.entries((*path, "options"))
+                self.option(code, (*path, "options", code), words) for code in build.entries((*path, "options"))
             )
-        if bench.flag((*path, "other"), False) and not any(one.code == OTHER for one in found):
+        if build.flag((*path, "other"), False) and not any(one.code == OTHER for one in found):
             found = (*found, Option(OTHER, _OTHER_LABEL))
         return found, list_id
 
     def option(self, code: str, path: Path, words: Vocabulary) -> Option:
-        bench = self.bench
-        entry = bench.at(path)
+        build = self.build
+        entry = build.at(path)
         if not isinstance(entry, dict) or "label" not in entry:
-            return Option(code, bench.text(path) or Text.of(code, bench.language))
+            return Option(code, build.text(path) or Text.of(code, build.language))
         return Option(
             code,
-            bench.title((*path, "label")),
-            help=bench.text((*path, "help")),
-            when=bench.or_else((*path, "when"), words, YES_NO, TRUE),
-            from_=bench.day((*path, "from")),
-            until=bench.day((*path, "until")),
-            because=bench.text((*path, "because")),
-            parent=bench.words((*path, "parent")),
-            basis=bench.law(path),
+            build.title((*path, "label")),
+            help=build.text((*path, "help")),
+            when=build.or_else((*path, "when"), words, YES_NO, TRUE),
+            from_=build.day((*path, "from")),
+            until=build.day((*path, "until")),
+            because=build.text((*path, "because")),
+            parent=build.words((*path, "parent")),
+            basis=build.law(path),
         )
 
     # -- bounds, examples ----------------------------------------------------------------------------------------------
 
     def bounds(self, path: Path, words: Vocabulary, word: str, type_: Type) -> Bounds:
-        bench = self.bench
-        minimum = bench.expression((*path, "minimum"), words, type_)
-        if minimum is None and word in ("integer", "money") and bench.at((*path, "minimum")) is None:
+        build = self.build
+        minimum = build.expression((*path, "minimum"), words, type_)
+        if minimum is None and word in ("integer", "money") and build.at((*path, "minimum")) is None:
             minimum = constant(0, INTEGER if word == "integer" else MONEY)
-        lines = bench.number((*path, "lines"), 1)
+        lines = build.number((*path, "lines"), 1)
         return Bounds(
             minimum=minimum,
-            maximum=bench.expression((*path, "maximum"), words, type_),
-            min_length=bench.number((*path, "minLength"), 1 if word == "text" else 0),
-            max_length=bench.number((*path, "maxLength"), _LONG if lines > 1 else 100),
-            pattern=bench.words((*path, "pattern")),
-            message=bench.text((*path, "message")),
-            min_items=bench.number((*path, "minItems"), 1),
-            max_items=bench.number((*path, "maxItems"), 20 if word == "rows" else 1),
-            max_size=read_size(bench.at((*path, "max_size"))) or _USUAL.max_size,
-            accept=bench.ids((*path, "accept")) or _USUAL.accept,
+            maximum=build.expression((*path, "maximum"), words, type_),
+            min_length=build.number((*path, "minLength"), 1 if word == "text" else 0),
+            max_length=build.number((*path, "maxLength"), _LONG if lines > 1 else 100),
+            pattern=build.words((*path, "pattern")),
+            message=build.text((*path, "message")),
+            min_items=build.number((*path, "minItems"), 1),
+            max_items=build.number((*path, "maxItems"), 20 if word == "rows" else 1),
+            max_size=read_size(build.at((*path, "max_size"))) or _USUAL.max_size,
+            accept=build.ids((*path, "accept")) or _USUAL.accept,
         )
 
     def example(
@@ -244,7 +244,7 @@ class Questions:
         if given is not None:
             self.known_office((*path, "example"), word)
             return given
-        if self.bench.at((*path, "value")) is not None:
+        if self.build.at((*path, "value")) is not None:
             return None
         if options:
             return constant(options[0].code if word != "choices" else (options[0].code,), type_)
@@ -253,73 +253,73 @@ class Questions:
         if word == "date":
             return _day_example(bounds)
         if word == "identifier":
-            scheme = self.bench.library.schemes.get(self.bench.words((*path, "scheme")) or "")
+            scheme = self.build.library.schemes.get(self.build.words((*path, "scheme")) or "")
             return constant(scheme.example if scheme else "12345", TEXT)
         return constant(_EXAMPLES[word], type_) if word in _EXAMPLES else None
 
     def known_office(self, path: Path, word: str) -> None:
-        written = self.bench.words(path)
-        if word == "office" and written is not None and written not in self.bench.library.directory.offices:
-            self.bench.unknown("N304", path, written, self.bench.library.directory.offices, kind="office")
+        written = self.build.words(path)
+        if word == "office" and written is not None and written not in self.build.library.directory.offices:
+            self.build.unknown("N304", path, written, self.build.library.directory.offices, kind="office")
 
     # -- rows, checks --------------------------------------------------------------------------------------------------
 
     def row_label(self, name: str, path: Path) -> Template | None:
-        known = {*self.shop.words.rows.get(name, {}), *self.base.names}
-        return read_template(self.bench, (*path, "row_label"), known)
+        known = {*self.symbols.words.rows.get(name, {}), *self.base.names}
+        return read_template(self.build, (*path, "row_label"), known)
 
     def unique(self, path: Path) -> tuple[tuple[str, ...], ...]:
         """`[id]` (each alone), `[[a, b]]` (together)."""
-        own = self.bench.entries((*path, "fields"))
+        own = self.build.entries((*path, "fields"))
         found = []
-        for at, _ in enumerate(self.bench.items((*path, "unique"))):
-            named = list(self.bench.named((*path, "unique", at)))
+        for at, _ in enumerate(self.build.items((*path, "unique"))):
+            named = list(self.build.named((*path, "unique", at)))
             for name, there in named:
                 if name not in own:
-                    self.bench.unknown("N301", there, name, own)
+                    self.build.unknown("N301", there, name, own)
             found.append(tuple(name for name, _ in named if name in own))
         return tuple(one for one in found if one)
 
     def total(self, path: Path, words: Vocabulary) -> Total | None:
-        of = self.bench.words((*path, "total", "of"))
-        own = self.bench.entries((*path, "fields"))
+        of = self.build.words((*path, "total", "of"))
+        own = self.build.entries((*path, "fields"))
         if of is None:
             return None
         if of not in own:
-            self.bench.unknown("N301", (*path, "total", "of"), of, own)
+            self.build.unknown("N301", (*path, "total", "of"), of, own)
             return None
-        type_ = self.shop.words.columns.get((*path, "fields", of), INTEGER)
-        equals = self.bench.expression((*path, "total", "equals"), words, None if of in self.bench.broken else type_)
+        type_ = self.symbols.words.columns.get((*path, "fields", of), INTEGER)
+        equals = self.build.expression((*path, "total", "equals"), words, None if of in self.build.broken else type_)
         return Total(of, equals) if equals else None
 
-    def checks(self, path: Path) -> tuple[Check, ...]:
-        found = (self.check(name, there) for name, there in self.bench.each((*path, "checks")))
+    def checks(self, path: Path) -> tuple[FormCheck, ...]:
+        found = (self.check(name, there) for name, there in self.build.each((*path, "checks")))
         return tuple(one for one in found if one is not None)
 
-    def check(self, name: str, path: Path) -> Check | None:
-        bench = self.bench
-        inside = self.words(bench.at((*path, "when")))
-        warns = bench.at((*path, "must")) is None
-        when = bench.or_else((*path, "when"), self.words(), YES_NO, TRUE)
-        holds = bench.expression((*path, "should" if warns else "must"), inside, YES_NO)
-        at = bench.words((*path, "at"))
-        row = self.shop.words.rows.get(self.rows or "", {})
+    def check(self, name: str, path: Path) -> FormCheck | None:
+        build = self.build
+        inside = self.words(build.at((*path, "when")))
+        warns = build.at((*path, "must")) is None
+        when = build.or_else((*path, "when"), self.words(), YES_NO, TRUE)
+        holds = build.expression((*path, "should" if warns else "must"), inside, YES_NO)
+        at = build.words((*path, "at"))
+        row = self.symbols.words.rows.get(self.rows or "", {})
         if (
             at is not None
             and at not in row
-            and not self.shop.names.check(bench, at, (*path, "at"), "question", "evidence")
+            and not self.symbols.names.check(build, at, (*path, "at"), "question", "evidence")
         ):
             at = None
         if holds is None:
             return None
-        return Check(
+        return FormCheck(
             id=name,
-            where=bench.where(path, key=True),
-            basis=bench.basis(path),
+            where=build.where(path, key=True),
+            basis=build.basis(path),
             holds=holds,
             when=when,
             warns=warns,
-            message=bench.title((*path, "message")),
+            message=build.title((*path, "message")),
             at=at,
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from engine.core.values import Text
-from engine.language.compiler.build_fields import Questions
-from engine.language.compiler.symbols import Workshop, evidence_type
+from engine.language.compiler.build_fields import FieldBuilder
+from engine.language.compiler.symbols import SymbolContext, evidence_type
 from engine.language.source.loader import Path
 from engine.language.source.notation import read_size
 from engine.model import APPLICANT, APPLICATION, Bounds, Criterion, EvidenceTerms, Field, Form, How, Page
@@ -19,40 +19,40 @@ _FORM: Final = Text((("fr", "Votre demande"), ("en", "Your application")))
 _PIECES: Final = Text((("fr", "Vos pièces"), ("en", "Your documents")))
 
 
-def build_application(shop: Workshop) -> Form:
+def build_application(symbols: SymbolContext) -> Form:
     """The task that the draft waits for: the pages of `form`, then the evidence."""
-    pages = [*_pages(shop)]
-    evidence = _evidence_page(shop, {page.id for page in pages})
+    pages = [*_pages(symbols)]
+    evidence = _evidence_page(symbols, {page.id for page in pages})
     if evidence is not None:
         pages.append(evidence)
     return Form(
         id=APPLICATION,
-        where=shop.bench.where(("form",), key=True),
+        where=symbols.build.where(("form",), key=True),
         label=_FORM,
         by=(APPLICANT,),
         pages=tuple(pages),
     )
 
 
-def _pages(shop: Workshop) -> Iterator[Page]:
-    for name, path in shop.bench.each(("form",)):
-        source, there = shop.bench.placed.origin(path)
-        if shop.bench.at((*path, "title")) is None and source.at((*there, "use")) is None:
-            shop.bench.say("S202", path, key=True, name="title")
-        yield build_page(Questions(shop, shop.words.form, shop.bench.at((*path, "when"))), name, path)
+def _pages(symbols: SymbolContext) -> Iterator[Page]:
+    for name, path in symbols.build.each(("form",)):
+        source, there = symbols.build.placed.origin(path)
+        if symbols.build.at((*path, "title")) is None and source.at((*there, "use")) is None:
+            symbols.build.say("S202", path, key=True, name="title")
+        yield build_page(FieldBuilder(symbols, symbols.words.form, symbols.build.at((*path, "when"))), name, path)
 
 
-def build_page(questions: Questions, name: str, path: Path) -> Page:
-    shop, bench = questions.shop, questions.bench
-    when = bench.or_else((*path, "when"), shop.words.at(questions.base), YES_NO, TRUE)
+def build_page(questions: FieldBuilder, name: str, path: Path) -> Page:
+    symbols, build = questions.symbols, questions.build
+    when = build.or_else((*path, "when"), symbols.words.at(questions.base), YES_NO, TRUE)
     return Page(
         id=name,
-        where=bench.where(path, key=True),
-        basis=bench.basis(path),
-        title=bench.title((*path, "title")),
-        help=bench.text((*path, "help")),
+        where=build.where(path, key=True),
+        basis=build.basis(path),
+        title=build.title((*path, "title")),
+        help=build.text((*path, "help")),
         when=when,
-        reuse=bench.flag((*path, "reuse"), True),
+        reuse=build.flag((*path, "reuse"), True),
         fields=questions.fields(path),
         checks=questions.checks(path),
     )
@@ -61,55 +61,55 @@ def build_page(questions: Questions, name: str, path: Path) -> Page:
 # -- evidence ----------------------------------------------------------------------------------------------------------
 
 
-def _evidence_page(shop: Workshop, taken: set[str]) -> Page | None:
-    things = tuple(_evidence(shop, name, path) for name, path in shop.bench.each(("evidence",)))
+def _evidence_page(symbols: SymbolContext, taken: set[str]) -> Page | None:
+    things = tuple(_evidence(symbols, name, path) for name, path in symbols.build.each(("evidence",)))
     if not things:
         return None
     name = "pieces"
     while name in taken:
         name += "_"
-    return Page(id=name, where=shop.bench.where(("evidence",), key=True), title=_PIECES, fields=things)
+    return Page(id=name, where=symbols.build.where(("evidence",), key=True), title=_PIECES, fields=things)
 
 
-def _evidence(shop: Workshop, name: str, path: Path) -> Field:
-    bench = shop.bench
-    questions = Questions(shop, shop.words.form)
-    inside = questions.words(bench.at((*path, "when")))
+def _evidence(symbols: SymbolContext, name: str, path: Path) -> Field:
+    build = symbols.build
+    questions = FieldBuilder(symbols, symbols.words.form)
+    inside = questions.words(build.at((*path, "when")))
     return Field(
         id=name,
-        where=bench.where(path, key=True),
-        basis=bench.basis(path),
+        where=build.where(path, key=True),
+        basis=build.basis(path),
         type="evidence",
-        value_type=evidence_type(bench, path),
-        label=bench.title((*path, "label")),
-        help=bench.text((*path, "help")),
-        when=bench.or_else((*path, "when"), questions.words(), YES_NO, TRUE),
-        required=bench.or_else((*path, "required"), inside, YES_NO, TRUE),
-        reuse=bench.flag((*path, "reuse"), True),
+        value_type=evidence_type(build, path),
+        label=build.title((*path, "label")),
+        help=build.text((*path, "help")),
+        when=build.or_else((*path, "when"), questions.words(), YES_NO, TRUE),
+        required=build.or_else((*path, "required"), inside, YES_NO, TRUE),
+        reuse=build.flag((*path, "reuse"), True),
         bounds=Bounds(
-            max_items=bench.number((*path, "maxItems"), 1),
-            max_size=read_size(bench.at((*path, "max_size"))) or _USUAL.max_size,
-            accept=bench.ids((*path, "accept")) or _USUAL.accept,
+            max_items=build.number((*path, "maxItems"), 1),
+            max_size=read_size(build.at((*path, "max_size"))) or _USUAL.max_size,
+            accept=build.ids((*path, "accept")) or _USUAL.accept,
         ),
-        evidence=_terms(shop, path, questions),
+        evidence=_terms(symbols, path, questions),
     )
 
 
-def _terms(shop: Workshop, path: Path, questions: Questions) -> EvidenceTerms:
-    bench = shop.bench
-    how = tuple(cast(How, one) for one in bench.ids((*path, "how")) if one in _HOW)
-    held_of = bench.words((*path, "held_by", "of"))
-    if held_of is not None and not shop.names.check(bench, held_of, (*path, "held_by", "of"), "question"):
+def _terms(symbols: SymbolContext, path: Path, questions: FieldBuilder) -> EvidenceTerms:
+    build = symbols.build
+    how = tuple(cast(How, one) for one in build.ids((*path, "how")) if one in _HOW)
+    held_of = build.words((*path, "held_by", "of"))
+    if held_of is not None and not symbols.names.check(build, held_of, (*path, "held_by", "of"), "question"):
         held_of = None
-    inside = questions.words(bench.at((*path, "when")))
+    inside = questions.words(build.at((*path, "when")))
     return EvidenceTerms(
         any_of=tuple(
-            questions.option(code, (*path, "any_of", code), inside) for code in bench.entries((*path, "any_of"))
+            questions.option(code, (*path, "any_of", code), inside) for code in build.entries((*path, "any_of"))
         ),
         how=how or ("upload",),
-        copies=max(1, bench.number((*path, "copies"), 1)),
-        max_age=bench.span((*path, "max_age")),
-        held_by=bench.words((*path, "held_by")) or bench.words((*path, "held_by", "procedure")),
+        copies=max(1, build.number((*path, "copies"), 1)),
+        max_age=build.span((*path, "max_age")),
+        held_by=build.words((*path, "held_by")) or build.words((*path, "held_by", "procedure")),
         held_of=held_of,
     )
 
@@ -117,27 +117,27 @@ def _terms(shop: Workshop, path: Path, questions: Questions) -> EvidenceTerms:
 # -- eligibility -------------------------------------------------------------------------------------------------------
 
 
-def build_eligibility(shop: Workshop) -> tuple[Criterion, ...]:
-    return tuple(_criterion(shop, name, path) for name, path in shop.bench.each(("eligibility",)))
+def build_eligibility(symbols: SymbolContext) -> tuple[Criterion, ...]:
+    return tuple(_criterion(symbols, name, path) for name, path in symbols.build.each(("eligibility",)))
 
 
-def _criterion(shop: Workshop, name: str, path: Path) -> Criterion:
-    bench = shop.bench
-    questions = Questions(shop, shop.words.eligibility)
+def _criterion(symbols: SymbolContext, name: str, path: Path) -> Criterion:
+    build = symbols.build
+    questions = FieldBuilder(symbols, symbols.words.eligibility)
     words = questions.words()
-    word = bench.choice((*path, "type"), ("yes_no", "choice", "country", "integer", "date"), "yes_no")
+    word = build.choice((*path, "type"), ("yes_no", "choice", "country", "integer", "date"), "yes_no")
     type_ = questions.value_type(name, path)
     options, list_id = questions.options(path, words, word)
     bounds = questions.bounds(path, words, word, type_)
     field = Field(
         id=name,
-        where=bench.where(path, key=True),
-        basis=bench.basis(path),
+        where=build.where(path, key=True),
+        basis=build.basis(path),
         type=word,
         value_type=type_,
-        label=bench.title((*path, "ask")),
-        help=bench.text((*path, "help")),
-        when=bench.or_else((*path, "when"), words, YES_NO, TRUE),
+        label=build.title((*path, "ask")),
+        help=build.text((*path, "help")),
+        when=build.or_else((*path, "when"), words, YES_NO, TRUE),
         example=questions.example(path, words, word, type_, options, bounds),
         bounds=bounds,
         options=options,
@@ -148,8 +148,8 @@ def _criterion(shop: Workshop, name: str, path: Path) -> Criterion:
         where=field.where,
         basis=field.basis,
         field=field,
-        stop_when=bench.or_else((*path, "stop_when"), words, YES_NO, FALSE),
-        because=bench.title((*path, "because")),
-        instead=bench.words((*path, "instead")),
-        instead_title=bench.text((*path, "instead_title")),
+        stop_when=build.or_else((*path, "stop_when"), words, YES_NO, FALSE),
+        because=build.title((*path, "because")),
+        instead=build.words((*path, "instead")),
+        instead_title=build.text((*path, "instead_title")),
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast, get_args
 
 from engine.core.values import Span, Text
-from engine.language.compiler.build_context import Bench, frozen, read_template
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.build_context import BuildContext, frozen, read_template
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path
 from engine.model import (
     Accept,
@@ -34,94 +34,94 @@ _KEPT: Final[Mapping[str, Span]] = {
 }  # fmt: skip
 
 
-def build_identity(shop: Workshop, form: Form) -> Identity:
-    bench = shop.bench
-    agencies = bench.library.directory.agencies
-    if bench.agency and bench.agency not in agencies:
-        bench.unknown("N304", ("agency",), bench.agency, agencies, kind="agency")
-    representative = bench.choice(("representative",), get_args(Representative), "allowed")
+def build_identity(symbols: SymbolContext, form: Form) -> Identity:
+    build = symbols.build
+    agencies = build.library.directory.agencies
+    if build.agency and build.agency not in agencies:
+        build.unknown("N304", ("agency",), build.agency, agencies, kind="agency")
+    representative = build.choice(("representative",), get_args(Representative), "allowed")
     return Identity(
-        id=bench.words(("procedure",)) or "",
-        where=bench.where(("procedure",)),
-        basis=bench.basis(()),
-        edition=bench.number(("edition",), 1),
-        title=bench.text(("title",)) or Text.of(bench.words(("procedure",)) or "", bench.language),
-        summary=bench.text(("summary",)) or Text.of("", bench.language),
-        agency=bench.agency,
-        category=bench.words(("category",)),
-        life_events=bench.ids(("life_events",)),
-        languages=bench.ids(("languages",)) or ("fr",),
-        channels=bench.ids(("channels",)) or _CHANNELS,
-        from_=bench.day(("in_force", "from")),
-        until=bench.day(("in_force", "until")),
-        delay=_delay(shop),
-        contact=_contact(bench),
-        appeals=_appeals(shop),
-        audience=bench.ids(("audience",)) or ("natural_person",),
-        dossier_label=_dossier_label(shop, form),
+        id=build.words(("procedure",)) or "",
+        where=build.where(("procedure",)),
+        basis=build.basis(()),
+        edition=build.number(("edition",), 1),
+        title=build.text(("title",)) or Text.of(build.words(("procedure",)) or "", build.language),
+        summary=build.text(("summary",)) or Text.of("", build.language),
+        agency=build.agency,
+        category=build.words(("category",)),
+        life_events=build.ids(("life_events",)),
+        languages=build.ids(("languages",)) or ("fr",),
+        channels=build.ids(("channels",)) or _CHANNELS,
+        from_=build.day(("in_force", "from")),
+        until=build.day(("in_force", "until")),
+        delay=_delay(symbols),
+        contact=_contact(build),
+        appeals=_appeals(symbols),
+        audience=build.ids(("audience",)) or ("natural_person",),
+        dossier_label=_dossier_label(symbols, form),
         representative=cast(Representative, representative),
     )
 
 
-def _delay(shop: Workshop) -> Delay:
+def _delay(symbols: SymbolContext) -> Delay:
     """A span, or the first entry that holds; `basis: {delay: …}` is the law of it."""
-    bench = shop.bench
-    single = bench.span(("delay",))
+    build = symbols.build
+    single = build.span(("delay",))
     if single is not None:
-        return Delay(((TRUE, single),), where=bench.where(("delay",)))
-    words = shop.words.at(shop.words.form)
+        return Delay(((TRUE, single),), where=build.where(("delay",)))
+    words = symbols.words.at(symbols.words.form)
     entries = []
-    for at, _ in enumerate(bench.items(("delay",))):
-        span = bench.span(("delay", at, "is"))
-        when = bench.or_else(("delay", at, "when"), words, YES_NO, TRUE)
+    for at, _ in enumerate(build.items(("delay",))):
+        span = build.span(("delay", at, "is"))
+        when = build.or_else(("delay", at, "when"), words, YES_NO, TRUE)
         if span is not None:
             entries.append((when, span))
-    return Delay(tuple(entries), where=bench.where(("delay",), key=True))
+    return Delay(tuple(entries), where=build.where(("delay",), key=True))
 
 
-def _contact(bench: Bench) -> Contact | None:
-    if not bench.entries(("contact",)):
+def _contact(build: BuildContext) -> Contact | None:
+    if not build.entries(("contact",)):
         return None
     return Contact(
-        bench.words(("contact", "phone")), bench.words(("contact", "email")), bench.text(("contact", "address"))
+        build.words(("contact", "phone")), build.words(("contact", "email")), build.text(("contact", "address"))
     )
 
 
-def _appeals(shop: Workshop) -> Mapping[str, Appeal]:
+def _appeals(symbols: SymbolContext) -> Mapping[str, Appeal]:
     """The file's, else the agency's."""
-    bench = shop.bench
-    own = {name: _appeal(shop, name, path) for name, path in bench.each(("appeals",))}
-    if own or bench.at(("appeals",)) is not None:
+    build = symbols.build
+    own = {name: _appeal(symbols, name, path) for name, path in build.each(("appeals",))}
+    if own or build.at(("appeals",)) is not None:
         return frozen(own)
-    agency = bench.library.directory.agencies.get(bench.agency)
+    agency = build.library.directory.agencies.get(build.agency)
     return agency.appeals if agency else frozen({})
 
 
-def _appeal(shop: Workshop, name: str, path: Path) -> Appeal:
-    bench = shop.bench
+def _appeal(symbols: SymbolContext, name: str, path: Path) -> Appeal:
+    build = symbols.build
     return Appeal(
         id=name,
-        where=bench.where(path, key=True),
-        basis=bench.basis(path),
-        label=bench.title((*path, "label")),
-        within=bench.span((*path, "within")),
-        act=next(iter(shop.names.checked(bench, (*path, "act"), "transition")), None),
+        where=build.where(path, key=True),
+        basis=build.basis(path),
+        label=build.title((*path, "label")),
+        within=build.span((*path, "within")),
+        act=next(iter(symbols.names.checked(build, (*path, "act"), "transition")), None),
     )
 
 
-def _dossier_label(shop: Workshop, form: Form) -> Template:
+def _dossier_label(symbols: SymbolContext, form: Form) -> Template:
     """How a dossier is called in lists: as the file says, else by its first two answers in words. Rows say the name of their
     first."""
     unnamed = ("rows", "evidence", "file", "photo", "note")
     known = {one.id for one in form.fields if one.type not in unnamed or one.row_label is not None}
-    written = read_template(shop.bench, ("dossier_label",), known)
+    written = read_template(symbols.build, ("dossier_label",), known)
     if written is not None:
         return written
-    names = [one.id for one in form.fields if _names_somebody(one)][:2]
-    return Template(Text.of(" ".join("{" + name + "}" for name in names), shop.bench.language), frozenset(names))
+    names = [one.id for one in form.fields if _names_person(one)][:2]
+    return Template(Text.of(" ".join("{" + name + "}" for name in names), symbols.build.language), frozenset(names))
 
 
-def _names_somebody(field: Field) -> bool:
+def _names_person(field: Field) -> bool:
     """A text that must be given, when it is asked."""
     return field.type == "text" and field.value is None and field.required == TRUE and field.lines == 1
 
@@ -129,81 +129,81 @@ def _names_somebody(field: Field) -> bool:
 # -- law ---------------------------------------------------------------------------------------------------------------
 
 
-def build_laws(bench: Bench) -> Iterator[Law]:
-    for name, path in bench.each(("legal_basis",)):
-        article, url = bench.at((*path, "article")), bench.words((*path, "url"))
+def build_laws(build: BuildContext) -> Iterator[Law]:
+    for name, path in build.each(("legal_basis",)):
+        article, url = build.at((*path, "article")), build.words((*path, "url"))
         yield Law(
             id=name,
-            where=bench.where(path, key=True),
-            title=bench.title((*path, "title")),
-            status=cast(Status, bench.choice((*path, "status"), get_args(Status), "to_confirm")),
-            source=bench.words((*path, "source")),
+            where=build.where(path, key=True),
+            title=build.title((*path, "title")),
+            status=cast(Status, build.choice((*path, "status"), get_args(Status), "to_confirm")),
+            source=build.words((*path, "source")),
             article=None if article is None else str(article),
             url=url,
-            official=bench.flag((*path, "official"), article is not None or url is not None),
-            checked=bench.day((*path, "checked")),
-            note=bench.text((*path, "note")),
+            official=build.flag((*path, "official"), article is not None or url is not None),
+            checked=build.day((*path, "checked")),
+            note=build.text((*path, "note")),
         )
 
 
 # -- personal data -----------------------------------------------------------------------------------------------------
 
 
-def build_personal_data(shop: Workshop) -> PersonalData:
-    bench = shop.bench
+def build_personal_data(symbols: SymbolContext) -> PersonalData:
+    build = symbols.build
     path: Path = ("personal_data",)
-    kept = {outcome: span for outcome in _KEPT if (span := bench.span((*path, "keep", outcome)))}
+    kept = {outcome: span for outcome in _KEPT if (span := build.span((*path, "keep", outcome)))}
     return PersonalData(
         id="personal_data",
-        where=bench.where(path, key=True),
-        basis=bench.basis(path),
-        purpose=bench.text((*path, "purpose")) or Text.of("", bench.language),
-        ground=cast(Ground, bench.choice((*path, "ground"), get_args(Ground), "public_task")),
-        declaration=bench.words((*path, "declaration")),
+        where=build.where(path, key=True),
+        basis=build.basis(path),
+        purpose=build.text((*path, "purpose")) or Text.of("", build.language),
+        ground=cast(Ground, build.choice((*path, "ground"), get_args(Ground), "public_task")),
+        declaration=build.words((*path, "declaration")),
         keep=frozen({**_KEPT, **kept}),
-        afterwards="delete" if bench.words((*path, "afterwards")) == "delete" else "anonymise",
-        sensitive=frozen(dict(_sensitive(shop, (*path, "sensitive")))),
+        afterwards="delete" if build.words((*path, "afterwards")) == "delete" else "anonymise",
+        sensitive=frozen(dict(_sensitive(symbols, (*path, "sensitive")))),
     )
 
 
-def _sensitive(shop: Workshop, path: Path) -> Iterator[tuple[str, Sensitive]]:
-    bench = shop.bench
-    answers = {*shop.words.types, *shop.names.column_ids()}
-    states = shop.names.of("state")
-    for name, there in bench.each(path):
+def _sensitive(symbols: SymbolContext, path: Path) -> Iterator[tuple[str, Sensitive]]:
+    build = symbols.build
+    answers = {*symbols.words.types, *symbols.names.column_ids()}
+    states = symbols.names.of("state")
+    for name, there in build.each(path):
         if name not in answers:
-            bench.unknown("N301", there, name, answers)
+            build.unknown("N301", there, name, answers)
             continue
-        for state, place in bench.named((*there, "in")):
+        for state, place in build.named((*there, "in")):
             if state not in states:
-                bench.unknown("N307", place, state, states)
-        listed = tuple(state for state in bench.ids((*there, "in")) if state in states)
-        yield name, Sensitive(bench.roles((*there, "seen_by")), listed, bench.span((*there, "keep")))
+                build.unknown("N307", place, state, states)
+        listed = tuple(state for state in build.ids((*there, "in")) if state in states)
+        yield name, Sensitive(build.roles((*there, "seen_by")), listed, build.span((*there, "keep")))
 
 
 # -- editions ----------------------------------------------------------------------------------------------------------
 
 
-def build_accept(bench: Bench) -> Iterator[Accept]:
-    for at, entry in enumerate(bench.items(("accept",))):
+def build_accept(build: BuildContext) -> Iterator[Accept]:
+    for at, entry in enumerate(build.items(("accept",))):
         path: Path = ("accept", at)
         if not isinstance(entry, dict):
             continue
         yield Accept(
-            id=bench.words((*path, "code")) or "",
-            where=bench.where(path),
-            at=bench.words((*path, "at")) or "",
-            because=str(bench.text((*path, "because")) or ""),
-            until=bench.day((*path, "until")),
-            edition=bench.number((*path, "edition"), 0) or None,
+            id=build.words((*path, "code")) or "",
+            where=build.where(path),
+            at=build.words((*path, "at")) or "",
+            because=str(build.text((*path, "because")) or ""),
+            until=build.day((*path, "until")),
+            edition=build.number((*path, "edition"), 0) or None,
         )
 
 
-def build_migrate(bench: Bench) -> Mapping[int, Mapping[str, str | None]]:
+def build_migrate(build: BuildContext) -> Mapping[int, Mapping[str, str | None]]:
     """From each earlier edition: old id → new id, or None when it was dropped on purpose."""
     found: dict[int, Mapping[str, str | None]] = {}
-    for edition, path in bench.each(("migrate",)):
+    for edition, path in build.each(("migrate",)):
         if edition.isascii() and edition.isdigit():
-            moves = bench.entries(path)
+            moves = build.entries(path)
             found[int(edition)] = frozen({old: new if isinstance(new, str) else None for old, new in moves.items()})
     return found

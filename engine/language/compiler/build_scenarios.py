@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.values import Plain, Text
 from engine.language.compiler.build_context import frozen, plain
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path, Tree
 from engine.language.source.schema_rules import VERBS
 from engine.model import Scenario, Step
@@ -29,103 +29,105 @@ class _Given:
     channel: str
 
 
-def build_scenarios(shop: Workshop) -> Iterator[Scenario]:
-    for name, path in shop.bench.each(("scenarios",)):
-        yield _scenario(shop, name, path)
+def build_scenarios(symbols: SymbolContext) -> Iterator[Scenario]:
+    for name, path in symbols.build.each(("scenarios",)):
+        yield _scenario(symbols, name, path)
 
 
-def _scenario(shop: Workshop, name: str, path: Path) -> Scenario:
-    bench = shop.bench
-    given = _given(shop, name, ())
-    checks = {check for _, page in bench.each(("form",)) for check in _checks_inside(shop, page)}
-    refusable = {*checks, *shop.words.types, *shop.names.column_ids()}
+def _scenario(symbols: SymbolContext, name: str, path: Path) -> Scenario:
+    build = symbols.build
+    given = _given(symbols, name, ())
+    checks = {check for _, page in build.each(("form",)) for check in _checks_inside(symbols, page)}
+    refusable = {*checks, *symbols.words.types, *symbols.names.column_ids()}
     refuses = []
-    for one, there in bench.named((*path, "refuses")):
+    for one, there in build.named((*path, "refuses")):
         if one not in refusable:
-            bench.unknown("N301", there, one, refusable)
+            build.unknown("N301", there, one, refusable)
         refuses.append(one)
-    stops = bench.words((*path, "stops"))
-    if stops is not None and stops not in bench.entries(("eligibility",)):
-        bench.unknown("N301", (*path, "stops"), stops, bench.entries(("eligibility",)))
+    stops = build.words((*path, "stops"))
+    if stops is not None and stops not in build.entries(("eligibility",)):
+        build.unknown("N301", (*path, "stops"), stops, build.entries(("eligibility",)))
     return Scenario(
         id=name,
-        where=bench.where(path, key=True),
-        story=bench.text((*path, "story")) or Text.of(name, bench.language),
+        where=build.where(path, key=True),
+        story=build.text((*path, "story")) or Text.of(name, build.language),
         at=given.at,
         channel=given.channel,
         given=frozen(given.answers),
-        without=shop.names.checked(bench, (*path, "without"), "evidence"),
+        without=symbols.names.checked(build, (*path, "without"), "evidence"),
         stops=stops,
         refuses=tuple(refuses),
-        steps=tuple(_steps(shop, (*path, "steps"))),
+        steps=tuple(_steps(symbols, (*path, "steps"))),
     )
 
 
-def _checks_inside(shop: Workshop, path: Path) -> Iterator[str]:
-    yield from shop.bench.entries((*path, "checks"))
-    for _, field in shop.bench.each((*path, "fields")):
-        yield from _checks_inside(shop, field)
+def _checks_inside(symbols: SymbolContext, path: Path) -> Iterator[str]:
+    yield from symbols.build.entries((*path, "checks"))
+    for _, field in symbols.build.each((*path, "fields")):
+        yield from _checks_inside(symbols, field)
 
 
-def _given(shop: Workshop, name: str, seen: tuple[str, ...]) -> _Given:
+def _given(symbols: SymbolContext, name: str, seen: tuple[str, ...]) -> _Given:
     """The answers of a story over those of the one it is like. A circle of likenesses is E420."""
-    bench = shop.bench
+    build = symbols.build
     path: Path = ("scenarios", name)
-    model = bench.words((*path, "like"))
+    model = build.words((*path, "like"))
     before = _Given({}, USUAL_DAY, "web")
-    if model is not None and model not in bench.entries(("scenarios",)):
+    if model is not None and model not in build.entries(("scenarios",)):
         if not seen:
-            bench.unknown("N301", (*path, "like"), model, bench.entries(("scenarios",)))
+            build.unknown("N301", (*path, "like"), model, build.entries(("scenarios",)))
     elif model is not None and (model == name or model in seen):
         if not seen or model == seen[0]:
-            bench.say("E420", (*path, "like"), name=name, circle=(*seen, name, model))
+            build.say("E420", (*path, "like"), name=name, circle=(*seen, name, model))
     elif model is not None:
-        before = _given(shop, model, (*seen, name))
-    own = {key: plain(value) for key, value in bench.entries((*path, "given")).items()}
-    at = bench.day((*path, "at")) or before.at
-    return _Given({**before.answers, **own}, at, bench.words((*path, "channel")) or before.channel)
+        before = _given(symbols, model, (*seen, name))
+    own = {key: plain(value) for key, value in build.entries((*path, "given")).items()}
+    at = build.day((*path, "at")) or before.at
+    return _Given({**before.answers, **own}, at, build.words((*path, "channel")) or before.channel)
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------
 
 
-def _steps(shop: Workshop, path: Path) -> Iterator[Step]:
-    for at, entry in enumerate(shop.bench.items(path)):
+def _steps(symbols: SymbolContext, path: Path) -> Iterator[Step]:
+    for at, entry in enumerate(symbols.build.items(path)):
         if isinstance(entry, dict):
-            yield _step(shop, entry, (*path, at))
+            yield _step(symbols, entry, (*path, at))
 
 
-def _step(shop: Workshop, entry: dict[str, Tree], path: Path) -> Step:
-    bench = shop.bench
+def _step(symbols: SymbolContext, entry: dict[str, Tree], path: Path) -> Step:
+    build = symbols.build
     verb = next((key for key in entry if key in VERBS), "")
     for key in ("then", "expect"):
         place = (*path, "then") if key == "then" else (*path, "expect", "state")
-        state = bench.words(place)
-        if state is not None and state not in shop.names.of("state"):
-            bench.unknown("N307", place, state, shop.names.of("state"))
-    _check_verb(shop, verb, path)
-    expect = bench.entries((*path, "expect"))
+        state = build.words(place)
+        if state is not None and state not in symbols.names.of("state"):
+            build.unknown("N307", place, state, symbols.names.of("state"))
+    _check_verb(symbols, verb, path)
+    expect = build.entries((*path, "expect"))
     return Step(
         verb,
         plain(entry.get(verb)) if verb else None,
         frozen({key: plain(value) for key, value in entry.items() if key not in (verb, "then", "expect")}),
-        bench.words((*path, "then")),
+        build.words((*path, "then")),
         frozen({key: plain(value) for key, value in expect.items()}),
-        bench.where(path),
+        build.where(path),
     )
 
 
-def _check_verb(shop: Workshop, verb: str, path: Path) -> None:
+def _check_verb(symbols: SymbolContext, verb: str, path: Path) -> None:
     """The names a step uses; whether the act is possible there is for the player to say."""
-    bench = shop.bench
+    build = symbols.build
     here = (*path, verb)
     if verb == "take":
-        shop.names.checked(bench, here, "transition")
+        symbols.names.checked(build, here, "transition")
     elif verb == "do":
-        shop.names.checked(bench, here, "form")
+        symbols.names.checked(build, here, "form")
     elif verb in _NAMED:
-        for name in bench.entries(here):
-            if verb != "correct" or name in shop.names.ids:  # an unknown answer is T905, told when the story is played
-                shop.names.check(bench, name, (*here, name), *_NAMED[verb], key=True)
-    if bench.at((*path, "as")) is not None:
-        bench.role((*path, "as"))
+        for name in build.entries(here):
+            if (
+                verb != "correct" or name in symbols.names.ids
+            ):  # an unknown answer is T905, told when the story is played
+                symbols.names.check(build, name, (*here, name), *_NAMED[verb], key=True)
+    if build.at((*path, "as")) is not None:
+        build.role((*path, "as"))

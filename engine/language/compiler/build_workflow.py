@@ -10,14 +10,13 @@ from engine.core.values import Text
 from engine.language.compiler.build_context import frozen
 from engine.language.compiler.build_tasks import office_expression
 from engine.language.compiler.namespace import PARTS, TASKS
-from engine.language.compiler.symbols import Workshop
+from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.compiler import both, either, negate
 from engine.language.source.loader import Path
 from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
-    Clock,
     Effects,
     Fee,
     Form,
@@ -27,6 +26,7 @@ from engine.model import (
     Public,
     State,
     Task,
+    TimeLimit,
     Transition,
 )
 from engine.model.types import DATE, FALSE, SPAN, TRUE, YES_NO, Expression, constant
@@ -48,7 +48,7 @@ _ASKS: Final = ("reason", "attachment", "correction")
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class BuiltWorkflow:
     """The states and the ways between them, in the order of the file."""
 
     start: str
@@ -56,7 +56,7 @@ class Circuit:
     states: Mapping[str, State]
     transitions: tuple[Transition, ...]
     leaving: Mapping[str, tuple[Transition, ...]]
-    clocks: Mapping[str, Clock]
+    clocks: Mapping[str, TimeLimit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +71,34 @@ class Branch:
     reopens: tuple[str, ...]
 
 
-def build_circuit(shop: Workshop, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> Circuit:
-    work = _Circuits(shop, tasks)
-    states = {name: work.state(name, path) for name, path in shop.bench.each(_STATES)}
+def build_circuit(symbols: SymbolContext, tasks: Mapping[str, Task], outputs: Mapping[str, Output]) -> BuiltWorkflow:
+    work = _Circuits(symbols, tasks)
+    states = {name: work.state(name, path) for name, path in symbols.build.each(_STATES)}
     work.states = states
-    ways = [way for name, path in shop.bench.each(_STATES) for way in work.ways(states[name], path)]
-    for name, path in shop.bench.each(("workflow", "transitions")):
+    ways = [way for name, path in symbols.build.each(_STATES) for way in work.ways(states[name], path)]
+    for name, path in symbols.build.each(("workflow", "transitions")):
         ways.extend(work.common(name, path))
-    clocks = {name: work.clock(name, path) for name, path in shop.bench.each(("workflow", "clocks"))}
+    clocks = {name: work.clock(name, path) for name, path in symbols.build.each(("workflow", "clocks"))}
     for clock in clocks.values():
         ways.extend(work.over(clock))
-    states = _with_public(shop, states, ways, outputs, tasks)
+    states = _with_public(symbols, states, ways, outputs, tasks)
     leaving = {name: tuple(way for way in ways if way.source == name) for name in states}
-    words = shop.words.at(shop.words.everywhere)
-    office = office_expression(shop, ("workflow", "office"), words)
-    return Circuit(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
+    words = symbols.words.at(symbols.words.everywhere)
+    office = office_expression(symbols, ("workflow", "office"), words)
+    return BuiltWorkflow(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
 
 
 class _Circuits:
     """Builds the pieces of one circuit. `states` are those already built."""
 
-    def __init__(self, shop: Workshop, tasks: Mapping[str, Task]) -> None:
-        self.shop, self.bench, self.tasks = shop, shop.bench, tasks
-        self.names = shop.names
-        self.words = shop.words.at(shop.words.everywhere)
+    def __init__(self, symbols: SymbolContext, tasks: Mapping[str, Task]) -> None:
+        self.symbols, self.build, self.tasks = symbols, symbols.build, tasks
+        self.names = symbols.names
+        self.words = symbols.words.at(symbols.words.everywhere)
         self.states: dict[str, State] = {}
 
     def start(self) -> str:
-        start = self.bench.words(("workflow", "start"))
+        start = self.build.words(("workflow", "start"))
         if start is not None and self.is_state(start, ("workflow", "start")):
             return start
         return next(iter(self.states), "")
@@ -107,57 +107,57 @@ class _Circuits:
         known = self.names.of("state")
         if name in known:
             return True
-        self.bench.unknown("N307", path, name, known)
+        self.build.unknown("N307", path, name, known)
         return False
 
     # -- states --------------------------------------------------------------------------------------------------------
 
     def state(self, name: str, path: Path) -> State:
-        bench = self.bench
-        entry = bench.entries(path)
+        build = self.build
+        entry = build.entries(path)
         mode: Mode = next((one for one in _MODES if one in entry), "by")
         return State(
             id=name,
-            where=bench.where(path, key=True),
-            basis=bench.basis(path),
-            label=bench.title((*path, "label")),
+            where=build.where(path, key=True),
+            basis=build.basis(path),
+            label=build.title((*path, "label")),
             mode=mode,
-            by=bench.roles((*path, "by")) if mode == "by" else (),
+            by=build.roles((*path, "by")) if mode == "by" else (),
             waits=self.waits(mode, path),
             booked=mode == "book",
-            correct=_correct(bench.words((*path, "correct"))) if mode == "correct" else None,
-            wait=bench.expression((*path, "wait"), self.words, (SPAN, DATE)) if mode == "wait" else None,
-            outcome=cast(Outcome, bench.choice((*path, "end"), _OUTCOMES, "granted")) if mode == "end" else None,
-            public=cast(Public, bench.choice((*path, "public"), _PUBLIC, "in_review")),
-            help=bench.text((*path, "help")),
-            due=bench.expression((*path, "due"), self.words, (SPAN, DATE)),
-            escalate=bench.role((*path, "escalate")),
-            remind=bench.spans((*path, "remind")),
+            correct=_correct(build.words((*path, "correct"))) if mode == "correct" else None,
+            wait=build.expression((*path, "wait"), self.words, (SPAN, DATE)) if mode == "wait" else None,
+            outcome=cast(Outcome, build.choice((*path, "end"), _OUTCOMES, "granted")) if mode == "end" else None,
+            public=cast(Public, build.choice((*path, "public"), _PUBLIC, "in_review")),
+            help=build.text((*path, "help")),
+            due=build.expression((*path, "due"), self.words, (SPAN, DATE)),
+            escalate=build.role((*path, "escalate")),
+            remind=build.spans((*path, "remind")),
             effects=self.effects(path),
         )
 
     def waits(self, mode: Mode, path: Path) -> tuple[str, ...]:
         if mode == "correct":
             return (APPLICATION,)
-        return self.names.checked(self.bench, (*path, mode), *_AWAITED[mode]) if mode in _AWAITED else ()
+        return self.names.checked(self.build, (*path, mode), *_AWAITED[mode]) if mode in _AWAITED else ()
 
     def effects(self, path: Path) -> Effects:
         outputs = {
-            key: self.names.checked(self.bench, (*path, key), "output")
+            key: self.names.checked(self.build, (*path, key), "output")
             for key in ("issues", "revokes", "suspends", "restores")
         }
         return Effects(**outputs, returns=self.returns((*path, "returns")))
 
     def returns(self, path: Path) -> Mapping[str, int]:
         """`[fee]`, or `{fee: percent}`."""
-        shares = self.bench.entries(path)
+        shares = self.build.entries(path)
         if shares:
             return frozen({
                 name: share if isinstance(share, int) else 100
                 for name, share in shares.items()
-                if self.names.check(self.bench, name, (*path, name), "fee")
+                if self.names.check(self.build, name, (*path, name), "fee")
             })  # fmt: skip
-        return frozen(dict.fromkeys(self.names.checked(self.bench, path, "fee"), 100))
+        return frozen(dict.fromkeys(self.names.checked(self.build, path, "fee"), 100))
 
     # -- ways out ------------------------------------------------------------------------------------------------------
 
@@ -165,12 +165,12 @@ class _Circuits:
         """The automatic ways of a state, then the acts written in it."""
         events = {"then": "booked" if state.booked else "done", "late": "due", "missed": "missed"}
         for key, event in events.items():
-            if self.bench.at((*path, key)) is None:
+            if self.build.at((*path, key)) is None:
                 continue
             for branch in self.branches((*path, key), TRUE):
                 yield Transition(
                     id=f"{state.id}.{key}",
-                    where=self.bench.where((*path, key), key=True),
+                    where=self.build.where((*path, key), key=True),
                     source=state.id,
                     target=branch.to,
                     label=state.label,
@@ -181,7 +181,7 @@ class _Circuits:
                     without=branch.without,
                     basis=_part(state.basis, key),
                 )
-        for name, act in self.bench.each((*path, "transitions")):
+        for name, act in self.build.each((*path, "transitions")):
             yield from self.act(name, act, (state,))
 
     def common(self, name: str, path: Path) -> Iterator[Transition]:
@@ -189,53 +189,53 @@ class _Circuits:
         yield from self.act(name, path, tuple(self.sources((*path, "from"))))
 
     def sources(self, path: Path) -> Iterator[State]:
-        if self.bench.at(path) is None:
-            self.bench.say("S202", path[:-1], key=True, name="from")
-        if self.bench.words(path) == "open":
+        if self.build.at(path) is None:
+            self.build.say("S202", path[:-1], key=True, name="from")
+        if self.build.words(path) == "open":
             yield from (state for state in self.states.values() if not state.is_end)
             return
-        for name, there in self.bench.named(path):
+        for name, there in self.build.named(path):
             if self.is_state(name, there):
                 yield self.states[name]
 
     def filled(self, path: Path) -> str | None:
         """The later form that an act fills. One that is filled row by row is gathered: no act can fill all its rows yet."""
-        form = next(iter(self.names.checked(self.bench, path, "form")), None)
-        if form is not None and self.bench.words(("later_forms", form, "each")) is not None:
-            self.bench.say("S299", path, name=f"fills: {form} (each)")
+        form = next(iter(self.names.checked(self.build, path, "form")), None)
+        if form is not None and self.build.words(("later_forms", form, "each")) is not None:
+            self.build.say("S299", path, name=f"fills: {form} (each)")
             return None
         return form
 
     def act(self, name: str, path: Path, sources: tuple[State, ...]) -> Iterator[Transition]:
         """One way per source and per entry of its target."""
-        bench = self.bench
+        build = self.build
         event = self.event((*path, "event"))
-        when = bench.or_else((*path, "when"), self.words, YES_NO, TRUE)
+        when = build.or_else((*path, "when"), self.words, YES_NO, TRUE)
         branches = tuple(self.branches((*path, "to"), when))
-        written = bench.roles((*path, "by"))
-        without = self.names.checked(bench, (*path, "without"), *TASKS)
-        reopens = self.names.checked(bench, (*path, "reopens"), *PARTS)
+        written = build.roles((*path, "by"))
+        without = self.names.checked(build, (*path, "without"), *TASKS)
+        reopens = self.names.checked(build, (*path, "reopens"), *PARTS)
         like = Transition(
             id=name,
-            where=bench.where(path, key=True),
-            basis=bench.basis(path),
+            where=build.where(path, key=True),
+            basis=build.basis(path),
             source="",
             target="",
-            label=bench.text((*path, "label")) or Text(()),
+            label=build.text((*path, "label")) or Text(()),
             by=written,
             event=event,
-            asks=frozenset(one for one in bench.ids((*path, "asks")) if one in _ASKS),
-            correctable=self.names.checked(bench, (*path, "correctable"), "question", "evidence"),
+            asks=frozenset(one for one in build.ids((*path, "asks")) if one in _ASKS),
+            correctable=self.names.checked(build, (*path, "correctable"), "question", "evidence"),
             fills=self.filled((*path, "fills")),
-            other_than=self.names.checked(bench, (*path, "not_same_as"), "transition", *PARTS),
-            same_as=next(iter(self.names.checked(bench, (*path, "same_as"), "transition", *PARTS)), None),
-            within=bench.span((*path, "within")),
-            confirm=bench.text((*path, "confirm")),
-            bulk=bench.flag((*path, "bulk"), False),
+            other_than=self.names.checked(build, (*path, "not_same_as"), "transition", *PARTS),
+            same_as=next(iter(self.names.checked(build, (*path, "same_as"), "transition", *PARTS)), None),
+            within=build.span((*path, "within")),
+            confirm=build.text((*path, "confirm")),
+            bulk=build.flag((*path, "bulk"), False),
             effects=self.effects(path),
         )
         if event is None and not written and sources and not all(self.actor(one) for one in sources):
-            bench.say("S202", path, key=True, name="by")
+            build.say("S202", path, key=True, name="by")
         for source in sources:
             for branch in branches:
                 yield replace(
@@ -256,54 +256,54 @@ class _Circuits:
         return (APPLICANT,) if state.mode in _APPLICANT_MODES else ()
 
     def event(self, path: Path) -> str | None:
-        event = self.bench.words(path)
+        event = self.build.words(path)
         if event is None or event in ("done", "booked", "missed", "due"):
             return event
-        return event if self.names.check(self.bench, event, path, "clock", *PARTS) else None
+        return event if self.names.check(self.build, event, path, "clock", *PARTS) else None
 
     def branches(self, path: Path, when: Expression) -> Iterator[Branch]:
         """A state id, or a first-match list: each entry holds when none before it does."""
-        if isinstance(self.bench.at(path), str):
-            name = self.bench.words(path) or ""
+        if isinstance(self.build.at(path), str):
+            name = self.build.words(path) or ""
             if self.is_state(name, path):
                 yield Branch(name, when, 0, path, (), ())
             return
         earlier: Expression = FALSE
-        for rank, _ in enumerate(self.bench.items(path)):
+        for rank, _ in enumerate(self.build.items(path)):
             here = (*path, rank)
-            own = self.bench.or_else((*here, "when"), self.words, YES_NO, TRUE)
-            name = self.bench.words((*here, "to")) or ""
+            own = self.build.or_else((*here, "when"), self.words, YES_NO, TRUE)
+            name = self.build.words((*here, "to")) or ""
             if name and self.is_state(name, (*here, "to")):
                 yield Branch(
                     name,
                     both(when, both(own, negate(earlier))),
                     rank,
                     here,
-                    self.names.checked(self.bench, (*here, "without"), *TASKS),
-                    self.names.checked(self.bench, (*here, "reopens"), *PARTS),
+                    self.names.checked(self.build, (*here, "without"), *TASKS),
+                    self.names.checked(self.build, (*here, "reopens"), *PARTS),
                 )
             earlier = either(earlier, own)
 
     # -- clocks --------------------------------------------------------------------------------------------------------
 
-    def clock(self, name: str, path: Path) -> Clock:
-        bench = self.bench
-        lasts = bench.span((*path, "lasts"))
-        return Clock(
+    def clock(self, name: str, path: Path) -> TimeLimit:
+        build = self.build
+        lasts = build.span((*path, "lasts"))
+        return TimeLimit(
             id=name,
-            where=bench.where(path, key=True),
-            basis=bench.basis(path),
-            label=bench.title((*path, "label")),
-            lasts=constant(lasts, SPAN, bench.where((*path, "lasts"))),
+            where=build.where(path, key=True),
+            basis=build.basis(path),
+            label=build.title((*path, "label")),
+            lasts=constant(lasts, SPAN, build.where((*path, "lasts"))),
             runs_in=frozenset(self.listed((*path, "runs_in"))),
             paused_in=frozenset(self.listed((*path, "paused_in"))),
-            without=self.names.checked(bench, (*path, "without"), *TASKS),
+            without=self.names.checked(build, (*path, "without"), *TASKS),
         )
 
     def listed(self, path: Path) -> Iterator[str]:
-        return (name for name, there in self.bench.named(path) if self.is_state(name, there))
+        return (name for name, there in self.build.named(path) if self.is_state(name, there))
 
-    def over(self, clock: Clock) -> Iterator[Transition]:
+    def over(self, clock: TimeLimit) -> Iterator[Transition]:
         """When a clock runs out: one way out of each state it runs in."""
         path: Path = ("workflow", "clocks", clock.id, "then")
         for branch in self.branches(path, TRUE):
@@ -311,7 +311,7 @@ class _Circuits:
                 if state.id in clock.runs_in:
                     yield Transition(
                         id=f"{clock.id}.then",
-                        where=self.bench.where(path, key=True),
+                        where=self.build.where(path, key=True),
                         basis=_part(clock.basis, "then"),
                         source=state.id,
                         target=branch.to,
@@ -338,15 +338,15 @@ def _part(basis: Mapping[str, str], key: str) -> Mapping[str, str]:
 
 
 def _with_public(
-    shop: Workshop, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
+    symbols: SymbolContext, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
     tasks: Mapping[str, Task],
 ) -> dict[str, State]:  # fmt: skip
     """The states with the label people see: written, or derived from what they wait for."""
     granting = {one.id for one in outputs.values() if one.grants}
-    granted = _granted(states, ways, granting, shop.bench.words(("workflow", "start")))
+    granted = _granted(states, ways, granting, symbols.build.words(("workflow", "start")))
     found = {}
     for name, state in states.items():
-        written = shop.bench.words((*_STATES, name, "public")) in _PUBLIC
+        written = symbols.build.words((*_STATES, name, "public")) in _PUBLIC
         found[name] = state if written else replace(state, public=_derived(state, name in granted, tasks))
     return found
 

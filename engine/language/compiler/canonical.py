@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from engine.core.values import Plain, Text
 from engine.language.compiler.build_context import Library, frozen, plain
-from engine.language.compiler.includes import Spliced
+from engine.language.compiler.includes import CombinedTree
 from engine.language.source.loader import Tree, walk
 from engine.language.source.notation import read_date
 from engine.language.source.schema import SECTIONS
@@ -25,7 +25,7 @@ _Known = TypeVar("_Known")
 _IN_LIST: Final = re.compile(r"\bin_list\([^'\"]*['\"]([a-z0-9_]+)['\"]\s*\)")
 
 
-def expand(placed: Spliced, used: Library) -> str:
+def expand(placed: CombinedTree, used: Library) -> str:
     """The whole as JSON without spaces, keys in the order of the file: that of pages and of states means something.
     Only that of the sections means nothing: they come in theirs. `used`: the part of the library that it uses."""
     lists = {name: _plain_list(one) for name, one in used.lists.items()}
@@ -58,7 +58,7 @@ def contract(expanded: str, directory: Directory) -> tuple[Tree, Library]:
 # -- what is used ------------------------------------------------------------------------------------------------------
 
 
-def library_used(placed: Spliced, library: Library) -> Library:
+def library_used(placed: CombinedTree, library: Library) -> Library:
     """The part of the library that the file uses."""
     lists, schemes, registers = set(), set(), set()
     for path, value in walk(placed.tree):

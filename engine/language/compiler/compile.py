@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from engine.core.problems import InvalidDefinition, Problem, Report, set_once
-from engine.language.compiler.build_context import Bench, Library, frozen
+from engine.language.compiler.build_context import BuildContext, Library, frozen
 from engine.language.compiler.build_form import build_application, build_eligibility
 from engine.language.compiler.build_legal import (
     build_accept,
@@ -24,35 +24,37 @@ from engine.language.compiler.build_legal import (
 from engine.language.compiler.build_outputs import build_notices, build_outputs
 from engine.language.compiler.build_scenarios import build_scenarios
 from engine.language.compiler.build_tasks import build_tasks
-from engine.language.compiler.build_workflow import Circuit, build_circuit
+from engine.language.compiler.build_workflow import BuiltWorkflow, build_circuit
 from engine.language.compiler.canonical import contract, expand, library_used
 from engine.language.compiler.evaluation_order import order_of
-from engine.language.compiler.includes import Spliced, splice
+from engine.language.compiler.includes import CombinedTree, combine
 from engine.language.compiler.namespace import read_namespace
 from engine.language.compiler.shared_files import Shared
-from engine.language.compiler.symbols import Workshop, read_vocabularies
+from engine.language.compiler.symbols import SymbolContext, read_vocabularies
 from engine.language.compiler.tables import build_tables
 from engine.language.expressions.parser import parse_expression
 from engine.language.source.loader import Source
-from engine.model import APPLICATION, Criterion, Field, Form, Output, Procedure, Task, Thing
+from engine.model import APPLICATION, Criterion, Field, Form, NamedElement, Output, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import Expression
 
 
 def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, list[Problem]]:
     """The compiled procedure and every fault of names and expressions; None as soon as one of them is an error."""
-    placed, problems = splice(source, shared.blocks, shared.presets)
+    placed, problems = combine(source, shared.blocks, shared.presets)
     return build_spliced(placed, problems, shared)
 
 
-def build_spliced(placed: Spliced, problems: list[Problem], shared: Shared) -> tuple[Procedure | None, list[Problem]]:
+def build_spliced(
+    placed: CombinedTree, problems: list[Problem], shared: Shared
+) -> tuple[Procedure | None, list[Problem]]:
     """The same from a file already spliced; `problems` are those of the splicing."""
     if lacks_preset(problems):  # half a file: whatever else is missing may be in the other half
         return None, problems
-    bench = Bench(placed, Library(shared.lists, shared.schemes, shared.directory))
-    bench.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
-    procedure = _compile(bench)
-    found = set_once([*problems, *bench.problems])
+    build = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
+    build.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what a preset lacks
+    procedure = _compile(build)
+    found = set_once([*problems, *build.problems])
     return (None if any(one.is_error for one in found) else procedure), found
 
 
@@ -68,9 +70,9 @@ def build_from_expanded(expanded: str, source: Source, directory: Directory) -> 
     form itself cannot be compiled.
     """
     tree, library = contract(expanded, directory)
-    bench = Bench(Spliced(tree, source), library)
-    procedure = _compile(bench)
-    faults = [one for one in bench.problems if one.is_error and one.code != "N304"]
+    build = BuildContext(CombinedTree(tree, source), library)
+    procedure = _compile(build)
+    faults = [one for one in build.problems if one.is_error and one.code != "N304"]
     if procedure is None or faults:
         raise InvalidDefinition(Report.of(faults))
     return replace(procedure, expanded=expanded, fingerprint=fingerprint_of(expanded))
@@ -81,25 +83,25 @@ def fingerprint_of(expanded: str) -> str:
     return hashlib.sha256(expanded.encode("utf-8")).hexdigest()
 
 
-def _compile(bench: Bench) -> Procedure | None:
+def _compile(build: BuildContext) -> Procedure | None:
     """Everything, whatever is missing; None when there is no state to start from."""
-    names = read_namespace(bench)
-    shop = Workshop(bench, names, read_vocabularies(bench, names))
-    eligibility = build_eligibility(shop)
-    form = build_application(shop)
+    names = read_namespace(build)
+    symbols = SymbolContext(build, names, read_vocabularies(build, names))
+    eligibility = build_eligibility(symbols)
+    form = build_application(symbols)
     tasks: dict[str, Task] = {APPLICATION: form}
-    for task in build_tasks(shop):
+    for task in build_tasks(symbols):
         tasks.setdefault(task.id, task)
-    outputs = {one.id: one for one in build_outputs(shop)}
-    circuit = build_circuit(shop, tasks, outputs)
-    tables = {one.id: one for one in build_tables(shop)}
+    outputs = {one.id: one for one in build_outputs(symbols)}
+    circuit = build_circuit(symbols, tasks, outputs)
+    tables = {one.id: one for one in build_tables(symbols)}
     fields = _fields(eligibility, tasks)
-    order = order_of(bench, names, fields, form.pages)
-    used = library_used(bench.placed, bench.library)
-    expanded = expand(bench.placed, used)
+    order = order_of(build, names, fields, form.pages)
+    used = library_used(build.placed, build.library)
+    expanded = expand(build.placed, used)
     procedure = Procedure(
-        identity=build_identity(shop, form),
-        laws=frozen({law.id: law for law in build_laws(bench)}),
+        identity=build_identity(symbols, form),
+        laws=frozen({law.id: law for law in build_laws(build)}),
         eligibility=eligibility,
         form=form,
         things=frozen(_things(fields, tasks, circuit, outputs, tables)),
@@ -113,17 +115,17 @@ def _compile(bench: Bench) -> Procedure | None:
         leaving=circuit.leaving,
         clocks=circuit.clocks,
         tables=frozen(tables),
-        definitions=frozen(dict(_definitions(shop))),
+        definitions=frozen(dict(_definitions(symbols))),
         outputs=frozen(outputs),
-        notices=tuple(build_notices(shop)),
-        personal_data=build_personal_data(shop),
-        scenarios=tuple(build_scenarios(shop)),
-        migrate=MappingProxyType(dict(build_migrate(bench))),
-        accept=tuple(build_accept(bench)),
+        notices=tuple(build_notices(symbols)),
+        personal_data=build_personal_data(symbols),
+        scenarios=tuple(build_scenarios(symbols)),
+        migrate=MappingProxyType(dict(build_migrate(build))),
+        accept=tuple(build_accept(build)),
         lists=used.lists,
         schemes=used.schemes,
         fingerprint=fingerprint_of(expanded),
-        source=bench.placed.base.text,
+        source=build.placed.base.text,
         expanded=expanded,
     )
     return procedure if circuit.start else None
@@ -140,12 +142,19 @@ def _fields(eligibility: tuple[Criterion, ...], tasks: Mapping[str, Task]) -> di
 
 
 def _things(
-    fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: Circuit, outputs: Mapping[str, Output],
-    tables: Mapping[str, Thing],
-) -> dict[str, Thing]:  # fmt: skip
+    fields: Mapping[str, Field], tasks: Mapping[str, Task], circuit: BuiltWorkflow, outputs: Mapping[str, Output],
+    tables: Mapping[str, NamedElement],
+) -> dict[str, NamedElement]:  # fmt: skip
     """The one namespace; of the ways of one act, the first."""
-    found: dict[str, Thing] = {}
-    everything: tuple[Mapping[str, Thing], ...] = (fields, tasks, tables, circuit.clocks, circuit.states, outputs)
+    found: dict[str, NamedElement] = {}
+    everything: tuple[Mapping[str, NamedElement], ...] = (
+        fields,
+        tasks,
+        tables,
+        circuit.clocks,
+        circuit.states,
+        outputs,
+    )
     for things in everything:
         for name, thing in things.items():
             found.setdefault(name, thing)
@@ -154,9 +163,9 @@ def _things(
     return found
 
 
-def _definitions(shop: Workshop) -> Iterator[tuple[str, Expression]]:
+def _definitions(symbols: SymbolContext) -> Iterator[tuple[str, Expression]]:
     """The named values that stand outside rows, for the messages that print them. Their faults were told already."""
-    words = replace(shop.words.everywhere, maybe_empty=None)
+    words = replace(symbols.words.everywhere, maybe_empty=None)
     for name, definition in words.definitions.items():
         found, problems = parse_expression(name, words, definition.where)
         if found is not None and not problems:

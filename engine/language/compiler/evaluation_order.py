@@ -4,38 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engine.language.compiler.build_context import Bench
+from engine.language.compiler.build_context import BuildContext
 from engine.language.compiler.namespace import MOST_CHAINED, Namespace
 from engine.language.source.loader import Path
 from engine.model import Field, Page
 from engine.model.types import Expression
 
 
-def order_of(bench: Bench, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]) -> tuple[str, ...]:
+def order_of(
+    build: BuildContext, names: Namespace, fields: Mapping[str, Field], pages: tuple[Page, ...]
+) -> tuple[str, ...]:
     """The ids of `fields`, each after those it needs; the order of the file otherwise. A circle is E420; too long a
     chain, whose end nobody could work out, is E403. Columns of the same rows neither."""
     shown_by = {field.id: page.when for page in pages for field in page.fields}
     needs = {name: _needs(field, shown_by.get(name), fields) for name, field in fields.items()}
     for field in fields.values():
-        _columns(bench, names, field)
+        _columns(build, names, field)
     paths = {name: names.ids[name].path if name in names.ids else () for name in fields}  # () : its own name is refused
-    return _Chain(bench, paths, needs).order()
+    return _Chain(build, paths, needs).order()
 
 
-def _columns(bench: Bench, names: Namespace, rows: Field) -> None:
+def _columns(build: BuildContext, names: Namespace, rows: Field) -> None:
     own = {column.id: column for column in rows.rows}
     paths = {column.id: column.path for column in names.columns if column.rows == rows.id and column.id in own}
     needs = {name: _needs(own[name], None, own) for name in paths}
-    _Chain(bench, paths, needs).order()
+    _Chain(build, paths, needs).order()
     for column in rows.rows:
-        _columns(bench, names, column)
+        _columns(build, names, column)
 
 
 class _Chain:
     """Puts answers in order, and tells the first circle and the first chain that is too long."""
 
-    def __init__(self, bench: Bench, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
-        self.bench, self.paths, self.needs = bench, paths, needs
+    def __init__(self, build: BuildContext, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
+        self.build, self.paths, self.needs = build, paths, needs
         self.depths: dict[str, int] = {}  # in order: how many answers each hangs on, one after another
         self.trail: list[str] = []
         self.told = False
@@ -50,9 +52,9 @@ class _Chain:
             return
         if name in self.trail:
             circle = self.trail[self.trail.index(name) :]
-            if not self.bench.broken & set(circle):
-                self.bench.say("E420", self.paths[name], key=True, name=name, circle=(*circle, name))
-                self.bench.broken.update(circle)
+            if not self.build.broken & set(circle):
+                self.build.say("E420", self.paths[name], key=True, name=name, circle=(*circle, name))
+                self.build.broken.update(circle)
             return
         self.trail.append(name)
         self._measure(name, len(self.trail))
@@ -65,7 +67,7 @@ class _Chain:
     def _measure(self, name: str, depth: int) -> None:
         if depth > MOST_CHAINED and not self.told:
             self.told = True
-            self.bench.say("E403", self.paths[name], key=True, limit="chain", name=name, most=MOST_CHAINED)
+            self.build.say("E403", self.paths[name], key=True, limit="chain", name=name, most=MOST_CHAINED)
 
 
 def _needs(field: Field, page_when: Expression | None, fields: Mapping[str, Field]) -> tuple[str, ...]:

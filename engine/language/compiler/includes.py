@@ -25,7 +25,7 @@ Place = tuple[Source, Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Spliced:
+class CombinedTree:
     """One tree grown from several files. `grafts` say from which file, and where in it, a part comes."""
 
     tree: Tree
@@ -71,14 +71,14 @@ class Spliced:
         return node
 
 
-def splice(
+def combine(
     source: Source, blocks: Mapping[str, Source], presets: Mapping[str, Source]
-) -> tuple[Spliced, list[Problem]]:
+) -> tuple[CombinedTree, list[Problem]]:
     """The file with its preset under it and its blocks inside it."""
     work = _Splicing(source, blocks, presets)
     work.extend()
     work.use_blocks()
-    return Spliced(work.tree, source, work.grafts), work.problems
+    return CombinedTree(work.tree, source, work.grafts), work.problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Splicing:
         self.problems: list[Problem] = []
 
     def say(self, code: str, path: Path, name: str, known: Mapping[str, object], **facts: str) -> None:
-        where = Spliced(self.tree, self.source, self.grafts).position(path)
+        where = CombinedTree(self.tree, self.source, self.grafts).position(path)
         near = close_names(name, known)
         put = {"put": near[0]} if len(near) == 1 else {}
         self.problems.append(problem(code, where, name=name, near=near, **facts, **put))
@@ -184,7 +184,7 @@ class _Splicing:
             return None
         block = self.blocks.get(name)
         if block is None or not isinstance(block.tree, dict):
-            alone = isinstance(Spliced(self.tree, self.source).at(use_path), str)
+            alone = isinstance(CombinedTree(self.tree, self.source).at(use_path), str)
             self.say("N304", use_path if alone else (*use_path, "block"), name, self.blocks, kind="block")
             return None
         return block
@@ -206,7 +206,7 @@ class _Splicing:
             laid["checks"][new] = _Laid(_renamed(check, names), (block, ("checks", name)))
 
     def _origin(self, path: Path) -> Place:
-        return Spliced(self.tree, self.source, self.grafts).origin(path)
+        return CombinedTree(self.tree, self.source, self.grafts).origin(path)
 
     def _wanted(self, theirs: Mapping[str, Tree], use: Mapping[str, Tree], use_path: Path) -> list[str]:
         """The block's fields that are wanted: `only` some, or all `except` some."""
@@ -287,7 +287,7 @@ _EVENTS: Final = {"then": "done", "late": "due", "missed": "missed"}
 _LONGEST_ID: Final = 64
 
 
-def long_form(placed: Spliced) -> Tree:
+def long_form(placed: CombinedTree) -> Tree:
     """The tree of the long form. A tree of another shape than a procedure's comes back as it is."""
     tree = placed.tree
     workflow = tree.get("workflow") if isinstance(tree, dict) else None

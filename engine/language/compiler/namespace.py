@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Final
 
-from engine.language.compiler.build_context import Bench, frozen
+from engine.language.compiler.build_context import BuildContext, frozen
 from engine.language.expressions.functions import FUNCTIONS
 from engine.language.expressions.parse_context import AMBIENT, HISTORY_FUNCTIONS, ROW_FUNCTIONS
 from engine.language.source.loader import Path
@@ -45,7 +45,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RowsColumn:
     """One question inside rows, or of a form filled once a row; `rows` is the id of the question of rows."""
 
     id: str
@@ -57,7 +57,7 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Namespace:
     ids: Mapping[str, Named]
-    columns: tuple[Column, ...]
+    columns: tuple[RowsColumn, ...]
 
     def kind(self, name: str) -> str | None:
         found = self.ids.get(name)
@@ -70,48 +70,48 @@ class Namespace:
     def column_ids(self) -> frozenset[str]:
         return frozenset(one.id for one in self.columns)
 
-    def check(self, bench: Bench, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
+    def check(self, build: BuildContext, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
         """Whether the name is one of these kinds; else N301, or N305 when it is something else."""
         found = self.kind(name)
         if found in kinds:
             return True
         wanted = {"wanted": kinds[0]} if len(kinds) == 1 else {}
-        if found is None and name not in bench.broken:  # what its own fault told is not told again
-            bench.unknown_at("N301", bench.where(path, key=key), name, self.of(*kinds), **wanted)
+        if found is None and name not in build.broken:  # what its own fault told is not told again
+            build.unknown_at("N301", build.where(path, key=key), name, self.of(*kinds), **wanted)
         elif found is not None:
-            bench.say("N305", path, name=name, found=found, wanted=kinds)
+            build.say("N305", path, name=name, found=found, wanted=kinds)
         return False
 
-    def checked(self, bench: Bench, path: Path, *kinds: str) -> tuple[str, ...]:
+    def checked(self, build: BuildContext, path: Path, *kinds: str) -> tuple[str, ...]:
         """The ids written at a path (`a` or `[a, b]`) that are of these kinds; the others are told."""
-        return tuple(name for name, there in bench.named(path) if self.check(bench, name, there, *kinds))
+        return tuple(name for name, there in build.named(path) if self.check(build, name, there, *kinds))
 
 
-def read_namespace(bench: Bench) -> Namespace:
+def read_namespace(build: BuildContext) -> Namespace:
     """Every id of the file; the first of two wins, the second is told."""
     ids: dict[str, Named] = {}
-    for one in sorted(_declared(bench), key=lambda one: bench.where(one.path, key=True)):
+    for one in sorted(_declared(build), key=lambda one: build.where(one.path, key=True)):
         first = ids.get(one.id)
         if first is not None:
-            bench.say("N302", one.path, key=True, name=one.id, kind=first.kind, line=bench.where(first.path, True).line)
+            build.say("N302", one.path, key=True, name=one.id, kind=first.kind, line=build.where(first.path, True).line)
         elif one.id in BUILT_IN or (one.kind == "table" and one.id in CALLED):
-            bench.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
+            build.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
         else:
             ids[one.id] = one
-    columns = tuple(_columns(bench))
-    _refuse_reserved(bench, ids, columns)
+    columns = tuple(_columns(build))
+    _refuse_reserved(build, ids, columns)
     for column in columns:
         hidden = ids.get(column.id)
         place = column.outer.get(column.id) or (
             hidden.path if hidden and hidden.kind in (*ANSWERS, "definition") else ()
         )
         if place:
-            line = bench.where(place, True).line
-            bench.say("N303", column.path, key=True, name=column.id, rows=column.rows, line=line)
+            line = build.where(place, True).line
+            build.say("N303", column.path, key=True, name=column.id, rows=column.rows, line=line)
     return Namespace(frozen(ids), columns)
 
 
-def _refuse_reserved(bench: Bench, ids: Mapping[str, Named], columns: Iterable[Column]) -> None:
+def _refuse_reserved(build: BuildContext, ids: Mapping[str, Named], columns: Iterable[RowsColumn]) -> None:
     """A word of the expressions names nothing; a question is named like no control of a form."""
     asked = {one.id: one.path for one in ids.values() if one.kind in _ASKED}
     groups: dict[Path, dict[str, Path]] = {(): asked}
@@ -120,48 +120,48 @@ def _refuse_reserved(bench: Bench, ids: Mapping[str, Named], columns: Iterable[C
             groups.setdefault(column.path[:-1], {})[column.id] = column.path
     for one in ids.values():
         if iskeyword(one.id):
-            bench.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
+            build.say("N302", one.path, key=True, name=one.id, kind="built_in", line=0)
     for group, questions in groups.items():
-        boxes = {box: name for name, path in questions.items() for box in _boxes(bench, name, path)}
+        boxes = {box: name for name, path in questions.items() for box in _boxes(build, name, path)}
         for name, path in questions.items():
             if group and iskeyword(name):
-                bench.say("N302", path, key=True, name=name, kind="built_in", line=0)
+                build.say("N302", path, key=True, name=name, kind="built_in", line=0)
             elif name in FORM_WORDS:
-                bench.say("N302", path, key=True, name=name, kind="form", line=0)
+                build.say("N302", path, key=True, name=name, kind="form", line=0)
             elif name in boxes and questions[boxes[name]] != path:
-                line = bench.where(questions[boxes[name]], True).line
-                bench.say("N302", path, key=True, name=name, kind="box", of=boxes[name], line=line)
+                line = build.where(questions[boxes[name]], True).line
+                build.say("N302", path, key=True, name=name, kind="box", of=boxes[name], line=line)
 
 
-def _boxes(bench: Bench, name: str, path: Path) -> Iterator[str]:
+def _boxes(build: BuildContext, name: str, path: Path) -> Iterator[str]:
     """The other controls that a question is drawn with, so that none of them is taken for an answer."""
-    type_ = bench.words((*path, "type"))
+    type_ = build.words((*path, "type"))
     if path[:1] == ("evidence",):
         yield from (f"{name}_issued", *(f"{name}_issued_{part}" for part in ("day", "month", "year")))
     elif type_ == "date" and not name.endswith("_other"):
         yield from (f"{name}_{part}" for part in ("day", "month", "year"))
-    if bench.flag((*path, "other"), False):
+    if build.flag((*path, "other"), False):
         yield f"{name}_other"
 
 
-def _declared(bench: Bench) -> Iterator[Named]:
-    for name, path in bench.each(("eligibility",)):
+def _declared(build: BuildContext) -> Iterator[Named]:
+    for name, path in build.each(("eligibility",)):
         yield Named(name, "question", path)
-        yield from _detail(bench, name, path)
-    for name in bench.entries(("definitions",)):
+        yield from _detail(build, name, path)
+    for name in build.entries(("definitions",)):
         yield Named(name, "definition", ("definitions", name))
-    for _, page in bench.each(("form",)):
-        yield from _questions(bench, page)
+    for _, page in build.each(("form",)):
+        yield from _questions(build, page)
     for section, kind in _SECTIONS:
-        for name, path in bench.each((section,)):
+        for name, path in build.each((section,)):
             yield Named(name, kind, path)
-            if section == "later_forms" and bench.words((*path, "each")) is None:
-                yield from _questions(bench, path)
+            if section == "later_forms" and build.words((*path, "each")) is None:
+                yield from _questions(build, path)
             if section == "look_ups":
-                yield from _answers(bench, path)
-            for service, there in bench.each((*path, "of")) if section == "opinions" else ():
+                yield from _answers(build, path)
+            for service, there in build.each((*path, "of")) if section == "opinions" else ():
                 yield Named(service, "service", there)
-    yield from _circuit(bench)
+    yield from _circuit(build)
 
 
 _SECTIONS: Final = (
@@ -170,50 +170,50 @@ _SECTIONS: Final = (
 )  # fmt: skip
 
 
-def _questions(bench: Bench, page: Path) -> Iterator[Named]:
-    for name, path in bench.each((*page, "fields")):
-        yield Named(name, "note" if bench.words((*path, "type")) == "note" else "question", path)
-        yield from _detail(bench, name, path)
+def _questions(build: BuildContext, page: Path) -> Iterator[Named]:
+    for name, path in build.each((*page, "fields")):
+        yield Named(name, "note" if build.words((*path, "type")) == "note" else "question", path)
+        yield from _detail(build, name, path)
 
 
-def _detail(bench: Bench, name: str, path: Path) -> Iterator[Named]:
-    if bench.flag((*path, "other"), False):
+def _detail(build: BuildContext, name: str, path: Path) -> Iterator[Named]:
+    if build.flag((*path, "other"), False):
         yield Named(f"{name}_other", "detail", path)
 
 
-def _answers(bench: Bench, path: Path) -> Iterator[Named]:
-    register = bench.library.directory.registers.get(bench.words((*path, "register")) or "")
+def _answers(build: BuildContext, path: Path) -> Iterator[Named]:
+    register = build.library.directory.registers.get(build.words((*path, "register")) or "")
     for name in register.answers if register else ():
         yield Named(name, "answer", path)
 
 
-def _circuit(bench: Bench) -> Iterator[Named]:
-    for name, path in bench.each(("workflow", "clocks")):
+def _circuit(build: BuildContext) -> Iterator[Named]:
+    for name, path in build.each(("workflow", "clocks")):
         yield Named(name, "clock", path)
-    for name, path in bench.each(("workflow", "states")):
+    for name, path in build.each(("workflow", "states")):
         yield Named(name, "state", path)
-        for act, act_path in bench.each((*path, "transitions")):
+        for act, act_path in build.each((*path, "transitions")):
             yield Named(act, "transition", act_path)
-    for act, act_path in bench.each(("workflow", "transitions")):
+    for act, act_path in build.each(("workflow", "transitions")):
         yield Named(act, "transition", act_path)
 
 
-def _columns(bench: Bench) -> Iterator[Column]:
-    for name, path in bench.each(("opinions",)):
+def _columns(build: BuildContext) -> Iterator[RowsColumn]:
+    for name, path in build.each(("opinions",)):
         for column in OPINION_COLUMNS:
-            yield Column(column, name, (*path, "of"), {})
-        yield from _columns_of(bench, name, path, {})
+            yield RowsColumn(column, name, (*path, "of"), {})
+        yield from _columns_of(build, name, path, {})
     for section in ("form", "later_forms"):
-        for _, page in bench.each((section,)):
-            rows = bench.words((*page, "each")) if section == "later_forms" else None
-            for name, path in bench.each((*page, "fields")):
+        for _, page in build.each((section,)):
+            rows = build.words((*page, "each")) if section == "later_forms" else None
+            for name, path in build.each((*page, "fields")):
                 if rows is not None:
-                    yield Column(name, rows, path, {})
-                yield from _columns_of(bench, name, path, {})
+                    yield RowsColumn(name, rows, path, {})
+                yield from _columns_of(build, name, path, {})
 
 
-def _columns_of(bench: Bench, rows: str, path: Path, outer: Mapping[str, Path]) -> Iterator[Column]:
-    own = dict(bench.each((*path, "fields")))
+def _columns_of(build: BuildContext, rows: str, path: Path, outer: Mapping[str, Path]) -> Iterator[RowsColumn]:
+    own = dict(build.each((*path, "fields")))
     for name, there in own.items():
-        yield Column(name, rows, there, outer)
-        yield from _columns_of(bench, name, there, {**outer, **own})
+        yield RowsColumn(name, rows, there, outer)
+        yield from _columns_of(build, name, there, {**outer, **own})

@@ -13,8 +13,8 @@ from typing import Final
 
 from engine.core.countries import COUNTRIES
 from engine.core.problems import problem
-from engine.language.compiler.build_context import Bench, frozen, plain, plain_number
-from engine.language.compiler.namespace import ANSWERS, MOST_CHAINED, OPINION_COLUMNS, PARTS, Column, Namespace
+from engine.language.compiler.build_context import BuildContext, frozen, plain, plain_number
+from engine.language.compiler.namespace import ANSWERS, MOST_CHAINED, OPINION_COLUMNS, PARTS, Namespace, RowsColumn
 from engine.language.expressions.names import all_names, guard
 from engine.language.expressions.parse_context import Definition, Vocabulary
 from engine.language.expressions.parser import check_definitions, parse_expression
@@ -44,46 +44,46 @@ OUTCOME: Final = Type("choice", frozenset({"granted", "refused", "withdrawn", "a
 OPINION: Final = Type("choice", frozenset({"favourable", "reserved", "unfavourable", "silent"}))
 
 
-def option_codes(bench: Bench, path: Path) -> frozenset[str] | None:
+def option_codes(build: BuildContext, path: Path) -> frozenset[str] | None:
     """The codes a choice may take; None when nobody knows (its list is not there)."""
-    options = bench.at((*path, "options"))
+    options = build.at((*path, "options"))
     if isinstance(options, str):
-        listed = bench.library.lists.get(options)
+        listed = build.library.lists.get(options)
         codes = listed.codes if listed else None
     else:
         codes = frozenset(options) if isinstance(options, dict) and options else None
-    return codes | {"other"} if codes is not None and bench.flag((*path, "other"), False) else codes
+    return codes | {"other"} if codes is not None and build.flag((*path, "other"), False) else codes
 
 
-def place_list(bench: Bench, path: Path) -> str | None:
+def place_list(build: BuildContext, path: Path) -> str | None:
     """The list a place is picked from, by its level: `commune` → `communes`."""
-    level = bench.words((*path, "level")) or "commune"
-    return next((name for name in (f"{level}s", level) if name in bench.library.lists), None)
+    level = build.words((*path, "level")) or "commune"
+    return next((name for name in (f"{level}s", level) if name in build.library.lists), None)
 
 
-def declared_type(bench: Bench, path: Path, default: str = "text") -> Type | None:
+def declared_type(build: BuildContext, path: Path, default: str = "text") -> Type | None:
     """The type a question says it has; None for a note. A computed one without `type` is inferred elsewhere."""
     types = (*_SIMPLE, "note", "rows")
-    if bench.words((*path, "type")) not in (None, *types):
-        bench.type_unheard(path)
-    word = bench.choice((*path, "type"), types, default)
+    if build.words((*path, "type")) not in (None, *types):
+        build.type_unheard(path)
+    word = build.choice((*path, "type"), types, default)
     if word == "note":
         return None
     if word in ("choice", "choices"):
-        return Type(word, option_codes(bench, path))
+        return Type(word, option_codes(build, path))
     if word == "place":
-        listed = bench.library.lists.get(place_list(bench, path) or "")
+        listed = build.library.lists.get(place_list(build, path) or "")
         return Type("choice", listed.codes if listed else None)
     return _SIMPLE[word] if word != "rows" else Type("rows", row=MappingProxyType({}))
 
 
-def evidence_type(bench: Bench, path: Path) -> Type:
-    alternatives = bench.entries((*path, "any_of"))
+def evidence_type(build: BuildContext, path: Path) -> Type:
+    alternatives = build.entries((*path, "any_of"))
     return Type("choice", frozenset(alternatives)) if alternatives else YES_NO
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabularies:
+class SymbolTypes:
     """The words of the three kinds of places; `rows` holds the columns of each question of rows, by its path."""
 
     eligibility: Vocabulary
@@ -92,12 +92,12 @@ class Vocabularies:
     types: Mapping[str, Type]
     rows: Mapping[str, Mapping[str, Type]]  # by id of the question of rows, outer columns included
     columns: Mapping[Path, Type]  # by path of the column
-    sureness: Sureness
+    optionality: Optionality
 
     def at(self, base: Vocabulary, *conditions: Tree, rows: str | None = None) -> Vocabulary:
         """The words of one place shown under these conditions, perhaps inside rows."""
         row = self.rows.get(rows, {}) if rows else {}
-        empty = self.sureness.maybe_empty(guard(*conditions), (*base.names, *row))
+        empty = self.optionality.maybe_empty(guard(*conditions), (*base.names, *row))
         return replace(base, row=row, elsewhere=base.elsewhere - frozenset(row), maybe_empty=empty)
 
 
@@ -109,11 +109,11 @@ class _Terms:
     needs: frozenset[str]
 
 
-class Sureness:
+class Optionality:
     """What may be empty: all but what is required and shown whenever the place is."""
 
-    def __init__(self, bench: Bench, names: Namespace, definitions: Mapping[str, Definition]) -> None:
-        self.bench, self.definitions = bench, definitions
+    def __init__(self, build: BuildContext, names: Namespace, definitions: Mapping[str, Definition]) -> None:
+        self.build, self.definitions = build, definitions
         self.paths: dict[str, Path] = {one.id: one.path for one in names.ids.values() if one.kind in ANSWERS}
         self.kinds = {one.id: one.kind for one in names.ids.values()}
         self.paths.update({column.id: column.path for column in names.columns if column.id not in self.paths})
@@ -145,22 +145,22 @@ class Sureness:
             return None
         if kind == "look_up":
             return _Terms(frozenset(), frozenset())
-        if kind == "service" and self.bench.at((*path[:2], "quorum")) not in (None, "all"):
+        if kind == "service" and self.build.at((*path[:2], "quorum")) not in (None, "all"):
             return None
-        page = self.bench.at((*path[:2], "when")) if path[0] == "form" else None
-        shown = guard(page, self.bench.at((*path, "when")))
-        value = self.bench.at((*path, "value"))
+        page = self.build.at((*path[:2], "when")) if path[0] == "form" else None
+        shown = guard(page, self.build.at((*path, "when")))
+        value = self.build.at((*path, "value"))
         if value is not None:
             return _Terms(shown, all_names(value, self.definitions) & self.paths.keys())
-        return _Terms(shown, frozenset()) if self.bench.at((*path, "required")) in (None, True) else None
+        return _Terms(shown, frozenset()) if self.build.at((*path, "required")) in (None, True) else None
 
 
-def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
+def read_vocabularies(build: BuildContext, names: Namespace) -> SymbolTypes:
     """The words of every place, once each computed value has its type. Circles are E420."""
-    work = _Typing(bench, names)
+    work = _Typing(build, names)
     work.infer()
     types = frozen(work.types)
-    criteria = frozen({name: types[name] for name in bench.entries(("eligibility",)) if name in types})
+    criteria = frozen({name: types[name] for name in build.entries(("eligibility",)) if name in types})
     asked = frozen({name: type_ for name, type_ in types.items() if _is_of_form(names.ids[name].path)})
     whole = replace(
         work.vocabulary,
@@ -170,15 +170,15 @@ def read_vocabularies(bench: Bench, names: Namespace) -> Vocabularies:
         acts=frozenset(names.of("transition")),
     )
     quiet = replace(whole, tasks=frozenset(), appointments=frozenset(), acts=frozenset())
-    _read_definitions(bench, whole, work)
-    return Vocabularies(
+    _read_definitions(build, whole, work)
+    return SymbolTypes(
         replace(quiet, names=criteria),
         replace(quiet, names=asked),
         whole,
         types,
         frozen({rows: frozen(columns) for rows, columns in work.rows.items()}),
         MappingProxyType(dict(work.columns)),
-        Sureness(bench, names, whole.definitions),
+        Optionality(build, names, whole.definitions),
     )
 
 
@@ -186,12 +186,12 @@ def _is_of_form(path: Path) -> bool:
     return path[0] in ("eligibility", "form", "evidence")
 
 
-def _read_definitions(bench: Bench, whole: Vocabulary, work: _Typing) -> None:
+def _read_definitions(build: BuildContext, whole: Vocabulary, work: _Typing) -> None:
     for found in check_definitions(whole, tuple(work.rows.values())):
-        if str(found.facts.get("name", "")) not in bench.broken:
-            bench.problems.append(found)
+        if str(found.facts.get("name", "")) not in build.broken:
+            build.problems.append(found)
             if found.is_error:
-                bench.broken.update(
+                build.broken.update(
                     name for name, one in whole.definitions.items() if one.where.line == found.where.line
                 )
 
@@ -199,8 +199,8 @@ def _read_definitions(bench: Bench, whole: Vocabulary, work: _Typing) -> None:
 class _Typing:
     """Types found so far. Row types are live views, so that a computed column is seen once it has its type."""
 
-    def __init__(self, bench: Bench, names: Namespace) -> None:
-        self.bench, self.names = bench, names
+    def __init__(self, build: BuildContext, names: Namespace) -> None:
+        self.build, self.names = build, names
         self.types: dict[str, Type] = {}
         self.columns: dict[Path, Type] = {}
         self.rows: dict[str, dict[str, Type]] = {}
@@ -209,17 +209,17 @@ class _Typing:
         self.chained = False  # too long a chain was told
         self.done: set[Path] = set()
         self.computed: dict[str, Path] = {}
-        self.computed_columns: dict[tuple[str, str], Column] = {}
+        self.computed_columns: dict[tuple[str, str], RowsColumn] = {}
         self.vocabulary = Vocabulary(
             names=MappingProxyType(self.types),
-            definitions=frozen({name: self._definition(name) for name in bench.entries(("definitions",))}),
-            lists=frozen({name: listed.codes for name, listed in bench.library.lists.items()}),
+            definitions=frozen({name: self._definition(name) for name in build.entries(("definitions",))}),
+            lists=frozen({name: listed.codes for name, listed in build.library.lists.items()}),
             elsewhere=names.column_ids(),
         )
 
     def _definition(self, name: str) -> Definition:
-        written = plain_number(self.bench.at(("definitions", name)))
-        return Definition(written, self.bench.placed.first_sign(("definitions", name)))
+        written = plain_number(self.build.at(("definitions", name)))
+        return Definition(written, self.build.placed.first_sign(("definitions", name)))
 
     def infer(self) -> None:
         for column in self.names.columns:
@@ -240,13 +240,13 @@ class _Typing:
             if self._is_computed(path):
                 self.computed[name] = path
                 return
-            declared = declared_type(self.bench, path, "yes_no" if path[0] == "eligibility" else "text")
+            declared = declared_type(self.build, path, "yes_no" if path[0] == "eligibility" else "text")
             if declared is not None:
                 self.types[name] = declared
         elif kind == "detail":
             self.types[name] = TEXT
         elif kind == "evidence":
-            self.types[name] = evidence_type(self.bench, path)
+            self.types[name] = evidence_type(self.build, path)
         elif kind == "look_up":
             self.types[name] = LOOK_UP
         elif kind == "link":
@@ -256,37 +256,37 @@ class _Typing:
         elif kind == "opinion":
             self.types[name] = Type("rows", row=MappingProxyType({}))
         elif kind == "answer":
-            register = self.bench.library.directory.registers[self.bench.words((*path, "register")) or ""]
+            register = self.build.library.directory.registers[self.build.words((*path, "register")) or ""]
             self.types[name] = _SIMPLE.get(register.answers[name], TEXT)
 
     def _is_computed(self, path: Path) -> bool:
-        return self.bench.at((*path, "value")) is not None and self.bench.words((*path, "type")) is None
+        return self.build.at((*path, "value")) is not None and self.build.words((*path, "type")) is None
 
-    def _declare_column(self, column: Column) -> None:
+    def _declare_column(self, column: RowsColumn) -> None:
         own = self.own_rows.setdefault(column.rows, {})
         seen = self.rows.setdefault(column.rows, {})
         if column.path[0] == "opinions" and column.path[-1] == "of":
             own[column.id] = seen[column.id] = self._opinion_column(column)
             return
         for name, path in column.outer.items():
-            declared = declared_type(self.bench, path)
+            declared = declared_type(self.build, path)
             if declared is not None and name not in seen:
                 seen[name] = declared
         if self._is_computed(column.path):
             self.computed_columns[(column.rows, column.id)] = column
             return
-        declared = declared_type(self.bench, column.path)
+        declared = declared_type(self.build, column.path)
         if declared is None:
             return
         if declared.kind == "rows":
             declared = Type("rows", row=MappingProxyType(self.own_rows.setdefault(column.id, {})))
         self.columns[column.path] = own[column.id] = seen[column.id] = declared
-        if self.bench.flag((*column.path, "other"), False):
+        if self.build.flag((*column.path, "other"), False):
             own[f"{column.id}_other"] = seen[f"{column.id}_other"] = TEXT
 
-    def _opinion_column(self, column: Column) -> Type:
+    def _opinion_column(self, column: RowsColumn) -> Type:
         """What every round has as rows: which service, its opinion, how much it weighs."""
-        services = frozenset(self.bench.entries(column.path))
+        services = frozenset(self.build.entries(column.path))
         return dict(zip(OPINION_COLUMNS, (Type("choice", services), OPINION, INTEGER), strict=True))[column.id]
 
     # -- computed values -----------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class _Typing:
             self.types[name] = self._type_of(path, self.vocabulary)
             self._end(name, path)
 
-    def _infer_column(self, column: Column) -> None:
+    def _infer_column(self, column: RowsColumn) -> None:
         if self._begin(column.id, column.path, column.rows):
             found = self._type_of(column.path, self.vocabulary.inside(self.rows[column.rows]))
             self.columns[column.path] = found
@@ -312,20 +312,20 @@ class _Typing:
             return False
         if path in self.busy:
             circle = tuple(str(one[-1]) for one in self.busy[self.busy.index(path) :])
-            self.bench.problems.append(
-                problem("E420", self.bench.placed.first_sign((*path, "value")), name=name, circle=(*circle, name))
+            self.build.problems.append(
+                problem("E420", self.build.placed.first_sign((*path, "value")), name=name, circle=(*circle, name))
             )
-            self.bench.broken.update(circle)
+            self.build.broken.update(circle)
             return False
         if len(self.busy) > MOST_CHAINED:
             if not self.chained:
-                where = self.bench.placed.first_sign((*path, "value"))
-                self.bench.problems.append(problem("E403", where, limit="chain", name=name, most=MOST_CHAINED))
+                where = self.build.placed.first_sign((*path, "value"))
+                self.build.problems.append(problem("E403", where, limit="chain", name=name, most=MOST_CHAINED))
             self.chained = True
-            self.bench.broken.add(name)
+            self.build.broken.add(name)
             return False
         self.busy.append(path)
-        for needed in sorted(all_names(self.bench.at((*path, "value")), self.vocabulary.definitions)):
+        for needed in sorted(all_names(self.build.at((*path, "value")), self.vocabulary.definitions)):
             if rows is not None and (rows, needed) in self.computed_columns:
                 self._infer_column(self.computed_columns[(rows, needed)])
             elif needed in self.computed:
@@ -340,10 +340,10 @@ class _Typing:
         self.done.add(path)
 
     def _type_of(self, path: Path, vocabulary: Vocabulary) -> Type:
-        written = plain_number(self.bench.at((*path, "value")))
-        found, _ = parse_expression(written, vocabulary, self.bench.placed.first_sign((*path, "value")))
+        written = plain_number(self.build.at((*path, "value")))
+        found, _ = parse_expression(written, vocabulary, self.build.placed.first_sign((*path, "value")))
         if found is None:
-            self.bench.broken.add(str(path[-1]))
+            self.build.broken.add(str(path[-1]))
             return EMPTY
         return found.type
 
@@ -354,9 +354,9 @@ class _Typing:
         for name in self.names.of("table"):
             path = self.names.ids[name].path
             keys = tuple(
-                self.key_type(one, (*path, "by", at)) for at, one in enumerate(self.bench.items((*path, "by")))
+                self.key_type(one, (*path, "by", at)) for at, one in enumerate(self.build.items((*path, "by")))
             )
-            found[name] = TableType(keys, gives_type(self.bench, path))
+            found[name] = TableType(keys, gives_type(self.build, path))
         return found
 
     def key_type(self, key: Tree, path: Path) -> Type:
@@ -369,18 +369,18 @@ class _Typing:
         return found or EMPTY
 
 
-def gives_type(bench: Bench, path: Path) -> Type:
+def gives_type(build: BuildContext, path: Path) -> Type:
     """What a table gives: a type by its word, or one of some codes."""
-    gives = bench.at((*path, "gives"))
+    gives = build.at((*path, "gives"))
     if isinstance(gives, list):
         return Type("choice", frozenset(str(plain(one)) for one in gives))
     return _SIMPLE.get(str(gives), MONEY)
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class SymbolContext:
     """What every room of the compiler is handed: the bench, what is named, which words each place may use."""
 
-    bench: Bench
+    build: BuildContext
     names: Namespace
-    words: Vocabularies
+    words: SymbolTypes

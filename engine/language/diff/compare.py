@@ -18,9 +18,9 @@ from engine.core.problems import Fact, Position
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.change import CHAPTERS, Change, Chapter, Kind
-from engine.language.diff.elements import KEPT, Element, Path, portrait
-from engine.language.diff.equivalence import Sameness, moves_between
-from engine.language.diff.impact import Around, Impact, Pair, Weight
+from engine.language.diff.elements import KEPT, Element, Path, flatten
+from engine.language.diff.equivalence import Equivalence, moves_between
+from engine.language.diff.impact import EditionPair, FacetPair, Impact, ImpactDetail
 from engine.language.diff.population import Count, Snapshot, read_snapshot
 from engine.language.diff.rules import weigh, weigh_added, weigh_removed
 from engine.model import Fee, Procedure, Template
@@ -48,12 +48,12 @@ def compare(
 def unchanged(before: Procedure, after: Procedure, changes: Iterable[Change]) -> tuple[Element, ...]:
     """The elements of the later edition that no change touches."""
     touched = {change.path for change in changes}
-    return tuple(one for path, one in portrait(after).items() if path not in touched)
+    return tuple(one for path, one in flatten(after).items() if path not in touched)
 
 
 def renamed(before: Procedure, after: Procedure) -> Mapping[str, str]:
     """The renames that the later edition declares and that hold: old name → new name."""
-    known = {one.at for one in portrait(before).values()}
+    known = {one.at for one in flatten(before).values()}
     moves = moves_between(before, after)
     return {old: new for old, new in moves.items() if new is not None and new != old and old in known}
 
@@ -71,11 +71,11 @@ class _Comparison:
 
     def __init__(self, before: Procedure, after: Procedure, counts: Snapshot) -> None:
         self.before, self.after, self.counts = before, after, counts
-        self.old, self.new = portrait(before), portrait(after)
+        self.old, self.new = flatten(before), flatten(after)
         self.declared = moves_between(before, after)
         self.moves = _followed(self.declared, before)
-        self.around = Around(before, after, before.edition in after.migrate, counts.bookings)
-        self.then, self.now = Sameness(self.moves), Sameness(MappingProxyType({}))
+        self.around = EditionPair(before, after, before.edition in after.migrate, counts.bookings)
+        self.then, self.now = Equivalence(self.moves), Equivalence(MappingProxyType({}))
         self.pairs: dict[Path, Element] = {}
         self.merged: list[tuple[Element, Path]] = []
         self._pair()
@@ -148,7 +148,7 @@ class _Comparison:
             before, after = old.facets.get(facet), new.facets.get(facet)
             if self._same(facet, before, after):
                 continue
-            weight = weigh(Pair(old, new, facet, before, after, self.around))
+            weight = weigh(FacetPair(old, new, facet, before, after, self.around))
             yield Change(
                 kind="changed",
                 path=new.path,
@@ -223,7 +223,7 @@ class _Comparison:
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 
-    def _facts(self, weight: Weight, element: Element, facet: str) -> Mapping[str, Fact]:
+    def _facts(self, weight: ImpactDetail, element: Element, facet: str) -> Mapping[str, Fact]:
         felt: dict[str, Fact] = {"feel": weight.feel} if weight.feel else {}
         return MappingProxyType({**felt, **weight.facts, **self._counted(element, facet)})
 
@@ -281,7 +281,7 @@ class _Comparison:
                 )  # fmt: skip
 
 
-def _code(weight: Weight) -> str:
+def _code(weight: ImpactDetail) -> str:
     return "R804" if weight.impact == "breaking" else ""
 
 

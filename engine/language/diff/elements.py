@@ -14,12 +14,12 @@ from engine.core.values import Text
 from engine.model import (
     APPLICATION,
     Appointment,
-    Check,
     Criterion,
     Effects,
     Fee,
     Field,
     Form,
+    FormCheck,
     Notice,
     Option,
     Page,
@@ -31,7 +31,7 @@ from engine.model import (
 
 # Attributes of the model that are no facet of the element itself, and where they are compared instead.
 LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
-    "Thing": frozenset({"id", "where"}),  # the id is the element's path; a place is no meaning
+    "NamedElement": frozenset({"id", "where"}),  # the id is the element's path; a place is no meaning
     "Field": frozenset({"value_type", "options", "rows", "checks", "evidence", "bounds"}),  # derived, or below
     "EvidenceTerms": frozenset({"any_of"}),  # elements
     "Page": frozenset({"fields", "checks"}),  # elements
@@ -108,7 +108,7 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class TransitionTarget:
     """Where an act or an automatic way leads in one case."""
 
     to: str
@@ -117,7 +117,7 @@ class Way:
     without: tuple[str, ...] = field(default=())
 
 
-def portrait(procedure: Procedure) -> Mapping[Path, Element]:
+def flatten(procedure: Procedure) -> Mapping[Path, Element]:
     """Every element by its path, in the order of the chapters of a file."""
     found: dict[Path, Element] = {}
     for element in _elements(procedure):
@@ -231,7 +231,7 @@ def _question(asked: Field, path: Path, form: str, page: str) -> Iterator[Elemen
         yield _check(check, (*path, "checks", check.id))
 
 
-def _check(check: Check, path: Path) -> Element:
+def _check(check: FormCheck, path: Path) -> Element:
     return _element(check, path, check.message)
 
 
@@ -322,8 +322,8 @@ def _short_key(procedure: Procedure, way: Transition) -> str:
     return _OF_EVENTS.get(way.event, "")
 
 
-def _ways(ways: Iterable[Transition]) -> tuple[Way, ...]:
-    return tuple(Way(way.target, way.when, way.reopens, way.without) for way in ways)
+def _ways(ways: Iterable[Transition]) -> tuple[TransitionTarget, ...]:
+    return tuple(TransitionTarget(way.target, way.when, way.reopens, way.without) for way in ways)
 
 
 def _acts(procedure: Procedure) -> Iterator[Element]:

@@ -1,6 +1,6 @@
 """When two values of two editions mean the same: declared renames followed, order kept only where it decides.
 
-`Sameness.of` turns any value of the model into a plain key. Two keys are equal when a person could not tell the two
+`Equivalence.of` turns any value of the model into a plain key. Two keys are equal when a person could not tell the two
 values apart: spaces of an expression, the order of an `and`, names that `migrate` follows do not count.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 from engine.core.problems import Position
 from engine.core.values import Text
 from engine.language.expressions.nodes import And, Compare, Happened, Lookup, Name, Node, OneOf, Or
-from engine.model import Procedure, Template, Thing
+from engine.model import NamedElement, Procedure, Template
 from engine.model.types import Constant, Expression, Type
 
 _HOLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -37,7 +37,7 @@ _WITHOUT_ORDER: Final = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Sameness:
+class Equivalence:
     """Keys of the values of one edition, in the names of another. `moves`: dotted old name → dotted new name."""
 
     moves: Mapping[str, str]
@@ -84,7 +84,7 @@ class Sameness:
         parts = [
             (one.name, self._key(getattr(value, one.name), ids or one.name in _OF_IDS))
             for one in fields(value)
-            if one.compare and not (isinstance(value, Thing) and one.name == "id")
+            if one.compare and not (isinstance(value, NamedElement) and one.name == "id")
         ]
         return (type(value).__name__, *parts)
 

@@ -15,7 +15,7 @@ from engine.core.problems import Fact, Position
 from engine.core.values import Span
 from engine.language.diff.elements import Element
 from engine.language.diff.population import Count
-from engine.language.expressions.nodes import Arithmetic, Call, If
+from engine.language.expressions.nodes import Arithmetic, FunctionCall, If
 from engine.model import Procedure
 from engine.model.types import FALSE, TRUE, Constant, Expression, Type
 
@@ -32,7 +32,7 @@ _WORKING: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class ImpactDetail:
     """`feel` names the sentence of what people notice; empty when the values say it."""
 
     impact: Impact
@@ -40,13 +40,13 @@ class Weight:
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
 
 
-SAFE: Final = Weight("safe")
-REVIEW: Final = Weight("review")
-BREAKING: Final = Weight("breaking")
+SAFE: Final = ImpactDetail("safe")
+REVIEW: Final = ImpactDetail("review")
+BREAKING: Final = ImpactDetail("breaking")
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class EditionPair:
     """The two editions. `moved`: the later one says how dossiers of the earlier one come over to it (`migrate`)."""
 
     before: Procedure
@@ -56,7 +56,7 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class FacetPair:
     """One facet of one element, in both editions."""
 
     before: Element
@@ -64,13 +64,13 @@ class Pair:
     facet: str
     old: Any
     new: Any
-    around: Around
+    around: EditionPair
 
 
-Judge: TypeAlias = Callable[[Pair], Weight]
+Judge: TypeAlias = Callable[[FacetPair], ImpactDetail]
 
 
-def always(weight: Weight) -> Judge:
+def always(weight: ImpactDetail) -> Judge:
     return lambda pair: weight
 
 
@@ -97,11 +97,16 @@ def compared(old: object, new: object) -> int | None:
 
 
 def by_size(
-    more: Weight, less: Weight, *, given: Weight = REVIEW, dropped: Weight = REVIEW, unknown: Weight = REVIEW
+    more: ImpactDetail,
+    less: ImpactDetail,
+    *,
+    given: ImpactDetail = REVIEW,
+    dropped: ImpactDetail = REVIEW,
+    unknown: ImpactDetail = REVIEW,
 ) -> Judge:
     """`given`: there was none before; `dropped`: there is none any more."""
 
-    def judge(pair: Pair) -> Weight:
+    def judge(pair: FacetPair) -> ImpactDetail:
         if pair.old is None:
             return given
         if pair.new is None:
@@ -112,10 +117,10 @@ def by_size(
     return judge
 
 
-def by_set(lost: Weight, gained: Weight) -> Judge:
+def by_set(lost: ImpactDetail, gained: ImpactDetail) -> Judge:
     """A set of names: what some lost decides first, then what was gained."""
 
-    def judge(pair: Pair) -> Weight:
+    def judge(pair: FacetPair) -> ImpactDetail:
         before, after = set(_listed(pair.old)), set(_listed(pair.new))
         if before - after:
             return lost
@@ -130,10 +135,10 @@ def _listed(value: object) -> Collection[object]:
     return value if isinstance(value, (tuple, frozenset)) else () if value is None else (value,)
 
 
-def by_presence(given: Weight, dropped: Weight, other: Weight = REVIEW) -> Judge:
+def by_presence(given: ImpactDetail, dropped: ImpactDetail, other: ImpactDetail = REVIEW) -> Judge:
     """Something that may be there or not: an expression, a name, a flag."""
 
-    def judge(pair: Pair) -> Weight:
+    def judge(pair: FacetPair) -> ImpactDetail:
         if not pair.old or pair.old == FALSE:
             return given
         return dropped if not pair.new or pair.new == FALSE else other
@@ -141,10 +146,10 @@ def by_presence(given: Weight, dropped: Weight, other: Weight = REVIEW) -> Judge
     return judge
 
 
-def by_condition(opened: Weight, closed: Weight, other: Weight = REVIEW) -> Judge:
+def by_condition(opened: ImpactDetail, closed: ImpactDetail, other: ImpactDetail = REVIEW) -> Judge:
     """A condition: `opened` when it now always holds, `closed` when it did and does not any more."""
 
-    def judge(pair: Pair) -> Weight:
+    def judge(pair: FacetPair) -> ImpactDetail:
         if pair.new == TRUE:
             return opened
         return closed if pair.old == TRUE else other
@@ -155,10 +160,10 @@ def by_condition(opened: Weight, closed: Weight, other: Weight = REVIEW) -> Judg
 def when_moved(judge: Judge, feels: Collection[str]) -> Judge:
     """The same, but breaking for what people feel when running dossiers come over to this edition."""
 
-    def heavier(pair: Pair) -> Weight:
+    def heavier(pair: FacetPair) -> ImpactDetail:
         found = judge(pair)
         moved = pair.around.moved and found.feel in feels
-        return Weight("breaking", found.feel, found.facts) if moved else found
+        return ImpactDetail("breaking", found.feel, found.facts) if moved else found
 
     return heavier
 
@@ -207,7 +212,7 @@ def _amounts(node: object) -> bool:
             return True
         case Arithmetic(operator=operator):
             return operator in ("+", "-")
-        case Call(function=function):
+        case FunctionCall(function=function):
             return function in ("min", "max", "otherwise")
         case _:
             return False
@@ -222,13 +227,13 @@ def percent(old: int, new: int) -> int | None:
     return None if old == 0 else round((new - old) * 100 / old)
 
 
-def by_money(sourced: Callable[[Pair], bool]) -> Judge:
+def by_money(sourced: Callable[[FacetPair], bool]) -> Judge:
     """A price: safe for new dossiers; looked at when it rises much, from nothing, or rests on no law."""
 
-    def judge(pair: Pair) -> Weight:
+    def judge(pair: FacetPair) -> ImpactDetail:
         steps = money_steps(pair.old, pair.new)
         if not steps:
-            return Weight("review", "pays_otherwise")
+            return ImpactDetail("review", "pays_otherwise")
         raised = [(old, new) for old, new in steps if new > old]
         feel = "pays_less" if not raised else "pays_more" if len(raised) == len(steps) else "pays_otherwise"
         facts: dict[str, Fact] = {}
@@ -239,6 +244,6 @@ def by_money(sourced: Callable[[Pair], bool]) -> Judge:
         much = any((new - old) * 100 > TOO_MUCH * old for old, new in raised)
         bare = not sourced(pair)
         facts |= {"too_much": TOO_MUCH} if much else {"no_law": 1} if bare else {}
-        return Weight("review" if much or bare else "safe", feel, MappingProxyType(facts))
+        return ImpactDetail("review" if much or bare else "safe", feel, MappingProxyType(facts))
 
     return judge

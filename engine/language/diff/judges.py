@@ -11,9 +11,9 @@ from engine.language.diff.elements import Element
 from engine.language.diff.impact import (
     REVIEW,
     SAFE,
+    FacetPair,
+    ImpactDetail,
     Judge,
-    Pair,
-    Weight,
     always,
     by_condition,
     by_money,
@@ -25,24 +25,24 @@ from engine.language.diff.impact import (
 from engine.model import APPLICANT, APPLICATION, Delay, Fee, Form, Procedure
 from engine.model.types import FALSE, TRUE
 
-WAITS_LONGER, WAITS_LESS = Weight("review", "waits_longer"), Weight("safe", "waits_less")
-LESS_TIME, MORE_TIME = Weight("review", "less_time"), Weight("safe", "more_time")
-STRICTER, LOOSER = Weight("review", "stricter"), Weight("safe", "looser")
-RECIPIENT = Weight("breaking", "new_recipient")
-SHORTER_KEPT, LONGER_KEPT = Weight("breaking", "kept_less"), Weight("review", "kept_longer")
-FEWER_PLACES, MORE_PLACES = Weight("review", "fewer_places"), Weight("safe", "more_places")
+WAITS_LONGER, WAITS_LESS = ImpactDetail("review", "waits_longer"), ImpactDetail("safe", "waits_less")
+LESS_TIME, MORE_TIME = ImpactDetail("review", "less_time"), ImpactDetail("safe", "more_time")
+STRICTER, LOOSER = ImpactDetail("review", "stricter"), ImpactDetail("safe", "looser")
+RECIPIENT = ImpactDetail("breaking", "new_recipient")
+SHORTER_KEPT, LONGER_KEPT = ImpactDetail("breaking", "kept_less"), ImpactDetail("review", "kept_longer")
+FEWER_PLACES, MORE_PLACES = ImpactDetail("review", "fewer_places"), ImpactDetail("safe", "more_places")
 _APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
 
 
-def law_kept(pair: Pair) -> Weight:
+def law_kept(pair: FacetPair) -> ImpactDetail:
     """A value that rested on a law and rests on none any more is looked at."""
     old: Mapping[str, str] = pair.old
     new: Mapping[str, str] = pair.new
     lost = [key for key in old if key not in new and "*" not in new]
-    return Weight("review", "no_law") if lost else SAFE
+    return ImpactDetail("review", "no_law") if lost else SAFE
 
 
-def sourced(pair: Pair) -> bool:
+def sourced(pair: FacetPair) -> bool:
     procedure = pair.around.after
     if pair.after.section == "tables":
         return bool(pair.after.facets.get("basis"))
@@ -56,11 +56,11 @@ def sourced(pair: Pair) -> bool:
 PRICE: Final = when_moved(by_money(sourced), ("pays_more", "pays_otherwise"))
 
 
-def value_of_row(pair: Pair) -> Weight:
+def value_of_row(pair: FacetPair) -> ImpactDetail:
     return PRICE(pair) if pair.after.facets.get("gives") == "money" else REVIEW
 
 
-def announced(pair: Pair) -> Weight:
+def announced(pair: FacetPair) -> ImpactDetail:
     """The delay announced, as one span or case by case."""
     old, new = pair.old, pair.new
     if not isinstance(old, Delay) or not isinstance(new, Delay) or len(old.entries) != len(new.entries):
@@ -71,7 +71,7 @@ def announced(pair: Pair) -> Weight:
     return WAITS_LONGER if 1 in ways else WAITS_LESS if -1 in ways else REVIEW
 
 
-def time_of_state(pair: Pair) -> Weight:
+def time_of_state(pair: FacetPair) -> ImpactDetail:
     """The applicant's time and the administration's are felt the other way round."""
     facets = pair.after.facets
     theirs = facets.get("mode") in _APPLICANT_MODES or APPLICANT in _names(facets.get("by")) or _to_fetch(facets)
@@ -90,28 +90,28 @@ def _names(value: object) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-def shown(pair: Pair) -> Weight:
+def shown(pair: FacetPair) -> ImpactDetail:
     """A question shown to more people, when it must be answered, asks more of them."""
     asked = must_answer(pair.after)
     return by_condition(REVIEW if asked else SAFE, SAFE, REVIEW if asked else SAFE)(pair)
 
 
-def required(pair: Pair) -> Weight:
-    loose, tight = Weight("safe", "optional"), Weight("review", "mandatory")
+def required(pair: FacetPair) -> ImpactDetail:
+    loose, tight = ImpactDetail("safe", "optional"), ImpactDetail("review", "mandatory")
     if pair.new == FALSE:
         return loose
-    judge: Judge = always(tight if pair.new == TRUE else Weight("review", "mandatory_if"))
+    judge: Judge = always(tight if pair.new == TRUE else ImpactDetail("review", "mandatory_if"))
     return when_moved(judge, ("mandatory",))(pair)
 
 
-def capacity(pair: Pair) -> Weight:
+def capacity(pair: FacetPair) -> ImpactDetail:
     """Fewer places weigh on those who already hold one."""
     before, after = pair.old, pair.new
     fewer = _fewer(before, after)
     if not fewer:
         return MORE_PLACES
     booked = pair.around.booked.get(pair.after.path[1], 0)
-    return Weight("breaking", "fewer_places", {"booked": booked}) if booked else FEWER_PLACES
+    return ImpactDetail("breaking", "fewer_places", {"booked": booked}) if booked else FEWER_PLACES
 
 
 def _fewer(old: object, new: object) -> bool:
@@ -123,50 +123,50 @@ def _fewer(old: object, new: object) -> bool:
     return compared(old, new) == -1
 
 
-def readers(pair: Pair) -> Weight:
+def readers(pair: FacetPair) -> ImpactDetail:
     """Who may read one answer. Nobody named = all who handle the dossier."""
     return by_set(SAFE, RECIPIENT)(pair)
 
 
-def confidential(pair: Pair) -> Weight:
+def confidential(pair: FacetPair) -> ImpactDetail:
     if not pair.new:
         return RECIPIENT
     return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
 
 
-def readable_in(pair: Pair) -> Weight:
+def readable_in(pair: FacetPair) -> ImpactDetail:
     if not pair.new:
         return RECIPIENT
     return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
 
 
-def verified(pair: Pair) -> Weight:
+def verified(pair: FacetPair) -> ImpactDetail:
     return RECIPIENT if pair.new == "public" else REVIEW
 
 
-def representative(pair: Pair) -> Weight:
+def representative(pair: FacetPair) -> ImpactDetail:
     return SAFE if pair.new == "allowed" else REVIEW
 
 
-def status_of_law(pair: Pair) -> Weight:
+def status_of_law(pair: FacetPair) -> ImpactDetail:
     worth = {"plausible": 0, "to_confirm": 1, "sourced": 2}
     return SAFE if worth[pair.new] > worth[pair.old] else REVIEW
 
 
-def fewer_cuts(pair: Pair) -> Weight:
+def fewer_cuts(pair: FacetPair) -> ImpactDetail:
     kept = all(one in pair.new for one in pair.old)
-    return Weight("safe", "pays_less") if kept else Weight("review", "pays_otherwise")
+    return ImpactDetail("safe", "pays_less") if kept else ImpactDetail("review", "pays_otherwise")
 
 
-def first_day(pair: Pair) -> Weight:
+def first_day(pair: FacetPair) -> ImpactDetail:
     return by_size(REVIEW, SAFE, given=REVIEW, dropped=SAFE)(pair)
 
 
-def last_day(pair: Pair) -> Weight:
+def last_day(pair: FacetPair) -> ImpactDetail:
     return by_size(SAFE, REVIEW, given=REVIEW, dropped=SAFE)(pair)
 
 
-def flag(on: Weight, off: Weight) -> Judge:
+def flag(on: ImpactDetail, off: ImpactDetail) -> Judge:
     return lambda pair: on if pair.new else off
 
 

@@ -15,10 +15,10 @@ from engine.language.diff.impact import (
     BREAKING,
     REVIEW,
     SAFE,
-    Around,
+    EditionPair,
+    FacetPair,
+    ImpactDetail,
     Judge,
-    Pair,
-    Weight,
     always,
     by_condition,
     by_presence,
@@ -63,9 +63,9 @@ from engine.model.types import TRUE, Expression
 
 # -- facets ------------------------------------------------------------------------------------------------------------
 
-_WORDING: Final = always(Weight("safe", "wording"))
-_LAYOUT: Final = always(Weight("safe", "layout"))
-_REUSED: Final = flag(Weight("safe", "taken_over"), Weight("safe", "asked_anew"))
+_WORDING: Final = always(ImpactDetail("safe", "wording"))
+_LAYOUT: Final = always(ImpactDetail("safe", "layout"))
+_REUSED: Final = flag(ImpactDetail("safe", "taken_over"), ImpactDetail("safe", "asked_anew"))
 
 # Facets that mean the same wherever they are.
 _ANYWHERE: Final[Mapping[str, Judge]] = {
@@ -77,8 +77,8 @@ _ANYWHERE: Final[Mapping[str, Judge]] = {
 }
 
 _ASKED: Final[Mapping[str, Judge]] = {
-    "type": always(Weight("breaking", "another_type")),
-    "level": always(Weight("breaking", "another_type")),
+    "type": always(ImpactDetail("breaking", "another_type")),
+    "level": always(ImpactDetail("breaking", "another_type")),
     "when": shown,
     "required": required,
     **dict.fromkeys(("default", "prefill", "example", "upper"), always(SAFE)),
@@ -98,9 +98,9 @@ _ASKED: Final[Mapping[str, Judge]] = {
     "reuse": _REUSED,
     # evidence
     "how": by_set(STRICTER, LOOSER),
-    "copies": by_size(Weight("review", "more_copies"), Weight("safe", "fewer_copies")),
+    "copies": by_size(ImpactDetail("review", "more_copies"), ImpactDetail("safe", "fewer_copies")),
     "max_age": by_size(LOOSER, STRICTER, given=STRICTER, dropped=LOOSER),
-    "held_by": by_presence(Weight("safe", "not_asked_again"), Weight("review", "asked_again")),
+    "held_by": by_presence(ImpactDetail("safe", "not_asked_again"), ImpactDetail("review", "asked_again")),
     "held_of": always(REVIEW),
     # eligibility
     "instead": always(SAFE),
@@ -111,9 +111,9 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "identity": {
         "procedure": always(BREAKING),  # its address, and the name that its dossiers carry
         **dict.fromkeys(("summary", "category", "life_events", "contact", "dossier_label", "from"), always(SAFE)),
-        "languages": by_set(Weight("review", "fewer_languages"), SAFE),
-        "channels": by_set(Weight("review", "fewer_channels"), SAFE),
-        "audience": by_set(Weight("review", "fewer_people"), Weight("safe", "more_people")),
+        "languages": by_set(ImpactDetail("review", "fewer_languages"), SAFE),
+        "channels": by_set(ImpactDetail("review", "fewer_channels"), SAFE),
+        "audience": by_set(ImpactDetail("review", "fewer_people"), ImpactDetail("safe", "more_people")),
         "until": last_day,
         "delay": when_moved(announced, ("waits_less",)),
         "representative": representative,
@@ -138,20 +138,20 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "at": always(SAFE),
     },
     "fees": {
-        "exempt": by_presence(Weight("safe", "pays_less"), Weight("review", "pays_more"), Weight("review", "pays_otherwise")),
+        "exempt": by_presence(ImpactDetail("safe", "pays_less"), ImpactDetail("review", "pays_more"), ImpactDetail("review", "pays_otherwise")),
         "reductions": fewer_cuts,
         "at_least": by_size(
-            Weight("review", "pays_more"), Weight("safe", "pays_less"),
-            given=Weight("review", "pays_more"), dropped=Weight("safe", "pays_less"),
+            ImpactDetail("review", "pays_more"), ImpactDetail("safe", "pays_less"),
+            given=ImpactDetail("review", "pays_more"), dropped=ImpactDetail("safe", "pays_less"),
         ),
         "at_most": by_size(
-            Weight("review", "pays_more"), Weight("safe", "pays_less"),
-            given=Weight("safe", "pays_less"), dropped=Weight("review", "pays_more"),
+            ImpactDetail("review", "pays_more"), ImpactDetail("safe", "pays_less"),
+            given=ImpactDetail("safe", "pays_less"), dropped=ImpactDetail("review", "pays_more"),
         ),
         "valid_for": by_size(MORE_TIME, LESS_TIME),
         "instalments": by_presence(SAFE, REVIEW),
-        "methods": by_set(Weight("review", "fewer_methods"), SAFE),
-        "deposit": flag(Weight("safe", "given_back"), Weight("review", "not_given_back")),
+        "methods": by_set(ImpactDetail("review", "fewer_methods"), SAFE),
+        "deposit": flag(ImpactDetail("safe", "given_back"), ImpactDetail("review", "not_given_back")),
     },
     "lines": {
         "amount": PRICE,
@@ -162,7 +162,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "tables": {"otherwise": always(REVIEW)},
     "rows": {"value": value_of_row, "gives": always(SAFE)},
     "appointments": {
-        "lasts": by_size(Weight("review", "longer_visit"), Weight("safe", "shorter_visit")),
+        "lasts": by_size(ImpactDetail("review", "longer_visit"), ImpactDetail("safe", "shorter_visit")),
         **dict.fromkeys(("weekdays", "hours", "desks", "quota"), capacity),
         "lead": by_size(WAITS_LONGER, WAITS_LESS),
         "horizon": by_size(MORE_PLACES, FEWER_PLACES),
@@ -170,7 +170,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "moves": by_size(SAFE, STRICTER),
         "moves_until": by_size(STRICTER, SAFE),
         "no_show": by_size(SAFE, STRICTER),
-        "reminders": by_set(Weight("review", "told_less"), SAFE),
+        "reminders": by_set(ImpactDetail("review", "told_less"), SAFE),
         "when": by_condition(REVIEW, SAFE),
     },
     "later_forms": {"due": by_size(WAITS_LONGER, WAITS_LESS), "seen_by": confidential},
@@ -181,40 +181,40 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
     "states": {
         "due": time_of_state,
         "wait": by_size(WAITS_LONGER, WAITS_LESS),
-        "public": always(Weight("safe", "wording")),
+        "public": always(ImpactDetail("safe", "wording")),
         **dict.fromkeys(("escalate", "remind"), always(SAFE)),
         "issues": by_set(REVIEW, SAFE),
     },
     "acts": {
         "within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME),
         "asks": by_set(REVIEW, SAFE),
-        "from": by_set(Weight("review", "fewer_ways"), SAFE),
-        "other_than": by_set(Weight("review", "fewer_eyes"), Weight("safe", "more_eyes")),
+        "from": by_set(ImpactDetail("review", "fewer_ways"), SAFE),
+        "other_than": by_set(ImpactDetail("review", "fewer_eyes"), ImpactDetail("safe", "more_eyes")),
         "by": by_set(REVIEW, REVIEW),
         "issues": by_set(REVIEW, SAFE),
         "when": by_condition(SAFE, REVIEW),
-        "bulk": flag(Weight("review", "in_bulk"), Weight("safe", "one_by_one")),
+        "bulk": flag(ImpactDetail("review", "in_bulk"), ImpactDetail("safe", "one_by_one")),
     },
     "clocks": {
         "lasts": when_moved(
-            by_size(Weight("review", "clock_longer"), Weight("review", "clock_shorter")), ("clock_shorter",)
+            by_size(ImpactDetail("review", "clock_longer"), ImpactDetail("review", "clock_shorter")), ("clock_shorter",)
         ),
     },
     "outputs": {
         "valid": by_size(
-            Weight("safe", "valid_longer"), Weight("review", "valid_less"),
-            given=Weight("review", "valid_less"), dropped=Weight("safe", "valid_longer"),
+            ImpactDetail("safe", "valid_longer"), ImpactDetail("review", "valid_less"),
+            given=ImpactDetail("review", "valid_less"), dropped=ImpactDetail("safe", "valid_longer"),
         ),
         "verify": verified,
         "register": by_set(SAFE, RECIPIENT),
         "body": _WORDING,
     },
     "notices": dict.fromkeys(("sms", "email_subject", "email_body", "inbox"), by_presence(
-        Weight("safe", "told_more"), Weight("review", "told_less"), Weight("safe", "wording"),
+        ImpactDetail("safe", "told_more"), ImpactDetail("review", "told_less"), ImpactDetail("safe", "wording"),
     )),
     "personal_data": {
-        "purpose": always(Weight("breaking", "new_purpose")),
-        "ground": always(Weight("breaking", "new_ground")),
+        "purpose": always(ImpactDetail("breaking", "new_purpose")),
+        "ground": always(ImpactDetail("breaking", "new_ground")),
         "declaration": always(SAFE),
         "afterwards": flag(REVIEW, REVIEW),
     },
@@ -231,7 +231,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
 }  # fmt: skip
 
 
-def weigh(pair: Pair) -> Weight:
+def weigh(pair: FacetPair) -> ImpactDetail:
     """What a changed facet weighs."""
     own = _FACETS.get(pair.after.noun, {})
     judge = own.get(pair.facet) or _ANYWHERE.get(pair.facet)
@@ -246,38 +246,38 @@ def facets_weighed() -> tuple[tuple[str, str], ...]:
 # -- things that appear or vanish --------------------------------------------------------------------------------------
 
 
-_ADDED: Final[Mapping[str, Weight]] = {
-    "eligibility": Weight("review", "one_more_condition"),
-    "checks": Weight("review", "one_more_refusal"),
-    "fees": Weight("review", "one_more_fee"),
-    "lines": Weight("review", "pays_more"),
+_ADDED: Final[Mapping[str, ImpactDetail]] = {
+    "eligibility": ImpactDetail("review", "one_more_condition"),
+    "checks": ImpactDetail("review", "one_more_refusal"),
+    "fees": ImpactDetail("review", "one_more_fee"),
+    "lines": ImpactDetail("review", "pays_more"),
     "rows": REVIEW,
-    "options": Weight("safe", "one_more_choice"),
-    "opinions": Weight("review", "one_more_opinion"),
-    "services": Weight("review", "one_more_opinion"),
+    "options": ImpactDetail("safe", "one_more_choice"),
+    "opinions": ImpactDetail("review", "one_more_opinion"),
+    "services": ImpactDetail("review", "one_more_opinion"),
     "links": REVIEW,
-    "appointments": Weight("review", "one_more_visit"),
+    "appointments": ImpactDetail("review", "one_more_visit"),
     "look_ups": RECIPIENT,
-    "notices": Weight("safe", "told_more"),
+    "notices": ImpactDetail("safe", "told_more"),
     "clocks": REVIEW,
-    "sensitive": Weight("safe", "fewer_readers"),
+    "sensitive": ImpactDetail("safe", "fewer_readers"),
 }
 
-_REMOVED: Final[Mapping[str, Weight]] = {
+_REMOVED: Final[Mapping[str, ImpactDetail]] = {
     "law": SAFE,
     "pages": SAFE,
     "definitions": SAFE,
-    "eligibility": Weight("safe", "one_less_condition"),
-    "checks": Weight("safe", "one_less_refusal"),
-    "lines": Weight("safe", "pays_less"),
-    "options": Weight("review", "one_less_choice"),
-    "notices": Weight("review", "told_less"),
-    "appeals": Weight("review", "one_less_appeal"),
-    "sensitive": Weight("breaking", "new_recipient"),
+    "eligibility": ImpactDetail("safe", "one_less_condition"),
+    "checks": ImpactDetail("safe", "one_less_refusal"),
+    "lines": ImpactDetail("safe", "pays_less"),
+    "options": ImpactDetail("review", "one_less_choice"),
+    "notices": ImpactDetail("review", "told_less"),
+    "appeals": ImpactDetail("review", "one_less_appeal"),
+    "sensitive": ImpactDetail("breaking", "new_recipient"),
 }
 
 
-def weigh_added(element: Element, around: Around) -> Weight:
+def weigh_added(element: Element, around: EditionPair) -> ImpactDetail:
     """What a new thing weighs."""
     if element.noun in ("questions", "evidence"):
         return _asked_anew(element, around)
@@ -288,23 +288,23 @@ def weigh_added(element: Element, around: Around) -> Weight:
     return _ADDED.get(element.noun, SAFE)
 
 
-def _asked_anew(element: Element, around: Around) -> Weight:
+def _asked_anew(element: Element, around: EditionPair) -> ImpactDetail:
     what = "paper" if element.noun == "evidence" else "question"
     if element.facets.get("value") is not None or not by_applicant(element, around.after):
         return SAFE
     if not must_answer(element):
-        return Weight("safe", f"one_more_optional_{what}")
+        return ImpactDetail("safe", f"one_more_optional_{what}")
     when = element.facets.get("when")
     feel = f"one_more_{what}" if not isinstance(when, Expression) or when == TRUE else f"one_more_{what}_if"
-    return Weight("breaking" if around.moved else "review", feel)
+    return ImpactDetail("breaking" if around.moved else "review", feel)
 
 
-def weigh_removed(element: Element, around: Around) -> Weight:
+def weigh_removed(element: Element, around: EditionPair) -> ImpactDetail:
     """What a vanished thing weighs when its vanishing is declared, or when no dossier holds it."""
     if element.noun == "checks" and element.facets.get("warns"):
         return SAFE
     if element.noun == "options" and around.moved:
         return replace(BREAKING, feel="one_less_choice")
     if element.noun in ("questions", "evidence"):
-        return Weight("review", "one_less_paper" if element.noun == "evidence" else "one_less_question")
+        return ImpactDetail("review", "one_less_paper" if element.noun == "evidence" else "one_less_question")
     return _REMOVED.get(element.noun, REVIEW)

@@ -6,8 +6,8 @@ import ast
 from typing import cast
 
 from engine.language.expressions.functions import FUNCTIONS
-from engine.language.expressions.nodes import Call, Happened, HistoryFunction, Lookup, Node, Over, RowFunction
-from engine.language.expressions.parse_context import HISTORY_FUNCTIONS, ROW_FUNCTIONS, Place
+from engine.language.expressions.nodes import FunctionCall, Happened, HistoryFunction, Lookup, Node, Over, RowFunction
+from engine.language.expressions.parse_context import HISTORY_FUNCTIONS, ROW_FUNCTIONS, ParseContext
 from engine.language.expressions.typing import (
     NUMBERS,
     ORDERED,
@@ -20,7 +20,7 @@ from engine.language.expressions.typing import (
 from engine.model.types import DECIMAL, INTEGER, YES_NO, Constant, Type
 
 
-class Calls(Place):
+class CallParser(ParseContext):
     """The part of the reading that knows the functions."""
 
     def call(self, written: ast.Call) -> Node | None:
@@ -69,7 +69,7 @@ class Calls(Place):
                 self.wrong_argument(written.args[at], name, at + 1, node.type, wanted if wanted != "text" else "choice")
                 return None
         if function.gives is not None:
-            return Call(name, whole, function.gives)
+            return FunctionCall(name, whole, function.gives)
         return self.of_one_type(written, name, whole)
 
     def of_one_type(self, written: ast.Call, name: str, arguments: tuple[Node, ...]) -> Node | None:
@@ -83,7 +83,7 @@ class Calls(Place):
             if first.kind == "choice" and is_written_text(argument) and foreign_codes(argument, first):
                 self.no_such_option(place, argument, first)
                 return None
-        return Call(name, tuple(retyped(one, type_) for one in arguments), type_)
+        return FunctionCall(name, tuple(retyped(one, type_) for one in arguments), type_)
 
     def known_list(self, node: Node, place: ast.expr) -> bool:
         if not isinstance(node, Constant) or not isinstance(node.value, str):

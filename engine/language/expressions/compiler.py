@@ -28,8 +28,8 @@ from engine.language.expressions.nodes import (
     Ambient,
     And,
     Arithmetic,
-    Call,
     Compare,
+    FunctionCall,
     Happened,
     If,
     Lookup,
@@ -322,7 +322,7 @@ def _negative(node: Negative) -> Evaluator:
     return negative
 
 
-def _call(node: Call) -> Evaluator:
+def _call(node: FunctionCall) -> Evaluator:
     function = FUNCTIONS[node.function]
     run, arguments = function.run, tuple(_compiled(one) for one in node.arguments)
     if function.takes_empty:
@@ -434,7 +434,7 @@ def _compiled(node: Node) -> Evaluator:
             return _negative(node)
         case If():
             return _if(node)
-        case Call():
+        case FunctionCall():
             return _call(node)
         case Lookup():
             return _lookup(node)

@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.problems import NOWHERE
 from engine.language.expressions.parse_context import Definition
-from engine.language.expressions.syntax import Source, read_syntax
+from engine.language.expressions.syntax import ExpressionSource, read_syntax
 from engine.language.source.loader import Tree
 
 _KEPT: Final = 4096
@@ -18,7 +18,7 @@ _KEPT: Final = 4096
 @lru_cache(_KEPT)
 def names_in(text: str) -> frozenset[str]:
     """The names a text mentions, functions apart."""
-    parsed, _ = read_syntax(Source.of(text, NOWHERE))
+    parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     if parsed is None:
         return frozenset()
     called = {id(node.func) for node in ast.walk(parsed) if isinstance(node, ast.Call)}
@@ -28,7 +28,7 @@ def names_in(text: str) -> frozenset[str]:
 @lru_cache(_KEPT)
 def calls_in(text: str) -> frozenset[str]:
     """The functions and tables a text calls."""
-    parsed, _ = read_syntax(Source.of(text, NOWHERE))
+    parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     nodes = ast.walk(parsed) if parsed is not None else ()
     return frozenset(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
 
@@ -53,7 +53,7 @@ def _tree(definition: Definition) -> Tree:
 @lru_cache(_KEPT)
 def conjuncts(text: str) -> frozenset[str]:
     """The conditions joined by `and`, each written in one way: what surely holds where the text does."""
-    parsed, _ = read_syntax(Source.of(text, NOWHERE))
+    parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
     if parsed is None:
         return frozenset({text})
     if isinstance(parsed, ast.BoolOp) and isinstance(parsed.op, ast.And):

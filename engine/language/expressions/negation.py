@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from engine.language.expressions.nodes import (
     And,
-    Call,
     Compare,
+    FunctionCall,
     If,
     Lookup,
     Name,
@@ -56,7 +56,7 @@ def _exposed(node: Node) -> frozenset[str]:
     match node:
         case Name(id):
             return frozenset({id}) if node.type.kind == "yes_no" else frozenset()
-        case Compare() | OneOf() | Ticked() | Lookup() | Call("in_list"):
+        case Compare() | OneOf() | Ticked() | Lookup() | FunctionCall("in_list"):
             return needed_names(node)
         case And(items) | Or(items):
             return frozenset[str]().union(*(_exposed(item) for item in items))
@@ -71,7 +71,7 @@ def _asked(node: Node) -> frozenset[str]:
     return frozenset(
         argument.id
         for one in walk(node)
-        if isinstance(one, Call) and one.function == "answered"
+        if isinstance(one, FunctionCall) and one.function == "answered"
         for argument in one.arguments
         if isinstance(argument, Name)
     )
@@ -80,9 +80,9 @@ def _asked(node: Node) -> frozenset[str]:
 def _implied(node: Node) -> frozenset[str]:
     """The names surely answered where a condition holds."""
     match node:
-        case Call("answered"):
+        case FunctionCall("answered"):
             return _asked(node)
-        case Call("in_list") | Compare() | OneOf() | Ticked():
+        case FunctionCall("in_list") | Compare() | OneOf() | Ticked():
             return needed_names(node)
         case Name(id):
             return frozenset({id})
@@ -94,4 +94,4 @@ def _implied(node: Node) -> frozenset[str]:
 
 def _denied(node: Node) -> frozenset[str]:
     """The names surely answered where `node` does not hold: `not answered(x) or …`."""
-    return _implied(node.item) if isinstance(node, Not) and isinstance(node.item, Call) else frozenset()
+    return _implied(node.item) if isinstance(node, Not) and isinstance(node.item, FunctionCall) else frozenset()

@@ -117,7 +117,7 @@ class If:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """One of `expression_functions.FUNCTIONS`."""
 
     function: str
@@ -157,7 +157,7 @@ class Happened:
 
 
 Node: TypeAlias = (
-    Constant | Name | Ambient | Not | And | Or | Compare | OneOf | Ticked | Arithmetic | Negative | If | Call | Lookup
+    Constant | Name | Ambient | Not | And | Or | Compare | OneOf | Ticked | Arithmetic | Negative | If | FunctionCall | Lookup
     | Over | Happened
 )  # fmt: skip
 
@@ -175,7 +175,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return (node.code, node.choices)
         case If():
             return (node.condition, node.then, node.otherwise)
-        case Call() | Lookup():
+        case FunctionCall() | Lookup():
             return node.arguments
         case Over():
             return (node.rows,) if node.body is None else (node.rows, node.body)
@@ -216,7 +216,9 @@ def needed_names(node: Node) -> frozenset[str]:
 def _names(node: Node, columns: frozenset[str], needed: bool) -> frozenset[str]:
     if isinstance(node, Name):
         return frozenset() if node.in_row and node.id in columns else frozenset({node.id})
-    if needed and (isinstance(node, Over) or (isinstance(node, Call) and node.function in ("answered", "otherwise"))):
+    if needed and (
+        isinstance(node, Over) or (isinstance(node, FunctionCall) and node.function in ("answered", "otherwise"))
+    ):
         return frozenset()
     if isinstance(node, Over):
         inside = columns | frozenset(node.rows.type.row or ())

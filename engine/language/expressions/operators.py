@@ -20,7 +20,7 @@ from engine.language.expressions.nodes import (
     Or,
     Ticked,
 )
-from engine.language.expressions.parse_context import Place
+from engine.language.expressions.parse_context import ParseContext
 from engine.language.expressions.typing import (
     COMPARED,
     NUMBERS,
@@ -40,7 +40,7 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Comparison]] = {
 _OPERATORS: Final[Mapping[type[ast.operator], Operator]] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
-class Operators(Place):
+class Operators(ParseContext):
     """The part of the reading that knows what goes with what."""
 
     def condition(self, written: ast.expr, operator: str) -> Node | None:

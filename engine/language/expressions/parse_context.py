@@ -14,7 +14,7 @@ from engine.core.problems import NOWHERE, Fact, Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Plain
 from engine.language.expressions.nodes import Node
-from engine.language.expressions.syntax import Source
+from engine.language.expressions.syntax import ExpressionSource
 from engine.language.expressions.typing import foreign_codes
 from engine.model.types import DATE, TableType, Type
 
@@ -78,14 +78,14 @@ _REFUSED: Final[Mapping[type[ast.AST], str]] = {
 }  # fmt: skip
 
 
-class Place(ABC):
+class ParseContext(ABC):
     """What every part of the reading shares: the words, the row one is in, the text, the problems."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.row = vocabulary.row
         self.problems: list[Problem] = []
-        self.source = Source.of("", NOWHERE)
+        self.source = ExpressionSource.of("", NOWHERE)
 
     @abstractmethod
     def node(self, written: ast.expr) -> Node | None:

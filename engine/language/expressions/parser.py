@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.core.problems import Fact, Position, Problem, problem
-from engine.language.expressions.calls import Calls
+from engine.language.expressions.calls import CallParser
 from engine.language.expressions.compiler import expression_of
 from engine.language.expressions.functions import FUNCTIONS, LARGEST
 from engine.language.expressions.negation import careless_negations
@@ -28,7 +28,7 @@ from engine.language.expressions.parse_context import (
     Vocabulary,
     Written,
 )
-from engine.language.expressions.syntax import Source, read_syntax, rename_names
+from engine.language.expressions.syntax import ExpressionSource, read_syntax, rename_names
 from engine.language.expressions.typing import literal_kind, misfit, natural_literal, read_literal, retyped
 from engine.language.source.notation import likely_date, likely_number, likely_span
 from engine.model.types import (
@@ -74,7 +74,7 @@ def parse_expression(
     if not isinstance(text, str) or _misread(text, wanted):
         return None, [_wrong_literal(text, where, wanted)]
     reading = _Reading(vocabulary)
-    source = Source.of(text, where)
+    source = ExpressionSource.of(text, where)
     node = reading.text(source)
     if node is not None:
         reading.problems.extend(_advice(node, vocabulary))
@@ -135,7 +135,7 @@ def _advice(node: Node, vocabulary: Vocabulary) -> list[Problem]:
     return [problem("V720", one.where, names=tuple(sorted(names))) for one, names in found]
 
 
-def _fitted(node: Node, wanted: tuple[Type, ...], source: Source, reading: _Reading) -> Node | None:
+def _fitted(node: Node, wanted: tuple[Type, ...], source: ExpressionSource, reading: _Reading) -> Node | None:
     if not wanted:
         return node
     codes = [misfit(node, type_) for type_ in wanted]
@@ -177,7 +177,7 @@ def _definition_problems(name: str, definition: Definition, vocabulary: Vocabula
     return reading.problems
 
 
-class _Reading(Operators, Calls):
+class _Reading(Operators, CallParser):
     """One expression being read, the definitions it uses included."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -189,7 +189,7 @@ class _Reading(Operators, Calls):
 
     # -- texts and definitions -----------------------------------------------------------------------------------------
 
-    def text(self, source: Source) -> Node | None:
+    def text(self, source: ExpressionSource) -> Node | None:
         before, self.source = self.source, source
         parsed, problems = read_syntax(source)
         self.problems.extend(problems)
@@ -227,7 +227,7 @@ class _Reading(Operators, Calls):
         outside, self.problems = self.problems, []
         renamed, self.renamed = self.renamed, {}
         self.trail.append(name)
-        node = self.text(Source.of(definition.text, definition.where))
+        node = self.text(ExpressionSource.of(definition.text, definition.where))
         self.trail.pop()
         self.renamed = renamed
         inside, self.problems = self.problems, outside

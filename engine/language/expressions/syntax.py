@@ -1,6 +1,6 @@
 """From the text of an expression to Python's syntax tree, within limits, every place kept. Nothing is ever executed.
 
-`ast` counts columns in UTF-8 bytes from the start of what it was given; `Source` turns them back into places of the
+`ast` counts columns in UTF-8 bytes from the start of what it was given; `ExpressionSource` turns them back into places of the
 definition file.
 """
 
@@ -49,7 +49,7 @@ _TEXTS: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExpressionSource:
     """One expression as written: its text on one line, and where its first sign stands in the file."""
 
     text: str
@@ -57,7 +57,7 @@ class Source:
     lead: int  # blank signs before the expression
 
     @classmethod
-    def of(cls, text: str, where: Position) -> Source:
+    def of(cls, text: str, where: Position) -> ExpressionSource:
         one_line = re.sub(r"[\r\n\t]", " ", text)
         return cls(one_line, where, len(one_line) - len(one_line.lstrip(" ")))
 
@@ -87,7 +87,7 @@ class Source:
         return self.text[start:end]
 
 
-def read_syntax(source: Source) -> tuple[ast.expr | None, list[Problem]]:
+def read_syntax(source: ExpressionSource) -> tuple[ast.expr | None, list[Problem]]:
     """The syntax tree, or why there is none: too long (E403), not Python's grammar (E401), a comment (E402)."""
     if len(source.body) > MOST_SIGNS:
         start = source.place(source.lead)
@@ -116,7 +116,7 @@ def _parse(text: str) -> ast.expr:
         return ast.parse(text, mode="eval").body
 
 
-def _syntax_problem(source: Source, fault: SyntaxError) -> Problem:
+def _syntax_problem(source: ExpressionSource, fault: SyntaxError) -> Problem:
     outside_texts = _TEXTS.sub(lambda found: " " * len(found.group()), source.body)
     for hint, habit in _HABITS:
         found = habit.search(outside_texts)
@@ -144,7 +144,7 @@ def rename_names(text: str, mapping: Mapping[str, str]) -> str:
 
     A text that is no expression comes back unchanged: whoever reads it says what is wrong.
     """
-    source = Source.of(text, Position("", 1, 1))
+    source = ExpressionSource.of(text, Position("", 1, 1))
     parsed, problems = read_syntax(source)
     if parsed is None or problems:
         return text

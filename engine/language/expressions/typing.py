@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from engine.language.expressions.nodes import Arithmetic, Call, If, Negative, Node, Over
+from engine.language.expressions.nodes import Arithmetic, FunctionCall, If, Negative, Node, Over
 from engine.language.source.notation import read_date, read_span
 from engine.model.types import DATE, DECIMAL, INTEGER, MONEY, SPAN, TEXT, YES_NO, Constant, Type, Value
 
@@ -42,9 +42,9 @@ def is_francs(node: Node) -> bool:
             return is_francs(item)
         case If(_, then, otherwise):
             return is_francs(then) and is_francs(otherwise)
-        case Call("round_up" | "round_down"):
+        case FunctionCall("round_up" | "round_down"):
             return True
-        case Call("min" | "max" | "otherwise", arguments):
+        case FunctionCall("min" | "max" | "otherwise", arguments):
             return all(is_francs(one) for one in arguments)
         case Over("sum" | "least" | "most", _, body):
             return body is not None and is_francs(body)
@@ -100,7 +100,7 @@ def leaves(node: Node) -> Iterator[Node]:
         case If(_, then, otherwise):
             yield from leaves(then)
             yield from leaves(otherwise)
-        case Call("otherwise", arguments):
+        case FunctionCall("otherwise", arguments):
             for one in arguments:
                 yield from leaves(one)
         case _:

@@ -9,16 +9,16 @@ from engine.core.gsm7 import sms_parts, to_gsm
 from engine.core.problems import Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
-from engine.language.diff.elements import portrait
+from engine.language.diff.elements import flatten
 from engine.language.lint.rule_registry import rule
 from engine.language.source.loader import read_source
 from engine.model import (
     Fee,
     Field,
     Form,
+    NamedElement,
     Procedure,
     Template,
-    Thing,
 )
 from engine.model.directory import Directory
 
@@ -48,13 +48,13 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
             yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
 
 
-def every_text(procedure: Procedure) -> Iterator[tuple[Thing, Text]]:
+def every_text(procedure: Procedure) -> Iterator[tuple[NamedElement, Text]]:
     """Everything that people read of a procedure, each text with the thing it belongs to."""
     for thing, *texts in (*_around(procedure), *_asked(procedure), *_owed(procedure), *_circuit(procedure)):
         yield from ((thing, text) for text in texts if text)
 
 
-_Said: TypeAlias = tuple[Thing, *tuple[Text | None, ...]]
+_Said: TypeAlias = tuple[NamedElement, *tuple[Text | None, ...]]
 
 
 def _around(procedure: Procedure) -> Iterator[_Said]:
@@ -121,7 +121,7 @@ def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Pr
             yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
 
 
-def _values_of_law(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+def _values_of_law(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
     if not procedure.identity.delay.law:
         yield procedure.identity, "delay"
     for task in procedure.tasks.values():
@@ -159,7 +159,12 @@ def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterat
 
 def _cited(procedure: Procedure) -> frozenset[str]:
     cited: set[str] = set()
-    things: list[Thing] = [procedure.identity, procedure.personal_data, *procedure.eligibility, *procedure.notices]
+    things: list[NamedElement] = [
+        procedure.identity,
+        procedure.personal_data,
+        *procedure.eligibility,
+        *procedure.notices,
+    ]
     things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
     things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
     for page in (page for form in _forms(procedure) for page in form.pages):
@@ -243,15 +248,17 @@ def longest_value(procedure: Procedure, name: str) -> str:
 
 
 @rule("N310")
-def sensitive_answer_told(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """An answer few may read stands neither in the name of a dossier nor in a message."""
-    said: list[tuple[Thing, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
+    said: list[tuple[NamedElement, Template | None]] = [(procedure.identity, procedure.identity.dossier_label)]
     for notice in procedure.notices:
         said += [(notice, one) for one in (notice.sms, notice.email_subject, notice.email_body, notice.inbox)]
     rows = {one.id: one.row_label for one in procedure.fields.values() if one.row_label is not None}
     said += [(thing, rows[name]) for thing, text in said[:1] if text for name in sorted(text.names & rows.keys())]
-    told = dict.fromkeys((thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names))
-    for at, name, where in told:
+    reported = dict.fromkeys(
+        (thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names)
+    )
+    for at, name, where in reported:
         if name in procedure.personal_data.sensitive:
             yield problem("N310", where, at=at, name=name)
 
@@ -281,7 +288,7 @@ def moves_to_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Pro
     """Each line of `migrate` leads to a name of this edition, or to one that a later line moves on."""
     if not procedure.migrate:
         return
-    known = {element.at for element in portrait(procedure).values()}
+    known = {element.at for element in flatten(procedure).values()}
     source = read_source(procedure.source, procedure.identity.where.file)
     for edition, moves in procedure.migrate.items():
         later = {old for other, map_ in procedure.migrate.items() if other > edition for old in map_}

@@ -50,20 +50,20 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
 
 def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
     """An applicant who does nothing reaches an end: the times given do not follow each other in a round."""
-    ways = {state.id: ways for state in procedure.states.values() if (ways := _when_nobody_comes(procedure, state))}
+    ways = {state.id: ways for state in procedure.states.values() if (ways := _without_visitor(procedure, state))}
     kept = dict(ways)
     while lost := [one for one, out in kept.items() if any(way.target not in kept for way in out)]:
         kept = {one: out for one, out in kept.items() if one not in lost}
     follows = {one: [way.target for way in out] for one, out in kept.items()}
-    told: set[str] = set()
+    reported: set[str] = set()
     for state_id, out in kept.items():
         trap = closure(follows[state_id], follows)
-        if state_id in trap and not told & trap:
-            told |= trap
+        if state_id in trap and not reported & trap:
+            reported |= trap
             yield problem("P2", out[0].where, at=state_id, state=state_id, trap=tuple(sorted(trap)), fault="nobody")
 
 
-def _when_nobody_comes(procedure: Procedure, state: State) -> tuple[Transition, ...]:
+def _without_visitor(procedure: Procedure, state: State) -> tuple[Transition, ...]:
     """The ways of time out of a state that waits for the applicant alone."""
     if any(state.id in clock.runs_in for clock in procedure.clocks.values()):
         return ()

@@ -19,7 +19,7 @@ from engine.language.lint.rule_registry import RULES
 from engine.model import Procedure
 from engine.model.directory import Directory
 
-ROOMS = (
+RULE_GROUPS = (
     advice_rules,
     appeal_rules,
     circuit_rules,

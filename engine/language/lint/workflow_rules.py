@@ -68,7 +68,7 @@ def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterat
 
 
 @rule("C506")
-def fills_a_form_of_somebody_else(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+def fills_a_form_of_another(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     for way in procedure.transitions:
         form = procedure.tasks.get(way.fills) if way.fills else None
         if isinstance(form, Form) and form.by and not set(form.by) >= set(way.by):
@@ -116,7 +116,7 @@ def _before(procedure: Procedure, task_id: str) -> frozenset[str]:
 
 
 @rule("C510")
-def task_of_nobody(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+def task_without_role(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     for state in procedure.states.values():
         for task_id in state.waits:
             task = procedure.tasks.get(task_id)
@@ -154,7 +154,7 @@ def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterat
 
 
 @rule("C531")
-def quorum_nobody_can_reach(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """A round is finished by as many answers as are asked, and by one at least."""
     for task in procedure.tasks.values():
         if isinstance(task, Form) and task.quorum is not None:
@@ -197,10 +197,10 @@ def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Probl
 
 def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
     """One way an act and a target: an act open in several states is told once."""
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for way in procedure.transitions:
-        if way.bulk and (way.id, way.target) not in told:
-            told.add((way.id, way.target))
+        if way.bulk and (way.id, way.target) not in reported:
+            reported.add((way.id, way.target))
             yield way
 
 
@@ -249,14 +249,14 @@ def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("V770")
 def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for appeal in procedure.identity.appeals.values():
         ways = tuple(way for way in edges(procedure) if way.id == appeal.act)
         refusals = _refusals(procedure, frozenset(way.source for way in ways))
         for act in _judging(procedure, ways, refusals):
             mine = sorted({one.id for one in refusals if set(one.by) & set(act.by)} - set(act.other_than))
-            if mine and (act.id, mine[0]) not in told:
-                told.add((act.id, mine[0]))
+            if mine and (act.id, mine[0]) not in reported:
+                reported.add((act.id, mine[0]))
                 yield problem("V770", act.where, at=act.id, name=act.id, refusal=mine[0], appeal=appeal.id)
 
 

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.language.source.layout import Entry, Node, comments_of, plain_layout, read_layout
+from engine.language.source.layout import LayoutEntry, Node, comments_of, plain_layout, read_layout
 from engine.language.source.loader import Path, Source, Tree, read_source
 from engine.language.source.parser import is_plain_text
 from engine.language.source.quoting import quote
@@ -92,7 +92,7 @@ def _order_sections(node: Node) -> list[str]:
     return head
 
 
-def _head(first: Entry) -> list[str]:
+def _head(first: LayoutEntry) -> list[str]:
     """The comments of the file itself: a line for editors, and what an empty line parts from the first section."""
     lines = first.above
     cut = max((at + 1 for at, line in enumerate(lines) if not line or line.startswith(_HEAD)), default=0)
@@ -100,7 +100,7 @@ def _head(first: Entry) -> list[str]:
     return lines[:cut]
 
 
-def _is_tall(entry: Entry) -> bool:
+def _is_tall(entry: LayoutEntry) -> bool:
     return len(list(_entry(entry, 0, is_item=False))) - len(entry.above) > 1
 
 
@@ -126,7 +126,7 @@ def _margin(lines: list[str], indent: int) -> Iterator[str]:
         yield " " * indent + line if line else ""
 
 
-def _entry(entry: Entry, indent: int, *, is_item: bool) -> Iterator[str]:
+def _entry(entry: LayoutEntry, indent: int, *, is_item: bool) -> Iterator[str]:
     """An entry of a block, the lines above it included."""
     yield from _margin(entry.above, indent)
     lead = " " * indent + ("-" if is_item else f"{_key(entry.key)}:")
@@ -179,7 +179,7 @@ def _closes(node: Node) -> bool:
     return True
 
 
-def _wants_a_line(entry: Entry) -> bool:
+def _wants_a_line(entry: LayoutEntry) -> bool:
     text = str(entry.node.value)
     return "?" in text or (entry.key in _CONDITIONS and ("," in text or "[" in text))
 

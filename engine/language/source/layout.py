@@ -28,12 +28,12 @@ class Node:
     value: Tree = None
     raw: str = ""
     flow: bool = False
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LayoutEntry] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Entry:
+class LayoutEntry:
     """One entry of a map, or an item of a list (`key` is empty): the lines above it, the comment beside it."""
 
     key: str
@@ -45,12 +45,14 @@ class Entry:
 def plain_layout(tree: Tree, in_list: bool = False) -> Node:
     """The layout of a tree without a text: things in blocks, what says one thing in braces, no comment."""
     if isinstance(tree, dict):
-        entries = [Entry(key, plain_layout(value, in_list)) for key, value in tree.items()]
+        entries = [LayoutEntry(key, plain_layout(value, in_list)) for key, value in tree.items()]
         of_things = bool(tree) and all(isinstance(value, dict) for value in tree.values())
         return Node("map", tree, flow=in_list or not of_things, entries=entries)
     if isinstance(tree, list):
         steps = any(isinstance(value, dict) for value in tree) and not in_list
-        return Node("list", tree, flow=not steps, entries=[Entry("", plain_layout(value, True)) for value in tree])
+        return Node(
+            "list", tree, flow=not steps, entries=[LayoutEntry("", plain_layout(value, True)) for value in tree]
+        )
     return Node("scalar", tree, raw=_written(tree))
 
 
@@ -72,7 +74,7 @@ class _Placed:
     offset: int
     column: int
     path: Path
-    entry: Entry
+    entry: LayoutEntry
 
 
 class _Reading:
@@ -105,10 +107,10 @@ class _Reading:
         self.nodes[path] = node
         return node
 
-    def _entry(self, path: Path, tree: Tree) -> Entry:
+    def _entry(self, path: Path, tree: Tree) -> LayoutEntry:
         is_key = isinstance(path[-1], str)
         spot = self.source.key_spots[path] if is_key else self.source.spots[path]
-        entry = Entry(str(path[-1]) if is_key else "", Node("scalar"))
+        entry = LayoutEntry(str(path[-1]) if is_key else "", Node("scalar"))
         column = spot.column
         if is_key:
             self.spans.append((spot.start, spot.end))
@@ -138,15 +140,15 @@ class _Reading:
             at = max(at, end)
 
     def _between(self) -> None:
-        told = dict(self.comments)
+        reported = dict(self.comments)
         pending = False  # an empty line that nothing took yet
         offset = 0
         for line in self.text.split("\n"):
             inside = self._inside(offset)
             own = _OWN_LINE.match(line)
             at = offset + own.end() if own else offset + len(line)
-            if not inside and own and at in told:
-                self._above(at, own.end() + 1, told.pop(at), pending)
+            if not inside and own and at in reported:
+                self._above(at, own.end() + 1, reported.pop(at), pending)
                 pending = False
             elif not inside and not line.strip():
                 pending = True
@@ -156,7 +158,7 @@ class _Reading:
                     self.placed[first].entry.above.append("")
                 pending = False
             offset += len(line) + 1
-        for at, comment in told.items():
+        for at, comment in reported.items():
             self._beside(at, comment)
 
     def _inside(self, offset: int) -> bool:

@@ -17,10 +17,10 @@ import yaml
 
 from engine.core.problems import Fact, InvalidDefinition, Position, Problem, Report, problem
 from engine.core.values import FORBIDDEN
-from engine.language.source.parser import RESERVED, Limits, Mark, Path, Reader, Spot, Token, Tree
-from engine.language.source.quoting import Repair, no_break_after_key, repair
+from engine.language.source.parser import RESERVED, Limits, Path, SourceSpan, TextPosition, Tree, TreeParser, YamlToken
+from engine.language.source.quoting import QuotingFix, no_break_after_key, repair
 
-__all__ = ["RESERVED", "Limits", "Path", "Placed", "Source", "Tree", "read_source", "walk"]
+__all__ = ["RESERVED", "Limits", "Path", "PositionedTree", "Source", "Tree", "read_source", "walk"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -28,7 +28,7 @@ _DEFAULT: Final = Limits()
 _ATTEMPTS: Final = 12  # how many faulty lines are corrected in memory to look for the next ones
 
 
-class Placed(Protocol):
+class PositionedTree(Protocol):
     """A tree that knows where each of its values was written: a `Source`, or several spliced together."""
 
     @property
@@ -45,8 +45,8 @@ class Source:
     text: str
     tree: Tree
     advice: tuple[Problem, ...] = ()
-    spots: Mapping[Path, Spot] = field(default_factory=dict, repr=False, compare=False)
-    key_spots: Mapping[Path, Spot] = field(default_factory=dict, repr=False, compare=False)
+    spots: Mapping[Path, SourceSpan] = field(default_factory=dict, repr=False, compare=False)
+    key_spots: Mapping[Path, SourceSpan] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def lines(self) -> list[str]:
@@ -123,10 +123,10 @@ def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Sour
     if any(one.code in ("Y103", "Y107") for one in found):
         raise InvalidDefinition(Report.of(found))
     reader = _read_around_faults(clean, file, limits, found)
-    told = Report.of(found)
-    if told.errors:
-        raise InvalidDefinition(Report(told.problems[: limits.problems]))
-    return Source(file, clean, reader.tree, told.problems, reader.values, reader.keys)
+    reported = Report.of(found)
+    if reported.errors:
+        raise InvalidDefinition(Report(reported.problems[: limits.problems]))
+    return Source(file, clean, reader.tree, reported.problems, reader.values, reader.keys)
 
 
 def read_texts(text: str) -> Any:
@@ -159,14 +159,14 @@ def _clean(text: bytes | str, file: str, limits: Limits) -> tuple[str, list[Prob
     return clean, found[: limits.problems]
 
 
-def _read_around_faults(text: str, file: str, limits: Limits, found: list[Problem]) -> Reader:
+def _read_around_faults(text: str, file: str, limits: Limits, found: list[Problem]) -> TreeParser:
     """Read; at a fault of syntax with a likely correction, note it and read again with that line corrected."""
     tabs = bool(found)
     lines = text.replace("\t", " ").split("\n")
     corrected: set[int] = set()  # on these lines columns have moved: their other faults wait for the next reading
     while True:
         whole = "\n".join(lines)
-        reader = Reader(whole, lines, file, limits)
+        reader = TreeParser(whole, lines, file, limits)
         try:
             reader.read(_tokens(whole))
             break
@@ -175,8 +175,8 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
         if where.line in corrected:
             break
         if not tabs or correction:  # once tabs are told, a syntax they broke is not told again
-            told = facts.pop("code", None)
-            found.append(problem(str(told or (correction and correction.code)), where, **facts))
+            reported = facts.pop("code", None)
+            found.append(problem(str(reported or (correction and correction.code)), where, **facts))
         if correction is None or len(corrected) >= _ATTEMPTS:
             break
         corrected.add(where.line)
@@ -185,27 +185,29 @@ def _read_around_faults(text: str, file: str, limits: Limits, found: list[Proble
     return reader
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str) -> Iterator[YamlToken]:
     """libyaml's events as our tokens."""
     event: Any  # its types change with the loader
     for event in yaml.parse(text, Loader=_LOADER):
         start, end = _mark(event.start_mark), _mark(event.end_mark)
         if isinstance(event, yaml.ScalarEvent):
             anchor, tag = event.anchor or "", event.tag or ""
-            yield Token("text", start, end, event.value, event.style or "", event.implicit[0], False, anchor, tag)
+            yield YamlToken("text", start, end, event.value, event.style or "", event.implicit[0], False, anchor, tag)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             kind: Any = "map" if isinstance(event, yaml.MappingStartEvent) else "list"
-            yield Token(kind, start, end, flow=bool(event.flow_style), anchor=event.anchor or "", tag=event.tag or "")
+            yield YamlToken(
+                kind, start, end, flow=bool(event.flow_style), anchor=event.anchor or "", tag=event.tag or ""
+            )
         elif isinstance(event, yaml.AliasEvent):
-            yield Token("alias", start, end, anchor=event.anchor or "")
+            yield YamlToken("alias", start, end, anchor=event.anchor or "")
         elif isinstance(event, yaml.CollectionEndEvent):
-            yield Token("end", start, end)
+            yield YamlToken("end", start, end)
         elif isinstance(event, yaml.DocumentStartEvent):
-            yield Token("document", start, end, tag="%" if event.version or event.tags else "")
+            yield YamlToken("document", start, end, tag="%" if event.version or event.tags else "")
 
 
-def _mark(mark: Any) -> Mark:
-    return Mark(mark.line, mark.column, mark.index)
+def _mark(mark: Any) -> TextPosition:
+    return TextPosition(mark.line, mark.column, mark.index)
 
 
 # -- what is not YAML --------------------------------------------------------------------------------------------------
@@ -231,14 +233,14 @@ _REASONS: Final = (
 _SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a comma may be missing
 
 
-def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position, dict[str, Fact], Repair | None]:
+def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position, dict[str, Fact], QuotingFix | None]:
     """Where the syntax breaks, why, and the line corrected when its author's intent is plain."""
     said, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
     marks = [mark for mark in (getattr(error, "problem_mark", None), getattr(error, "context_mark", None)) if mark]
     for mark in marks:
         if mark.line < len(lines) and (spaced := no_break_after_key(lines[mark.line])):
-            told: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
-            return Position(file, mark.line + 1, spaced.column), told, spaced
+            reported: dict[str, Fact] = {"what": "no_break", "name": spaced.text, "fix": spaced.line}
+            return Position(file, mark.line + 1, spaced.column), reported, spaced
     for mark in marks:
         fixed = repair(lines[mark.line]) if mark.line < len(lines) else None
         if fixed and not fixed.sure:

@@ -53,7 +53,7 @@ class Limits:
     problems: int = 50
 
 
-class Mark(NamedTuple):
+class TextPosition(NamedTuple):
     """A place in the text, all from 0: line, column, and how many signs stand before it."""
 
     line: int
@@ -61,12 +61,12 @@ class Mark(NamedTuple):
     offset: int
 
 
-class Token(NamedTuple):
+class YamlToken(NamedTuple):
     """One event of the text. `plain`: written without quotes; `flow`: opened by a brace or a bracket."""
 
     kind: Literal["document", "map", "list", "text", "alias", "end"]
-    start: Mark
-    end: Mark
+    start: TextPosition
+    end: TextPosition
     value: str = ""
     style: str = ""
     plain: bool = False
@@ -75,7 +75,7 @@ class Token(NamedTuple):
     tag: str = ""
 
 
-class Spot(NamedTuple):
+class SourceSpan(NamedTuple):
     """Where a node is written: line and column from 1, caret width, and the span of its text when it is a scalar."""
 
     line: int
@@ -90,11 +90,11 @@ class _Open:
 
     __slots__ = ("cut", "earlier", "flow", "key", "last", "path", "start", "tree")
 
-    def __init__(self, path: Path, tree: list[Tree] | dict[str, Tree], token: Token) -> None:
+    def __init__(self, path: Path, tree: list[Tree] | dict[str, Tree], token: YamlToken) -> None:
         self.path, self.tree, self.flow, self.start = path, tree, token.flow, token.start
         self.key: str | None = None
-        self.last: Token | None = None
-        self.earlier: Token | None = None
+        self.last: YamlToken | None = None
+        self.earlier: YamlToken | None = None
         self.cut = False
 
     @property
@@ -102,20 +102,20 @@ class _Open:
         return isinstance(self.tree, dict) and self.key is None
 
 
-class Reader:
+class TreeParser:
     """One pass over the tokens of one text: the tree, the places, the problems of what is there."""
 
     def __init__(self, text: str, lines: list[str], file: str, limits: Limits) -> None:
         self.text, self.lines, self.file, self.limits = text, lines, file, limits
         self.tree: Tree = None
-        self.values: dict[Path, Spot] = {}
-        self.keys: dict[Path, Spot] = {}
+        self.values: dict[Path, SourceSpan] = {}
+        self.keys: dict[Path, SourceSpan] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
         self._open: list[_Open] = []
         self._documents = 0
 
-    def read(self, tokens: Iterable[Token]) -> None:
+    def read(self, tokens: Iterable[YamlToken]) -> None:
         """Read to the end, or to the first excess."""
         for token in tokens:
             if token.kind == "document":
@@ -134,7 +134,7 @@ class Reader:
         if not self.nodes:
             self.problems.append(problem("Y100", Position(self.file, 1, 1), reason="empty"))
 
-    def _too_much(self, token: Token) -> bool:
+    def _too_much(self, token: YamlToken) -> bool:
         if (
             len(self._open) <= self.limits.depth
             and self.nodes <= self.limits.nodes
@@ -149,7 +149,7 @@ class Reader:
             self._say("Y103", token.start, what="scalar", found=len(token.value), most=self.limits.scalar)
         return True
 
-    def _say(self, code: str, mark: Mark, width: int = 1, **facts: Fact) -> None:
+    def _say(self, code: str, mark: TextPosition, width: int = 1, **facts: Fact) -> None:
         where = Position(self.file, mark.line + 1, max(1, mark.column + 1), max(1, width))
         self.problems.append(problem(code, where, **facts))
 
@@ -158,7 +158,7 @@ class Reader:
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 
-    def _node(self, token: Token) -> None:
+    def _node(self, token: YamlToken) -> None:
         self.nodes += 1
         self._refuse_references(token)
         if token.style == '"':
@@ -187,7 +187,7 @@ class Reader:
             place.tree.setdefault(place.key or "", value)
             place.key = None
 
-    def _key(self, place: _Open, token: Token) -> None:
+    def _key(self, place: _Open, token: YamlToken) -> None:
         if token.kind != "text":
             self._say("Y108", token.start)
             place.key = f"\0{self.nodes}"
@@ -212,14 +212,14 @@ class Reader:
         place.earlier, place.last = place.last, token
         self.keys.setdefault(path, spot)
 
-    def _no_break(self, token: Token) -> bool:
+    def _no_break(self, token: YamlToken) -> bool:
         found = no_break_after_key(self._line(token.start.line))
         if found is not None:
             mark = token.start._replace(column=found.column - 1)
             self._say("Y107", mark, what="no_break", name=found.text, fix=found.line)
         return found is not None
 
-    def _close(self, token: Token) -> None:
+    def _close(self, token: YamlToken) -> None:
         closed = self._open.pop()
         spot = self.values.get(closed.path)
         if closed.flow and spot is not None and token.end.line == closed.start.line:
@@ -227,14 +227,14 @@ class Reader:
         if self._open:
             self._open[-1].cut = False
 
-    def _spot(self, token: Token) -> Spot:
+    def _spot(self, token: YamlToken) -> SourceSpan:
         start, end = token.start, token.end
         if token.kind != "text" or token.style in ("|", ">"):
-            return Spot(start.line + 1, start.column + 1, 1, start.offset, end.offset)
+            return SourceSpan(start.line + 1, start.column + 1, 1, start.offset, end.offset)
         stop = end.column if end.line == start.line else len(self._line(start.line).rstrip())
-        return Spot(start.line + 1, start.column + 1, max(1, stop - start.column), start.offset, end.offset)
+        return SourceSpan(start.line + 1, start.column + 1, max(1, stop - start.column), start.offset, end.offset)
 
-    def _refuse_references(self, token: Token) -> None:
+    def _refuse_references(self, token: YamlToken) -> None:
         if token.kind == "alias":
             self._say("Y101", token.start, len(token.anchor) + 1, what="alias", name=token.anchor)
         elif token.anchor:
@@ -242,7 +242,7 @@ class Reader:
         elif token.tag:
             self._say("Y101", token.start, what="tag", name=token.tag)
 
-    def _refuse_escapes(self, token: Token) -> None:
+    def _refuse_escapes(self, token: YamlToken) -> None:
         """An escape that writes a sign that no file may hold is refused like the sign."""
         if "\t" not in token.value and not FORBIDDEN.search(token.value):
             return
@@ -253,12 +253,12 @@ class Reader:
             sign = chr(int(digits, 16)) if digits else _NAMED_ESCAPES.get(found[4], "")
             if sign == "\t" or FORBIDDEN.match(sign):
                 at = found.start()
-                mark = Mark(self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at) - 1, at)
+                mark = TextPosition(self.text.count("\n", 0, at), at - self.text.rfind("\n", 0, at) - 1, at)
                 self._say("Y107", mark, len(found[0]), what="escape", sign=f"U+{ord(sign):04X}")
 
     # -- scalars -------------------------------------------------------------------------------------------------------
 
-    def _scalar(self, token: Token, place: _Open | None) -> Tree:
+    def _scalar(self, token: YamlToken, place: _Open | None) -> Tree:
         if not token.plain:
             return token.value.rstrip("\n") if token.style in ("|", ">") else token.value
         if place is not None and place.flow:
@@ -271,7 +271,7 @@ class Reader:
         self._cut_by_comment(token)
         return self._resolve(token)
 
-    def _resolve(self, token: Token) -> Tree:
+    def _resolve(self, token: YamlToken) -> Tree:
         """YAML 1.2's core scalars, and nothing else: what is not one of them is text."""
         text = token.value
         if text in ("", "null"):
@@ -302,7 +302,7 @@ class Reader:
         raw = self.text[before.end.offset : key.end.offset].lstrip(" :\"'")
         self._punctuation("Y111", key.start, " ".join(raw.split()), len(key.value))
 
-    def _cut_inside(self, token: Token, in_list: bool) -> None:
+    def _cut_inside(self, token: YamlToken, in_list: bool) -> None:
         text = token.value
         if "?" in text:
             raw = self.text[token.start.offset : token.end.offset].split("\n")[0]
@@ -311,7 +311,7 @@ class Reader:
         elif in_list and text.count("(") > text.count(")"):
             self._punctuation("Y111", token.start, text)
 
-    def _cut_by_comment(self, token: Token) -> None:
+    def _cut_by_comment(self, token: YamlToken) -> None:
         """`N° #3`: what follows an unquoted text is a comment only after two spaces, and if it begins with one."""
         line = self._line(token.end.line)
         comment = _NO_COMMENT.match(line, token.end.column)
@@ -320,7 +320,7 @@ class Reader:
             begin = token.start.column if token.start.line == token.end.line else 0
             self._punctuation("Y114", at, line[begin:].strip())
 
-    def _punctuation(self, code: str, mark: Mark, text: str, width: int = 1) -> None:
+    def _punctuation(self, code: str, mark: TextPosition, text: str, width: int = 1) -> None:
         fixed = repair(self._line(mark.line))
         facts: dict[str, Fact] = {"text": fixed.text if fixed and fixed.code == code else text}
         if fixed and fixed.sure:

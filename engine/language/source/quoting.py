@@ -35,7 +35,7 @@ _DEEPEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class QuotingFix:
     """A text YAML cuts: the sign at fault (column from 1), the whole text, and the line with that text quoted."""
 
     code: str
@@ -54,7 +54,7 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def repair(line: str) -> Repair | None:
+def repair(line: str) -> QuotingFix | None:
     """The first text of the line that YAML cuts, with all of them quoted; None when the line cuts nothing."""
     if len(line) > _LONGEST_LINE:
         return None
@@ -69,14 +69,14 @@ def repair(line: str) -> Repair | None:
         return _quoted(line, start)
     if value[0] in "[{" or (value[0] in _FIRST_SIGNS and not re.fullmatch(r"[|>][+-]?\d?(\s+#.*)?", value)):
         code = "Y112" if value[0] in "[{" else "Y100"
-        return Repair(code, start + 1, value, line[:start] + quote(value), _is_paired(value))
+        return QuotingFix(code, start + 1, value, line[:start] + quote(value), _is_paired(value))
     if entry is None or entry["key"] is None:
         return None
     fault = _first_fault(value, _BLOCK_FAULTS)
     if fault is None:
         return None
     sure = _is_paired(value)
-    return Repair(fault[0], start + 1 + (fault[1] if sure else 0), value, line[:start] + quote(value), sure)
+    return QuotingFix(fault[0], start + 1 + (fault[1] if sure else 0), value, line[:start] + quote(value), sure)
 
 
 def _is_paired(text: str) -> bool:
@@ -86,14 +86,14 @@ def _is_paired(text: str) -> bool:
     return even and text[:1] not in ("“", "”", "‘")
 
 
-def no_break_after_key(line: str) -> Repair | None:
+def no_break_after_key(line: str) -> QuotingFix | None:
     """A key and its colon parted by a space that does not break, which YAML does not read as one: `by:` or `label :`
     as a word processor writes them."""
     found = _NO_BREAK.search(line)
     if found is None:
         return None
     fixed = f"{line[: found.end('key')]}: {line[found.end() :].lstrip()}".rstrip()
-    return Repair("Y107", found.end("key") + 1 + (line[found.end("key")] == ":"), found["key"], fixed)
+    return QuotingFix("Y107", found.end("key") + 1 + (line[found.end("key")] == ":"), found["key"], fixed)
 
 
 def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> tuple[str, int] | None:
@@ -106,7 +106,7 @@ def _is_collection(value: str) -> bool:
     return value[0] == "[" or bool(_PLAIN_MAP.match(value) or _EMPTY_MAP.match(value))
 
 
-def _quoted(line: str, start: int) -> Repair | None:
+def _quoted(line: str, start: int) -> QuotingFix | None:
     """`'l'usager'` or `'a' in x`: the quotes close before the text ends."""
     value = line[start:].rstrip()
     end = _end_of_quotes(value, 0)
@@ -115,7 +115,7 @@ def _quoted(line: str, start: int) -> Repair | None:
     if end is None:
         return None
     text = _without_its_quotes(value)
-    return Repair("Y100", start + 1, text, line[:start] + quote(text), _is_paired(text))
+    return QuotingFix("Y100", start + 1, text, line[:start] + quote(text), _is_paired(text))
 
 
 def _without_its_quotes(value: str) -> str:
@@ -152,7 +152,7 @@ class _Flow:
         self.depth = 0
         self.sure = True
 
-    def repair(self) -> Repair | None:
+    def repair(self) -> QuotingFix | None:
         try:
             self._collection()
         except _Lost:
@@ -160,7 +160,7 @@ class _Flow:
         if self.first is None:
             return None
         code, column, text = self.first
-        return Repair(code, column, text, self.out + self.line[self.at :], self.sure)
+        return QuotingFix(code, column, text, self.out + self.line[self.at :], self.sure)
 
     def _collection(self) -> None:
         close = _OPENERS[self._here()]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from engine.core.problems import Fact, Position, Problem, problem
 from engine.core.spelling import close_names, plain
-from engine.language.source.loader import Path, Placed
+from engine.language.source.loader import Path, PositionedTree
 from engine.language.source.notation import likely_number, likely_span, read_date, read_hours
 from engine.language.source.quoting import quote
 from engine.language.source.schema_rules import laid_over, rules_of_procedure, rules_of_shared
@@ -73,7 +73,7 @@ def errors_of(kind: SharedKind | None, tree: object) -> Iterator[ValidationError
     return reference(kind).iter_errors(tree)
 
 
-def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
+def check_shape(source: PositionedTree, partial: bool | None = None) -> list[Problem]:
     """Every fault of shape of a procedure.
 
     `partial` (by default: the file says `extends`) lets keys be missing, for the preset may hold them, and `null`
@@ -85,10 +85,10 @@ def check_shape(source: Placed, partial: bool | None = None) -> list[Problem]:
         partial = isinstance(tree, dict) and "extends" in tree
     faults = _Faults(source, partial)
     found = [one for error in errors_of(None, tree) for one in faults.of(error)]
-    return _once(faults.told_once([*found, *rules_of_procedure(source, partial)]))
+    return _once(faults.without_repeats([*found, *rules_of_procedure(source, partial)]))
 
 
-def check_shared_shape(source: Placed, kind: SharedKind) -> list[Problem]:
+def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem]:
     """Every fault of shape of a shared file. Presets are partial procedures."""
     partial = kind == "preset"
     faults = _Faults(source, partial)
@@ -124,7 +124,7 @@ def _names(missing: Problem, fact: str) -> tuple[str, ...]:
     return names if isinstance(names, tuple) else ()
 
 
-def _missing(source: Placed, path: Path, names: tuple[str, ...]) -> Problem:
+def _missing(source: PositionedTree, path: Path, names: tuple[str, ...]) -> Problem:
     return problem("S202", source.position(path, key=True), name=names[0], names=names)
 
 
@@ -142,7 +142,7 @@ _FOUND: Final = (
 class _Faults:
     """jsonschema's errors as problems of one source."""
 
-    def __init__(self, source: Placed, partial: bool) -> None:
+    def __init__(self, source: PositionedTree, partial: bool) -> None:
         self.source, self.partial = source, partial
         self.meant: dict[Position, set[str]] = {}  # by the place of a map, the keys that misspelt ones stand for
 
@@ -158,7 +158,7 @@ class _Faults:
         else:
             yield self._value(error, path)
 
-    def told_once(self, problems: list[Problem]) -> list[Problem]:
+    def without_repeats(self, problems: list[Problem]) -> list[Problem]:
         """A key that is missing because it is misspelt was told where it is written."""
         return [
             one

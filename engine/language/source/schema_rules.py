@@ -14,7 +14,7 @@ import re2
 
 from engine.core.problems import Fact, Problem, problem
 from engine.core.values import LANGUAGES
-from engine.language.source.loader import Path, Placed, Tree
+from engine.language.source.loader import Path, PositionedTree, Tree
 from engine.language.source.notation import likely_span, read_span
 
 WAITS: Final = ("by", "pay", "book", "attend", "correct", "gather", "look_up", "await", "wait", "end")
@@ -71,7 +71,7 @@ def _is_readable(pattern: str) -> bool:
     return True
 
 
-def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
+def rules_of_procedure(source: PositionedTree, partial: bool) -> Iterator[Problem]:
     """The rules of a procedure or of a preset; `partial`: what is missing may come from elsewhere."""
     rules = _Rules(source, partial)
     top = _map(source.tree)
@@ -96,7 +96,7 @@ def rules_of_procedure(source: Placed, partial: bool) -> Iterator[Problem]:
         yield from rules.scenario(("scenarios", name))
 
 
-def rules_of_shared(source: Placed) -> Iterator[Problem]:
+def rules_of_shared(source: PositionedTree) -> Iterator[Problem]:
     """The rules of a shared file: only blocks and lists have some."""
     rules = _Rules(source, partial=False)
     top = _map(source.tree)
@@ -139,7 +139,7 @@ def _list(node: Tree) -> list[Tree]:
 class _Rules:
     """The rules, over one tree; each yields problems placed by the source."""
 
-    def __init__(self, source: Placed, partial: bool) -> None:
+    def __init__(self, source: PositionedTree, partial: bool) -> None:
         self.source, self.partial = source, partial
 
     def at(self, path: Path) -> Tree:

@@ -12,13 +12,13 @@ from typing import Final
 from engine.core.problems import Fact, Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Call, Node, Not
+from engine.language.expressions.nodes import FunctionCall, Node, Not
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
 from engine.model.graph import edges, waits_for_applicant
 from engine.model.types import TRUE, Constant, Expression
 from engine.prover.checks.conditions import not_proved
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.paths import Path, TooManyPaths, paths
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
@@ -45,7 +45,7 @@ class Journey:
     takes: Fraction
 
 
-def delays_that_cannot_be_kept(places: Places) -> Iterator[Problem]:
+def delays_that_cannot_be_kept(places: ProofContext) -> Iterator[Problem]:
     """The longest journey that some answers open, against the delay announced for these answers."""
     procedure = places.procedure
     delay = procedure.identity.delay
@@ -63,7 +63,7 @@ def delays_that_cannot_be_kept(places: Places) -> Iterator[Problem]:
         before = (*before, Not(tree(when)))
 
 
-def _late(places: Places, journeys: list[Journey], span: Span, here: tuple[Node, ...]) -> Iterator[Problem]:
+def _late(places: ProofContext, journeys: list[Journey], span: Span, here: tuple[Node, ...]) -> Iterator[Problem]:
     longer = [one for one in journeys if one.takes > working_days(span)]
     unknown = len(longer) > _MOST_TRIED
     for one in longer[:_MOST_TRIED]:
@@ -73,7 +73,7 @@ def _late(places: Places, journeys: list[Journey], span: Span, here: tuple[Node,
         if answer.verdict == "yes":
             facts: dict[str, Fact] = {"given": ceil(working_days(span)), "days": ceil(one.takes)}
             facts |= {"cycles": cycles} if (cycles := _cycles(places.procedure, one.path)) else {}
-            facts |= facts_of(places.book, answer.witness, query.holds)
+            facts |= facts_of(places.definition, answer.witness, query.holds)
             identity = places.procedure.identity
             where = identity.delay.where if identity.delay.where.line else identity.where
             yield problem("P10", where, at="delay", name="delay", path=one.path.states, **facts)
@@ -158,7 +158,7 @@ def _span(node: Node) -> Span | None:
     match node:
         case Constant(value=Span() as span):
             return span
-        case Call(function=function, arguments=(Constant(value=int(count)),)) if node.type.kind == "span":
+        case FunctionCall(function=function, arguments=(Constant(value=int(count)),)) if node.type.kind == "span":
             unit, working = ("day", True) if function == "working_days" else (function.removesuffix("s"), False)
             return Span(count, unit, working)
     return None

@@ -10,11 +10,11 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Call, If, Name, Node
-from engine.model import APPLICANT, SYSTEM, Appointment, Hours, Procedure, Thing, Transition
+from engine.language.expressions.nodes import FunctionCall, If, Name, Node
+from engine.model import APPLICANT, SYSTEM, Appointment, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
 from engine.model.types import Constant, Expression
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 
 _MOST_DAYS: Final = 400
 _TRIED: Final = 7  # a lead and a horizon that fail on one day of the week only are no fault
@@ -22,7 +22,7 @@ _AT_ONCE: Final = Span(0, "day")
 _MINUTES: Final = {"minute": 1, "hour": 60}
 
 
-def visits_nobody_can_make(places: Places, day: date) -> Iterator[Problem]:
+def unreachable_visits(places: ProofContext, day: date) -> Iterator[Problem]:
     for visit in places.procedure.appointments():
         for office in _offices(places, visit):
             if not any(_has_slot(visit, office, day + timedelta(days=ahead), places) for ahead in range(_TRIED)):
@@ -33,16 +33,16 @@ def visits_nobody_can_make(places: Places, day: date) -> Iterator[Problem]:
                 break
 
 
-def roles_of_nobody(places: Places) -> Iterator[Problem]:
-    told: set[str] = set()
+def roles_without_holder(places: ProofContext) -> Iterator[Problem]:
+    reported: set[str] = set()
     for thing, key in _roles(places.procedure):
-        role = places.book.directory.role(key)
-        if role is not None and role.seats < 1 and key not in told:
-            told.add(key)
+        role = places.definition.directory.role(key)
+        if role is not None and role.seats < 1 and key not in reported:
+            reported.add(key)
             yield problem("P9", thing.where, at=thing.id, name=thing.id, fault="role", role=key)
 
 
-def second_eyes_of_nobody(places: Places) -> Iterator[Problem]:
+def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
     """A state whose every act wants somebody else than who acted before, in a role that one person holds."""
     procedure = places.procedure
     for state in procedure.states.values():
@@ -59,17 +59,17 @@ def second_eyes_of_nobody(places: Places) -> Iterator[Problem]:
                           role=sorted(filter(None, alone))[0])  # fmt: skip
 
 
-def _alone(places: Places, way: Transition) -> str | None:
+def _alone(places: ProofContext, way: Transition) -> str | None:
     """The role of one person that an act wants, when that person is the one it excludes."""
     role = way.by[0] if len(way.by) == 1 else None
-    held = places.book.directory.role(role) if role is not None else None
+    held = places.definition.directory.role(role) if role is not None else None
     if role is None or held is None or held.seats > 1:
         return None
-    earlier = [_hands(places.procedure, one) for one in way.other_than]
-    return role if any(hands == {role} for hands in earlier) else None
+    earlier = [_persons(places.procedure, one) for one in way.other_than]
+    return role if any(persons == {role} for persons in earlier) else None
 
 
-def _hands(procedure: Procedure, act_or_task: str) -> frozenset[str]:
+def _persons(procedure: Procedure, act_or_task: str) -> frozenset[str]:
     """The roles that may have taken an act or done a task."""
     taken = {role for way in procedure.transitions if way.id == act_or_task for role in way.by}
     task = procedure.tasks.get(act_or_task)
@@ -77,7 +77,7 @@ def _hands(procedure: Procedure, act_or_task: str) -> frozenset[str]:
     return frozenset(taken | filled | set(task.by if task is not None else ()))
 
 
-def _roles(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
+def _roles(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
     for state in procedure.states.values():
         yield from ((state, key) for key in (*state.by, *([state.escalate] if state.escalate else [])))
     for way in procedure.transitions:
@@ -96,9 +96,9 @@ def _roles(procedure: Procedure) -> Iterator[tuple[Thing, str]]:
 # -- where a visit may take place --------------------------------------------------------------------------------------
 
 
-def _offices(places: Places, visit: Appointment) -> tuple[Office, ...]:
+def _offices(places: ProofContext, visit: Appointment) -> tuple[Office, ...]:
     """Each office the visit may use: what it says, else where the dossier is."""
-    directory, agency = places.book.directory, places.procedure.identity.agency
+    directory, agency = places.definition.directory, places.procedure.identity.agency
     said = visit.office or places.procedure.office
     codes = _codes(places, said) if said is not None else None
     if codes is None:
@@ -106,26 +106,26 @@ def _offices(places: Places, visit: Appointment) -> tuple[Office, ...]:
     return tuple(directory.offices[code] for code in sorted(codes) if code in directory.offices)
 
 
-def _codes(places: Places, said: Expression) -> frozenset[str] | None:
+def _codes(places: ProofContext, said: Expression) -> frozenset[str] | None:
     return _worth(places, tree(said))
 
 
-def _worth(places: Places, node: Node) -> frozenset[str] | None:
+def _worth(places: ProofContext, node: Node) -> frozenset[str] | None:
     """The offices an expression may come to; None when nobody can list them."""
     match node:
         case Constant(value=str(code)):
             return frozenset({code})
-        case Name(id=name) if name in places.book.fields:
-            return places.book.codes_of(places.book.fields[name])
+        case Name(id=name) if name in places.definition.fields:
+            return places.definition.codes_of(places.definition.fields[name])
         case If(then=then, otherwise=otherwise):
             branches = (_worth(places, then), _worth(places, otherwise))
             return None if None in branches else frozenset[str]().union(*(one for one in branches if one))
-        case Call(function="otherwise", arguments=arguments):
+        case FunctionCall(function="otherwise", arguments=arguments):
             found = [_worth(places, one) for one in arguments]
             return None if None in found else frozenset[str]().union(*(one for one in found if one))
-        case Call(function="office_serving"):
-            directory, agency = places.book.directory, places.procedure.identity.agency
-            serving = (directory.office_serving(place, agency) for place in places.book.places)
+        case FunctionCall(function="office_serving"):
+            directory, agency = places.definition.directory, places.procedure.identity.agency
+            serving = (directory.office_serving(place, agency) for place in places.definition.places)
             return frozenset(office for office in serving if office is not None) or None
     return None
 
@@ -133,11 +133,11 @@ def _worth(places: Places, node: Node) -> frozenset[str] | None:
 # -- slots -------------------------------------------------------------------------------------------------------------
 
 
-def _has_slot(visit: Appointment, office: Office, today: date, places: Places) -> bool:
+def _has_slot(visit: Appointment, office: Office, today: date, places: ProofContext) -> bool:
     """A slot between the lead and the horizon, were all of them free."""
     if visit.quota is not None and visit.quota < 1:
         return False
-    calendar = places.book.directory.calendar
+    calendar = places.definition.directory.calendar
     first, last = _moved(today, visit.lead, calendar), _moved(today, visit.horizon, calendar)
     last = min(last, first + timedelta(days=_MOST_DAYS))
     length = visit.lasts.count * _MINUTES.get(visit.lasts.unit, 1440)

@@ -24,7 +24,7 @@ from engine.model import (
 from engine.model.graph import closure, edges
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.paths import Path, TooManyPaths, done_after, paths
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
@@ -37,13 +37,13 @@ _SHUT: Final = Constant(False, YES_NO)
 # -- P4 ----------------------------------------------------------------------------------------------------------------
 
 
-def ways_around(places: Places) -> Iterator[Problem]:
+def ways_around(places: ProofContext) -> Iterator[Problem]:
     for output in places.procedure.outputs.values():
         if output.grants:
             yield from _around(places, output)
 
 
-def _around(places: Places, output: Output) -> Iterator[Problem]:
+def _around(places: ProofContext, output: Output) -> Iterator[Problem]:
     """For each task that some path to the document waits for, a path to it that did not go through that task."""
     procedure = places.procedure
     before = _states_before(procedure, output)
@@ -80,7 +80,7 @@ def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
 
 
 def _without(
-    places: Places, output: Output, task: Task, before: frozenset[str], waiting: list[str]
+    places: ProofContext, output: Output, task: Task, before: frozenset[str], waiting: list[str]
 ) -> Iterator[Problem]:
     procedure = places.procedure
     avoiding: list[Path] = []
@@ -98,7 +98,7 @@ def _without(
         answer = places.prover.example(query)
         unknown = unknown or answer.verdict == "unknown"
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, query.holds)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             where = _turning(procedure, path, waiting, before).where
             yield problem("P4", where, at=output.id, name=output.id, task=task.id, path=path.states, **facts)
             return
@@ -129,7 +129,7 @@ def _turning(procedure: Procedure, path: Path, waiting: list[str], before: froze
 # -- P5 ----------------------------------------------------------------------------------------------------------------
 
 
-def cases_that_lack_or_overlap(places: Places) -> Iterator[Problem]:
+def cases_that_lack_or_overlap(places: ProofContext) -> Iterator[Problem]:
     """First-match lists are closed by their shape; ways written apart for one event, and acts, are put to the solver."""
     for state in places.procedure.states.values():
         groups: dict[str, dict[str, list[Transition]]] = {}
@@ -148,19 +148,19 @@ def _when(ways: Iterable[Transition]) -> Node:
     return guards[0] if len(guards) == 1 else Or(guards)
 
 
-def _overlapping(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
     for (first, ones), (second, others) in combinations(ways.items(), 2):
         query = Query((_when(ones), _when(others)), sure=places.before(others[0]))
         answer = places.prover.example(query)
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, query.holds)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             where = others[0].where
             yield problem("P5", where, at=second, state=state.id, fault="overlap", names=(first, second), **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P5", others[0])
 
 
-def _lacking(places: Places, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
     """Answers with which the event leads nowhere. A list closed by its shape needs no question."""
     if any(_is_closed(group) for group in ways.values()):
         return
@@ -168,7 +168,7 @@ def _lacking(places: Places, state: State, ways: dict[str, list[Transition]]) ->
     query = Query((), tuple(tree(way.when) for way in every), sure=places.before(every[0]))
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.fails)
+        facts = facts_of(places.definition, answer.witness, query.fails)
         yield problem("P5", every[-1].where, at=every[-1].id, state=state.id, fault="lack", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", every[-1])
@@ -179,7 +179,7 @@ def _is_closed(ways: list[Transition]) -> bool:
     return any(way.when == TRUE or "." in way.id for way in ways)
 
 
-def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
+def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     """Answers with which nobody of those a state waits for may act, where nothing else ever moves it."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
@@ -193,14 +193,16 @@ def _nothing_open(places: Places, state: State) -> Iterator[Problem]:
     query = Query((), tuple(opened), sure=places.sure[state.id])
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.fails)
+        facts = facts_of(places.definition, answer.witness, query.fails)
         yield problem("P5", state.where, at=state.id, state=state.id, fault="closed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", state)
 
 
-def _filled_by(places: Places, way: Transition) -> frozenset[str]:
-    return frozenset(name for name, form in places.book.owners.items() if way.fills is not None and form == way.fills)
+def _filled_by(places: ProofContext, way: Transition) -> frozenset[str]:
+    return frozenset(
+        name for name, form in places.definition.owners.items() if way.fills is not None and form == way.fills
+    )
 
 
 def _at_best(node: Node, filled: frozenset[str], holds: bool = True) -> Node:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from engine.core.problems import NOWHERE, Position, Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Call, Node, needed_names
-from engine.model import APPLICATION, Check, Fee, Field, Form, Thing
+from engine.language.expressions.nodes import FunctionCall, Node, needed_names
+from engine.model import APPLICATION, Fee, Field, Form, FormCheck, NamedElement
 from engine.model.types import TRUE, YES_NO, Constant, Expression
-from engine.prover.checks.established_facts import NOTHING, Places
+from engine.prover.checks.established_facts import NOTHING, ProofContext
 from engine.prover.solver.inputs import Must, is_in_force
 from engine.prover.solver.solver import Query, Verdict
 from engine.prover.solver.witness_facts import facts_of
@@ -24,7 +24,7 @@ from engine.prover.solver.witness_facts import facts_of
 class Condition:
     """One condition of the file and where it is read. `around` holds wherever it counts."""
 
-    thing: Thing
+    thing: NamedElement
     expression: Expression
     around: tuple[Node, ...] = ()
     rows: tuple[str, ...] = ()
@@ -41,12 +41,12 @@ class Condition:
         return Query(holds, fails, self.rows, self.sure, self.filling, self.without)
 
 
-def place_of(thing: Thing, expression: Expression) -> Position:
+def place_of(thing: NamedElement, expression: Expression) -> Position:
     """Where an expression is written; the thing's own place when it stands nowhere."""
     return expression.where if expression.where != NOWHERE else thing.where
 
 
-def not_proved(proof: str, thing: Thing) -> Problem:
+def not_proved(proof: str, thing: NamedElement) -> Problem:
     """The solver ran out of time, or its terms cannot say it: never guessed."""
     return problem("V790", thing.where, at=thing.id, name=thing.id, proof=proof)
 
@@ -54,21 +54,21 @@ def not_proved(proof: str, thing: Thing) -> Problem:
 # -- conditions --------------------------------------------------------------------------------------------------------
 
 
-def conditions_that_never_change(places: Places) -> Iterator[Problem]:
+def conditions_that_never_change(places: ProofContext) -> Iterator[Problem]:
     """One that several things share is told at the first."""
     read: dict[tuple[str, str], list[Condition]] = {}
     for one in _conditions(places):
         if not isinstance(tree(one.expression), Constant) and not places.is_shared(one.expression):
             read.setdefault((one.thing.id, one.expression.text), []).append(one)
-    told: set[str] = set()
+    reported: set[str] = set()
     for (_, text), uses in read.items():
-        if text not in told:
+        if text not in reported:
             found = list(_judged(places, uses))
-            told |= {text} if found else set()
+            reported |= {text} if found else set()
             yield from found
 
 
-def _judged(places: Places, uses: list[Condition]) -> Iterator[Problem]:
+def _judged(places: ProofContext, uses: list[Condition]) -> Iterator[Problem]:
     """`uses` are the same condition of the same thing, at each place where it counts."""
     first = uses[0]
     node = tree(first.expression)
@@ -82,7 +82,7 @@ def _judged(places: Places, uses: list[Condition]) -> Iterator[Problem]:
         yield not_proved("P6", first.thing)
 
 
-def _any(places: Places, queries: list[Query]) -> Verdict:
+def _any(places: ProofContext, queries: list[Query]) -> Verdict:
     found = set[Verdict]()
     for query in queries:
         found.add(places.prover.possible(query))
@@ -91,9 +91,9 @@ def _any(places: Places, queries: list[Query]) -> Verdict:
     return "unknown" if "unknown" in found else "no"
 
 
-def _conditions(places: Places) -> Iterator[Condition]:
+def _conditions(places: ProofContext) -> Iterator[Condition]:
     yield from _of_criteria(places)
-    for form in (places.procedure.form, *places.book.later_forms()):
+    for form in (places.procedure.form, *places.definition.later_forms()):
         yield from _of_form(places, form)
     yield from _of_tasks(places)
     yield from _of_circuit(places)
@@ -101,7 +101,7 @@ def _conditions(places: Places) -> Iterator[Condition]:
         yield Condition(places.procedure.identity, when)
 
 
-def _of_criteria(places: Places) -> Iterator[Condition]:
+def _of_criteria(places: ProofContext) -> Iterator[Condition]:
     criteria = places.procedure.eligibility
     for at, one in enumerate(criteria):
         later = frozenset(criterion.id for criterion in criteria[at:])
@@ -109,7 +109,7 @@ def _of_criteria(places: Places) -> Iterator[Condition]:
         yield Condition(one, one.stop_when, (tree(one.field.when),), without=later)
 
 
-def _of_form(places: Places, form: Form) -> Iterator[Condition]:
+def _of_form(places: ProofContext, form: Form) -> Iterator[Condition]:
     sure = places.for_task(form.id)
     filling = frozenset({form.id}) - {APPLICATION}
     rows = (form.each,) if form.each else ()
@@ -135,7 +135,7 @@ def _of_field(
         yield Condition(check, check.when, (), (*rows, field.id), sure, filling)
 
 
-def _of_tasks(places: Places) -> Iterator[Condition]:
+def _of_tasks(places: ProofContext) -> Iterator[Condition]:
     for task in places.procedure.tasks.values():
         sure = places.for_task(task.id)
         yield Condition(task, task.when, sure=sure)
@@ -154,7 +154,7 @@ def _of_fee(fee: Fee, around: tuple[Node, ...], sure: frozenset[str]) -> Iterato
         yield Condition(fee, fee.instalments.when, around, sure=sure)
 
 
-def _of_circuit(places: Places) -> Iterator[Condition]:
+def _of_circuit(places: ProofContext) -> Iterator[Condition]:
     procedure = places.procedure
     lists = {(way.source, way.id) for way in procedure.transitions if way.rank > 0}
     for way in procedure.transitions:
@@ -173,23 +173,25 @@ def _of_circuit(places: Places) -> Iterator[Condition]:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def what_nobody_can_answer(places: Places) -> Iterator[Problem]:
+def unanswerable_questions(places: ProofContext) -> Iterator[Problem]:
     """Each question and each check leave an answer; no list of options is ever all shut."""
-    for form in (places.procedure.form, *places.book.later_forms()):
+    for form in (places.procedure.form, *places.definition.later_forms()):
         rows = (form.each,) if form.each else ()
         for page in form.pages:
             for field in page.fields:
                 yield from _answerable(places, form, field, (tree(page.when),), rows)
-    for rule in places.book.rules:
+    for rule in places.definition.rules:
         if isinstance(rule, Must):
             yield from _passable(places, rule.check, (tree(rule.page.when),), (), rule.owner)
-    for field in places.book.fields.values():
+    for field in places.definition.fields.values():
         for check in field.checks:
-            yield from _passable(places, check, (tree(field.when),), (field.id,), places.book.owners.get(field.id))
+            yield from _passable(
+                places, check, (tree(field.when),), (field.id,), places.definition.owners.get(field.id)
+            )
 
 
 def _answerable(
-    places: Places, form: Form, field: Field, around: tuple[Node, ...], rows: tuple[str, ...]
+    places: ProofContext, form: Form, field: Field, around: tuple[Node, ...], rows: tuple[str, ...]
 ) -> Iterator[Problem]:
     for column in field.rows:
         yield from _answerable(places, form, column, (), (*rows, field.id))
@@ -197,8 +199,8 @@ def _answerable(
         return
     shown = (*around, tree(field.when))
     filling = frozenset({form.id}) - {APPLICATION}
-    checks = frozenset(rule.id for rule in places.book.rules_on.get(field.id, ()))  # each is judged by itself
-    there = Call("answered", (places.name(field.id, rows),), YES_NO)
+    checks = frozenset(rule.id for rule in places.definition.rules_on.get(field.id, ()))  # each is judged by itself
+    there = FunctionCall("answered", (places.name(field.id, rows),), YES_NO)
     before = places.prover.possible(Query(shown, (), rows, filling=filling, without=checks | {f"answer:{field.id}"}))
     verdict = places.prover.possible(Query((*shown, there), (), rows, filling=filling, without=checks))
     if before == "no":
@@ -223,7 +225,7 @@ def _is_narrowed(field: Field) -> bool:
 
 
 def _shut(
-    places: Places, field: Field, shown: tuple[Node, ...], rows: tuple[str, ...], filling: frozenset[str]
+    places: ProofContext, field: Field, shown: tuple[Node, ...], rows: tuple[str, ...], filling: frozenset[str]
 ) -> Iterator[Problem]:
     """Answers with which every option is shut, though the question must be answered."""
     opened = [tree(option.when) for option in field.options if is_in_force(option, places.prover.day)]
@@ -233,20 +235,20 @@ def _shut(
     query = Query((*shown, tree(field.required)), tuple(opened), rows, filling=filling, without=own)
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*query.holds, *query.fails], rows)
+        facts = facts_of(places.definition, answer.witness, [*query.holds, *query.fails], rows)
         yield problem("P6", field.where, at=field.id, name=field.id, fault="shut", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P6", field)
 
 
 def _passable(
-    places: Places, check: Check, shown: tuple[Node, ...], rows: tuple[str, ...], owner: str | None
+    places: ProofContext, check: FormCheck, shown: tuple[Node, ...], rows: tuple[str, ...], owner: str | None
 ) -> Iterator[Problem]:
     """A check can be passed: some answers that it reads satisfy it."""
     if check.warns:
         return
     needed = sorted(needed_names(tree(check.holds)))
-    there = [Call("answered", (places.name(name, rows),), YES_NO) for name in needed]
+    there = [FunctionCall("answered", (places.name(name, rows),), YES_NO) for name in needed]
     read = (*shown, tree(check.when), *there)
     filling = frozenset({owner} if owner else ())
     own = frozenset({check.id})

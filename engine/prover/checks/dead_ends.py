@@ -13,34 +13,34 @@ from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Ambient, Call, Happened, Node, children
+from engine.language.expressions.nodes import Ambient, FunctionCall, Happened, Node, children
 from engine.language.lint.graph_rules import states_without_an_end, unreachable_states
 from engine.model import Form, Procedure, State, Transition
 from engine.model.graph import edges
 from engine.model.types import TRUE
 from engine.prover.checks.conditions import not_proved
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _MOST_ROUNDS: Final = 60
 
 
-def rounds_without_an_end(places: Places) -> Iterator[Problem]:
+def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
     """One is told for each state at which a round begins."""
-    told: set[str] = set()
+    reported: set[str] = set()
     for at, ways in enumerate(_rounds(places.procedure)):
         if at >= _MOST_ROUNDS:
             return
         first = places.procedure.states[ways[0].source]
-        if first.id in told:
+        if first.id in reported:
             continue
         sure = frozenset[str]().union(*(places.before(way) for way in ways))
         query = Query(tuple(dict.fromkeys(tree(way.when) for way in ways if way.when != TRUE)), sure=sure)
         answer = places.prover.example(query)
         if answer.verdict == "yes":
-            told.add(first.id)
-            facts = facts_of(places.book, answer.witness, query.holds)
+            reported.add(first.id)
+            facts = facts_of(places.definition, answer.witness, query.holds)
             trap = tuple(way.source for way in ways)
             yield problem("P2", ways[-1].where, at=first.id, state=first.id, trap=trap, fault="round", **facts)
         elif answer.verdict == "unknown":
@@ -87,14 +87,14 @@ def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -
 
 def _may_change(node: Node) -> bool:
     """Whether a condition may come to something else the next time: it reads the day, or what has happened."""
-    aging = isinstance(node, Call) and node.function == "age" and len(node.arguments) == 1
+    aging = isinstance(node, FunctionCall) and node.function == "age" and len(node.arguments) == 1
     return aging or isinstance(node, Ambient | Happened) or any(_may_change(child) for child in children(node))
 
 
-def states_behind_closed_doors(places: Places, found: Sequence[Problem]) -> Iterator[Problem]:
+def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> Iterator[Problem]:
     """`found`: what the proofs told so far."""
     never = {one.facts["at"] for one in found if one.code == "P6" and one.facts.get("fault") == "never"}
-    procedure, directory = places.procedure, places.book.directory
+    procedure, directory = places.procedure, places.definition.directory
     closed = [way for way in procedure.transitions if way.id in never and not _opens(places, way)]
     if not closed:
         return
@@ -104,7 +104,7 @@ def states_behind_closed_doors(places: Places, found: Sequence[Problem]) -> Iter
         yield from (one for one in proof(narrowed, directory) if one.facts["at"] not in known)
 
 
-def _opens(places: Places, way: Transition) -> bool:
+def _opens(places: ProofContext, way: Transition) -> bool:
     filling = frozenset({way.fills}) if way.fills else frozenset[str]()
     query = Query((tree(way.when),), sure=places.before(way), filling=filling)
     return places.prover.possible(query) != "no"

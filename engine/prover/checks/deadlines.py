@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.core.values import Span
-from engine.model import Appointment, Clock, Procedure, State, Transition
+from engine.model import Appointment, Procedure, State, TimeLimit, Transition
 from engine.model.graph import closure, edges, successors
 from engine.model.types import TRUE, Expression
 from engine.prover.checks.announced_delay import spans_of
@@ -82,7 +82,7 @@ def _closed(ways: list[Transition]) -> bool:
     return any(way.when == TRUE or "." in way.id for way in ways)
 
 
-def _runs_once(procedure: Procedure, clock: Clock) -> bool:
+def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
     """Once over, or left behind, the dossier never stands again where the clock would run: it always runs there."""
     listed = clock.runs_in | clock.paused_in
     follows = successors(procedure)
@@ -94,7 +94,7 @@ def _runs_once(procedure: Procedure, clock: Clock) -> bool:
 # -- clocks ------------------------------------------------------------------------------------------------------------
 
 
-def _clock(procedure: Procedure, clock: Clock, reached: frozenset[str]) -> Iterator[Problem]:
+def _clock(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> Iterator[Problem]:
     [lasts] = spans_of(clock.lasts) or (None,)
     begins = [state for state in procedure.states if state in clock.runs_in & reached]
     if lasts is None or not begins:
@@ -119,7 +119,7 @@ def _clock(procedure: Procedure, clock: Clock, reached: frozenset[str]) -> Itera
 
 
 def _longest(
-    procedure: Procedure, clock: Clock, times: Mapping[str, int], state_id: str, before: tuple[str, ...]
+    procedure: Procedure, clock: TimeLimit, times: Mapping[str, int], state_id: str, before: tuple[str, ...]
 ) -> tuple[int, tuple[str, ...]] | None:
     """The most days the clock may run from a state on, and through which states; none when one may go round."""
     if state_id in before:
@@ -136,7 +136,7 @@ def _longest(
     return best[0] + times.get(state_id, 0), best[1]
 
 
-def _only_by(procedure: Procedure, clock: Clock, reached: frozenset[str]) -> tuple[str, ...]:
+def _only_by(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> tuple[str, ...]:
     """The states that dossiers reach through this clock only."""
     follows: dict[str, list[str]] = {}
     for way in edges(procedure):

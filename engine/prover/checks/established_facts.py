@@ -9,20 +9,20 @@ from engine.language.expressions.nodes import Name
 from engine.model import APPLICATION, Field, Procedure, Transition
 from engine.model.graph import edges, surely_done
 from engine.model.types import Expression
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover
 
 NOTHING: frozenset[str] = frozenset()
 
 
-class Places:
+class ProofContext:
     """A procedure under proof: what is read of it, who answers, and what is sure where."""
 
-    def __init__(self, book: Book, prover: Prover) -> None:
-        self.book, self.prover = book, prover
-        self.procedure: Procedure = book.procedure
-        self.sure = surely_done(book.procedure)
-        self._file = book.procedure.identity.where.file
+    def __init__(self, procedure: ProverInput, prover: Prover) -> None:
+        self.definition, self.prover = procedure, prover
+        self.procedure: Procedure = procedure.procedure
+        self.sure = surely_done(procedure.procedure)
+        self._file = procedure.procedure.identity.where.file
 
     def is_shared(self, expression: Expression) -> bool:
         """Written in a block or a preset: what is idle in one procedure serves in another."""
@@ -34,7 +34,7 @@ class Places:
         done = set(self.sure[way.source])
         if way.event == "done" and state is not None:
             done |= set(state.waits)
-        if way.event in self.procedure.tasks or way.event in self.book.services:
+        if way.event in self.procedure.tasks or way.event in self.definition.services:
             done.add(str(way.event))
         return frozenset(done)
 
@@ -75,13 +75,13 @@ class Places:
             column = next((one for one in self.columns(outer) if one.id == name), None)
             if column is not None:
                 return Name(name, column.value_type, in_row=True)
-        return Name(name, self.book.type_of(name))
+        return Name(name, self.definition.type_of(name))
 
     def columns(self, rows: str) -> tuple[Field, ...]:
         """The questions of each row."""
-        for field in _all(self.book.fields.values()):
+        for field in _all(self.definition.fields.values()):
             if field.id == rows and field.type == "rows":
-                return (*field.rows, *(column for column, _ in self.book.added.get(rows, ())))
+                return (*field.rows, *(column for column, _ in self.definition.added.get(rows, ())))
         return ()
 
 

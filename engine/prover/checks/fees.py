@@ -11,18 +11,18 @@ from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Arithmetic, Call, Compare, If, Node, Not, Over, names_of
-from engine.model import Fee, Line
+from engine.language.expressions.nodes import Arithmetic, Compare, FunctionCall, If, Node, Not, Over, names_of
+from engine.model import Fee, FeeLine
 from engine.model.types import MONEY, TRUE, YES_NO, Constant, Expression
 from engine.prover.checks.conditions import not_proved, place_of
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _NOTHING_OWED: Final = Constant(0, MONEY)
 
 
-def fees_that_are_no_amount(places: Places) -> Iterator[Problem]:
+def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
     for fee in places.procedure.fees():
         exempt = (Not(tree(fee.exempt)),) if fee.exempt is not None else ()
         owed: tuple[Node, ...] = (tree(fee.when), *exempt)
@@ -38,48 +38,50 @@ def fees_that_are_no_amount(places: Places) -> Iterator[Problem]:
 
 
 def _empty(
-    places: Places, fee: Fee, line: Line, amount: Expression, owed: tuple[Node, ...], sure: frozenset[str]
+    places: ProofContext, fee: Fee, line: FeeLine, amount: Expression, owed: tuple[Node, ...], sure: frozenset[str]
 ) -> Iterator[Problem]:
     """Every answer it reads is there, and yet it comes to nothing."""
     if isinstance(tree(amount), Constant):
         return
     rows = (line.for_each,) if line.for_each else ()
-    there = [Call("answered", (places.name(name, rows),), YES_NO) for name in sorted(names_of(tree(amount)))]
+    there = [FunctionCall("answered", (places.name(name, rows),), YES_NO) for name in sorted(names_of(tree(amount)))]
     holds = (*owed, tree(line.when), *there)
-    answer = places.prover.example(Query(holds, (Call("answered", (tree(amount),), YES_NO),), rows, sure))
+    answer = places.prover.example(Query(holds, (FunctionCall("answered", (tree(amount),), YES_NO),), rows, sure))
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*owed, tree(line.when), tree(amount)], rows)
+        facts = facts_of(places.definition, answer.witness, [*owed, tree(line.when), tree(amount)], rows)
         yield problem("P7", place_of(line, amount), at=fee.id, name=fee.id, fault="empty", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)
 
 
-def _negative(places: Places, fee: Fee, total: Node, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
+def _negative(
+    places: ProofContext, fee: Fee, total: Node, owed: tuple[Node, ...], sure: frozenset[str]
+) -> Iterator[Problem]:
     if isinstance(total, Constant) and not (isinstance(total.value, int) and total.value < 0):
         return
     answer = places.prover.example(Query((*owed, Compare(total, "<", _NOTHING_OWED)), (), sure=sure))
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, [*owed, total])
+        facts = facts_of(places.definition, answer.witness, [*owed, total])
         where = place_of(fee.lines[0], fee.lines[0].amount) if len(fee.lines) == 1 else fee.where
         yield problem("P7", where, at=fee.id, name=fee.id, fault="negative", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)
 
 
-def _crossed(places: Places, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
+def _crossed(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
     """Bounds that no total fits between: people would pay less than the least the law asks."""
     if fee.at_least is None or fee.at_most is None:
         return
     query = Query((*owed, Compare(tree(fee.at_least), ">", tree(fee.at_most))), (), sure=sure)
     answer = places.prover.example(query)
     if answer.verdict == "yes":
-        facts = facts_of(places.book, answer.witness, query.holds)
+        facts = facts_of(places.definition, answer.witness, query.holds)
         yield problem("P7", place_of(fee, fee.at_most), at=fee.id, name=fee.id, fault="crossed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P7", fee)
 
 
-def _total(places: Places, fee: Fee) -> Node | None:
+def _total(places: ProofContext, fee: Fee) -> Node | None:
     """The sum of the lines as an expression; nothing when each is a plain amount of nothing or more."""
     parts = [_part(places, line) for line in fee.lines]
     if all(isinstance(one, Constant) and isinstance(one.value, int) and one.value >= 0 for one in parts):
@@ -90,7 +92,7 @@ def _total(places: Places, fee: Fee) -> Node | None:
     return found
 
 
-def _part(places: Places, line: Line) -> Node:
+def _part(places: ProofContext, line: FeeLine) -> Node:
     amount = tree(line.amount)
     if line.times is not None:
         amount = Arithmetic(amount, "*", tree(line.times), MONEY)

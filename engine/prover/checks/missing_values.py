@@ -12,11 +12,11 @@ from typing import Final
 
 from engine.core.problems import Fact, Position, Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Call, Happened, Name, Node, names_of, walk
-from engine.model import APPLICATION, Appointment, Fee, Field, Form, Notice, Output, Template, Thing
+from engine.language.expressions.nodes import FunctionCall, Happened, Name, Node, names_of, walk
+from engine.model import APPLICATION, Appointment, Fee, Field, Form, NamedElement, Notice, Output, Template
 from engine.model.types import YES_NO, Expression
 from engine.prover.checks.conditions import not_proved, place_of
-from engine.prover.checks.established_facts import NOTHING, Places
+from engine.prover.checks.established_facts import NOTHING, ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
@@ -30,7 +30,7 @@ _OF_A_KIND: Final = dict.fromkeys(("integer", "decimal", "money", "percent"), "0
 class Use:
     """An expression, or a name, read somewhere. `whole`: it must come to something."""
 
-    thing: Thing
+    thing: NamedElement
     node: Node
     where: Position
     around: tuple[Node, ...] = ()
@@ -40,20 +40,20 @@ class Use:
     whole: bool = False
 
 
-def what_may_be_missing(places: Places) -> Iterator[Problem]:
-    told: set[tuple[Position, str]] = set()
+def what_may_be_missing(places: ProofContext) -> Iterator[Problem]:
+    reported: set[tuple[Position, str]] = set()
     for use in _uses(places):
         for one in (*_too_early(places, use), *_left_out(places, use)):
             key = (one.where, str(one.facts.get("name")))
-            if key not in told:
-                told.add(key)
+            if key not in reported:
+                reported.add(key)
                 yield one
 
 
 # -- what comes later --------------------------------------------------------------------------------------------------
 
 
-def _too_early(places: Places, use: Use) -> Iterator[Problem]:
+def _too_early(places: ProofContext, use: Use) -> Iterator[Problem]:
     """The names that a later form or a register gives, where it is not surely done."""
     guarded = frozenset[str]().union(*(_asked_about(node) for node in (use.node, *use.around)))
     for name, task in _later_names(places, use.node):
@@ -61,13 +61,15 @@ def _too_early(places: Places, use: Use) -> Iterator[Problem]:
             yield problem("P8", use.where, at=use.thing.id, name=name, task=task, fault="later")
 
 
-def _later_names(places: Places, node: Node) -> Iterator[tuple[str, str]]:
+def _later_names(places: ProofContext, node: Node) -> Iterator[tuple[str, str]]:
     seen: dict[str, str] = {}
-    columns = {field.id: form for added in places.book.added.values() for field, form in added}
+    columns = {field.id: form for added in places.definition.added.values() for field, form in added}
     for one in walk(node):
         if isinstance(one, Name):
-            look_up = one.id if places.book.is_look_up(one.id) and one.id not in places.book.fields else None
-            task = columns.get(one.id) if one.in_row else places.book.owners.get(one.id) or look_up
+            look_up = (
+                one.id if places.definition.is_look_up(one.id) and one.id not in places.definition.fields else None
+            )
+            task = columns.get(one.id) if one.in_row else places.definition.owners.get(one.id) or look_up
             if task is not None:
                 seen.setdefault(one.id, task)
     yield from seen.items()
@@ -77,7 +79,7 @@ def _asked_about(node: Node) -> frozenset[str]:
     """Names and tasks whose absence is thought of: `answered(x)`, `otherwise(x, 0)`, `done(task)`."""
     found: set[str] = set()
     for one in walk(node):
-        if isinstance(one, Call) and one.function in ("answered", "otherwise"):
+        if isinstance(one, FunctionCall) and one.function in ("answered", "otherwise"):
             found |= names_of(one.arguments[0])
         elif isinstance(one, Happened) and one.function == "done":
             found.add(one.id)
@@ -87,46 +89,50 @@ def _asked_about(node: Node) -> frozenset[str]:
 # -- what may be left out ----------------------------------------------------------------------------------------------
 
 
-def _left_out(places: Places, use: Use) -> Iterator[Problem]:
+def _left_out(places: ProofContext, use: Use) -> Iterator[Problem]:
     """For each name, answers where it is missing and the whole is empty; or where the whole is empty without that."""
     late = {name for name, task in _later_names(places, use.node) if not {task, name} & (use.sure | use.filling)}
     names = sorted(names_of(use.node))
     if not use.whole or late or not names:
         return
-    empty = Call("answered", (use.node,), YES_NO)
+    empty = FunctionCall("answered", (use.node,), YES_NO)
     for name in names:
-        missing = Call("answered", (places.name(name, use.rows),), YES_NO)
+        missing = FunctionCall("answered", (places.name(name, use.rows),), YES_NO)
         fails = (missing,) if isinstance(use.node, Name) else (missing, empty)
         answer = places.prover.example(Query(use.around, fails, use.rows, use.sure, use.filling))
         if answer.verdict == "yes":
-            facts = facts_of(places.book, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
+            facts = facts_of(places.definition, answer.witness, [*use.around, *_shown_by(places, name)], use.rows)
             facts.pop("missing", None)
             yield problem("P8", use.where, at=use.thing.id, name=name, fault="empty", **_instead(places, name), **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P8", use.thing)
 
 
-def _instead(places: Places, name: str) -> dict[str, Fact]:
+def _instead(places: ProofContext, name: str) -> dict[str, Fact]:
     """What may stand for an answer that is missing: of its own kind, else the advice is another fault."""
-    field = places.book.fields.get(name)
-    codes = places.book.codes_of(field) if field is not None and field.type in ("choice", "office", "country") else None
+    field = places.definition.fields.get(name)
+    codes = (
+        places.definition.codes_of(field)
+        if field is not None and field.type in ("choice", "office", "country")
+        else None
+    )
     if field is not None and codes:
         return {"instead": f"'{next((one.code for one in field.options if one.code in codes), sorted(codes)[0])}'"}
     found = _OF_A_KIND.get(field.type) if field is not None else None
     return {"instead": found} if found is not None else {}
 
 
-def _shown_by(places: Places, name: str) -> Iterator[Node]:
+def _shown_by(places: ProofContext, name: str) -> Iterator[Node]:
     """What shows the question of that name: why it may be missing."""
-    field, page = places.book.fields.get(name), places.book.guards.get(name)
+    field, page = places.definition.fields.get(name), places.definition.guards.get(name)
     yield from (tree(one) for one in (page, field.when if field is not None else None) if one is not None)
 
 
 # -- where names are read ----------------------------------------------------------------------------------------------
 
 
-def _uses(places: Places) -> Iterator[Use]:
-    for form in (places.procedure.form, *places.book.later_forms()):
+def _uses(places: ProofContext) -> Iterator[Use]:
+    for form in (places.procedure.form, *places.definition.later_forms()):
         yield from _in_form(places, form)
     for task in places.procedure.tasks.values():
         sure = places.for_task(task.id)
@@ -147,13 +153,13 @@ def _uses(places: Places) -> Iterator[Use]:
 
 
 def _use(
-    thing: Thing, expression: Expression, around: tuple[Node, ...] = (), rows: tuple[str, ...] = (),
+    thing: NamedElement, expression: Expression, around: tuple[Node, ...] = (), rows: tuple[str, ...] = (),
     sure: frozenset[str] = NOTHING, filling: frozenset[str] = NOTHING, whole: bool = False,
 ) -> Use:  # fmt: skip
     return Use(thing, tree(expression), place_of(thing, expression), around, rows, sure, filling, whole)
 
 
-def _in_form(places: Places, form: Form) -> Iterator[Use]:
+def _in_form(places: ProofContext, form: Form) -> Iterator[Use]:
     rows = (form.each,) if form.each else ()
     sure, filling = places.for_task(form.id), frozenset({form.id}) - {APPLICATION}
     for page in form.pages:
@@ -199,7 +205,7 @@ def _in_fee(fee: Fee, sure: frozenset[str]) -> Iterator[Use]:
                 yield _use(fee, part, (*owed, tree(cut.when)), (), sure, whole=True)
 
 
-def _in_circuit(places: Places) -> Iterator[Use]:
+def _in_circuit(places: ProofContext) -> Iterator[Use]:
     for way in places.procedure.transitions:
         filling = frozenset({way.fills}) if way.fills else NOTHING
         yield _use(way, way.when, (), (), places.before(way), filling)
@@ -209,7 +215,7 @@ def _in_circuit(places: Places) -> Iterator[Use]:
                 yield _use(state, time, (), (), places.sure[state.id], whole=True)
 
 
-def _in_output(places: Places, output: Output) -> Iterator[Use]:
+def _in_output(places: ProofContext, output: Output) -> Iterator[Use]:
     sure, rows, granted = places.for_output(output.id), (output.per,) if output.per else (), (tree(output.when),)
     yield _use(output, output.when, (), rows, sure)
     if output.valid is not None:
@@ -219,23 +225,23 @@ def _in_output(places: Places, output: Output) -> Iterator[Use]:
     yield from _said(places, output, (output.body,), granted, rows, sure)
 
 
-def _in_notice(places: Places, notice: Notice) -> Iterator[Use]:
+def _in_notice(places: ProofContext, notice: Notice) -> Iterator[Use]:
     sure = places.for_event(notice.event)
     yield _use(notice, notice.when, (), (), sure)
-    if notice.to in places.book.fields:
+    if notice.to in places.definition.fields:
         yield Use(notice, places.name(notice.to), notice.where, (tree(notice.when),), (), sure)
     texts = (notice.sms, notice.email_subject, notice.email_body, notice.inbox)
     yield from _said(places, notice, texts, (tree(notice.when),), (), sure)
 
 
 def _said(
-    places: Places, thing: Thing, texts: tuple[Template | None, ...], around: tuple[Node, ...],
+    places: ProofContext, thing: NamedElement, texts: tuple[Template | None, ...], around: tuple[Node, ...],
     rows: tuple[str, ...], sure: frozenset[str],
 ) -> Iterator[Use]:  # fmt: skip
     """The answers and the named values that a text prints."""
     columns = {column.id for name in rows for column in places.columns(name)}
     for name in sorted(frozenset[str]().union(*(text.names for text in texts if text is not None))):
-        if name in places.book.fields or name in columns:
+        if name in places.definition.fields or name in columns:
             yield Use(thing, places.name(name, rows), thing.where, around, rows, sure, whole=True)
         elif name in places.procedure.definitions:
             yield Use(thing, tree(places.procedure.definitions[name]), thing.where, around, rows, sure, whole=True)

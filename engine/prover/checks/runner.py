@@ -19,16 +19,16 @@ from engine.model import Accept, Fee, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Expression
 from engine.prover.checks.announced_delay import delays_that_cannot_be_kept
-from engine.prover.checks.appointments import roles_of_nobody, second_eyes_of_nobody, visits_nobody_can_make
+from engine.prover.checks.appointments import roles_without_holder, second_eyes_without_holder, unreachable_visits
 from engine.prover.checks.branches import cases_that_lack_or_overlap, ways_around
-from engine.prover.checks.conditions import conditions_that_never_change, what_nobody_can_answer
-from engine.prover.checks.dead_ends import rounds_without_an_end, states_behind_closed_doors
+from engine.prover.checks.conditions import conditions_that_never_change, unanswerable_questions
+from engine.prover.checks.dead_ends import rounds_without_an_end, states_behind_closures
 from engine.prover.checks.deadlines import timers_never_over
-from engine.prover.checks.established_facts import Places
+from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.fees import fees_that_are_no_amount
 from engine.prover.checks.missing_values import what_may_be_missing
 from engine.prover.checks.paths import TooManyPaths, paths
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 
@@ -46,38 +46,38 @@ def prove(procedure: Procedure, directory: Directory, day: date, seconds: float 
     with _ONE_AT_A_TIME:
         places = _places(procedure, directory, day, seconds)
         found = list(_once(_proofs(places, day)))
-        found += states_behind_closed_doors(places, found)
+        found += states_behind_closures(places, found)
     return _less_accepted(procedure, found, day)
 
 
-def _places(procedure: Procedure, directory: Directory, day: date, seconds: float) -> Places:
-    book = Book(procedure, directory)
-    return Places(book, Prover(book, day, seconds))
+def _places(procedure: Procedure, directory: Directory, day: date, seconds: float) -> ProofContext:
+    definition = ProverInput(procedure, directory)
+    return ProofContext(definition, Prover(definition, day, seconds))
 
 
-def _proofs(places: Places, day: date) -> Iterator[Problem]:
+def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
     yield from rounds_without_an_end(places)
     yield from ways_around(places)
     yield from cases_that_lack_or_overlap(places)
     yield from conditions_that_never_change(places)
-    yield from what_nobody_can_answer(places)
+    yield from unanswerable_questions(places)
     yield from fees_that_are_no_amount(places)
     yield from what_may_be_missing(places)
-    yield from visits_nobody_can_make(places, day)
-    yield from roles_of_nobody(places)
-    yield from second_eyes_of_nobody(places)
+    yield from unreachable_visits(places, day)
+    yield from roles_without_holder(places)
+    yield from second_eyes_without_holder(places)
     yield from delays_that_cannot_be_kept(places)
     yield from timers_never_over(places.procedure)
 
 
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
     """What is not proved of a thing is said once, whichever proofs failed."""
-    told: set[object] = set()
+    reported: set[object] = set()
     for one in problems:
-        if one.code != "V790" or one.facts["at"] not in told:
+        if one.code != "V790" or one.facts["at"] not in reported:
             yield one
         if one.code == "V790":
-            told.add(one.facts["at"])
+            reported.add(one.facts["at"])
 
 
 def _less_accepted(procedure: Procedure, found: list[Problem], day: date) -> list[Problem]:
@@ -158,7 +158,7 @@ def _witness(
         return places.prover.example(Query(nodes, rows=rows, also=_whole_form(places))).witness
 
 
-def _whole_form(places: Places) -> frozenset[str]:
+def _whole_form(places: ProofContext) -> frozenset[str]:
     """Every question before and in the form: a witness answers them all."""
     asked = (field.id for field in places.procedure.form.fields if field.type != "note")
     return frozenset((*asked, *(one.id for one in places.procedure.eligibility)))

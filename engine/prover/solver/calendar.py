@@ -24,7 +24,7 @@ _YES: Final = z3.BoolVal(True)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class DateParts:
     """A day taken apart. `given` defines the parts; nothing when they are known."""
 
     year: Z
@@ -49,7 +49,7 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-class Calendar:
+class SolverCalendar:
     """`given` receives the formulas that define the symbols made here; `working_days` counts on the real calendar."""
 
     def __init__(
@@ -59,10 +59,10 @@ class Calendar:
         mark: Callable[[str], None],
     ) -> None:
         self.given, self.working_days, self.mark = given, working_days, mark
-        self._parts: dict[int, tuple[Z, Parts]] = {}
+        self._parts: dict[int, tuple[Z, DateParts]] = {}
         self._worked = z3.Function("working_days", z3.IntSort(), z3.IntSort(), z3.IntSort())
 
-    def parts(self, value: Z) -> Parts:
+    def parts(self, value: Z) -> DateParts:
         """Year, month and day of a day number; any values when it is off the calendar."""
         value = z3.simplify(value)
         known = self._parts.get(value.get_id())
@@ -74,10 +74,10 @@ class Calendar:
             self.mark("calendar")
         return known[1]
 
-    def _taken_apart(self, value: Z) -> Parts:
+    def _taken_apart(self, value: Z) -> DateParts:
         day = _known_day(value)
         if day is not None:
-            return Parts(z3.IntVal(day.year), z3.IntVal(day.month), z3.IntVal(day.day), _YES)
+            return DateParts(z3.IntVal(day.year), z3.IntVal(day.month), z3.IntVal(day.day), _YES)
         mark = f"!{len(self._parts)}"
         year, month, number = z3.Int(f"year{mark}"), z3.Int(f"month{mark}"), z3.Int(f"day{mark}")
         exists = z3.And(value >= FIRST, value <= LAST)
@@ -85,7 +85,7 @@ class Calendar:
             year >= 1, year <= 9999, month >= 1, month <= 12, number >= 1, number <= _length(year, month),
             value == _ordinal(year, month, number),
         )  # fmt: skip
-        return Parts(year, month, number, z3.Implies(exists, proper))
+        return DateParts(year, month, number, z3.Implies(exists, proper))
 
     def date(self, year: Z, month: Z, day: Z) -> tuple[Z, Z]:
         """The day of these three numbers, and whether it exists."""

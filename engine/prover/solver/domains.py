@@ -16,9 +16,9 @@ import z3
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import needed_names
-from engine.model import Check, Form, Option
-from engine.prover.solver.encoding import NO, YES, Slot, Term, all_of, any_of, implies
-from engine.prover.solver.inputs import LOOK_UP, Book, Must, Stop, is_in_force
+from engine.model import Form, FormCheck, Option
+from engine.prover.solver.encoding import NO, YES, SymbolicRow, Term, all_of, any_of, implies
+from engine.prover.solver.inputs import LOOK_UP, Must, ProverInput, Stop, is_in_force
 from engine.prover.solver.variables import MOST, Question, Trace, Variables
 
 Z: TypeAlias = Any
@@ -30,8 +30,8 @@ LATEST: Final = date(2399, 12, 31).toordinal()
 class Domain(Variables):
     """The answers of one procedure on one day: its variables, and what holds of them."""
 
-    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
-        super().__init__(book, today, floor, depth, dated)
+    def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
+        super().__init__(procedure, today, floor, depth, dated)
         self._groups: dict[str, Trace] = {}
 
     # -- what bears on what --------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ class Domain(Variables):
             yield self.needs[name]
         if f"answer:{name}" not in without:
             yield self._group(name, lambda: self._rules(name))
-        for rule in self.book.rules_on.get(name, ()):
+        for rule in self.definition.rules_on.get(name, ()):
             if rule.id not in without:
                 yield self._group(f"rule:{rule.key}", partial(self._ruled, rule))
         yield from self._around_column(name)
@@ -81,7 +81,7 @@ class Domain(Variables):
         if rows.field.total is not None and rows.field.total.of == column:
             yield self._group(f"total:{rows.key}", partial(self._total, rows, slots))
 
-    def _row_check(self, check: Check, slot: Slot) -> list[Z]:
+    def _row_check(self, check: FormCheck, slot: SymbolicRow) -> list[Z]:
         return [implies(slot.present, self.check(check, slot))]
 
     def _group(self, key: str, build: Callable[[], Iterable[Z]]) -> Trace:
@@ -95,8 +95,8 @@ class Domain(Variables):
 
     def _rules(self, name: str) -> Iterator[Z]:
         """What holds of one name by itself."""
-        procedure, kind, task = self.book.procedure, *name.partition(":")[::2]
-        if name in self.book.services:
+        procedure, kind, task = self.definition.procedure, *name.partition(":")[::2]
+        if name in self.definition.services:
             yield from self._opinion_rules(name)
         elif name in self.questions or name in self.columns:
             yield from self._question_rules(self.questions.get(name) or self.columns[name])
@@ -113,14 +113,14 @@ class Domain(Variables):
                 yield z3.Bool(name)
             elif isinstance(form, Form):
                 yield implies(z3.Bool(name), z3.Or(z3.Not(self.awaited(task)), self.filled(task)))
-        elif name in procedure.tasks and name not in self.book.fields:
+        elif name in procedure.tasks and name not in self.definition.fields:
             yield any_of(*(z3.Int(name) == self.codes.number(one) for one in LOOK_UP))
-        elif name.endswith("_other") and name not in self.book.fields:
+        elif name.endswith("_other") and name not in self.definition.fields:
             yield from self._detail_rules(name)
 
     def _opinion_rules(self, name: str) -> Iterator[Z]:
         """One service's opinion: asked of the consulted only; all are there once a round without quorum is done."""
-        one, round_ = self.questions[name], self.book.rounds[self.book.owners[name]]
+        one, round_ = self.questions[name], self.definition.rounds[self.definition.owners[name]]
         yield implies(one.term.answered, self.awaited(name))
         yield implies(one.term.answered, all_of(*self._allowed(one)))
         if round_.quorum is None:
@@ -128,7 +128,7 @@ class Domain(Variables):
 
     def _detail_rules(self, name: str) -> Iterator[Z]:
         """« Autre, précisez »: there when, and only when, that is the answer."""
-        asked = self.book.fields.get(name.removesuffix("_other"))
+        asked = self.definition.fields.get(name.removesuffix("_other"))
         if asked is None or not asked.other:
             return
         parent = self.name(asked.id, asked.value_type)
@@ -147,22 +147,22 @@ class Domain(Variables):
             return z3.Not(all_of(shown, self.terms.holds(tree(rule.criterion.stop_when))))
         return self.check(rule.check, None)
 
-    def check(self, check: Check, row: Slot | None) -> Z:
+    def check(self, check: FormCheck, row: SymbolicRow | None) -> Z:
         """A rule across answers is read only when each answer it needs is there."""
         return implies(self.check_applies(check, row), self.terms.holds(tree(check.holds), row))
 
-    def check_applies(self, check: Check, row: Slot | None) -> Z:
+    def check_applies(self, check: FormCheck, row: SymbolicRow | None) -> Z:
         there = [self._answer(name, row).answered for name in sorted(needed_names(tree(check.holds)))]
         return all_of(self.terms.holds(tree(check.when), row), *there)
 
-    def _answer(self, name: str, row: Slot | None) -> Term:
+    def _answer(self, name: str, row: SymbolicRow | None) -> Term:
         slot = row
         while slot is not None:
             found = slot.column(name)
             if found is not None:
                 return found
             slot = slot.outer
-        return self.name(name, self.book.type_of(name))
+        return self.name(name, self.definition.type_of(name))
 
     # -- one question --------------------------------------------------------------------------------------------------
 
@@ -179,10 +179,10 @@ class Domain(Variables):
             yield implies(all_of(shown, given), term.value)
         elif asked.type == "rows":
             yield from self._rows_rules(one, shown, required)
-        elif one.owner is not None and self.book.is_look_up(one.owner):
+        elif one.owner is not None and self.definition.is_look_up(one.owner):
             found = z3.Int(one.owner) == self.codes.number("found")
             yield implies(term.answered, all_of(self.filled(one.owner), found))
-            self.name(one.owner, self.book.type_of(one.owner))
+            self.name(one.owner, self.definition.type_of(one.owner))
         else:
             yield implies(term.answered, shown)
             yield implies(all_of(shown, required), term.answered)
@@ -221,7 +221,7 @@ class Domain(Variables):
                 yield implies(limit.answered, value >= limit.value if above else value <= limit.value)
 
     def _chosen(self, one: Question) -> Iterator[Z]:
-        codes = self.book.codes_of(one.field)
+        codes = self.definition.codes_of(one.field)
         if codes is None:
             return
         numbers = sorted(self.codes.number(code) for code in codes)
@@ -230,7 +230,7 @@ class Domain(Variables):
             yield z3.And(value >= numbers[0], value <= numbers[-1])
         else:
             yield any_of(*(value == number for number in numbers))
-        for option in self.book.options_of(one.field):
+        for option in self.definition.options_of(one.field):
             opened = self.open_option(one, option)
             if not z3.is_true(opened):
                 yield implies(value == self.codes.number(option.code), opened)
@@ -247,7 +247,7 @@ class Domain(Variables):
 
     def _rows_rules(self, one: Question, shown: Z, required: Z) -> Iterator[Z]:
         asked, slots = one.field, one.term.value
-        if not slots or asked.id in self.book.rounds:
+        if not slots or asked.id in self.definition.rounds:
             return
         least = asked.bounds.min_items
         yield implies(slots[0].present, shown if least <= asked.bounds.max_items else NO)
@@ -257,7 +257,7 @@ class Domain(Variables):
         if 1 < least <= len(slots):
             yield implies(slots[0].present, slots[least - 1].present)
 
-    def _twins(self, names: tuple[str, ...], slots: tuple[Slot, ...]) -> Iterator[Z]:
+    def _twins(self, names: tuple[str, ...], slots: tuple[SymbolicRow, ...]) -> Iterator[Z]:
         """What is said once is not said again in another row."""
         for at, slot in enumerate(slots):
             mine = [slot.column(name) for name in names]
@@ -266,7 +266,7 @@ class Domain(Variables):
                 same = [all_of(a.answered, b.answered, a.value == b.value) for a, b in pairs if a and b]
                 yield z3.Not(all_of(slot.present, other.present, *same))
 
-    def _total(self, one: Question, slots: tuple[Slot, ...]) -> Iterator[Z]:
+    def _total(self, one: Question, slots: tuple[SymbolicRow, ...]) -> Iterator[Z]:
         total = one.field.total
         if total is None:
             return

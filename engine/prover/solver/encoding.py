@@ -34,12 +34,12 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class SymbolicRow:
     """One row that may be there. `column` gives its answers; `outer` the row around it."""
 
     present: Z
     column: Callable[[str], Term | None]
-    outer: Slot | None = None
+    outer: SymbolicRow | None = None
     key: str = ""  # `rows.0`
 
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from engine.core.countries import COUNTRIES
 from engine.language.expressions.compiler import expression_of, tree
-from engine.language.expressions.nodes import Ambient, Call, Happened, Lookup, Name, Node, walk
-from engine.model import APPLICATION, Check, Consulted, Criterion, Fee, Field, Form, Option, Page, Procedure
+from engine.language.expressions.nodes import Ambient, FunctionCall, Happened, Lookup, Name, Node, walk
+from engine.model import APPLICATION, Consulted, Criterion, Fee, Field, Form, FormCheck, Option, Page, Procedure
 from engine.model.directory import Directory
 from engine.model.types import TEXT, Constant, Expression, Scope, Type
 
@@ -23,7 +23,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 class Must:
     """A check that refuses, on the page where it stands."""
 
-    check: Check
+    check: FormCheck
     page: Page
     owner: str | None
 
@@ -64,7 +64,7 @@ def is_in_force(option: Option, day: date) -> bool:
     return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
 
 
-class Book:
+class ProverInput:
     """A procedure and its directory, as the proofs need them."""
 
     def __init__(self, procedure: Procedure, directory: Directory) -> None:
@@ -172,7 +172,7 @@ def _dates_beside_today(expression: Expression) -> Iterator[date]:
     nodes = list(walk(tree(expression)))
     if not any(_reads_the_present(node) for node in nodes):
         return
-    called = {node.function for node in nodes if isinstance(node, Call)}
+    called = {node.function for node in nodes if isinstance(node, FunctionCall)}
     for node in nodes:
         value = node.value if isinstance(node, Constant) else None
         if node.type.kind == "date" and not any(_is_open(below) for below in walk(node)):
@@ -190,7 +190,7 @@ def _is_open(node: Node) -> bool:
 
 
 def _reads_the_present(node: Node) -> bool:
-    return isinstance(node, Ambient) or (isinstance(node, Call) and node.function == "age")
+    return isinstance(node, Ambient) or (isinstance(node, FunctionCall) and node.function == "age")
 
 
 def _dates_of(fee: Fee) -> Iterator[date]:

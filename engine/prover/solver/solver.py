@@ -20,8 +20,8 @@ from engine.language.expressions.nodes import Node
 from engine.model.types import Constant, History, Type, Value
 from engine.prover.solver.calendar import FIRST, LAST
 from engine.prover.solver.domains import Domain
-from engine.prover.solver.encoding import NotExpressible, Slot, Term
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.encoding import NotExpressible, SymbolicRow, Term
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.variables import Question
 from engine.prover.solver.witness import Witness
 
@@ -32,7 +32,7 @@ ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change t
 MOST_ROWS: Final = 20  # before no answer is said to exist
 _SEEDS: Final = (7, 11)  # a search that gave up begins again in another order
 _EFFORT: Final = 2_000_000  # for one question, in the solver's own count: half a second of a core, however busy
-_PATIENCE: Final = 4  # times what is left of the work, by the clock on the wall: others work on the machine too
+_WAIT_LIMIT: Final = 4  # times what is left of the work, by the clock on the wall: others work on the machine too
 _LONGEST: Final = 5_000  # signs of a text made up
 _PREFERENCES: Final = 6  # rounds of giving up examples that do not fit
 
@@ -55,7 +55,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SolverResult:
     """What the solver said; a witness only with a yes that was read again."""
 
     verdict: Verdict
@@ -65,10 +65,10 @@ class Answer:
 class Prover:
     """Puts questions about one procedure. `seconds` bound all of them together."""
 
-    def __init__(self, book: Book, day: date, seconds: float) -> None:
-        self.book = book
-        self.day = max(day, book.procedure.identity.from_ or day)
-        self.days = book.days(self.day)
+    def __init__(self, procedure: ProverInput, day: date, seconds: float) -> None:
+        self.definition = procedure
+        self.day = max(day, procedure.procedure.identity.from_ or day)
+        self.days = procedure.days(self.day)
         self._until = time.thread_time() + seconds  # of work: a busy machine proves the same
         self._domains: dict[tuple[date, int, bool], Domain] = {}
         self._search = _Search()
@@ -86,7 +86,7 @@ class Prover:
                 return "unknown" if any(one.verdict == "unknown" for one in found) else "no"
         return "unknown"
 
-    def example(self, query: Query) -> Answer:
+    def example(self, query: Query) -> SolverResult:
         """Answers that make it so, from the day of the proof on; a no is for as many rows as were unrolled."""
         for depth in ROWS:
             verdicts: set[Verdict] = set()
@@ -96,17 +96,17 @@ class Prover:
                     continue
                 found = self._solved(query, day, depth, with_witness=True)
                 if found.witness is not None and self.confirms(query, found.witness):
-                    return Answer("yes", found.witness)
+                    return SolverResult("yes", found.witness)
                 verdicts.add("no" if found.verdict == "no" else "unknown")
                 more_rows = more_rows or found.truncated
             if not more_rows:
                 break
-        return Answer("unknown" if "unknown" in verdicts else "no")
+        return SolverResult("unknown" if "unknown" in verdicts else "no")
 
     def confirms(self, query: Query, witness: Witness) -> bool:
         """Our evaluator's word on what the solver found."""
-        return all(witness.holds(self.book, node, query.rows) for node in query.holds) and not any(
-            witness.holds(self.book, node, query.rows) for node in query.fails
+        return all(witness.holds(self.definition, node, query.rows) for node in query.holds) and not any(
+            witness.holds(self.definition, node, query.rows) for node in query.fails
         )
 
     def _solved(self, query: Query, day: date, depth: int, with_witness: bool = False, dated: bool = True) -> _Solved:
@@ -118,7 +118,7 @@ class Prover:
             formulas, names = _formulas(domain, query)
         except NotExpressible:
             return _Solved("unknown")
-        time_left = max(10, int(left * _PATIENCE * 1000))
+        time_left = max(10, int(left * _WAIT_LIMIT * 1000))
         solver, found = self._search.checked(domain, formulas, names, time_left)
         if found != z3.sat:
             return _Solved("no" if found == z3.unsat else "unknown", bool(domain.truncated & names))
@@ -130,7 +130,7 @@ class Prover:
     def _domain(self, day: date, depth: int, dated: bool) -> Domain:
         key = (day, depth, dated)
         if key not in self._domains:
-            self._domains[key] = Domain(self.book, day, min(self.day, day), depth, dated)
+            self._domains[key] = Domain(self.definition, day, min(self.day, day), depth, dated)
         return self._domains[key]
 
 
@@ -148,7 +148,7 @@ def _formulas(domain: Domain, query: Query) -> tuple[list[Z], frozenset[str]]:
 
     def build() -> list[Z]:
         for name in sorted(query.also):
-            _all_columns(domain.name(name, domain.book.type_of(name)), domain.book.type_of(name))
+            _all_columns(domain.name(name, domain.definition.type_of(name)), domain.definition.type_of(name))
         row, found = _row_of(domain, query.rows)
         found += [domain.terms.holds(node, row) for node in query.holds]
         found += [z3.Not(domain.terms.holds(node, row)) for node in query.fails]
@@ -176,15 +176,15 @@ def _all_columns(term: Term, type_: Type) -> None:
                 _all_columns(column, column_type)
 
 
-def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[Slot | None, list[Z]]:
+def _row_of(domain: Domain, rows: tuple[str, ...]) -> tuple[SymbolicRow | None, list[Z]]:
     """The first row of the rows, inside one another, and that it is there."""
-    row: Slot | None = None
+    row: SymbolicRow | None = None
     found: list[Z] = []
     for name in rows:
-        term = (row.column(name) if row is not None else None) or domain.name(name, domain.book.type_of(name))
+        term = (row.column(name) if row is not None else None) or domain.name(name, domain.definition.type_of(name))
         if not isinstance(term.value, tuple) or not term.value:
             raise NotExpressible("rows")
-        row = Slot(term.value[0].present, term.value[0].column, term.value[0].outer or row, term.value[0].key)
+        row = SymbolicRow(term.value[0].present, term.value[0].column, term.value[0].outer or row, term.value[0].key)
         found.append(row.present)
     return row, found
 
@@ -280,16 +280,16 @@ class _Reading:
         answers: dict[str, Value] = {}
         for name in sorted(self.names):
             if name in domain.known:
-                asked = domain.book.fields.get(name)
+                asked = domain.definition.fields.get(name)
                 if asked is None or asked.value is None:
-                    answers[name] = self._value(domain.known[name], domain.book.type_of(name), name)
+                    answers[name] = self._value(domain.known[name], domain.definition.type_of(name), name)
         submitted = self._number(z3.Int("submitted_on")) if "submitted_on" in self.names else 0
         channel = domain.codes.text(self._number(z3.Int("channel"))) if "channel" in self.names else None
         return Witness(
             answers,
             domain.today,
             date.fromordinal(submitted) if FIRST <= submitted <= LAST else domain.today,
-            channel or domain.book.procedure.identity.channels[0],
+            channel or domain.definition.procedure.identity.channels[0],
             self._history(),
             names=self.names,
         )
@@ -339,10 +339,10 @@ class _Reading:
                 return ("example",)
         return self._text(term, name)
 
-    def _row(self, slot: Slot, type_: Type) -> Mapping[str, Value]:
+    def _row(self, slot: SymbolicRow, type_: Type) -> Mapping[str, Value]:
         """The columns that matter: those the query met, and what a round says of itself."""
         found: dict[str, Value] = {}
-        said = slot.key.partition(".")[0] in self.domain.book.rounds
+        said = slot.key.partition(".")[0] in self.domain.definition.rounds
         for column, column_type in (type_.row or {}).items():
             known = said or f"{slot.key}.{column}" in self.names
             term = slot.column(column) if known else None
@@ -356,7 +356,7 @@ class _Reading:
         known = self.domain.codes.text(number)
         if known is not None:
             return known
-        asked = self.domain.book.fields.get(name)
+        asked = self.domain.definition.fields.get(name)
         example = asked.example.node if asked is not None and asked.example is not None else None
         text = str(example.value) if isinstance(example, Constant) else "texte"
         text = f"{text}{abs(number)}"

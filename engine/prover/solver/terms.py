@@ -21,8 +21,8 @@ from engine.language.expressions.nodes import (
     Ambient,
     And,
     Arithmetic,
-    Call,
     Compare,
+    FunctionCall,
     Happened,
     If,
     Lookup,
@@ -37,14 +37,14 @@ from engine.language.expressions.nodes import (
 )
 from engine.model import Table
 from engine.model.types import Constant, Value
-from engine.prover.solver.calendar import Calendar, age_limit
+from engine.prover.solver.calendar import SolverCalendar, age_limit
 from engine.prover.solver.encoding import (
     NO,
     YES,
     ZERO,
     NotExpressible,
-    Slot,
     SpanCase,
+    SymbolicRow,
     Term,
     World,
     Z,
@@ -74,14 +74,14 @@ class Terms:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.calendar = Calendar(world.given, world.working_days, world.mark)
+        self.calendar = SolverCalendar(world.given, world.working_days, world.mark)
 
-    def holds(self, node: Node, row: Slot | None = None) -> Z:
+    def holds(self, node: Node, row: SymbolicRow | None = None) -> Z:
         """The condition holds: it is there, and true."""
         term = self.term(node, row)
         return all_of(term.answered, term.value)
 
-    def term(self, node: Node, row: Slot | None = None) -> Term:
+    def term(self, node: Node, row: SymbolicRow | None = None) -> Term:
         match node:
             case Constant(value=value):
                 return self.constant(value, node.type.kind)
@@ -108,7 +108,7 @@ class Terms:
                 return Term(-found.value, found.answered)
             case If():
                 return self._if(node, row)
-            case Call():
+            case FunctionCall():
                 return self._call(node, row)
             case Lookup(table=table, arguments=arguments):
                 return self._lookup(self.world.table(table), [self.term(one, row) for one in arguments])
@@ -147,7 +147,7 @@ class Terms:
             return minutes(text)
         return int(text[:4]) if kind == "partial_date" else self.world.codes.number(text)
 
-    def _name(self, node: Name, row: Slot | None) -> Term:
+    def _name(self, node: Name, row: SymbolicRow | None) -> Term:
         slot = row if node.in_row else None
         while slot is not None:
             found = slot.column(node.id)
@@ -163,14 +163,14 @@ class Terms:
 
     # -- logic ---------------------------------------------------------------------------------------------------------
 
-    def _compare(self, node: Compare, row: Slot | None) -> Term:
+    def _compare(self, node: Compare, row: SymbolicRow | None) -> Term:
         aged = self._age_compared(node, row)
         if aged is not None:
             return aged
         left, right = self._sides(node.left, node.right, row)
         return Term(all_of(left.answered, right.answered, _SIGNS[node.sign](left.value, right.value)))
 
-    def _sides(self, left: Node, right: Node, row: Slot | None) -> tuple[Term, Term]:
+    def _sides(self, left: Node, right: Node, row: SymbolicRow | None) -> tuple[Term, Term]:
         """Two terms to compare: a text written beside a time is a time."""
         timed = "time" in (left.type.kind, right.type.kind)
         found = []
@@ -182,10 +182,12 @@ class Terms:
         must_be_plain(*found)
         return found[0], found[1]
 
-    def _age_compared(self, node: Compare, row: Slot | None) -> Term | None:
+    def _age_compared(self, node: Compare, row: SymbolicRow | None) -> Term | None:
         """`age(birth) < 18` as bounds of the day of birth: `age` of today against a whole number."""
         match node.left, node.right:
-            case Call(function="age", arguments=(birth,)), Constant(value=int(years)) if not isinstance(years, bool):
+            case FunctionCall(function="age", arguments=(birth,)), Constant(value=int(years)) if not isinstance(
+                years, bool
+            ):
                 born = self.term(birth, row)
             case _:
                 return None
@@ -197,13 +199,13 @@ class Terms:
         }[node.sign]  # fmt: skip
         return Term(all_of(born.answered, formula))
 
-    def _one_of(self, node: OneOf, row: Slot | None) -> Term:
+    def _one_of(self, node: OneOf, row: SymbolicRow | None) -> Term:
         item = self.term(node.item, row)
         must_be_plain(item)
         found = any_of(*(item.value == self.constant(one, node.item.type.kind).value for one in node.among))
         return Term(all_of(item.answered, z3.Not(found) if node.negated else found))
 
-    def _ticked(self, node: Ticked, row: Slot | None) -> Term:
+    def _ticked(self, node: Ticked, row: SymbolicRow | None) -> Term:
         code, choices = self.term(node.code, row), self.term(node.choices, row)
         if not isinstance(choices.value, Mapping):
             raise NotExpressible("choices")
@@ -212,14 +214,14 @@ class Terms:
         )
         return Term(all_of(code.answered, choices.answered, z3.Not(found) if node.negated else found))
 
-    def _if(self, node: If, row: Slot | None) -> Term:
+    def _if(self, node: If, row: SymbolicRow | None) -> Term:
         condition = self.holds(node.condition, row)
         then, otherwise = self.term(node.then, row), self.term(node.otherwise, row)
         return either(condition, then, otherwise)
 
     # -- numbers, dates ------------------------------------------------------------------------------------------------
 
-    def _arithmetic(self, node: Arithmetic, row: Slot | None) -> Term:
+    def _arithmetic(self, node: Arithmetic, row: SymbolicRow | None) -> Term:
         left, right = self.term(node.left, row), self.term(node.right, row)
         both = all_of(left.answered, right.answered)
         if node.type.kind == "date":
@@ -253,7 +255,7 @@ class Terms:
 
     # -- functions -----------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Call, row: Slot | None) -> Term:
+    def _call(self, node: FunctionCall, row: SymbolicRow | None) -> Term:
         name = node.function
         terms = [self.term(one, row) for one in node.arguments if name != "in_list" or one is not node.arguments[1]]
         there = all_of(*(one.answered for one in terms))
@@ -303,7 +305,7 @@ class Terms:
                 return calendar.months_between(values[0], values[1]), there
         raise NotExpressible(name)
 
-    def _in_list(self, node: Call, item: Term) -> Term:
+    def _in_list(self, node: FunctionCall, item: Term) -> Term:
         listed = node.arguments[1]
         codes = self.world.listed(str(listed.value)) if isinstance(listed, Constant) else frozenset()
         found = any_of(*(item.value == self.world.codes.number(code) for code in sorted(codes)))
@@ -346,11 +348,11 @@ class Terms:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _over(self, node: Over, row: Slot | None) -> Term:
+    def _over(self, node: Over, row: SymbolicRow | None) -> Term:
         rows = self.term(node.rows, row)
         if not isinstance(rows.value, tuple):
             raise NotExpressible("rows")
-        slots = [Slot(one.present, one.column, one.outer or row, one.key) for one in rows.value]
+        slots = [SymbolicRow(one.present, one.column, one.outer or row, one.key) for one in rows.value]
         if node.body is None:
             return Term(counted(slot.present for slot in slots))
         match node.function:

@@ -15,8 +15,8 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Name, Node
 from engine.model import Bounds, Consulted, Field, Form, Table
 from engine.model.types import Expression, Type
-from engine.prover.solver.encoding import NO, YES, Codes, Slot, Term, all_of, any_of
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.encoding import NO, YES, Codes, SymbolicRow, Term, all_of, any_of
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.terms import Terms
 
 Z: TypeAlias = Any
@@ -45,7 +45,7 @@ class Question:
     key: str
     term: Term
     guard: Expression | None = None
-    row: Slot | None = None
+    row: SymbolicRow | None = None
     owner: str | None = None  # the later form, or look-up, it belongs to
     present: Z = YES
 
@@ -53,16 +53,16 @@ class Question:
 class Variables:
     """The answers of one procedure on one day, rows unrolled to `depth`. The world of its terms."""
 
-    def __init__(self, book: Book, today: date, floor: date, depth: int, dated: bool = True) -> None:
+    def __init__(self, procedure: ProverInput, today: date, floor: date, depth: int, dated: bool = True) -> None:
         """`floor` is the first day a dossier may have been sent; `dated` options are shut out of their dates."""
-        self.book, self.today, self.floor, self.depth, self.dated = book, today, floor, depth, dated
+        self.definition, self.today, self.floor, self.depth, self.dated = procedure, today, floor, depth, dated
         self.codes = Codes()
         self.terms = Terms(self)
         self.truncated: set[str] = set()  # rows that may be more than unrolled
         self.known: dict[str, Term] = {}
         self.questions: dict[str, Question] = {}
         self.columns: dict[str, Question] = {}  # by key `rows.0.column`
-        self.rows_of: dict[str, tuple[Question, Slot]] = {}  # by key of the row `rows.0`
+        self.rows_of: dict[str, tuple[Question, SymbolicRow]] = {}  # by key of the row `rows.0`
         self.needs: dict[str, Trace] = {}
         self._traces: list[Trace] = [Trace()]
         self.length = z3.Function("length", z3.IntSort(), z3.IntSort())
@@ -103,25 +103,25 @@ class Variables:
         return z3.Bool(f"filled:{form}")
 
     def table(self, name: str) -> Table:
-        return self.book.procedure.tables[name]
+        return self.definition.procedure.tables[name]
 
     def listed(self, name: str) -> frozenset[str]:
-        return self.book.lists.get(name, frozenset())
+        return self.definition.lists.get(name, frozenset())
 
     def office_serving(self, place: str) -> str | None:
-        return self.book.directory.office_serving(place, self.book.procedure.identity.agency)
+        return self.definition.directory.office_serving(place, self.definition.procedure.identity.agency)
 
     def places(self) -> frozenset[str]:
-        return self.book.places
+        return self.definition.places
 
     def working_days(self, day: date, count: int) -> date | None:
-        return self.book.directory.calendar.add_working_days(day, count)
+        return self.definition.directory.calendar.add_working_days(day, count)
 
     def length_of(self, node: Node, value: Z) -> Z:
         """How long a text is: within the bounds of its question; exact for the texts that the file writes."""
         self.measured = True
         found = self.length(value)
-        asked = self.book.fields.get(node.id) if isinstance(node, Name) else None
+        asked = self.definition.fields.get(node.id) if isinstance(node, Name) else None
         bounds = asked.bounds if asked is not None and asked.type == "text" else Bounds(max_length=MOST)
         self.given(z3.And(found >= max(1, bounds.min_length), found <= bounds.max_length))
         for text, number in self.codes.numbers.items():
@@ -131,15 +131,21 @@ class Variables:
     # -- terms of answers ----------------------------------------------------------------------------------------------
 
     def _made(self, name: str, type_: Type) -> Term:
-        asked = self.book.fields.get(name)
+        asked = self.definition.fields.get(name)
         if asked is not None:
-            return self._question(asked, name, self.book.guards.get(name), None, self.book.owners.get(name))
-        if isinstance(self.book.procedure.tasks.get(name), Form):
+            return self._question(asked, name, self.definition.guards.get(name), None, self.definition.owners.get(name))
+        if isinstance(self.definition.procedure.tasks.get(name), Form):
             return Term(z3.Int(name), self.filled(name))  # a look-up: what the register said
         return self._free(name, type_)
 
     def _question(
-        self, asked: Field, key: str, guard: Expression | None, row: Slot | None, owner: str | None, present: Z = YES
+        self,
+        asked: Field,
+        key: str,
+        guard: Expression | None,
+        row: SymbolicRow | None,
+        owner: str | None,
+        present: Z = YES,
     ) -> Term:
         if asked.value is not None:
             shown = self._shown(asked, guard, row)
@@ -155,7 +161,7 @@ class Variables:
             self.columns[key] = question
         return term
 
-    def _shown(self, asked: Field, guard: Expression | None, row: Slot | None) -> Z:
+    def _shown(self, asked: Field, guard: Expression | None, row: SymbolicRow | None) -> Z:
         page = self.terms.holds(tree(guard)) if guard is not None else YES
         return all_of(page, self.terms.holds(tree(asked.when), row))
 
@@ -178,15 +184,15 @@ class Variables:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _rows(self, asked: Field, key: str, outer: Slot | None) -> Term:
-        if asked.id in self.book.rounds:
-            return self._round_rows(asked, self.book.rounds[asked.id])
+    def _rows(self, asked: Field, key: str, outer: SymbolicRow | None) -> Term:
+        if asked.id in self.definition.rounds:
+            return self._round_rows(asked, self.definition.rounds[asked.id])
         bounds = asked.bounds
         count = min(bounds.max_items, max(bounds.min_items, self.depth))
         if count < bounds.max_items:
             self.truncated.add(key)
         columns: dict[str, tuple[Field, str | None]] = {one.id: (one, None) for one in asked.rows}
-        columns |= {one.id: (one, form) for one, form in self.book.added.get(asked.id, ())}
+        columns |= {one.id: (one, form) for one, form in self.definition.added.get(asked.id, ())}
         slots = []
         for at in range(count):
             slots.append(self._slot(f"{key}.{at}", columns, outer))
@@ -197,9 +203,9 @@ class Variables:
         slots = tuple(self._round_slot(asked, service) for service in round_.services)
         return Term(slots, any_of(*(slot.present for slot in slots)))
 
-    def _round_slot(self, asked: Field, service: Consulted) -> Slot:
+    def _round_slot(self, asked: Field, service: Consulted) -> SymbolicRow:
         present = self.awaited(service.id)
-        opinion = self.name(service.id, self.book.type_of(service.id))
+        opinion = self.name(service.id, self.definition.type_of(service.id))
         given = all_of(present, opinion.answered, opinion.value != self.codes.number("silent"))
         said = {
             "service": Term(z3.IntVal(self.codes.number(service.id))),
@@ -210,9 +216,9 @@ class Variables:
         return self._slot(f"{asked.id}.{service.id}", asked_besides, None, said, present, given)
 
     def _slot(
-        self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: Slot | None,
+        self, key: str, columns: Mapping[str, tuple[Field, str | None]], outer: SymbolicRow | None,
         said: Mapping[str, Term] = _NOTHING, present: Z = None, asked_when: Z = None,
-    ) -> Slot:  # fmt: skip
+    ) -> SymbolicRow:  # fmt: skip
         """One row. Its questions are made when something reads them; `said` are columns known otherwise."""
         made: dict[str, tuple[Term | None, Trace]] = {}
 
@@ -227,11 +233,11 @@ class Variables:
                 self._traces[-1].formulas += trace.formulas
             return term
 
-        slot = Slot(z3.Bool(f"{key}!") if present is None else present, column, outer, key)
+        slot = SymbolicRow(z3.Bool(f"{key}!") if present is None else present, column, outer, key)
         return slot
 
     def _column(
-        self, name: str, key: str, columns: Mapping[str, tuple[Field, str | None]], slot: Slot, asked_when: Z
+        self, name: str, key: str, columns: Mapping[str, tuple[Field, str | None]], slot: SymbolicRow, asked_when: Z
     ) -> Term | None:  # fmt: skip
         main = name.removesuffix("_other")
         if name in columns:
@@ -250,7 +256,7 @@ class Variables:
             slots.append(self._free_slot(f"{key}.{at}", type_))
         return Term(tuple(slots), slots[0].present)
 
-    def _free_slot(self, key: str, type_: Type) -> Slot:
+    def _free_slot(self, key: str, type_: Type) -> SymbolicRow:
         columns = type_.row or {}
 
         def column(name: str) -> Term | None:
@@ -259,7 +265,7 @@ class Variables:
             self._traces[-1].names.add(f"{key}.{name}")
             return self._free(f"{key}.{name}", columns[name])
 
-        return Slot(z3.Bool(f"{key}!"), column, key=key)
+        return SymbolicRow(z3.Bool(f"{key}!"), column, key=key)
 
     def traced(self, build: Callable[[], T]) -> tuple[T, Trace]:
         """What `build` makes, and what making it needed."""
@@ -272,5 +278,5 @@ class Variables:
 
     def awaited(self, task: str) -> Z:
         """Somebody waits for the task, or the service is consulted: its `when` holds."""
-        known = self.book.procedure.tasks.get(task) or self.book.services.get(task)
+        known = self.definition.procedure.tasks.get(task) or self.definition.services.get(task)
         return YES if known is None else self.terms.holds(tree(known.when))

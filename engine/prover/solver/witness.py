@@ -13,7 +13,7 @@ from engine.language.expressions.compiler import expression_of
 from engine.language.expressions.nodes import Node
 from engine.model import Field
 from engine.model.types import Expression, History, Row, Scope, Value
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 
 _NO_ROW: Final[tuple[str, ...]] = ()
 _NOTHING_YET: Final = History()
@@ -99,15 +99,15 @@ class Witness:
         found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
         return {name: plain for name, plain in found.items() if plain != ["example"]}
 
-    def scope(self, book: Book) -> Scope:
+    def scope(self, definition: ProverInput) -> Scope:
         """What every name is worth here, computed answers included."""
-        procedure, directory = book.procedure, book.directory
-        answers = Answers(book.fields, book.guards, self.answers)
+        procedure, directory = definition.procedure, definition.directory
+        answers = Answers(definition.fields, definition.guards, self.answers)
         answers.scope = Scope(
             values=answers,
             today=self.today,
             history=self.history,
-            lists=book.lists,
+            lists=definition.lists,
             submitted_on=self.submitted_on,
             channel=self.channel,
             add_working_days=directory.calendar.add_working_days,
@@ -116,9 +116,9 @@ class Witness:
         )
         return answers.scope
 
-    def holds(self, book: Book, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
+    def holds(self, procedure: ProverInput, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
         """Whether a condition holds with these answers, in the first row of `rows`."""
-        scope = self.scope(book)
+        scope = self.scope(procedure)
         for name in rows:
             found = scope.get(name)
             first = found[0] if isinstance(found, tuple) and found else None

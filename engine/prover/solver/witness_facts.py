@@ -8,21 +8,23 @@ from typing import Final
 
 from engine.core.problems import Fact
 from engine.language.expressions.functions import years_between
-from engine.language.expressions.nodes import Call, Name, Node, Over, children
+from engine.language.expressions.nodes import FunctionCall, Name, Node, Over, children
 from engine.model.types import Value
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.witness import Answers, Witness
 
 _MOST: Final = 6
 _LONGEST: Final = 40
 
 
-def facts_of(book: Book, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()) -> dict[str, Fact]:
+def facts_of(
+    procedure: ProverInput, witness: Witness | None, nodes: Iterable[Node], rows: tuple[str, ...] = ()
+) -> dict[str, Fact]:
     """`with`: the answers that these conditions read, as `age(date_naissance) = 17`; `missing`: those that are not
     there; `day`, when it is not the day of the proof. Nothing when there is no witness."""
     if witness is None:
         return {}
-    scope = witness.scope(book)
+    scope = witness.scope(procedure)
     for name in rows:
         found = scope.get(name)
         if isinstance(found, tuple) and found and isinstance(found[0], Answers):
@@ -64,7 +66,7 @@ def _names(node: Node, aged: bool, columns: frozenset[str]) -> Iterator[tuple[st
         yield node.id, aged
     if isinstance(node, Over) and node.body is not None:
         columns = columns | frozenset(node.rows.type.row or ())
-    inside = isinstance(node, Call) and node.function == "age" and len(node.arguments) == 1
+    inside = isinstance(node, FunctionCall) and node.function == "age" and len(node.arguments) == 1
     for child in children(node):
         yield from _names(child, inside, columns)
 

@@ -15,13 +15,13 @@ from typing import Final
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint, new_id
 from engine.domain.common.agent_rights import EVERYWHERE, agency_of, may_see_person, why_not_change, why_not_person
-from engine.journal.chain import Entry, seal
+from engine.journal.chain import JournalEntry, seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.keys.secrets import hash_secret, new_password
 from engine.services.sign_in.agent_sign_in import Kind
-from engine.storage.unit_of_work import Finding, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, IntegrityFinding, Unit
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80
@@ -49,35 +49,35 @@ class Given:
     password: str
 
 
-def team(office: Office, actor: Actor) -> tuple[Account, ...]:
+def team(ctx: AppContext, actor: Actor) -> tuple[Account, ...]:
     """Everybody whose rights concern this administrator, by name."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
     return tuple(one for one in everyone if may_see_person(actor, one))
 
 
-def member(office: Office, actor: Actor, account_id: str) -> Account:
+def member(ctx: AppContext, actor: Actor, account_id: str) -> Account:
     """One of the team. Raises NotFound."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return _member(unit, actor, account_id)
 
 
-def journal_of_rights(office: Office, actor: Actor, limit: int = 100) -> tuple[Entry, ...]:
+def journal_of_rights(ctx: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
     """The last changes that concern this administrator's team, the newest first."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         entries = unit.rights(limit)
         seen = {one: unit.account(one) for one in {_about(entry) for entry in entries}}
     return tuple(one for one in entries if (about := seen[_about(one)]) and may_see_person(actor, about))
 
 
-def _about(entry: Entry) -> str:
+def _about(entry: JournalEntry) -> str:
     return str(entry.body.get("account", "")) if isinstance(entry.body, dict) else ""
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
-def add_person(office: Office, actor: Actor, kind: Kind, login: str, asked: Person) -> Given:
+def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Person) -> Given:
     """Opens an account with a password told once. Raises Refused: own_rights, not_your_agency, login_format, login_taken,
     and what `change_person` raises of the rights."""
     login = login.strip().lower()
@@ -85,16 +85,16 @@ def add_person(office: Office, actor: Actor, kind: Kind, login: str, asked: Pers
         raise Refused(refusal("login_format"))
     password = new_password()
     account = _with(Account(new_id(), kind, "", login, fresh=True), asked)
-    with office.store.unit() as unit:
-        _check_rights(office, unit, actor, None, account)
+    with ctx.store.unit() as unit:
+        _check_rights(ctx, unit, actor, None, account)
     account = replace(account, secret=hash_secret(password))
     try:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             if unit.account_of(kind, login) is not None:
                 raise Refused(refusal("login_taken", login=login))
             unit.put_account(account)
-            note_about(office, unit, actor, "person_added", account, _rights(account))
-    except Taken:
+            note_about(ctx, unit, actor, "person_added", account, _rights(account))
+    except AlreadyExists:
         raise Refused(refusal("login_taken", login=login)) from None
     return Given(account, password)
 
@@ -105,72 +105,72 @@ def rights_seen(account: Account) -> str:
 
 
 def change_person(
-    office: Office, actor: Actor, account_id: str, asked: Person, *, seen: str | None = None
+    ctx: AppContext, actor: Actor, account_id: str, asked: Person, *, seen: str | None = None
 ) -> Account:  # fmt: skip
     """Gives an account these rights in place of those it had, if they still are those that were `seen`. Raises NotFound;
     Refused: rights_changed, own_rights, not_your_agency, name_missing, no_rights, role_unknown, office_unknown,
     procedure_unknown, agency_unknown, day_past, mandate_endless, seats_full (role, seats)."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = _member(unit, actor, account_id)
         if seen is not None and seen != rights_seen(before):
             raise Refused(refusal("rights_changed"))
         after = _with(before, asked)
-        _check_rights(office, unit, actor, before, after)
+        _check_rights(ctx, unit, actor, before, after)
         if after != before:
             unit.put_account(after)
-            note_about(office, unit, actor, "rights_changed", after, {**_rights(after), "before": _rights(before)})
+            note_about(ctx, unit, actor, "rights_changed", after, {**_rights(after), "before": _rights(before)})
     return after
 
 
-def close_person(office: Office, actor: Actor, account_id: str) -> Account:
+def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
     """Shuts the door to somebody, at once. Raises NotFound; Refused: own_rights, not_your_agency."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = _changeable(unit, actor, account_id)
         after = replace(before, disabled=True)
         if not before.disabled:
             unit.put_account(after)
-            note_about(office, unit, actor, "person_closed", after)
+            note_about(ctx, unit, actor, "person_closed", after)
         unit.drop_sessions(before.id)
     return after
 
 
-def reopen_person(office: Office, actor: Actor, account_id: str) -> Given:
+def reopen_person(ctx: AppContext, actor: Actor, account_id: str) -> Given:
     """Opens the door again, with a new password. Raises as `close_person`."""
-    return _new_password(office, actor, account_id, "person_reopened")
+    return _new_password(ctx, actor, account_id, "person_reopened")
 
 
-def give_password(office: Office, actor: Actor, account_id: str) -> Given:
+def give_password(ctx: AppContext, actor: Actor, account_id: str) -> Given:
     """A password in place of one that was lost: told once, to be replaced at the next sign-in; every session ends. Raises
     NotFound; Refused: own_rights, not_your_agency."""
-    return _new_password(office, actor, account_id, "password_given")
+    return _new_password(ctx, actor, account_id, "password_given")
 
 
-def _new_password(office: Office, actor: Actor, account_id: str, kind: str) -> Given:
+def _new_password(ctx: AppContext, actor: Actor, account_id: str, kind: str) -> Given:
     password = new_password()
     secret = hash_secret(password)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = _changeable(unit, actor, account_id)
         after = replace(before, secret=secret, fresh=True, disabled=before.disabled and kind != "person_reopened")
         unit.put_account(after)
         unit.drop_sessions(before.id)
-        note_about(office, unit, actor, kind, after)
+        note_about(ctx, unit, actor, kind, after)
     return Given(after, password)
 
 
-def reset_factor(office: Office, actor: Actor, account_id: str) -> Account:
+def reset_factor(ctx: AppContext, actor: Actor, account_id: str) -> Account:
     """Forgets a lost second factor: its owner enrols another at the next sign-in; every session ends. Raises as
     `close_person`."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _changeable(unit, actor, account_id)
         unit.drop_second_factor(account.id)
         unit.drop_sessions(account.id)
-        note_about(office, unit, actor, "factor_reset", account)
+        note_about(ctx, unit, actor, "factor_reset", account)
     return account
 
 
-def found_by_login(office: Office, kind: Kind, login: str) -> Account:
+def found_by_login(ctx: AppContext, kind: Kind, login: str) -> Account:
     """For the command line. Raises NotFound."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account_of(kind, login.strip().lower())
     if account is None:
         raise NotFound
@@ -204,20 +204,20 @@ def _with(account: Account, asked: Person) -> Account:
     )  # fmt: skip
 
 
-def _check_rights(office: Office, unit: Unit, actor: Actor, before: Account | None, after: Account) -> None:
+def _check_rights(ctx: AppContext, unit: Unit, actor: Actor, before: Account | None, after: Account) -> None:
     closed = why_not_change(actor, before, after)
     if closed:
         raise Refused(refusal(closed))
     if not after.name:
         raise Refused(refusal("name_missing"))
-    _check_known(office, after)
-    _check_days(office, before, after)
+    _check_known(ctx, after)
+    _check_days(ctx, before, after)
     for role in sorted(set(after.roles) - set(before.roles if before else ())):
-        _check_seats(office, unit, role, after)
+        _check_seats(ctx, unit, role, after)
 
 
-def _check_known(office: Office, after: Account) -> None:
-    directory = office.directory
+def _check_known(ctx: AppContext, after: Account) -> None:
+    directory = ctx.directory
     agencies = {agency_of(role) for role in after.roles}
     for role in after.roles:
         if directory.role(role) is None:
@@ -227,14 +227,14 @@ def _check_known(office: Office, after: Account) -> None:
         if place is None or place.agency not in agencies:
             raise Refused(refusal("office_unknown", office=one))
     for one in after.procedures:
-        if one not in office.catalogue.procedures:
+        if one not in ctx.catalogue.procedures:
             raise Refused(refusal("procedure_unknown", procedure=one))
     for one in after.administers:
         if one != EVERYWHERE and one not in directory.agencies:
             raise Refused(refusal("agency_unknown", agency=one))
 
 
-def _check_days(office: Office, before: Account | None, after: Account) -> None:
+def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None:
     """A controller's mandate ends; an agent has something to do here; no last day is over already when it is given."""
     if after.kind == "auditor":
         if after.until is None:
@@ -245,13 +245,13 @@ def _check_days(office: Office, before: Account | None, after: Account) -> None:
         raise Refused(refusal("no_rights"))
     known = {before.until, *before.ends.values()} if before else set()
     for day in (after.until, *after.ends.values()):
-        if day is not None and day not in known and day < office.day():
+        if day is not None and day not in known and day < ctx.day():
             raise Refused(refusal("day_past", day=day.isoformat()))
 
 
-def _check_seats(office: Office, unit: Unit, role: str, after: Account) -> None:
+def _check_seats(ctx: AppContext, unit: Unit, role: str, after: Account) -> None:
     """No more people hold a role than the directory has seats for."""
-    seats, day = office.directory.role(role), office.day()
+    seats, day = ctx.directory.role(role), ctx.day()
     others = [one for one in unit.accounts("agent") if one.id != after.id and one.is_open(day)]
     if seats is not None and sum(role in one.on(day).roles for one in others) >= seats.seats:
         raise Refused(refusal("seats_full", role=role, seats=seats.seats))
@@ -270,22 +270,22 @@ def _rights(account: Account) -> dict[str, Plain]:
 
 
 def note_about(
-    office: Office, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
+    ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
 ) -> None:
     """One entry about somebody in the journal of people."""
-    told: Plain = {"account": account.id, "login": account.login, **(more or {})}
-    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", told))
+    reported: Plain = {"account": account.id, "login": account.login, **(more or {})}
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 
 
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_rights(office: Office) -> Iterator[Finding]:
+def broken_rights(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """People of the administration whose rights are not those that the journal of rights last gave them."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         entries = unit.rights(_WHOLE)
         people = {one.id: one for kind in _STAFF for one in unit.accounts(kind)}
-    given: dict[str, Entry] = {}
+    given: dict[str, JournalEntry] = {}
     for entry in entries:  # the newest first
         if entry.kind in ("person_added", "rights_changed"):
             given.setdefault(_about(entry), entry)
@@ -293,4 +293,6 @@ def broken_rights(office: Office) -> Iterator[Finding]:
         account = people.get(account_id)
         rights = _rights(account) if account is not None else {}
         if not isinstance(entry.body, dict) or any(entry.body.get(name) != value for name, value in rights.items()):
-            yield Finding("rights_differ", None, {"about": account.login if account is not None else account_id})
+            yield IntegrityFinding(
+                "rights_differ", None, {"about": account.login if account is not None else account_id}
+            )

@@ -11,17 +11,17 @@ from typing import Final, TypeAlias
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.names import person_name
-from engine.domain.messages.preferences import WISHES, Wishes, wishes_of
+from engine.domain.messages.preferences import WISHES, NotificationPreferences, wishes_of
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
 from engine.services.accounts.contact_change import change_phone, is_bare, leave, write_to
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 NAMES: Final = ("family_name", "given_names")
 WORDS: Final = (*NAMES, "birth_place", "residence")  # of the profile, beside the two below
@@ -40,20 +40,20 @@ class Own:
     phone: str
     emails: tuple[str, ...]
     providers: tuple[str, ...]
-    wishes: Wishes
+    wishes: NotificationPreferences
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """What an erasure left: drafts gone, and dossiers kept as long as the law says."""
 
     drafts: int
     kept: int
 
 
-def own(office: Office, actor: Actor) -> Own:
+def own(ctx: AppContext, actor: Actor) -> Own:
     """Raises NotFound for whoever is no applicant, or has not proven who they are."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = _account(unit, actor)
         ways = unit.identifiers_of(account.id)
     return Own(
@@ -75,53 +75,53 @@ def _account(unit: Unit, actor: Actor) -> Account:
 
 
 def send_proof(
-    office: Office, kind: Way, raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, kind: Way, raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes a new number or address a code. Raises as `send_code`."""
-    return (send_code if kind == "phone" else send_email_code)(office, raw, asker=asker, language=language, mark=mark)
+    return (send_code if kind == "phone" else send_email_code)(ctx, raw, asker=asker, language=language, mark=mark)
 
 
-def add_way(office: Office, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:
+def add_way(ctx: AppContext, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:
     """Whoever types the code sent there is known by this number in place of the one before, or by this address too. Running
     dossiers write there from now on; the old number is told. Raises as `check_code`; Refused: address_taken, move_waits while another number asked for at a counter does."""
     value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
     try:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             account = _account(unit, actor)
-            closed = taken_code(office, unit, value, digits, mark)
+            closed = taken_code(ctx, unit, value, digits, mark)
             if closed is None and kind == "phone" and unit.phone_move(account.id) is not None:
                 closed = refusal("move_waits")
             if closed is None and kind == "phone":
-                change_phone(office, unit, account, value, actor)
+                change_phone(ctx, unit, account, value, actor)
             elif closed is None:
-                _add_email(office, unit, account, value, actor)
-    except Taken:
+                _add_email(ctx, unit, account, value, actor)
+    except AlreadyExists:
         raise Refused(refusal("address_taken")) from None
     if closed is not None:
         raise Refused(closed)
 
 
-def _add_email(office: Office, unit: Unit, account: Account, email: str, actor: Actor) -> None:
+def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor: Actor) -> None:
     known = unit.identifier("email", email)
     if known is not None and known.account == account.id:
         return
     if known is not None:
         unit.account_held(known.account)  # begins nothing from here on
     if known is not None and not is_bare(unit, known.account, email):
-        raise Taken(email)
+        raise AlreadyExists(email)
     if known is not None:
         unit.drop_identifier("email", email)
         leave(unit, known.account)
     for one in unit.identifiers_of(account.id):
         if one.kind == "email":
             unit.drop_identifier("email", one.value)
-    unit.add_identifier(Identifier("email", email, account.id, office.now()))
-    write_to(office, unit, account, actor, email=email)
+    unit.add_identifier(Identifier("email", email, account.id, ctx.now()))
+    write_to(ctx, unit, account, actor, email=email)
 
 
-def drop_email(office: Office, actor: Actor, email: str) -> None:
+def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
     """Forgets an address; not the only way somebody is known by. Raises NotFound, Refused("only_way")."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         known = unit.identifier("email", email)
         if known is None or known.account != account.id:
@@ -134,7 +134,7 @@ def drop_email(office: Office, actor: Actor, email: str) -> None:
 # -- what is known, how to write ---------------------------------------------------------------------------------------
 
 
-def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None:
+def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> None:
     """What new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long."""
     profile: dict[str, Plain] = {}
     for name in WORDS:
@@ -143,8 +143,8 @@ def save_profile(office: Office, actor: Actor, given: Mapping[str, str]) -> None
     if given.get("sex") in SEXES:
         profile["sex"] = given["sex"]
     if born := given.get("birth_date", "").strip():
-        profile["birth_date"] = _birth(born, office.day())
-    with office.store.unit(write=True) as unit:
+        profile["birth_date"] = _birth(born, ctx.day())
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         fixed, _ = vouched(account.profile)
         profile |= {name: person_name(given[name]) for name in NAMES if name in profile and name not in fixed}
@@ -164,9 +164,9 @@ def _birth(text: str, today: date) -> str:
     return day.isoformat()
 
 
-def save_wishes(office: Office, actor: Actor, wishes: Wishes) -> None:
+def save_wishes(ctx: AppContext, actor: Actor, wishes: NotificationPreferences) -> None:
     kept: Plain = {"language": wishes.language, "email": wishes.email, "reminders": wishes.reminders}
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         unit.put_account(replace(account, profile={**account.profile, WISHES: kept}))
 
@@ -174,10 +174,10 @@ def save_wishes(office: Office, actor: Actor, wishes: Wishes) -> None:
 # -- leaving -----------------------------------------------------------------------------------------------------------
 
 
-def erase_own(office: Office, actor: Actor) -> Erased:
+def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
     """Forgets an account: profile, ways of being known, sessions, drafts. Dossiers that are over stay as long as the law
     says, of nobody who can sign in. Raises Refused("erase_running", count) while a request runs."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
         held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
@@ -186,13 +186,13 @@ def erase_own(office: Office, actor: Actor) -> Erased:
             raise Refused(refusal("erase_running", count=len(running)))
         drafts = [one for one in held if one.is_open_draft]
         for draft in drafts:
-            forget_draft(office, unit, draft, actor)
+            forget_draft(ctx, unit, draft, actor)
         for way in unit.identifiers_of(account.id):
             unit.drop_identifier(way.kind, way.value)
         theirs = (*unit.mandates_held(account.id), *unit.mandates_given(account.id))
         for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")
-            ended = mandate if over else replace(mandate, status="ended", changed_at=office.now())
+            ended = mandate if over else replace(mandate, status="ended", changed_at=ctx.now())
             declared = ended.declared if ended.kind == "company" else ""  # of a person, it is their own name
             unit.put_mandate(replace(ended, invited="", declared=declared))
         unit.drop_phone_move(account.id)
@@ -200,4 +200,4 @@ def erase_own(office: Office, actor: Actor) -> Erased:
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}
         sent |= {one.id for one in held if not one.is_draft}
-    return Erased(len(drafts), len(sent))
+    return ErasureResult(len(drafts), len(sent))

@@ -21,19 +21,19 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import person_name
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import COUNTER
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.applications.draft_answers import own_draft
 from engine.services.applications.drafts import open_dossier
-from engine.services.context.app_context import NUMBER_DIGITS, NotFound, Office
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import keep
 from engine.services.limits.guesses import count_wrong, limits_of, shut
 from engine.services.limits.known_browsers import is_known
 from engine.services.sign_in.applicant_sign_in import SEND, applicant_known_by, prove_consent
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -60,22 +60,22 @@ class Assistance:
 # -- who may -----------------------------------------------------------------------------------------------------------
 
 
-def received_by(office: Office, agent: Actor) -> Mapping[str, Outline]:
+def received_by(ctx: AppContext, agent: Actor) -> Mapping[str, EditionSummary]:
     """The procedures in force that this agent may fill in at a counter, by their ids; none for whoever meets nobody. No book
     is opened."""
     if agent.kind != "agent" or agent.principal:
         return {}
-    day = office.day()
+    day = ctx.day()
 
-    def work(catalogue: Catalogue) -> Mapping[str, Outline]:
-        near = dict.fromkeys(one.id for one in office.shelf.having(catalogue, agent.roles))
-        current = (catalogue.current_outline(name, day) for name in near)
+    def work(catalogue: Catalogue) -> Mapping[str, EditionSummary]:
+        near = dict.fromkeys(one.id for one in ctx.editions.having(catalogue, agent.roles))
+        current = (catalogue.current_summary(name, day) for name in near)
         return MappingProxyType({one.id: one for one in current if one and _receives(catalogue, one, agent)})
 
-    return office.shelf.worked_out(office.catalogue, ("received", day, agent.roles, agent.offices), work)
+    return ctx.editions.worked_out(ctx.catalogue, ("received", day, agent.roles, agent.offices), work)
 
 
-def _receives(catalogue: Catalogue, procedure: Outline, agent: Actor) -> bool:
+def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> bool:
     """A role of the procedure's own agency that meets people, in one of that agency's offices."""
     if not procedure.receives & agent.roles:
         return False
@@ -85,25 +85,25 @@ def _receives(catalogue: Catalogue, procedure: Outline, agent: Actor) -> bool:
 # -- whom they help ----------------------------------------------------------------------------------------------------
 
 
-def assistance_of(office: Office, agent: Actor) -> Assistance | None:
+def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
     """Whom this agent helps now; none once it is over. Looking it up counts as work."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         kept = _read(unit.peeked_aside(_key(agent)))
     if kept is None or now - kept.seen_at >= IDLE:
         return None
     if now - kept.seen_at >= TOUCH_EVERY:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             still = _read(unit.peeked_aside(_key(agent)))
             if still is not None and still.id == kept.id:  # ended meanwhile: stays ended
                 _keep(unit, agent, still, now)
     return kept
 
 
-def helping(office: Office, agent: Actor) -> Actor | None:
+def helping(ctx: AppContext, agent: Actor) -> Actor | None:
     """The agent as they act for the person they help; none when they help nobody, or may not any more."""
-    now = assistance_of(office, agent)
-    procedures = received_by(office, agent) if now else {}
+    now = assistance_of(ctx, agent)
+    procedures = received_by(ctx, agent) if now else {}
     return _acting(agent, now, procedures) if now and procedures else None
 
 
@@ -115,9 +115,9 @@ def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
     )  # fmt: skip
 
 
-def person_named(office: Office, actor: Actor) -> tuple[str, str]:
+def person_named(ctx: AppContext, actor: Actor) -> tuple[str, str]:
     """What who is helped is called, as far as is known, and their telephone."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(actor.principal)
         named = [one.label for name in sorted(actor.dossiers) if (one := unit.dossier(name)) and one.label]
     if account is None:
@@ -125,43 +125,43 @@ def person_named(office: Office, actor: Actor) -> tuple[str, str]:
     return account.name or next(iter(named), ""), account.login if account.login.startswith("+") else ""
 
 
-def confirm_by_code(office: Office, actor: Actor, code: str, *, mark: str = "") -> None:
+def confirm_by_code(ctx: AppContext, actor: Actor, code: str, *, mark: str = "") -> None:
     """Who is helped read a second code: they confirm what they heard. Raises Refused: no_phone, code_format, code_wrong,
     code_expired."""
-    _, phone = person_named(office, actor)
+    _, phone = person_named(ctx, actor)
     if not phone:
         raise Refused(refusal("no_phone"))
-    with office.store.unit(write=True) as unit:
-        closed = prove_consent(office, unit, phone, code, SEND, mark)
+    with ctx.store.unit(write=True) as unit:
+        closed = prove_consent(ctx, unit, phone, code, SEND, mark)
     if closed is not None:
         raise Refused(closed)
 
 
-def end_assistance(office: Office, agent: Actor) -> None:
-    with office.store.unit(write=True) as unit:
+def end_assistance(ctx: AppContext, agent: Actor) -> None:
+    with ctx.store.unit(write=True) as unit:
         unit.taken_aside(_key(agent))
 
 
 # -- agreeing ----------------------------------------------------------------------------------------------------------
 
 
-def help_by_code(office: Office, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
+def help_by_code(ctx: AppContext, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
     """Begins with whoever read the code sent to their telephone. Raises Refused: role, phone_format, code_format,
     code_wrong, code_expired."""
     phone = read_phone(phone_raw)
-    _check(office, agent)
-    with office.store.unit(write=True) as unit:
-        closed = prove_consent(office, unit, phone, code, mark=mark)
+    _check(ctx, agent)
+    with ctx.store.unit(write=True) as unit:
+        closed = prove_consent(ctx, unit, phone, code, mark=mark)
         if closed is None:
-            _begin(office, unit, agent, applicant_known_by(unit, "phone", phone, office.now()), "code")
+            _begin(ctx, unit, agent, applicant_known_by(unit, "phone", phone, ctx.now()), "code")
     if closed is not None:  # the count of tries is kept: nothing was raised inside the unit
         raise Refused(closed)
 
 
-def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
+def help_on_paper(ctx: AppContext, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
     """Begins with somebody who has no telephone and signed that they agree. Raises Refused: role, name_missing,
     name_signs, name_long, consent_missing."""
-    _check(office, agent)
+    _check(ctx, agent)
     names: dict[str, Plain] = {
         name: person_name(said) for name, said in (("family_name", family_name), ("given_names", given_names))
     }
@@ -170,36 +170,36 @@ def help_on_paper(office: Office, agent: Actor, family_name: str, given_names: s
     person_id = new_id()
     name = f"{names['family_name']} {names['given_names']}"
     account = Account(person_id, "applicant", name, f"{_PAPER}{person_id}", profile=names)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.put_account(account)
-        _begin(office, unit, agent, account, "paper")
+        _begin(ctx, unit, agent, account, "paper")
 
 
-def help_by_receipt(office: Office, agent: Actor, number: str, code: str) -> Dossier | None:
+def help_by_receipt(ctx: AppContext, agent: Actor, number: str, code: str) -> Dossier | None:
     """Begins with somebody known by the number and code of an earlier receipt, and opens that request; none where it is not
     this agent's to help with. Raises Refused: role, receipt_wrong, too_many_tries."""
-    _check(office, agent)
+    _check(ctx, agent)
     digits, tries = digits_only(number), (Limit(f"receipt@{agent.id}", NUMBERS_TRIED),)
-    account = _known_by_receipt(office, digits, code, lambda _: tries)
-    procedures = received_by(office, agent)
-    with office.store.unit(write=True) as unit:
-        now = _begin(office, unit, agent, account, "receipt")
+    account = _known_by_receipt(ctx, digits, code, lambda _: tries)
+    procedures = received_by(ctx, agent)
+    with ctx.store.unit(write=True) as unit:
+        now = _begin(ctx, unit, agent, account, "receipt")
         dossier = unit.dossier_numbered(digits)
         if dossier is None or not _is_theirs(dossier, now, procedures):
             return None
-        return _join(office, unit, agent, now, dossier)
+        return _join(ctx, unit, agent, now, dossier)
 
 
-def _check(office: Office, agent: Actor) -> None:
-    if not received_by(office, agent):
+def _check(ctx: AppContext, agent: Actor) -> None:
+    if not received_by(ctx, agent):
         raise Refused(refusal("role", roles=("agent",)))
 
 
-def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
-    if person.id == agent.id or not person.is_open(office.day()):
+def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
+    if person.id == agent.id or not person.is_open(ctx.day()):
         raise NotFound
-    now = Assistance(new_id(), person.id, consent, (), office.now())
-    _keep(unit, agent, now, office.now())
+    now = Assistance(new_id(), person.id, consent, (), ctx.now())
+    _keep(unit, agent, now, ctx.now())
     return now
 
 
@@ -207,38 +207,38 @@ def _begin(office: Office, unit: Unit, agent: Actor, person: Account, consent: s
 
 
 def begin_request(
-    office: Office, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
+    ctx: AppContext, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
 ) -> Dossier:
     """Opens the draft of who is helped, or the one they have already: it is theirs, and says who helped. Raises as
     `open_dossier` does; NotFound when nobody is helped."""
-    actor, now = helping(office, agent), assistance_of(office, agent)
+    actor, now = helping(ctx, agent), assistance_of(ctx, agent)
     if actor is None or now is None:
         raise NotFound
-    if procedure_id not in received_by(office, agent):
+    if procedure_id not in received_by(ctx, agent):
         raise NotFound
     opening = replace(actor, dossiers=frozenset[str]())
     dossier = open_dossier(
-        office, opening, procedure_id, criteria=criteria, channel=COUNTER, language=language, token=token
+        ctx, opening, procedure_id, criteria=criteria, channel=COUNTER, language=language, token=token
     )
     acting = replace(actor, dossiers=actor.dossiers | {dossier.id})
-    with office.store.unit(write=True) as unit:
-        return _join(office, unit, agent, now, own_draft(unit, office, acting, dossier.id))
+    with ctx.store.unit(write=True) as unit:
+        return _join(ctx, unit, agent, now, own_draft(unit, ctx, acting, dossier.id))
 
 
-def resume_request(office: Office, agent: Actor, number: str) -> Dossier:
+def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
     """Opens an earlier request of who is helped, by its number: a draft goes on, one that was sent is paid, corrected, given its
     visit. Raises NotFound when nobody is helped; Refused: too_many_tries, request_unknown – one and the same for a number that is
     nobody's, somebody else's, or of a procedure that is not received here."""
-    now, procedures = assistance_of(office, agent), received_by(office, agent)
+    now, procedures = assistance_of(ctx, agent), received_by(ctx, agent)
     if now is None or not procedures:
         raise NotFound
     digits = digits_only(number)
     known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
-    with office.store.unit(write=True) as unit:
-        closed = too_many(unit, office.now(), (f"resume@{agent.id}", NUMBERS_TRIED))
+    with ctx.store.unit(write=True) as unit:
+        closed = too_many(unit, ctx.now(), (f"resume@{agent.id}", NUMBERS_TRIED))
         dossier = unit.dossier_numbered(digits) if known and closed is None else None
         if dossier is not None and _is_theirs(dossier, now, procedures):
-            return dossier if dossier.id in now.dossiers else _join(office, unit, agent, now, dossier)
+            return dossier if dossier.id in now.dossiers else _join(ctx, unit, agent, now, dossier)
     raise Refused(closed or refusal("request_unknown"))  # the count of tries is kept
 
 
@@ -248,7 +248,7 @@ def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) ->
     return dossier.owner == now.person and dossier.procedure in procedures and not gone
 
 
-def _join(office: Office, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
+def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
     """The dossier is of this help from now on, and says so; nothing is written to one that is closed. Raises NotFound when the
     help ended meanwhile, or began with somebody else."""
     still = _read(unit.peeked_aside(_key(agent)))
@@ -262,62 +262,62 @@ def _join(office: Office, unit: Unit, agent: Actor, now: Assistance, before: Dos
         channel = COUNTER if before.is_draft else before.channel
         after = replace(before, assisted=helped, channel=channel)
         acting = _acting(agent, replace(still, dossiers=named), ())
-        kept = keep(office, unit, before, after, [EntryDraft("assisted", body)], acting)
+        kept = keep(ctx, unit, before, after, [EntryDraft("assisted", body)], acting)
     if named != still.dossiers:
-        _keep(unit, agent, replace(still, dossiers=named), office.now())
+        _keep(unit, agent, replace(still, dossiers=named), ctx.now())
     return kept
 
 
 # -- what is printed for who has no telephone --------------------------------------------------------------------------
 
 
-def follow_code(office: Office, dossier: Dossier) -> str:
+def follow_code(ctx: AppContext, dossier: Dossier) -> str:
     """The code printed beside the number, for who has no telephone; empty for everybody else. It is not kept: it is the
     number under our secret."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(dossier.owner)
-    return _codes(office, dossier.number)[0] if account and account.login.startswith(_PAPER) else ""
+    return _codes(ctx, dossier.number)[0] if account and account.login.startswith(_PAPER) else ""
 
 
-def _codes(office: Office, number: str) -> list[str]:
+def _codes(ctx: AppContext, number: str) -> list[str]:
     """The one that is printed now, then those that were printed under earlier secrets."""
-    seals = office.keys.seals_of("receipt", number)
+    seals = ctx.keys.seals_of("receipt", number)
     return [f"{int(one, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}d}" for one in seals]
 
 
-@told("code of a receipt")
+@logged("code of a receipt")
 def follow_by_code(
-    office: Office, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
+    ctx: AppContext, number: str, code: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> tuple[SignedIn, str]:
     """Signs in who has no telephone, by the number and code of their receipt; with the number. Raises Refused:
     receipt_wrong, too_many_tries."""
     digits = digits_only(number)
 
     def tries(owner: str) -> tuple[Limit, ...]:
-        known = browser if is_known(office, owner, browser) else ""
+        known = browser if is_known(ctx, owner, browser) else ""
         own = limits_of(f"receipt:{digits[:NUMBER_DIGITS]}", RECEIPT_CODES_A_DAY, client=client, browser=known)
         return own if known else (Limit(f"receipt@{client}", CODES_TRIED_BY_CLIENT), *own)
 
-    account = _known_by_receipt(office, digits, code, tries)
-    with office.store.unit(write=True) as unit:
-        return open_session(office, unit, account, office.now(), device=device), digits
+    account = _known_by_receipt(ctx, digits, code, tries)
+    with ctx.store.unit(write=True) as unit:
+        return open_session(ctx, unit, account, ctx.now(), device=device), digits
 
 
 def _known_by_receipt(
-    office: Office, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
+    ctx: AppContext, digits: str, code: str, tries_of: Callable[[str], tuple[Limit, ...]]
 ) -> Account:  # fmt: skip
     """Whoever the number and the code together name; every other pair gets the same answer. `tries_of`: the limits on wrong
     pairs, by the account that the number is of, empty for none."""
     known, typed = len(digits) == NUMBER_DIGITS and has_check_digit(digits), digits_only(code)
-    right = [hmac.compare_digest(typed, one) for one in _codes(office, digits)]
-    with office.store.unit(write=True) as unit:
+    right = [hmac.compare_digest(typed, one) for one in _codes(ctx, digits)]
+    with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier_numbered(digits) if known else None
         account = unit.account(dossier.owner) if dossier and any(right) else None
         account = account if account is not None and account.login.startswith(_PAPER) else None
         tries = tries_of(dossier.owner if dossier else "")
-        closed = shut(unit, office.now(), tries)
+        closed = shut(unit, ctx.now(), tries)
         if closed is None and account is None:
-            count_wrong(unit, office.now(), tries)
+            count_wrong(unit, ctx.now(), tries)
     if closed is not None or account is None:
         raise Refused(closed or refusal("receipt_wrong"))
     return account

@@ -11,25 +11,25 @@ from engine.core.gsm7 import to_gsm
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import EntryDraft
 from engine.domain.messages.preferences import wishes_of
-from engine.records.dossier import Account, Actor, Dossier, Letter
-from engine.services.context.app_context import Office
+from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
+from engine.services.context.app_context import AppContext
 from engine.services.core.commit import keep
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 MOST_DOSSIERS: Final = 500
 _OVER: Final = frozenset({"ended", "refused"})  # of a mandate
 
 
-def change_phone(office: Office, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
+def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, actor: Actor) -> None:
     """The account, which is held, is known by this number from now on: running dossiers write there, those it fills for others
-    too; mandates that awaited the number before are its own; that number is told. Raises `Taken` for the number of somebody
+    too; mandates that awaited the number before are its own; that number is told. Raises `AlreadyExists` for the number of somebody
     who has something of their own."""
     other = unit.account_of("applicant", phone)
     if other is not None and other.id != account.id:
         other = unit.account_held(other.id)  # begins nothing from here on
         if other is not None and other.login == phone:
             if not is_bare(unit, other.id):
-                raise Taken(phone)
+                raise AlreadyExists(phone)
             leave(unit, other.id)
     before = account.login if account.login.startswith("+") else ""
     for awaiting in unit.mandates_awaiting(before) if before else ():
@@ -38,9 +38,9 @@ def change_phone(office: Office, unit: Unit, account: Account, phone: str, actor
             unit.put_mandate(replace(mandate, holder=account.id))
     unit.put_account(replace(account, login=phone))
     unit.drop_phone_move(account.id)
-    write_to(office, unit, account, actor, phone=phone)
+    write_to(ctx, unit, account, actor, phone=phone)
     if before and before != phone:
-        tell(office, unit, account, "phone_changed", before, office.now())
+        notify(ctx, unit, account, "phone_changed", before, ctx.now())
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
@@ -67,7 +67,13 @@ def leave(unit: Unit, account_id: str) -> None:
 
 
 def write_to(
-    office: Office, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
+    ctx: AppContext,
+    unit: Unit,
+    account: Account,
+    actor: Actor,
+    *,
+    phone: str | None = None,
+    email: str | None = None,
 ) -> None:
     """Running dossiers, drafts too, write to the new number or address from now on; of those the account fills for others, the ones
     that wrote to its number."""
@@ -83,28 +89,28 @@ def write_to(
             continue
         if before.owner != account.id and before.contact_phone != account.login:
             continue
-        _write_there(office, unit, before, actor, phone, email)
+        _write_there(ctx, unit, before, actor, phone, email)
 
 
 def _write_there(
-    office: Office, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
+    ctx: AppContext, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
 ) -> None:  # fmt: skip
     after = replace(before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email)
     body: dict[str, Plain] = {"revision": before.revision + 1}
-    keep(office, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
+    keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
 
 
-def tell(office: Office, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
+def notify(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:
     """Owes a number or an address the news of its kind (`letter.<kind>`), in the words the account reads: the letter's id."""
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
     facts = {
-        "link": f"{office.settings.base_url}/compte",
-        "meeting": f"{office.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
+        "link": f"{ctx.settings.base_url}/compte",
+        "meeting": f"{ctx.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
     }
-    said = office.wording.say(f"letter.{kind}.{channel}", spoken, facts)
-    subject = office.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
-    letter_id, now = new_id(), office.now()
+    said = ctx.wording.say(f"letter.{kind}.{channel}", spoken, facts)
+    subject = ctx.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
+    letter_id, now = new_id(), ctx.now()
     body = to_gsm(said) if channel == "sms" else said
-    unit.add_letter(Letter(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))
+    unit.add_letter(OutboundMessage(letter_id, None, channel, to, subject, body, now, f"{kind}/{letter_id}", now))
     return letter_id

@@ -18,13 +18,13 @@ from engine.domain.common.names import company_name, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, Mandate, MandateKind, MandateRole, MandateStatus
-from engine.services.accounts.invitations import tell_of_mandate, tells_by_sms, too_many_invitations
-from engine.services.accounts.mandate_names import COMPANY, PAPER, Standing, called
+from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
+from engine.services.accounts.mandate_names import COMPANY, PAPER, MandateView, called
 from engine.services.applications.attachments import Upload
-from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.limits.file_counts import sender_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.storage.files.inspection import Rejected
@@ -40,101 +40,101 @@ _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 # -- at work -----------------------------------------------------------------------------------------------------------
 
 
-def acting_for(office: Office, actor: Actor, mandate_id: str) -> Actor | None:
+def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
     """This person as they act under a mandate of theirs that holds today; none otherwise."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
         principal = unit.account(mandate.principal) if mandate and mandate.holder == actor.id else None
-    if mandate is None or principal is None or not is_active(mandate, office.day()):
+    if mandate is None or principal is None or not is_active(mandate, ctx.day()):
         return None
     return acting(actor, mandate, principal)
 
 
 @dataclass(frozen=True, slots=True)
-class Hat:
+class ActingFor:
     """As whom a person may see a dossier: under a mandate, for whoever it names, or as themself, without either."""
 
     mandate: str = ""
     principal: str = ""
 
 
-def hat_for(office: Office, actor: Actor, dossier_id: str) -> Hat | None:
+def acting_choice(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
     """As whom this person, who is themself here, sees a dossier; none when they do not at all."""
-    with office.store.unit() as unit:
-        if _sees(office, unit, actor, dossier_id):
-            return Hat()
-    for one in held(office, actor):
-        who = acting_for(office, actor, one.mandate.id) if one.active else None
-        with office.store.unit() as unit:
-            if who is not None and _sees(office, unit, who, dossier_id):
-                return Hat(one.mandate.id, called(one.principal))
+    with ctx.store.unit() as unit:
+        if _sees(ctx, unit, actor, dossier_id):
+            return ActingFor()
+    for one in held(ctx, actor):
+        who = acting_for(ctx, actor, one.mandate.id) if one.active else None
+        with ctx.store.unit() as unit:
+            if who is not None and _sees(ctx, unit, who, dossier_id):
+                return ActingFor(one.mandate.id, called(one.principal))
     return None
 
 
-def _sees(office: Office, unit: Unit, actor: Actor, dossier_id: str) -> bool:
+def _sees(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> bool:
     try:
-        return bool(seen(unit, office, actor, dossier_id))
+        return bool(seen(unit, ctx, actor, dossier_id))
     except NotFound:
         return False
 
 
-def principal_name(office: Office, actor: Actor) -> str:
+def principal_name(ctx: AppContext, actor: Actor) -> str:
     """Whom this person acts for, as they are called; empty for themself."""
     if not actor.principal:
         return ""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(actor.principal)
     return called(account) if account else ""
 
 
-def held(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """For whom this person acts, or asked to. Those that awaited their phone find them here."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(actor.id)
         awaiting = unit.mandates_awaiting(account.login) if account else ()
     if account is not None and awaiting:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             for mandate in filter(None, (unit.mandate(one.id) for one in awaiting)):
                 if not mandate.holder and mandate.invited == account.login:  # not ended meanwhile
                     unit.put_mandate(replace(mandate, holder=actor.id))
-    with office.store.unit() as unit:
-        return tuple(_standing(office, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
+    with ctx.store.unit() as unit:
+        return tuple(_mandate_view(ctx, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")
 
 
-def given(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """Who acts, or asks to act, for whoever this person stands for at this moment. Who was only let in to read, or to some
     dossiers, is told of nobody else."""
     if actor.only_reads or actor.dossiers:
         return ()
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         found = unit.mandates_given(actor.owns)
-        return tuple(_standing(office, unit, one) for one in found if one.status not in ("ended", "refused"))
+        return tuple(_mandate_view(ctx, unit, one) for one in found if one.status not in ("ended", "refused"))
 
 
-def _standing(office: Office, unit: Unit, mandate: Mandate) -> Standing:
+def _mandate_view(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:
     principal, holder = unit.account(mandate.principal), unit.account(mandate.holder) if mandate.holder else None
     if principal is None:
         raise NotFound
-    return Standing(mandate, principal, holder, is_active(mandate, office.day()))
+    return MandateView(mandate, principal, holder, is_active(mandate, ctx.day()))
 
 
-def is_told_by_sms(office: Office, actor: Actor) -> bool:
+def invites_by_sms(ctx: AppContext, actor: Actor) -> bool:
     """Whether whom this person invites is sent an SMS: otherwise they find it on the site."""
-    with office.store.unit() as unit:
-        return tells_by_sms(unit, actor)
+    with ctx.store.unit() as unit:
+        return notifies_by_sms(unit, actor)
 
 
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
-def can_give(office: Office, actor: Actor, held_id: str) -> bool:
+def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
     """Whether this person may let others act for whoever they stand for."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         own = unit.mandate(held_id) if held_id else None
-    return may_give(actor, own if own and own.holder == actor.id else None, office.day())
+    return may_give(actor, own if own and own.holder == actor.id else None, ctx.day())
 
 
-def declare_company(office: Office, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
+def declare_company(ctx: AppContext, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
     """Asks to act for a company, by its number and a document that says so; an agent looks at it first. Raises Refused:
     company_number, company_name_missing, company_name_signs, name_long, proof_missing, proof_unfit, already_asked,
     too_many_tries."""
@@ -142,24 +142,24 @@ def declare_company(office: Office, actor: Actor, number: str, name: str, proof:
     if not _NUMBER.fullmatch(number):
         raise Refused(refusal("company_number"))
     mandate = Mandate(
-        new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, office.now(), declared=company_name(name)
+        new_id(), "", actor.id, "", "company", "manager", "to_check", actor.id, ctx.now(), declared=company_name(name)
     )  # fmt: skip
 
     def company(unit: Unit) -> Account:
         known = unit.account_of("applicant", f"{COMPANY}{number}")
         return known or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
 
-    return _claimed(office, actor, mandate, proof, company)
+    return _claimed(ctx, actor, mandate, proof, company)
 
 
-def declare_proxy(office: Office, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
+def declare_proxy(ctx: AppContext, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
     """Asks to act for somebody who has no telephone, by the proxy they signed; an agent looks at it first. Raises Refused:
     name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries."""
     known, person_id = _names(profile), new_id()
     name = f"{known['family_name']} {known['given_names']}"
     person = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=known)
-    mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, office.now())
-    return _claimed(office, actor, mandate, proof, lambda unit: person)
+    mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, ctx.now())
+    return _claimed(ctx, actor, mandate, proof, lambda unit: person)
 
 
 def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
@@ -167,21 +167,21 @@ def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
 
 
 def _claimed(
-    office: Office, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
+    ctx: AppContext, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
 ) -> Mandate:
     """Keeps the document, then what is asked on the strength of it."""
     if proof is None:
         raise Refused(refusal("proof_missing"))
-    with office.store.unit(write=True) as unit:
-        closed = _many(office, unit, actor)
+    with ctx.store.unit(write=True) as unit:
+        closed = _many(ctx, unit, actor)
     if closed:  # before anything lies on the disk
         raise Refused(closed)
-    sender = sender_of(office, actor)
+    sender = sender_of(ctx, actor)
     try:
-        kept = office.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
+        kept = ctx.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
     except Rejected:
         raise Refused(refusal("proof_unfit")) from None
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         principal = of(unit)
         if unit.account(principal.id) is None:  # one that is known stays as it is
             unit.put_account(principal)
@@ -193,12 +193,12 @@ def _claimed(
     return mandate
 
 
-def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
+def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
     """Acts for a child of one's own until the eve of their majority, as declared. Raises Refused: name_missing,
     name_signs, name_long, not_a_child, too_many_tries."""
     known = _names(profile)
     last = childhood_end(born)
-    if born > office.day() or last < office.day():
+    if born > ctx.day() or last < ctx.day():
         raise Refused(refusal("not_a_child"))
     child_id = new_id()
     child = Account(
@@ -206,10 +206,10 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
         profile={**known, "birth_date": born.isoformat()},
     )  # fmt: skip
     mandate = Mandate(
-        new_id(), child.id, actor.id, "", "child", "manager", "active", actor.id, office.now(), until=last
+        new_id(), child.id, actor.id, "", "child", "manager", "active", actor.id, ctx.now(), until=last
     )  # fmt: skip
-    with office.store.unit(write=True) as unit:
-        closed = _many(office, unit, actor)
+    with ctx.store.unit(write=True) as unit:
+        closed = _many(ctx, unit, actor)
         if closed is None:
             unit.put_account(child)
             unit.put_mandate(mandate)
@@ -219,119 +219,119 @@ def declare_child(office: Office, actor: Actor, profile: Mapping[str, str], born
 
 
 def ask_person(
-    office: Office, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = NOBODY
+    ctx: AppContext, actor: Actor, phone_raw: str, name: str, until: date | None = None, *, asker: Asker = UNKNOWN_ASKER
 ) -> Mandate:  # fmt: skip
     """Asks somebody, by their telephone, to be allowed to act for them: they are told, sign in, and answer. The name is the
     asker's own, which the person reads beside their number once they signed in. Raises Refused: phone_format, name_missing,
     name_signs, name_long, own_mandate, day_past, already_asked, too_many_tries, invitations_many, invitations_paused."""
     phone, name = read_phone(phone_raw), person_name(name)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         if any(one.status == "asked" and one.invited == phone for one in unit.mandates_held(actor.id)):
             raise Refused(refusal("already_asked"))
-        closed = _many(office, unit, actor) or too_many_invitations(office, unit, office.now(), actor, phone, asker)
+        closed = _many(ctx, unit, actor) or too_many_invitations(ctx, unit, ctx.now(), actor, phone, asker)
         if closed is None:
-            principal = applicant_known_by(unit, "phone", phone, office.now())
-            _check(office, actor, principal.id, until)
+            principal = applicant_known_by(unit, "phone", phone, ctx.now())
+            _check(ctx, actor, principal.id, until)
             mandate = Mandate(
-                new_id(), principal.id, actor.id, phone, "person", "agent", "asked", actor.id, office.now(), until=until,
+                new_id(), principal.id, actor.id, phone, "person", "agent", "asked", actor.id, ctx.now(), until=until,
                 declared=name,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            if tells_by_sms(unit, actor):
-                tell_of_mandate(office, unit, phone, "asked", principal)
+            if notifies_by_sms(unit, actor):
+                notify_of_mandate(ctx, unit, phone, "asked", principal)
     if closed:
         raise Refused(closed)
     return mandate
 
 
 def give(
-    office: Office, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
-    procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = NOBODY,
+    ctx: AppContext, actor: Actor, held_id: str, phone_raw: str, role: MandateRole, *, until: date | None = None,
+    procedures: tuple[str, ...] = (), dossier_id: str = "", asker: Asker = UNKNOWN_ASKER,
 ) -> Mandate:  # fmt: skip
     """Lets somebody act for whoever this person stands for, all of it or one dossier. Raises NotFound; Refused: phone_format,
     mandate_bounds, own_mandate, day_past, procedure_unknown, too_many_tries, invitations_many, invitations_paused."""
     phone = read_phone(phone_raw)
-    if strange := [one for one in procedures if one not in office.catalogue.procedures]:
+    if strange := [one for one in procedures if one not in ctx.catalogue.procedures]:
         raise Refused(refusal("procedure_unknown", procedure=strange[0]))
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         own = unit.mandate(held_id) if held_id else None
         principal = unit.account(actor.owns)
         own = own if own and own.holder == actor.id and own.principal == actor.principal else None
-        if principal is None or not may_give(actor, own, office.day()):
+        if principal is None or not may_give(actor, own, ctx.day()):
             raise Refused(refusal("mandate_bounds"))
         dossiers: tuple[str, ...] = ()
         number = ""
         if dossier_id:
-            dossier = seen(unit, office, actor, dossier_id)
+            dossier = seen(unit, ctx, actor, dossier_id)
             if not is_owner(dossier, actor):
                 raise NotFound
             dossiers, number = (dossier.id,), group_number(dossier.number)
-        closed = _many(office, unit, actor) or too_many_invitations(office, unit, office.now(), actor, phone, asker)
+        closed = _many(ctx, unit, actor) or too_many_invitations(ctx, unit, ctx.now(), actor, phone, asker)
         if closed is None:
             known = unit.account_of("applicant", phone)
-            _check(office, actor, known.id if known else "", until, principal.id)
+            _check(ctx, actor, known.id if known else "", until, principal.id)
             kind: MandateKind = (
                 "dossier" if dossiers else "company" if principal.login.startswith(COMPANY) else "person"
             )
             role = "agent" if dossiers and role == "manager" else role
             mandate = Mandate(
-                new_id(), principal.id, known.id if known else "", phone, kind, role, "active", actor.id, office.now(),
+                new_id(), principal.id, known.id if known else "", phone, kind, role, "active", actor.id, ctx.now(),
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
             unit.put_mandate(mandate)
-            if tells_by_sms(unit, actor):
-                tell_of_mandate(office, unit, phone, "dossier" if number else "given", known, number)
+            if notifies_by_sms(unit, actor):
+                notify_of_mandate(ctx, unit, phone, "dossier" if number else "given", known, number)
     if closed:
         raise Refused(closed)
     return mandate
 
 
-def _many(office: Office, unit: Unit, actor: Actor) -> Refusal | None:
+def _many(ctx: AppContext, unit: Unit, actor: Actor) -> Refusal | None:
     if actor.unproven:
         return refusal("unproven")
-    return too_many(unit, office.now(), (f"mandate:{actor.id}", GIVEN_BY_ONE))
+    return too_many(unit, ctx.now(), (f"mandate:{actor.id}", GIVEN_BY_ONE))
 
 
-def _check(office: Office, actor: Actor, other: str, until: date | None, principal: str = "") -> None:
+def _check(ctx: AppContext, actor: Actor, other: str, until: date | None, principal: str = "") -> None:
     if other and other in (actor.id, principal):
         raise Refused(refusal("own_mandate"))
-    if until is not None and until < office.day():
+    if until is not None and until < ctx.day():
         raise Refused(refusal("day_past", day=until.isoformat()))
 
 
 # -- answering, ending -------------------------------------------------------------------------------------------------
 
 
-def answer(office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
+def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "") -> Mandate:
     """The person who was asked says yes, or no and why if they wish. Raises NotFound for anybody else, and for what was
     answered."""
     return _changed(
-        office, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
+        ctx, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
         "" if yes else _because(reason),
     )  # fmt: skip
 
 
-def end(office: Office, actor: Actor, mandate_id: str) -> Mandate:
+def end(ctx: AppContext, actor: Actor, mandate_id: str) -> Mandate:
     """Whoever is stood for takes it back, or who manages for them; whoever holds it lays it down. Raises NotFound for anybody
     else: an employee does not end the mandate of who let them in."""
-    manages = _manages(office, actor)
+    manages = _manages(ctx, actor)
     return _changed(
-        office, mandate_id,
+        ctx, mandate_id,
         lambda one: (one.holder == actor.id or (one.principal == actor.owns and manages))
         and one.status in ("asked", "to_check", "active"),
         "ended",
     )  # fmt: skip
 
 
-def _manages(office: Office, actor: Actor) -> bool:
+def _manages(ctx: AppContext, actor: Actor) -> bool:
     """Whether this person may let others act for whoever they stand for: themself, or a principal they manage."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         held = [one for one in unit.mandates_held(actor.id) if one.principal == actor.principal]
-    return any(may_give(actor, one, office.day()) for one in (None, *held))
+    return any(may_give(actor, one, ctx.day()) for one in (None, *held))
 
 
 def check(
-    office: Office, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
+    ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: str = "", *, name: str = ""
 ) -> Mandate:  # fmt: skip
     """An administrator has looked at the document; who asked is told, and reads why it was refused. `name`: of the company, as it
     is read on the document; from now on the company is called so. Raises NotFound for anybody else; Refused: reason_missing,
@@ -341,7 +341,7 @@ def check(
     why = "" if yes else _because(reason)
     if not yes and not why:
         raise Refused(refusal("reason_missing"))
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
         principal = unit.account_held(mandate.principal) if mandate else None
         if mandate is None or principal is None or mandate.status != "to_check":
@@ -349,43 +349,43 @@ def check(
         if yes and mandate.kind == "company":
             principal = replace(principal, name=company_name(name))
             unit.put_account(principal)
-        done = replace(mandate, status=_said(yes), changed_at=office.now(), reason=why)
+        done = replace(mandate, status=_said(yes), changed_at=ctx.now(), reason=why)
         unit.put_mandate(done)
-        _journalise(office, unit, actor, done, principal)
+        _journalise(ctx, unit, actor, done, principal)
         holder = unit.account(done.holder)
         if holder is not None and holder.login.startswith("+"):
-            tell_of_mandate(office, unit, holder.login, "accepted" if yes else "refused", holder)
+            notify_of_mandate(ctx, unit, holder.login, "accepted" if yes else "refused", holder)
     return done
 
 
-def _journalise(office: Office, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
+def _journalise(ctx: AppContext, unit: Unit, actor: Actor, mandate: Mandate, principal: Account) -> None:
     """Who accepted or refused a document, and under which name the company was accepted, sealed."""
-    told: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
+    reported: dict[str, Plain] = {"account": actor.id, "mandate": mandate.id, "principal": principal.id}
     if mandate.status == "active" and mandate.kind == "company":
-        told["name"] = office.keys.seal_code(*_sealed(principal))
+        reported["name"] = ctx.keys.seal_code(*_sealed(principal))
     kind = "mandate_accepted" if mandate.status == "active" else "mandate_refused"
-    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", told))
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 
 
 def _sealed(company: Account) -> tuple[str, str, str]:
     return "company name", company.id, company.name
 
 
-def to_check(office: Office, actor: Actor) -> tuple[Standing, ...]:
+def to_check(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """What waits for an administrator's eyes."""
     if not may_check(actor):
         raise NotFound
-    with office.store.unit() as unit:
-        return tuple(_standing(office, unit, one) for one in unit.mandates_to_check())
+    with ctx.store.unit() as unit:
+        return tuple(_mandate_view(ctx, unit, one) for one in unit.mandates_to_check())
 
 
-def proof_of(office: Office, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
+def proof_of(ctx: AppContext, actor: Actor, mandate_id: str) -> tuple[str, bytes]:
     """The document behind a mandate, its name and content. Raises NotFound for whoever may not look at it."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mandate = unit.mandate(mandate_id)
     if mandate is None or not mandate.proof or not may_check(actor):
         raise NotFound
-    return mandate.proof_name, office.attachments.read(mandate.proof, mandate.id)
+    return mandate.proof_name, ctx.attachments.read(mandate.proof, mandate.id)
 
 
 def may_check(actor: Actor) -> bool:
@@ -403,12 +403,12 @@ def _because(reason: str) -> str:
 
 
 def _changed(
-    office: Office, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
+    ctx: AppContext, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
 ) -> Mandate:
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
         if mandate is None or not may(mandate):
             raise NotFound
-        mandate = replace(mandate, status=status, changed_at=office.now(), reason=reason)
+        mandate = replace(mandate, status=status, changed_at=ctx.now(), reason=reason)
         unit.put_mandate(mandate)
     return mandate

@@ -13,37 +13,37 @@ from engine.domain.common.access import over_since
 from engine.domain.common.working_time import add_span
 from engine.records.dossier import Account
 from engine.records.people import Mandate
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
-PaperFate: TypeAlias = Literal["kept", "erased"]
+PaperOutcome: TypeAlias = Literal["kept", "erased"]
 _ON_PAPER: Final = ("company:", "person:")  # the principals whom somebody acts for on the word of a paper
 
 
-def forget_papers(office: Office) -> int:
+def forget_papers(ctx: AppContext) -> int:
     """Lets go of every paper whose time is over; how many. Its file goes with those that nothing names."""
-    with office.store.unit() as unit:
-        late = [one.id for one in unit.mandates_with_papers() if _is_late(office, unit, one)]
-    return sum(_forget(office, one) for one in late)
+    with ctx.store.unit() as unit:
+        late = [one.id for one in unit.mandates_with_papers() if _is_late(ctx, unit, one)]
+    return sum(_forget(ctx, one) for one in late)
 
 
-def _forget(office: Office, mandate_id: str) -> bool:
-    with office.store.unit(write=True) as unit:
+def _forget(ctx: AppContext, mandate_id: str) -> bool:
+    with ctx.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
-        if mandate is None or not mandate.proof or not _is_late(office, unit, mandate):
+        if mandate is None or not mandate.proof or not _is_late(ctx, unit, mandate):
             return False
         unit.put_mandate(replace(mandate, proof="", proof_name=""))
         return True
 
 
-def _is_late(office: Office, unit: Unit, mandate: Mandate) -> bool:
-    over = over_since(mandate, office.now())
-    if over is None or office.now() < add_span(over, office.settings.mandate_papers, office.directory.calendar):
+def _is_late(ctx: AppContext, unit: Unit, mandate: Mandate) -> bool:
+    over = over_since(mandate, ctx.now())
+    if over is None or ctx.now() < add_span(over, ctx.settings.mandate_papers, ctx.directory.calendar):
         return False
     return mandate.status == "refused" or not unit.handled_under(mandate, over)
 
 
-def paper_of(mandate: Mandate, principal: Account | None) -> PaperFate | None:
+def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None:
     """What became of the paper of a mandate; none for one that never had any."""
     if mandate.proof:
         return "kept"

@@ -16,14 +16,14 @@ from engine.domain.common.decision import EntryDraft
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.jobs import Order, OrderLine
+from engine.records.jobs import Job, JobItem
 from engine.services.accounts.agents import member, note_about, team
 from engine.services.applications.casework import people_of
-from engine.services.context.app_context import NotFound, Office, pinned
+from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
-from engine.storage.unit_of_work import Conflict, DossierLine, Tray, Unit
+from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,125 +37,125 @@ class Handed:
 # -- away --------------------------------------------------------------------------------------------------------------
 
 
-def set_absence(office: Office, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
+def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
     """Says that somebody of the team is away from one day to another; without days, that they are back. Raises NotFound;
     Refused: absence_backwards, absence_past."""
     absence = Absence(first, last) if first is not None and last is not None else None
     if absence is not None and absence.last < absence.first:
         raise Refused(refusal("absence_backwards"))
-    if absence is not None and absence.last < office.day():
+    if absence is not None and absence.last < ctx.day():
         raise Refused(refusal("absence_past"))
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = unit.account_held(account_id)
         if before is None or before.kind != "agent" or not may_see_person(actor, before):
             raise NotFound
         after = replace(before, profile=with_absence(before, absence))
         if after != before:
             unit.put_account(after)
-            told: dict[str, Plain] = {"until": absence.last.isoformat() if absence else None}
-            note_about(office, unit, actor, "absence_set" if absence else "absence_ended", after, told)
+            reported: dict[str, Plain] = {"until": absence.last.isoformat() if absence else None}
+            note_about(ctx, unit, actor, "absence_set" if absence else "absence_ended", after, reported)
     return after
 
 
 # -- their dossiers ----------------------------------------------------------------------------------------------------
 
 
-def held_by(office: Office, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
+def held_by(ctx: AppContext, actor: Actor, account_id: str) -> tuple[DossierLine, ...]:
     """The open dossiers in somebody's hands that this administrator may hand over, by due date. Raises NotFound."""
-    held = member(office, actor, account_id)
-    with office.store.unit() as unit:
-        found = unit.find_dossiers(Tray(assigned=held.id), limit=MOST_LINES).lines
-    agencies = {line.procedure: _agency(office, line.procedure) for line in found}
+    held = member(ctx, actor, account_id)
+    with ctx.store.unit() as unit:
+        found = unit.find_dossiers(DossierQuery(assigned=held.id), limit=MOST_LINES).lines
+    agencies = {line.procedure: _agency(ctx, line.procedure) for line in found}
     return tuple(line for line in found if administers(actor, (agencies[line.procedure],)))
 
 
-def _agency(office: Office, procedure: str) -> str:
-    return next((one.agency for one in office.shelf.outlines(office.catalogue, procedure)), "")
+def _agency(ctx: AppContext, procedure: str) -> str:
+    return next((one.agency for one in ctx.editions.summaries(ctx.catalogue, procedure)), "")
 
 
-def hands_for(office: Office, actor: Actor, account_id: str) -> tuple[Account, ...]:
+def receivers_for(ctx: AppContext, actor: Actor, account_id: str) -> tuple[Account, ...]:
     """Those of the team who are there today and hold a role of this person's."""
-    held, day = member(office, actor, account_id), office.day()
+    held, day = member(ctx, actor, account_id), ctx.day()
     return tuple(
-        one for one in team(office, actor)
+        one for one in team(ctx, actor)
         if one.kind == "agent" and one.id != held.id and one.is_open(day) and not is_absent(one, day)
         and set(one.roles) & set(held.roles)
     )  # fmt: skip
 
 
-def preview_handover(office: Office, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
+def preview_handover(ctx: AppContext, actor: Actor, numbers: Sequence[str], to: str) -> tuple[Handed, ...]:
     """Which of these dossiers may be given to somebody (to nobody: back to the queue). Keeps nothing."""
     found = []
-    with office.store.unit() as unit:
-        people = people_of(office, unit)
+    with ctx.store.unit() as unit:
+        people = people_of(ctx, unit)
         for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
             dossier = unit.dossier_numbered(number)
             if dossier is None:
                 continue
-            book = pinned(office, unit, dossier)
-            if administers(actor, (book.identity.agency,)):
-                found.append(Handed(dossier, _why_not(office, unit, book, dossier, to, people)))
+            procedure = pinned(ctx, unit, dossier)
+            if administers(actor, (procedure.identity.agency,)):
+                found.append(Handed(dossier, _why_not(ctx, unit, procedure, dossier, to, people)))
     return tuple(found)
 
 
 def _why_not(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
 ) -> Refusal | None:
     if dossier.closed_at is not None or dossier.is_draft:
         return refusal("closed")
     if not to:
         return None
-    account, hand = unit.account(to), people.get(to)
-    if account is None or hand is None or not account.is_open(office.day()):
+    account, person = unit.account(to), people.get(to)
+    if account is None or person is None or not account.is_open(ctx.day()):
         return refusal("role")
-    if is_absent(account, office.day()):
+    if is_absent(account, ctx.day()):
         return refusal("absent")
-    roles = sorted(awaited_roles(book, dossier.state))
-    return None if acting_role(book, dossier, hand, roles) is not None else refusal("hand_role")
+    roles = sorted(awaited_roles(procedure, dossier.state))
+    return None if acting_role(procedure, dossier, person, roles) is not None else refusal("hand_role")
 
 
 def order_handover(
-    office: Office, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
-) -> Order:  # fmt: skip
+    ctx: AppContext, actor: Actor, holder: str, to: str, picked: Sequence[tuple[str, int]], *, token: str | None = None
+) -> Job:  # fmt: skip
     """Keeps the order to give these dossiers (number, revision seen) of somebody to another, or to nobody. Raises NotFound
     for whose team it is not; Refused: nothing_picked, too_many_picked."""
-    member(office, actor, holder)
+    member(ctx, actor, holder)
     if to:
-        member(office, actor, to)
+        member(ctx, actor, to)
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         lines = []
         for number, revision in dict(picked).items():
             dossier = unit.dossier_numbered(number)
-            if dossier is None or not administers(actor, (pinned(office, unit, dossier).identity.agency,)):
+            if dossier is None or not administers(actor, (pinned(ctx, unit, dossier).identity.agency,)):
                 raise NotFound
             lines.append((dossier.id, dossier.number, revision))
         if not lines:
             raise Refused(refusal("nothing_picked"))
         if len(lines) > MOST_LINES:
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
-        return give(office, unit, actor, "handover", {"from": holder, "to": to}, len(lines), lines)
+        return give(ctx, unit, actor, "handover", {"from": holder, "to": to}, len(lines), lines)
 
-    return once(office, actor, "order_handover", token, (holder, to, list(picked)), work, ORDER)
+    return once(ctx, actor, "order_handover", token, (holder, to, list(picked)), work, ORDER)
 
 
-def carry_handover(office: Office, order: Order, most: int) -> int:
+def carry_handover(ctx: AppContext, order: Job, most: int) -> int:
     """Hands over the dossiers left of an order, so many at most."""
 
-    def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
+    def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
         to, dossier = str(asked.get("to") or ""), unit.dossier(line.dossier)
         if dossier is None:
             raise NotFound
-        book = pinned(office, unit, dossier)
-        if not administers(actor, (book.identity.agency,)):
+        procedure = pinned(ctx, unit, dossier)
+        if not administers(actor, (procedure.identity.agency,)):
             raise Refused(refusal("role"))
         if dossier.revision != line.revision or dossier.assigned != asked.get("from"):
             raise Conflict(dossier.number)
-        closed = _why_not(office, unit, book, dossier, to, people_of(office, unit))
+        closed = _why_not(ctx, unit, procedure, dossier, to, people_of(ctx, unit))
         if closed is not None:
             raise Refused(closed)
         body: dict[str, Plain] = {"revision": dossier.revision + 1, "to": to or None, "bulk": order.n}
-        keep(office, unit, dossier, replace(dossier, assigned=to or None), [EntryDraft("assigned", body)], actor)
+        keep(ctx, unit, dossier, replace(dossier, assigned=to or None), [EntryDraft("assigned", body)], actor)
 
-    return carry_lines(office, order, work, most)
+    return carry_lines(ctx, order, work, most)

@@ -17,16 +17,16 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, digits_only, has_check_digit
 from engine.domain.common.decision import EntryDraft
-from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, Letter
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, OutboundMessage
 from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import NUMBERS_TRIED, received_by
-from engine.services.accounts.contact_change import change_phone, is_bare, tell
-from engine.services.context.app_context import NUMBER_DIGITS, NotFound, Office
+from engine.services.accounts.contact_change import change_phone, is_bare, notify
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.journalling import journalise
 from engine.services.sign_in.applicant_sign_in import MOVE, prove_consent
-from engine.storage.unit_of_work import Busy, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
 log = logging.getLogger("guichet.tour")
 
@@ -39,7 +39,7 @@ PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "reside
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PhoneHolder:
     """What the agent holds against the identity document: the name in the dossier and that of the account, where there is one; and
     the number that waits already."""
 
@@ -53,17 +53,17 @@ class Holder:
 # -- at the counter ----------------------------------------------------------------------------------------------------
 
 
-def holder_of(office: Office, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> Holder:
+def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> PhoneHolder:
     """Whose dossier and number these are. Raises NotFound for whoever receives nobody; Refused: phone_format, too_many_tries,
     lost_unknown – one and the same for a number that is nobody's, of another telephone, or of a procedure not received here.
     `again`: they were named to this agent already, which is no new try."""
-    dossier = _named(office, agent, number, read_phone(former_raw), counted=not again)
-    with office.store.unit() as unit:
+    dossier = _named(ctx, agent, number, read_phone(former_raw), counted=not again)
+    with ctx.store.unit() as unit:
         account, waiting = unit.account(dossier.owner), unit.phone_move(dossier.owner)
     if account is None:
         raise Refused(refusal("lost_unknown"))
     named = " ".join(str(said) for part in ("family_name", "given_names") if (said := account.profile.get(part)))
-    return Holder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
+    return PhoneHolder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
 
 
 def check_paper(paper: str) -> None:
@@ -82,15 +82,15 @@ def check_new(former_raw: str, phone_raw: str) -> str:
 
 
 def ask_move(
-    office: Office, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
+    ctx: AppContext, agent: Actor, number: str, former_raw: str, phone_raw: str, paper: str, code: str, *, mark: str = ""
 ) -> PhoneMove:  # fmt: skip
     """Once the agent saw an identity document (`paper`) and the person read the code sent to their new number: the account moves
     to it after `WAIT`, and the number before is told. Asked twice, it is one. Raises as `holder_of`; Refused: paper_missing,
     same_phone, phone_taken, move_waiting, code_format, code_wrong, code_expired."""
     former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
     check_paper(paper)
-    named = _named(office, agent, number, former, counted=True)
-    with office.store.unit(write=True) as unit:
+    named = _named(ctx, agent, number, former, counted=True)
+    with ctx.store.unit(write=True) as unit:
         account, dossier = unit.account_held(named.owner), unit.dossier(named.id)
         waiting = unit.phone_move(named.owner)
         if waiting is not None and (waiting.phone, waiting.agent) == (phone, agent.id):
@@ -100,33 +100,33 @@ def ask_move(
         elif waiting is not None:
             closed = refusal("move_waiting")
         else:
-            wrong = prove_consent(office, unit, phone, code, MOVE, mark) or _taken(unit, phone)
+            wrong = prove_consent(ctx, unit, phone, code, MOVE, mark) or _taken(unit, phone)
             if wrong is None:
-                return _put(office, unit, agent, dossier, account, phone, paper)
+                return _put(ctx, unit, agent, dossier, account, phone, paper)
             closed = wrong
     raise Refused(closed)  # what was counted and used up is kept: nothing was raised inside the unit
 
 
-def stop_move(office: Office, agent: Actor, number: str, former_raw: str) -> None:
+def stop_move(ctx: AppContext, agent: Actor, number: str, former_raw: str) -> None:
     """The office takes back what was asked at its counter; the number that waited is told. Raises as `holder_of`; NotFound when
     none waits."""
-    named = _named(office, agent, number, read_phone(former_raw), counted=False)
-    _stop(office, named.owner, agent, "move_stopped")
+    named = _named(ctx, agent, number, read_phone(former_raw), counted=False)
+    _stop(ctx, named.owner, agent, "move_stopped")
 
 
-def _named(office: Office, agent: Actor, number: str, former: str, *, counted: bool) -> Dossier:
-    procedures = received_by(office, agent)
+def _named(ctx: AppContext, agent: Actor, number: str, former: str, *, counted: bool) -> Dossier:
+    procedures = received_by(ctx, agent)
     if not procedures:
         raise NotFound
     digits = digits_only(number)
     known = len(digits) == NUMBER_DIGITS and has_check_digit(digits)
     if counted:
         tries = [(f"lost@{agent.id}", NUMBERS_TRIED), *([(f"lost:{digits}@{agent.id}", FORMER_TRIED)] if known else [])]
-        with office.store.unit(write=True) as unit:
-            closed = too_many(unit, office.now(), *tries)
+        with ctx.store.unit(write=True) as unit:
+            closed = too_many(unit, ctx.now(), *tries)
         if closed is not None:
             raise Refused(closed)
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         dossier = unit.dossier_numbered(digits) if known else None
         account = unit.account(dossier.owner) if dossier and dossier.owner else None
     if (
@@ -151,66 +151,66 @@ def _taken(unit: Unit, phone: str) -> Refusal | None:
 
 
 def _put(
-    office: Office, unit: Unit, agent: Actor, dossier: Dossier, account: Account, phone: str, paper: str
+    ctx: AppContext, unit: Unit, agent: Actor, dossier: Dossier, account: Account, phone: str, paper: str
 ) -> PhoneMove:  # fmt: skip
-    now = office.now()
+    now = ctx.now()
     due = now + WAIT
-    letter = tell(office, unit, account, "move_asked", account.login, due)
+    letter = notify(ctx, unit, account, "move_asked", account.login, due)
     for way in unit.identifiers_of(account.id):
         if way.kind == "email":
-            tell(office, unit, account, "move_asked", way.value, due)
+            notify(ctx, unit, account, "move_asked", way.value, due)
     move = PhoneMove(account.id, account.login, phone, dossier.id, agent.id, letter, now, due)
     unit.add_phone_move(move)
     body: dict[str, Plain] = {"seen": paper, "moves_on": local_day(due).isoformat()}
-    _note(office, unit, dossier, "number_asked", agent, body, {"contact": phone})
+    _note(ctx, unit, dossier, "number_asked", agent, body, {"contact": phone})
     return move
 
 
 # -- its owner ---------------------------------------------------------------------------------------------------------
 
 
-def move_waiting(office: Office, actor: Actor) -> PhoneMove | None:
+def move_waiting(ctx: AppContext, actor: Actor) -> PhoneMove | None:
     """The number asked for in their name, for whoever is signed in with the one before."""
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         return None
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.phone_move(actor.id)
 
 
-def refuse_move(office: Office, actor: Actor) -> None:
+def refuse_move(ctx: AppContext, actor: Actor) -> None:
     """It was not me: the account stays where it is, and the number that waited is told. Raises NotFound when none waits."""
     if actor.kind != "applicant" or actor.unproven or actor.principal:
         raise NotFound
-    _stop(office, actor.id, actor, "move_refused")
+    _stop(ctx, actor.id, actor, "move_refused")
 
 
-def _stop(office: Office, account_id: str, actor: Actor, told: str) -> None:
-    with office.store.unit(write=True) as unit:
+def _stop(ctx: AppContext, account_id: str, actor: Actor, reported: str) -> None:
+    with ctx.store.unit(write=True) as unit:
         account, move = unit.account_held(account_id), unit.phone_move(account_id)
         if account is None or move is None:
             raise NotFound
-        _give_up(office, unit, account, move, actor, told)
+        _give_up(ctx, unit, account, move, actor, reported)
 
 
-def _give_up(office: Office, unit: Unit, account: Account, move: PhoneMove, actor: Actor, told: str) -> None:
+def _give_up(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove, actor: Actor, reported: str) -> None:
     unit.drop_phone_move(account.id)
     dossier = unit.dossier(move.dossier)
     if dossier is not None:
-        _note(office, unit, dossier, "number_refused", actor, {}, {})
-    tell(office, unit, account, told, move.phone, move.due_at)
+        _note(ctx, unit, dossier, "number_refused", actor, {}, {})
+    notify(ctx, unit, account, reported, move.phone, move.due_at)
 
 
 # -- once its day has come ---------------------------------------------------------------------------------------------
 
 
-def make_moves(office: Office) -> int:
+def make_moves(ctx: AppContext) -> int:
     """Moves the accounts whose day has come, each in its own unit. How many."""
-    with office.store.unit() as unit:
-        due = unit.due_phone_moves(office.now(), AT_ONCE)
+    with ctx.store.unit() as unit:
+        due = unit.due_phone_moves(ctx.now(), AT_ONCE)
     made = 0
     for one in due:
         try:
-            made += _make(office, one)
+            made += _make(ctx, one)
         except Busy:  # none of the others would fare better
             raise
         except Exception:  # the others are moved
@@ -218,46 +218,46 @@ def make_moves(office: Office) -> int:
     return made
 
 
-def _make(office: Office, due: PhoneMove) -> bool:
-    with office.store.unit(write=True) as unit:
+def _make(ctx: AppContext, due: PhoneMove) -> bool:
+    with ctx.store.unit(write=True) as unit:
         account, move, agent = unit.account_held(due.account), unit.phone_move(due.account), unit.account(due.agent)
         if account is None or move is None or move != due:
             return False
-        day = office.day()
+        day = ctx.day()
         if not account.is_open(day) or account.login != move.former:
             unit.drop_phone_move(account.id)
             return False
         if agent is None or not agent.is_open(day):  # who vouched is not of the house any more
-            _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_stopped")
+            _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
-        if _waits_on(office, unit, account, move):
+        if _waits_on(ctx, unit, account, move):
             return False
         try:
-            change_phone(office, unit, account, move.phone, agent.actor())
-        except Taken:  # they began requests with the new one meanwhile
-            _give_up(office, unit, account, move, SYSTEM_ACTOR, "move_stopped")
+            change_phone(ctx, unit, account, move.phone, agent.actor())
+        except AlreadyExists:  # they began requests with the new one meanwhile
+            _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen telephone may still be signed in
-        tell(office, unit, account, "move_made", move.phone, move.due_at)
+        notify(ctx, unit, account, "move_made", move.phone, move.due_at)
         return True
 
 
-def _waits_on(office: Office, unit: Unit, account: Account, move: PhoneMove) -> bool:
+def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) -> bool:
     """Puts off a move of which the number before was not told long enough ago; it is told again where that was given up."""
-    now = office.now()
+    now = ctx.now()
     letter = next((one for one in unit.letters_to(move.former, _LAST_LETTERS) if one.id == move.letter), None)
     until = _not_before(move, letter, now)
     if until is not None and until <= now:
         return False
     if until is None:
         until = now + WAIT
-        move = replace(move, letter=tell(office, unit, account, "move_asked", move.former, until))
+        move = replace(move, letter=notify(ctx, unit, account, "move_asked", move.former, until))
     unit.drop_phone_move(account.id)
     unit.add_phone_move(replace(move, due_at=until))
     return True
 
 
-def _not_before(move: PhoneMove, letter: Letter | None, now: datetime) -> datetime | None:
+def _not_before(move: PhoneMove, letter: OutboundMessage | None, now: datetime) -> datetime | None:
     """When a move may be made, by what became of the letter; none where it must be written again. A number that no operator
     knows any more refuses at the first try: nobody is there to say no."""
     if letter is None:
@@ -268,7 +268,7 @@ def _not_before(move: PhoneMove, letter: Letter | None, now: datetime) -> dateti
 
 
 def _note(
-    office: Office, unit: Unit, dossier: Dossier, kind: str, actor: Actor, body: dict[str, Plain], commits: Mapping[str, Plain]
+    ctx: AppContext, unit: Unit, dossier: Dossier, kind: str, actor: Actor, body: dict[str, Plain], commits: Mapping[str, Plain]
 ) -> None:  # fmt: skip
     """In the journal of the dossier, closed or not: nothing else of it changes."""
-    journalise(unit, dossier, [EntryDraft(kind, body, commits)], actor, office.now())
+    journalise(unit, dossier, [EntryDraft(kind, body, commits)], actor, ctx.now())

@@ -15,7 +15,7 @@ PAPER: Final = "person:"  # the login of somebody without a telephone
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MandateView:
     """A mandate as it is read: for whom, by whom, and whether it holds today."""
 
     mandate: Mandate
@@ -37,7 +37,7 @@ def reached(account: Account) -> str:
     return national(account.login) if account.login.startswith("+") or "@" in account.login else ""
 
 
-def principal_shown(one: Standing) -> str:
+def principal_shown(one: MandateView) -> str:
     """For whom a mandate is, as its holder reads it. Until an agent or the person agreed, they read only what they typed: a page
     never tells whether a number is known here, nor what another person gave as the name of a company."""
     mandate, login = one.mandate, one.principal.login
@@ -48,7 +48,7 @@ def principal_shown(one: Standing) -> str:
     return national(mandate.invited) or reached(one.principal)
 
 
-def holder_shown(one: Standing) -> str:
+def holder_shown(one: MandateView) -> str:
     """Who holds a mandate, as those for whom they act read it: the number that let them in; for who asked a person, the name they
     gave, which was checked by nobody, and their number, which is proven; else how they are called."""
     mandate, holder = one.mandate, one.holder

@@ -12,7 +12,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.people import PhoneMove
 from engine.services.accounts.applicant_account import MOST_DOSSIERS, own
 from engine.services.accounts.delegation_files import paper_of
-from engine.services.context.app_context import Office, pinned
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.outbound_messages import readable
 from engine.services.sign_in.sessions import sessions_of
 from engine.storage.unit_of_work import Unit
@@ -20,10 +20,10 @@ from engine.storage.unit_of_work import Unit
 FORMAT = "guichet-account/1"
 
 
-def export_own(office: Office, actor: Actor) -> Plain:
+def export_own(ctx: AppContext, actor: Actor) -> Plain:
     """Raises NotFound for whoever is no applicant."""
-    known, sessions = own(office, actor), sessions_of(office, actor)
-    with office.store.unit() as unit:
+    known, sessions = own(ctx, actor), sessions_of(ctx, actor)
+    with ctx.store.unit() as unit:
         lines, move = unit.dossiers_of(actor.id, MOST_DOSSIERS), unit.phone_move(actor.id)
         mandates: list[Plain] = [
             {"kind": one.kind, "role": one.role, "status": one.status, "until": one.until.isoformat() if one.until else None,
@@ -33,7 +33,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
             for one in (*unit.mandates_held(actor.id), *unit.mandates_given(actor.id))
         ]  # fmt: skip
         dossiers: list[Plain] = [
-            _dossier(office, unit, one, actor) for line in lines if (one := unit.dossier(line.id)) is not None
+            _dossier(ctx, unit, one, actor) for line in lines if (one := unit.dossier(line.id)) is not None
         ]
     opened: list[Plain] = [
         {"device": one.device, "opened_at": instant_text(one.created_at), "seen_at": instant_text(one.seen_at)}
@@ -41,7 +41,7 @@ def export_own(office: Office, actor: Actor) -> Plain:
     ]
     return {
         "format": FORMAT,
-        "at": instant_text(office.now()),
+        "at": instant_text(ctx.now()),
         "account": {
             "phone": known.phone,
             "number_asked_for": _asked(move) if move else None,
@@ -60,8 +60,8 @@ def _asked(move: PhoneMove) -> Plain:
     return {"ends_in": move.phone[-2:], "asked_at": instant_text(move.asked_at), "from": instant_text(move.due_at)}
 
 
-def _dossier(office: Office, unit: Unit, one: Dossier, actor: Actor) -> Plain:
-    procedure = pinned(office, unit, one)
+def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
+    procedure = pinned(ctx, unit, one)
     return {
         "number": one.number,
         "procedure": one.procedure,

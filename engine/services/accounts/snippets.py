@@ -13,36 +13,36 @@ from engine.journal.chain import seal
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN
 from engine.records.snippets import Snippet
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import Memory, once
 from engine.storage.unit_of_work import Unit
 
 _KEPT: Memory[Snippet] = Memory(lambda one: one.id, lambda unit, kept: _last(unit, str(kept)))
 
 
-def snippets_for(office: Office, actor: Actor) -> tuple[Snippet, ...]:
+def snippets_for(ctx: AppContext, actor: Actor) -> tuple[Snippet, ...]:
     """What the agencies of an agent keep ready."""
-    with office.store.unit() as unit:
-        return unit.snippets(agencies_of(office, actor)) if actor.kind == "agent" else ()
+    with ctx.store.unit() as unit:
+        return unit.snippets(agencies_of(ctx, actor)) if actor.kind == "agent" else ()
 
 
-def agencies_of(office: Office, actor: Actor) -> tuple[str, ...]:
+def agencies_of(ctx: AppContext, actor: Actor) -> tuple[str, ...]:
     """The agencies an agent works for, or manages the people of."""
-    managed = office.directory.agencies if EVERYWHERE in actor.administers else actor.administers
+    managed = ctx.directory.agencies if EVERYWHERE in actor.administers else actor.administers
     return tuple(sorted({*map(agency_of, actor.roles), *managed}))
 
 
-def snippet_versions(office: Office, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
+def snippet_versions(ctx: AppContext, actor: Actor, snippet_id: str) -> tuple[Snippet, ...]:
     """Every version, the newest first. Raises NotFound for one of another agency."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         found = unit.snippet_versions(snippet_id)
-    if not found or found[0].agency not in agencies_of(office, actor):
+    if not found or found[0].agency not in agencies_of(ctx, actor):
         raise NotFound
     return found
 
 
 def keep_snippet(
-    office: Office, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
+    ctx: AppContext, actor: Actor, agency: str, title: str, body: str, *, snippet_id: str = "", version: int = 0,
     retired: bool = False, token: str | None = None,
 ) -> Snippet:  # fmt: skip
     """Keeps a new sentence, or the version after `version` of one. Raises Refused: what is wrong with it (`why_not_snippet`),
@@ -51,7 +51,7 @@ def keep_snippet(
     def work(unit: Unit) -> Snippet:
         before = unit.snippet_versions(snippet_id) if snippet_id else ()
         own = before[0].agency if before else agency
-        if not administers(actor, (own,)) or own not in office.directory.agencies or (snippet_id and not before):
+        if not administers(actor, (own,)) or own not in ctx.directory.agencies or (snippet_id and not before):
             raise NotFound
         last = before[0].version if before else 0
         if last != version:
@@ -60,16 +60,16 @@ def keep_snippet(
         wrong = None if retired else why_not_snippet(*text)
         if wrong is not None:
             raise Refused(wrong)
-        kept = Snippet(snippet_id or new_id(), last + 1, own, *text, actor.id, office.now())
+        kept = Snippet(snippet_id or new_id(), last + 1, own, *text, actor.id, ctx.now())
         if retired and before:
             kept = replace(kept, title=before[0].title, body=before[0].body, retired=True)
         unit.add_snippet(kept)
-        told: Plain = {"account": actor.id, "snippet": kept.id, "version": kept.version, "agency": own}
-        unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, "snippet_kept", "", told))
+        reported: Plain = {"account": actor.id, "snippet": kept.id, "version": kept.version, "agency": own}
+        unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, "snippet_kept", "", reported))
         return kept
 
     arguments = (agency, title, body, snippet_id, version, retired)
-    return once(office, actor, "keep_snippet", token, arguments, work, _KEPT)
+    return once(ctx, actor, "keep_snippet", token, arguments, work, _KEPT)
 
 
 def _last(unit: Unit, snippet_id: str) -> Snippet:
@@ -79,18 +79,18 @@ def _last(unit: Unit, snippet_id: str) -> Snippet:
     return found[0]
 
 
-def snippet_text(office: Office, actor: Actor, snippet_id: str, dossier_id: str) -> str:
+def snippet_text(ctx: AppContext, actor: Actor, snippet_id: str, dossier_id: str) -> str:
     """A sentence filled for one dossier, in its applicant's language where it says names and dates."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        book = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         found = unit.snippet_versions(snippet_id)
-    if not found or found[0].retired or found[0].agency not in agencies_of(office, actor):
+    if not found or found[0].retired or found[0].agency not in agencies_of(ctx, actor):
         raise NotFound
-    place = office.directory.offices.get(dossier.office or "")
+    place = ctx.directory.offices.get(dossier.office or "")
     spoken = dossier.language
-    due = office.wording.short_day(local_day(dossier.due_at), spoken) if dossier.due_at else ""
+    due = ctx.wording.short_day(local_day(dossier.due_at), spoken) if dossier.due_at else ""
     return filled(found[0].body, {
-        "dossier": group_number(dossier.number), "title": book.identity.title.in_(spoken), "agent": actor.name,
+        "dossier": group_number(dossier.number), "title": procedure.identity.title.in_(spoken), "agent": actor.name,
         "office": place.label.in_(spoken) if place else "", "due": due,
     })  # fmt: skip

@@ -21,11 +21,11 @@ from engine.model import Bounds, Field, Form, Transition
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload
 from engine.services.applications.casework import people_of
-from engine.services.applications.opinions import errand_closed
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.applications.opinions import part_closed
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import Memory, once
-from engine.storage.files.attachments import Kept
+from engine.storage.files.attachments import StoredFile
 from engine.storage.files.inspection import Rejected
 from engine.storage.unit_of_work import Unit
 
@@ -53,40 +53,40 @@ class _Place:
 
 
 def enclose(
-    office: Office, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
 ) -> Enclosed:
     """Joins a file at a place (`rules.enclosed`): `refuser`, `constat.photos`, `decision.2.photo`. Raises NotFound; Refused
     when this person may not take that act or fill that form now."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        where = _place(office, unit, dossier, actor, place)
-    kept = _judged(office, dossier, where, file)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        where = _place(ctx, unit, dossier, actor, place)
+    kept = _judged(ctx, dossier, where, file)
     if isinstance(kept, AnswerProblem):
         return Enclosed(dossier, kept)
 
     def work(unit: Unit) -> Enclosed:
-        before = seen(unit, office, actor, dossier_id)
-        return _join(office, unit, before, _place(office, unit, before, actor, place), kept, actor)
+        before = seen(unit, ctx, actor, dossier_id)
+        return _join(ctx, unit, before, _place(ctx, unit, before, actor, place), kept, actor)
 
-    return once(office, actor, "enclose", token, (dossier_id, place, kept.sha256), work, ENCLOSED)
+    return once(ctx, actor, "enclose", token, (dossier_id, place, kept.sha256), work, ENCLOSED)
 
 
 def take_back(
-    office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
 ) -> Dossier:
     """Takes away a file that this agent joined and that nothing names yet. Raises NotFound for any other."""
 
     def work(unit: Unit) -> Enclosed:
-        before = seen(unit, office, actor, dossier_id)
+        before = seen(unit, ctx, actor, dossier_id)
         one = before.attachment(attachment_id)
         if one is None or one not in pending_files(before, actor.id, one.field):
             raise NotFound
         left = tuple(each for each in before.attachments if each.id != attachment_id)
-        where = _place(office, unit, before, actor, one.field)
+        where = _place(ctx, unit, before, actor, one.field)
         draft = EntryDraft("detached", {"revision": before.revision + 1, **where.body})
-        return Enclosed(keep(office, unit, before, replace(before, attachments=left), [draft], actor))
+        return Enclosed(keep(ctx, unit, before, replace(before, attachments=left), [draft], actor))
 
-    return once(office, actor, "take_back", token, (dossier_id, attachment_id), work, ENCLOSED).dossier
+    return once(ctx, actor, "take_back", token, (dossier_id, attachment_id), work, ENCLOSED).dossier
 
 
 def _recall(unit: Unit, dossier_id: Plain) -> Enclosed:
@@ -105,31 +105,31 @@ ENCLOSED: Final[Memory[Enclosed]] = Memory(lambda enclosed: enclosed.dossier.id,
 Fits: TypeAlias = Callable[[Transition], bool]
 
 
-def _place(office: Office, unit: Unit, dossier: Dossier, actor: Actor, path: str) -> _Place:
-    procedure = pinned(office, unit, dossier)
-    moment = Moment(procedure, actor, office.now(), office.directory, office.wording)
+def _place(ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, path: str) -> _Place:
+    procedure = pinned(ctx, unit, dossier)
+    moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
     name, *rest = path.split(".")
     form = procedure.tasks.get(name)
     if not rest:
-        way = _open_act(office, unit, moment, dossier, lambda one: one.id == name and "attachment" in one.asks)
+        way = _open_act(ctx, unit, moment, dossier, lambda one: one.id == name and "attachment" in one.asks)
         return _Place(path, path, "file", way.label, OF_AN_ACT, {"transition": name})
     if not isinstance(form, Form) or len(rest) > 2:
         raise NotFound
     part = rest[0] if len(rest) == 2 else None
     if form.id in procedure.state(dossier.state).waits:
-        closed = errand_closed(moment, dossier, form, part)
+        closed = part_closed(moment, dossier, form, part)
         if closed is not None:
             raise Refused(closed)
     else:
-        _open_act(office, unit, moment, dossier, lambda one: one.fills == form.id)
+        _open_act(ctx, unit, moment, dossier, lambda one: one.fills == form.id)
     field = _question(form, part, rest[-1])
     body: dict[str, Plain] = {"task": form.id, "fields": [field.id]}
     where = {**body, "part": part} if part is not None else body
     return _Place(path, field.id, field.type, field.label, field.bounds, where)
 
 
-def _open_act(office: Office, unit: Unit, moment: Moment, dossier: Dossier, fits: Fits) -> Transition:
-    for offer in offers_of(moment, dossier, people_of(office, unit)):
+def _open_act(ctx: AppContext, unit: Unit, moment: Moment, dossier: Dossier, fits: Fits) -> Transition:
+    for offer in offers_of(moment, dossier, people_of(ctx, unit)):
         if fits(offer.transition) and offer.closed is not None:
             raise Refused(offer.closed)
         if fits(offer.transition):
@@ -149,15 +149,15 @@ def _question(form: Form, part: str | None, name: str) -> Field:
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _judged(office: Office, dossier: Dossier, where: _Place, file: Upload) -> Kept | AnswerProblem:
+def _judged(ctx: AppContext, dossier: Dossier, where: _Place, file: Upload) -> StoredFile | AnswerProblem:
     try:
-        return office.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
+        return ctx.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": where.type, **rejected.facts}
         return AnswerProblem(where.question, rejected.code, facts, label=where.label)
 
 
-def _join(office: Office, unit: Unit, before: Dossier, where: _Place, kept: Kept, actor: Actor) -> Enclosed:
+def _join(ctx: AppContext, unit: Unit, before: Dossier, where: _Place, kept: StoredFile, actor: Actor) -> Enclosed:
     """The dossier with one more file. Where one is wanted, it takes the place of the one pending there."""
     pending = pending_files(before, actor.id, where.path)
     if where.bounds.max_items > 1 and len(pending) >= where.bounds.max_items:
@@ -165,10 +165,10 @@ def _join(office: Office, unit: Unit, before: Dossier, where: _Place, kept: Kept
         return Enclosed(before, AnswerProblem(where.question, "files_many", most, label=where.label))
     gone = {one.id for one in pending} if where.bounds.max_items == 1 else frozenset()
     attachment = Attachment(
-        new_id(), where.path, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id
+        new_id(), where.path, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages, actor.id
     )  # fmt: skip
     left = (one for one in before.attachments if one.id not in gone)
     after = replace(before, attachments=(*left, attachment))
     body: dict[str, Plain] = {"revision": before.revision + 1, **where.body, "file": kept.kind, "size": kept.size}
     draft = EntryDraft("attached", body, {f"files.{attachment.id}": kept.sha256})
-    return Enclosed(keep(office, unit, before, after, [draft], actor))
+    return Enclosed(keep(ctx, unit, before, after, [draft], actor))

@@ -12,7 +12,7 @@ from engine.core.values import Plain, new_id
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.files import files_of, with_file, without_file
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.scope import Values, standing_of
+from engine.domain.fields.scope import Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import open_fields, read_corrections, read_page
 from engine.model import Field, Procedure
@@ -29,10 +29,10 @@ from engine.services.applications.unverified_files import (
     remove_replaced,
     settle,
 )
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, Memory, once
 from engine.services.limits.file_counts import count_file, count_pixels, forget_file, sender_of
-from engine.storage.files.attachments import OURSELVES, Before, Kept, Lost, Sender, Weigh
+from engine.storage.files.attachments import OURSELVES, Before, Lost, StoredFile, Uploader, Weigh
 from engine.storage.files.inspection import Rejected
 from engine.storage.files.reserve import NoRoom
 from engine.storage.files.resumable_uploads import LARGEST
@@ -62,7 +62,7 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class UploadField:
     """A question that takes files: its place among the answers, and the question of the form it belongs to."""
 
     path: str
@@ -75,49 +75,45 @@ class Spot:
 
 
 def attach(
-    office: Office, actor: Actor, dossier_id: str, path: str, file: Upload,
+    ctx: AppContext, actor: Actor, dossier_id: str, path: str, file: Upload,
     details: Mapping[str, str] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
     browser: str = "",
 ) -> Attached:  # fmt: skip
     """Hands a file in at a question (`acte`, `enfants.0.acte`). `details` are the controls posted beside it: which
     alternative, when it was issued. `client` is the key of the address that sends, `browser` what it was given. Raises NotFound, Conflict, Refused (role,
     closed, already_submitted)."""
-    with office.store.unit() as unit:
-        dossier = own(unit, office, actor, dossier_id, filling=True)
-        spot = spot_of(office, pinned(office, unit, dossier), dossier, path)
-    before_it_lies = (
-        partial(_counted, office, dossier.id, client) if actor.unproven else partial(hold, office, dossier.id)
-    )
-    weigh = partial(count_pixels, office, actor, client, browser) if actor.unproven else None
-    sender = sender_of(office, actor, browser)
-    count_file(office, dossier, len(file.data), client, browser)
-    kept = keep_file(office, dossier, spot, file, before_it_lies, weigh, sender)
+    with ctx.store.unit() as unit:
+        dossier = own(unit, ctx, actor, dossier_id, filling=True)
+        spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
+    before_it_lies = partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
+    weigh = partial(count_pixels, ctx, actor, client, browser) if actor.unproven else None
+    sender = sender_of(ctx, actor, browser)
+    count_file(ctx, dossier, len(file.data), client, browser)
+    kept = keep_file(ctx, dossier, spot, file, before_it_lies, weigh, sender)
     if isinstance(kept, AnswerProblem):
         return Attached(dossier, kept)
     gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Attached:
-        before = own(unit, office, actor, dossier_id, revision, filling=True)
-        procedure = pinned(office, unit, before)
-        after = _with_details(office, procedure, before, spot, details or {})
-        spot_of(office, procedure, after, path)
-        after, full = handed_in(office, after, spot, kept)
+        before = own(unit, ctx, actor, dossier_id, revision, filling=True)
+        procedure = pinned(ctx, unit, before)
+        after = _with_details(ctx, procedure, before, spot, details or {})
+        spot_of(ctx, procedure, after, path)
+        after, full = handed_in(ctx, after, spot, kept)
         if full is not None:
             return Attached(before, full)
         check_still_kept(unit, before.id, kept.sha256)
         if actor.unproven:
             pieces_came(unit, before.id, file.pieces)
-        after = _orderly(office, unit, before, after, actor, gone)
-        return Attached(keep_answers(office, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
+        after = _orderly(ctx, unit, before, after, actor, gone)
+        return Attached(keep_answers(ctx, unit, before, after, "attached", actor, file=kept.kind, size=kept.size))
 
     try:
-        attached = once(
-            office, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED
-        )
+        attached = once(ctx, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
     finally:
         if not actor.unproven:
-            settle(office, dossier_id, kept.sha256)
-    remove_replaced(office, gone)
+            settle(ctx, dossier_id, kept.sha256)
+    remove_replaced(ctx, gone)
     return attached
 
 
@@ -126,47 +122,47 @@ ATTACHED: Final[Memory[Attached]] = Memory(
 )
 
 
-def detach(office: Office, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
+def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None) -> Dossier:
     """Takes a file away from the question it answers."""
     gone: list[UnprovenFile] = []
 
     def work(unit: Unit) -> Dossier:
-        before = own(unit, office, actor, dossier_id, filling=True)
+        before = own(unit, ctx, actor, dossier_id, filling=True)
         attachment = before.attachment(attachment_id)
         if attachment is None:
             raise NotFound
-        spot = spot_of(office, pinned(office, unit, before), before, attachment.field)
+        spot = spot_of(ctx, pinned(ctx, unit, before), before, attachment.field)
         answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
         after = replace(_marked(before, spot, made=False), answers=answers)
-        after = _orderly(office, unit, before, after, actor, gone)
-        return keep_answers(office, unit, before, after, "detached", actor)
+        after = _orderly(ctx, unit, before, after, actor, gone)
+        return keep_answers(ctx, unit, before, after, "detached", actor)
 
-    dossier = once(office, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
-    remove_replaced(office, gone)
+    dossier = once(ctx, actor, "detach", token, (dossier_id, attachment_id), work, DOSSIER)
+    remove_replaced(ctx, gone)
     return dossier
 
 
 def _orderly(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, gone: list[UnprovenFile]
 ) -> Dossier:  # fmt: skip
     """A draft without the files that nothing names; `gone` are those to remove once it is kept. What was sent keeps every file."""
     if not before.is_draft:
         return after
     after = without_orphans(after)
-    gone[:] = let_go(office, unit, before, after, actor)
+    gone[:] = let_go(ctx, unit, before, after, actor)
     return after
 
 
-def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+def read_attachment(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
     """A file and what it holds, for whoever may read the answer it belongs to."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
     attachment = dossier.attachment(attachment_id)
     if attachment is None or not may_read_file(procedure, dossier, attachment, actor):
         raise NotFound
     try:
-        return attachment, office.attachments.read(attachment.sha256, dossier.id)
+        return attachment, ctx.attachments.read(attachment.sha256, dossier.id)
     except Lost:
         raise NotFound from None
 
@@ -174,7 +170,7 @@ def read_attachment(office: Office, actor: Actor, dossier_id: str, attachment_id
 # -- the question ------------------------------------------------------------------------------------------------------
 
 
-def spot_of(office: Office, procedure: Procedure, dossier: Dossier, path: str) -> Spot:
+def spot_of(ctx: AppContext, procedure: Procedure, dossier: Dossier, path: str) -> UploadField:
     """The question of a path: it takes files, is on the path and may be answered now. Raises NotFound, or Refused when it
     may not be any more."""
     name, *rest = path.split(".")
@@ -183,11 +179,11 @@ def spot_of(office: Office, procedure: Procedure, dossier: Dossier, path: str) -
         raise NotFound
     if name not in open_fields(procedure, dossier):
         raise Refused(refusal("not_correctable" if not dossier.is_draft else "not_now", field=name))
-    standing = standing_of(procedure, dossier, office.day(), office.directory)
-    field = _column(root, standing.values, rest)
+    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
+    field = _column(root, evaluated.values, rest)
     if field is None or field.type not in FILE_TYPES:
         raise NotFound
-    return Spot(path, field, root)
+    return UploadField(path, field, root)
 
 
 def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
@@ -207,15 +203,15 @@ def _column(field: Field, values: Values, rest: list[str]) -> Field | None:
 
 
 def keep_file(
-    office: Office, dossier: Dossier, spot: Spot, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
-    sender: Sender = OURSELVES,
-) -> Kept | AnswerProblem:  # fmt: skip
+    ctx: AppContext, dossier: Dossier, spot: UploadField, file: Upload, before: Before | None = None, weigh: Weigh | None = None,
+    sender: Uploader = OURSELVES,
+) -> StoredFile | AnswerProblem:  # fmt: skip
     """Judges a file and puts it on the disk, before any unit: one that nobody names later is swept away. `before` is told of
     it first; `weigh` of the pixels of an unproven visitor. Raises Busy; a file that was not judged for lack of a place is not counted."""
     unproven = weigh is not None
     bounds = spot.field.bounds
     try:
-        return office.attachments.keep(
+        return ctx.attachments.keep(
             file.data,
             file.name,
             bounds.accept,
@@ -227,7 +223,7 @@ def keep_file(
             sender=sender,
         )
     except Crowded:
-        forget_file(office, dossier)
+        forget_file(ctx, dossier)
         raise
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
@@ -237,14 +233,16 @@ def keep_file(
         return AnswerProblem(spot.path, code, {"type": spot.field.type}, label=spot.field.label)
 
 
-def _counted(office: Office, dossier_id: str, client: str, digest: str, size: int) -> None:
-    count_file_in(office, dossier_id, digest, size, client)
+def _counted(ctx: AppContext, dossier_id: str, client: str, digest: str, size: int) -> None:
+    count_file_in(ctx, dossier_id, digest, size, client)
 
 
-def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple[Dossier, AnswerProblem | None]:
+def handed_in(
+    ctx: AppContext, dossier: Dossier, spot: UploadField, kept: StoredFile
+) -> tuple[Dossier, AnswerProblem | None]:
     """The dossier with one more file at a question; or why there is no room for it."""
     attachment = Attachment(
-        new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages
+        new_id(), spot.path, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages
     )  # fmt: skip
     answers = _changed(dossier.answers, spot, lambda plain: with_file(spot.field, plain, attachment.id))
     if len(files_of(_at(answers, spot.parts))) > spot.field.bounds.max_items:
@@ -256,7 +254,7 @@ def handed_in(office: Office, dossier: Dossier, spot: Spot, kept: Kept) -> tuple
     return replace(corrected, answers=answers, attachments=attachments, removed_files=removed), None
 
 
-def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:
+def _marked(dossier: Dossier, spot: UploadField, made: bool) -> Dossier:
     """Where an agent asked for this file again, a new one is the correction."""
     correction, name = dossier.correction, spot.root.id
     if correction is None or name not in correction.fields:
@@ -266,18 +264,18 @@ def _marked(dossier: Dossier, spot: Spot, made: bool) -> Dossier:
 
 
 def _with_details(
-    office: Office, procedure: Procedure, dossier: Dossier, spot: Spot, details: Mapping[str, str]
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, spot: UploadField, details: Mapping[str, str]
 ) -> Dossier:
     """The dossier with the controls posted beside the file; those of other questions are left out."""
     raw: Raw = {name: (value,) for name, value in details.items() if _is_beside(name, spot.path)}
     if not raw:
         return dossier
     if not dossier.is_draft:
-        read = read_corrections(procedure, dossier, raw, office.day(), office.directory)
+        read = read_corrections(procedure, dossier, raw, ctx.day(), ctx.directory)
         return replace(dossier, answers=read.answers)
     page = next(page for page in procedure.form.pages if spot.root in page.fields)
     only = frozenset({spot.root.id})
-    read = read_page(procedure, dossier, page.id, raw, office.day(), office.directory, only)
+    read = read_page(procedure, dossier, page.id, raw, ctx.day(), ctx.directory, only)
     return replace(dossier, answers=read.answers)
 
 
@@ -295,7 +293,7 @@ def _at(answers: Plain | Mapping[str, Plain], parts: tuple[str, ...]) -> Plain:
     return found  # type: ignore[return-value]
 
 
-def _changed(answers: Mapping[str, Plain], spot: Spot, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
+def _changed(answers: Mapping[str, Plain], spot: UploadField, change: Callable[[Plain], Plain]) -> dict[str, Plain]:
     """The answers with the one at a question changed, rows copied on the way to it."""
     return _changed_at(answers, spot.parts, change)
 
@@ -314,27 +312,27 @@ def _changed_at(
 
 
 def receive_piece(
-    office: Office, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
+    ctx: AppContext, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
 ) -> int:  # fmt: skip
     """Keeps a piece of a file; how many bytes of it are there, from which its sender goes on. Raises NotFound, Refused, NoRoom."""
-    dossier = _of(office, actor, dossier_id)
-    office.attachments.reserve.check(len(data), unproven=actor.unproven)
-    arriving = office.attachments.arriving
+    dossier = _of(ctx, actor, dossier_id)
+    ctx.attachments.reserve.check(len(data), unproven=actor.unproven)
+    arriving = ctx.attachments.arriving
     if actor.unproven and at <= (there := arriving.received(dossier, key)):
-        count_pieces_in(office, dossier, key, max(there, min(at + len(data), LARGEST)), client)
+        count_pieces_in(ctx, dossier, key, max(there, min(at + len(data), LARGEST)), client)
     return arriving.add(dossier, key, at, data)
 
 
-def received(office: Office, actor: Actor, dossier_id: str, key: str) -> int:
+def received(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> int:
     """How many bytes of a file are there."""
-    return office.attachments.arriving.received(_of(office, actor, dossier_id), key)
+    return ctx.attachments.arriving.received(_of(ctx, actor, dossier_id), key)
 
 
-def arrived(office: Office, actor: Actor, dossier_id: str, key: str) -> bytes | None:
+def arrived(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> bytes | None:
     """A file that came in pieces, whole. It stays a while: an answer that got lost is asked for again."""
-    return office.attachments.arriving.whole(_of(office, actor, dossier_id), key)
+    return ctx.attachments.arriving.whole(_of(ctx, actor, dossier_id), key)
 
 
-def _of(office: Office, actor: Actor, dossier_id: str) -> str:
-    with office.store.unit() as unit:
-        return own(unit, office, actor, dossier_id, filling=True).id
+def _of(ctx: AppContext, actor: Actor, dossier_id: str) -> str:
+    with ctx.store.unit() as unit:
+        return own(unit, ctx, actor, dossier_id, filling=True).id

@@ -14,9 +14,9 @@ from engine.domain.common.access import acting_role
 from engine.domain.common.decision import Act, Decision
 from engine.model import Procedure, Transition
 from engine.records.dossier import Actor, Dossier
-from engine.records.jobs import Order, OrderLine
-from engine.services.applications.casework import decide_in, people_of, tray
-from engine.services.context.app_context import NotFound, Office, hold_all, pinned, seen
+from engine.records.jobs import Job, JobItem
+from engine.services.applications.casework import decide_in, list_inbox, people_of
+from engine.services.context.app_context import AppContext, NotFound, hold_all, pinned, seen
 from engine.services.core.commit import carry_out, letters_owed
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
@@ -49,7 +49,7 @@ class BulkPreview:
     """What an order would do: `sms` are the parts that would leave; `messages` the different texts, an example of each
     kind."""
 
-    book: Procedure
+    definition: Procedure
     act: Transition
     can: tuple[Foreseen, ...]
     cannot: tuple[Foreseen, ...]
@@ -78,65 +78,67 @@ def _keyed(procedure: Procedure, role: str) -> str:
 
 
 def picked_all(
-    office: Office, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
+    ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
 ) -> tuple[str, ...]:  # fmt: skip
     """The numbers of a whole list, as many as an order may have."""
-    found = tray(
-        office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
+    found = list_inbox(
+        ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
     )
     return tuple(line.number for line in found.lines)
 
 
-def bulk_acts(office: Office, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
+def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[BulkAct, ...]:
     """What may be done with these dossiers at once, the commonest first."""
     found: dict[tuple[str, str], BulkAct] = {}
-    with office.store.unit() as unit:
-        for dossier in _picked(office, unit, actor, numbers):
-            book = pinned(office, unit, dossier)
-            ways = {way.id: way for way in book.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
+    with ctx.store.unit() as unit:
+        for dossier in _picked(ctx, unit, actor, numbers):
+            procedure = pinned(ctx, unit, dossier)
+            ways = {way.id: way for way in procedure.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
             for way in ways.values():
-                if acting_role(book, dossier, actor, way.by) is None:
+                if acting_role(procedure, dossier, actor, way.by) is None:
                     continue
-                known = found.get((book.id, way.id))
+                known = found.get((procedure.id, way.id))
                 count = known.count + 1 if known else 1
                 asks = "reason" in way.asks or bool(known and known.reason)
-                found[book.id, way.id] = BulkAct(book.id, book.identity.title, way.id, way.label, count, asks)
+                found[procedure.id, way.id] = BulkAct(
+                    procedure.id, procedure.identity.title, way.id, way.label, count, asks
+                )
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 
 
-def _picked(office: Office, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
+def _picked(ctx: AppContext, unit: Unit, actor: Actor, numbers: Sequence[str]) -> list[Dossier]:
     """Those this person may see, each once; the others say nothing."""
     found = []
     for number in list(dict.fromkeys(numbers))[:MOST_LINES]:
         try:
-            found.append(seen(unit, office, actor, number))
+            found.append(seen(unit, ctx, actor, number))
         except NotFound:
             continue
     return found
 
 
 def preview_bulk(
-    office: Office, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
+    ctx: AppContext, actor: Actor, numbers: Sequence[str], procedure: str, act: Act
 ) -> BulkPreview:  # fmt: skip
     """What the act would do to each of these dossiers. Keeps nothing. Raises NotFound when no edition allows it in bulk."""
     can, cannot, sms = list[Foreseen](), list[Foreseen](), 0
-    book: Procedure | None = None
+    definition: Procedure | None = None
     first: Transition | None = None
-    with office.store.unit() as unit:
-        people = people_of(office, unit)
-        for dossier in _picked(office, unit, actor, numbers):
-            own = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        people = people_of(ctx, unit)
+        for dossier in _picked(ctx, unit, actor, numbers):
+            own = pinned(ctx, unit, dossier)
             try:
-                decision = _judged(office, unit, own, dossier, procedure, act, actor, people)
+                decision = _judged(ctx, unit, own, dossier, procedure, act, actor, people)
             except Refused as closed:
                 cannot.append(Foreseen(dossier, closed=closed.reason))
                 continue
             way = bulk_act(own, dossier.state, act.transition)
-            book, first = book or own, first or way
+            definition, first = definition or own, first or way
             can.append(Foreseen(dossier, own.state(decision.dossier.state).label))
-            letters = letters_owed(office, own, dossier, decision, actor, office.now())
+            letters = letters_owed(ctx, own, dossier, decision, actor, ctx.now())
             sms += sum(sms_parts(one.body).count for one in letters if one.channel == "sms")
-    shown = book or office.catalogue.procedures.get(procedure)
+    shown = definition or ctx.catalogue.procedures.get(procedure)
     ways = shown.transitions if shown else ()
     first = first or next((way for way in ways if way.id == act.transition and way.bulk), None)
     if shown is None or first is None:
@@ -145,58 +147,58 @@ def preview_bulk(
 
 
 def _judged(
-    office: Office, unit: Unit, book: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
+    ctx: AppContext, unit: Unit, definition: Procedure, dossier: Dossier, procedure: str, act: Act, actor: Actor,
     people: Mapping[str, Actor] | None = None,
 ) -> Decision:  # fmt: skip
     """The decision on one dossier, as for one alone; and only where its own edition allows it in bulk."""
-    if book.id != procedure:
+    if definition.id != procedure:
         raise Refused(refusal("other_procedure"))
-    known = any(way.id == act.transition and way.event is None for way in book.leaving.get(dossier.state, ()))
-    if known and bulk_act(book, dossier.state, act.transition) is None:
+    known = any(way.id == act.transition and way.event is None for way in definition.leaving.get(dossier.state, ()))
+    if known and bulk_act(definition, dossier.state, act.transition) is None:
         raise Refused(refusal("not_in_bulk"))
-    return decide_in(office, unit, dossier, act, actor, people)
+    return decide_in(ctx, unit, dossier, act, actor, people)
 
 
 # -- ordered -----------------------------------------------------------------------------------------------------------
 
 
 def order_bulk(
-    office: Office, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
+    ctx: AppContext, actor: Actor, procedure: str, act: str, reason: str, picked: Sequence[tuple[str, int]], *,
     token: str | None = None,
-) -> Order:  # fmt: skip
+) -> Job:  # fmt: skip
     """Keeps the order to take an act on these dossiers (number, revision seen). Raises Refused: nothing_picked,
     too_many_picked."""
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         revisions = dict(picked)
         if not revisions:
             raise Refused(refusal("nothing_picked"))
         if len(revisions) > MOST_LINES:
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
         hold_all(unit, revisions)
-        dossiers = [(seen(unit, office, actor, number), revision) for number, revision in revisions.items()]
+        dossiers = [(seen(unit, ctx, actor, number), revision) for number, revision in revisions.items()]
         asked = {"procedure": procedure, "act": act, "reason": reason}
         lines = [(one.id, one.number, revision) for one, revision in dossiers]
-        return give(office, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
+        return give(ctx, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
 
-    return once(office, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
+    return once(ctx, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
 
 
-def carry_bulk(office: Office, order: Order, most: int) -> int:
+def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:
     """Decides the dossiers left of an order, so many at most."""
 
-    def work(unit: Unit, order: Order, line: OrderLine, actor: Actor) -> None:
+    def work(unit: Unit, order: Job, line: JobItem, actor: Actor) -> None:
         asked = order.asked if isinstance(order.asked, dict) else {}
         act = Act(str(asked.get("act", "")), str(asked.get("reason") or "") or None)
-        dossier = seen(unit, office, actor, line.dossier, line.revision)
-        book = pinned(office, unit, dossier)
-        decision = _judged(office, unit, book, dossier, str(asked.get("procedure", "")), act, actor)
-        carry_out(office, unit, dossier, _in_order(decision, order), actor)
+        dossier = seen(unit, ctx, actor, line.dossier, line.revision)
+        procedure = pinned(ctx, unit, dossier)
+        decision = _judged(ctx, unit, procedure, dossier, str(asked.get("procedure", "")), act, actor)
+        carry_out(ctx, unit, dossier, _in_order(decision, order), actor)
 
-    return carry_lines(office, order, work, most)
+    return carry_lines(ctx, order, work, most)
 
 
-def _in_order(decision: Decision, order: Order) -> Decision:
+def _in_order(decision: Decision, order: Job) -> Decision:
     """The act says in the dossier's journal that it was taken as part of an order."""
     entries = tuple(
         replace(entry, body={**entry.body, "bulk": order.n}) if entry.kind == "transition" and "event" not in entry.body

@@ -10,7 +10,7 @@ from engine.core.problems import Refusal
 from engine.core.values import Text
 from engine.domain.appointments.appointments import bookable
 from engine.domain.common.access import acting_role, may_read
-from engine.domain.common.task_parts import filling_at, fillings, hand_of, is_in_parts
+from engine.domain.common.task_parts import filling_at, fillings, is_in_parts, person_of
 from engine.domain.fields.views import PageView
 from engine.domain.forms.part_forms import view_part
 from engine.domain.workflow.awaited import Awaited, awaited
@@ -18,8 +18,8 @@ from engine.domain.workflow.tasks import holds_slot
 from engine.domain.workflow.transition_context import Moment
 from engine.model import APPLICATION, SYSTEM, Appointment, Form, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.opinions import errand_closed
-from engine.services.context.app_context import Office, pinned, seen
+from engine.services.applications.opinions import part_closed
+from engine.services.context.app_context import AppContext, pinned, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,45 +44,45 @@ class Wait:
     is_mine: bool  # awaited of this person, and open to them now
 
 
-def contributions(office: Office, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
+def contributions(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
     """Every opinion given and every row filled, in the order of the file."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
     forms = (form for form in procedure.forms() if is_in_parts(form))
-    return tuple(one for form in forms for one in _given(office, actor, procedure, dossier, form))
+    return tuple(one for form in forms for one in _given(ctx, actor, procedure, dossier, form))
 
 
 def _given(
-    office: Office, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form
+    ctx: AppContext, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form
 ) -> Iterator[Contribution]:  # fmt: skip
     for service in form.services:
         done = dossier.done.get(service.id)
         if done is not None:
-            page = _page(office, actor, procedure, dossier, form, service.id, service.id)
+            page = _page(ctx, actor, procedure, dossier, form, service.id, service.id)
             yield Contribution(form, service.id, service.label, done.by, done.at, page)
     for number in range(len(fillings(form.id, dossier.answers)) if form.each else 0):
         if filling_at(form.id, dossier.answers, number) is not None:
-            page = _page(office, actor, procedure, dossier, form, str(number), form.id)
-            by = hand_of(form.id, dossier.answers, number) or ""
+            page = _page(ctx, actor, procedure, dossier, form, str(number), form.id)
+            by = person_of(form.id, dossier.answers, number) or ""
             yield Contribution(form, str(number), form.label, by, None, page)
 
 
 def _page(
-    office: Office, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form, part: str, name: str
+    ctx: AppContext, actor: Actor, procedure: Procedure, dossier: Dossier, form: Form, part: str, name: str
 ) -> PageView | None:
     if not may_read(procedure, dossier, name, actor):
         return None
-    return view_part(procedure, form, part, dossier, office.day(), office.directory, office.wording, reader=actor)
+    return view_part(procedure, form, part, dossier, ctx.day(), ctx.directory, ctx.wording, reader=actor)
 
 
-def waits(office: Office, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
+def waits(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Wait, ...]:
     """Everything that the dossier waits for now, done or not, and what of it this person may do."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    moment = Moment(procedure, actor, office.now(), office.directory, office.wording)
-    things = awaited(procedure, dossier, moment.scope(dossier), office.directory.calendar)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
+    things = awaited(procedure, dossier, moment.scope(dossier), ctx.directory.calendar)
     return tuple(_wait(moment, dossier, thing) for thing in things)
 
 
@@ -96,5 +96,5 @@ def _wait(moment: Moment, dossier: Dossier, thing: Awaited) -> Wait:
         return Wait(thing, closed, closed is None and bool(proposes) and not holds_slot(dossier, form.id))
     if not isinstance(form, Form) or SYSTEM in form.by or form.id == APPLICATION:
         return Wait(thing, None, False)
-    closed = errand_closed(moment, dossier, form, thing.part)
+    closed = part_closed(moment, dossier, form, thing.part)
     return Wait(thing, closed, closed is None)

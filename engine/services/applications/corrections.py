@@ -12,76 +12,76 @@ from engine.domain.workflow.actions import task_done
 from engine.domain.workflow.transition_context import codes
 from engine.model import APPLICATION, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.attachments import FILE_TYPES, Spot, Upload, handed_in, keep_file, spot_of
+from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
 from engine.services.applications.draft_answers import (
     Saved,
-    Written,
+    SavedAnswers,
     keep_answers,
     own,
     remember_written,
     saved_from,
     shown_form,
 )
-from engine.services.context.app_context import Office, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.limits.file_counts import count_file, sender_of
-from engine.storage.files.attachments import Kept
+from engine.storage.files.attachments import StoredFile
 from engine.storage.unit_of_work import Unit
 
 
-def see_corrections(office: Office, actor: Actor, dossier_id: str) -> FormView:
+def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
     """The questions that are open again, each with the reason why."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    return shown_form(office, procedure, dossier, actor, only=open_fields(procedure, dossier))
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    return shown_form(ctx, procedure, dossier, actor, only=open_fields(procedure, dossier))
 
 
 def save_corrections(
-    office: Office, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
+    ctx: AppContext, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
     files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
     """Keeps new answers and files; what is wrong among them is told, the rest is kept. A question counts as corrected when
     it was answered without fault: a file, when a new one came."""
-    with office.store.unit() as unit:
-        dossier = _correcting(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    spots = [spot_of(office, procedure, dossier, path) for path in files or {}]
-    sender = sender_of(office, actor)
+    with ctx.store.unit() as unit:
+        dossier = _correcting(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    spots = [spot_of(ctx, procedure, dossier, path) for path in files or {}]
+    sender = sender_of(ctx, actor)
     for file in (files or {}).values():
-        count_file(office, dossier, len(file.data))
-    judged = [(spot, keep_file(office, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
+        count_file(ctx, dossier, len(file.data))
+    judged = [(spot, keep_file(ctx, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
 
-    def work(unit: Unit) -> Written:
-        before = _correcting(unit, office, actor, dossier_id, revision)
-        return _save(office, unit, pinned(office, unit, before), before, raw, judged, actor)
+    def work(unit: Unit) -> SavedAnswers:
+        before = _correcting(unit, ctx, actor, dossier_id, revision)
+        return _save(ctx, unit, pinned(ctx, unit, before), before, raw, judged, actor)
 
-    digests = {spot.path: kept.sha256 if isinstance(kept, Kept) else kept.code for spot, kept in judged}
+    digests = {spot.path: kept.sha256 if isinstance(kept, StoredFile) else kept.code for spot, kept in judged}
     arguments = (dossier_id, raw, digests, revision)
-    written = once(office, actor, "save_corrections", token, arguments, work, remember_written(office))
-    return saved_from(office, written)
+    written = once(ctx, actor, "save_corrections", token, arguments, work, remember_written(ctx))
+    return saved_from(ctx, written)
 
 
 def _save(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
-    judged: Sequence[tuple[Spot, Kept | AnswerProblem]], actor: Actor,
-) -> Written:  # fmt: skip
-    read = read_corrections(procedure, before, raw, office.day(), office.directory)
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
+    judged: Sequence[tuple[UploadField, StoredFile | AnswerProblem]], actor: Actor,
+) -> SavedAnswers:  # fmt: skip
+    read = read_corrections(procedure, before, raw, ctx.day(), ctx.directory)
     after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
     for spot, kept in judged:
         full = kept if isinstance(kept, AnswerProblem) else None
-        if isinstance(kept, Kept):
-            after, full = handed_in(office, after, spot, kept)
+        if isinstance(kept, StoredFile):
+            after, full = handed_in(ctx, after, spot, kept)
         wrong += [full] if full else []
     only = open_fields(procedure, before)
-    found = check_answers(procedure, after, office.day(), office.directory)
-    told = {one.at for one in wrong}
-    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in told))
+    found = check_answers(procedure, after, ctx.day(), ctx.directory)
+    reported = {one.at for one in wrong}
+    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in reported))
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
-    dossier = keep_answers(office, unit, before, after, "corrected", actor, made=made)
-    return Written(procedure, dossier, None, problems)
+    dossier = keep_answers(ctx, unit, before, after, "corrected", actor, made=made)
+    return SavedAnswers(procedure, dossier, None, problems)
 
 
 def _marked(
@@ -112,29 +112,29 @@ def _is_posted(name: str, posted: set[str]) -> bool:
 
 
 def send_corrections(
-    office: Office, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, *, revision: int | None = None, token: str | None = None
 ) -> Dossier:
     """Sends the dossier back to the agents. Raises WrongAnswers, Conflict, Refused: correction_incomplete (fields), not_now."""
 
     def work(unit: Unit) -> Dossier:
-        before = _correcting(unit, office, actor, dossier_id, revision)
-        procedure, day = pinned(office, unit, before), office.day()
-        problems = check_answers(procedure, before, day, office.directory)
+        before = _correcting(unit, ctx, actor, dossier_id, revision)
+        procedure, day = pinned(ctx, unit, before), ctx.day()
+        problems = check_answers(procedure, before, day, ctx.directory)
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
-        live = replace(before, answers=live_answers(procedure, before, day, office.directory))
+        live = replace(before, answers=live_answers(procedure, before, day, ctx.directory))
         decision = task_done(
-            procedure, live, APPLICATION, actor, office.now(), office.directory, office.wording
+            procedure, live, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
-        return carry_out(office, unit, before, decision, actor)
+        return carry_out(ctx, unit, before, decision, actor)
 
-    return once(office, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
+    return once(ctx, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
 
 
-def _correcting(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+def _correcting(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
     """The dossier, waiting for its owner to correct it."""
-    dossier = own(unit, office, actor, dossier_id, revision)
-    state = pinned(office, unit, dossier).states.get(dossier.state)
+    dossier = own(unit, ctx, actor, dossier_id, revision)
+    state = pinned(ctx, unit, dossier).states.get(dossier.state)
     if state is None or state.mode != "correct":
         raise Refused(refusal("not_now", state=dossier.state))
     return dossier

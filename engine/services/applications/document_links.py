@@ -18,7 +18,7 @@ from engine.domain.documents.documents import is_erased, status_of
 from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, IssuedDocument
 from engine.records.exchanges import Share
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.checkpoints import ASTRAY
 from engine.services.core.journalling import journalise
 from engine.services.keys.secrets import new_token, token_digest
@@ -39,12 +39,12 @@ class Lent:
     until: datetime
 
 
-def lend(office: Office, actor: Actor, dossier_id: str, document_id: str, *, token: str | None = None) -> str:
+def lend(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, *, token: str | None = None) -> str:
     """A new link's token, told this once. Raises NotFound; Refused: shares_many. The same form sent twice is one link."""
-    secret = new_token() if token is None else _worked_out(office, document_id, token)
-    now = office.now()
-    with office.store.unit(write=True) as unit:
-        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+    secret = new_token() if token is None else _worked_out(ctx, document_id, token)
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
+        dossier, document = _own(ctx, unit, actor, dossier_id, document_id)
         if unit.share(token_digest(secret)) is not None:
             return secret
         if len(list(_open(unit.shares_of(dossier.id), now))) >= MOST:
@@ -54,19 +54,19 @@ def lend(office: Office, actor: Actor, dossier_id: str, document_id: str, *, tok
     return secret
 
 
-def shares_of(office: Office, actor: Actor, dossier_id: str, document_id: str) -> tuple[Share, ...]:
+def shares_of(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str) -> tuple[Share, ...]:
     """The links of a document that still open, the oldest first."""
-    with office.store.unit() as unit:
-        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+    with ctx.store.unit() as unit:
+        dossier, document = _own(ctx, unit, actor, dossier_id, document_id)
         found = unit.shares_of(dossier.id)
-    return tuple(one for one in _open(found, office.now()) if one.document == document.id)
+    return tuple(one for one in _open(found, ctx.now()) if one.document == document.id)
 
 
-def take_back(office: Office, actor: Actor, dossier_id: str, document_id: str, share: str) -> None:
+def take_back(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, share: str) -> None:
     """Ends a link at once. Raises NotFound for one of another document."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
-        dossier, document = _own(office, unit, actor, dossier_id, document_id)
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
+        dossier, document = _own(ctx, unit, actor, dossier_id, document_id)
         kept = unit.share(share)
         if kept is None or (kept.dossier, kept.document) != (dossier.id, document.id):
             raise NotFound
@@ -75,11 +75,11 @@ def take_back(office: Office, actor: Actor, dossier_id: str, document_id: str, s
             journalise(unit, dossier, [EntryDraft("share_ended", {"number": document.number})], actor, now)
 
 
-def lent(office: Office, secret: str) -> Lent:
+def lent(ctx: AppContext, secret: str) -> Lent:
     """What a link shows today; that it was opened is noted, not by whom. Raises NotFound when it is over, was taken back,
     or the document is worth nothing any more."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         share = unit.share(token_digest(secret))
         dossier = unit.dossier(share.dossier) if share is not None else None
         if share is None or dossier is None or not list(_open((share,), now)):
@@ -88,13 +88,15 @@ def lent(office: Office, secret: str) -> Lent:
         if document is None or not _is_shown(document, now):
             raise NotFound
         unit.put_share(replace(share, opens=share.opens + 1, opened_at=now))
-        return Lent(dossier, pinned(office, unit, dossier), document, share.expires_at)
+        return Lent(dossier, pinned(ctx, unit, dossier), document, share.expires_at)
 
 
-def _own(office: Office, unit: Unit, actor: Actor, dossier_id: str, document_id: str) -> tuple[Dossier, IssuedDocument]:
-    dossier = seen(unit, office, actor, dossier_id)
+def _own(
+    ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, document_id: str
+) -> tuple[Dossier, IssuedDocument]:
+    dossier = seen(unit, ctx, actor, dossier_id)
     document = dossier.document(document_id)
-    if not is_owner(dossier, actor) or document is None or not _is_shown(document, office.now()):
+    if not is_owner(dossier, actor) or document is None or not _is_shown(document, ctx.now()):
         raise NotFound
     return dossier, document
 
@@ -109,7 +111,7 @@ def _open(shares: Iterable[Share], now: datetime) -> Iterable[Share]:
     return (one for one in shares if one.revoked_at is None and now < one.expires_at <= latest)
 
 
-def _worked_out(office: Office, document_id: str, token: str) -> str:
+def _worked_out(ctx: AppContext, document_id: str, token: str) -> str:
     said = f"{document_id}\x1f{token}".encode()
-    digest = hmac.new(office.keys.secret_for("shared documents"), said, hashlib.sha256).digest()
+    digest = hmac.new(ctx.keys.secret_for("shared documents"), said, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

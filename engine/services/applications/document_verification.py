@@ -13,9 +13,9 @@ from engine.core.values import Plain, Text, digits_only, has_check_digit
 from engine.domain.documents.documents import check_claims, is_erased, masked, status_of
 from engine.model import Procedure
 from engine.records.dossier import Actor, IssuedDocument
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.unit_of_work import GLANCE
 
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
@@ -47,60 +47,60 @@ def is_code(token_or_code: str) -> bool:
     return len(digits_only(token_or_code)) == CODE_DIGITS and not signs
 
 
-def verify(office: Office, token_or_code: str, asker: Asker = NOBODY) -> Verdict:
+def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) -> Verdict:
     """What a document is worth today, by the token of its QR or its twelve digits. Raises Refused("too_many_tries")."""
     digits, by_code = digits_only(token_or_code), is_code(token_or_code)
-    if by_code and asker != NOBODY:
-        _count(office, asker)
+    if by_code and asker != UNKNOWN_ASKER:
+        _count(ctx, asker)
     if by_code and not has_check_digit(digits):
         return UNKNOWN
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         found = unit.document_by_code(digits) if by_code else unit.document_by_token(token_or_code.strip())
         dossier = unit.dossier(found[0]) if found else None
         if found is None or dossier is None:
             return UNKNOWN
-        procedure = pinned(office, unit, dossier)
-    return _verdict(office, procedure, found[1])
+        procedure = pinned(ctx, unit, dossier)
+    return _verdict(ctx, procedure, found[1])
 
 
-def _verdict(office: Office, procedure: Procedure, document: IssuedDocument) -> Verdict:
+def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> Verdict:
     output = procedure.outputs.get(document.output)
-    if output is None or output.verify == "none" or not is_intact(office, procedure, document):
+    if output is None or output.verify == "none" or not is_intact(ctx, procedure, document):
         return UNKNOWN
-    agency = office.directory.agencies.get(procedure.identity.agency)
+    agency = ctx.directory.agencies.get(procedure.identity.agency)
     changed = local_day(document.changed_at) if document.changed_at else None
     return Verdict(
-        status_of(document, local_day(office.now())), document.title, document.number, agency.label if agency else None,
+        status_of(document, local_day(ctx.now())), document.title, document.number, agency.label if agency else None,
         masked(document.holder), local_day(document.issued_at), document.valid_until, changed, document,
     )  # fmt: skip
 
 
-def is_intact(office: Office, procedure: Procedure, document: IssuedDocument) -> bool:
+def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> bool:
     """Whether the kept document is still the one that was signed, as far as it was not erased."""
-    claims = office.keys.check(document.jws)
+    claims = ctx.keys.check(document.jws)
     if claims is None:
         return False
     faults = check_claims(document, claims, procedure, procedure.identity.agency)
     return not faults or (is_erased(document) and faults == ("digest",))
 
 
-def _count(office: Office, asker: Asker) -> None:
-    with office.store.unit(write=True, patience=GLANCE) as unit:  # a guess that is not counted is not answered
-        closed = too_many(unit, office.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
+def _count(ctx: AppContext, asker: Asker) -> None:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # a guess that is not counted is not answered
+        closed = too_many(unit, ctx.now(), *limits_of(asker, "verify", CHECKS_PER_BROWSER))
     if closed is not None:
         raise Refused(closed)
 
 
-def read_document(office: Office, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
+def read_document(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str) -> IssuedDocument:
     """A document of a dossier, to draw it again. An auditor reads that it exists, not what it says; nobody reads one
     whose content was erased."""
-    with office.store.unit() as unit:
-        document = seen(unit, office, actor, dossier_id).document(document_id)
+    with ctx.store.unit() as unit:
+        document = seen(unit, ctx, actor, dossier_id).document(document_id)
     if document is None or is_erased(document) or actor.kind == "auditor":
         raise NotFound
     return document
 
 
-def jwks(office: Office) -> Mapping[str, Plain]:
+def jwks(ctx: AppContext) -> Mapping[str, Plain]:
     """The public keys with which anyone verifies our signatures without asking us."""
-    return office.keys.jwks()
+    return ctx.keys.jwks()

@@ -11,13 +11,13 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
-from engine.domain.fields.scope import Standing
+from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.pages import check_answers, dossier_label, view_form, view_page
 from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, files_named
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import check_open_draft, keep
 from engine.services.core.idempotency import Memory
@@ -45,11 +45,11 @@ class Saved:
 
 
 def own(
-    unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+    unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
     """The dossier, in its owner's hand and still open. `filling`: what is done is no more than filling it in, which needs no
     proven number. Raises NotFound, Conflict, Refused: unproven, role, closed."""
-    dossier = seen(unit, office, actor, dossier_id, revision)
+    dossier = seen(unit, ctx, actor, dossier_id, revision)
     if actor.unproven and not filling:
         raise Refused(refusal("unproven"))
     if not is_owner(dossier, actor):
@@ -60,17 +60,17 @@ def own(
 
 
 def own_draft(
-    unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
+    unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None, *, filling: bool = False
 ) -> Dossier:  # fmt: skip
     """The same, not sent yet. Raises Refused("already_submitted") besides."""
-    dossier = own(unit, office, actor, dossier_id, revision, filling=filling)
+    dossier = own(unit, ctx, actor, dossier_id, revision, filling=filling)
     if not dossier.is_draft:
         raise Refused(refusal("already_submitted"))
     return dossier
 
 
 def keep_answers(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, kind: str, actor: Actor, **body: Plain
 ) -> Dossier:
     """Keeps a dossier whose answers or files changed; nothing is written when nothing did. The journal names the answers
     and commits to them, for good: so often and no more. Raises Refused: already_submitted, closed, for what is kept of drafts only and
@@ -80,21 +80,21 @@ def keep_answers(
     if after == before:
         return before
     if actor.kind != "system":
-        _count(office, unit, actor)
-    procedure = pinned(office, unit, before)
-    label = dossier_label(procedure, after, office.day(), office.directory, office.wording)
+        _count(ctx, unit, actor)
+    procedure = pinned(ctx, unit, before)
+    label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
     changed = changed_answers(before, after)
     after = _still_reused(before, after, changed)
     commits = {f"answers.{name}": answer for name, answer in changed.items()}
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
-    return keep(office, unit, before, replace(after, label=label), [draft], actor)
+    return keep(ctx, unit, before, replace(after, label=label), [draft], actor)
 
 
-def _count(office: Office, unit: Unit, actor: Actor) -> None:
+def _count(ctx: AppContext, unit: Unit, actor: Actor) -> None:
     closed = too_many(
-        unit, office.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
+        unit, ctx.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
     )
     if closed is not None:
         raise Refused(closed)
@@ -118,7 +118,7 @@ def changed_answers(before: Dossier, after: Dossier) -> dict[str, Plain]:
 
 
 def shown_form(
-    office: Office,
+    ctx: AppContext,
     procedure: Procedure,
     dossier: Dossier,
     actor: Actor | None,
@@ -127,15 +127,20 @@ def shown_form(
 ) -> FormView:
     """The one view of the application, for this reader, today."""
     return view_form(
-        procedure, dossier, office.day(), office.directory, office.wording, problems, only=only, reader=actor
+        procedure, dossier, ctx.day(), ctx.directory, ctx.wording, problems, only=only, reader=actor
     )  # fmt: skip
 
 
 def shown_page(
-    office: Office, standing: Standing, dossier: Dossier, actor: Actor | None, page_id: str, judged: bool = True
+    ctx: AppContext,
+    evaluated: EvaluatedAnswers,
+    dossier: Dossier,
+    actor: Actor | None,
+    page_id: str,
+    judged: bool = True,
 ) -> PageView | None:
     """One page of it as the dossier stands, its questions showing no fault; none when it is not on the path."""
-    return view_page(standing, page_id, dossier, office.wording, reader=actor, judged=judged)
+    return view_page(evaluated, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 
 def without_orphans(dossier: Dossier) -> Dossier:
@@ -154,7 +159,7 @@ def dossier_again(unit: Unit, dossier_id: str) -> Dossier:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SavedAnswers:
     """What one saving wrote. `problems` is none for a saving found again by its token: `wrong` then
     tells where there was something to say."""
 
@@ -165,28 +170,28 @@ class Written:
     wrong: tuple[str, ...] = ()
 
 
-def remember_written(office: Office) -> Memory[Written]:
+def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
     """A saving is remembered by its places; found again, it is told as the dossier stands."""
 
-    def keep_written(written: Written) -> Plain:
+    def keep_written(written: SavedAnswers) -> Plain:
         wrong: list[Plain] = [one.at for one in written.problems or ()]
         return {"dossier": written.dossier.id, "next": written.following, "wrong": wrong}
 
-    def recall(unit: Unit, kept: Plain) -> Written:
+    def recall(unit: Unit, kept: Plain) -> SavedAnswers:
         said = kept if isinstance(kept, dict) else {}
         dossier = dossier_again(unit, str(said.get("dossier")))
         following, wrong = said.get("next"), said.get("wrong")
         ats = tuple(str(at) for at in wrong) if isinstance(wrong, list) else ()
         following = following if isinstance(following, str) else None
-        return Written(pinned(office, unit, dossier), dossier, following, None, ats)
+        return SavedAnswers(pinned(ctx, unit, dossier), dossier, following, None, ats)
 
     return Memory(keep_written, recall)
 
 
-def saved_from(office: Office, written: Written) -> Saved:
+def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
     """What is told of a saving; one found again by its token has what is still wrong of what was wrong then."""
     problems = written.problems
     if problems is None:
-        found = check_answers(written.procedure, written.dossier, office.day(), office.directory)
+        found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)
         problems = tuple(one for one in found if one.at in written.wrong)
     return Saved(written.dossier, problems, written.following)

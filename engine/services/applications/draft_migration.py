@@ -13,8 +13,8 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.services.applications.draft_answers import own_draft, without_orphans
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
@@ -25,61 +25,61 @@ class Renewed:
     answer must be given again or looked at; `prices`: in francs, before and now, where they differ."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     since: date | None
     new: int
     again: tuple[str, ...]
     prices: tuple[int, int] | None = None
 
 
-def renew(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
+def renew(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
     """Brings a draft over, in the hand that fills it in; none where nothing changes, or while the store is locked. No book is
     opened for that."""
-    if not is_outdated(office, dossier) or not is_owner(dossier, actor):
+    if not is_outdated(ctx, dossier) or not is_owner(dossier, actor):
         return None
     try:
-        return _brought_over(office, actor, dossier)
+        return _brought_over(ctx, actor, dossier)
     except Busy:  # it is looked at as it stands; the next look brings it over
         return None
 
 
-def _brought_over(office: Office, actor: Actor, dossier: Dossier) -> Renewed | None:
-    with office.store.unit(write=True, patience=GLANCE) as unit:
-        draft = own_draft(unit, office, actor, dossier.id, filling=True)
-        found = _judged(office, unit, draft)
+def _brought_over(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
+        draft = own_draft(unit, ctx, actor, dossier.id, filling=True)
+        found = _judged(ctx, unit, draft)
         if found is None:
             return None
-        book, told = found
-        after = without_orphans(told.decision.dossier)
-        label = dossier_label(book, after, office.day(), office.directory, office.wording)
-        decision = replace(told.decision, dossier=replace(after, label=label))
-        kept = carry_out(office, unit, told.before, decision, SYSTEM_ACTOR)
-    return Renewed(kept, book, book.identity.from_, len(told.new), told.again, told.prices)
+        procedure, reported = found
+        after = without_orphans(reported.decision.dossier)
+        label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
+        decision = replace(reported.decision, dossier=replace(after, label=label))
+        kept = carry_out(ctx, unit, reported.before, decision, SYSTEM_ACTOR)
+    return Renewed(kept, procedure, procedure.identity.from_, len(reported.new), reported.again, reported.prices)
 
 
-def is_outdated(office: Office, dossier: Dossier) -> bool:
+def is_outdated(ctx: AppContext, dossier: Dossier) -> bool:
     """Whether a later edition than a draft's is in force."""
     if not dossier.is_draft or dossier.closed_at is not None:
         return False
-    current = office.catalogue.current_entry(dossier.procedure, office.day())
+    current = ctx.catalogue.current_entry(dossier.procedure, ctx.day())
     return current is not None and current.edition > dossier.edition
 
 
-def would_come_over(office: Office, unit: Unit, draft: Dossier) -> bool:
+def would_come_over(ctx: AppContext, unit: Unit, draft: Dossier) -> bool:
     """Whether a draft about to be sent belongs under a later edition first."""
-    return is_outdated(office, draft) and _judged(office, unit, draft) is not None
+    return is_outdated(ctx, draft) and _judged(ctx, unit, draft) is not None
 
 
-def _judged(office: Office, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
-    if not is_outdated(office, draft):  # somebody was faster
+def _judged(ctx: AppContext, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
+    if not is_outdated(ctx, draft):  # somebody was faster
         return None
     try:
-        book = office.catalogue.current(draft.procedure, office.day())
-    except LostEdition:
+        procedure = ctx.catalogue.current(draft.procedure, ctx.day())
+    except EditionMissing:
         return None
-    if book is None:
+    if procedure is None:
         return None
-    translation = Translation.between(pinned(office, unit, draft), book)
-    moment = Moment(book, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
-    told = redraft(translation, draft, unit.payments_of(draft.id), moment)
-    return (book, told) if told is not None else None
+    translation = Translation.between(pinned(ctx, unit, draft), procedure)
+    moment = Moment(procedure, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
+    reported = redraft(translation, draft, unit.payments_of(draft.id), moment)
+    return (procedure, reported) if reported is not None else None

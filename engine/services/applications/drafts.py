@@ -25,7 +25,7 @@ from engine.services.applications.attachments import Attached, Upload, attach, d
 from engine.services.applications.corrections import save_corrections, see_corrections, send_corrections
 from engine.services.applications.draft_answers import (
     Saved,
-    Written,
+    SavedAnswers,
     keep_answers,
     own_draft,
     remember_written,
@@ -36,12 +36,12 @@ from engine.services.applications.draft_answers import (
 )
 from engine.services.applications.draft_migration import would_come_over
 from engine.services.applications.unverified_files import let_go, remove_replaced
-from engine.services.context.app_context import NotFound, Office, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, forget_draft
 from engine.services.core.idempotency import DOSSIER, NOTHING, once
 from engine.services.core.journalling import journalise
 from engine.services.keys.secrets import random_digits
-from engine.storage.unit_of_work import Busy, Conflict, DossierLine, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, DossierLine, Unit
 
 __all__ = [
     "Attached",
@@ -91,19 +91,19 @@ class CheckSheet:
 
 
 def open_dossier(
-    office: Office, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
+    ctx: AppContext, actor: Actor, procedure_id: str, *, criteria: Mapping[str, Plain], channel: str = "web",
     language: str = "fr", token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Opens a draft, or the one this person has already. Raises NotFound; Refused: role, not_in_force, channel,
     criteria_missing, ineligible (criterion, because, instead), unproven (there are many already)."""
-    procedure = _in_service(office, procedure_id)
+    procedure = _in_service(ctx, procedure_id)
     if actor.kind != "applicant" and not actor.principal:
         raise Refused(refusal("role", roles=("applicant",)))
     if actor.only_reads or actor.dossiers or (actor.procedures and procedure_id not in actor.procedures):
         raise Refused(refusal("mandate_bounds"))
     if channel not in procedure.identity.channels:
         raise Refused(refusal("channel", channel=channel[:20], allowed=procedure.identity.channels))
-    answers = _eligible(office, procedure, criteria, language)
+    answers = _eligible(ctx, procedure, criteria, language)
 
     def work(unit: Unit) -> Dossier:
         owner = unit.account_held(actor.owns)  # whoever erases it, or hands over what was begun, waits, or has done so
@@ -112,13 +112,13 @@ def open_dossier(
         draft = unit.draft_of(actor.owns, procedure.id)
         if draft is not None:
             after = replace(draft, answers={**draft.answers, **answers})
-            return keep_answers(office, unit, draft, after, "saved", actor)
+            return keep_answers(ctx, unit, draft, after, "saved", actor)
         if actor.unproven and _unproven_drafts(unit, actor) >= MOST_UNPROVEN:
             raise Refused(refusal("unproven"))
-        return _new_draft(office, unit, procedure, actor, answers, channel, language)
+        return _new_draft(ctx, unit, procedure, actor, answers, channel, language)
 
     arguments = (procedure_id, criteria, channel, language)
-    return once(office, actor, "open_dossier", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "open_dossier", token, arguments, work, DOSSIER)
 
 
 def _unproven_drafts(unit: Unit, actor: Actor) -> int:
@@ -126,10 +126,10 @@ def _unproven_drafts(unit: Unit, actor: Actor) -> int:
     return sum(1 for line in lines if not line.closed)
 
 
-def _in_service(office: Office, procedure_id: str) -> Procedure:
+def _in_service(ctx: AppContext, procedure_id: str) -> Procedure:
     """The edition in force today."""
-    current = office.catalogue.current(procedure_id, office.day())
-    known = office.catalogue.procedures.get(procedure_id)
+    current = ctx.catalogue.current(procedure_id, ctx.day())
+    known = ctx.catalogue.procedures.get(procedure_id)
     if current is None and known is not None:
         begins, ends = (str(day or "") for day in (known.identity.from_, known.identity.until))
         raise Refused(refusal("not_in_force", begins=begins, ends=ends))
@@ -138,9 +138,9 @@ def _in_service(office: Office, procedure_id: str) -> Procedure:
     return current
 
 
-def _eligible(office: Office, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
+def _eligible(ctx: AppContext, procedure: Procedure, given: Mapping[str, Plain], language: str) -> dict[str, Plain]:
     """The eligibility answers, when they let the person in."""
-    day, directory = office.day(), office.directory
+    day, directory = ctx.day(), ctx.directory
     answers = adopt_criteria(procedure, given, day, directory)
     stop = stopped_by(procedure, answers, day, directory)
     if stop is not None:
@@ -153,13 +153,13 @@ def _eligible(office: Office, procedure: Procedure, given: Mapping[str, Plain], 
 
 
 def _new_draft(
-    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    ctx: AppContext, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
-    now, draft = office.now(), blank_draft(office, unit, procedure, actor, criteria, channel, language)
+    now, draft = ctx.now(), blank_draft(ctx, unit, procedure, actor, criteria, channel, language)
     try:
         unit.add_dossier(draft)
-    except Taken as twin:
+    except AlreadyExists as twin:
         raise Busy("draft") from twin
     body: dict[str, Plain] = {
         "revision": 0,
@@ -168,27 +168,27 @@ def _new_draft(
         "channel": channel,
     }
     commits = {f"answers.{name}": answer for name, answer in draft.answers.items()}
-    scope = scope_of(procedure, draft, office.day(), office.directory)
-    unit.set_timers(draft.id, timers_of(procedure, draft, now, office.directory, scope))
+    scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
+    unit.set_timers(draft.id, timers_of(procedure, draft, now, ctx.directory, scope))
     journalise(unit, draft, [EntryDraft("opened", body, commits)], actor, now)
     return draft
 
 
 def blank_draft(
-    office: Office, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
+    ctx: AppContext, unit: Unit, procedure: Procedure, actor: Actor, criteria: Mapping[str, Plain], channel: str,
     language: str,
 ) -> Dossier:  # fmt: skip
     """A draft as it begins, with what the account knows; nothing keeps it yet."""
     by = actor.owns if actor.kind == "agent" else actor.id  # an agent who helps is not who is written to
-    now, account, hand = office.now(), unit.account(actor.owns), unit.account(by)
-    phone = hand.login if hand and hand.login.startswith("+") else None
+    now, account, person = ctx.now(), unit.account(actor.owns), unit.account(by)
+    phone = person.login if person and person.login.startswith("+") else None
     draft = Dossier(
         id=new_id(), number=_free_number(unit, local_day(now).year), procedure=procedure.id, edition=procedure.edition,
         fingerprint=procedure.fingerprint, owner=actor.owns, state=DRAFT, entered_at=now, created_at=now, channel=channel,
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
         contact_phone=phone, contact_email=_email_of(unit, by), answers=criteria,
     )  # fmt: skip
-    known = prefilled(procedure, _known(account, draft.contact_email), draft, office.day(), office.directory)
+    known = prefilled(procedure, _known(account, draft.contact_email), draft, ctx.day(), ctx.directory)
     return replace(draft, answers={**known, **criteria})
 
 
@@ -218,35 +218,35 @@ def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def see(office: Office, actor: Actor, dossier_id: str) -> Dossier:
-    with office.store.unit() as unit:
-        return seen(unit, office, actor, dossier_id)
+def see(ctx: AppContext, actor: Actor, dossier_id: str) -> Dossier:
+    with ctx.store.unit() as unit:
+        return seen(unit, ctx, actor, dossier_id)
 
 
-def see_case(office: Office, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
+def see_case(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Dossier, Procedure]:
     """The dossier and the edition it is judged by."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        return dossier, pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        return dossier, pinned(ctx, unit, dossier)
 
 
-def see_form(office: Office, actor: Actor, dossier_id: str) -> FormView:
+def see_form(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
     """The application on its path, as this person may read it."""
-    dossier, procedure = see_case(office, actor, dossier_id)
-    return shown_form(office, procedure, dossier, actor)
+    dossier, procedure = see_case(ctx, actor, dossier_id)
+    return shown_form(ctx, procedure, dossier, actor)
 
 
-def procedure_of(office: Office, dossier: Dossier) -> Procedure:
+def procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
     """The edition a dossier is judged by."""
-    with office.store.unit() as unit:
-        return pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        return pinned(ctx, unit, dossier)
 
 
-def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
+def mine(ctx: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
     """The applicant's own dossiers, newest first; drafts dropped or out of time are forgotten."""
     if actor.kind != "applicant":
         return ()
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         lines = unit.dossiers_of(actor.owns)
     shown = (line for line in lines if line.submitted_at is not None or not line.closed)
     return tuple(
@@ -261,53 +261,53 @@ def mine(office: Office, actor: Actor) -> tuple[DossierLine, ...]:
 
 
 def save_page(
-    office: Office, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
+    ctx: AppContext, actor: Actor, dossier_id: str, page_id: str, raw: Mapping[str, Sequence[str]], *, row: str = "",
     revision: int | None = None, token: str | None = None,
 ) -> Saved:  # fmt: skip
     """Keeps what was typed on a page, or on one row of it that stands alone (`voyageurs.0`), right or wrong. Raises
     NotFound (no such page on the path), Conflict, Refused: role, closed, already_submitted."""
     gone: list[UnprovenFile] = []
 
-    def work(unit: Unit) -> Written:
-        before = own_draft(unit, office, actor, dossier_id, revision, filling=True)
-        procedure = pinned(office, unit, before)
+    def work(unit: Unit) -> SavedAnswers:
+        before = own_draft(unit, ctx, actor, dossier_id, revision, filling=True)
+        procedure = pinned(ctx, unit, before)
         only = frozenset({row.partition(".")[0]}) if row else None
-        read = read_page(procedure, before, page_id, raw, office.day(), office.directory, only)
+        read = read_page(procedure, before, page_id, raw, ctx.day(), ctx.directory, only)
         if page_id not in {page.id for page in path(procedure, read.before.values.scope)}:
             raise NotFound
         after = without_orphans(replace(before, answers=read.answers, language=_spoken(procedure, before, actor)))
-        gone[:] = let_go(office, unit, before, after, actor)
-        dossier = keep_answers(office, unit, before, after, "saved", actor, page=page_id)
+        gone[:] = let_go(ctx, unit, before, after, actor)
+        dossier = keep_answers(ctx, unit, before, after, "saved", actor, page=page_id)
         following = page_after(procedure, read.after.values.scope, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
         stays = read.opened or read.rows_changed or any(not one.warns for one in problems)
         next_page = page_id if stays else following.id if following else None
-        return Written(procedure, dossier, next_page, problems)
+        return SavedAnswers(procedure, dossier, next_page, problems)
 
     arguments = (dossier_id, page_id, raw, *((row,) if row else ()), revision)
-    written = once(office, actor, "save_page", token, arguments, work, remember_written(office))
-    remove_replaced(office, gone)
-    return saved_from(office, written)
+    written = once(ctx, actor, "save_page", token, arguments, work, remember_written(ctx))
+    remove_replaced(ctx, gone)
+    return saved_from(ctx, written)
 
 
 # -- sending -----------------------------------------------------------------------------------------------------------
 
 
-def check(office: Office, actor: Actor, dossier_id: str) -> CheckSheet:
+def check(ctx: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:
     """Everything before it is sent: answers, what is wrong, the price."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    day, directory = office.day(), office.directory
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    day, directory = ctx.day(), ctx.directory
     problems = check_answers(procedure, dossier, day, directory)
     scope = scope_of(procedure, dossier, day, directory)
-    priced = quotes(procedure, scope, actor.language or dossier.language, office.wording)
-    form = shown_form(office, procedure, dossier, actor, problems)
+    priced = quotes(procedure, scope, actor.language or dossier.language, ctx.wording)
+    form = shown_form(ctx, procedure, dossier, actor, problems)
     return CheckSheet(dossier, form, problems, priced, missing_links(procedure, dossier, scope))
 
 
 def submit(
-    office: Office, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
+    ctx: AppContext, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
     token: str | None = None, confirmed: str = "",
 ) -> Dossier:  # fmt: skip
     """Sends the request: it enters its circuit. `confirmed`: how, at a counter, its owner confirmed what was read to them
@@ -315,28 +315,28 @@ def submit(
     already_submitted."""
 
     def work(unit: Unit) -> Dossier:
-        before = own_draft(unit, office, actor, dossier_id, revision)
+        before = own_draft(unit, ctx, actor, dossier_id, revision)
         if not declared:
             raise Refused(refusal("undeclared"))
-        if would_come_over(office, unit, before):
+        if would_come_over(ctx, unit, before):
             raise Conflict(f"{before.number}: another edition is in force")
-        procedure, day = pinned(office, unit, before), office.day()
-        problems = check_answers(procedure, before, day, office.directory)
+        procedure, day = pinned(ctx, unit, before), ctx.day()
+        problems = check_answers(procedure, before, day, ctx.directory)
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
-        live = replace(before, answers=live_answers(procedure, before, day, office.directory))
+        live = replace(before, answers=live_answers(procedure, before, day, ctx.directory))
         live = replace(
             without_orphans(live), contact_email=_email(procedure, live), language=_spoken(procedure, live, actor)
         )
-        live = replace(live, label=dossier_label(procedure, live, day, office.directory, office.wording))
-        decision = decide_submit(procedure, live, actor, office.now(), office.directory, office.wording)
+        live = replace(live, label=dossier_label(procedure, live, day, ctx.directory, ctx.wording))
+        decision = decide_submit(procedure, live, actor, ctx.now(), ctx.directory, ctx.wording)
         if actor.kind == "agent":
             said = EntryDraft("declared_aloud", {"confirmed": confirmed})
             decision = replace(decision, entries=(said, *decision.entries))
-        return carry_out(office, unit, before, decision, actor)
+        return carry_out(ctx, unit, before, decision, actor)
 
     arguments = (dossier_id, declared, revision, *((confirmed,) if confirmed else ()))
-    return once(office, actor, "submit", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "submit", token, arguments, work, DOSSIER)
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
@@ -352,10 +352,10 @@ def _email(procedure: Procedure, dossier: Dossier) -> str | None:
     return next((one for one in given if isinstance(one, str) and "@" in one), dossier.contact_email)
 
 
-def drop_draft(office: Office, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
+def drop_draft(ctx: AppContext, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:
     """Forgets a draft: its answers, its files and the salts that could tell them. Its journal says that it was there."""
 
     def work(unit: Unit) -> None:
-        forget_draft(office, unit, own_draft(unit, office, actor, dossier_id, filling=True), actor)
+        forget_draft(ctx, unit, own_draft(unit, ctx, actor, dossier_id, filling=True), actor)
 
-    once(office, actor, "drop_draft", token, (dossier_id,), work, NOTHING)
+    once(ctx, actor, "drop_draft", token, (dossier_id,), work, NOTHING)

@@ -11,14 +11,14 @@ from engine.core.problems import Refusal, Refused
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.linked_dossiers import awaited_links, copied, link_ended, link_unfit
 from engine.model import Link, Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
 from engine.services.applications.draft_answers import keep_answers, own_draft, shown_form
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
-from engine.services.core.register_lookups import next_standing
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.core.register_lookups import next_in_states
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import prove_link, send_link_code
 from engine.storage.unit_of_work import Conflict, Unit
 
@@ -28,7 +28,7 @@ _NEXT = "links"  # where the next tour begins
 
 
 def name_earlier(
-    office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
+    ctx: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, row: int | None = None, *,
     phone: str | None = None, revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Names the earlier dossier (id or number) that a draft hangs on; what the book copies of it is filled in. It is the
@@ -36,26 +36,26 @@ def name_earlier(
     Conflict, Refused: link_unfit, link_row, not_now, role, closed, already_submitted."""
 
     def work(unit: Unit) -> Dossier:
-        before = own_draft(unit, office, actor, dossier_id, revision)
-        procedure, day = pinned(office, unit, before), office.day()
+        before = own_draft(unit, ctx, actor, dossier_id, revision)
+        procedure, day = pinned(ctx, unit, before), ctx.day()
         link = procedure.tasks.get(link_id)
         if not isinstance(link, Link):
             raise NotFound
-        earlier = _earlier(unit, office, actor, number, phone)
-        scope = scope_of(procedure, before, day, office.directory)
-        unfit = link_unfit(link, earlier, pinned(office, unit, earlier), row, scope)
+        earlier = _earlier(unit, ctx, actor, number, phone)
+        scope = scope_of(procedure, before, day, ctx.directory)
+        unfit = link_unfit(link, earlier, pinned(ctx, unit, earlier), row, scope)
         if unfit is not None:
             raise Refused(unfit)
-        links = {**before.links, link_id: Linked(earlier.id, earlier.number, row)}
-        answers = copied(procedure, before, link, earlier, row, day, office.directory)
+        links = {**before.links, link_id: LinkedDossier(earlier.id, earlier.number, row)}
+        answers = copied(procedure, before, link, earlier, row, day, ctx.directory)
         after = replace(before, links=links, answers={**before.answers, **answers})
-        return keep_answers(office, unit, before, after, "linked", actor, link=link_id)
+        return keep_answers(ctx, unit, before, after, "linked", actor, link=link_id)
 
     arguments = (dossier_id, link_id, number, row, revision)
-    return once(office, actor, "name_earlier", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "name_earlier", token, arguments, work, DOSSIER)
 
 
-def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str | None) -> Dossier:
+def _earlier(unit: Unit, ctx: AppContext, actor: Actor, number: str, phone: str | None) -> Dossier:
     """The earlier dossier, for who may name it: its owner, or who holds the phone that its messages go to. At a counter the owner
     is there: theirs may be named, which opens it to nobody."""
     other = unit.dossier_numbered(number) if phone or actor.principal else None
@@ -63,42 +63,42 @@ def _earlier(unit: Unit, office: Office, actor: Actor, number: str, phone: str |
         helped = actor.kind == "agent" and bool(actor.principal) and other.owner == actor.principal
         if helped or (phone is not None and other.contact_phone == phone):
             return other
-    return seen(unit, office, actor, number)
+    return seen(unit, ctx, actor, number)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class LinkCandidate:
     """An earlier dossier that may be named. `rows` are those to pick one of, where the link wants one; `unfit` tells why it
     cannot be named after all."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     rows: tuple[str, ...] = ()
     unfit: Refusal | None = None
 
 
 def candidate(
-    office: Office, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
-) -> Candidate:
+    ctx: AppContext, actor: Actor, dossier_id: str, link_id: str, number: str, phone: str | None = None
+) -> LinkCandidate:
     """One earlier dossier as it could be named on a draft. Raises NotFound as `name_earlier` does."""
-    with office.store.unit() as unit:
-        draft = own_draft(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, draft)
+    with ctx.store.unit() as unit:
+        draft = own_draft(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, draft)
         link = procedure.tasks.get(link_id)
         if not isinstance(link, Link):
             raise NotFound
-        earlier = _earlier(unit, office, actor, number, phone)
-        book = pinned(office, unit, earlier)
-    rows = _rows(office, link, earlier, book)
-    scope = scope_of(procedure, draft, office.day(), office.directory)
-    return Candidate(earlier, book, rows, link_unfit(link, earlier, book, 0 if rows else None, scope))
+        earlier = _earlier(unit, ctx, actor, number, phone)
+        definition = pinned(ctx, unit, earlier)
+    rows = _rows(ctx, link, earlier, definition)
+    scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
+    return LinkCandidate(earlier, definition, rows, link_unfit(link, earlier, definition, 0 if rows else None, scope))
 
 
-def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> tuple[Candidate, ...]:
+def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:
     """The person's own dossiers that may be named, newest first; of whoever acts for another, those their mandate shows."""
-    with office.store.unit() as unit:
-        draft = own_draft(unit, office, actor, dossier_id)
-        link = pinned(office, unit, draft).tasks.get(link_id)
+    with ctx.store.unit() as unit:
+        draft = own_draft(unit, ctx, actor, dossier_id)
+        link = pinned(ctx, unit, draft).tasks.get(link_id)
         lines = unit.dossiers_of(actor.owns)
     if not isinstance(link, Link):
         raise NotFound
@@ -106,82 +106,84 @@ def candidates(office: Office, actor: Actor, dossier_id: str, link_id: str) -> t
     found = []
     for line in sent:
         with suppress(NotFound):
-            found.append(candidate(office, actor, dossier_id, link_id, line.number))
+            found.append(candidate(ctx, actor, dossier_id, link_id, line.number))
     return tuple(one for one in found if one.unfit is None)
 
 
-def _rows(office: Office, link: Link, earlier: Dossier, book: Procedure) -> tuple[str, ...]:
+def _rows(ctx: AppContext, link: Link, earlier: Dossier, procedure: Procedure) -> tuple[str, ...]:
     """What the rows of an earlier dossier are called, where one of them is picked; empty for one without a name."""
     if link.row is None:
         return ()
-    form = shown_form(office, book, earlier, None)
+    form = shown_form(ctx, procedure, earlier, None)
     group = next((view for page in form.pages for view in page.fields if view.id == link.row), None)
     return tuple(row.label for row in group.rows) if group is not None else ()
 
 
-def send_proof(office: Office, number: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = "") -> None:
+def send_proof(
+    ctx: AppContext, number: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
+) -> None:
     """Sends a code to the phone of a dossier, so that who holds it may name that dossier. Whether there is such a dossier,
     and whether a code has just left, is told to nobody."""
-    phone = _phone_of(office, number)
+    phone = _phone_of(ctx, number)
     if phone is not None:
         with suppress(Refused):
-            send_link_code(office, phone, asker=asker, language=language, mark=mark)
+            send_link_code(ctx, phone, asker=asker, language=language, mark=mark)
 
 
-def prove_earlier(office: Office, number: str, code: str, *, mark: str = "") -> str | None:
+def prove_earlier(ctx: AppContext, number: str, code: str, *, mark: str = "") -> str | None:
     """The phone of a dossier, once the code sent to it was typed; none when they do not go together."""
-    phone = _phone_of(office, number)
+    phone = _phone_of(ctx, number)
     if phone is None:
         return None
     try:
-        return prove_link(office, phone, code, mark=mark)
+        return prove_link(ctx, phone, code, mark=mark)
     except Refused:
         return None
 
 
-def _phone_of(office: Office, number: str) -> str | None:
-    with office.store.unit() as unit:
+def _phone_of(ctx: AppContext, number: str) -> str | None:
+    with ctx.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     return dossier.contact_phone if dossier is not None and not dossier.is_draft else None
 
 
-def follow_links(office: Office, limit: int = 50) -> int:
+def follow_links(ctx: AppContext, limit: int = 50) -> int:
     """Passes on every dossier that waited for the end of another one; each tour looks at the next ones. How many did."""
-    places = office.shelf.worked_out(office.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
-        (book.id, state.id) for book in office.shelf.outlines(catalogue) for state in book.states if state.links
+    places = ctx.editions.worked_out(ctx.catalogue, "links", lambda catalogue: tuple(dict.fromkeys(
+        (procedure.id, state.id) for procedure in ctx.editions.summaries(catalogue) for state in procedure.states if state.links
     )))  # fmt: skip
-    return sum(_follow(office, one) for one in next_standing(office, _NEXT, places, limit))
+    return sum(_follow(ctx, one) for one in next_in_states(ctx, _NEXT, places, limit))
 
 
-def _follow(office: Office, dossier_id: str) -> bool:
+def _follow(ctx: AppContext, dossier_id: str) -> bool:
     try:
-        with office.store.unit(write=True) as unit:
-            return _pass_on(office, unit, dossier_id)
+        with ctx.store.unit(write=True) as unit:
+            return _pass_on(ctx, unit, dossier_id)
     except (Refused, Conflict):  # somebody was faster
         return False
-    except LostEdition:  # a person must look; those that wait for others go on
+    except EditionMissing:  # a person must look; those that wait for others go on
         log.warning("the edition of %s, or of one it waits for, cannot be read", dossier_id)
         return False
 
 
-def _pass_on(office: Office, unit: Unit, dossier_id: str) -> bool:
+def _pass_on(ctx: AppContext, unit: Unit, dossier_id: str) -> bool:
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         return False
-    procedure = pinned(office, unit, dossier)
-    scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
+    procedure = pinned(ctx, unit, dossier)
+    scope = scope_of(procedure, dossier, local_day(ctx.now()), ctx.directory)
     for link in awaited_links(procedure, dossier, scope):
         earlier = unit.dossier(dossier.links[link.id].dossier)
-        outcome = _end_of(pinned(office, unit, earlier), earlier) if earlier else None
+        outcome = _end_of(pinned(ctx, unit, earlier), earlier) if earlier else None
         if outcome is not None:
             decision = link_ended(
-                procedure, dossier, link.id, outcome, office.now(), office.directory, office.wording
+                procedure, dossier, link.id, outcome, ctx.now(), ctx.directory, ctx.wording
             )  # fmt: skip
-            carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+            carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)
             return True
     return False
 
 
-def _end_of(book: Procedure, earlier: Dossier) -> str | None:
-    state = book.states.get(earlier.state)
+def _end_of(procedure: Procedure, earlier: Dossier) -> str | None:
+    state = procedure.states.get(earlier.state)
     return state.outcome if state is not None and earlier.closed_at is not None else None

@@ -13,10 +13,10 @@ from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.views import AnswerProblem
-from engine.records.dossier import Actor, Attachment, Dossier, Letter
+from engine.records.dossier import Actor, Attachment, Dossier, OutboundMessage
 from engine.records.exchanges import Message, Side
 from engine.services.applications.attachments import Upload
-from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
@@ -34,7 +34,7 @@ _FILE: Final = "message"  # where its file lies among a dossier's
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SentMessage:
     """`problem` says why the file was not kept; nothing was written then."""
 
     message: Message | None
@@ -42,12 +42,18 @@ class Written:
 
 
 def write_message(
-    office: Office, actor: Actor, dossier_id: str, body: str, file: Upload | None = None, *, token: str | None = None
-) -> Written:
+    ctx: AppContext,
+    actor: Actor,
+    dossier_id: str,
+    body: str,
+    file: Upload | None = None,
+    *,
+    token: str | None = None,
+) -> SentMessage:
     """Raises NotFound; Refused: messages_closed, message_empty, message_long, messages_many, too_many_tries."""
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
     side = _side(dossier, actor)
     if (closed := why_not(dossier)) is not None:
         raise Refused(closed)
@@ -56,83 +62,83 @@ def write_message(
     if len(text) > LONGEST:
         raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
     try:
-        files = (_kept(office, actor, dossier, file),) if file is not None else ()
+        files = (_kept(ctx, actor, dossier, file),) if file is not None else ()
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": "file", **rejected.facts}
-        return Written(None, AnswerProblem(_FILE, rejected.code, facts))
+        return SentMessage(None, AnswerProblem(_FILE, rejected.code, facts))
 
-    def work(unit: Unit) -> Written:
-        before = seen(unit, office, actor, dossier_id)
+    def work(unit: Unit) -> SentMessage:
+        before = seen(unit, ctx, actor, dossier_id)
         if (closed := why_not(before)) is not None:
             raise Refused(closed)
-        now = office.now()
-        if unit.count_try(f"messages@{before.id}@{side}", f"{office.day()}") > MOST_A_DAY:
+        now = ctx.now()
+        if unit.count_try(f"messages@{before.id}@{side}", f"{ctx.day()}") > MOST_A_DAY:
             raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
         others: Side = "agent" if side == "applicant" else "applicant"
         unit.read_messages(before.id, others, now)  # who answers has read
-        told_already = before.id in unit.unread_messages([before.id], side)
+        reported_already = before.id in unit.unread_messages([before.id], side)
         message = Message(new_id(), before.id, now, actor.id, side, text, files)
         unit.add_message(message)
         entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
         commits: dict[str, Plain] = {f"messages.{message.id}": text}
         commits |= {f"files.{one.id}": one.sha256 for one in files}
-        if side == "agent" and not told_already:
-            _tell(office, unit, before, message)
+        if side == "agent" and not reported_already:
+            _report(ctx, unit, before, message)
         journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
-        return Written(message)
+        return SentMessage(message)
 
     digests = [one.sha256 for one in files]
-    return once(office, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
+    return once(ctx, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
 
 
-def _recall(unit: Unit, kept: Plain) -> Written:
+def _recall(unit: Unit, kept: Plain) -> SentMessage:
     dossier_id, _, message_id = str(kept).partition(" ")
-    return Written(next(one for one in unit.messages_of(dossier_id) if one.id == message_id))
+    return SentMessage(next(one for one in unit.messages_of(dossier_id) if one.id == message_id))
 
 
-WRITTEN: Final[Memory[Written]] = Memory(
+WRITTEN: Final[Memory[SentMessage]] = Memory(
     lambda written: f"{written.message.dossier} {written.message.id}" if written.message else "", _recall
 )
 
 
-def read_messages(office: Office, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
+def read_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Message, ...]:
     """All of them, the oldest first; those of the other side are read from now on."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         found = unit.messages_of(dossier.id)
         others: Side = "agent" if _side(dossier, actor) == "applicant" else "applicant"
         unread = unit.unread_messages([dossier.id], others)
     if unread:
-        with suppress(Busy), office.store.unit(write=True, patience=GLANCE) as unit:  # the next look marks them
-            unit.read_messages(dossier.id, others, office.now())
+        with suppress(Busy), ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # the next look marks them
+            unit.read_messages(dossier.id, others, ctx.now())
     return found
 
 
-def count_messages(office: Office, actor: Actor, dossier_id: str) -> int:
+def count_messages(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
     """How many were written, on both sides; none is read by being counted. Raises NotFound."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         _side(dossier, actor)
         return len(unit.messages_of(dossier.id))
 
 
-def unread(office: Office, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
+def unread(ctx: AppContext, actor: Actor, dossiers: Iterable[str]) -> Mapping[str, int]:
     """How many messages each of these dossiers holds that this side has not read."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.unread_messages(list(dossiers), "applicant" if actor.kind == "agent" else "agent")
 
 
-def read_file(office: Office, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
+def read_file(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str) -> tuple[Attachment, bytes]:
     """The file of a message, for both sides. Raises NotFound."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         _side(dossier, actor)
         named = [file for message in unit.messages_of(dossier.id) for file in message.files]
     found = next((one for one in named if one.id == attachment_id), None)
     if found is None:
         raise NotFound
     try:
-        return found, office.attachments.read(found.sha256, dossier.id)
+        return found, ctx.attachments.read(found.sha256, dossier.id)
     except Lost:
         raise NotFound from None
 
@@ -153,29 +159,29 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
     raise NotFound
 
 
-def _kept(office: Office, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
-    sender = sender_of(office, actor)
-    count_file(office, dossier, len(file.data))
+def _kept(ctx: AppContext, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
+    sender = sender_of(ctx, actor)
+    count_file(ctx, dossier, len(file.data))
     try:
-        kept = office.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id, sender=sender)
+        kept = ctx.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id, sender=sender)
     except Crowded:
-        forget_file(office, dossier)
+        forget_file(ctx, dossier)
         raise
     return Attachment(
-        new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, office.now(), kept.pages, actor.id
+        new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages, actor.id
     )  # fmt: skip
 
 
-def _tell(office: Office, unit: Unit, dossier: Dossier, message: Message) -> None:
+def _report(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
     """The applicant, that a message waits; never what it says."""
-    facts = {"dossier": group_number(dossier.number), "link": dossier_link(office, dossier)}
+    facts = {"dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier)}
     addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
     for channel, to in addresses:
         if not to:
             continue
-        said = office.wording.say(f"message.told.{channel}", dossier.language, facts)
-        subject = office.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
-        letter = Letter(
+        said = ctx.wording.say(f"message.told.{channel}", dossier.language, facts)
+        subject = ctx.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
+        letter = OutboundMessage(
             new_id(), dossier.id, "sms" if channel == "sms" else "email", to, subject,
             to_gsm(said) if channel == "sms" else said, message.at, f"{dossier.id}:message:{message.id}:{channel}", message.at,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note
-from engine.services.context.app_context import NotFound, Office, seen
+from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.storage.unit_of_work import Unit
@@ -19,34 +19,34 @@ LONGEST: Final = 1000
 MOST_A_DAY: Final = 100  # of one agent about one dossier: more is a machine
 
 
-def write_note(office: Office, actor: Actor, dossier_id: str, body: str, *, token: str | None = None) -> Note:
+def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, token: str | None = None) -> Note:
     """Raises NotFound; Refused: notes_closed, note_empty, note_long, notes_many."""
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
 
     def work(unit: Unit) -> Note:
-        before = _open_to(unit, office, actor, dossier_id)
+        before = _open_to(unit, ctx, actor, dossier_id)
         if (closed := why_not_note(before)) is not None:
             raise Refused(closed)
         if not text:
             raise Refused(refusal("note_empty"))
         if len(text) > LONGEST:
             raise Refused(refusal("note_long", maximum=LONGEST, over=len(text) - LONGEST))
-        if unit.count_try(f"notes@{before.id}@{actor.id}", f"{office.day()}") > MOST_A_DAY:
+        if unit.count_try(f"notes@{before.id}@{actor.id}", f"{ctx.day()}") > MOST_A_DAY:
             raise Refused(refusal("notes_many", maximum=MOST_A_DAY))
-        now = office.now()
+        now = ctx.now()
         note = Note(new_id(), before.id, now, actor.id, text)
         unit.add_note(note)
         journalise(unit, before, [EntryDraft("note", {"note": note.id}, {f"notes.{note.id}": text})], actor, now)
         return note
 
-    return once(office, actor, "write_note", token, (dossier_id, text), work, _WRITTEN)
+    return once(ctx, actor, "write_note", token, (dossier_id, text), work, _WRITTEN)
 
 
-def notes_of(office: Office, actor: Actor, dossier_id: str) -> tuple[Note, ...]:
+def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]:
     """All of them, the oldest first, for the agents who see the dossier. Raises NotFound: a controller reads in the journal
     that a note was written, not what it says."""
-    with office.store.unit() as unit:
-        return unit.notes_of(_open_to(unit, office, actor, dossier_id).id)
+    with ctx.store.unit() as unit:
+        return unit.notes_of(_open_to(unit, ctx, actor, dossier_id).id)
 
 
 def why_not_note(dossier: Dossier) -> Refusal | None:
@@ -55,9 +55,9 @@ def why_not_note(dossier: Dossier) -> Refusal | None:
     return refusal("notes_closed") if dossier.erased_at is not None else None
 
 
-def _open_to(unit: Unit, office: Office, actor: Actor, dossier_id: str) -> Dossier:
+def _open_to(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str) -> Dossier:
     """An agent who helps at a counter has the owner beside them: no note is read there."""
-    dossier = seen(unit, office, actor, dossier_id)
+    dossier = seen(unit, ctx, actor, dossier_id)
     if actor.kind != "agent" or actor.principal or dossier.is_draft or is_owner(dossier, actor):
         raise NotFound
     return dossier

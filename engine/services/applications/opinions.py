@@ -20,15 +20,15 @@ from engine.domain.workflow.tasks import open_tasks
 from engine.domain.workflow.transition_context import Moment
 from engine.model import SYSTEM, Form, Procedure
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications.casework import Preview, foreseen
-from engine.services.context.app_context import NotFound, Office, WrongAnswers, pinned, seen
+from engine.services.applications.casework import ActPreview, foreseen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class AwaitedPart:
     """One thing that a state waits for from somebody: a later form, one row of it, one service's opinion. `part` is the
     service or the number of the row (from 0), none for a whole form. `closed` tells why this person may not do it."""
 
@@ -50,19 +50,19 @@ class Answered:
 # -- looking -----------------------------------------------------------------------------------------------------------
 
 
-def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]:
+def awaited_parts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AwaitedPart, ...]:
     """The forms and opinions that are open on the dossier now, done in part or not at all, as this person sees them."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    moment = _moment(office, procedure, actor)
-    scope = scope_of(procedure, dossier, office.day(), office.directory)
-    found: list[Errand] = []
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    moment = _moment(ctx, procedure, actor)
+    scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
+    found: list[AwaitedPart] = []
     for form in open_tasks(procedure, dossier, scope):
         if not isinstance(form, Form) or SYSTEM in form.by or form.id == procedure.form.id:
             continue
         if not is_in_parts(form):
-            found.append(Errand(form, None, False, gathering.filling_closed(moment, dossier, form)))
+            found.append(AwaitedPart(form, None, False, gathering.filling_closed(moment, dossier, form)))
             continue
         left = parts_left(form, dossier, scope)
         if form.services:
@@ -70,26 +70,26 @@ def errands(office: Office, actor: Actor, dossier_id: str) -> tuple[Errand, ...]
         else:
             rows, closed = scope.get(form.each or ""), gathering.filling_closed(moment, dossier, form)
             parts = [(str(at), closed) for at in range(len(rows) if isinstance(rows, tuple) else 0)]
-        found += [Errand(form, part, part not in left, closed) for part, closed in parts]
+        found += [AwaitedPart(form, part, part not in left, closed) for part, closed in parts]
     return tuple(found)
 
 
-def read_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
+def read_part(
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None = None,
     raw: Mapping[str, Sequence[str]] | None = None,
 ) -> Answered:  # fmt: skip
     """The questions of an errand as they stand, or as a post would answer them. Keeps nothing. Raises `NotFound` when the
     dossier waits for no such thing, Refused when this person may not do it."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
     form = _form(procedure, form_id)
-    closed = errand_closed(_moment(office, procedure, actor), dossier, form, part)
+    closed = part_closed(_moment(ctx, procedure, actor), dossier, form, part)
     if closed is not None:
         raise Refused(closed)
     dossier = with_pending(form, part, dossier, actor.id)
-    answered = _whole(office, procedure, dossier, form, raw, actor) if part is None else _part(
-        office, procedure, dossier, form, part, raw, actor
+    answered = _whole(ctx, procedure, dossier, form, raw, actor) if part is None else _part(
+        ctx, procedure, dossier, form, part, raw, actor
     )  # fmt: skip
     if answered is None:
         raise NotFound
@@ -97,10 +97,10 @@ def read_errand(
 
 
 def _whole(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, raw: Mapping[str, Sequence[str]] | None,
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, form: Form, raw: Mapping[str, Sequence[str]] | None,
     actor: Actor,
 ) -> Answered | None:  # fmt: skip
-    day, directory, words = office.day(), office.directory, office.wording
+    day, directory, words = ctx.day(), ctx.directory, ctx.wording
     answers: Mapping[str, Plain] = {}
     found: tuple[AnswerProblem, ...] = ()
     if raw is not None:
@@ -111,10 +111,10 @@ def _whole(
 
 
 def _part(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str,
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, form: Form, part: str,
     raw: Mapping[str, Sequence[str]] | None, actor: Actor,
 ) -> Answered | None:  # fmt: skip
-    day, directory, words = office.day(), office.directory, office.wording
+    day, directory, words = ctx.day(), ctx.directory, ctx.wording
     answers = part_forms.kept_part(form, part, dossier)
     found: tuple[AnswerProblem, ...] = ()
     if raw is not None:
@@ -128,102 +128,102 @@ def _part(
 
 
 def give_opinion(
-    office: Office, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
+    ctx: AppContext, actor: Actor, dossier_id: str, service: str, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """A service answers its round: `opinion` and the round's own questions. Raises WrongAnswers, NotFound, Conflict,
     Refused: not_now, not_yet, already_done, role."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        form = pinned(office, unit, dossier).round_of(service)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
+        form = pinned(ctx, unit, dossier).round_of(service)
         if form is None:
             raise NotFound
-        return _done(office, unit, dossier, form.id, service, answers, actor)
+        return _done(ctx, unit, dossier, form.id, service, answers, actor)
 
     arguments = (dossier_id, service, answers, revision)
-    return once(office, actor, "give_opinion", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "give_opinion", token, arguments, work, DOSSIER)
 
 
 def fill_form(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Fills a later form that the dossier waits for. Raises as `give_opinion` does."""
 
     def work(unit: Unit) -> Dossier:
         return _done(
-            office, unit, seen(unit, office, actor, dossier_id, revision), form_id, None, filling, actor
+            ctx, unit, seen(unit, ctx, actor, dossier_id, revision), form_id, None, filling, actor
         )  # fmt: skip
 
     arguments = (dossier_id, form_id, filling, revision)
-    return once(office, actor, "fill_form", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "fill_form", token, arguments, work, DOSSIER)
 
 
 def fill_row(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Fills a later form for one row (from 0). Raises as `give_opinion` does."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        return _done(office, unit, dossier, form_id, str(number), filling, actor)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
+        return _done(ctx, unit, dossier, form_id, str(number), filling, actor)
 
     arguments = (dossier_id, form_id, number, filling, revision)
-    return once(office, actor, "fill_row", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "fill_row", token, arguments, work, DOSSIER)
 
 
-def do_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
+def do_part(
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Whichever of these an errand is."""
     if part is None:
-        return fill_form(office, actor, dossier_id, form_id, answers, revision=revision, token=token)
+        return fill_form(ctx, actor, dossier_id, form_id, answers, revision=revision, token=token)
     if not part.isdecimal():
-        return give_opinion(office, actor, dossier_id, part, answers, revision=revision, token=token)
-    return fill_row(office, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
+        return give_opinion(ctx, actor, dossier_id, part, answers, revision=revision, token=token)
+    return fill_row(ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
 
 
-def preview_errand(
-    office: Office, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
-) -> Preview:
+def preview_part(
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
+) -> ActPreview:
     """What doing an errand would do and say. Raises as doing it does; keeps nothing."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        decision = _decided(office, procedure, dossier, form_id, part, answers, actor)
-        return foreseen(office, unit, procedure, dossier, decision, actor)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        decision = _decided(ctx, procedure, dossier, form_id, part, answers, actor)
+        return foreseen(ctx, unit, procedure, dossier, decision, actor)
 
 
 def _done(
-    office: Office, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
+    ctx: AppContext, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
     actor: Actor,
 ) -> Dossier:  # fmt: skip
-    decision = _decided(office, pinned(office, unit, dossier), dossier, form_id, part, answers, actor)
-    return carry_out(office, unit, dossier, decision, actor)
+    decision = _decided(ctx, pinned(ctx, unit, dossier), dossier, form_id, part, answers, actor)
+    return carry_out(ctx, unit, dossier, decision, actor)
 
 
 def _decided(
-    office: Office, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
     answers: Mapping[str, Plain], actor: Actor,
 ) -> Decision:  # fmt: skip
     """Whoever may not do it learns why before what they typed is judged."""
-    form, now = _form(procedure, form_id), office.now()
-    closed = errand_closed(_moment(office, procedure, actor), dossier, form, part)
+    form, now = _form(procedure, form_id), ctx.now()
+    closed = part_closed(_moment(ctx, procedure, actor), dossier, form, part)
     if closed is not None:
         raise Refused(closed)
     if part is None:
-        _check_form(office, procedure, dossier, form, answers)
-        return task_done(procedure, dossier, form_id, actor, now, office.directory, office.wording, answers)
-    _check_part(office, procedure, dossier, form, part, answers)
+        _check_form(ctx, procedure, dossier, form, answers)
+        return task_done(procedure, dossier, form_id, actor, now, ctx.directory, ctx.wording, answers)
+    _check_part(ctx, procedure, dossier, form, part, answers)
     if form.services:
         return gathering.give_opinion(
-            procedure, dossier, part, answers, actor, now, office.directory, office.wording
+            procedure, dossier, part, answers, actor, now, ctx.directory, ctx.wording
         )  # fmt: skip
     return gathering.fill_row(
-        procedure, dossier, form_id, int(part), answers, actor, now, office.directory, office.wording
+        procedure, dossier, form_id, int(part), answers, actor, now, ctx.directory, ctx.wording
     )  # fmt: skip
 
 
@@ -234,7 +234,7 @@ def _form(procedure: Procedure, form_id: str) -> Form:
     return form
 
 
-def errand_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
+def part_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) -> Refusal | None:
     """Why this person may not do an errand now; none when they may. Raises `NotFound` when it has no such part."""
     if is_in_parts(form) != (part is not None) or (part is not None and part_forms.part_page(form, part) is None):
         raise NotFound
@@ -244,29 +244,29 @@ def errand_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None
 
 
 def _check_form(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, filling: Mapping[str, Plain]
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, form: Form, filling: Mapping[str, Plain]
 ) -> None:
     known = {name for field in form.fields for name in (field.id, f"{field.id}_other")}
     strange = sorted(filling.keys() - known)
     if strange:
         raise Refused(refusal("unknown_answer", form.where, field=strange[0]))
-    found = forms.check_filling(procedure, form.id, dossier, filling, office.day(), office.directory)
+    found = forms.check_filling(procedure, form.id, dossier, filling, ctx.day(), ctx.directory)
     if any(not one.warns for one in found):
         raise WrongAnswers(found)
 
 
 def _check_part(
-    office: Office, procedure: Procedure, dossier: Dossier, form: Form, part: str, answers: Mapping[str, Plain]
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, form: Form, part: str, answers: Mapping[str, Plain]
 ) -> None:
     page = part_forms.part_page(form, part)
     known = {name for field in page.fields for name in (field.id, f"{field.id}_other")} if page else set()
     strange = sorted(answers.keys() - known)
     if strange:
         raise Refused(refusal("unknown_answer", form.where, field=strange[0]))
-    found = part_forms.check_part(procedure, form, part, dossier, answers, office.day(), office.directory)
+    found = part_forms.check_part(procedure, form, part, dossier, answers, ctx.day(), ctx.directory)
     if any(not one.warns for one in found):
         raise WrongAnswers(found)
 
 
-def _moment(office: Office, procedure: Procedure, actor: Actor) -> Moment:
-    return Moment(procedure, actor, office.now(), office.directory, office.wording)
+def _moment(ctx: AppContext, procedure: Procedure, actor: Actor) -> Moment:
+    return Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)

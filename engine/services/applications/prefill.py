@@ -19,7 +19,7 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, Reused
 from engine.services.applications.draft_answers import keep_answers, own_draft
 from engine.services.applications.drafts import blank_draft, mine
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.files.attachments import Lost
 from engine.storage.files.encryption import NoFileKey
@@ -31,63 +31,65 @@ WORTH: Final = 3  # answers that another procedure gives: for fewer, nobody is a
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierDossier:
     """A request whose answers may be taken over: how many, and how many files."""
 
     dossier: Dossier
-    book: Procedure
+    definition: Procedure
     answers: int
     files: int
 
 
 def earlier_requests(
-    office: Office, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
-) -> tuple[Earlier, ...]:
+    ctx: AppContext, actor: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str = "fr"
+) -> tuple[EarlierDossier, ...]:
     """The requests that a draft of this procedure could take answers of: the newest of each person they were made for, of
     the same procedure; else the newest of another that asks the same. None when a draft is begun already."""
-    procedure = office.catalogue.current(procedure_id, office.day())
+    procedure = ctx.catalogue.current(procedure_id, ctx.day())
     if procedure is None or actor.kind != "applicant" or actor.only_reads or actor.dossiers:
         return ()
-    sent = [line for line in mine(office, actor) if line.submitted_at is not None]
+    sent = [line for line in mine(ctx, actor) if line.submitted_at is not None]
     sent.sort(key=lambda line: line.procedure != procedure_id)  # the same procedure first, each newest first
     if not sent:
         return ()
-    answers = adopt_criteria(procedure, criteria, office.day(), office.directory)
-    with office.store.unit() as unit:
+    answers = adopt_criteria(procedure, criteria, ctx.day(), ctx.directory)
+    with ctx.store.unit() as unit:
         if unit.draft_of(actor.owns, procedure_id) is not None:
             return ()
-        draft = blank_draft(office, unit, procedure, actor, answers, "web", language)
-        found: dict[str, Earlier] = {}  # by what the request is called
+        draft = blank_draft(ctx, unit, procedure, actor, answers, "web", language)
+        found: dict[str, EarlierDossier] = {}  # by what the request is called
         for line in sent[:LOOKED_AT]:
             if line.label in found or len(found) == OFFERED or (found and line.procedure != procedure_id):
                 continue
-            offer = _offered(office, unit, actor, procedure, draft, line.id)
+            offer = _offered(ctx, unit, actor, procedure, draft, line.id)
             if offer is not None:
                 found[line.label] = offer
     return tuple(found.values())
 
 
 def _offered(
-    office: Office, unit: Unit, actor: Actor, procedure: Procedure, draft: Dossier, earlier_id: str
-) -> Earlier | None:
+    ctx: AppContext, unit: Unit, actor: Actor, procedure: Procedure, draft: Dossier, earlier_id: str
+) -> EarlierDossier | None:
     with suppress(NotFound):
-        earlier = _kept(office, unit, actor, draft, earlier_id)
-        book = pinned(office, unit, earlier)
-        found = reusable(procedure, draft, book, earlier, office.day(), office.directory, _gone(office, book, earlier))
-        if found.files or found.said >= (1 if book.id == procedure.id else WORTH):
-            return Earlier(earlier, book, found.said, len(found.files))
+        earlier = _kept(ctx, unit, actor, draft, earlier_id)
+        definition = pinned(ctx, unit, earlier)
+        found = reusable(
+            procedure, draft, definition, earlier, ctx.day(), ctx.directory, _gone(ctx, definition, earlier)
+        )
+        if found.files or found.said >= (1 if definition.id == procedure.id else WORTH):
+            return EarlierDossier(earlier, definition, found.said, len(found.files))
     return None
 
 
-def take_over(office: Office, actor: Actor, dossier_id: str, number: str, *, token: str | None = None) -> Dossier:
+def take_over(ctx: AppContext, actor: Actor, dossier_id: str, number: str, *, token: str | None = None) -> Dossier:
     """A draft with the answers and the papers of an earlier request that it does not have yet. Raises NotFound when that
     one is not this person's, or is kept no more; Refused: role, closed, already_submitted."""
-    with office.store.unit() as unit:
-        draft, earlier, found = _found(office, unit, actor, dossier_id, number)
-    lost = frozenset(_sealed_again(office, draft, earlier, found))
+    with ctx.store.unit() as unit:
+        draft, earlier, found = _found(ctx, unit, actor, dossier_id, number)
+    lost = frozenset(_sealed_again(ctx, draft, earlier, found))
 
     def work(unit: Unit) -> Dossier:
-        before, earlier, found = _found(office, unit, actor, dossier_id, number, lost)
+        before, earlier, found = _found(ctx, unit, actor, dossier_id, number, lost)
         ids = {one.id: new_id() for one in found.files}
         files = tuple(replace(one, id=ids[one.id]) for one in found.files)
         sent_at = earlier.submitted_at or earlier.created_at
@@ -97,42 +99,42 @@ def take_over(office: Office, actor: Actor, dossier_id: str, number: str, *, tok
             reused=Reused(earlier.number, earlier.procedure, sent_at, names) if names else before.reused,
         )  # fmt: skip
         body: dict[str, Plain] = {"earlier": earlier.number, "edition": earlier.edition, "files": len(files)}
-        return keep_answers(office, unit, before, after, "reused", actor, **body)
+        return keep_answers(ctx, unit, before, after, "reused", actor, **body)
 
-    return once(office, actor, "take_over", token, (dossier_id, number), work, DOSSIER)
+    return once(ctx, actor, "take_over", token, (dossier_id, number), work, DOSSIER)
 
 
 def _found(
-    office: Office, unit: Unit, actor: Actor, dossier_id: str, number: str, lost: Collection[str] = ()
+    ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, number: str, lost: Collection[str] = ()
 ) -> tuple[Dossier, Dossier, Reusable]:
-    draft = own_draft(unit, office, actor, dossier_id)
-    earlier = _kept(office, unit, actor, draft, number)
-    book, procedure = pinned(office, unit, earlier), pinned(office, unit, draft)
-    without = {*lost, *_gone(office, book, earlier)}
-    return draft, earlier, reusable(procedure, draft, book, earlier, office.day(), office.directory, without)
+    draft = own_draft(unit, ctx, actor, dossier_id)
+    earlier = _kept(ctx, unit, actor, draft, number)
+    definition, procedure = pinned(ctx, unit, earlier), pinned(ctx, unit, draft)
+    without = {*lost, *_gone(ctx, definition, earlier)}
+    return draft, earlier, reusable(procedure, draft, definition, earlier, ctx.day(), ctx.directory, without)
 
 
-def _kept(office: Office, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
+def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:
     """An earlier request of the same owner that was sent and is still to be kept. Raises NotFound."""
-    earlier = seen(unit, office, actor, earlier_id)
+    earlier = seen(unit, ctx, actor, earlier_id)
     if earlier.is_draft or earlier.owner != draft.owner or earlier.erased_at is not None:
         raise NotFound
-    if "" in _gone(office, pinned(office, unit, earlier), earlier):
+    if "" in _gone(ctx, pinned(ctx, unit, earlier), earlier):
         raise NotFound
     return earlier
 
 
-def _gone(office: Office, book: Procedure, earlier: Dossier) -> frozenset[str]:
+def _gone(ctx: AppContext, procedure: Procedure, earlier: Dossier) -> frozenset[str]:
     """The answers whose time to be erased has come, whether the round was made or not; an empty name is the whole."""
-    now = office.now()
-    moments = keep_moments(book, earlier, office.directory.calendar)
+    now = ctx.now()
+    moments = keep_moments(procedure, earlier, ctx.directory.calendar)
     return frozenset(name.partition(":")[2] for name, at in moments if name.partition(":")[0] == KEEP and at <= now)
 
 
-def _sealed_again(office: Office, draft: Dossier, earlier: Dossier, found: Reusable) -> Iterator[str]:
+def _sealed_again(ctx: AppContext, draft: Dossier, earlier: Dossier, found: Reusable) -> Iterator[str]:
     """Seals each file for the draft, on the disk before any row names it; the ids of those that are not there any more."""
     for one in found.files:
         try:
-            office.attachments.adopt(one.sha256, office.attachments.read(one.sha256, earlier.id), draft.id)
+            ctx.attachments.adopt(one.sha256, ctx.attachments.read(one.sha256, earlier.id), draft.id)
         except (Lost, NoFileKey):
             yield one.id

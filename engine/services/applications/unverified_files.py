@@ -19,7 +19,7 @@ from typing import Final
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, without_files
 from engine.records.unverified_files import UnprovenFile
 from engine.services.applications.draft_answers import keep_answers, without_orphans
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.stored_files import is_named
 from engine.storage.files.resumable_uploads import ARRIVING
 from engine.storage.unit_of_work import Busy, Unit
@@ -33,33 +33,33 @@ AT_ONCE: Final = 200  # files that one turn of the worker removes
 _PIECES: Final = f"{ARRIVING}/"
 
 
-def count_file_in(office: Office, dossier_id: str, name: str, size: int, client: str) -> None:
+def count_file_in(ctx: AppContext, dossier_id: str, name: str, size: int, client: str) -> None:
     """Counts bytes before they lie on the shelf, and makes room for them. Raises `Busy` while the same file is being removed."""
-    with office.store.unit(write=True) as unit:
-        _announce(office, unit, dossier_id, name, size, client)
+    with ctx.store.unit(write=True) as unit:
+        _announce(ctx, unit, dossier_id, name, size, client)
         beyond = list(unit.unproven_files_beyond(PER_DRAFT, dossier=dossier_id))
         beyond += unit.unproven_files_beyond(PER_ADDRESS, address=client) if client else ()
     for one in dict.fromkeys(beyond):
         if (one.dossier, one.name) != (dossier_id, name):
-            _remove(office, one)
+            _remove(ctx, one)
 
 
-def hold(office: Office, dossier_id: str, digest: str, size: int) -> None:
+def hold(ctx: AppContext, dossier_id: str, digest: str, size: int) -> None:
     """Says that a file of a proven person is about to lie on the shelf. Raises `Busy` while the same file is being removed."""
-    with office.store.unit(write=True) as unit:
-        _announce(office, unit, dossier_id, digest, size, "")
+    with ctx.store.unit(write=True) as unit:
+        _announce(ctx, unit, dossier_id, digest, size, "")
 
 
-def _announce(office: Office, unit: Unit, dossier_id: str, name: str, size: int, client: str) -> None:
+def _announce(ctx: AppContext, unit: Unit, dossier_id: str, name: str, size: int, client: str) -> None:
     known = unit.unproven_file(dossier_id, name)
     if known is not None and known.state == "going":
         raise Busy("file")
-    unit.put_unproven_file(UnprovenFile(dossier_id, name, client, max(size, LEAST_COUNTED), office.now()))
+    unit.put_unproven_file(UnprovenFile(dossier_id, name, client, max(size, LEAST_COUNTED), ctx.now()))
 
 
-def count_pieces_in(office: Office, dossier_id: str, key: str, size: int, client: str) -> None:
+def count_pieces_in(ctx: AppContext, dossier_id: str, key: str, size: int, client: str) -> None:
     """The same for a file that comes in pieces, of which so many bytes are there."""
-    count_file_in(office, dossier_id, _PIECES + key, size, client)
+    count_file_in(ctx, dossier_id, _PIECES + key, size, client)
 
 
 def check_still_kept(unit: Unit, dossier_id: str, digest: str) -> None:
@@ -74,7 +74,7 @@ def pieces_came(unit: Unit, dossier_id: str, key: str) -> None:
     _spare(unit, dossier_id, _PIECES + key)
 
 
-def let_go(office: Office, unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> tuple[UnprovenFile, ...]:
+def let_go(ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> tuple[UnprovenFile, ...]:
     """Of files that a draft names no more, those of an unproven visitor are the first to make room; the others, which are answered,
     are to be removed once this unit is committed (`remove_replaced`)."""
     left = {one.sha256 for one in after.attachments}
@@ -83,29 +83,27 @@ def let_go(office: Office, unit: Unit, before: Dossier, after: Dossier, actor: A
         for digest in gone:
             _spare(unit, before.id, digest)
         return ()
-    going = tuple(UnprovenFile(before.id, digest, "", LEAST_COUNTED, office.now(), "going") for digest in gone)
+    going = tuple(UnprovenFile(before.id, digest, "", LEAST_COUNTED, ctx.now(), "going") for digest in gone)
     for file in going:
         unit.put_unproven_file(file)
     return going
 
 
-def remove_replaced(office: Office, going: Iterable[UnprovenFile]) -> None:
+def remove_replaced(ctx: AppContext, going: Iterable[UnprovenFile]) -> None:
     """Removes what `let_go` answered. What a silent shelf keeps is left to the worker."""
     for file in going:
         with suppress(Busy):
-            _finish(office, file)
+            _finish(ctx, file)
 
 
-def settle(office: Office, dossier_id: str, digest: str) -> None:
+def settle(ctx: AppContext, dossier_id: str, digest: str) -> None:
     """Once it is known what became of a file that was held: removed where nothing names it."""
     with suppress(Busy):
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             held = unit.unproven_file(dossier_id, digest)
-            claimed = (
-                unit.claim_unproven_file(held, office.now()) if held is not None and held.state != "going" else None
-            )
+            claimed = unit.claim_unproven_file(held, ctx.now()) if held is not None and held.state != "going" else None
         if claimed is not None:
-            _finish(office, claimed)
+            _finish(ctx, claimed)
 
 
 def _spare(unit: Unit, dossier_id: str, name: str) -> None:
@@ -114,61 +112,61 @@ def _spare(unit: Unit, dossier_id: str, name: str) -> None:
         unit.spare_unproven_file(known)
 
 
-def remove_idle(office: Office) -> int:
+def remove_idle(ctx: AppContext) -> int:
     """For the worker: removes files that nobody came back to. How many."""
-    with office.store.unit() as unit:
-        idle = unit.unproven_files_idle(office.now() - KEPT_FOR, AT_ONCE)
-    return sum(_remove(office, one) for one in idle)
+    with ctx.store.unit() as unit:
+        idle = unit.unproven_files_idle(ctx.now() - KEPT_FOR, AT_ONCE)
+    return sum(_remove(ctx, one) for one in idle)
 
 
-def end_removals(office: Office) -> int:
+def end_removals(ctx: AppContext) -> int:
     """For the worker: ends removals that were cut, one worker each. How many."""
-    with office.store.unit() as unit:
-        cut = unit.unproven_files_going(office.now() - REMOVING, AT_ONCE)
-    return sum(_end(office, one) for one in cut)
+    with ctx.store.unit() as unit:
+        cut = unit.unproven_files_going(ctx.now() - REMOVING, AT_ONCE)
+    return sum(_end(ctx, one) for one in cut)
 
 
-def _end(office: Office, file: UnprovenFile) -> bool:
-    with office.store.unit(write=True) as unit:
-        claimed = unit.claim_unproven_file(file, office.now())
+def _end(ctx: AppContext, file: UnprovenFile) -> bool:
+    with ctx.store.unit(write=True) as unit:
+        claimed = unit.claim_unproven_file(file, ctx.now())
     if claimed is None:
         return False
-    _finish(office, claimed)
+    _finish(ctx, claimed)
     return True
 
 
-def _remove(office: Office, file: UnprovenFile) -> bool:
+def _remove(ctx: AppContext, file: UnprovenFile) -> bool:
     """Takes a file away from its draft, then from the shelf. What was proven or written anew meanwhile stays."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(file.dossier)
         owner = unit.account(dossier.owner) if dossier is not None else None
         if owner is not None and not owner.is_claimed and not owner.disabled:
             unit.prove_files(file.dossier)
             return False
-        claimed = unit.claim_unproven_file(file, office.now())
+        claimed = unit.claim_unproven_file(file, ctx.now())
         if claimed is None:
             return False
         if dossier is not None and dossier.is_open_draft:
-            _take_from(office, unit, dossier, file.name)
-    _finish(office, claimed)
+            _take_from(ctx, unit, dossier, file.name)
+    _finish(ctx, claimed)
     return True
 
 
-def _take_from(office: Office, unit: Unit, dossier: Dossier, digest: str) -> None:
+def _take_from(ctx: AppContext, unit: Unit, dossier: Dossier, digest: str) -> None:
     """The draft without the file; its questions say that it is gone."""
     gone = [one for one in dossier.attachments if one.sha256 == digest]
     if gone:
         answers = without_files(dossier.answers, frozenset(one.id for one in gone))
         places = dict.fromkeys((*dossier.removed_files, *(one.field for one in gone)))
         after = without_orphans(replace(dossier, answers=answers, removed_files=tuple(places)))
-        keep_answers(office, unit, dossier, after, "detached", SYSTEM_ACTOR)
+        keep_answers(ctx, unit, dossier, after, "detached", SYSTEM_ACTOR)
 
 
-def _finish(office: Office, file: UnprovenFile) -> None:
+def _finish(ctx: AppContext, file: UnprovenFile) -> None:
     """Removes a file that this caller claimed from the shelf. Until its row is dropped, nobody hands the same one in again."""
     if file.name.startswith(_PIECES):
-        office.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
-    elif not is_named(office.store, (file.dossier, file.name)):
-        office.attachments.take_back((file.dossier, file.name))
-    with office.store.unit(write=True) as unit:
+        ctx.attachments.arriving.forget(file.dossier, file.name.removeprefix(_PIECES))
+    elif not is_named(ctx.store, (file.dossier, file.name)):
+        ctx.attachments.take_back((file.dossier, file.name))
+    with ctx.store.unit(write=True) as unit:
         unit.drop_unproven_file(file)

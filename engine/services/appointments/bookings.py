@@ -27,17 +27,17 @@ from engine.domain.appointments.appointments import (
 from engine.domain.common.access import in_their_offices, may_see
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
-from engine.domain.fields.scope import Standing, standing_of
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
 from engine.services.appointments.seat_cache import SeatsAhead
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
@@ -90,34 +90,34 @@ class DayLine:
 
 
 def slots(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
     from_day: date | None = None, limit: int = 20,
 ) -> SlotSheet:  # fmt: skip
     """The free slots of a visit, from a day on. Offices offered are those the book allows: the one it names, else the
     dossier's; where it names none, all that receive for the agency."""
-    now = office.now()
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    now = ctx.now()
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
-        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         places = offices_for(procedure, appointment, dossier, moment)
         taken = {one.id: SeatsAhead(unit, procedure, appointment, one.id, now, dossier.id) for one in places}
-        choices = tuple(_choice(office, appointment, one, taken[one.id], now) for one in places)
+        choices = tuple(_choice(ctx, appointment, one, taken[one.id], now) for one in places)
         chosen = next((one for one in choices if one.office.id == office_id), choices[0] if choices else None)
         because = bookable(moment, dossier, appointment_id)
         if chosen is None:
             return SlotSheet(appointment, (), None, (), None, None, because or refusal("no_slot"))
         seats, limit = taken[chosen.office.id], min(max(limit, 1), MOST_SLOTS)
-        start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, office.directory.calendar)))
-        free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, limit + 1)
+        start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, ctx.directory.calendar)))
+        free = free_slots(appointment, chosen.office, seats, now, ctx.directory.calendar, start, limit + 1)
         if _one_day_only(free, limit):
             longest = 24 * 60 // minutes_of(appointment.lasts)
-            free = free_slots(appointment, chosen.office, seats, now, office.directory.calendar, start, longest + 1)
+            free = free_slots(appointment, chosen.office, seats, now, ctx.directory.calendar, start, longest + 1)
     shown = _whole_days(free, limit)
     following = local_day(free[len(shown)].start) if len(free) > len(shown) else None
-    days = _days(office, appointment, chosen.office, shown, start, now)
+    days = _days(ctx, appointment, chosen.office, shown, start, now)
     return SlotSheet(appointment, choices, chosen.office.id, days, chosen.first_free, following, because)
 
 
@@ -129,13 +129,13 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 
 def _choice(
-    office: Office,
+    ctx: AppContext,
     appointment: Appointment,
     there: directory.Office,
     taken: SeatsAhead,
     now: datetime,
 ) -> OfficeChoice:
-    first = free_slots(appointment, there, taken, now, office.directory.calendar, local_day(now), 1)
+    first = free_slots(appointment, there, taken, now, ctx.directory.calendar, local_day(now), 1)
     return OfficeChoice(there, first[0] if first else None)
 
 
@@ -154,7 +154,7 @@ def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
 
 
 def _days(
-    office: Office,
+    ctx: AppContext,
     appointment: Appointment,
     there: directory.Office,
     shown: tuple[Slot, ...],
@@ -162,7 +162,7 @@ def _days(
     now: datetime,
 ) -> tuple[SlotDay, ...]:
     """Days with free slots, and the feasts and closures between them, told by name; all that is ahead where nothing is free."""
-    calendar = office.directory.calendar
+    calendar = ctx.directory.calendar
     until = last_day(appointment, now, calendar)
     until = min(local_day(shown[-1].start), until) if shown else until
     found: list[SlotDay] = []
@@ -180,7 +180,7 @@ def _days(
 
 
 def book_slot(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
     revision: int | None = None, token: str | None = None,
 ) -> Dossier:  # fmt: skip
     """Takes a seat, or moves the visit to it: the old seat is free only when the new one is taken. The free seat is looked
@@ -188,139 +188,139 @@ def book_slot(
     then sees the seat taken. Raises Refused: slot_full (nearest), slot_closed, too_early, too_many_moves…"""
 
     def work(unit: Unit) -> Dossier:
-        office.doors.look(unit, "share")
-        now = office.now()
-        dossier = seen(unit, office, actor, dossier_id, revision)
-        procedure = pinned(office, unit, dossier)
+        ctx.directories.look(unit, "share")
+        now = ctx.now()
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
+        procedure = pinned(ctx, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
-        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
-        decision = _placed(office, unit, moment, dossier, appointment, office_id, start)
-        return carry_out(office, unit, dossier, decision, actor)
+        decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
+        return carry_out(ctx, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)
-    return once(office, actor, "book_slot", token, arguments, work, DOSSIER)
+    return once(ctx, actor, "book_slot", token, arguments, work, DOSSIER)
 
 
 def _placed(
-    office: Office, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
+    ctx: AppContext, unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
 ) -> Decision:  # fmt: skip
     """The seat taken, judged on what is somebody's in this unit."""
     procedure, now = moment.procedure, moment.now
     taken = SeatsAhead(unit, procedure, appointment, office_id, now, dossier.id, alone=True)
     return place(
-        procedure, dossier, appointment.id, office_id, start, taken, moment.actor, now, office.directory, office.wording,
+        procedure, dossier, appointment.id, office_id, start, taken, moment.actor, now, ctx.directory, ctx.wording,
         booking_id=new_id(),
     )  # fmt: skip
 
 
 def hold_slot(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
 ) -> datetime:
     """Keeps a seat for who is about to confirm it; until when. Nothing of the dossier changes. Raises what `book_slot`
     raises."""
-    with office.store.unit(write=True) as unit:
-        office.doors.look(unit)
-        now = office.now()
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit(write=True) as unit:
+        ctx.directories.look(unit)
+        now = ctx.now()
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         appointment = _appointment(procedure, appointment_id)
-        moment = Moment(procedure, actor, now, office.directory, office.wording)
-        decision = _placed(office, unit, moment, dossier, appointment, office_id, start)
+        moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
+        decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
         seat, until = decision.dossier.bookings[appointment_id].seat, now + HELD
         resource = resource_key(procedure, appointment_id)
         try:
             unit.hold_seat(SeatHold(resource, office_id, start, seat, dossier.id, appointment_id, until), now)
-        except Taken:  # held at this very moment by somebody else
+        except AlreadyExists:  # held at this very moment by somebody else
             at = start.isoformat(timespec="minutes")
             raise Refused(refusal("slot_full", nearest=(), start=at, office=office_id)) from None
     return until
 
 
-def held_until(office: Office, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
+def held_until(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, start: datetime) -> datetime | None:
     """Until when this slot is kept for the dossier; none when it is not."""
-    with office.store.unit() as unit:
-        hold = unit.hold_of(seen(unit, office, actor, dossier_id).id, appointment_id)
-    return hold.until if hold is not None and hold.start == start and hold.until > office.now() else None
+    with ctx.store.unit() as unit:
+        hold = unit.hold_of(seen(unit, ctx, actor, dossier_id).id, appointment_id)
+    return hold.until if hold is not None and hold.start == start and hold.until > ctx.now() else None
 
 
 def cancel_booking(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
     """Gives the seat back to somebody else."""
 
     def work(unit: Unit) -> Dossier:
-        office.doors.look(unit)
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+        ctx.directories.look(unit)
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         decision = release(
-            procedure, dossier, appointment_id, actor, office.now(), office.directory, office.wording
+            procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
-        return carry_out(office, unit, dossier, decision, actor)
+        return carry_out(ctx, unit, dossier, decision, actor)
 
-    return once(office, actor, "cancel_booking", token, (dossier_id, appointment_id), work, DOSSIER)
+    return once(ctx, actor, "cancel_booking", token, (dossier_id, appointment_id), work, DOSSIER)
 
 
 # -- the day of an office ----------------------------------------------------------------------------------------------
 
 
-def day(office: Office, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
+def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
     """Who comes that day, in the offices of this agent, for the procedures they have a part in."""
-    known = frozenset(office.directory.offices)
+    known = frozenset(ctx.directory.offices)
     offices = (actor.offices & known) if actor.offices else known
     if office_id is not None:
         offices &= {office_id}
     if actor.kind != "agent" or not offices:
         return ()
     from_ = at_minute(day, 0)
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         booked = unit.bookings_on(sorted(offices), from_, from_ + timedelta(days=1))
-        lines = [_day_line(office, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
+        lines = [_day_line(ctx, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
     return tuple(line for line in lines if line is not None)
 
 
-def _day_line(office: Office, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
+def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
     dossier = unit.dossier(dossier_id)
     if dossier is None:
         return None
     try:
-        procedure = pinned(office, unit, dossier)
-    except LostEdition:  # the others are received all the same
-        return _unread_line(office, actor, dossier, booking)
+        procedure = pinned(ctx, unit, dossier)
+    except EditionMissing:  # the others are received all the same
+        return _unread_line(ctx, actor, dossier, booking)
     appointment = procedure.tasks.get(booking.appointment)
     if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
         return None
-    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(office, procedure, dossier))
+    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(ctx, procedure, dossier))
 
 
-def _unread_line(office: Office, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
+def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
     """For who has a part in the procedure, by the editions that can be read."""
-    mine = office.shelf.having(office.catalogue, actor.roles)
+    mine = ctx.editions.having(ctx.catalogue, actor.roles)
     known = next((one for one in mine if one.id == dossier.procedure), None)
     if known is None or not in_their_offices(dossier, actor):
         return None
     return DayLine(dossier, booking, None, known.title, ())
 
 
-def to_bring(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
+def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
     """The papers to show, hand over or sign at the desk, those of questions that were put; the forms to print first."""
-    standing = standing_of(procedure, dossier, office.day(), office.directory)
+    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
     papers = (
         field.label
         for field in procedure.form.fields
-        if field.evidence is not None and set(field.evidence.how) - {"upload"} and standing.shows(field)
+        if field.evidence is not None and set(field.evidence.how) - {"upload"} and evaluated.shows(field)
     )
-    return (*(form.title for form in forms_to_bring(procedure, standing)), *papers)
+    return (*(form.title for form in forms_to_bring(procedure, evaluated)), *papers)
 
 
-def forms_to_bring(procedure: Procedure, standing: Standing) -> tuple[Output, ...]:
+def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[Output, ...]:
     """What the applicant prints and brings: the forms that the procedure draws from these answers."""
-    return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(standing.scope))
+    return tuple(one for one in procedure.outputs.values() if one.kind == "form" and one.when.holds(evaluated.scope))
 
 
 def mark(
-    office: Office, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
 ) -> Dossier:
     """The person arrived, the visit took place, or nobody came."""
     rule = {"arrived": arrived, "attended": attended, "missed": missed}.get(what)
@@ -328,9 +328,9 @@ def mark(
         raise Refused(refusal("unknown_act", act=str(what)[:40]))
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        decision = rule(procedure, dossier, appointment_id, actor, office.now(), office.directory, office.wording)
-        return carry_out(office, unit, dossier, decision, actor)
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        decision = rule(procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording)
+        return carry_out(ctx, unit, dossier, decision, actor)
 
-    return once(office, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER)
+    return once(ctx, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER)

@@ -9,19 +9,19 @@ from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Text
-from engine.domain.appointments.appointments import desks_of, first_bookable, last_day, resource_key
-from engine.domain.appointments.opening_changes import Places, by_day, days_of, places
+from engine.domain.appointments.appointments import capacity_of, first_bookable, last_day, resource_key
+from engine.domain.appointments.opening_changes import DayCapacity, by_day, days_of, places
 from engine.domain.common.working_time import at_minute
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Appointment, Procedure, directory
 from engine.records.administration import OpeningChange
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
-from engine.services.core.waiting_list import TOLD_AT_ONCE, tell_waiting
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
+from engine.services.core.waiting_list import NOTIFIED_AT_ONCE, notify_waiting
 from engine.storage.unit_of_work import Unit
 
 DAYS: Final = 14
-MOST_TOLD: Final = 50  # by one opening, in one office, for one kind of visit
+MOST_REPORTED: Final = 50  # by one opening, in one office, for one kind of visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class DayPlaces:
     """One day of an office. `because`: the feast or the closure of that day; `partly`: of some of its hours."""
 
     day: date
-    places: Places
+    places: DayCapacity
     because: Text | None = None
     holiday: bool = False
     partly: bool = False
@@ -45,22 +45,22 @@ class KindPlaces:
     days: tuple[DayPlaces, ...]
 
 
-def places_of(office: Office, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
+def places_of(ctx: AppContext, office_id: str, days: int = DAYS) -> tuple[KindPlaces, ...]:
     """Each kind of visit that an office receives, day by day from today."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-        found, there = [], office.directory.offices[office_id]
-        for book, task in _kinds(office, unit, office_id):
-            first = office.day()
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        found, there = [], ctx.directory.offices[office_id]
+        for procedure, task in _kinds(ctx, unit, office_id):
+            first = ctx.day()
             each = (first + timedelta(days=n) for n in range(days))
-            counted = _counted(office, unit, office.directory, book, task, office_id, tuple(each))
-            rows = tuple(_day_places(office, office_id, day, found) for day, found in counted.items())
-            found.append(KindPlaces(book.identity.title, task.label, desks_of(task, there, first), rows))
+            counted = _counted(ctx, unit, ctx.directory, procedure, task, office_id, tuple(each))
+            rows = tuple(_day_places(ctx, office_id, day, found) for day, found in counted.items())
+            found.append(KindPlaces(procedure.identity.title, task.label, capacity_of(task, there, first), rows))
     return tuple(found)
 
 
-def _day_places(office: Office, office_id: str, day: date, counted: Places) -> DayPlaces:
-    there, holidays = office.directory.offices[office_id], office.directory.calendar.holidays
+def _day_places(ctx: AppContext, office_id: str, day: date, counted: DayCapacity) -> DayPlaces:
+    there, holidays = ctx.directory.offices[office_id], ctx.directory.calendar.holidays
     whole, part = there.closure_on(day), there.closed_in_part(day)
     closure = whole or part
     if day in holidays and whole is None:
@@ -69,81 +69,83 @@ def _day_places(office: Office, office_id: str, day: date, counted: Places) -> D
 
 
 def _counted(
-    office: Office, unit: Unit, told: directory.Directory, book: Procedure, task: Appointment, office_id: str,
+    ctx: AppContext, unit: Unit, reported: directory.Directory, procedure: Procedure, task: Appointment, office_id: str,
     days: tuple[date, ...],
-) -> Mapping[date, Places]:  # fmt: skip
+) -> Mapping[date, DayCapacity]:  # fmt: skip
     """The places of these days, as a directory says."""
-    usual, now = office.catalogue.directory, office.now()
+    usual, now = ctx.catalogue.directory, ctx.now()
     from_, until = at_minute(days[0], 0), at_minute(days[-1], 1440)
-    taken = by_day(unit.seats_taken(resource_key(book, task.id), office_id, from_, until))
+    taken = by_day(unit.seats_taken(resource_key(procedure, task.id), office_id, from_, until))
     return {
         day: places(
-            task, told.offices[office_id], usual.offices[office_id], taken.get(day, {}), day, now, told.calendar,
+            task, reported.offices[office_id], usual.offices[office_id], taken.get(day, {}), day, now, reported.calendar,
             usual.calendar,
         )
         for day in days
     }  # fmt: skip
 
 
-def _kinds(office: Office, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
+def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
     """The visits that the agency's procedures make, and any other that somebody holds there."""
-    agency = office.directory.offices[office_id].agency
-    told = set[str]()
-    for book, task in office.shelf.worked_out(office.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)):
-        told.add(resource_key(book, task.id))
-        yield book, task
-    from_ = at_minute(office.day(), 0)
+    agency = ctx.directory.offices[office_id].agency
+    reported = set[str]()
+    for procedure, task in ctx.editions.worked_out(
+        ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)
+    ):
+        reported.add(resource_key(procedure, task.id))
+        yield procedure, task
+    from_ = at_minute(ctx.day(), 0)
     for dossier_id, resource, booking in unit.bookings_on([office_id], from_, from_ + timedelta(days=DAYS)):
-        dossier = unit.dossier(dossier_id) if resource not in told else None
+        dossier = unit.dossier(dossier_id) if resource not in reported else None
         if dossier is None:
             continue
-        told.add(resource)
+        reported.add(resource)
         try:
-            book = pinned(office, unit, dossier)
-        except LostEdition:  # the other kinds are told all the same
+            procedure = pinned(ctx, unit, dossier)
+        except EditionMissing:  # the other kinds are told all the same
             continue
-        other = book.tasks.get(booking.appointment)
+        other = procedure.tasks.get(booking.appointment)
         if isinstance(other, Appointment):
-            yield book, other
+            yield procedure, other
 
 
 def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appointment], ...]:
     """Those of the procedures of one agency: no other book is opened for it."""
-    names = [outline.id for outline in catalogue.outlines() if outline.agency == agency]
-    books = (book for name in names if (book := catalogue.procedures.get(name)) is not None)
-    return tuple((book, task) for book in books for task in book.appointments())
+    names = [summary.id for summary in catalogue.summaries() if summary.agency == agency]
+    procedures = (procedure for name in names if (procedure := catalogue.procedures.get(name)) is not None)
+    return tuple((procedure, task) for procedure in procedures for task in procedure.appointments())
 
 
 # -- who waits ---------------------------------------------------------------------------------------------------------
 
 
-def serve_waiting(office: Office, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
+def serve_waiting(ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
     """Tells those who wait of places that a change opened, or that taking one back gave again: as many times the places won
     as for a seat freed. `office` stands after, `before` is the directory as it stood; how many were told."""
-    offices = [change.office] if change.office else sorted(office.directory.offices)
-    told = 0
+    offices = [change.office] if change.office else sorted(ctx.directory.offices)
+    reported = 0
     for office_id in offices:
-        for book, task in _kinds(office, unit, office_id):
-            resource = resource_key(book, task.id)
+        for procedure, task in _kinds(ctx, unit, office_id):
+            resource = resource_key(procedure, task.id)
             if not unit.waiting_for(resource, office_id, 1):
                 continue
-            won = _won(office, unit, change, before, book, task, office_id)
-            most = min(won * TOLD_AT_ONCE, MOST_TOLD)
-            told += tell_waiting(office, unit, resource, office_id, change.id, most)
-    return told
+            won = _won(ctx, unit, change, before, procedure, task, office_id)
+            most = min(won * NOTIFIED_AT_ONCE, MOST_REPORTED)
+            reported += notify_waiting(ctx, unit, resource, office_id, change.id, most)
+    return reported
 
 
 def _won(
-    office: Office, unit: Unit, change: OpeningChange, before: directory.Directory, book: Procedure, task: Appointment,
+    ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory, procedure: Procedure, task: Appointment,
     office_id: str,
 ) -> int:  # fmt: skip
     """How many more places can be booked."""
-    now, calendar = office.now(), office.directory.calendar
+    now, calendar = ctx.now(), ctx.directory.calendar
     first, last = local_day(first_bookable(task, now, calendar)), last_day(task, now, calendar)
     days = tuple(day for day in days_of(change) if first <= day <= last)
     if not days:
         return 0
     then, was = (
-        _counted(office, unit, told, book, task, office_id, days) for told in (office.directory, before)
+        _counted(ctx, unit, reported, procedure, task, office_id, days) for reported in (ctx.directory, before)
     )  # fmt: skip
     return sum(max(0, then[day].free - was[day].free) for day in days)

@@ -23,11 +23,11 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Procedure
 from engine.model.directory import Directory
 from engine.records.administration import OpeningChange
-from engine.records.dossier import Actor, Booking, Dossier, Letter
-from engine.records.exchanges import Waiting
+from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
+from engine.records.exchanges import WaitingListEntry
 from engine.services.appointments.seat_cache import END
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.commit import carry_out, keep
 from engine.storage.unit_of_work import Unit
@@ -42,14 +42,14 @@ _SAID_UNREAD: Final = ("unread_full", "unread_reason", "unread_bare")  # where n
 
 
 @dataclass(frozen=True, slots=True)
-class LostVisit:
+class LostAppointment:
     """One visit that a change takes away, what its holder will be told, and the free slots nearest to it. The link of the
     letter is left out: whoever holds it may act for its holder. No `procedure` where the edition of the dossier is lost."""
 
     dossier: Dossier
     booking: Booking
     procedure: Procedure | None
-    letter: Letter | None
+    letter: OutboundMessage | None
     signs: int = 0  # of an SMS, its link included
     nearest: tuple[datetime, ...] = ()
 
@@ -60,13 +60,13 @@ class LostVisit:
 
 
 def shut_out(
-    office: Office, unit: Unit, change: OpeningChange, directory: Directory
+    ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory
 ) -> Iterator[tuple[Dossier, Booking]]:
     """The visits held where a change closes doors, by hour. `directory` stands without it. In a unit that writes, each
     dossier is locked first, then read: a visit moved meanwhile is not lost."""
     offices = sorted(directory.offices) if change.kind == "holiday" else [change.office]
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
-    now = office.now()
+    now = ctx.now()
     for dossier_id, _, booked in unit.bookings_on(offices, from_, until):
         if not is_shut_out(booked, directory, change, now):
             continue
@@ -76,16 +76,16 @@ def shut_out(
             yield dossier, booking
 
 
-def foreseen(office: Office, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostVisit, ...]:
+def foreseen(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory) -> tuple[LostAppointment, ...]:
     """What a change would take away. `office` stands with it, `directory` without."""
-    nearby, found = _Nearby(office, unit), []
-    for dossier, booking, book in _with_books(office, unit, shut_out(office, unit, change, directory)):
-        letter = news_of(office, dossier, booking, change, opens=book is not None)
-        near = nearby.of(book, dossier, booking) if book is not None else ()
+    nearby, found = _Nearby(ctx, unit), []
+    for dossier, booking, procedure in _with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)):
+        letter = news_of(ctx, dossier, booking, change, opens=procedure is not None)
+        near = nearby.of(procedure, dossier, booking) if procedure is not None else ()
         signs = sms_parts(letter.body).signs if letter is not None and letter.channel == "sms" else 0
-        link = visit_link(office, dossier, booking.appointment)
+        link = visit_link(ctx, dossier, booking.appointment)
         shown = replace(letter, body=letter.body.replace(link, _no_link(link))) if letter is not None else None
-        found.append(LostVisit(dossier, booking, book, shown, signs, near))
+        found.append(LostAppointment(dossier, booking, procedure, shown, signs, near))
     return tuple(found)
 
 
@@ -93,17 +93,17 @@ def _no_link(link: str) -> str:
     return f"{link.rpartition('/')[0]}/…"
 
 
-def _with_books(
-    office: Office, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
+def _with_procedures(
+    ctx: AppContext, unit: Unit, found: Iterable[tuple[Dossier, Booking]]
 ) -> Iterator[tuple[Dossier, Booking, Procedure | None]]:
     for dossier, booking in found:
         try:
-            book = pinned(office, unit, dossier)
-        except LostEdition:  # nobody is received for it either
+            procedure = pinned(ctx, unit, dossier)
+        except EditionMissing:  # nobody is received for it either
             yield dossier, booking, None
             continue
-        if isinstance(book.tasks.get(booking.appointment), Appointment):
-            yield dossier, booking, book
+        if isinstance(procedure.tasks.get(booking.appointment), Appointment):
+            yield dossier, booking, procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +114,36 @@ class TakenAway:
     unread: tuple[str, ...]
 
 
-def take_away(office: Office, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
+def take_away(ctx: AppContext, unit: Unit, change: OpeningChange, directory: Directory, actor: Actor) -> TakenAway:
     """Gives back every seat that a change closes, and tells whose it was. `office` stands with the change, `directory`
     without."""
-    lost = list(_with_books(office, unit, shut_out(office, unit, change, directory)))
-    for dossier, booking, book in lost:
-        now = office.now()
-        letter = news_of(office, dossier, booking, change, opens=book is not None)
+    lost = list(_with_procedures(ctx, unit, shut_out(ctx, unit, change, directory)))
+    for dossier, booking, procedure in lost:
+        now = ctx.now()
+        letter = news_of(ctx, dossier, booking, change, opens=procedure is not None)
         if letter is not None:
             unit.add_letter(letter)
-        if book is None:
-            after = _lose_unread(office, unit, change, dossier, booking, actor)
+        if procedure is None:
+            after = _lose_unread(ctx, unit, change, dossier, booking, actor)
         else:
-            decision = lose(book, dossier, booking.appointment, change.id, actor, now, office.directory, office.wording)
-            after = carry_out(office, unit, dossier, decision, actor)
-            resource = resource_key(book, booking.appointment)
-            unit.put_waiting(Waiting(after.id, booking.appointment, resource, booking.office, now))
+            decision = lose(procedure, dossier, booking.appointment, change.id, actor, now, ctx.directory, ctx.wording)
+            after = carry_out(ctx, unit, dossier, decision, actor)
+            resource = resource_key(procedure, booking.appointment)
+            unit.put_waiting(WaitingListEntry(after.id, booking.appointment, resource, booking.office, now))
         _silence_reminders(unit, after, booking)
-    return TakenAway(len(lost), tuple(dossier.number for dossier, _, book in lost if book is None))
+    return TakenAway(len(lost), tuple(dossier.number for dossier, _, procedure in lost if procedure is None))
 
 
 def _lose_unread(
-    office: Office, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
+    ctx: AppContext, unit: Unit, change: OpeningChange, dossier: Dossier, booking: Booking, actor: Actor
 ) -> Dossier:
     """Without the book: no message of the procedure, no timer. They do not wait for another seat, which no link would let them
     take."""
     log.warning("the edition of %s cannot be read: its visit is given back without it", dossier.id)
-    passage = lose_unread(dossier, booking.appointment, change.id, office.now(), office.directory.calendar)
+    passage = lose_unread(dossier, booking.appointment, change.id, ctx.now(), ctx.directory.calendar)
     unit.release_seat(booking.id)
     unit.put_booking(passage.dossier.bookings[booking.appointment])
-    return keep(office, unit, dossier, passage.dossier, passage.entries, actor)
+    return keep(ctx, unit, dossier, passage.dossier, passage.entries, actor)
 
 
 def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
@@ -158,37 +158,37 @@ def _silence_reminders(unit: Unit, dossier: Dossier, booking: Booking) -> None:
 
 
 def news_of(
-    office: Office, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
-) -> Letter | None:  # fmt: skip
+    ctx: AppContext, dossier: Dossier, booking: Booking, change: OpeningChange, opens: bool = True
+) -> OutboundMessage | None:  # fmt: skip
     """The letter that tells a visit lost: by SMS in one part, else by e-mail, else where they read on the site. `opens`: its
     link leads to where another date is chosen."""
-    now, spoken = office.now(), dossier.language
-    there = office.directory.offices.get(booking.office)
+    now, spoken = ctx.now(), dossier.language
+    there = ctx.directory.offices.get(booking.office)
     facts = {
         "dossier": group_number(dossier.number),
         "office": there.label.in_(spoken) if there else "", "because": reason_of(change).in_(spoken),
-        "meeting": f"{office.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
+        "meeting": f"{ctx.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
     }  # fmt: skip
     if opens:
-        facts["link"] = visit_link(office, dossier, booking.appointment)
+        facts["link"] = visit_link(ctx, dossier, booking.appointment)
     dedupe = f"{dossier.id}:lost:{booking.id}:{change.id}"
     if dossier.contact_phone:
-        body = _one_part(office, spoken, facts, _SAID if opens else _SAID_UNREAD)
-        return Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
-    subject = office.wording.say("visit.lost.subject", spoken, facts)
-    long = office.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
+        body = _one_part(ctx, spoken, facts, _SAID if opens else _SAID_UNREAD)
+        return OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", body, now, dedupe, now)
+    subject = ctx.wording.say("visit.lost.subject", spoken, facts)
+    long = ctx.wording.say("visit.lost.mail" if opens else "visit.lost.unread_mail", spoken, facts)
     if dossier.contact_email:
-        return Letter(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
+        return OutboundMessage(new_id(), dossier.id, "email", dossier.contact_email, subject, long, now, dedupe, now)
     if dossier.owner:
-        return Letter(new_id(), dossier.id, "inbox", dossier.owner, subject, long, now, dedupe, now)
+        return OutboundMessage(new_id(), dossier.id, "inbox", dossier.owner, subject, long, now, dedupe, now)
     return None
 
 
-def _one_part(office: Office, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
+def _one_part(ctx: AppContext, spoken: str, facts: dict[str, str], wordings: Iterable[str]) -> str:
     """The fullest wording that leaves as one message."""
     body = ""
     for name in wordings:
-        body = in_alphabet(office.wording.say(f"visit.lost.{name}", spoken, facts))
+        body = in_alphabet(ctx.wording.say(f"visit.lost.{name}", spoken, facts))
         if sms_parts(body).count == 1:
             break
     return body
@@ -200,27 +200,27 @@ def _one_part(office: Office, spoken: str, facts: dict[str, str], wordings: Iter
 class _Nearby:
     """Free slots near those lost, looked for once for each kind of visit and office."""
 
-    def __init__(self, office: Office, unit: Unit) -> None:
-        self._office, self._unit = office, unit
+    def __init__(self, ctx: AppContext, unit: Unit) -> None:
+        self._office, self._unit = ctx, unit
         self._free: dict[tuple[str, str], tuple[datetime, ...]] = {}
 
-    def of(self, book: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:
+    def of(self, procedure: Procedure, dossier: Dossier, booking: Booking) -> tuple[datetime, ...]:
         office, now = self._office, self._office.now()
-        task = book.tasks[booking.appointment]
+        task = procedure.tasks[booking.appointment]
         assert isinstance(task, Appointment)
-        moment = Moment(book, Actor("system", "system"), now, office.directory, office.wording)
-        where = [one.id for one in offices_for(book, task, dossier, moment)]
+        moment = Moment(procedure, Actor("system", "system"), now, office.directory, office.wording)
+        where = [one.id for one in offices_for(procedure, task, dossier, moment)]
         there = booking.office if booking.office in where or not where else where[0]
-        key = (resource_key(book, task.id), there)
+        key = (resource_key(procedure, task.id), there)
         if key not in self._free:
-            self._free[key] = self._look(book, task, there, booking.start - _LOOKED)
+            self._free[key] = self._look(procedure, task, there, booking.start - _LOOKED)
         near = sorted(self._free[key], key=lambda start: abs(start - booking.start))[:NEAREST]
         return tuple(sorted(near))
 
-    def _look(self, book: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
+    def _look(self, procedure: Procedure, task: Appointment, there: str, from_: datetime) -> tuple[datetime, ...]:
         office, now = self._office, self._office.now()
         day = max(local_day(from_), local_day(now))
-        taken = self._unit.seats_taken(resource_key(book, task.id), there, at_minute(day, 0), END)
+        taken = self._unit.seats_taken(resource_key(procedure, task.id), there, at_minute(day, 0), END)
         free = free_slots(
             task, office.directory.offices[there], taken, now, office.directory.calendar, day, _MOST_LOOKED
         )

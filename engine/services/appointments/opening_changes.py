@@ -14,26 +14,26 @@ from engine.core.values import Plain, canonical_json, new_id
 from engine.domain.appointments.opening_changes import days_of, rests_on, why_not
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.domain.common.working_time import at_minute
-from engine.journal.chain import Entry, seal
+from engine.journal.chain import JournalEntry, seal
 from engine.model import Appointment, directory
 from engine.records.administration import OpeningChange, OpeningKind
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Booking
 from engine.records.people import CHAIN
 from engine.services.appointments.capacity import serve_waiting
-from engine.services.appointments.lost_appointments import LostVisit, foreseen, take_away
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.appointments.lost_appointments import LostAppointment, foreseen, take_away
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
-from engine.storage.unit_of_work import Finding, Unit
+from engine.storage.unit_of_work import IntegrityFinding, Unit
 
 _WHOLE: Final = 2**31  # entries: the whole journal
-_TOLD: Final = frozenset({"openings_changed", "openings_restored"})
+_REPORTED: Final = frozenset({"openings_changed", "openings_restored"})
 CALENDAR: Final = ""  # where an office would be named: the holidays of all
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpeningChangeRequest:
     """A change as it is asked for. Hours in minutes since midnight; none = all day."""
 
     kind: OpeningKind
@@ -52,7 +52,7 @@ class Foresight:
     """What a change would do: the visits it takes away; where places become fewer, how many held stay beyond them."""
 
     change: OpeningChange
-    lost: tuple[LostVisit, ...]
+    lost: tuple[LostAppointment, ...]
     beyond: int = 0
 
 
@@ -66,48 +66,48 @@ class Changed:
     unread: tuple[str, ...] = ()
 
 
-def managed_offices(office: Office, actor: Actor) -> tuple[directory.Office, ...]:
+def managed_offices(ctx: AppContext, actor: Actor) -> tuple[directory.Office, ...]:
     """The offices of the agencies that an administrator manages, by agency."""
     if not is_administrator(actor):
         return ()
-    mine = (one for one in office.directory.offices.values() if administers(actor, (one.agency,)))
+    mine = (one for one in ctx.directory.offices.values() if administers(actor, (one.agency,)))
     return tuple(sorted(mine, key=lambda one: (one.agency, str(one.label))))
 
 
-def managed_office(office: Office, actor: Actor, office_id: str) -> directory.Office:
+def managed_office(ctx: AppContext, actor: Actor, office_id: str) -> directory.Office:
     """One of them as it stands. Raises NotFound."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-    there = office.directory.offices.get(office_id)
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+    there = ctx.directory.offices.get(office_id)
     if there is None or not administers(actor, (there.agency,)):
         raise NotFound
     return there
 
 
-def changes_of(office: Office, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
+def changes_of(ctx: AppContext, actor: Actor, office_id: str) -> tuple[OpeningChange, ...]:
     """Every change of an office, or of the calendar (the empty name), the newest first. Raises NotFound."""
-    _check(office, actor, office_id)
-    with office.store.unit() as unit:
+    _check(ctx, actor, office_id)
+    with ctx.store.unit() as unit:
         return unit.opening_changes_of([office_id])
 
 
-def standing_changes(office: Office, actor: Actor) -> tuple[OpeningChange, ...]:
+def current_changes(ctx: AppContext, actor: Actor) -> tuple[OpeningChange, ...]:
     """Every change of the offices an administrator manages that counts today or later, the next first."""
-    mine, today = {one.id for one in managed_offices(office, actor)}, office.day()
-    with office.store.unit() as unit:
+    mine, today = {one.id for one in managed_offices(ctx, actor)}, ctx.day()
+    with ctx.store.unit() as unit:
         found = [one for one in unit.opening_changes() if one.office in mine and one.last_day >= today]
     return tuple(sorted(found, key=lambda one: (one.first_day, one.n)))
 
 
-def standing_change(office: Office, change_id: str) -> OpeningChange | None:
+def current_change(ctx: AppContext, change_id: str) -> OpeningChange | None:
     """A change by its id, for whoever lost a visit by it."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.opening_change(change_id)
 
 
-def _check(office: Office, actor: Actor, office_id: str) -> None:
+def _check(ctx: AppContext, actor: Actor, office_id: str) -> None:
     """Raises NotFound for who may not change it: holidays are everybody's."""
-    there = office.directory.offices.get(office_id)
+    there = ctx.directory.offices.get(office_id)
     known = (EVERYWHERE,) if office_id == CALENDAR else (there.agency,) if there is not None else None
     if known is None or not administers(actor, known):
         raise NotFound
@@ -116,29 +116,29 @@ def _check(office: Office, actor: Actor, office_id: str) -> None:
 # -- before ------------------------------------------------------------------------------------------------------------
 
 
-def foresee(office: Office, actor: Actor, asked: Asked) -> Foresight:
+def foresee(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Foresight:
     """What a change would do. Keeps nothing. Raises NotFound; Refused: what is wrong with it (`rules.openings.why_not`),
     opening_known where it is there already."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-        change = _made(office, actor, asked, office.doors.n + 1)
-        then = replace(office, doors=office.doors.with_(change))
-        lost = foreseen(then, unit, change, office.directory)
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        change = _made(ctx, actor, asked, ctx.directories.n + 1)
+        then = replace(ctx, directories=ctx.directories.with_(change))
+        lost = foreseen(then, unit, change, ctx.directory)
         return Foresight(change, lost, _beyond(unit, change))
 
 
-def _made(office: Office, actor: Actor, asked: Asked, n: int) -> OpeningChange:
-    _check(office, actor, asked.office)
+def _made(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, n: int) -> OpeningChange:
+    _check(ctx, actor, asked.office)
     if (asked.kind == "holiday") != (asked.office == CALENDAR):
         raise NotFound
     change = OpeningChange(
         new_id(), n, asked.kind, asked.office, asked.first_day, asked.last_day, asked.from_minute, asked.to_minute,
-        asked.desks, " ".join(asked.because.split()), " ".join(asked.because_en.split()), actor.id, office.now(),
+        asked.desks, " ".join(asked.because.split()), " ".join(asked.because_en.split()), actor.id, ctx.now(),
     )  # fmt: skip
-    wrong = why_not(change, office.directory.offices.get(asked.office), office.day())
+    wrong = why_not(change, ctx.directory.offices.get(asked.office), ctx.day())
     if wrong is not None:
         raise Refused(wrong)
-    if change.kind == "holiday" and all(day in office.directory.calendar.holidays for day in days_of(change)):
+    if change.kind == "holiday" and all(day in ctx.directory.calendar.holidays for day in days_of(change)):
         raise Refused(refusal("opening_known", field="from"))
     return change
 
@@ -155,98 +155,98 @@ def _beyond(unit: Unit, change: OpeningChange) -> int:
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
-def change_openings(office: Office, actor: Actor, asked: Asked, *, token: str | None = None) -> Changed:
+def change_openings(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, *, token: str | None = None) -> Changed:
     """Makes a change: from then on what it closes is offered no more, the visits it takes away are given back and told;
     where it opens, who waits is told. Raises what `foresee` raises."""
 
     def work(unit: Unit) -> Changed:
-        n = office.doors.look(unit, "change")
-        change = _made(office, actor, asked, n + 1)
-        before = office.directory
-        then = replace(office, doors=office.doors.with_(change))
+        n = ctx.directories.look(unit, "change")
+        change = _made(ctx, actor, asked, n + 1)
+        before = ctx.directory
+        then = replace(ctx, directories=ctx.directories.with_(change))
         unit.add_opening_change(change)
         lost = take_away(then, unit, change, before, actor)
         served = serve_waiting(then, unit, change, before) if change.kind in ("open", "desks") else 0
-        told = lost.count + served
-        _note(office, unit, actor, "openings_changed", change, told)
-        return Changed(change, told, lost.unread)
+        reported = lost.count + served
+        _note(ctx, unit, actor, "openings_changed", change, reported)
+        return Changed(change, reported, lost.unread)
 
-    done = once(office, actor, "change_openings", token, asked, work, _CHANGED)
-    _look_again(office)
+    done = once(ctx, actor, "change_openings", token, asked, work, _CHANGED)
+    _look_again(ctx)
     return done
 
 
-def take_back(office: Office, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
+def take_back(ctx: AppContext, actor: Actor, change_id: str, *, token: str | None = None) -> Changed:
     """Takes a change back: slots closed are offered again, nobody is booked again by it, who waits is told. Raises NotFound;
     Refused: opening_lifted, opening_over, opening_booked (count) where somebody comes to what was opened."""
 
     def work(unit: Unit) -> Changed:
-        office.doors.look(unit, "change")
-        change = _liftable(office, unit, actor, change_id)
-        before = office.directory
-        then = replace(office, doors=office.doors.without(change.id))
-        lifted = replace(change, lifted_at=office.now(), lifted_by=actor.id)
+        ctx.directories.look(unit, "change")
+        change = _liftable(ctx, unit, actor, change_id)
+        before = ctx.directory
+        then = replace(ctx, directories=ctx.directories.without(change.id))
+        lifted = replace(change, lifted_at=ctx.now(), lifted_by=actor.id)
         unit.put_opening_change(lifted)
-        told = serve_waiting(then, unit, change, before) if change.kind in ("closed", "holiday") else 0
-        _note(office, unit, actor, "openings_restored", lifted, told)
-        return Changed(lifted, told)
+        reported = serve_waiting(then, unit, change, before) if change.kind in ("closed", "holiday") else 0
+        _note(ctx, unit, actor, "openings_restored", lifted, reported)
+        return Changed(lifted, reported)
 
-    done = once(office, actor, "take_back", token, change_id, work, _CHANGED)
-    _look_again(office)
+    done = once(ctx, actor, "take_back", token, change_id, work, _CHANGED)
+    _look_again(ctx)
     return done
 
 
-def to_take_back(office: Office, actor: Actor, change_id: str) -> OpeningChange:
+def to_take_back(ctx: AppContext, actor: Actor, change_id: str) -> OpeningChange:
     """A change that may be taken back now. Raises what `take_back` raises."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
-        return _liftable(office, unit, actor, change_id)
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        return _liftable(ctx, unit, actor, change_id)
 
 
-def _liftable(office: Office, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
+def _liftable(ctx: AppContext, unit: Unit, actor: Actor, change_id: str) -> OpeningChange:
     change = unit.opening_change(change_id)
     if change is None:
         raise NotFound
-    _check(office, actor, change.office)
+    _check(ctx, actor, change.office)
     if change.lifted_at is not None:
         raise Refused(refusal("opening_lifted"))
-    begun = change.first_day <= office.day() if change.kind == "holiday" else change.last_day < office.day()
+    begun = change.first_day <= ctx.day() if change.kind == "holiday" else change.last_day < ctx.day()
     if begun:
         raise Refused(refusal("opening_over"))
-    held = _held_by(office, unit, change) if change.kind in ("open", "desks") else 0
+    held = _held_by(ctx, unit, change) if change.kind in ("open", "desks") else 0
     if held:
         raise Refused(refusal("opening_booked", count=held))
     return change
 
 
-def _held_by(office: Office, unit: Unit, change: OpeningChange) -> int:
+def _held_by(ctx: AppContext, unit: Unit, change: OpeningChange) -> int:
     """Visits still to come that only this change makes possible."""
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)
-    without = replace(office, doors=office.doors.without(change.id)).directory
+    without = replace(ctx, directories=ctx.directories.without(change.id)).directory
     return sum(
-        rests_on(change, one, _visit_of(office, unit, dossier_id, one), office.directory, without)
+        rests_on(change, one, _visit_of(ctx, unit, dossier_id, one), ctx.directory, without)
         for dossier_id, _, one in unit.bookings_on([change.office], from_, until)
-        if one.status == "booked" and one.start > office.now()
+        if one.status == "booked" and one.start > ctx.now()
     )
 
 
-def _visit_of(office: Office, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
+def _visit_of(ctx: AppContext, unit: Unit, dossier_id: str, booking: Booking) -> Appointment | None:
     """What kind of visit it is; none where the edition of its dossier cannot be read."""
     dossier = unit.dossier(dossier_id)
     try:
-        task = pinned(office, unit, dossier).tasks.get(booking.appointment) if dossier is not None else None
-    except LostEdition:
+        task = pinned(ctx, unit, dossier).tasks.get(booking.appointment) if dossier is not None else None
+    except EditionMissing:
         return None
     return task if isinstance(task, Appointment) else None
 
 
-def _note(office: Office, unit: Unit, actor: Actor, kind: str, change: OpeningChange, told: int) -> None:
+def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, reported: int) -> None:
     """In the journal of the people of the administration: who, what, how many were told."""
     body: dict[str, Plain] = {
-        "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": told,
+        "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": reported,
         "from": change.first_day.isoformat(), "until": change.last_day.isoformat(), "row": _digest(change),
     }  # fmt: skip
-    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", body))
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
 
 def _digest(change: OpeningChange) -> str:
@@ -254,51 +254,51 @@ def _digest(change: OpeningChange) -> str:
     return sha256(canonical_json(to_plain(change))).hexdigest()
 
 
-def broken_openings(office: Office) -> Iterator[Finding]:
+def broken_openings(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """Each change that the journal of people tells of has its row as it was last told; no other has one. Entries of earlier
     releases tell of the kind, the office and the days."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}
-        entries = [one for one in unit.rights(_WHOLE) if one.kind in _TOLD]
-    told: dict[str, Entry] = {}
+        entries = [one for one in unit.rights(_WHOLE) if one.kind in _REPORTED]
+    reported: dict[str, JournalEntry] = {}
     for entry in entries:  # the newest first
-        told.setdefault(str(_body(entry).get("change")), entry)
-    for change_id in sorted(kept.keys() | told.keys()):
-        if change_id not in told:
-            yield Finding("opening_unjournaled", None, {"about": change_id})
+        reported.setdefault(str(_body(entry).get("change")), entry)
+    for change_id in sorted(kept.keys() | reported.keys()):
+        if change_id not in reported:
+            yield IntegrityFinding("opening_unjournaled", None, {"about": change_id})
         elif change_id not in kept:
-            yield Finding("opening_deleted", None, {"about": change_id})
-        elif not _is_as_told(kept[change_id], told[change_id]):
-            yield Finding("opening_differs", None, {"about": change_id})
+            yield IntegrityFinding("opening_deleted", None, {"about": change_id})
+        elif not _is_as_reported(kept[change_id], reported[change_id]):
+            yield IntegrityFinding("opening_differs", None, {"about": change_id})
 
 
-def _is_as_told(change: OpeningChange, entry: Entry) -> bool:
+def _is_as_reported(change: OpeningChange, entry: JournalEntry) -> bool:
     body = _body(entry)
     if "row" in body:
         return body["row"] == _digest(change)
-    told = (body.get("what"), body.get("office"), body.get("from"), body.get("until"))
+    reported = (body.get("what"), body.get("office"), body.get("from"), body.get("until"))
     days = (change.first_day.isoformat(), change.last_day.isoformat())
     lifted = change.lifted_at is not None
-    return told == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
+    return reported == (change.kind, change.office, *days) and lifted == (entry.kind == "openings_restored")
 
 
-def _body(entry: Entry) -> Mapping[str, Plain]:
+def _body(entry: JournalEntry) -> Mapping[str, Plain]:
     return entry.body if isinstance(entry.body, dict) else {}
 
 
-def _look_again(office: Office) -> None:
+def _look_again(ctx: AppContext) -> None:
     """Once it is kept: this process serves it from now on; others within a second, and at any seat they take."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
 
 
 def _again(unit: Unit, kept: Plain) -> Changed:
     known = kept if isinstance(kept, dict) else {}
-    change, told, unread = unit.opening_change(str(known.get("change"))), known.get("told"), known.get("unread")
+    change, reported, unread = unit.opening_change(str(known.get("change"))), known.get("told"), known.get("unread")
     if change is None:
         raise NotFound
     numbers = tuple(map(str, unread)) if isinstance(unread, list) else ()
-    return Changed(change, told if isinstance(told, int) else 0, numbers)
+    return Changed(change, reported if isinstance(reported, int) else 0, numbers)
 
 
 _CHANGED: Final[Memory[Changed]] = Memory(

@@ -6,15 +6,15 @@ from typing import Final
 
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.records.dossier import Actor
-from engine.services.context.app_context import Office, seen
+from engine.services.context.app_context import AppContext, seen
 
 CUT: Final = "cut"
 
 
-def departures(office: Office, actor: Actor, dossier_id: str) -> tuple[str, ...]:
+def departures(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...]:
     """The names of what differs (see `rules.history`), and `cut` where the signed journal knows later entries. None: they agree."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         entries, tree = unit.entries(dossier.id), unit.tree()
         last = unit.last_leaf(dossier.id, tree.size) if tree is not None else None
     cut = last is not None and last[1].n > len(entries)

@@ -14,12 +14,12 @@ from engine.core.values import Plain, canonical_json
 from engine.domain.common.access import in_mandate
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
-from engine.records.jobs import Order, OrderPart, Work
-from engine.services.applications.casework import QUEUES, tray, tray_of
-from engine.services.context.app_context import NotFound, Office
+from engine.records.jobs import Job, JobChunk, Work
+from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import ORDER, give, giver, note, progress
-from engine.storage.unit_of_work import DossierLine, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, DossierLine, Unit
 
 FILE_KEPT: Final = timedelta(days=7)
 MOST_ROWS: Final = 100_000
@@ -27,11 +27,11 @@ _PART: Final = 500  # rows
 FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
 
 # The rows after a mark, for whoever gave the order, and the mark after them: empty at the end.
-PartOf: TypeAlias = Callable[[Order, Actor, str], tuple[list[Plain], str]]
+PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
 
 
 @dataclass(frozen=True, slots=True)
-class TrayAsked:
+class InboxExport:
     """Which list: a queue and its filters, as the inbox has them."""
 
     queue: str
@@ -41,69 +41,69 @@ class TrayAsked:
     text: str = ""
 
 
-def order_tray(office: Office, actor: Actor, asked: TrayAsked, *, token: str | None = None) -> Order:
+def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
     """Keeps the order to prepare a list. Raises NotFound for what is no list of this person."""
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
 
-    def work(unit: Unit) -> Order:
-        wanted = tray_of(office, actor, *_filters(asked))
+    def work(unit: Unit) -> Job:
+        wanted = inbox_query(ctx, actor, *_filters(asked))
         total = unit.count_dossiers(wanted, MOST_ROWS) if wanted else 0
         body = to_plain(asked)
-        return give(office, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
+        return give(ctx, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
 
-    return once(office, actor, "order_tray", token, asked, work, ORDER)
+    return once(ctx, actor, "order_tray", token, asked, work, ORDER)
 
 
-def _filters(asked: TrayAsked) -> tuple[str, str | None, str | None, str | None, str]:
+def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | None, str]:
     return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text
 
 
-def carry_tray(office: Office, order: Order, parts: int) -> int:
+def run_export(ctx: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of a list. How many rows."""
 
-    def part(order: Order, actor: Actor, mark: str) -> tuple[list[Plain], str]:
-        queue, procedure, state, office_id, text = _filters(from_plain(TrayAsked, order.asked))
-        found = tray(
-            office, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
+    def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
+        queue, procedure, state, office_id, text = _filters(from_plain(InboxExport, order.asked))
+        found = list_inbox(
+            ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
             after=mark or None, limit=_PART,
         )  # fmt: skip
         return [to_plain(replace(line, owner="")) for line in found.lines], found.after or ""
 
-    return carry_parts(office, order, part, parts)
+    return carry_parts(ctx, order, part, parts)
 
 
-def carry_parts(office: Office, order: Order, part_of: PartOf, most: int) -> int:
+def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:
     """Writes so many parts at most, each once, whoever else is at it; ends the order after the last."""
     written = 0
     for _ in range(most):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             n, rows, mark = unit.order_parts(order.id)
             try:
-                actor = giver(office, unit, order)
+                actor = giver(ctx, unit, order)
             except Refused:  # nobody is there to take the file
                 mark, n = "", max(n, 1)
         if n and not mark:
-            _end(office, order, rows)
+            _end(ctx, order, rows)
             break
         found, after = part_of(order, actor, mark)
         after = after if rows + len(found) < MOST_ROWS else ""
-        kept = OrderPart(order.id, n + 1, len(found), after, canonical_json(found).decode())
+        kept = JobChunk(order.id, n + 1, len(found), after, canonical_json(found).decode())
         try:
-            with office.store.unit(write=True) as unit:
+            with ctx.store.unit(write=True) as unit:
                 unit.add_order_part(kept)
-        except Taken:  # somebody else wrote it meanwhile
+        except AlreadyExists:  # somebody else wrote it meanwhile
             continue
         written += len(found)
         if not after:
-            _end(office, order, rows + len(found))
+            _end(ctx, order, rows + len(found))
             break
     return written
 
 
-def _end(office: Office, order: Order, rows: int) -> None:
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+def _end(ctx: AppContext, order: Job, rows: int) -> None:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
             unit.put_order(replace(kept, total=rows, ended_at=now, until=now + FILE_KEPT, claimed_until=None))
@@ -112,20 +112,20 @@ def _end(office: Office, order: Order, rows: int) -> None:
 # -- taken -------------------------------------------------------------------------------------------------------------
 
 
-def take_file(office: Office, actor: Actor, n: int) -> Iterator[Plain]:
+def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
     """The rows of a file that is ready, noted as taken, without the dossiers that are no longer this person's to see. Raises
     NotFound, Refused: file_not_ready, file_gone."""
-    found = progress(office, actor, n)
+    found = progress(ctx, actor, n)
     if found.order.work not in FILES:
         raise NotFound
     if not found.ended:
         raise Refused(refusal("file_not_ready"))
-    if found.order.until is None or found.order.until <= office.now():
+    if found.order.until is None or found.order.until <= ctx.now():
         raise Refused(refusal("file_gone"))
-    with office.store.unit(write=True) as unit:
-        note(office, unit, actor, f"{found.order.work}_taken", found.order)
-    rows = _rows(office, found.order, found.parts)
-    return filter(_seen_by(office, actor) if found.order.work == "tray" else _within_mandate(actor), rows)
+    with ctx.store.unit(write=True) as unit:
+        note(ctx, unit, actor, f"{found.order.work}_taken", found.order)
+    rows = _rows(ctx, found.order, found.parts)
+    return filter(_seen_by(ctx, actor) if found.order.work == "tray" else _within_mandate(actor), rows)
 
 
 def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
@@ -133,32 +133,32 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
     return lambda row: isinstance(row, dict) and in_mandate(actor, str(row.get("procedure")))
 
 
-def _seen_by(office: Office, actor: Actor) -> Callable[[Plain], bool]:
+def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
     """Whether a row is of a procedure and an office that this person handles today: rights end, files lie about."""
-    handled = {book.id for book in office.shelf.having(office.catalogue, actor.roles)}
+    handled = {procedure.id for procedure in ctx.editions.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
-        line = tray_line(row)
+        line = export_row(row)
         theirs = not actor.offices or line.office is None or line.office in actor.offices
         return line.procedure in handled and theirs
 
     return may
 
 
-def _rows(office: Office, order: Order, parts: int) -> Iterator[Plain]:
+def _rows(ctx: AppContext, order: Job, parts: int) -> Iterator[Plain]:
     for n in range(1, parts + 1):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             part = unit.order_part(order.id, n)
         rows = json.loads(part.body) if part else []
         yield from rows
 
 
-def tray_line(row: Plain) -> DossierLine:
+def export_row(row: Plain) -> DossierLine:
     """A row of a list, as lists have it."""
     return from_plain(DossierLine, row)
 
 
-def filters_of(order: Order) -> Mapping[str, Plain]:
+def filters_of(order: Job) -> Mapping[str, Plain]:
     """What a file was asked for: its filters that say something."""
     asked = order.asked if isinstance(order.asked, dict) else {}
     return {name: value for name, value in asked.items() if value}

@@ -16,7 +16,7 @@ from engine.domain.common.working_time import local_minute
 from engine.domain.documents.documents import is_erased
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.domain.workflow.transition_context import codes
-from engine.journal.chain import COMMITS, Break, Entry, commit_value, export_plain, verify
+from engine.journal.chain import COMMITS, Break, JournalEntry, commit_value, export_plain, verify
 from engine.journal.checkpoint import Checkpoint, read_note
 from engine.journal.row_commitments import ROWS
 from engine.model import Appointment, Form, Procedure, directory
@@ -28,56 +28,56 @@ from engine.services.accounts.agents import broken_rights
 from engine.services.applications.document_verification import is_intact
 from engine.services.appointments.opening_changes import broken_openings
 from engine.services.audit.integrity_rows import Beside, given_numbers, is_salt, of_rows, of_salts
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import broken_checkpoints, receipt_of
 from engine.services.core.jobs import broken_orders
 from engine.services.core.journalling import Debt, debts
 from engine.services.core.stored_files import places_of
-from engine.storage.unit_of_work import Damaged, Finding, Unit
+from engine.storage.unit_of_work import Damaged, IntegrityFinding, Unit
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 
 
-def trail(office: Office, actor: Actor, dossier_id: str) -> tuple[tuple[Entry, ...], Break | None]:
+def checked_journal(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tuple[JournalEntry, ...], Break | None]:
     """The journal of a dossier, and the first entry that does not hold, if any."""
-    with office.store.unit() as unit:
-        entries = unit.entries(seen(unit, office, actor, dossier_id).id)
+    with ctx.store.unit() as unit:
+        entries = unit.entries(seen(unit, ctx, actor, dossier_id).id)
     return entries, verify(entries)
 
 
-def signed_place(office: Office, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
+def signed_place(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
     """How many of a dossier's entries are under the last signed journal, and which; None before its first minute."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         receipt = receipt_of(unit, dossier.id, unit.head(dossier.id)[0])
     return (receipt.n, read_note(receipt.checkpoint)) if receipt else None
 
 
-def export(office: Office, actor: Actor, dossier_id: str) -> Plain:
+def export(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
     """The journal as a file that verifies offline. Its owner's also opens the commitments to the answers the dossier
     still holds: they prove what they sent, and when. What the owner may not read (a confidential opinion, a file of the
     service) stays sealed."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         entries = unit.entries(dossier.id)
         salts = unit.salts(dossier.id) if is_owner(dossier, actor) else {}
-        procedure, receipt = pinned(office, unit, dossier), receipt_of(unit, dossier.id, len(entries))
+        procedure, receipt = pinned(ctx, unit, dossier), receipt_of(unit, dossier.id, len(entries))
     salts = _openable(procedure, dossier, salts, actor)
     return export_plain(entries, salts, _opened(dossier, entries, salts), receipt)
 
 
-def proof_of_sending(office: Office, actor: Actor, dossier_id: str) -> Plain:
+def proof_of_sending(ctx: AppContext, actor: Actor, dossier_id: str) -> Plain:
     """The journal until the request was sent, which its owner alone wrote, as a file that verifies offline: what they sent, and
     when. Raises `NotFound` before that."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         whole = unit.entries(dossier.id)
         sent = next((one.n for one in whole if one.kind == "submitted"), 0)
         if not sent or not is_owner(dossier, actor):
             raise NotFound
         entries, salts = whole[:sent], {n: those for n, those in unit.salts(dossier.id).items() if n <= sent}
-        openable = _openable(pinned(office, unit, dossier), dossier, salts, actor)
+        openable = _openable(pinned(ctx, unit, dossier), dossier, salts, actor)
         receipt = receipt_of(unit, dossier.id, sent)
     return export_plain(entries, openable, _opened(dossier, entries, openable), receipt)
 
@@ -103,7 +103,7 @@ def _may_open(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -
 
 
 def _opened(
-    dossier: Dossier, entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]
+    dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]
 ) -> dict[int, dict[str, Plain]]:
     """The values of now that an entry committed to."""
     now: dict[str, Plain] = {f"answers.{name}": answer for name, answer in dossier.answers.items()}
@@ -125,67 +125,67 @@ class Inspected:
     """Every broken promise found. `before`: how many rows of each kind were written before they were journalled, so that nothing
     can be told of what befell them until then."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[IntegrityFinding, ...]
     before: Mapping[str, int]
 
 
-def fsck(office: Office) -> tuple[Finding, ...]:
+def fsck(ctx: AppContext) -> tuple[IntegrityFinding, ...]:
     """Every broken promise found: the store's own, then each dossier against its journal, its edition, its files, its
     money, its documents. Nothing is repaired."""
-    return inspect(office).findings
+    return inspect(ctx).findings
 
 
-def inspect(office: Office) -> Inspected:
+def inspect(ctx: AppContext) -> Inspected:
     """The same, with the count of what no journal knows."""
-    before = dict(office.store.not_journalled())
-    return Inspected(tuple(findings(office, before)), before)
+    before = dict(ctx.store.not_journalled())
+    return Inspected(tuple(findings(ctx, before)), before)
 
 
-def findings(office: Office, before: dict[str, int]) -> Generator[Finding, None, None]:
+def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:
     """Each as it is found. `before` counts what no journal knows on the way."""
-    yield from office.store.findings()
+    yield from ctx.store.findings()
     try:
-        yield from broken_publications(office.store)
-        yield from broken_checkpoints(office)
-        yield from broken_rights(office)
-        yield from broken_orders(office)
-        yield from broken_openings(office)
+        yield from broken_publications(ctx.store)
+        yield from broken_checkpoints(ctx)
+        yield from broken_rights(ctx)
+        yield from broken_orders(ctx)
+        yield from broken_openings(ctx)
     except (Damaged, Unreadable) as unread:
-        yield Finding("unread", None, {"said": str(unread)})
+        yield IntegrityFinding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []
     given: dict[str, int] = {}
-    for dossier_id in office.store.all_dossiers():
-        yield from _of_dossier(office, dossier_id, files, given, before)
-    yield from _of_serials(office, given)
-    yield from office.attachments.findings(files)
+    for dossier_id in ctx.store.all_dossiers():
+        yield from _of_dossier(ctx, dossier_id, files, given, before)
+    yield from _of_serials(ctx, given)
+    yield from ctx.attachments.findings(files)
 
 
-def number_of(office: Office, dossier_id: str) -> str | None:
+def number_of(ctx: AppContext, dossier_id: str) -> str | None:
     """What people call a dossier by, also one whose content cannot be read."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.number_of(dossier_id)
 
 
 def _of_dossier(
-    office: Office, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
-) -> Iterator[Finding]:
+    ctx: AppContext, dossier_id: str, files: list[tuple[str, str]], given: dict[str, int], before: dict[str, int]
+) -> Iterator[IntegrityFinding]:
     """One dossier; what it names and the numbers it was given are noted for the end. Without its edition, all that the law has no
     part in."""
     try:
-        with office.store.unit() as unit:
-            office.doors.look(unit)
+        with ctx.store.unit() as unit:
+            ctx.directories.look(unit)
             dossier = unit.dossier(dossier_id)
             if dossier is None:
                 return
             files += places_of(unit, dossier)
             entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
             refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
-            procedure, lost = _book_of(office, unit, dossier)
+            procedure, lost = _procedure_of(ctx, unit, dossier)
     except (Damaged, Unreadable) as broken:  # the store has told where
-        yield Finding("unread", dossier_id, {"said": str(broken)})
+        yield IntegrityFinding("unread", dossier_id, {"said": str(broken)})
         return
     if lost:
-        yield Finding("edition_lost", dossier_id, {"edition": lost})
+        yield IntegrityFinding("edition_lost", dossier_id, {"edition": lost})
     for series, number in given_numbers(entries):
         given[series] = max(number, given.get(series, 0))
     yield from _of_journal(dossier, entries)
@@ -195,51 +195,53 @@ def _of_dossier(
     yield from _of_refunds(dossier, entries, refunds, beside.payments, salts)
     if procedure is not None:
         yield from _of_written(procedure, dossier, entries, salts)
-        yield from _of_documents(office, procedure, dossier)
-        yield from _of_seats(office, procedure, dossier)
+        yield from _of_documents(ctx, procedure, dossier)
+        yield from _of_seats(ctx, procedure, dossier)
 
 
-def _book_of(office: Office, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
+def _procedure_of(ctx: AppContext, unit: Unit, dossier: Dossier) -> tuple[Procedure | None, str]:
     """The edition of a dossier, or which is lost."""
     try:
-        return pinned(office, unit, dossier), ""
-    except LostEdition as lost:
+        return pinned(ctx, unit, dossier), ""
+    except EditionMissing as lost:
         return None, str(lost)
 
 
-def _of_serials(office: Office, given: Mapping[str, int]) -> Iterator[Finding]:
+def _of_serials(ctx: AppContext, given: Mapping[str, int]) -> Iterator[IntegrityFinding]:
     """No series goes on from before a number that was given: two papers would carry it."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         serials = unit.serials()
     for series, number in sorted(given.items()):
         if serials.get(series, 0) < number:
-            yield Finding("serial_back", None, {"about": series, "given": number, "next": serials.get(series, 0) + 1})
+            yield IntegrityFinding(
+                "serial_back", None, {"about": series, "given": number, "next": serials.get(series, 0) + 1}
+            )
 
 
-def _of_journal(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+def _of_journal(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator[IntegrityFinding]:
     differing = differences(fold(entries), projection_of(dossier))
     if differing:
-        yield Finding("projection", dossier.id, {"differs": list(differing)})
+        yield IntegrityFinding("projection", dossier.id, {"differs": list(differing)})
     yield from _of_drafts(dossier, entries)
     pairs = zip(entries, (*entries[1:], None), strict=False)  # none at all is the store's to tell
     for entry, following in pairs:  # an edition changes only where an entry says that the dossier came over
         later = dossier.fingerprint if following is None else following.edition
         if entry.edition != later and (following is None or following.kind != "migrated"):
-            yield Finding("edition_moved", dossier.id, {"fingerprint": entry.edition})
+            yield IntegrityFinding("edition_moved", dossier.id, {"fingerprint": entry.edition})
             return
 
 
-def _of_drafts(dossier: Dossier, entries: tuple[Entry, ...]) -> Iterator[Finding]:
+def _of_drafts(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator[IntegrityFinding]:
     """What only a draft may have befall it, and befell what was sent or given up already."""
     ended = next((entry.n for entry in entries if entry.kind in ("submitted", "dropped")), len(entries))
     for entry in entries[ended:]:
         if entry.kind in _OF_DRAFTS:
-            yield Finding("not_a_draft", dossier.id, {"entry": entry.n, "kind": entry.kind})
+            yield IntegrityFinding("not_a_draft", dossier.id, {"entry": entry.n, "kind": entry.kind})
 
 
 def _of_written(
-    procedure: Procedure, dossier: Dossier, entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]
-) -> Iterator[Finding]:
+    procedure: Procedure, dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]
+) -> Iterator[IntegrityFinding]:
     """Answers, files and reasons against what the journal committed to; nothing can be told once it is all erased."""
     if dossier.erased_at is not None:
         return
@@ -249,22 +251,24 @@ def _of_written(
     blank = {name for name, answer in answers.items() if answer is None and name not in seals}  # put, never answered
     changed = [name for name in answers.keys() - blank if not _is_sealed(seals, name, answers[name])]
     if changed:
-        yield Finding("answers_differ", dossier.id, {"answers": codes(changed)})
+        yield IntegrityFinding("answers_differ", dossier.id, {"answers": codes(changed)})
     files = {one.id for one in dossier.attachments if _is_sealed(seals, f"files.{one.id}", one.sha256)}
     strange = {one.id for one in dossier.attachments} ^ files | (set(_files(dict(dossier.answers))) - files)
     if strange:
-        yield Finding("files_differ", dossier.id, {"files": codes(strange)})
+        yield IntegrityFinding("files_differ", dossier.id, {"files": codes(strange)})
     moves = [entry for entry in entries if entry.kind == "transition"]
     for entry, taken in zip(moves, dossier.taken, strict=False):
-        told = _seals((entry,), salts)
-        if ("reason" in told) != bool(taken.reason) or (taken.reason and not _is_sealed(told, "reason", taken.reason)):
-            yield Finding("reason_differs", dossier.id, {"transition": taken.transition})
+        reported = _seals((entry,), salts)
+        if ("reason" in reported) != bool(taken.reason) or (
+            taken.reason and not _is_sealed(reported, "reason", taken.reason)
+        ):
+            yield IntegrityFinding("reason_differs", dossier.id, {"transition": taken.transition})
 
 
 _Seals: TypeAlias = Mapping[str, tuple[tuple[Plain, str | None], ...]]
 
 
-def _seals(entries: tuple[Entry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
+def _seals(entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
     """Every commitment to each name, oldest first, with its salt. The fillings of a form per row are of one name."""
     found: dict[str, tuple[tuple[Plain, str | None], ...]] = {}
     for entry in entries:
@@ -278,7 +282,7 @@ def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
     """Whether the last commitment to a name is to this value; a row may have moved: any filling of its form will do."""
     form, _, row = name.rpartition(".")
     if row.endswith("*"):
-        rows = (one for told, all_ in seals.items() if told.rpartition(".")[0] == form for one in all_)
+        rows = (one for reported, all_ in seals.items() if reported.rpartition(".")[0] == form for one in all_)
         return any(_opens(sealed, salt, value) for sealed, salt in rows)
     last = seals.get(name, ())[-1:]
     return any(_opens(sealed, salt, value) for sealed, salt in last)
@@ -310,44 +314,46 @@ def _files(answers: Plain) -> Iterator[str]:
         yield from _files(one)
 
 
-def _of_money(dossier: Dossier, entries: tuple[Entry, ...], payments: tuple[Payment, ...]) -> Iterator[Finding]:
+def _of_money(
+    dossier: Dossier, entries: tuple[JournalEntry, ...], payments: tuple[Payment, ...]
+) -> Iterator[IntegrityFinding]:
     """What operators paid, what was credited and what the dossier counts as paid are one sum."""
     credited = {str(body.get("payment")): body.get("amount") for body in _bodies(entries, "credited")}
     received = {one.id for one in payments if one.status in ("paid", "overpaid")}
     for payment_id in sorted(received ^ credited.keys()):
-        yield Finding("credit_unjournaled", dossier.id, {"payment": payment_id})
+        yield IntegrityFinding("credit_unjournaled", dossier.id, {"payment": payment_id})
     paid = sum(_whole(body.get("amount")) for body in _bodies(entries, "paid"))
     if paid != sum(_whole(amount) for amount in credited.values()):
-        yield Finding("credits_differ", dossier.id, {"paid": paid})
+        yield IntegrityFinding("credits_differ", dossier.id, {"paid": paid})
     counted = sum(owed.paid for owed in dossier.owed.values())
     if counted > paid or (counted < paid and not _forgot_a_price(entries)):
-        yield Finding("paid_differs", dossier.id, {"paid": paid, "counted": counted})
+        yield IntegrityFinding("paid_differs", dossier.id, {"paid": paid, "counted": counted})
 
 
 def _of_refunds(
-    dossier: Dossier, entries: tuple[Entry, ...], refunds: tuple[Refund, ...], payments: tuple[Payment, ...],
+    dossier: Dossier, entries: tuple[JournalEntry, ...], refunds: tuple[Refund, ...], payments: tuple[Payment, ...],
     salts: Mapping[int, Mapping[str, str]],
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[IntegrityFinding]:  # fmt: skip
     """What the journal owes back has its line, paid back where the journal says so, under the reference it committed to."""
     owed = {debt.entry: debt for debt in debts(entries)}
     lines = {one.entry: one for one in refunds}
     payers = {one.id: one.payer for one in payments}
     for entry in sorted(owed.keys() | lines.keys()):
         if entry not in owed or entry not in lines or not _is_owed(dossier, owed[entry], lines[entry], payers):
-            yield Finding("refund_differs", dossier.id, {"entry": entry})
-    told = sorted((one, e.at, e.actor) for e in entries if e.kind == "refunded" for one in _owed_entry(e))
+            yield IntegrityFinding("refund_differs", dossier.id, {"entry": entry})
+    reported = sorted((one, e.at, e.actor) for e in entries if e.kind == "refunded" for one in _owed_entry(e))
     paid = sorted((one.entry, one.paid_at, one.paid_by) for one in refunds if one.paid_at is not None)
-    if paid != told:
-        yield Finding(
+    if paid != reported:
+        yield IntegrityFinding(
             "refund_unjournaled", dossier.id, {"entries": [*sorted(one.entry for one in refunds if one.paid_at)]}
         )
     seals = _seals(entries, salts) if dossier.erased_at is None else {}
     for one in refunds if seals else ():
         if one.reference is not None and not _is_sealed(seals, f"refunds.{one.entry}", one.reference):
-            yield Finding("refund_reference", dossier.id, {"entry": one.entry})
+            yield IntegrityFinding("refund_reference", dossier.id, {"entry": one.entry})
 
 
-def _owed_entry(entry: Entry) -> Iterator[int]:
+def _owed_entry(entry: JournalEntry) -> Iterator[int]:
     owed = entry.body.get("owed") if isinstance(entry.body, dict) else None
     yield from (owed,) if isinstance(owed, int) else ()
 
@@ -362,7 +368,7 @@ def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, st
     )
 
 
-def _bodies(entries: tuple[Entry, ...], kind: str) -> list[dict[str, Plain]]:
+def _bodies(entries: tuple[JournalEntry, ...], kind: str) -> list[dict[str, Plain]]:
     return [entry.body for entry in entries if entry.kind == kind and isinstance(entry.body, dict)]
 
 
@@ -370,7 +376,7 @@ def _whole(value: Plain) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _forgot_a_price(entries: tuple[Entry, ...]) -> bool:
+def _forgot_a_price(entries: tuple[JournalEntry, ...]) -> bool:
     """A fee that was asked anew, or that no price stood for when money came in."""
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
@@ -380,23 +386,25 @@ def _forgot_a_price(entries: tuple[Entry, ...]) -> bool:
     return False
 
 
-def _of_documents(office: Office, procedure: Procedure, dossier: Dossier) -> Iterator[Finding]:
+def _of_documents(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
     for document in dossier.documents:
         emptied = is_erased(document) and dossier.erased_at is None
-        if emptied or not is_intact(office, procedure, document):
-            yield Finding("document_forged", dossier.id, {"number": document.number})
+        if emptied or not is_intact(ctx, procedure, document):
+            yield IntegrityFinding("document_forged", dossier.id, {"number": document.number})
 
 
-def _of_seats(office: Office, procedure: Procedure, dossier: Dossier) -> Iterator[Finding]:
+def _of_seats(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> Iterator[IntegrityFinding]:
     """A visit still to come sits at a desk that exists, and not behind doors that an administrator closed."""
     for booking in dossier.bookings.values():
-        task, there = procedure.tasks.get(booking.appointment), office.directory.offices.get(booking.office)
-        if booking.status != "booked" or booking.start <= office.now() or not isinstance(task, Appointment):
+        task, there = procedure.tasks.get(booking.appointment), ctx.directory.offices.get(booking.office)
+        if booking.status != "booked" or booking.start <= ctx.now() or not isinstance(task, Appointment):
             continue
         if there is None or not 1 <= booking.seat <= most_desks(task, there, local_day(booking.start)):
-            yield Finding("seat_beyond", dossier.id, {"office": booking.office, "seat": booking.seat})
+            yield IntegrityFinding("seat_beyond", dossier.id, {"office": booking.office, "seat": booking.seat})
         elif _is_shut(there, booking):
-            yield Finding("seat_shut", dossier.id, {"office": booking.office, "start": iso_minute(booking.start)})
+            yield IntegrityFinding(
+                "seat_shut", dossier.id, {"office": booking.office, "start": iso_minute(booking.start)}
+            )
 
 
 def _is_shut(there: directory.Office, booking: Booking) -> bool:

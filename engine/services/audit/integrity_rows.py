@@ -12,7 +12,7 @@ from typing import Final
 from engine.core.values import Plain
 from engine.domain.appointments.appointments import iso_minute, resource_key
 from engine.domain.workflow.transition_context import codes
-from engine.journal.chain import COMMITS, Entry, commit_value
+from engine.journal.chain import COMMITS, JournalEntry, commit_value
 from engine.journal.row_commitments import (
     BODY,
     ROWS,
@@ -29,9 +29,9 @@ from engine.journal.row_commitments import (
 )
 from engine.model import Appointment, Procedure
 from engine.records.codec import instant_text
-from engine.records.dossier import RECEIVED, Booking, Dossier, Letter, Payment, PaymentEvent
+from engine.records.dossier import RECEIVED, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
-from engine.storage.unit_of_work import Finding, Unit
+from engine.storage.unit_of_work import IntegrityFinding, Unit
 
 Salts = Mapping[int, Mapping[str, str]]
 _SALT_SIGNS: Final = 32
@@ -43,7 +43,7 @@ class Beside:
     """What is kept beside a dossier, read in one unit."""
 
     digest: str
-    letters: tuple[Letter, ...]
+    letters: tuple[OutboundMessage, ...]
     messages: tuple[Message, ...]
     notes: tuple[Note, ...]
     shares: tuple[Share, ...]
@@ -64,7 +64,7 @@ class Beside:
         )  # fmt: skip
 
 
-def commits_of(entry: Entry) -> Mapping[str, Plain]:
+def commits_of(entry: JournalEntry) -> Mapping[str, Plain]:
     """Name of a value → its commitment."""
     commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
     return commits if isinstance(commits, dict) else {}
@@ -80,11 +80,11 @@ class Commitments:
     entry that commits to rows; those from before it were not journalled."""
 
     last: Mapping[str, tuple[Plain, str | None]]
-    erased: Entry | None
-    began: Entry | None
+    erased: JournalEntry | None
+    began: JournalEntry | None
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], salts: Salts) -> Commitments:
+    def of(cls, entries: Iterable[JournalEntry], salts: Salts) -> Commitments:
         last: dict[str, tuple[Plain, str | None]] = {}
         erased, began = None, None
         for entry in entries:
@@ -107,12 +107,12 @@ class Commitments:
         return self.began is None or (self.began.n > 1 and at < self.began.at)
 
 
-def forgets_all(entry: Entry) -> bool:
+def forgets_all(entry: JournalEntry) -> bool:
     """Whether the salts of what was sealed before it are erased."""
     return entry.kind == "dropped" or (entry.kind == "erased" and isinstance(entry.body, dict) and "how" in entry.body)
 
 
-def of_salts(dossier: Dossier, entries: tuple[Entry, ...], salts: Salts) -> Iterator[Finding]:
+def of_salts(dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Salts) -> Iterator[IntegrityFinding]:
     """Each commitment has its salt, unless the journal says that it was erased."""
     base = max((entry.n for entry in entries if forgets_all(entry)), default=0)
     last = {name: entry.n for entry in entries for name in commits_of(entry) if name in WHOLE}
@@ -130,22 +130,22 @@ def of_salts(dossier: Dossier, entries: tuple[Entry, ...], salts: Salts) -> Iter
             gone |= {str(one) for one in named} if isinstance(named, list) else set()
             all_answers = all_answers or (named is None and "answers" in entry.body)
     if missing:
-        yield Finding("salts_missing", dossier.id, {"about": codes(missing)})
+        yield IntegrityFinding("salts_missing", dossier.id, {"about": codes(missing)})
 
 
 def of_rows(
-    procedure: Procedure | None, dossier: Dossier, entries: tuple[Entry, ...], salts: Salts, beside: Beside,
+    procedure: Procedure | None, dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Salts, beside: Beside,
     before: dict[str, int],
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[IntegrityFinding]:  # fmt: skip
     """Every row that is not as it was sealed, that no entry knows, or that is no more. `before` counts those that nothing is known
     of, because they were written before rows were journalled."""
     known = Commitments.of(entries, salts)
     if BODY not in known.last:
         before["dossier"] = before.get("dossier", 0) + 1
     elif not known.opens(BODY, beside.digest):
-        yield Finding("body_differs", dossier.id)
+        yield IntegrityFinding("body_differs", dossier.id)
     if TIMERS in known.last and not known.opens(TIMERS, beside.timers):
-        yield Finding("timers_differ", dossier.id)
+        yield IntegrityFinding("timers_differ", dossier.id)
     elif TIMERS not in known.last and beside.timers:
         before["timers"] = before.get("timers", 0) + 1
     yield from _of_messages(dossier, entries, known, beside)
@@ -159,7 +159,7 @@ def of_rows(
         for code, name in _compared(
             kind, rows, known, before, swept=dossier.is_draft and dossier.closed_at is not None
         ):
-            yield Finding(code, dossier.id, {"about": name.rpartition(".")[2]})
+            yield IntegrityFinding(code, dossier.id, {"about": name.rpartition(".")[2]})
     yield from _of_bookings(procedure, dossier, beside.bookings)
     yield from _of_seats_given(dossier, entries, known, beside.bookings, before)
 
@@ -182,49 +182,51 @@ def _compared(
 
 
 def _of_messages(
-    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, beside: Beside
-) -> Iterator[Finding]:  # fmt: skip
+    dossier: Dossier, entries: tuple[JournalEntry, ...], known: Commitments, beside: Beside
+) -> Iterator[IntegrityFinding]:  # fmt: skip
     since = known.erased.n if known.erased is not None else 0
     messages = [("message", one.id, one.body, message_row(one)) for one in beside.messages]
     notes = [("note", one.id, one.body, note_row(one)) for one in beside.notes]
     for kind, rows in (("message", messages), ("note", notes)):
-        told = {str(body.get(kind)) for one in entries[since:] if one.kind == kind and (body := _body(one))}
+        reported = {str(body.get(kind)) for one in entries[since:] if one.kind == kind and (body := _body(one))}
         for _, row, text, (name, value) in rows:
-            if row not in told:
-                yield Finding(f"{kind}_unjournaled", dossier.id, {"about": row})
+            if row not in reported:
+                yield IntegrityFinding(f"{kind}_unjournaled", dossier.id, {"about": row})
             elif not known.opens(f"{kind}s.{row}", text) or (name in known.last and not known.opens(name, value)):
-                yield Finding(f"{kind}_differs", dossier.id, {"about": row})
-        for gone in sorted(told - {row for _, row, _, _ in rows}):
-            yield Finding(f"{kind}_deleted", dossier.id, {"about": gone})
+                yield IntegrityFinding(f"{kind}_differs", dossier.id, {"about": row})
+        for gone in sorted(reported - {row for _, row, _, _ in rows}):
+            yield IntegrityFinding(f"{kind}_deleted", dossier.id, {"about": gone})
 
 
 def _of_payments(
-    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, beside: Beside, before: dict[str, int]
-) -> Iterator[Finding]:
+    dossier: Dossier, entries: tuple[JournalEntry, ...], known: Commitments, beside: Beside, before: dict[str, int]
+) -> Iterator[IntegrityFinding]:
     started = {str(_body(one).get("payment")): _body(one) for one in entries if one.kind == "payment_started"}
     credited = {str(_body(one).get("payment")): one for one in entries if one.kind == "credited"}
     for one in beside.payments:
         body, (name, value) = started.get(one.id), payment_row(one)
         if body is None:
-            yield Finding("payment_unjournaled", dossier.id, {"about": one.id})
+            yield IntegrityFinding("payment_unjournaled", dossier.id, {"about": one.id})
             continue
-        told = (body.get("provider"), body.get("amount"), body.get("fees"))
+        reported = (body.get("provider"), body.get("amount"), body.get("fees"))
         receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
-        if told != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
-            yield Finding("payment_differs", dossier.id, {"about": one.id})
+        if reported != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
+            yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
         elif name not in known.last:
             before["payment"] = before.get("payment", 0) + 1
         elif not known.opens(name, value):
-            yield Finding("payment_differs", dossier.id, {"about": one.id})
+            yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
     for gone in sorted(started.keys() - {one.id for one in beside.payments}):
-        yield Finding("payment_deleted", dossier.id, {"about": gone})
-    told_credits = {name: (_body(one).get("amount"), instant_text(one.at)) for name, one in credited.items()}
-    for name in sorted(told_credits.keys() | beside.credits.keys()):
-        if told_credits.get(name) != beside.credits.get(name):
-            yield Finding("credit_differs", dossier.id, {"about": name})
+        yield IntegrityFinding("payment_deleted", dossier.id, {"about": gone})
+    reported_credits = {name: (_body(one).get("amount"), instant_text(one.at)) for name, one in credited.items()}
+    for name in sorted(reported_credits.keys() | beside.credits.keys()):
+        if reported_credits.get(name) != beside.credits.get(name):
+            yield IntegrityFinding("credit_differs", dossier.id, {"about": name})
 
 
-def _of_events(dossier: Dossier, known: Commitments, beside: Beside, before: dict[str, int]) -> Iterator[Finding]:
+def _of_events(
+    dossier: Dossier, known: Commitments, beside: Beside, before: dict[str, int]
+) -> Iterator[IntegrityFinding]:
     """The answers that money came in. One of a payment that has no sealed answer is from an earlier release, where it was credited."""
     kept: dict[str, set[str]] = {}
     for event in beside.events:
@@ -235,18 +237,18 @@ def _of_events(dossier: Dossier, known: Commitments, beside: Beside, before: dic
         if name in known.last and known.opens(name, value):
             continue
         if any(one.startswith(event_rows(event.payment)) for one in known.last):
-            yield Finding("event_differs", dossier.id, {"about": event.payment})
+            yield IntegrityFinding("event_differs", dossier.id, {"about": event.payment})
         elif event.payment in beside.credits and known.erased is None:
             before["event"] = before.get("event", 0) + 1
     for one in beside.payments:
         sealed = {name for name in known.last if name.startswith(event_rows(one.id))}
         if sealed - kept.get(one.id, set()):
-            yield Finding("event_deleted", dossier.id, {"about": one.id})
+            yield IntegrityFinding("event_deleted", dossier.id, {"about": one.id})
 
 
 def _of_bookings(
     procedure: Procedure | None, dossier: Dossier, rows: Iterable[tuple[str, Booking]]
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[IntegrityFinding]:  # fmt: skip
     """A seat stands in the dossier as it stands in its row; one that the dossier does not hold is over or given back."""
     held = {one.id: one for one in dossier.bookings.values()}
     for resource, row in rows:
@@ -255,13 +257,13 @@ def _of_bookings(
         placed = procedure is None or not isinstance(task, Appointment) or resource == resource_key(procedure, task.id)
         astray = row.status == "booked" and not placed
         if not same or astray:
-            yield Finding("booking_differs", dossier.id, {"about": row.id})
+            yield IntegrityFinding("booking_differs", dossier.id, {"about": row.id})
 
 
 def _of_seats_given(
-    dossier: Dossier, entries: tuple[Entry, ...], known: Commitments, rows: Collection[tuple[str, Booking]],
+    dossier: Dossier, entries: tuple[JournalEntry, ...], known: Commitments, rows: Collection[tuple[str, Booking]],
     before: dict[str, int],
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[IntegrityFinding]:  # fmt: skip
     """Each seat that the journal gave has its row for good, also once it is over or given back; none changes outside it."""
     there = dict(booking_row(resource, row) for resource, row in rows)
     for name in sorted(there.keys() | {one for one in known.last if one.startswith(f"{ROWS}.booking.")}):
@@ -270,20 +272,20 @@ def _of_seats_given(
                 before["booking"] = before.get("booking", 0) + 1
         elif name not in there or not known.opens(name, there[name]):
             code = "booking_differs" if name in there else "booking_deleted"
-            yield Finding(code, dossier.id, {"about": name.rpartition(".")[2]})
+            yield IntegrityFinding(code, dossier.id, {"about": name.rpartition(".")[2]})
     bodies = (_body(one) for one in entries if one.kind in _SEATING)
-    told = Counter(f"{body.get('office')} {body.get('start')}" for body in bodies)
+    reported = Counter(f"{body.get('office')} {body.get('start')}" for body in bodies)
     kept = Counter(f"{row.office} {iso_minute(row.start)}" for _, row in rows)
-    for code, differing in (("booking_deleted", told - kept), ("booking_unjournaled", kept - told)):
+    for code, differing in (("booking_deleted", reported - kept), ("booking_unjournaled", kept - reported)):
         for about in sorted(differing):
-            yield Finding(code, dossier.id, {"about": about})
+            yield IntegrityFinding(code, dossier.id, {"about": about})
 
 
-def _body(entry: Entry) -> Mapping[str, Plain]:
+def _body(entry: JournalEntry) -> Mapping[str, Plain]:
     return entry.body if isinstance(entry.body, dict) else {}
 
 
-def given_numbers(entries: Iterable[Entry]) -> Iterator[tuple[str, int]]:
+def given_numbers(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, int]]:
     """Series and number of each receipt and each issued document that a journal tells of."""
     for entry in entries:
         body = _body(entry)

@@ -11,14 +11,14 @@ from typing import Final
 from engine.core.values import Plain, fingerprint
 from engine.domain.common.access import in_mandate
 from engine.domain.common.working_time import at_minute
-from engine.journal.chain import Entry, seal
-from engine.journal.search import Asks, EventsAsked, Facets, Happening, mark_text, read_mark
+from engine.journal.chain import JournalEntry, seal
+from engine.journal.search import Asks, EventsAsked, Facets, JournalEvent, mark_text, read_mark
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
-from engine.records.jobs import Order
+from engine.records.jobs import Job
 from engine.records.people import CHAIN
 from engine.services.audit.exports import MOST_ROWS, carry_parts
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import NOTHING, once
 from engine.services.core.jobs import ORDER, give
 from engine.storage.unit_of_work import Conflict, Unit
@@ -52,30 +52,30 @@ class Wanted:
 class EventPage:
     """The entries of a page, what there is by value, and where the next page begins (empty: nowhere)."""
 
-    lines: tuple[Happening, ...]
+    lines: tuple[JournalEvent, ...]
     facets: Facets
     after: str
 
 
-def events(office: Office, actor: Actor, wanted: Wanted, before: str = "", limit: int = 50) -> EventPage:
+def events(ctx: AppContext, actor: Actor, wanted: Wanted, before: str = "", limit: int = 50) -> EventPage:
     """One page of the answer, the newest first. Raises NotFound for who is no controller. Notes that it was asked."""
-    asked = _asked(office, actor, wanted)
-    _note(office, actor, wanted)
-    with office.store.unit() as unit:
+    asked = _asked(ctx, actor, wanted)
+    _note(ctx, actor, wanted)
+    with ctx.store.unit() as unit:
         found = unit.find_events(asked, read_mark(before) if before else None, limit + 1)
         facets = unit.count_events(asked)
     lines = found[:limit]
     return EventPage(tuple(map(_masked, lines)), facets, mark_text(lines[-1]) if len(found) > limit else "")
 
 
-def _asked(office: Office, actor: Actor, wanted: Wanted) -> EventsAsked:
+def _asked(ctx: AppContext, actor: Actor, wanted: Wanted) -> EventsAsked:
     """The question as the store takes it, bound to what the controller's mandate names."""
     if actor.kind != "auditor":
         raise NotFound
     procedures: tuple[str, ...] | None = tuple(sorted(actor.procedures)) or None
     if wanted.procedure:
         procedures = (wanted.procedure,) if in_mandate(actor, wanted.procedure) else ()
-    refusing = _refusing(office) if wanted.asks == "taken_refused" else ()
+    refusing = _refusing(ctx) if wanted.asks == "taken_refused" else ()
     return EventsAsked(
         at_minute(wanted.first, 0), at_minute(wanted.last, _MIDNIGHT), wanted.kind, wanted.agent, wanted.office,
         procedures, wanted.channel, wanted.asks,
@@ -83,14 +83,14 @@ def _asked(office: Office, actor: Actor, wanted: Wanted) -> EventsAsked:
     )  # fmt: skip
 
 
-def _refusing(office: Office) -> tuple[tuple[str, str], ...]:
+def _refusing(ctx: AppContext) -> tuple[tuple[str, str], ...]:
     """The ends that say no, of every edition."""
-    return office.shelf.worked_out(office.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
-        (book.id, state.id) for book in office.shelf.outlines(office.catalogue) for state in book.states if state.refuses
+    return ctx.editions.worked_out(ctx.catalogue, ("refusing",), lambda _: tuple(dict.fromkeys(
+        (procedure.id, state.id) for procedure in ctx.editions.summaries(ctx.catalogue) for state in procedure.states if state.refuses
     )))  # fmt: skip
 
 
-def _masked(one: Happening) -> Happening:
+def _masked(one: JournalEvent) -> JournalEvent:
     """Codes only, and no hand but those of the administration."""
     body = one.body if isinstance(one.body, dict) else {}
     said: Plain = {name: body[name] for name in _SAID if body.get(name) not in (None, "", [], {})}
@@ -100,18 +100,18 @@ def _masked(one: Happening) -> Happening:
 # -- noted -------------------------------------------------------------------------------------------------------------
 
 
-def _note(office: Office, actor: Actor, wanted: Wanted) -> None:
+def _note(ctx: AppContext, actor: Actor, wanted: Wanted) -> None:
     """Once a day and a question: reading on, or again, says nothing new."""
-    told = asked_of(wanted)
+    reported = asked_of(wanted)
 
     def work(unit: Unit) -> None:
-        body: Plain = {"account": actor.id, **told}
-        unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, READ, "", body))
+        body: Plain = {"account": actor.id, **reported}
+        unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, READ, "", body))
 
-    token = f"{office.day().isoformat()}:{fingerprint(dict(told))[:32]}"
+    token = f"{ctx.day().isoformat()}:{fingerprint(dict(reported))[:32]}"
     for left in reversed(range(_TRIES)):
         try:
-            once(office, actor, READ, token, told, work, NOTHING)
+            once(ctx, actor, READ, token, reported, work, NOTHING)
             return
         except Conflict:  # somebody else wrote in that journal at this very moment
             if not left:
@@ -124,9 +124,9 @@ def asked_of(wanted: Wanted) -> Mapping[str, Plain]:
     return {name: value for name, value in plain.items() if value} if isinstance(plain, dict) else {}
 
 
-def my_questions(office: Office, actor: Actor, limit: int = 100) -> tuple[Entry, ...]:
+def my_questions(ctx: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
     """What a controller asked of the journals and took away, the newest first."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return unit.rights_by(actor.id, _TAKEN, limit)
 
 
@@ -140,31 +140,31 @@ def wanted_of(asked: Plain) -> Wanted:
 # -- taken away --------------------------------------------------------------------------------------------------------
 
 
-def order_events(office: Office, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Order:
+def order_events(ctx: AppContext, actor: Actor, wanted: Wanted, *, token: str | None = None) -> Job:
     """Keeps the order to prepare the whole answer. Raises NotFound for who is no controller."""
-    asked = _asked(office, actor, wanted)
+    asked = _asked(ctx, actor, wanted)
 
-    def work(unit: Unit) -> Order:
+    def work(unit: Unit) -> Job:
         total = unit.count_events(asked, MOST_ROWS).total
-        return give(office, unit, actor, "events", asked_of(wanted), total, (), asked_of(wanted))
+        return give(ctx, unit, actor, "events", asked_of(wanted), total, (), asked_of(wanted))
 
-    return once(office, actor, "order_events", token, asked_of(wanted), work, ORDER)
+    return once(ctx, actor, "order_events", token, asked_of(wanted), work, ORDER)
 
 
-def carry_events(office: Office, order: Order, parts: int) -> int:
+def carry_events(ctx: AppContext, order: Job, parts: int) -> int:
     """Writes the next parts of an answer, as it stood when it was ordered. How many rows."""
 
-    def part(order: Order, actor: Actor, mark: str) -> tuple[list[Plain], str]:
-        asked = _asked(office, actor, wanted_of(order.asked))
+    def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
+        asked = _asked(ctx, actor, wanted_of(order.asked))
         asked = replace(asked, end=min(asked.end, order.at + timedelta(microseconds=1)))
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             found = unit.find_events(asked, read_mark(mark) if mark else None, _PART + 1)
         rows: list[Plain] = [to_plain(_masked(one)) for one in found[:_PART]]
         return rows, mark_text(found[_PART - 1]) if len(found) > _PART else ""
 
-    return carry_parts(office, order, part, parts)
+    return carry_parts(ctx, order, part, parts)
 
 
-def happening(row: Plain) -> Happening:
+def happening(row: Plain) -> JournalEvent:
     """A row of a file, as the journal has it."""
-    return from_plain(Happening, row)
+    return from_plain(JournalEvent, row)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.codec import instant_text
 from engine.records.dossier import Dossier, Payment
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.sqlite.pseudonymised_file import Cell, Columns, write_masked
 
 TABLES: Final[Mapping[str, Columns]] = {
@@ -55,29 +55,29 @@ _NAMED: Final = 16  # signs of a made-up name
 Row = tuple[str, Mapping[str, Cell]]
 
 
-def write_for_controllers(office: Office, file: Path, procedure: str | None = None) -> dict[str, int]:
+def write_for_controllers(ctx: AppContext, file: Path, procedure: str | None = None) -> dict[str, int]:
     """Writes the file; how many rows each table has. Drafts are not in it: nobody but their owner reads them. Each dossier is
     read at one moment, the file as a whole is not. Raises FileExistsError, OSError."""
-    return write_masked(file, TABLES, INDEXES, _rows(office, procedure))
+    return write_masked(file, TABLES, INDEXES, _rows(ctx, procedure))
 
 
-def _rows(office: Office, procedure: str | None) -> Iterator[Row]:
-    for dossier_id in office.store.all_dossiers(procedure):
-        with office.store.unit() as unit:
+def _rows(ctx: AppContext, procedure: str | None) -> Iterator[Row]:
+    for dossier_id in ctx.store.all_dossiers(procedure):
+        with ctx.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.is_draft:
                 continue
             entries, payments = unit.entries(dossier_id), unit.payments_of(dossier_id)
-        yield from _of(dossier, entries, payments, lambda kind, id: _name(office, kind, id))
+        yield from _of(dossier, entries, payments, lambda kind, id: _name(ctx, kind, id))
 
 
-def _name(office: Office, kind: str, id: str | None) -> str | None:
-    return office.keys.seal_code("masked", kind, id)[:_NAMED] if id else None
+def _name(ctx: AppContext, kind: str, id: str | None) -> str | None:
+    return ctx.keys.seal_code("masked", kind, id)[:_NAMED] if id else None
 
 
 def _of(
     dossier: Dossier,
-    entries: tuple[Entry, ...],
+    entries: tuple[JournalEntry, ...],
     payments: tuple[Payment, ...],
     named: Callable[[str, str | None], str | None],
 ) -> Iterator[Row]:
@@ -114,7 +114,7 @@ def _of(
         }  # fmt: skip
 
 
-def _entry(entry: Entry, named: Callable[[str, str | None], str | None]) -> dict[str, Cell]:
+def _entry(entry: JournalEntry, named: Callable[[str, str | None], str | None]) -> dict[str, Cell]:
     body: Mapping[str, Plain] = entry.body if isinstance(entry.body, dict) else {}
     amount = body.get("amount")
     said: dict[str, Cell] = {name: _code(body.get(name)) for name in _CODES}

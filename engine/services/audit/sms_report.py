@@ -11,29 +11,29 @@ from engine.core.clock import local_day
 from engine.core.gsm7 import sms_parts
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.integrations.gateways import OTHER_COUNTRY
-from engine.records.dossier import Actor, Letter
+from engine.records.dossier import Actor, OutboundMessage
 from engine.records.sms_counts import SmsCount
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.storage.unit_of_work import Unit
 
 PORTAL: Final = "portal"  # how messages that concern no dossier are named
 
 
-def count_sms(office: Office, unit: Unit, letters: Iterable[Letter]) -> None:
+def count_sms(ctx: AppContext, unit: Unit, letters: Iterable[OutboundMessage]) -> None:
     """Adds the messages that have just left and are not marked as sent yet. Letters and sums are locked in one order, so that
     two workers do not wait for each other."""
     left = (one for one in letters if one.channel == "sms" and one.sent_at is not None)
-    found = [_counted(office, unit, one) for one in sorted(left, key=lambda one: one.id)]
+    found = [_counted(ctx, unit, one) for one in sorted(left, key=lambda one: one.id)]
     for one in sorted(filter(None, found), key=lambda one: (one.month, one.procedure, one.country)):
         unit.add_sms(one)
 
 
-def _counted(office: Office, unit: Unit, letter: Letter) -> SmsCount | None:
+def _counted(ctx: AppContext, unit: Unit, letter: OutboundMessage) -> SmsCount | None:
     procedure = unit.unsent_for(letter.id)
     if procedure is None or letter.sent_at is None:  # counted by another worker, or erased with its dossier
         return None
     country, segments = country_of(letter.to), sms_parts(letter.body).count
-    price = price_to(office.sms_prices, country)
+    price = price_to(ctx.sms_prices, country)
     month = f"{local_day(letter.sent_at):%Y-%m}"
     return SmsCount(
         month, procedure, country, 1, segments, 0 if price is not None else segments, segments * (price or 0)
@@ -57,16 +57,16 @@ def may_read_report(actor: Actor) -> bool:
     return actor.kind == "system" or (actor.kind == "agent" and is_administrator(actor))
 
 
-def sms_report(office: Office, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
+def sms_report(ctx: AppContext, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
     """The sums of a month, or of all, the newest first. An administrator of agencies reads those of their procedures; who
     administers everything also reads what concerns no dossier. Raises NotFound for anybody else."""
     if not may_read_report(actor):
         raise NotFound
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         found = unit.sms_counts(month)
     if administers(actor, (EVERYWHERE,)):
         return found
-    day, catalogue = office.day(), office.catalogue
-    outlines = {name: catalogue.current_outline(name, day) for name in {one.procedure for one in found}}
-    mine = {name for name, outline in outlines.items() if outline and administers(actor, (outline.agency,))}
+    day, catalogue = ctx.day(), ctx.catalogue
+    summaries = {name: catalogue.current_summary(name, day) for name in {one.procedure for one in found}}
+    mine = {name for name, summary in summaries.items() if summary and administers(actor, (summary.agency,))}
     return tuple(one for one in found if one.procedure in mine)

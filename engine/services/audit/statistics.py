@@ -16,14 +16,14 @@ from typing import Final
 from engine.domain.common.access import in_mandate
 from engine.domain.common.agent_rights import administers
 from engine.domain.common.working_time import add_months
-from engine.domain.reporting.counters import Case, counts_of
+from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.domain.reporting.figures import FLOWING
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
-from engine.records.statistics import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
-from engine.services.context.app_context import Office
-from engine.services.context.edition_cache import LostEdition
+from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
+from engine.services.context.app_context import AppContext
+from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Conflict, Unit
 
 log = logging.getLogger("guichet.statistics")
@@ -38,19 +38,19 @@ _TIMES: Final = ("delay", "judged", "late")
 # -- counting ----------------------------------------------------------------------------------------------------------
 
 
-def count_up(office: Office) -> int:
+def count_up(ctx: AppContext) -> int:
     """Counts what the journal holds since the last time; so much at a turn. How many entries were counted. Any number of
     workers may do it at once: an entry is counted once, by whoever moves the mark over it."""
-    until, done = office.now() - BEHIND, 0
+    until, done = ctx.now() - BEHIND, 0
     for _ in range(AT_ONCE):
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             before = unit.tally_mark()
             new = unit.counted_after(before, until, BATCH)
-            counts = {**_counted(office, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
+            counts = {**_counted(ctx, unit, new), ENTRIES: len(new) + _uncounted(unit, before)}
         if not new:
             break
         try:
-            with office.store.unit(write=True) as unit:
+            with ctx.store.unit(write=True) as unit:
                 unit.add_tallies(counts, before, new[-1])
         except Conflict:
             break
@@ -58,32 +58,32 @@ def count_up(office: Office) -> int:
     return done
 
 
-def count_again(office: Office) -> int:
+def count_again(ctx: AppContext) -> int:
     """Forgets what was counted and counts the whole journal anew: after a backup was brought back, or to check."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.forget_tallies()
     done = 0
-    while counted := count_up(office):
+    while counted := count_up(ctx):
         done += counted
     return done
 
 
-def _uncounted(unit: Unit, mark: Mark | None) -> int:
+def _uncounted(unit: Unit, mark: JournalCursor | None) -> int:
     """The entries until a mark, where their number was not kept yet: so that `fsck` tells those that come behind it later on."""
-    return 0 if mark is None or unit.tallies(Asked((JOURNAL,))) else unit.entries_until(mark)
+    return 0 if mark is None or unit.tallies(CounterQuery((JOURNAL,))) else unit.entries_until(mark)
 
 
-def _counted(office: Office, unit: Unit, new: Iterable[Mark]) -> Mapping[Count, int]:
+def _counted(ctx: AppContext, unit: Unit, new: Iterable[JournalCursor]) -> Mapping[Count, int]:
     by_dossier: dict[str, set[int]] = {}
     for one in new:
         by_dossier.setdefault(one.dossier, set()).add(one.n)
     counts: Counter[Count] = Counter()
     for dossier_id, numbers in by_dossier.items():
-        case = _case(office, unit, dossier_id)
+        case = _case(ctx, unit, dossier_id)
         if case is None:
             continue
         try:
-            found = list(counts_of(case, numbers, office.directory))
+            found = list(counts_of(case, numbers, ctx.directory))
         except Exception:  # one dossier that cannot be counted must not stop all the others for ever
             log.exception("dossier %s is not counted", dossier_id)
             continue
@@ -92,17 +92,19 @@ def _counted(office: Office, unit: Unit, new: Iterable[Mark]) -> Mapping[Count, 
     return counts
 
 
-def _case(office: Office, unit: Unit, dossier_id: str) -> Case | None:
+def _case(ctx: AppContext, unit: Unit, dossier_id: str) -> CountedDossier | None:
     dossier, entries = unit.dossier(dossier_id), unit.entries(dossier_id)
     if dossier is None:
         return None
-    books: dict[str, Procedure] = {}
+    procedures: dict[str, Procedure] = {}
     for fingerprint in {dossier.fingerprint, *(one.edition for one in entries)}:
         try:
-            books[fingerprint] = office.shelf.pinned(office.catalogue, unit, replace(dossier, fingerprint=fingerprint))
-        except LostEdition:
+            procedures[fingerprint] = ctx.editions.pinned(
+                ctx.catalogue, unit, replace(dossier, fingerprint=fingerprint)
+            )
+        except EditionMissing:
             log.warning("the edition %s cannot be read", fingerprint[:12])
-    return Case(dossier, entries, books)
+    return CountedDossier(dossier, entries, procedures)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -116,10 +118,10 @@ class Counted:
     until: datetime
 
 
-def counted_until(office: Office) -> datetime:
+def counted_until(ctx: AppContext) -> datetime:
     """The instant until which everything is counted: now, unless entries wait to be."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         return _until(unit, now)
 
 
@@ -129,20 +131,20 @@ def _until(unit: Unit, now: datetime) -> datetime:
     return mark.at if waiting and mark else waiting[0].at if waiting else now
 
 
-def public_counts(office: Office, since: str, procedure: str) -> Counted:
+def public_counts(ctx: AppContext, since: str, procedure: str) -> Counted:
     """Of one procedure, from a month on."""
-    return _read(office, [Asked(_from(office, since), (procedure,))])
+    return _read(ctx, [CounterQuery(_from(ctx, since), (procedure,))])
 
 
-def counts_of_one(office: Office, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
+def counts_of_one(ctx: AppContext, actor: Actor, since: str, procedure: str, place: str = "") -> Counted:
     """The same as an agent or a controller may know it, of one office where it is said. An agent bound to offices knows these;
     who leads an agency knows all of its offices."""
     asked = [
-        Asked(_from(office, since), (one.id,), _places(_bounds(actor, one), place))
-        for one in scope(office, actor)
+        CounterQuery(_from(ctx, since), (one.id,), _places(_bounds(actor, one), place))
+        for one in scope(ctx, actor)
         if one.id == procedure
     ]
-    return _read(office, asked)
+    return _read(ctx, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,48 +158,48 @@ class Reach:
 EVERYTHING: Final = (Reach(),)
 
 
-def reach(office: Office, actor: Actor, place: str = "") -> tuple[Reach, ...]:
+def reach(ctx: AppContext, actor: Actor, place: str = "") -> tuple[Reach, ...]:
     """What an agent or a controller may know, of one office where it is said."""
     if actor.kind == "auditor" and not actor.procedures and not place:
         return EVERYTHING
     by_bounds: dict[frozenset[str], list[str]] = {}
-    for one in scope(office, actor):
+    for one in scope(ctx, actor):
         by_bounds.setdefault(_bounds(actor, one), []).append(one.id)
     return tuple(Reach(tuple(ids), _places(bounds, place)) for bounds, ids in by_bounds.items())
 
 
-def counted_procedures(office: Office, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
+def counted_procedures(ctx: AppContext, within: Iterable[Reach], first: str, last: str) -> frozenset[str]:
     """Those with anything to tell between two months, or now."""
-    months = tuple(one for one in _from(office, first) if one <= last)
-    with office.store.unit() as unit:
-        return frozenset().union(*(unit.tallied(Asked(months, *_of(one), figures=FLOWING)) for one in within))
+    months = tuple(one for one in _from(ctx, first) if one <= last)
+    with ctx.store.unit() as unit:
+        return frozenset().union(*(unit.tallied(CounterQuery(months, *_of(one), figures=FLOWING)) for one in within))
 
 
-def table_of(office: Office, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
+def table_of(ctx: AppContext, within: Iterable[Reach], first: str, last: str, ids: Collection[str]) -> Counted:
     """What each of these procedures counts between two months, its offices together."""
-    months = _from(office, first)
+    months = _from(ctx, first)
     asked = []
     for one in within:
         known = tuple(sorted(set(ids) if one.ids is None else set(ids) & set(one.ids)))
         if known:
             inside = tuple(month for month in months if first <= month <= last)
-            asked += [Asked(months, known, one.places, FLOWING), Asked(inside, known, one.places, _TIMES)]
-    return _read(office, asked, together=True)
+            asked += [CounterQuery(months, known, one.places, FLOWING), CounterQuery(inside, known, one.places, _TIMES)]
+    return _read(ctx, asked, together=True)
 
 
-def trend_of(office: Office, within: Iterable[Reach], since: str) -> Counted:
+def trend_of(ctx: AppContext, within: Iterable[Reach], since: str) -> Counted:
     """What all of them come to, from a month on."""
-    months, figures = _from(office, since), (*FLOWING, "judged", "late")
-    asked = [Asked(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
-    return _read(office, asked, together=True)
+    months, figures = _from(ctx, since), (*FLOWING, "judged", "late")
+    asked = [CounterQuery(months, ("",) if one.ids is None else one.ids, one.places, figures) for one in within]
+    return _read(ctx, asked, together=True)
 
 
-def received_lately(office: Office) -> Mapping[str, int]:
+def received_lately(ctx: AppContext) -> Mapping[str, int]:
     """How many requests each procedure received these last months, in one reading of the counts."""
-    first = add_months(office.day().replace(day=1), 1 - LATELY).isoformat()[:7]
-    months = tuple(one for one in _from(office, first) if one != STANDING)
-    with office.store.unit() as unit:
-        found = unit.tallies_together(Asked(months, figures=("received",)))
+    first = add_months(ctx.day().replace(day=1), 1 - LATELY).isoformat()[:7]
+    months = tuple(one for one in _from(ctx, first) if one != CURRENT)
+    with ctx.store.unit() as unit:
+        found = unit.tallies_together(CounterQuery(months, figures=("received",)))
     total = Counter[str]()
     for one, n in found.items():
         total[one.procedure] += n
@@ -209,16 +211,16 @@ def _of(one: Reach) -> tuple[tuple[str, ...] | None, frozenset[str] | None]:
     return one.ids, one.places
 
 
-def _from(office: Office, first: str) -> tuple[str, ...]:
+def _from(ctx: AppContext, first: str) -> tuple[str, ...]:
     """The months from one until now, and what stands now."""
-    day, found = date.fromisoformat(f"{first}-01"), [STANDING]
-    while day <= office.day():
+    day, found = date.fromisoformat(f"{first}-01"), [CURRENT]
+    while day <= ctx.day():
         found.append(day.isoformat()[:7])
         day = add_months(day, 1)
     return tuple(found)
 
 
-def _bounds(actor: Actor, procedure: Outline) -> frozenset[str]:
+def _bounds(actor: Actor, procedure: EditionSummary) -> frozenset[str]:
     """The offices of a procedure that somebody knows; empty = all."""
     return frozenset() if leads(actor, procedure) else actor.offices
 
@@ -230,28 +232,28 @@ def _places(offices: frozenset[str], place: str) -> frozenset[str] | None:
     return offices | {""} if offices else None
 
 
-def _read(office: Office, asked: Iterable[Asked], together: bool = False) -> Counted:
-    now = office.now()
-    with office.store.unit() as unit:
+def _read(ctx: AppContext, asked: Iterable[CounterQuery], together: bool = False) -> Counted:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         found: dict[Count, int] = {}
         for one in asked:
             found.update(unit.tallies_together(one) if together else unit.tallies(one))
         return Counted(found, _until(unit, now))
 
 
-def scope(office: Office, actor: Actor) -> tuple[Outline, ...]:
+def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
     """The procedures in service whose figures are this person's to know: those in which they have a part or whose agency they
     lead; those of a controller's mandate."""
-    catalogue = office.catalogue
+    catalogue = ctx.catalogue
     if actor.kind == "auditor":
-        return tuple(one for one in catalogue.outlines() if in_mandate(actor, one.id))
+        return tuple(one for one in catalogue.summaries() if in_mandate(actor, one.id))
     if actor.kind != "agent":
         return ()
-    mine = {one.id for one in office.shelf.having(catalogue, actor.roles)}
-    return tuple(one for one in catalogue.outlines() if one.id in mine or leads(actor, one))
+    mine = {one.id for one in ctx.editions.having(catalogue, actor.roles)}
+    return tuple(one for one in catalogue.summaries() if one.id in mine or leads(actor, one))
 
 
-def leads(actor: Actor, procedure: Outline) -> bool:
+def leads(actor: Actor, procedure: EditionSummary) -> bool:
     """Whether somebody knows every office of the agency: who leads it, and a controller."""
     return actor.kind == "auditor" or administers(actor, (procedure.agency,))
 
@@ -265,9 +267,9 @@ class OwnActs:
     messages: int
 
 
-def own_acts(office: Office, actor: Actor, first: datetime, end: datetime) -> OwnActs:
+def own_acts(ctx: AppContext, actor: Actor, first: datetime, end: datetime) -> OwnActs:
     """Of the person who asks, and of nobody else: nobody's work is compared with another's."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         acts = unit.acts_of(actor.id, first, end)
     steps, dossiers = acts.get("transition", (0, 0))
     return OwnActs(steps, dossiers, acts.get("message", (0, 0))[0])

@@ -21,7 +21,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.workflow.due_dates import DRAFT_KEPT
 from engine.integrations.identity_provider import IdentityProvider
-from engine.integrations.message_sender import Sender
+from engine.integrations.message_sender import MessageSender
 from engine.integrations.payment_provider import PaymentProvider
 from engine.integrations.registers import RegisterConnector
 from engine.language.catalogue.catalogue import Catalogue
@@ -31,8 +31,8 @@ from engine.publication.gates import Judge
 from engine.publication.publications import OriginOf, publish
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.people import Reading
-from engine.services.context.directory_cache import OpenDoors
-from engine.services.context.edition_cache import EditionShelf
+from engine.services.context.directory_cache import DirectoryCache
+from engine.services.context.edition_cache import EditionCache
 from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.unit_of_work import Conflict, Store, Unit
@@ -54,7 +54,7 @@ class WrongAnswers(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class OfficeSettings:
+class AppSettings:
     """What an installation chooses. Addresses end without a slash; `short_url` is what an SMS or a QR carries."""
 
     base_url: str = "http://localhost:8000"
@@ -80,7 +80,7 @@ class OfficeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class AppContext:
     """All that the verbs of this package work with. Nothing here changes while it runs but what the store keeps, what `doors`
     reads of it, and `wakeup`."""
 
@@ -88,16 +88,18 @@ class Office:
     store: Store
     attachments: AttachmentStore
     providers: Mapping[str, PaymentProvider]
-    senders: Mapping[str, Sender]  # by channel: sms, email, inbox
+    senders: Mapping[str, MessageSender]  # by channel: sms, email, inbox
     registers: Mapping[str, RegisterConnector]  # by register id; "*" answers for all others
     clock: Clock
     wording: Wording
     keys: SigningKeys
-    settings: OfficeSettings = OfficeSettings()
-    shelf: EditionShelf = field(default_factory=EditionShelf)
+    settings: AppSettings = AppSettings()
+    editions: EditionCache = field(default_factory=EditionCache)
     identity: IdentityProvider | None = None  # who else knows citizens, where somebody does
     published: int = 0  # number of the last publication that `catalogue` follows
-    doors: OpenDoors = field(default_factory=OpenDoors)  # what administrators changed of openings and holidays
+    directories: DirectoryCache = field(
+        default_factory=DirectoryCache
+    )  # what administrators changed of openings and holidays
     sms_prices: Mapping[str, int] = field(default_factory=dict)  # of a segment, in hundredths of a franc, by country
     unnoted: deque[Reading] = field(
         default_factory=lambda: deque(maxlen=MOST_UNNOTED)
@@ -109,7 +111,7 @@ class Office:
 
     @property
     def directory(self) -> Directory:
-        return self.doors.directory(self.catalogue.directory)
+        return self.directories.directory(self.catalogue.directory)
 
     def person(self, account: Account) -> Actor:
         """Whoever holds an account, as they act here: bound to offices, they handle what is within reach of these."""
@@ -121,23 +123,23 @@ class Office:
         return local_day(self.clock.now())
 
 
-def publish_editions(office: Office, judge: Judge | None = None, origin_of: OriginOf | None = None) -> Office:
+def publish_editions(ctx: AppContext, judge: Judge | None = None, origin_of: OriginOf | None = None) -> AppContext:
     """At start, and after a refresh: puts the files of the folder in service, and keeps every edition for ever. With a
     `judge` each goes through every gate first. The same office with a catalogue that serves what was decided."""
-    catalogue, published = publish(office.catalogue, office.store, office.now(), judge, origin_of)
-    return replace(office, catalogue=catalogue, published=published)
+    catalogue, published = publish(ctx.catalogue, ctx.store, ctx.now(), judge, origin_of)
+    return replace(ctx, catalogue=catalogue, published=published)
 
 
-def pinned(office: Office, unit: Unit, dossier: Dossier) -> Procedure:
+def pinned(ctx: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
     """The edition a dossier is judged by."""
-    return office.shelf.pinned(office.catalogue, unit, dossier)
+    return ctx.editions.pinned(ctx.catalogue, unit, dossier)
 
 
-def seen(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
     """The one door to a dossier, by id or number. Raises `NotFound` for what is unknown or not for this person to see, and
     `Conflict` when it is no longer at the revision the person saw."""
     dossier = _found(unit, dossier_id)
-    if dossier is None or not may_see(pinned(office, unit, dossier), dossier, actor):
+    if dossier is None or not may_see(pinned(ctx, unit, dossier), dossier, actor):
         raise NotFound
     if revision is not None and dossier.revision != revision:
         raise Conflict(f"{dossier.number}: revision {dossier.revision}, seen {revision}")

@@ -12,7 +12,7 @@ from engine.records.administration import Hold, OpeningChange
 from engine.storage.unit_of_work import Unit
 
 
-class OpenDoors:
+class DirectoryCache:
     """Safe to share between threads. It only goes forward: an older snapshot of the store changes nothing here."""
 
     def __init__(self, changes: Iterable[OpeningChange] = (), n: int = 0) -> None:
@@ -47,10 +47,10 @@ class OpenDoors:
             if n > self.n:
                 self._changes, self.n = changes, n
 
-    def with_(self, change: OpeningChange) -> OpenDoors:
+    def with_(self, change: OpeningChange) -> DirectoryCache:
         """The same with one change more: how it would be."""
-        return OpenDoors((*self._changes, change), self.n)
+        return DirectoryCache((*self._changes, change), self.n)
 
-    def without(self, change_id: str) -> OpenDoors:
+    def without(self, change_id: str) -> DirectoryCache:
         """The same with one change less."""
-        return OpenDoors((one for one in self._changes if one.id != change_id), self.n)
+        return DirectoryCache((one for one in self._changes if one.id != change_id), self.n)

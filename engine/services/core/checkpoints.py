@@ -23,9 +23,9 @@ from engine.journal.merkle import Growing, leaf_hash, root_of
 from engine.journal.merkle import inclusion as path_of
 from engine.journal.row_journal import ROW_CHAIN
 from engine.records.codec import instant_text
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.signing_keys import has_signed
-from engine.storage.unit_of_work import EARLIEST, Conflict, Finding, Store, Unit
+from engine.storage.unit_of_work import EARLIEST, Conflict, IntegrityFinding, Store, Unit
 
 log = logging.getLogger("guichet.checkpoints")
 
@@ -36,14 +36,14 @@ _BATCH: Final = 1000
 _MOST_BATCHES: Final = 200
 
 
-def sign_journal(office: Office) -> bool:
+def sign_journal(ctx: AppContext) -> bool:
     """Brings the tree up to date and signs it, once a minute whatever the number of workers. Whether this one did."""
-    folder = office.settings.checkpoints
-    if folder is None or not _is_due(office):
+    folder = ctx.settings.checkpoints
+    if folder is None or not _is_due(ctx):
         return False
     for _ in range(_MOST_BATCHES):
         with suppress(Conflict):
-            done = _grow(office)
+            done = _grow(ctx)
             if done is not None:
                 return _kept(folder, done)
             continue
@@ -51,9 +51,9 @@ def sign_journal(office: Office) -> bool:
     return False
 
 
-def _is_due(office: Office) -> bool:
-    with office.store.unit() as unit:
-        return _is_old(unit.tree(), office.now())
+def _is_due(ctx: AppContext) -> bool:
+    with ctx.store.unit() as unit:
+        return _is_old(unit.tree(), ctx.now())
 
 
 def _is_old(tree: Tree | None, now: datetime) -> bool:
@@ -62,10 +62,10 @@ def _is_old(tree: Tree | None, now: datetime) -> bool:
     return tree is None or not tree.note or not -EVERY < now - tree.at < EVERY
 
 
-def _grow(office: Office) -> Tree | None:
+def _grow(ctx: AppContext) -> Tree | None:
     """One batch of what is owed; the signed tree once nothing is. Raises `Conflict` where another worker has just signed it."""
-    with office.store.unit(write=True) as unit:
-        before, now = unit.tree(), office.now()
+    with ctx.store.unit(write=True) as unit:
+        before, now = unit.tree(), ctx.now()
         if not _is_old(before, now):
             raise Conflict("tree")
         owed = unit.owed_leaves(_BATCH)
@@ -73,22 +73,22 @@ def _grow(office: Office) -> Tree | None:
         unit.add_leaves(size, owed)
         size += len(owed)
         whole = len(owed) < _BATCH
-        note = _note(office, unit, size) if whole else (before.note if before else "")
+        note = _note(ctx, unit, size) if whole else (before.note if before else "")
         after = Tree(size, now if whole or before is None else before.at, note)
         unit.put_tree(after, first=before is None)
     return after if whole else None
 
 
-def _note(office: Office, unit: Unit, size: int) -> str:
-    name = origin_of(office)
-    text = text_of(name, size, root_of(size, unit.tree_nodes), office.now())
-    public, signature = office.keys.sign_bytes(text.encode())
+def _note(ctx: AppContext, unit: Unit, size: int) -> str:
+    name = origin_of(ctx)
+    text = text_of(name, size, root_of(size, unit.tree_nodes), ctx.now())
+    public, signature = ctx.keys.sign_bytes(text.encode())
     return signed(text, name, public, signature)
 
 
-def origin_of(office: Office) -> str:
+def origin_of(ctx: AppContext) -> str:
     """What a note names the journal by."""
-    return f"{urlsplit(office.settings.base_url).netloc or 'guichet'}/journal"
+    return f"{urlsplit(ctx.settings.base_url).netloc or 'guichet'}/journal"
 
 
 def note_name(size: int) -> str:
@@ -164,11 +164,11 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_checkpoints(office: Office) -> Iterator[Finding]:
+def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """Every note of the folder against the journal of now: each length it had must still begin it, leaf by leaf. The store's own
     must be a note of ours, since receipts carry it."""
-    folder, keys = office.settings.checkpoints, office.keys.public_keys()
-    with office.store.unit() as unit:
+    folder, keys = ctx.settings.checkpoints, ctx.keys.public_keys()
+    with ctx.store.unit() as unit:
         tree = unit.tree()
     if tree is not None and tree.note:
         yield from _wrong("(store)", lambda: tree.note, keys)
@@ -183,22 +183,22 @@ def broken_checkpoints(office: Office) -> Iterator[Finding]:
             continue
         one = read_note(file.read_text("utf-8"))
         notes.setdefault(one.size, []).append((name, one))
-    yield from _of_lengths(office.store, notes)
-    yield from _backdated(office.store, notes)
+    yield from _of_lengths(ctx.store, notes)
+    yield from _backdated(ctx.store, notes)
 
 
-def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[Finding]:
+def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[IntegrityFinding]:
     """A note that cannot be read, or that we did not sign."""
     try:
         one = read_note(text())
     except (OSError, ValueError):
-        yield Finding("checkpoint_unreadable", None, {"file": name})
+        yield IntegrityFinding("checkpoint_unreadable", None, {"file": name})
         return
     if not is_signed(one, keys):
-        yield Finding("checkpoint_not_ours", None, {"file": name})
+        yield IntegrityFinding("checkpoint_not_ours", None, {"file": name})
 
 
-def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[Finding]:
+def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[IntegrityFinding]:
     growing = Growing()
     yield from _differing(notes, growing)
     longest = max(notes, default=0)
@@ -212,7 +212,7 @@ def _of_lengths(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint
             break
     for size in sorted(one for one in notes if one > growing.size):
         for name, _ in notes[size]:
-            yield Finding("checkpoint_ahead", None, {"file": name, "entries": growing.size})
+            yield IntegrityFinding("checkpoint_ahead", None, {"file": name, "entries": growing.size})
 
 
 def _sealed(leaf: str) -> bytes:
@@ -223,16 +223,16 @@ def _sealed(leaf: str) -> bytes:
         return b""
 
 
-def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: Growing) -> Iterator[Finding]:
+def _differing(notes: Mapping[int, Sequence[tuple[str, Checkpoint]]], growing: Growing) -> Iterator[IntegrityFinding]:
     if growing.size not in notes:
         return
     root = growing.root()
     for name, one in notes[growing.size]:
         if one.root != root:
-            yield Finding("checkpoint_differs", None, {"file": name, "entries": one.size})
+            yield IntegrityFinding("checkpoint_differs", None, {"file": name, "entries": one.size})
 
 
-def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[Finding]:
+def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]]]) -> Iterator[IntegrityFinding]:
     """Entries that came after a note and say that they were sealed before it: a clock was set back."""
     ahead = sorted((size, max(one.at for _, one in those)) for size, those in notes.items())
     signed, place, more = EARLIEST + ASTRAY, ahead[0][0] if ahead else 0, bool(ahead)
@@ -246,5 +246,7 @@ def _backdated(store: Store, notes: Mapping[int, Sequence[tuple[str, Checkpoint]
             while ahead and ahead[0][0] <= at:
                 signed = max(signed, ahead.pop(0)[1])
             if ROW_CHAIN not in leaf.chain and sealed < instant_text(signed - ASTRAY):
-                yield Finding("journal_backdated", leaf.chain, {"entry": leaf.n, "after": instant_text(signed)})
+                yield IntegrityFinding(
+                    "journal_backdated", leaf.chain, {"entry": leaf.n, "after": instant_text(signed)}
+                )
         place += _BATCH

@@ -21,13 +21,13 @@ from engine.domain.documents.documents import (
 )
 from engine.domain.fields.scope import scope_of
 from engine.domain.messages.notifications import letters_for
-from engine.domain.messages.preferences import Wishes, is_wished, wishes_of
+from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
 from engine.domain.workflow.linked_dossiers import succeeded
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, Letter
-from engine.services.context.app_context import Office, pinned
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, OutboundMessage
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.call_queue import queue_look_ups
 from engine.services.core.fee_accounts import given_back
@@ -36,77 +36,77 @@ from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
 from engine.services.keys.secrets import random_digits
 from engine.services.limits.code_limits import refuse_sms
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 _MOST_SERIALS: Final = 100  # a number already given by another series is passed over
 
 
-def carry_out(office: Office, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
+def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
     """Keeps the dossier with its next revision, and all that is owed with it. Raises `Conflict` when somebody was faster,
     Refused("slot_full") when the seat was taken meanwhile."""
-    now = office.now()
-    procedure = pinned(office, unit, before)
-    numbered = tuple(_issue(office, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    now = ctx.now()
+    procedure = pinned(ctx, unit, before)
+    numbered = tuple(_issue(ctx, unit, procedure, decision.dossier, order, now) for order in decision.issue)
     issued = tuple(document for document, _, _ in numbered)
     dossier = replace(
         decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
-        awaits=roles_awaited(procedure, decision.dossier, local_day(now), office.directory),
+        awaits=roles_awaited(procedure, decision.dossier, local_day(now), ctx.directory),
     )  # fmt: skip
     unit.put_dossier(dossier, before.revision)
     _keep_seats(unit, procedure, before, dossier, decision.releases)
-    seats_changed(office, unit, procedure, before, dossier, decision.releases)
+    seats_changed(ctx, unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
-    _succeed(office, unit, procedure, before, dossier, issued, now)
+    _succeed(ctx, unit, procedure, before, dossier, issued, now)
     back = _to_payers(unit, dossier, decision) if decision.returns else ()
     drafts = (*decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back)
-    letters = letters_owed(office, procedure, before, replace(decision, dossier=dossier), actor, now)
+    letters = letters_owed(ctx, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
-        unit.add_letter(_counted(office, unit, dossier, letter))
+        unit.add_letter(_counted(ctx, unit, dossier, letter))
     unit.set_timers(dossier.id, decision.timers)
     journalise(unit, dossier, drafts, actor, now)
-    queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), office.directory), dossier.id, now)
+    queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), ctx.directory), dossier.id, now)
     return dossier
 
 
 def letters_owed(
-    office: Office, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
-) -> tuple[Letter, ...]:
+    ctx: AppContext, procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime
+) -> tuple[OutboundMessage, ...]:
     """The messages of a decision, its documents numbered; the same for a preview, which keeps none."""
-    link = dossier_link(office, decision.dossier)
+    link = dossier_link(ctx, decision.dossier)
     return letters_for(
-        procedure, before, decision, actor, now, office.directory, office.wording, link, new_id,
-        lambda appointment: visit_link(office, decision.dossier, appointment),
+        procedure, before, decision, actor, now, ctx.directory, ctx.wording, link, new_id,
+        lambda appointment: visit_link(ctx, decision.dossier, appointment),
     )  # fmt: skip
 
 
-def _wished(unit: Unit, dossier: Dossier, letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+def _wished(unit: Unit, dossier: Dossier, letters: tuple[OutboundMessage, ...]) -> tuple[OutboundMessage, ...]:
     """The letters without those that the applicant wishes to do without."""
-    wishes = wishes_of(unit.account(dossier.owner)) if letters else Wishes()
+    wishes = wishes_of(unit.account(dossier.owner)) if letters else NotificationPreferences()
     by_sms = {_event(letter) for letter in letters if letter.channel == "sms"}
     return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
 
 
-def _counted(office: Office, unit: Unit, dossier: Dossier, letter: Letter) -> Letter:
+def _counted(ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage) -> OutboundMessage:
     """An SMS to a number that the applicant typed, their own set apart, is counted as a code to it; at the bound it is kept as
     one that does not leave."""
     if letter.channel != "sms" or letter.to == dossier.contact_phone:
         return letter
-    closed = refuse_sms(office, unit, letter.created_at, letter.to)
+    closed = refuse_sms(ctx, unit, letter.created_at, letter.to)
     return replace(letter, failed=closed.code) if closed else letter
 
 
-def _event(letter: Letter) -> str:
+def _event(letter: OutboundMessage) -> str:
     """What a letter of a dossier is about, as its dedupe key says (`dossier:revision:event:channel:to`)."""
     return letter.dedupe.split(":", 2)[-1].partition(f":{letter.channel}:")[0]
 
 
 def keep(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
 ) -> Dossier:
     """Keeps a change that moves nothing in the circuit: answers saved, a file received, a hand changed."""
     dossier = replace(after, revision=before.revision + 1)
     unit.put_dossier(dossier, before.revision)
-    journalise(unit, dossier, drafts, actor, office.now())
+    journalise(unit, dossier, drafts, actor, ctx.now())
     return dossier
 
 
@@ -119,28 +119,28 @@ def check_open_draft(dossier: Dossier) -> None:
         raise Refused(refusal("closed"))
 
 
-def forget_draft(office: Office, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
+def forget_draft(ctx: AppContext, unit: Unit, before: Dossier, actor: Actor) -> Dossier:
     """Closes a draft and forgets what was written in it: answers, files, label, where its owner was written to, and the salts
     that could tell them. Its journal says that it was there. Raises Refused: already_submitted, closed."""
     check_open_draft(before)
-    return _forgotten(office, unit, before, replace(before, closed_at=office.now()), actor)
+    return _forgotten(ctx, unit, before, replace(before, closed_at=ctx.now()), actor)
 
 
-def forget_expired(office: Office, unit: Unit, before: Dossier) -> Dossier:
+def forget_expired(ctx: AppContext, unit: Unit, before: Dossier) -> Dossier:
     """The same of a draft that time closed in this unit. Raises Refused("already_submitted")."""
     if not before.is_draft or before.closed_at is None:
         raise Refused(refusal("already_submitted"))
-    return _forgotten(office, unit, before, before, SYSTEM_ACTOR)
+    return _forgotten(ctx, unit, before, before, SYSTEM_ACTOR)
 
 
-def _forgotten(office: Office, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
+def _forgotten(ctx: AppContext, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
     after = replace(
         closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     unit.erase_salts(before.id)
     unit.set_timers(before.id, ())
-    return keep(office, unit, before, after, [EntryDraft("dropped", body)], actor)
+    return keep(ctx, unit, before, after, [EntryDraft("dropped", body)], actor)
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
@@ -150,23 +150,23 @@ _Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # in which series, under
 
 
 def _issue(
-    office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
 ) -> _Numbered:
     """Numbers, writes and signs one document, and keeps it."""
     output = procedure.outputs[order.output]
-    scope = scope_of(procedure, dossier, local_day(now), office.directory)
+    scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
     for _ in range(_MOST_SERIALS):
         series = series_of(output, procedure, dossier, now)
         serial = unit.next_serial(series)
         number = document_number(output, procedure, dossier, now, serial)
         document = prepare_document(
-            procedure, dossier, order, scope, number, _new_code(), new_id(), now, office.directory, office.wording
+            procedure, dossier, order, scope, number, _new_code(), new_id(), now, ctx.directory, ctx.wording
         )
         claims = document_claims(document, procedure, procedure.identity.agency)
-        signed = replace(document, jws=office.keys.sign(claims))
+        signed = replace(document, jws=ctx.keys.sign(claims))
         try:
             unit.add_document(dossier.id, signed)
-        except Taken:
+        except AlreadyExists:
             continue
         return signed, series, serial
     raise Refused(refusal("number_taken", output=output.id))
@@ -187,12 +187,12 @@ def _keep_documents(unit: Unit, dossier: Dossier, issued: tuple[IssuedDocument, 
 
 
 def _succeed(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier,
     issued: tuple[IssuedDocument, ...], now: datetime,
 ) -> None:  # fmt: skip
     """Documents of earlier dossiers that this one replaces or revokes."""
     outputs = tuple(one.output for one in issued)
-    for earlier, ended in succession(office, unit, procedure, before, after, outputs, now):
+    for earlier, ended in succession(ctx, unit, procedure, before, after, outputs, now):
         kept = {one.id: one for one in ended}
         documents = tuple(kept.get(one.id, one) for one in earlier.documents)
         changed = replace(earlier, documents=documents, revision=earlier.revision + 1)
@@ -204,7 +204,7 @@ def _succeed(
 
 
 def succession(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, outputs: Collection[str],
     now: datetime,
 ) -> Iterator[tuple[Dossier, tuple[IssuedDocument, ...]]]:  # fmt: skip
     """Each earlier dossier to whose documents this one puts an end, issuing `outputs`, and these as they become. None is
@@ -216,7 +216,7 @@ def succession(
         earlier = unit.dossier(linked.dossier) if linked else None
         if earlier is None:
             continue
-        ended = succeeded(procedure, link, before, after, outputs, earlier, pinned(office, unit, earlier), now)
+        ended = succeeded(procedure, link, before, after, outputs, earlier, pinned(ctx, unit, earlier), now)
         if ended:
             yield earlier, ended
 
@@ -281,6 +281,6 @@ def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossie
 def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
     try:
         unit.take_seat(resource, dossier_id, booking)
-    except Taken:
+    except AlreadyExists:
         start = booking.start.isoformat(timespec="minutes")
         raise Refused(refusal("slot_full", nearest=(), start=start, office=booking.office)) from None

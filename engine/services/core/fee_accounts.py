@@ -11,16 +11,16 @@ from typing import Literal, TypeAlias
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.scope import scope_of
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Fee, Instalments, Procedure
 from engine.records.dossier import Actor, Dossier, OwedLine
-from engine.services.context.app_context import Office, pinned, seen
+from engine.services.context.app_context import AppContext, pinned, seen
 
-DepositFate: TypeAlias = Literal["none", "held", "returned", "kept"]
+DepositOutcome: TypeAlias = Literal["none", "held", "returned", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class InstalmentStatus:
     """One instalment: its amount, when it is due (none when no day is set), whether it is paid."""
 
     amount: int
@@ -40,8 +40,8 @@ class FeeAccount:
     lines: tuple[OwedLine, ...]
     open: bool
     due: datetime | None
-    parts: tuple[Part, ...]
-    deposit: DepositFate
+    parts: tuple[InstalmentStatus, ...]
+    deposit: DepositOutcome
     returned: int
 
     @property
@@ -49,22 +49,22 @@ class FeeAccount:
         return max(0, self.amount - self.paid)
 
     @property
-    def next_part(self) -> Part | None:
+    def next_part(self) -> InstalmentStatus | None:
         return next((part for part in self.parts if not part.paid), None)
 
 
-def fee_accounts(office: Office, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
+def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
     """Every price that fell due on the dossier, in the order of the file."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         given_back = refunds(unit.entries(dossier.id))
     return tuple(
-        _account(office, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
+        _account(ctx, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
     )
 
 
-def refunds(entries: Iterable[Entry]) -> dict[str, int]:
+def refunds(entries: Iterable[JournalEntry]) -> dict[str, int]:
     """Francs that a state or an act gives back, by the fee they were paid for, as the journal has it."""
     found: dict[str, int] = {}
     for entry in entries:
@@ -76,7 +76,7 @@ def refunds(entries: Iterable[Entry]) -> dict[str, int]:
     return found
 
 
-def given_back(entries: Iterable[Entry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
+def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
     """What a decision gives back of each fee, as (fee, percent, francs): of its price, and never more than came in for it,
     however many states and acts say so. What came in over the price is to be given back anyway (`surplus`)."""
     gone, found = _gone_already(entries), list[tuple[str, int, int]]()
@@ -90,7 +90,7 @@ def given_back(entries: Iterable[Entry], decision: Decision) -> tuple[tuple[str,
     return tuple(found)
 
 
-def _gone_already(entries: Iterable[Entry]) -> dict[str, int]:
+def _gone_already(entries: Iterable[JournalEntry]) -> dict[str, int]:
     """Francs given back of each price as it stands: one that was asked anew begins again."""
     found: dict[str, int] = {}
     for entry in entries:
@@ -103,13 +103,13 @@ def _gone_already(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 def _account(
-    office: Office, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee, given_back: Mapping[str, int]
 ) -> FeeAccount:
     owed, returned = dossier.owed[fee.id], given_back.get(fee.id, 0)
     state = procedure.states.get(dossier.state)
     awaited = dossier.closed_at is None and state is not None and fee.id in state.waits
     is_open = bool(owed.left) and (awaited or fee.id in dossier.done)
-    parts = tuple(_parts(office, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
+    parts = tuple(_parts(ctx, procedure, dossier, fee)) if is_open or owed.left == 0 else ()
     upcoming = next((part.due for part in parts if not part.paid), None)
     due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
     return FeeAccount(
@@ -118,7 +118,7 @@ def _account(
     )  # fmt: skip
 
 
-def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
+def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositOutcome:
     if not fee.deposit or not paid:
         return "none"
     if returned:
@@ -126,11 +126,11 @@ def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositFate:
     return "kept" if dossier.closed_at is not None else "held"
 
 
-def _parts(office: Office, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[Part]:
+def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) -> Iterator[InstalmentStatus]:
     """The instalments, the last one smaller when the price does not divide: the state's own day for the first that is
     left while the state waits for the money, then one after each span."""
     plan, owed = fee.instalments, dossier.owed[fee.id]
-    scope = scope_of(procedure, dossier, office.day(), office.directory)
+    scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
     if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
         return
     share, done, left = ceil(owed.amount / plan.most), dossier.done.get(fee.id), owed.amount
@@ -139,16 +139,16 @@ def _parts(office: Office, procedure: Procedure, dossier: Dossier, fee: Fee) -> 
         amount = min(share, left)
         left -= amount
         paid = owed.paid >= owed.amount - left
-        yield Part(
-            amount, None if paid else _due(office, plan, dossier, done.at if done else None, number, ahead), paid
+        yield InstalmentStatus(
+            amount, None if paid else _due(ctx, plan, dossier, done.at if done else None, number, ahead), paid
         )
         number, ahead = number + 1, ahead + (not paid)
 
 
 def _due(
-    office: Office, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
+    ctx: AppContext, plan: Instalments, dossier: Dossier, opened: datetime | None, number: int, ahead: int
 ) -> datetime | None:
-    calendar = office.directory.calendar
+    calendar = ctx.directory.calendar
     if opened is not None:  # paid enough to pass on: the rest follows from that day
         return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
     if dossier.due_at is None or not ahead:

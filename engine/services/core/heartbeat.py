@@ -10,7 +10,7 @@ import socket
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 EVERY: Final = timedelta(seconds=5)
@@ -20,11 +20,11 @@ _PREFIX: Final = "worker/"
 _MOST: Final = 1000
 
 
-def beat(office: Office) -> None:
+def beat(ctx: AppContext) -> None:
     """Notes that this process has a worker that is alive."""
     host = socket.gethostname()
-    with office.store.unit(write=True) as unit:
-        now = unit.clock(office.now())
+    with ctx.store.unit(write=True) as unit:
+        now = unit.clock(ctx.now())
         for key, _, at in unit.asides(_PREFIX, _MOST):
             if now - at >= GONE:
                 unit.taken_aside(key)
@@ -40,9 +40,9 @@ def last_beat(unit: Unit, now: datetime) -> tuple[str, timedelta] | None:
     return host, max(timedelta(), unit.clock(now) - at)
 
 
-def is_served(office: Office, unit: Unit) -> bool:
+def is_served(ctx: AppContext, unit: Unit) -> bool:
     """Whether a worker is alive that would make a call at once. An office that expects none is never told that it has none."""
-    if not office.settings.expects_worker:
+    if not ctx.settings.expects_worker:
         return True
-    last = last_beat(unit, office.now())
+    last = last_beat(unit, ctx.now())
     return last is not None and last[1] < LOST

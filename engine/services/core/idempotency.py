@@ -17,8 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint
 from engine.records.dossier import Actor, Dossier
-from engine.services.context.app_context import NotFound, Office, WrongAnswers
-from engine.storage.unit_of_work import Busy, Conflict, Reply, Taken, Unit
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
+from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, Reply, Unit
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Memory(Generic[T]):
 
 
 def once(
-    office: Office, actor: Actor, verb: str, token: str | None, arguments: object,
+    ctx: AppContext, actor: Actor, verb: str, token: str | None, arguments: object,
     work: Callable[[Unit], T], memory: Memory[T],
 ) -> T:  # fmt: skip
     """Does `work` in one unit, once for this token. Raises what the work raises; then nothing was kept.
@@ -45,19 +45,19 @@ def once(
     A store that is busy is tried again only for a command with a token: without one, a second try could be a second act.
     """
     if token is None:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             return work(unit)
     key = (actor.id, verb, token, fingerprint(digestible(arguments)))
     end = time.monotonic() + LONGEST
     for attempt in range(TRIES):
         try:
-            return _try(office, key, work, memory)
+            return _try(ctx, key, work, memory)
         except (Busy, _Twin):
             if attempt == TRIES - 1 or time.monotonic() > end:
                 raise Busy("still busy") from None
             time.sleep(_PAUSE * 2**attempt * (0.5 + random.random()))
         except _CLOSED:  # perhaps by the same command: it came first, and held what we waited for
-            for answer in _answered(office, key, memory):
+            for answer in _answered(ctx, key, memory):
                 return answer
             raise
     raise AssertionError("the last try answers or raises")
@@ -67,17 +67,17 @@ class _Twin(Exception):
     """The same command committed between our look-up and our commit: its reply is there now."""
 
 
-def _answered(office: Office, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
+def _answered(ctx: AppContext, key: tuple[str, str, str, str], memory: Memory[T]) -> tuple[T, ...]:
     """The reply that is kept by now, if there is one."""
     principal, verb, token, digest = key
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = unit.reply(principal, verb, token)
         return (memory.recall(unit, kept.body),) if kept is not None and kept.digest == digest else ()
 
 
-def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
+def _try(ctx: AppContext, key: tuple[str, str, str, str], work: Callable[[Unit], T], memory: Memory[T]) -> T:
     principal, verb, token, digest = key
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.reply(principal, verb, token)
         if kept is not None:
             if kept.digest != digest:
@@ -85,8 +85,8 @@ def _try(office: Office, key: tuple[str, str, str, str], work: Callable[[Unit], 
             return memory.recall(unit, kept.body)
         answer = work(unit)
         try:
-            unit.add_reply(Reply(principal, verb, token, digest, memory.keep(answer), office.now()))
-        except Taken as twin:
+            unit.add_reply(Reply(principal, verb, token, digest, memory.keep(answer), ctx.now()))
+        except AlreadyExists as twin:
             raise _Twin from twin
         return answer
 

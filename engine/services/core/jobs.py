@@ -13,14 +13,14 @@ from typing import Final, TypeAlias
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import may_see
-from engine.journal.chain import Entry, seal
+from engine.journal.chain import JournalEntry, seal
 from engine.publication.gates import facts_of
 from engine.records.dossier import Actor
-from engine.records.jobs import Order, OrderLine, Outcome, Work
+from engine.records.jobs import Job, JobItem, Outcome, Work
 from engine.records.people import CHAIN
-from engine.services.context.app_context import NotFound, Office, WrongAnswers, pinned
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned
 from engine.services.core.idempotency import Memory
-from engine.storage.unit_of_work import Busy, Conflict, Finding, Unit
+from engine.storage.unit_of_work import Busy, Conflict, IntegrityFinding, Unit
 
 log = logging.getLogger("guichet.orders")
 
@@ -32,14 +32,14 @@ _ORDERED: Final = "_ordered"  # how the kind of the entry of an order ends
 _SAME_ACT: Final = timedelta(minutes=5)  # an order is kept just before its entry is sealed
 _WHOLE: Final = 2**31  # entries: the whole journal
 
-LineWork: TypeAlias = Callable[[Unit, Order, OrderLine, Actor], None]  # raises what the act raises
+LineWork: TypeAlias = Callable[[Unit, Job, JobItem, Actor], None]  # raises what the act raises
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an order is: `done` went well, `others` did not, of `total`; `parts` and `rows` of its file."""
 
-    order: Order
+    order: Job
     done: int
     others: int
     parts: int = 0
@@ -58,72 +58,72 @@ class Progress:
 
 
 def give(
-    office: Office, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
-    lines: Sequence[tuple[str, str, int]] = (), told: Mapping[str, Plain] | None = None,
-) -> Order:  # fmt: skip
+    ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
+    lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
+) -> Job:  # fmt: skip
     """Keeps an order, its dossiers as (id, number, revision seen), and says in the journal of people who gave it."""
-    now, n = office.now(), unit.next_serial(_SERIES)
-    order = Order(new_id(), n, work, actor.id, now, dict(asked), total)
-    kept = [OrderLine(order.id, rank, *line) for rank, line in enumerate(lines)]
+    now, n = ctx.now(), unit.next_serial(_SERIES)
+    order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
+    kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
     unit.add_order(order, kept)
-    note(office, unit, actor, f"{work}{_ORDERED}", order, told)
+    note(ctx, unit, actor, f"{work}{_ORDERED}", order, reported)
     return order
 
 
 def note(
-    office: Office, unit: Unit, actor: Actor, kind: str, order: Order, told: Mapping[str, Plain] | None = None
+    ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, reported: Mapping[str, Plain] | None = None
 ) -> None:
     """One entry about an order in the journal of people: who, what, how many; never of whom."""
-    body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(told or {})}
-    unit.add_right(seal(unit.right_head(), CHAIN, office.now(), actor, kind, "", body))
+    body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(reported or {})}
+    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
 
-def _order_again(unit: Unit, kept: Plain) -> Order:
+def _order_again(unit: Unit, kept: Plain) -> Job:
     order = unit.order(str(kept))
     if order is None:
         raise NotFound
     return order
 
 
-ORDER: Final[Memory[Order]] = Memory(lambda order: order.id, _order_again)
+ORDER: Final[Memory[Job]] = Memory(lambda order: order.id, _order_again)
 
 
 # -- looked at ---------------------------------------------------------------------------------------------------------
 
 
-def progress(office: Office, actor: Actor, n: int) -> Progress:
+def progress(ctx: AppContext, actor: Actor, n: int) -> Progress:
     """How far an order of this person is. Raises `NotFound` for anybody else's."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         order = unit.order_numbered(n) if n < _MOST_NUMBERED else None
         if order is None or order.account != actor.id:
             raise NotFound
         return _progress(unit, order)
 
 
-def my_orders(office: Office, actor: Actor) -> tuple[Progress, ...]:
+def my_orders(ctx: AppContext, actor: Actor) -> tuple[Progress, ...]:
     """The newest first."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return tuple(_progress(unit, order) for order in unit.orders_of(actor.id))
 
 
-def lines(office: Office, actor: Actor, n: int) -> tuple[tuple[OrderLine, str], ...]:
+def lines(ctx: AppContext, actor: Actor, n: int) -> tuple[tuple[JobItem, str], ...]:
     """What came of each dossier of an order, with its label where this person may still see it."""
-    order = progress(office, actor, n).order
-    with office.store.unit() as unit:
-        return tuple((line, _label(office, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
+    order = progress(ctx, actor, n).order
+    with ctx.store.unit() as unit:
+        return tuple((line, _label(ctx, unit, actor, line.dossier)) for line in unit.order_lines(order.id))
 
 
-def _label(office: Office, unit: Unit, actor: Actor, dossier_id: str) -> str:
+def _label(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str) -> str:
     dossier = unit.dossier(dossier_id)
-    return dossier.label if dossier is not None and may_see(pinned(office, unit, dossier), dossier, actor) else ""
+    return dossier.label if dossier is not None and may_see(pinned(ctx, unit, dossier), dossier, actor) else ""
 
 
-def closed_by(line: OrderLine) -> Refusal:
+def closed_by(line: JobItem) -> Refusal:
     """Why a line came to nothing."""
     return Refusal(line.why or "other", facts_of(line.facts))
 
 
-def _progress(unit: Unit, order: Order) -> Progress:
+def _progress(unit: Unit, order: Job) -> Progress:
     if order.work in ("tray", "events"):  # a file
         parts, rows, _ = unit.order_parts(order.id)
         return Progress(order, rows, 0, parts, rows)
@@ -135,82 +135,82 @@ def _progress(unit: Unit, order: Order) -> Progress:
 # -- carried out -------------------------------------------------------------------------------------------------------
 
 
-def giver(office: Office, unit: Unit, order: Order) -> Actor:
+def giver(ctx: AppContext, unit: Unit, order: Job) -> Actor:
     """Who gave the order, with the rights they have now. Raises Refused when their account was closed meanwhile."""
     account = unit.account(order.account)
-    if account is None or not account.is_open(office.day()):
+    if account is None or not account.is_open(ctx.day()):
         raise Refused(refusal("role", roles=()))
-    return office.person(account)
+    return ctx.person(account)
 
 
-def carry_lines(office: Office, order: Order, work: LineWork, most: int) -> int:
+def carry_lines(ctx: AppContext, order: Job, work: LineWork, most: int) -> int:
     """Does the lines left, so many at most; ends the order after the last. How many were looked at."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         left = unit.order_lines_left(order.id, most)
     for line in left:
-        _carry_line(office, order, line, work)
-    with office.store.unit(write=True) as unit:
+        _carry_line(ctx, order, line, work)
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None and not unit.order_lines_left(order.id, 1):
-            unit.put_order(replace(kept, ended_at=office.now(), claimed_until=None))
+            unit.put_order(replace(kept, ended_at=ctx.now(), claimed_until=None))
     return len(left)
 
 
-def _carry_line(office: Office, order: Order, line: OrderLine, work: LineWork) -> None:
+def _carry_line(ctx: AppContext, order: Job, line: JobItem, work: LineWork) -> None:
     try:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             kept = unit.order_line(order.id, line.rank)
             if kept is None or kept.outcome:  # somebody else did it meanwhile
                 return
-            work(unit, order, kept, giver(office, unit, order))
-            unit.put_order_line(replace(kept, outcome="done", at=office.now()))
+            work(unit, order, kept, giver(ctx, unit, order))
+            unit.put_order_line(replace(kept, outcome="done", at=ctx.now()))
     except Busy:
         raise
     except Refused as closed:
-        _settle(office, line, "closed", closed.reason)
+        _settle(ctx, line, "closed", closed.reason)
     except (NotFound, WrongAnswers):
-        _settle(office, line, "closed", Refusal("role"))
+        _settle(ctx, line, "closed", Refusal("role"))
     except Conflict:
-        _settle(office, line, "changed", Refusal("changed_meanwhile"))
+        _settle(ctx, line, "changed", Refusal("changed_meanwhile"))
     except Exception:
         log.exception("line %s of order %s", line.rank, order.n)
-        _settle(office, line, "failed", Refusal("other"))
+        _settle(ctx, line, "failed", Refusal("other"))
 
 
-def _settle(office: Office, line: OrderLine, outcome: Outcome, reason: Refusal) -> None:
+def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -> None:
     """Notes what a line came to; nothing of its dossier was changed."""
     facts: dict[str, Plain] = {
         name: list(fact) if isinstance(fact, tuple) else fact for name, fact in reason.facts.items()
     }
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order_line(line.work_order, line.rank)
         if kept is not None and not kept.outcome:
-            unit.put_order_line(replace(kept, outcome=outcome, why=reason.code, facts=facts, at=office.now()))
+            unit.put_order_line(replace(kept, outcome=outcome, why=reason.code, facts=facts, at=ctx.now()))
 
 
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_orders(office: Office) -> Iterator[Finding]:
+def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
     """Each order that the journal of people tells of has its row, by the same person and of as many dossiers; no other has."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}
         entries = [one for one in unit.rights(_WHOLE) if one.kind.endswith(_ORDERED) and isinstance(one.body, dict)]
-    told = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}
-    for n in sorted(kept.keys() - told.keys()):
-        yield Finding("order_unjournaled", None, {"about": n})
-    for n, entry in told.items():
+    reported = {str(one.body.get("order")): one for one in entries if isinstance(one.body, dict)}
+    for n in sorted(kept.keys() - reported.keys()):
+        yield IntegrityFinding("order_unjournaled", None, {"about": n})
+    for n, entry in reported.items():
         order = kept.get(n)
         if order is None:
-            yield Finding("order_deleted", None, {"about": n})
+            yield IntegrityFinding("order_deleted", None, {"about": n})
         elif not _is_as_given(order, entry):
-            yield Finding("order_differs", None, {"about": n})
+            yield IntegrityFinding("order_differs", None, {"about": n})
 
 
-def _is_as_given(order: Order, entry: Entry) -> bool:
+def _is_as_given(order: Job, entry: JournalEntry) -> bool:
     body = entry.body if isinstance(entry.body, dict) else {}
     total = (
         body.get("total") if order.work in ("act", "handover") else order.total
     )  # a file says at its end how many rows
-    told = (f"{order.work}{_ORDERED}", order.account, order.total)
-    return told == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT
+    reported = (f"{order.work}{_ORDERED}", order.account, order.total)
+    return reported == (entry.kind, body.get("account"), total) and abs(entry.at - order.at) <= _SAME_ACT

@@ -9,10 +9,10 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.domain.common.decision import EntryDraft
-from engine.journal.chain import Entry, seal, with_commitments
+from engine.journal.chain import JournalEntry, seal, with_commitments
 from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Actor, Dossier
 from engine.records.refunds import Refund
-from engine.services.context.app_context import Office, seen
+from engine.services.context.app_context import AppContext, seen
 from engine.storage.unit_of_work import Unit
 
 OWING: Final = frozenset({"credited", "overpaid", "refund_owed"})
@@ -29,13 +29,13 @@ class Debt:
     fee: str | None = None
 
 
-def to_give_back(office: Office, actor: Actor, dossier_id: str) -> Mapping[str, int]:
+def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
     """Francs that came in over the price, by the payment they came with; a payment with nothing over is not named."""
-    with office.store.unit() as unit:
-        return surplus(unit.entries(seen(unit, office, actor, dossier_id).id))
+    with ctx.store.unit() as unit:
+        return surplus(unit.entries(seen(unit, ctx, actor, dossier_id).id))
 
 
-def surplus(entries: Iterable[Entry]) -> dict[str, int]:
+def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:
     """As the journal has it: what was over when credited, and what was learnt to have been taken since."""
     over: dict[str, int] = {}
     for debt in debts(entries):
@@ -44,7 +44,7 @@ def surplus(entries: Iterable[Entry]) -> dict[str, int]:
     return over
 
 
-def debts(entries: Iterable[Entry]) -> Iterator[Debt]:
+def debts(entries: Iterable[JournalEntry]) -> Iterator[Debt]:
     """What a whole journal owes back, entry by entry."""
     known: dict[str, int] = {}  # francs taken, by payment
     for entry in entries:
@@ -100,6 +100,6 @@ def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor
         owe_back(unit, dossier, before + 1)
 
 
-def journalise_told(unit: Unit, dossier: Dossier, event: str, now: datetime) -> None:
+def journalise_message(unit: Unit, dossier: Dossier, event: str, now: datetime) -> None:
     """For a letter that no other entry tells of: after it is added."""
     journalise(unit, dossier, [EntryDraft("told", {"event": event})], SYSTEM_ACTOR, now)

@@ -12,9 +12,9 @@ from engine.core.gsm7 import to_gsm
 from engine.core.values import group_number, new_id
 from engine.domain.common.access import stands_for_owner
 from engine.domain.messages.notifications import ROLE_ADDRESS
-from engine.records.dossier import Actor, Dossier, Letter, Payment
+from engine.records.dossier import Actor, Dossier, OutboundMessage, Payment
 from engine.records.refunds import Refund
-from engine.services.context.app_context import Office, seen
+from engine.services.context.app_context import AppContext, seen
 from engine.services.core.appointment_links import HEAD, SIGNS
 from engine.storage.unit_of_work import Unit
 
@@ -25,13 +25,13 @@ _PAYMENT_KEYS: Final = {
 _VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
-def dossier_link(office: Office, dossier: Dossier) -> str:
+def dossier_link(ctx: AppContext, dossier: Dossier) -> str:
     """The address a message carries: by number, which opens nothing without signing in."""
-    return f"{office.settings.short_url}/d/{dossier.number}"
+    return f"{ctx.settings.short_url}/d/{dossier.number}"
 
 
 def payment_letter(
-    office: Office, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
+    ctx: AppContext, unit: Unit, dossier: Dossier, payment: Payment, now: datetime, over: int = 0
 ) -> bool:  # fmt: skip
     """Owes the news of a payment to the applicant: their screen may be closed by now. `over` is what will be paid back of it.
     Whether there was any to owe."""
@@ -41,45 +41,47 @@ def payment_letter(
     if over:
         key = "notice.paid_closed.sms" if dossier.closed_at is not None else "notice.paid_over.sms"
     facts = {
-        "amount": office.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
-        "receipt": payment.receipt or "", "link": dossier_link(office, dossier),
+        "amount": ctx.wording.amount(over or payment.amount, dossier.language), "dossier": group_number(dossier.number),
+        "receipt": payment.receipt or "", "link": dossier_link(ctx, dossier),
     }  # fmt: skip
-    body = office.wording.say(key, dossier.language, facts)
+    body = ctx.wording.say(key, dossier.language, facts)
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
     if dossier.contact_phone:
-        letter = Letter(new_id(), dossier.id, "sms", dossier.contact_phone, "", to_gsm(body), now, dedupe, now)
+        letter = OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", to_gsm(body), now, dedupe, now)
     else:
-        subject = office.wording.say(f"payment.{payment.status}", dossier.language, {})
-        letter = Letter(new_id(), dossier.id, "email", dossier.contact_email or "", subject, body, now, dedupe, now)
+        subject = ctx.wording.say(f"payment.{payment.status}", dossier.language, {})
+        letter = OutboundMessage(
+            new_id(), dossier.id, "email", dossier.contact_email or "", subject, body, now, dedupe, now
+        )
     return unit.add_letter(letter)
 
 
-def repaid_letter(office: Office, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
+def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
     """Tells that money was paid back, to the number it went to and to whoever the dossier writes to."""
     facts = {
-        "amount": office.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
-        "reference": refund.reference or "", "link": dossier_link(office, dossier),
+        "amount": ctx.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
+        "reference": refund.reference or "", "link": dossier_link(ctx, dossier),
     }  # fmt: skip
-    body = office.wording.say("notice.repaid.sms", dossier.language, facts)
+    body = ctx.wording.say("notice.repaid.sms", dossier.language, facts)
     phones = dict.fromkeys(one for one in (refund.payer, dossier.contact_phone) if one)
-    by_mail = {dossier.contact_email: office.wording.say("notice.repaid.subject", dossier.language, facts)}
+    by_mail = {dossier.contact_email: ctx.wording.say("notice.repaid.subject", dossier.language, facts)}
     for to in phones:
         dedupe = f"{dossier.id}:repaid:{refund.entry}:sms:{to}"
-        unit.add_letter(Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
+        unit.add_letter(OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
     for address, subject in by_mail.items() if not dossier.contact_phone else ():
         if address:
             dedupe = f"{dossier.id}:repaid:{refund.entry}:email:{address}"
-            unit.add_letter(Letter(new_id(), dossier.id, "email", address, subject, body, now, dedupe, now))
+            unit.add_letter(OutboundMessage(new_id(), dossier.id, "email", address, subject, body, now, dedupe, now))
 
 
-def letters_of(office: Office, actor: Actor, dossier_id: str) -> tuple[Letter, ...]:
+def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OutboundMessage, ...]:
     """Every message owed or sent about a dossier that this person may read."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         return readable(dossier, unit.letters_of(dossier.id), actor)
 
 
-def readable(dossier: Dossier, letters: Iterable[Letter], actor: Actor) -> tuple[Letter, ...]:
+def readable(dossier: Dossier, letters: Iterable[OutboundMessage], actor: Actor) -> tuple[OutboundMessage, ...]:
     """Of the letters of a dossier, what a person may read. Its owner reads what was written to them, not what services are
     told; an agent reads all, but the link of a visit, which lets whoever has it act for its holder; an auditor sees that
     they were sent, not what they say."""

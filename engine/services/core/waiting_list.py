@@ -14,7 +14,7 @@ from engine.core.problems import Refused
 from engine.core.values import group_number, new_id
 from engine.domain.appointments.appointments import (
     bookable,
-    desks_of,
+    capacity_of,
     first_bookable,
     has_use_of_seat,
     is_done_with,
@@ -26,29 +26,29 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Procedure
 from engine.model.types import Scope
-from engine.records.dossier import Actor, Booking, Dossier, Letter
-from engine.records.exchanges import Waiting
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
-from engine.services.core.journalling import journalise_told
+from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
+from engine.records.exchanges import WaitingListEntry
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
+from engine.services.core.journalling import journalise_message
 from engine.services.core.outbound_messages import dossier_link
 from engine.storage.unit_of_work import Unit
 
-TOLD_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
+NOTIFIED_AT_ONCE: Final = 3  # for one seat: who was told first may not want it
 QUIET: Final = timedelta(hours=12)  # nobody is told twice within
 PAGE: Final = 50
 MOST_PAGES: Final = 20
 
 
-def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
+def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str) -> None:
     """Puts the dossier on the list of an office, in place of the one it was on. Raises NotFound; Refused: why it cannot
     book this visit."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
         task = procedure.tasks.get(appointment_id)
-        moment = Moment(procedure, actor, now, office.directory, office.wording)
+        moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         if not isinstance(task, Appointment):
             raise NotFound
         if (closed := bookable(moment, dossier, appointment_id)) is not None:
@@ -58,23 +58,23 @@ def wait_for_seat(office: Office, actor: Actor, dossier_id: str, appointment_id:
         known = {one.appointment: one for one in unit.waiting_of(dossier.id)}.get(appointment_id)
         if known is None or known.office != office_id:
             resource = resource_key(procedure, appointment_id)
-            unit.put_waiting(Waiting(dossier.id, appointment_id, resource, office_id, now))
+            unit.put_waiting(WaitingListEntry(dossier.id, appointment_id, resource, office_id, now))
 
 
-def stop_waiting(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> None:
-    with office.store.unit(write=True) as unit:
-        unit.drop_waiting(seen(unit, office, actor, dossier_id).id, appointment_id)
+def stop_waiting(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
+    with ctx.store.unit(write=True) as unit:
+        unit.drop_waiting(seen(unit, ctx, actor, dossier_id).id, appointment_id)
 
 
-def waits_at(office: Office, actor: Actor, dossier_id: str, appointment_id: str) -> str:
+def waits_at(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:
     """The office where the dossier waits for a seat; empty when it waits nowhere."""
-    with office.store.unit() as unit:
-        found = unit.waiting_of(seen(unit, office, actor, dossier_id).id)
+    with ctx.store.unit() as unit:
+        found = unit.waiting_of(seen(unit, ctx, actor, dossier_id).id)
     return next((one.office for one in found if one.appointment == appointment_id), "")
 
 
 def seats_changed(
-    office: Office, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
+    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]
 ) -> None:
     """What a decision means for those who hold or wait for seats: who has a visit, or no use of one any more, waits no more."""
     freed = frozenset(releases)
@@ -83,103 +83,103 @@ def seats_changed(
             unit.drop_waiting(after.id, name)
             unit.drop_hold(after.id, name)
     if not before.is_draft and procedure.appointments():
-        _leave(office, unit, after)
+        _leave(ctx, unit, after)
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
-            _tell(office, unit, task, resource_key(procedure, name), booking, after.id)
+            _report(ctx, unit, task, resource_key(procedure, name), booking, after.id)
 
 
-def _leave(office: Office, unit: Unit, dossier: Dossier) -> None:
+def _leave(ctx: AppContext, unit: Unit, dossier: Dossier) -> None:
     for one in unit.waiting_of(dossier.id):
-        if _judged(office, unit, dossier, one.appointment, is_done_with):
+        if _judged(ctx, unit, dossier, one.appointment, is_done_with):
             unit.drop_waiting(dossier.id, one.appointment)
 
 
 def _judged(
-    office: Office, unit: Unit, dossier: Dossier, appointment: str,
+    ctx: AppContext, unit: Unit, dossier: Dossier, appointment: str,
     rule: Callable[[Procedure, Dossier, str, Scope], bool],
 ) -> bool:  # fmt: skip
-    procedure = pinned(office, unit, dossier)
-    return rule(procedure, dossier, appointment, scope_of(procedure, dossier, office.day(), office.directory))
+    procedure = pinned(ctx, unit, dossier)
+    return rule(procedure, dossier, appointment, scope_of(procedure, dossier, ctx.day(), ctx.directory))
 
 
-def _tell(office: Office, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
-    if _stands(office, task, freed):
-        tell_waiting(office, unit, resource, freed.office, freed.id, TOLD_AT_ONCE, but)
+def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
+    if _stands(ctx, task, freed):
+        notify_waiting(ctx, unit, resource, freed.office, freed.id, NOTIFIED_AT_ONCE, but)
 
 
-def _stands(office: Office, task: Appointment, freed: Booking) -> bool:
+def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:
     """Whether the seat given back can be taken: a closed office has none, nor a desk that is no more."""
-    calendar, day = office.directory.calendar, local_day(freed.start)
-    there = office.directory.offices.get(freed.office)
-    if there is None or freed.start < first_bookable(task, office.now(), calendar):
+    calendar, day = ctx.directory.calendar, local_day(freed.start)
+    there = ctx.directory.offices.get(freed.office)
+    if there is None or freed.start < first_bookable(task, ctx.now(), calendar):
         return False
-    return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= desks_of(task, there, day)
+    return freed.start in slot_starts(task, there, day, calendar) and freed.seat <= capacity_of(task, there, day)
 
 
-def tell_waiting(
-    office: Office, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
+def notify_waiting(
+    ctx: AppContext, unit: Unit, resource: str, office_id: str, source: str, most: int, but: str = ""
 ) -> int:  # fmt: skip
     """Tells so many of those who wait at an office, each in turn, that a seat is free; how many were. `source` is what freed
     it: nobody is told twice of the same. Whoever is doing something with their dossier at this very moment is passed over."""
-    now, told = office.now(), 0
+    now, reported = ctx.now(), 0
     for one in _in_turn(unit, resource, office_id, now - QUIET):
-        if told >= most:
+        if reported >= most:
             break
         dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
         still = _still(unit, one) if dossier is not None else None
         if dossier is None or still is None or (still.told_at is not None and now - still.told_at < QUIET):
             continue
         try:
-            wanted = _judged(office, unit, dossier, one.appointment, has_use_of_seat)
-            done = not wanted and _judged(office, unit, dossier, one.appointment, is_done_with)
-        except LostEdition:  # nobody could book under it
+            wanted = _judged(ctx, unit, dossier, one.appointment, has_use_of_seat)
+            done = not wanted and _judged(ctx, unit, dossier, one.appointment, is_done_with)
+        except EditionMissing:  # nobody could book under it
             continue
         if done:  # left on the list by an earlier release
             unit.drop_waiting(one.dossier, one.appointment)
         if not wanted:
             continue
         unit.put_waiting(replace(still, told_at=now))
-        told += _owe(office, unit, dossier, office_id, source, now)
-    return told
+        reported += _owe(ctx, unit, dossier, office_id, source, now)
+    return reported
 
 
-def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[Waiting]:
+def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[WaitingListEntry]:
     """Those who may be told, as far as one seat is worth looking: who is passed over hides nobody behind."""
     last = None
     for _ in range(MOST_PAGES):
-        page = unit.waiting_for(resource, office_id, PAGE, told_before=quiet, after=last)
+        page = unit.waiting_for(resource, office_id, PAGE, reported_before=quiet, after=last)
         yield from page
         if len(page) < PAGE:
             break
         last = page[-1]
 
 
-def _still(unit: Unit, one: Waiting) -> Waiting | None:
+def _still(unit: Unit, one: WaitingListEntry) -> WaitingListEntry | None:
     """The same as it stands once its dossier is held; none where it waits there no more."""
     same = (now for now in unit.waiting_of(one.dossier) if now.appointment == one.appointment)
     return next((now for now in same if (now.resource, now.office) == (one.resource, one.office)), None)
 
 
-def _owe(office: Office, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
-    there = office.directory.offices.get(office_id)
+def _owe(ctx: AppContext, unit: Unit, dossier: Dossier, office_id: str, source: str, now: datetime) -> bool:
+    there = ctx.directory.offices.get(office_id)
     facts = {
-        "dossier": group_number(dossier.number), "link": dossier_link(office, dossier),
+        "dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier),
         "office": there.label.in_(dossier.language) if there else "",
     }  # fmt: skip
     channel = "sms" if dossier.contact_phone else "email"
     to = dossier.contact_phone or dossier.contact_email
     if not to:
         return False
-    body = office.wording.say("visit.freed.sms", dossier.language, facts)
+    body = ctx.wording.say("visit.freed.sms", dossier.language, facts)
     dedupe = f"{dossier.id}:freed:{source}:{channel}"
     if channel == "sms":
-        letter = Letter(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
+        letter = OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
     else:
-        subject = office.wording.say("visit.freed.subject", dossier.language, facts)
-        letter = Letter(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
+        subject = ctx.wording.say("visit.freed.subject", dossier.language, facts)
+        letter = OutboundMessage(new_id(), dossier.id, "email", to, subject, body, now, dedupe, now)
     if not unit.add_letter(letter):
         return False
-    journalise_told(unit, dossier, "freed", now)
+    journalise_message(unit, dossier, "freed", now)
     return True

@@ -9,15 +9,15 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from engine.storage.gate import Gate
+from engine.storage.gate import AdmissionGate
 
 CODE_DIGITS: Final = 6
 
 _hasher: Final = PasswordHasher()  # argon2id, RFC 9106's second choice: 64 MiB, 3 passes
 AT_ONCE: Final = 2  # passwords judged at the same time: each takes 64 MiB and a processor
 WAITING: Final = 2  # more wait for it, a second at most; who else comes is told that the service is busy
-_gate: Final = Gate(AT_ONCE, WAITING)
-_NOBODY: Final = _hasher.hash("nobody has this password")
+_gate: Final = AdmissionGate(AT_ONCE, WAITING)
+_DUMMY_HASH: Final = _hasher.hash("nobody has this password")
 
 
 def hash_secret(password: str) -> str:
@@ -31,7 +31,7 @@ def is_secret(kept: str, password: str) -> bool:
     Raises `Busy`."""
     with _gate.turn():
         try:
-            return _hasher.verify(kept or _NOBODY, password) and bool(kept)
+            return _hasher.verify(kept or _DUMMY_HASH, password) and bool(kept)
         except (VerificationError, InvalidHashError):
             return False
 

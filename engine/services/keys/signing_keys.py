@@ -29,11 +29,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from engine.core.values import Plain, canonical_json
-from engine.storage.files.encryption import FIRST_KEPT, NoRing, change_ring, first_key, new_file_key
+from engine.storage.files.encryption import FIRST_KEPT, NoKeyRing, change_ring, first_key, new_file_key
 
 KNOWN_AFTER: Final = timedelta(days=7)  # whoever verifies offline has fetched an announced key by then
 ALGORITHM: Final = "Ed25519"
-KeyStanding: TypeAlias = Literal["announced", "signs", "verifies"]
+KeyStatus: TypeAlias = Literal["announced", "signs", "verifies"]
 _ANNOUNCED: Final = "announced"  # in the file of the ring
 _ANNOUNCED_SECRET: Final = "announced_secret"
 _ANNOUNCED_AT: Final = "announced_at"
@@ -137,9 +137,9 @@ class SigningKeys:
         """The public keys, as RFC 7517 writes them."""
         return {"keys": [_public(key) for key in (*self._ring, *self._announced)]}
 
-    def standing(self) -> tuple[tuple[str, KeyStanding], ...]:
+    def standing(self) -> tuple[tuple[str, KeyStatus], ...]:
         """The id of each key and what it does."""
-        held: list[tuple[OKPKey, KeyStanding]] = [(key, "verifies") for key in self._ring]
+        held: list[tuple[OKPKey, KeyStatus]] = [(key, "verifies") for key in self._ring]
         held[0] = (self._ring[0], "signs")
         return tuple((key.kid or "", does) for key, does in (*((key, "announced") for key in self._announced), *held))
 
@@ -187,8 +187,8 @@ class SigningKeys:
 def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
     """Puts a new signing key and a new secret in the ring of a file: published, and opening what is sealed under it, from the
     next start on; they sign and seal once `sign_with_announced` says so. Its id, and whether it is new: one that waits already is
-    not doubled. `at` is kept beside it. Raises `NoRing`."""
-    told: list[tuple[str, bool]] = []
+    not doubled. `at` is kept beside it. Raises `NoKeyRing`."""
+    reported: list[tuple[str, bool]] = []
 
     def announced(kept: dict[str, Any]) -> None:
         waiting = kept.get(_ANNOUNCED, [])
@@ -197,25 +197,25 @@ def announce_key(file: Path, at: datetime | None = None) -> tuple[str, bool]:
         kept.setdefault(_ANNOUNCED_SECRET, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         if new and at is not None:
             kept[_ANNOUNCED_AT] = at.isoformat()
-        told.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
+        reported.append((str(kept[_ANNOUNCED][0]["kid"]), bool(new)))
 
     change_ring(file, announced)
-    return told[0]
+    return reported[0]
 
 
 def announced_at(file: Path) -> datetime | None:
-    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoRing`."""
+    """Since when the announced key waits; None where none does, or where a release before this one announced it. Raises `NoKeyRing`."""
     try:
         at = json.loads(file.read_text("utf-8")).get(_ANNOUNCED_AT)
         return datetime.fromisoformat(at) if at is not None else None
     except (OSError, ValueError, TypeError, AttributeError) as broken:
-        raise NoRing(str(file)) from broken
+        raise NoKeyRing(str(file)) from broken
 
 
 def sign_with_announced(file: Path) -> str | None:
     """The announced key signs from the next start on, and the secret announced with it seals; its id, none when no key is
-    announced. Raises `NoRing`."""
-    told: list[str] = []
+    announced. Raises `NoKeyRing`."""
+    reported: list[str] = []
 
     def put_in_front(kept: dict[str, Any]) -> None:
         waiting = kept.pop(_ANNOUNCED, [])
@@ -226,23 +226,23 @@ def sign_with_announced(file: Path) -> str | None:
             kept["files"] = kept.get("files") or [new_file_key()]  # one that a server of the release before knows too
             kept[_FORMER] = [kept["secret"], *kept.get(_FORMER, [])]
             kept["secret"] = secret
-        told.extend(str(one["kid"]) for one in waiting)
+        reported.extend(str(one["kid"]) for one in waiting)
 
     change_ring(file, put_in_front)
-    return told[0] if told else None
+    return reported[0] if reported else None
 
 
 def forget_secrets(file: Path, now: SigningKeys) -> int | None:
     """Takes the secrets that were in force before out of the ring: what they sealed opens no more. How many; none where another
-    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoRing`."""
-    told: list[int | None] = []
+    secret is in force than `now`, under which what must last was sealed anew: nothing is forgotten then. Raises `NoKeyRing`."""
+    reported: list[int | None] = []
 
     def forgotten(kept: dict[str, Any]) -> None:
         same = base64.urlsafe_b64decode(kept["secret"]) == now._secret
-        told.append(len(kept.pop(_FORMER, [])) if same else None)
+        reported.append(len(kept.pop(_FORMER, [])) if same else None)
 
     change_ring(file, forgotten)
-    return told[0]
+    return reported[0]
 
 
 class Box:

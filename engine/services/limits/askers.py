@@ -32,7 +32,7 @@ class Asker:
     staff: bool = False
 
 
-NOBODY: Final = Asker()  # whoever cannot be told apart is not counted
+UNKNOWN_ASKER: Final = Asker()  # whoever cannot be told apart is not counted
 
 
 def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, ...]:

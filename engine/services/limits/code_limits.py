@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from engine.core.problems import Refusal, refusal
 from engine.domain.common.sms_policy import DAY, HOUR, SmsPolicy
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import receives_sms, sms_country
 from engine.services.context.rate_limit import Limit, count, left_of, minutes_of, too_many, tried
 from engine.services.limits.askers import Asker, limits_of
@@ -32,20 +32,18 @@ _NEW: Final = "sms-new:"
 A_DAY: Final = 60  # codes of one number, links of one address
 
 
-def refuse_code(office: Office, unit: Unit, now: datetime, to: str, number: str, asker: Asker) -> Refusal | None:
+def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str, asker: Asker) -> Refusal | None:
     """Counts a code that is about to be sent; why it is not sent otherwise: too_many_tries, codes_paused (minutes), sms_country,
     sms_kind. `to`: under what the code is kept, which is not that of the door for every code."""
     if not number.startswith("+"):
-        return too_many(
-            unit, now, *_limits(office, "code", to, _holder(unit, "email", number), asker, CODES_PER_NUMBER)
-        )
+        return too_many(unit, now, *_limits(ctx, "code", to, _holder(unit, "email", number), asker, CODES_PER_NUMBER))
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
-    bounds = () if served or asker.staff else _bounds(office.settings.sms, sms_country(number))
+    bounds = () if served or asker.staff else _bounds(ctx.settings.sms, sms_country(number))
     closed = (
-        why_no_sms(office.settings.sms, number, served=served)
+        why_no_sms(ctx.settings.sms, number, served=served)
         or _paused(unit, now, bounds)
-        or too_many(unit, now, *_limits(office, "code", to, holder, asker, CODES_PER_NUMBER))
+        or too_many(unit, now, *_limits(ctx, "code", to, holder, asker, CODES_PER_NUMBER))
     )
     if closed is None:
         for bound in bounds:
@@ -53,19 +51,19 @@ def refuse_code(office: Office, unit: Unit, now: datetime, to: str, number: str,
     return closed
 
 
-def refuse_link(office: Office, unit: Unit, now: datetime, email: str, asker: Asker) -> Refusal | None:
+def refuse_link(ctx: AppContext, unit: Unit, now: datetime, email: str, asker: Asker) -> Refusal | None:
     """Counts a link that is about to be sent; Refusal("too_many_tries", minutes) when it is not."""
-    return too_many(unit, now, *_limits(office, "link", email, _holder(unit, "email", email), asker, LINKS_PER_EMAIL))
+    return too_many(unit, now, *_limits(ctx, "link", email, _holder(unit, "email", email), asker, LINKS_PER_EMAIL))
 
 
-def refuse_sms(office: Office, unit: Unit, now: datetime, number: str) -> Refusal | None:
+def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str) -> Refusal | None:
     """Counts an SMS that somebody causes to another's number: one to a number that never signed in under the bounds of codes to
     such numbers. Refusal("codes_paused", minutes) when one of them is full. One that is never sent is not counted."""
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
-    if served or why_no_sms(office.settings.sms, number, served=False):
+    if served or why_no_sms(ctx.settings.sms, number, served=False):
         return None
-    bounds = _bounds(office.settings.sms, sms_country(number))
+    bounds = _bounds(ctx.settings.sms, sms_country(number))
     closed = _paused(unit, now, bounds)
     for bound in bounds if closed is None else ():
         count(unit, now, bound)
@@ -79,11 +77,11 @@ def why_no_sms(policy: SmsPolicy, number: str, *, served: bool) -> Refusal | Non
     return None if served or sms_country(number) in policy.countries else refusal("sms_country")
 
 
-def why_no_letter(office: Office, number: str) -> str:
+def why_no_letter(ctx: AppContext, number: str) -> str:
     """The code of why an SMS does not leave; empty when it may."""
-    closed = why_no_sms(office.settings.sms, number, served=False)
+    closed = why_no_sms(ctx.settings.sms, number, served=False)
     if closed is not None and closed.code == "sms_country":
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             holder = _holder(unit, "phone", number)
             closed = None if holder and _signed_in(unit, holder) else closed
     return closed.code if closed is not None else ""
@@ -98,8 +96,8 @@ def new_numbers(policy: SmsPolicy, unit: Unit, now: datetime) -> Mapping[str, tu
     }
 
 
-def _limits(office: Office, what: str, to: str, holder: str, asker: Asker, most: int) -> tuple[Limit, ...]:
-    if holder and is_known(office, holder, asker.known):
+def _limits(ctx: AppContext, what: str, to: str, holder: str, asker: Asker, most: int) -> tuple[Limit, ...]:
+    if holder and is_known(ctx, holder, asker.known):
         return Limit(f"{what}:{to}~{browser_key(asker.known)}", most), Limit(f"{what}:{to}~", A_DAY, DAY)
     near = f"{what}:{to}@{asker.client}"
     return (

@@ -11,7 +11,7 @@ import hmac
 import re
 from typing import Final
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 
 MOST_TAGS: Final = 8  # accounts that one browser remembers
@@ -21,19 +21,19 @@ _MARK: Final = 22  # characters: 132 bits
 _VALUE: Final = re.compile(rf"[\w-]{{{_MARK}}}(\.[0-9a-f]{{{_TAG}}}){{1,{MOST_TAGS}}}", re.ASCII)
 
 
-def is_known(office: Office, account_id: str, browser: str) -> bool:
+def is_known(ctx: AppContext, account_id: str, browser: str) -> bool:
     """Whether this account signed in from the browser that holds this value. Does the same work for an account that does not exist."""
     mark, tags = _read(browser)
-    known = [seal[:_TAG] for seal in office.keys.seals_of(_PURPOSE, account_id, mark)]
+    known = [seal[:_TAG] for seal in ctx.keys.seals_of(_PURPOSE, account_id, mark)]
     found = [hmac.compare_digest(one, tag) for one in known for tag in tags]
     return any(found) and bool(account_id)
 
 
-def with_account(office: Office, account_id: str, browser: str) -> str:
+def with_account(ctx: AppContext, account_id: str, browser: str) -> str:
     """The value for the browser to keep, once this account signed in there."""
     mark, tags = _read(browser)
     mark = mark or new_token()[:_MARK]
-    own = office.keys.seal_code(_PURPOSE, account_id, mark)[:_TAG]
+    own = ctx.keys.seal_code(_PURPOSE, account_id, mark)[:_TAG]
     return ".".join((mark, *dict.fromkeys((own, *tags)))[: MOST_TAGS + 1])
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from engine.core.countries import ALPHA_2
 from engine.core.problems import Refused
 from engine.integrations.payment_provider import Asked, Customer, PaymentProvider
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 
 HOLDER: Final = "holder-"  # how the fields of the page begin, as no question's name does: they are never set aside
@@ -58,11 +58,11 @@ def _read(name: str, said: str) -> str:
     return said
 
 
-def seal_customer(office: Office, customer: Customer) -> str:
+def seal_customer(ctx: AppContext, customer: Customer) -> str:
     """As it waits with its order: unreadable without the office's keys. Empty where nothing was asked."""
     said = {name: value for name, value in asdict(customer).items() if value}
-    return office.keys.seal_text(_PURPOSE, json.dumps(said)) if said else ""
+    return ctx.keys.seal_text(_PURPOSE, json.dumps(said)) if said else ""
 
 
-def open_customer(office: Office, sealed: str) -> Customer:
-    return Customer(**json.loads(office.keys.open_text(_PURPOSE, sealed))) if sealed else Customer()
+def open_customer(ctx: AppContext, sealed: str) -> Customer:
+    return Customer(**json.loads(ctx.keys.open_text(_PURPOSE, sealed))) if sealed else Customer()

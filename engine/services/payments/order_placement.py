@@ -9,8 +9,8 @@ from typing import Final
 
 from engine.integrations.payment_provider import CARD_PAGE, ProviderDown, order_of
 from engine.records.dossier import Payment
-from engine.services.context.app_context import Office
-from engine.services.core.call_queue import Call, queued_calls, take_call
+from engine.services.context.app_context import AppContext
+from engine.services.core.call_queue import QueuedCall, queued_calls, take_call
 from engine.services.payments.customers import open_customer
 from engine.services.payments.settlement import OPEN, UNDER_WAY, check_payment, end_unsent, is_unplaced, kept_payment
 
@@ -20,66 +20,66 @@ LONGEST_PAGE: Final = 2000
 _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 
-def place_orders(office: Office, limit: int = 200) -> int:
+def place_orders(ctx: AppContext, limit: int = 200) -> int:
     """Hands over every order that waits, one after another. How many."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "order")
-    return sum(place_order(office, call) for call in calls)
+    return sum(place_order(ctx, call) for call in calls)
 
 
-def place_order(office: Office, call: Call) -> bool:
+def place_order(ctx: AppContext, call: QueuedCall) -> bool:
     """Hands one order over, outside any unit. Two of the operators make another order for each time that they are asked, so it
     is marked before the call: the worker that marks it makes the call, and a worker that was stopped after that leaves an order
     that is asked about and never sent again. False where the order is no longer to be handed over."""
-    payment = _marked(office, call)
+    payment = _marked(ctx, call)
     if payment is None:
         return False
-    connector = office.providers.get(payment.provider)
+    connector = ctx.providers.get(payment.provider)
     try:
-        customer = open_customer(office, str(call.body or ""))
+        customer = open_customer(ctx, str(call.body or ""))
         if connector is None:
             raise ProviderDown("no_such_provider")
         started = connector.start(order_of(payment, customer))
     except Exception as failed:  # perhaps it heard us: only its own answer to our question will tell
         if not isinstance(failed, ProviderDown):
             log.exception("the adapter of %s failed", payment.provider)
-        _change(office, payment.id, status="unknown", reason="operator_down", checked_at=office.now())
+        _change(ctx, payment.id, status="unknown", reason="operator_down", checked_at=ctx.now())
         return True
     _change(
-        office, payment.id, reason=None, provider_ref=started.provider_ref, page=_safe_page(office, started.page),
-        checked_at=office.now(),
+        ctx, payment.id, reason=None, provider_ref=started.provider_ref, page=_safe_page(ctx, started.page),
+        checked_at=ctx.now(),
     )  # fmt: skip
     if not started.pending:
-        check_payment(office, payment.id)
+        check_payment(ctx, payment.id)
     return True
 
 
-def _marked(office: Office, call: Call) -> Payment | None:
+def _marked(ctx: AppContext, call: QueuedCall) -> Payment | None:
     """The payment, marked as being handed over by this worker; None where another took it, or its time is over."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         payment = unit.payment(call.subject)
         if not take_call(unit, call) or payment is None or not is_unplaced(payment):
             return None
         if now >= payment.expires_at:
-            end_unsent(office, unit, payment)
+            end_unsent(ctx, unit, payment)
             return None
         marked = replace(payment, reason=UNDER_WAY, checked_at=now)
         unit.put_payment(marked)
         return marked
 
 
-def _safe_page(office: Office, page: str | None) -> str | None:
+def _safe_page(ctx: AppContext, page: str | None) -> str | None:
     """An operator's page is shown as a link: only a whole https address is one, or in a demonstration that on this site."""
     if page is None or len(page) > LONGEST_PAGE:
         return None
-    simulated = office.settings.demo and page.startswith(CARD_PAGE)
+    simulated = ctx.settings.demo and page.startswith(CARD_PAGE)
     return page if simulated or _PAGE.fullmatch(page) else None
 
 
-def _change(office: Office, payment_id: str, **changes: object) -> None:
+def _change(ctx: AppContext, payment_id: str, **changes: object) -> None:
     """Notes something on a payment that is still open; one that ended stays as it is."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         payment = kept_payment(unit, payment_id)
         if payment.status in OPEN:
             unit.put_payment(replace(payment, **changes))  # type: ignore[arg-type]

@@ -17,10 +17,10 @@ from engine.domain.workflow.tasks import open_tasks
 from engine.integrations.payment_provider import CURRENCY, NO_CUSTOMER, Customer, order_of
 from engine.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
 from engine.records.dossier import Actor, Dossier, Owed, Payment, PaymentEvent
-from engine.services.context.app_context import NotFound, Office, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.core.call_queue import Call, queue_call
+from engine.services.core.call_queue import QueuedCall, queue_call
 from engine.services.core.heartbeat import is_served
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
@@ -40,15 +40,15 @@ TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 # -- what is owed ------------------------------------------------------------------------------------------------------
 
 
-def owed(office: Office, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
+def owed(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Owed, ...]:
     """What is to be paid now, as it was frozen when it fell due."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        return due_now(office, pinned(office, unit, dossier), dossier)
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        return due_now(ctx, pinned(ctx, unit, dossier), dossier)
 
 
-def due_now(office: Office, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
-    scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
+def due_now(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Owed, ...]:
+    scope = scope_of(procedure, dossier, local_day(ctx.now()), ctx.directory)
     fees = {task.id for task in open_tasks(procedure, dossier, scope) if isinstance(task, Fee)}
     fees |= {fee.id for fee in procedure.fees() if fee.id in dossier.done}  # the rest of one paid in part
     return tuple(one for name, one in dossier.owed.items() if name in fees and one.left)
@@ -61,46 +61,46 @@ def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
     return frozenset(set.intersection(*taken)) if taken else frozenset()
 
 
-def ways_to_pay(office: Office, actor: Actor, dossier_id: str) -> frozenset[str]:
+def ways_to_pay(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
     """The methods by which what is owed now may be paid."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        return methods_of(procedure, due_now(office, procedure, dossier))
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        return methods_of(procedure, due_now(ctx, procedure, dossier))
 
 
-def least_owed(office: Office, actor: Actor, dossier_id: str) -> int:
+def least_owed(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
     """The least that may be paid now: the next instalments where the book allows parts, else all that is owed."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-    return sum(_parts(office, procedure, dossier).values())
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+    return sum(_parts(ctx, procedure, dossier).values())
 
 
-def _parts(office: Office, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
-    scope = scope_of(procedure, dossier, local_day(office.now()), office.directory)
+def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> dict[str, int]:
+    scope = scope_of(procedure, dossier, local_day(ctx.now()), ctx.directory)
     fees = {fee.id: fee for fee in procedure.fees()}
-    return {one.fee: part_of(fees[one.fee], one, scope) for one in due_now(office, procedure, dossier)}
+    return {one.fee: part_of(fees[one.fee], one, scope) for one in due_now(ctx, procedure, dossier)}
 
 
-def payments(office: Office, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
-    with office.store.unit() as unit:
-        return unit.payments_of(seen(unit, office, actor, dossier_id).id)
+def payments(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Payment, ...]:
+    with ctx.store.unit() as unit:
+        return unit.payments_of(seen(unit, ctx, actor, dossier_id).id)
 
 
-def see_payment(office: Office, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
+def see_payment(ctx: AppContext, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
         payment = unit.payment(payment_id)
     if payment is None or payment.dossier != dossier.id:
         raise NotFound
     return payment
 
 
-def returned_payment(office: Office, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
+def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:
     """The payment that an operator's page sends its payer back from, with the dossier's number, when it is theirs. What
     the address claims counts for nothing."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         payment = unit.payment_referenced(reference)
         dossier = unit.dossier(payment.dossier) if payment is not None and payment.provider == provider else None
         if payment is None or dossier is None or not is_owner(dossier, actor):
@@ -112,7 +112,7 @@ def returned_payment(office: Office, actor: Actor, provider: str, reference: str
 
 
 def start_payment(
-    office: Office, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
+    ctx: AppContext, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
     token: str | None = None, customer: Customer = NO_CUSTOMER,
 ) -> Payment:  # fmt: skip
     """Opens a payment of all that is owed now, or only of the next instalments (`part`), and queues its order: the worker hands
@@ -120,43 +120,43 @@ def start_payment(
     unknown_provider, role, nothing_owed, payment_pending or payment_unknown (payment, until): money may still come, nobody pays
     twice; method_refused: a fee is not paid so; amount_refused: the provider takes no such amount; too_many_tries;
     payments_closed: no worker is alive, nothing was begun."""
-    connector = office.providers.get(provider)
+    connector = ctx.providers.get(provider)
     if connector is None:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
     phone = read_phone(payer) if "payer" in connector.asks else ""
 
     def work(unit: Unit) -> Payment:
-        dossier = seen(unit, office, actor, dossier_id)
+        dossier = seen(unit, ctx, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        return _open_payment(office, unit, dossier, provider, phone, actor, part, customer)
+        return _open_payment(ctx, unit, dossier, provider, phone, actor, part, customer)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
-    payment = once(office, actor, "start_payment", token, arguments, work, PAYMENT)
-    office.wakeup.set()
+    payment = once(ctx, actor, "start_payment", token, arguments, work, PAYMENT)
+    ctx.wakeup.set()
     return payment
 
 
 def _open_payment(
-    office: Office, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
+    ctx: AppContext, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
     customer: Customer,
 ) -> Payment:  # fmt: skip
-    procedure, now = pinned(office, unit, dossier), office.now()
-    due = due_now(office, procedure, dossier)
+    procedure, now = pinned(ctx, unit, dossier), ctx.now()
+    due = due_now(ctx, procedure, dossier)
     if not due:
         raise Refused(refusal("nothing_owed"))
     if (other := awaited_in(unit, dossier, now)) is not None:
         raise Refused(_awaited(other))
-    rung = phone if office.providers[provider].rings else ""
+    rung = phone if ctx.providers[provider].rings else ""
     if (closed := too_many(unit, now, *_limits(unit, actor, dossier, rung))) is not None:
         raise Refused(closed)
-    if not is_served(office, unit):
+    if not is_served(ctx, unit):
         raise Refused(refusal("payments_closed"))
-    connector, wanted = office.providers[provider], methods_of(procedure, due)
+    connector, wanted = ctx.providers[provider], methods_of(procedure, due)
     if connector.method not in wanted:
         raise Refused(refusal("method_refused", method=connector.method, wanted=tuple(sorted(wanted))))
-    amount = sum(_parts(office, procedure, dossier).values()) if part else sum(one.left for one in due)
-    lasts = max(office.settings.payment_lasts, PAGE_LASTS if connector.method == "card" else timedelta())
+    amount = sum(_parts(ctx, procedure, dossier).values()) if part else sum(one.left for one in due)
+    lasts = max(ctx.settings.payment_lasts, PAGE_LASTS if connector.method == "card" else timedelta())
     payment = Payment(
         new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider, connector.method, phone, "pending",
         now, now + lasts,
@@ -164,7 +164,7 @@ def _open_payment(
     if (refused := connector.accepts(order_of(payment))) is not None:
         raise Refused(refused)
     unit.add_payment(payment)
-    queue_call(unit, Call("order", provider, payment.id, seal_customer(office, customer)), now)
+    queue_call(unit, QueuedCall("order", provider, payment.id, seal_customer(ctx, customer)), now)
     fees: list[Plain] = [*payment.fees]
     started: dict[str, Plain] = {
         "payment": payment.id, "provider": provider, "amount": payment.amount, "fees": fees,
@@ -191,19 +191,19 @@ def _awaited(other: Payment) -> Refusal:
     return refusal(f"payment_{other.status}", payment=other.id, until=until)
 
 
-def awaited_payment(office: Office, actor: Actor, dossier_id: str) -> Payment | None:
+def awaited_payment(ctx: AppContext, actor: Actor, dossier_id: str) -> Payment | None:
     """The payment of today whose end nobody knows yet; while there is one, no other may be started."""
-    with office.store.unit() as unit:
-        return awaited_in(unit, seen(unit, office, actor, dossier_id), office.now())
+    with ctx.store.unit() as unit:
+        return awaited_in(unit, seen(unit, ctx, actor, dossier_id), ctx.now())
 
 
-def awaited_among(office: Office, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
+def awaited_among(ctx: AppContext, actor: Actor, dossier_ids: Iterable[str]) -> frozenset[str]:
     """Of these dossiers, those that wait for the end of a payment: a list tells nobody to pay what is being checked."""
-    ids, now = tuple(dossier_ids), office.now()
+    ids, now = tuple(dossier_ids), ctx.now()
     if not ids:
         return frozenset()
-    with office.store.unit() as unit:
-        return frozenset(one for one in ids if awaited_in(unit, seen(unit, office, actor, one), now) is not None)
+    with ctx.store.unit() as unit:
+        return frozenset(one for one in ids if awaited_in(unit, seen(unit, ctx, actor, one), now) is not None)
 
 
 def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
@@ -219,42 +219,42 @@ PAYMENT: Final[Memory[Payment]] = Memory(
 CASH: Final = "cash"
 
 
-def cash_due(office: Office, actor: Actor, dossier_id: str) -> int:
+def cash_due(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
     """What may be paid in banknotes now: all that is owed, where every price of it takes them; else nothing."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        takes = is_helped(dossier, actor) and awaited_in(unit, dossier, office.now()) is None
-        return _owed_in_cash(office, unit, dossier) if takes else 0
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        takes = is_helped(dossier, actor) and awaited_in(unit, dossier, ctx.now()) is None
+        return _owed_in_cash(ctx, unit, dossier) if takes else 0
 
 
-def takes_cash(office: Office, actor: Actor, dossier_id: str) -> bool:
+def takes_cash(ctx: AppContext, actor: Actor, dossier_id: str) -> bool:
     """Whether all that is owed may be paid in banknotes, at a counter."""
-    with office.store.unit() as unit:
-        return _owed_in_cash(office, unit, seen(unit, office, actor, dossier_id)) > 0
+    with ctx.store.unit() as unit:
+        return _owed_in_cash(ctx, unit, seen(unit, ctx, actor, dossier_id)) > 0
 
 
-def _owed_in_cash(office: Office, unit: Unit, dossier: Dossier) -> int:
-    procedure = pinned(office, unit, dossier)
-    due = due_now(office, procedure, dossier)
+def _owed_in_cash(ctx: AppContext, unit: Unit, dossier: Dossier) -> int:
+    procedure = pinned(ctx, unit, dossier)
+    due = due_now(ctx, procedure, dossier)
     fees = [procedure.tasks[one.fee] for one in due]
     return sum(one.left for one in due) if all(isinstance(fee, Fee) and CASH in fee.methods for fee in fees) else 0
 
 
-def take_cash(office: Office, actor: Actor, dossier_id: str, amount: int, *, token: str | None = None) -> Payment:
+def take_cash(ctx: AppContext, actor: Actor, dossier_id: str, amount: int, *, token: str | None = None) -> Payment:
     """Notes that the agent who helps has this sum in hand, and credits it. Raises NotFound; Refused: role, cash_refused (other
     sum than what is owed, or the book takes none), payment_pending or payment_unknown: money may still come otherwise."""
 
     def work(unit: Unit) -> Payment:
-        dossier, now = seen(unit, office, actor, dossier_id), office.now()
+        dossier, now = seen(unit, ctx, actor, dossier_id), ctx.now()
         if not is_helped(dossier, actor):
             raise Refused(refusal("role", roles=("agent",)))
         if (other := awaited_in(unit, dossier, now)) is not None:
             until = (other.started_at + SECOND_THOUGHTS).isoformat(timespec="seconds")
             raise Refused(refusal(f"payment_{other.status}", payment=other.id, until=until))
-        owed = _owed_in_cash(office, unit, dossier)
+        owed = _owed_in_cash(ctx, unit, dossier)
         if not owed or amount != owed:
             raise Refused(refusal("cash_refused"))
-        due = due_now(office, pinned(office, unit, dossier), dossier)
+        due = due_now(ctx, pinned(ctx, unit, dossier), dossier)
         payment = Payment(
             new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, CASH, CASH,
             dossier.contact_phone or "", "pending", now, now,
@@ -266,6 +266,6 @@ def take_cash(office: Office, actor: Actor, dossier_id: str, amount: int, *, tok
         unit.add_event(PaymentEvent(
             CASH, f"hand:{payment.reference}", payment.id, "paid", amount, CURRENCY, now, verified=True, note=actor.id
         ))  # fmt: skip
-        return credit(office, unit, payment, dossier, amount, now)
+        return credit(ctx, unit, payment, dossier, amount, now)
 
-    return once(office, actor, "take_cash", token, (dossier_id, amount), work, PAYMENT)
+    return once(ctx, actor, "take_cash", token, (dossier_id, amount), work, PAYMENT)

@@ -18,11 +18,11 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Text, digits_only, has_check_digit
 from engine.records.dossier import RECEIVED, Dossier, Payment
-from engine.services.context.app_context import NUMBER_DIGITS, Office, pinned
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinned
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
 from engine.services.limits import guesses
-from engine.services.limits.askers import CHECKS_PER_BROWSER, NOBODY, Asker, limits_of
+from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.unit_of_work import Unit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")
@@ -48,9 +48,9 @@ class ReceiptVerdict:
 UNKNOWN: Final = ReceiptVerdict("unknown")
 
 
-def receipt_code(office: Office, payment: Payment) -> str:
+def receipt_code(ctx: AppContext, payment: Payment) -> str:
     """What the square of a receipt says."""
-    _, signature = office.keys.sign_bytes(_said(payment))
+    _, signature = ctx.keys.sign_bytes(_said(payment))
     return payment.id + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
 
 
@@ -58,33 +58,33 @@ def is_receipt_code(code: str) -> bool:
     return len(code) == _CODE
 
 
-def verify_receipt(office: Office, code: str) -> ReceiptVerdict:
+def verify_receipt(ctx: AppContext, code: str) -> ReceiptVerdict:
     """By the code of the square. Whoever has none that we signed learns nothing."""
     try:
         signature = base64.urlsafe_b64decode(code[_ID:] + "==")
     except (ValueError, binascii.Error):
         return UNKNOWN
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         payment = unit.payment(code[:_ID])
-        if payment is None or not any(has_signed(key, signature, _said(payment)) for key in office.keys.public_keys()):
+        if payment is None or not any(has_signed(key, signature, _said(payment)) for key in ctx.keys.public_keys()):
             return UNKNOWN
-        return _verdict(office, unit, payment)
+        return _verdict(ctx, unit, payment)
 
 
-def verify_receipt_number(office: Office, receipt: str, number: str, asker: Asker = NOBODY) -> ReceiptVerdict:
+def verify_receipt_number(ctx: AppContext, receipt: str, number: str, asker: Asker = UNKNOWN_ASKER) -> ReceiptVerdict:
     """By the receipt's number and that of the request. Raises Refused("too_many_tries")."""
     digits = digits_only(number)[:NUMBER_DIGITS]
     tries = guesses.limits_of(f"receipt_of:{digits}", WRONG_A_DAY, client=asker.client, browser="")
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         asked = limits_of(asker, "verify", CHECKS_PER_BROWSER)
-        closed = too_many(unit, office.now(), *asked) or guesses.shut(unit, office.now(), tries)
+        closed = too_many(unit, ctx.now(), *asked) or guesses.shut(unit, ctx.now(), tries)
         if closed is None and len(digits) == NUMBER_DIGITS and has_check_digit(digits):
             dossier = unit.dossier_numbered(digits)
             payments = unit.payments_of(dossier.id) if dossier is not None else ()
             found = next((one for one in payments if one.receipt and one.receipt == receipt.strip().upper()), None)
             if found is not None:
-                return _verdict(office, unit, found)
-            guesses.count_wrong(unit, office.now(), tries)
+                return _verdict(ctx, unit, found)
+            guesses.count_wrong(unit, ctx.now(), tries)
     if closed is not None:
         raise Refused(closed)
     return UNKNOWN
@@ -94,12 +94,12 @@ def _said(payment: Payment) -> bytes:
     return "\x1f".join(("guichet receipt", payment.id, payment.receipt or "", str(payment.amount))).encode()
 
 
-def _verdict(office: Office, unit: Unit, payment: Payment) -> ReceiptVerdict:
+def _verdict(ctx: AppContext, unit: Unit, payment: Payment) -> ReceiptVerdict:
     dossier = unit.dossier(payment.dossier)
     if dossier is None or payment.status not in RECEIVED or payment.receipt is None:
         return UNKNOWN
-    identity = pinned(office, unit, dossier).identity
-    agency = office.directory.agencies.get(identity.agency)
+    identity = pinned(ctx, unit, dossier).identity
+    agency = ctx.directory.agencies.get(identity.agency)
     repaid = _repaid(unit, dossier, payment)
     return ReceiptVerdict(
         "repaid" if repaid >= payment.amount else "received", payment.receipt, payment.amount,

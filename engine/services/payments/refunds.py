@@ -21,8 +21,8 @@ from engine.model import Procedure
 from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Dossier, Payment
 from engine.records.refunds import Refund, mark_text, read_mark
-from engine.services.context.app_context import NotFound, Office, pinned, seen
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import repaid_letter
@@ -53,39 +53,41 @@ class OwedPage:
     after: str | None = None
 
 
-def owed_back(office: Office, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
+def owed_back(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OwedBack, ...]:
     """All that a dossier owes or owed back, for whoever sees it, the oldest first."""
-    with office.store.unit() as unit:
-        dossier = seen(unit, office, actor, dossier_id)
-        procedure = pinned(office, unit, dossier)
-        return tuple(_line(office, unit, procedure, dossier, one, actor) for one in unit.refunds_of(dossier.id))
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        return tuple(_line(ctx, unit, procedure, dossier, one, actor) for one in unit.refunds_of(dossier.id))
 
 
-def _line(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> OwedBack:
+def _line(
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor
+) -> OwedBack:
     closed = _why_not(unit, procedure, dossier, refund, actor)
     payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
     card = payment if payment is not None and payment.method == "card" else None
-    return OwedBack(refund, dossier.number, due_of(office, refund), closed, card)
+    return OwedBack(refund, dossier.number, due_of(ctx, refund), closed, card)
 
 
-def due_of(office: Office, refund: Refund) -> datetime:
-    return add_span(refund.owed_at, PROMISED, office.directory.calendar)
+def due_of(ctx: AppContext, refund: Refund) -> datetime:
+    return add_span(refund.owed_at, PROMISED, ctx.directory.calendar)
 
 
-def paying_agencies(office: Office, actor: Actor) -> tuple[str, ...]:
+def paying_agencies(ctx: AppContext, actor: Actor) -> tuple[str, ...]:
     """The agencies whose money this agent may pay back."""
-    return tuple(sorted(set(_paid_by(office, actor).values())))
+    return tuple(sorted(set(_paid_by(ctx, actor).values())))
 
 
-def _paid_by(office: Office, actor: Actor) -> Mapping[str, str]:
+def _paid_by(ctx: AppContext, actor: Actor) -> Mapping[str, str]:
     """The procedures for which this agent may pay back, each with its agency, past editions too. No book is opened."""
 
     def work(_: Catalogue) -> Mapping[str, str]:
-        mine = office.shelf.having(office.catalogue, actor.roles)
+        mine = ctx.editions.having(ctx.catalogue, actor.roles)
         return MappingProxyType({one.id: one.agency for one in mine if _may_pay(one.agency, one.roles, actor)})
 
     name = ("paid back", actor.kind, actor.principal, actor.roles)
-    return office.shelf.worked_out(office.catalogue, name, work)
+    return ctx.editions.worked_out(ctx.catalogue, name, work)
 
 
 def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:
@@ -114,27 +116,27 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
 
 
 def refunds_to_pay(
-    office: Office, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
+    ctx: AppContext, actor: Actor, *, agency: str | None = None, after: str | None = None, limit: int = 50
 ) -> OwedPage:
     """What is still owed back by the services this agent acts for, the longest owed first; of one agency where it is named."""
-    procedures = [one for one, its in _paid_by(office, actor).items() if agency in (None, its)]
+    procedures = [one for one, its in _paid_by(ctx, actor).items() if agency in (None, its)]
     if not procedures:
         return OwedPage(())
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         found = unit.refunds_open(procedures, actor.offices or None, read_mark(after), limit + 1)
-        lines = tuple(_listed(office, unit, found[:limit], actor))
+        lines = tuple(_listed(ctx, unit, found[:limit], actor))
     return OwedPage(lines, mark_text(found[limit - 1]) if len(found) > limit else None)
 
 
-def _listed(office: Office, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
+def _listed(ctx: AppContext, unit: Unit, found: Iterable[Refund], actor: Actor) -> Iterable[OwedBack]:
     for refund in found:
         dossier = unit.dossier_at_rest(refund.dossier)
         if dossier is None:
             continue
         try:
-            yield _line(office, unit, pinned(office, unit, dossier), dossier, refund, actor)
-        except LostEdition:  # the others are paid back all the same
-            yield OwedBack(refund, dossier.number, due_of(office, refund), refusal("refund_edition_lost"))
+            yield _line(ctx, unit, pinned(ctx, unit, dossier), dossier, refund, actor)
+        except EditionMissing:  # the others are paid back all the same
+            yield OwedBack(refund, dossier.number, due_of(ctx, refund), refusal("refund_edition_lost"))
 
 
 def read_reference(text: str) -> str:
@@ -148,16 +150,16 @@ def read_reference(text: str) -> str:
 
 
 def pay_back(
-    office: Office, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, entry: int, reference: str, *, token: str | None = None
 ) -> Refund:
     """Says that an amount was paid back, under the operator's or the bank's reference, and tells who paid. Raises NotFound;
     Refused: refund_not_yours, refund_paid, refund_own, reference_missing, reference_long."""
     said = read_reference(reference)
 
     def work(unit: Unit) -> Refund:
-        dossier, now = seen(unit, office, actor, dossier_id), office.now()
+        dossier, now = seen(unit, ctx, actor, dossier_id), ctx.now()
         refund = _found(unit, dossier.id, entry)
-        closed = _why_not(unit, pinned(office, unit, dossier), dossier, refund, actor)
+        closed = _why_not(unit, pinned(ctx, unit, dossier), dossier, refund, actor)
         if closed is not None:
             raise Refused(closed)
         paid = replace(refund, paid_at=now, paid_by=actor.id, reference=said)
@@ -166,11 +168,11 @@ def pay_back(
             raise Refused(refusal("refund_paid"))
         body: dict[str, Plain] = {"owed": entry, "amount": refund.amount}
         body |= {"fee": refund.fee} if refund.fee is not None else {"payment": refund.payment}
-        repaid_letter(office, unit, dossier, paid, now)
+        repaid_letter(ctx, unit, dossier, paid, now)
         journalise(unit, dossier, [EntryDraft("refunded", body, {f"refunds.{entry}": said})], actor, now)
         return kept
 
-    return once(office, actor, "pay_back", token, (dossier_id, entry, said), work, _REPAID)
+    return once(ctx, actor, "pay_back", token, (dossier_id, entry, said), work, _REPAID)
 
 
 def _found(unit: Unit, dossier_id: str, entry: int) -> Refund:

@@ -21,10 +21,10 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.workflow.actions import pay
 from engine.integrations.payment_provider import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
 from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
-from engine.services.context.app_context import NotFound, Office, pinned
-from engine.services.core.call_queue import Call, queue_call, queued_calls, take_call
+from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out
-from engine.services.core.journalling import journalise, journalise_told
+from engine.services.core.journalling import journalise, journalise_message
 from engine.services.core.outbound_messages import payment_letter
 from engine.storage.unit_of_work import Busy, Unit
 
@@ -35,11 +35,11 @@ RANK: Final[Mapping[PaymentStatus, int]] = {
 }  # fmt: skip
 OPEN: Final = frozenset({"pending", "unknown"})
 FORGERIES_NOTED: Final = 200  # an hour and provider; beyond, only counted
-TOLD_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
-TOLD_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
-TOLD_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
+CALLBACKS_NOTED: Final = 20  # callbacks about one payment: those of an unsigned provider may come from its payer
+CALLBACKS_HOURLY: Final = 20_000  # callbacks about payments of ours, an hour and provider
+CALLBACK_PAUSE: Final = timedelta(minutes=1)  # between two questions about what a callback told
 # how long ago a silent payment must have been asked about, by its age
-PATIENCE: Final = (
+WAIT_LIMIT: Final = (
     (timedelta(seconds=6), timedelta(seconds=2)),
     (timedelta(minutes=1), timedelta(seconds=4)),
     (timedelta(minutes=10), timedelta(seconds=10)),
@@ -78,44 +78,44 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
 # -- hearing -----------------------------------------------------------------------------------------------------------
 
 
-def record_callback(office: Office, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
+def record_callback(ctx: AppContext, provider: str, headers: Mapping[str, str], body: bytes) -> CallbackOutcome:
     """Notes what a provider says and queues our own question, which the worker asks. Never credits on its word."""
-    connector = office.providers.get(provider)
+    connector = ctx.providers.get(provider)
     if connector is None:
         return CallbackOutcome("unknown_provider")
-    now = office.now()
+    now = ctx.now()
     try:
         notice = _kept_as_text(connector.read_callback(headers, body))
     except BadCallback as bad:
-        _note_forgery(office, provider, body, str(bad), now)
+        _note_forgery(ctx, provider, body, str(bad), now)
         return CallbackOutcome("refused", reason=str(bad))
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         payment = unit.payment_referenced(notice.reference)
         ours = payment if payment is not None and payment.provider == provider else None
-        told = PaymentEvent(
+        reported = PaymentEvent(
             provider, f"told:{notice.event_id}"[:180], ours.id if ours else None, notice.kind, notice.amount,
             notice.currency, now, verified=False, note="told" if ours else "unmatched",
         )  # fmt: skip
         if ours is None:
-            _note_some(unit, told)
+            _note_some(unit, reported)
             return CallbackOutcome("unmatched")
         events = unit.events_of(ours.id)
-        noted = sum(one.event_id.startswith("told:") for one in events) < TOLD_NOTED
-        noted = unit.count_try(f"told@{provider}", f"{now:%Y-%m-%dT%H}") <= TOLD_HOURLY and noted
-        is_new = noted and unit.add_event(told)
-        if not is_new and ours.status not in OPEN and _answer_to(told).event_id in {one.event_id for one in events}:
+        noted = sum(one.event_id.startswith("told:") for one in events) < CALLBACKS_NOTED
+        noted = unit.count_try(f"told@{provider}", f"{now:%Y-%m-%dT%H}") <= CALLBACKS_HOURLY and noted
+        is_new = noted and unit.add_event(reported)
+        if not is_new and ours.status not in OPEN and _answer_to(reported).event_id in {one.event_id for one in events}:
             return CallbackOutcome("repeated", ours)
-        due = now if noted else now + TOLD_PAUSE  # what is too many to be noted is asked about less often
-        call = Call("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
+        due = now if noted else now + CALLBACK_PAUSE  # what is too many to be noted is asked about less often
+        call = QueuedCall("told", provider, ours.id, [notice.provider_ref, due.isoformat()])
         if noted or unit.peeked_aside(call.key) is None:
             queue_call(unit, call, now)
-    office.wakeup.set()
+    ctx.wakeup.set()
     return CallbackOutcome("noted" if is_new else "repeated", ours)
 
 
-def _answer_to(told: PaymentEvent) -> PaymentEvent:
+def _answer_to(reported: PaymentEvent) -> PaymentEvent:
     """The trace of its having been asked about, whatever the answer was."""
-    return replace(told, event_id=f"answered:{told.event_id}", note="answered")
+    return replace(reported, event_id=f"answered:{reported.event_id}", note="answered")
 
 
 def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
@@ -126,9 +126,9 @@ def _kept_as_text(notice: PaymentNotice) -> PaymentNotice:
     return notice
 
 
-def _note_forgery(office: Office, provider: str, body: bytes, reason: str, now: datetime) -> None:
+def _note_forgery(ctx: AppContext, provider: str, body: bytes, reason: str, now: datetime) -> None:
     event_id = "refused:" + hashlib.sha256(body).hexdigest()
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         _note_some(unit, PaymentEvent(provider, event_id, None, "unknown", 0, CURRENCY, now, False, reason))
 
 
@@ -142,21 +142,21 @@ def _note_some(unit: Unit, event: PaymentEvent) -> None:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
-def ask_told(office: Office, call: Call) -> bool:
+def ask_reported(ctx: AppContext, call: QueuedCall) -> bool:
     """Asks about a payment that a callback named: at once, then once a minute until its provider answers. False where another
     worker does."""
-    now = office.now()
-    later = replace(call, body=[_theirs(call), (now + TOLD_PAUSE).isoformat()])
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    later = replace(call, body=[_theirs(call), (now + CALLBACK_PAUSE).isoformat()])
+    with ctx.store.unit(write=True) as unit:
         payment = unit.payment(call.subject)
         if payment is None or unit.peeked_aside(call.key) != call.body:
             return False
-        if now - payment.started_at >= PATIENCE[-1][0]:  # the last time: it is asked about no more
+        if now - payment.started_at >= WAIT_LIMIT[-1][0]:  # the last time: it is asked about no more
             take_call(unit, call)
         else:
             queue_call(unit, later, now)
-    if _asked(office, payment, _theirs(call)):
-        with office.store.unit(write=True) as unit:
+    if _asked(ctx, payment, _theirs(call)):
+        with ctx.store.unit(write=True) as unit:
             kept_payment(unit, payment.id)  # held first, as by every other unit
             for event in unit.events_of(payment.id):
                 if event.note == "told" and event.at <= now:
@@ -166,77 +166,79 @@ def ask_told(office: Office, call: Call) -> bool:
     return True
 
 
-def ask_all_told(office: Office, limit: int = 200) -> int:
+def ask_all_reported(ctx: AppContext, limit: int = 200) -> int:
     """Asks about every payment that a callback named, one after another. How many."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "told")
-    return sum(ask_told(office, call) for call in calls if is_due(call, office.now()))
+    return sum(ask_reported(ctx, call) for call in calls if is_due(call, ctx.now()))
 
 
-def is_due(call: Call, now: datetime) -> bool:
+def is_due(call: QueuedCall, now: datetime) -> bool:
     """Whether to ask now about what a callback told."""
     due = call.body[1] if isinstance(call.body, list) else ""
     return not due or datetime.fromisoformat(str(due)) <= now
 
 
-def _theirs(call: Call) -> str | None:
+def _theirs(call: QueuedCall) -> str | None:
     """How a callback calls the order."""
     name = call.body[0] if isinstance(call.body, list) else None
     return str(name) if name else None
 
 
-def check_payment(office: Office, payment_id: str) -> Payment:
+def check_payment(ctx: AppContext, payment_id: str) -> Payment:
     """Asks the provider what became of a payment and keeps its answer; a silent provider changes nothing. For the worker and for
     stories: no request waits for it."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         payment = kept_payment(unit, payment_id)
     if payment.status not in OPEN:
         return payment
     try:
-        return _ask(office, payment)
+        return _ask(ctx, payment)
     except ProviderDown:
-        return _unanswered(office, payment)
+        return _unanswered(ctx, payment)
 
 
-def reconcile(office: Office, limit: int = 50) -> int:
+def reconcile(ctx: AppContext, limit: int = 50) -> int:
     """Asks again about silent payments and those that ended without money lately, one after another. How many were asked
     about."""
-    return sum(ask_again(office, payment) for payment in due_to_ask(office, limit))
+    return sum(ask_again(ctx, payment) for payment in due_to_ask(ctx, limit))
 
 
-def due_to_ask(office: Office, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
+def due_to_ask(ctx: AppContext, limit: int = 50, without: Sequence[str] = ()) -> list[Payment]:
     """The payments to ask about now, but those of the providers `without`."""
-    with office.store.unit() as unit:
-        return _to_ask(unit, office.now(), limit, without)
+    with ctx.store.unit() as unit:
+        return _to_ask(unit, ctx.now(), limit, without)
 
 
-def ask_again(office: Office, payment: Payment) -> bool:
+def ask_again(ctx: AppContext, payment: Payment) -> bool:
     """Asks about a payment that is due, unless another worker did meanwhile. Noting the time before the call keeps two workers
     from asking at once, and puts a payment whose operator says nothing behind the others."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         kept = kept_payment(unit, payment.id)
         if kept.checked_at != payment.checked_at or kept.status != payment.status:
             return False
-        if is_unplaced(kept) and take_call(unit, Call("order", kept.provider, kept.id)):  # over, and never handed over
-            end_unsent(office, unit, kept)
+        if is_unplaced(kept) and take_call(
+            unit, QueuedCall("order", kept.provider, kept.id)
+        ):  # over, and never handed over
+            end_unsent(ctx, unit, kept)
             return True
         unit.put_payment(replace(kept, checked_at=now))
-    _asked(office, kept)
+    _asked(ctx, kept)
     return True
 
 
-def _asked(office: Office, payment: Payment, theirs: str | None = None) -> bool:
+def _asked(ctx: AppContext, payment: Payment, theirs: str | None = None) -> bool:
     """Whether the provider answered. What fails of one payment concerns no other."""
     try:
-        _ask(office, payment, theirs)
+        _ask(ctx, payment, theirs)
     except ProviderDown:
-        _unanswered(office, payment)
+        _unanswered(ctx, payment)
     except Busy:
         raise
     except Exception:  # its dossier cannot be read, say
         log.exception("payment %s", payment.id)
-        _unanswered(office, payment)
+        _unanswered(ctx, payment)
     else:
         return True
     return False
@@ -245,7 +247,7 @@ def _asked(office: Office, payment: Payment, theirs: str | None = None) -> bool:
 def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) -> list[Payment]:
     """A few of each age in turn, the youngest first: neither the many old ones nor the many new ones starve the others."""
     ages, younger = [], timedelta()
-    for until, pause in PATIENCE:
+    for until, pause in WAIT_LIMIT:
         between = {"started_after": now - until, "started_by": now - younger}
         ages.append(unit.pending_payments(now - pause, limit, **between, without=without))
         younger = until
@@ -260,10 +262,10 @@ def _is_being_placed(payment: Payment, now: datetime) -> bool:
     return marked is not None and now - marked < PLACING
 
 
-def _ask(office: Office, payment: Payment, theirs: str | None = None) -> Payment:
+def _ask(ctx: AppContext, payment: Payment, theirs: str | None = None) -> Payment:
     """Our own question, outside any unit; then the answer kept in one. `theirs`: how a callback calls an order whose name of
     theirs we could not keep; the answer says whose it is. Raises `ProviderDown`."""
-    connector = office.providers.get(payment.provider)
+    connector = ctx.providers.get(payment.provider)
     if connector is None:
         raise ProviderDown("no_such_provider")
     try:
@@ -273,14 +275,14 @@ def _ask(office: Office, payment: Payment, theirs: str | None = None) -> Payment
     except Exception as broken:  # of one operator's adapter: the payments of the others are asked about all the same
         log.exception("the adapter of %s failed", payment.provider)
         raise ProviderDown("broken") from broken
-    with office.store.unit(write=True) as unit:
-        return _settle(office, unit, payment.id, status)
+    with ctx.store.unit(write=True) as unit:
+        return _settle(ctx, unit, payment.id, status)
 
 
-def _unanswered(office: Office, payment: Payment) -> Payment:
+def _unanswered(ctx: AppContext, payment: Payment) -> Payment:
     """Only when it was asked changes; one whose time is over, or whose worker was stopped on the way, is unknown from now on."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         kept = replace(kept_payment(unit, payment.id), checked_at=now)
         stopped = kept.reason == UNDER_WAY and now - (payment.checked_at or kept.started_at) >= PLACING
         if kept.status == "pending" and (stopped or now >= kept.expires_at):
@@ -289,9 +291,9 @@ def _unanswered(office: Office, payment: Payment) -> Payment:
     return kept
 
 
-def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
+def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus) -> Payment:
     """Keeps a provider's answer: the payment as it stands now."""
-    now = office.now()
+    now = ctx.now()
     payment = replace(kept_payment(unit, payment_id), checked_at=now)
     amount = payment.amount if status.amount is None else status.amount
     dossier = unit.dossier(payment.dossier)
@@ -311,7 +313,7 @@ def _settle(office: Office, unit: Unit, payment_id: str, status: ProviderStatus)
         if is_new:
             _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
         return payment
-    return _become(office, unit, payment, dossier, _answered(payment, status, amount, now), now)
+    return _become(ctx, unit, payment, dossier, _answered(payment, status, amount, now), now)
 
 
 def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
@@ -327,7 +329,7 @@ def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | No
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _PaymentResult:
     """What a payment becomes by an answer."""
 
     status: PaymentStatus
@@ -336,12 +338,12 @@ class _Standing:
     provider_ref: str | None
 
 
-def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _Standing:
+def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
     """By the answer just received and by nothing that the store says was answered before: whoever writes to the store credits
     nothing by it."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
     received = amount if kind in RECEIVED else 0
-    return _Standing(kind, received, reason, payment.provider_ref or status.provider_ref)
+    return _PaymentResult(kind, received, reason, payment.provider_ref or status.provider_ref)
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:
@@ -373,31 +375,31 @@ def is_placing(payment: Payment) -> bool:
 
 
 def _become(
-    office: Office, unit: Unit, payment: Payment, dossier: Dossier, standing: _Standing, now: datetime
+    ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, result: _PaymentResult, now: datetime
 ) -> Payment:
-    after = replace(payment, status=standing.status, provider_ref=standing.provider_ref, reason=standing.reason)
-    if standing.status == payment.status or RANK[standing.status] < RANK[payment.status]:
-        reason = standing.reason if payment.status == "pending" else payment.reason
-        unit.put_payment(replace(payment, provider_ref=standing.provider_ref, reason=reason))
+    after = replace(payment, status=result.status, provider_ref=result.provider_ref, reason=result.reason)
+    if result.status == payment.status or RANK[result.status] < RANK[payment.status]:
+        reason = result.reason if payment.status == "pending" else payment.reason
+        unit.put_payment(replace(payment, provider_ref=result.provider_ref, reason=reason))
         return payment
-    if standing.status in RECEIVED:
-        return credit(office, unit, replace(after, reason=None), dossier, standing.received, now)
-    if standing.status in ("failed", "expired"):
+    if result.status in RECEIVED:
+        return credit(ctx, unit, replace(after, reason=None), dossier, result.received, now)
+    if result.status in ("failed", "expired"):
         after = replace(after, ended_at=now)
     unit.put_payment(after)
-    told = payment_letter(office, unit, dossier, after, now)
+    reported = payment_letter(ctx, unit, dossier, after, now)
     if after.ended_at is not None:
-        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=standing.status, why=standing.reason)
-    elif told:
-        journalise_told(unit, dossier, after.status, now)
+        _note(unit, dossier, "payment_ended", now, payment=payment.id, status=result.status, why=result.reason)
+    elif reported:
+        journalise_message(unit, dossier, after.status, now)
     return after
 
 
-def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
+def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
     """Credits all that came in, once for ever; what is over the price stays visible on the dossier, to give back."""
     if not unit.add_credit(payment.id, dossier.id, received, now):  # taken twice, learnt after it was credited once
         unit.put_payment(payment)
-        payment_letter(office, unit, dossier, payment, now, received - payment.amount)
+        payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
     open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
@@ -406,24 +408,24 @@ def credit(office: Office, unit: Unit, payment: Payment, dossier: Dossier, recei
     year = local_day(now).year
     receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
     payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
-    procedure = pinned(office, unit, dossier)
+    procedure = pinned(ctx, unit, dossier)
     decision = pay(
-        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, office.directory, office.wording
+        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording
     )  # fmt: skip
     unit.put_payment(payment)
-    payment_letter(office, unit, dossier, payment, now, extra)
-    moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+    payment_letter(ctx, unit, dossier, payment, now, extra)
+    moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)
     _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
     return payment
 
 
-def end_unsent(office: Office, unit: Unit, payment: Payment) -> None:
+def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
     """Ends a payment whose order was never handed over, its time being over: its operator knows nothing of it."""
     dossier = unit.dossier(payment.dossier)
     if dossier is None:
         raise NotFound
-    now = office.now()
-    _become(office, unit, replace(payment, checked_at=now), dossier, _Standing("failed", 0, "not_sent", None), now)
+    now = ctx.now()
+    _become(ctx, unit, replace(payment, checked_at=now), dossier, _PaymentResult("failed", 0, "not_sent", None), now)
 
 
 def forget_orders(unit: Unit) -> None:

@@ -17,7 +17,7 @@ from engine.core.values import Plain
 from engine.records.codec import instant_text
 from engine.records.dossier import Account, Actor
 from engine.records.people import SecondFactor
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.secrets import hash_secret, is_secret, new_token, token_digest
 from engine.services.limits.guesses import count_wrong, limits_of, shut
@@ -25,7 +25,7 @@ from engine.services.limits.known_browsers import is_known
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import is_invented
 from engine.services.sign_in.passwords import why_not_password
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -66,40 +66,40 @@ class Enrolled:
 Passed: TypeAlias = SignedIn | Halfway
 
 
-@told("password")
+@logged("password")
 def sign_in(
-    office: Office, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
+    ctx: AppContext, kind: Kind, login: str, password: str, client: str = "", device: str = "", browser: str = ""
 ) -> Passed:
     """Lets an agent or a controller in, or halfway in. Raises Refused: sign_in_wrong (the same for an unknown login, a wrong
     password and a closed account), too_many_tries (minutes)."""
-    now, login = office.now(), login.strip()[:100]
-    with office.store.unit(write=True) as unit:
+    now, login = ctx.now(), login.strip()[:100]
+    with ctx.store.unit(write=True) as unit:
         account = unit.account_of(kind, login)
-        known = is_known(office, account.id if account else "", browser)
+        known = is_known(ctx, account.id if account else "", browser)
         closed = None if known else too_many(unit, now, (f"login@{client}", POSTS_PER_CLIENT))
     if closed:
         raise Refused(closed)
     right = is_secret(account.secret if account else "", password)  # slow on purpose: outside any unit
     tries = limits_of(f"login:{kind}:{login}", PASSWORDS_A_DAY, client=client, browser=browser if known else "")
     passed: Passed | None = None
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         held = unit.account_held(account.id if account else "")
-        still = held if held and account and right and _is_same(office, held, account.secret) else None
+        still = held if held and account and right and _is_same(ctx, held, account.secret) else None
         closed = shut(unit, now, tries)
         if still is not None and (closed is None or _is_always_heard(still)):
-            passed = _passed(office, unit, still, now, device)
+            passed = _passed(ctx, unit, still, now, device)
         elif closed is None:
             count_wrong(unit, now, tries)
-        elif kind == "auditor" or office.settings.second_factor:
+        elif kind == "auditor" or ctx.settings.second_factor:
             passed = _halfway(unit, still, now, "both", kind)
     if passed is None:  # the count is kept: nothing was raised inside the unit
         raise Refused(closed or refusal("sign_in_wrong"))
     return passed
 
 
-def _is_same(office: Office, held: Account, secret: str) -> bool:
+def _is_same(ctx: AppContext, held: Account, secret: str) -> bool:
     """Whether an open account still has the password that was looked at outside this unit."""
-    return held.is_open(office.day()) and held.secret == secret
+    return held.is_open(ctx.day()) and held.secret == secret
 
 
 def _is_always_heard(account: Account) -> bool:
@@ -108,10 +108,10 @@ def _is_always_heard(account: Account) -> bool:
     return account.fresh or is_invented(account)
 
 
-def _passed(office: Office, unit: Unit, account: Account, now: datetime, device: str) -> Passed:
-    wants = _wanted(office, unit, account)
+def _passed(ctx: AppContext, unit: Unit, account: Account, now: datetime, device: str) -> Passed:
+    wants = _wanted(ctx, unit, account)
     if wants is None:
-        return open_session(office, unit, account, now, device=device)
+        return open_session(ctx, unit, account, now, device=device)
     return _halfway(unit, account, now, wants, account.kind)
 
 
@@ -126,118 +126,118 @@ def _halfway(unit: Unit, account: Account | None, now: datetime, wants: Want, ki
     return Halfway(ticket, wants)
 
 
-def _wanted(office: Office, unit: Unit, account: Account) -> Want | None:
+def _wanted(ctx: AppContext, unit: Unit, account: Account) -> Want | None:
     if account.fresh:
         return "password"
     if second_factor.proven(unit, account.id) is not None:
         return "code"
-    return "enrolment" if second_factor.is_wanted(office, account) else None
+    return "enrolment" if second_factor.is_wanted(ctx, account) else None
 
 
 # -- with a ticket -----------------------------------------------------------------------------------------------------
 
 
-def wanted_of(office: Office, kind: Kind, ticket: str) -> Want | None:
+def wanted_of(ctx: AppContext, kind: Kind, ticket: str) -> Want | None:
     """What the holder of a ticket is still asked for; none when it is no ticket of this door."""
-    with office.store.unit() as unit:
-        if _unjudged(office, unit, kind, ticket):
+    with ctx.store.unit() as unit:
+        if _unjudged(ctx, unit, kind, ticket):
             return "both"
-        account = _holder(office, unit, kind, ticket)
-        return _wanted(office, unit, account) if account is not None else None
+        account = _holder(ctx, unit, kind, ticket)
+        return _wanted(ctx, unit, account) if account is not None else None
 
 
-@told("own password at the first sign-in")
-def choose_password(office: Office, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
+@logged("own password at the first sign-in")
+def choose_password(ctx: AppContext, kind: Kind, ticket: str, password: str, device: str = "") -> Passed:
     """Replaces a password that somebody else chose. Raises Refused: ticket_over, password_short (least), password_plain."""
-    with office.store.unit() as unit:
-        account = _needed(office, unit, kind, ticket, "password")
-    _check_password(office, account, password)
+    with ctx.store.unit() as unit:
+        account = _needed(ctx, unit, kind, ticket, "password")
+    _check_password(ctx, account, password)
     secret = hash_secret(password)
-    with office.store.unit(write=True) as unit:
-        account = _needed(office, unit, kind, ticket, "password")
+    with ctx.store.unit(write=True) as unit:
+        account = _needed(ctx, unit, kind, ticket, "password")
         unit.taken_aside(_place(ticket))
         account = replace(account, secret=secret, fresh=False)
         unit.put_account(account)
-        return _passed(office, unit, account, office.now(), device)
+        return _passed(ctx, unit, account, ctx.now(), device)
 
 
-def enrolment(office: Office, kind: Kind, ticket: str) -> Enrolment:
+def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
     """What the page of an enrolment shows. Raises Refused("ticket_over")."""
-    with office.store.unit(write=True) as unit:
-        account = _needed(office, unit, kind, ticket, "enrolment")
-        key = second_factor.offered_key(office, unit, account.id)
-    issuer = urlsplit(office.settings.base_url).hostname or "guichet"
+    with ctx.store.unit(write=True) as unit:
+        account = _needed(ctx, unit, kind, ticket, "enrolment")
+        key = second_factor.offered_key(ctx, unit, account.id)
+    issuer = urlsplit(ctx.settings.base_url).hostname or "guichet"
     return Enrolment(second_factor.application_address(key, account.login, issuer), key)
 
 
-@told("enrolment of a second factor")
-def enrol(office: Office, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
+@logged("enrolment of a second factor")
+def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str = "") -> Enrolled:
     """Ends an enrolment with a first code of the application. Raises Refused: ticket_over, factor_wrong."""
-    now, done = office.now(), None
-    with office.store.unit(write=True) as unit:
-        account = _needed(office, unit, kind, ticket, "enrolment")
-        codes = second_factor.prove(office, unit, account.id, typed, now)
+    now, done = ctx.now(), None
+    with ctx.store.unit(write=True) as unit:
+        account = _needed(ctx, unit, kind, ticket, "enrolment")
+        codes = second_factor.prove(ctx, unit, account.id, typed, now)
         if codes is not None:
             unit.taken_aside(_place(ticket))
-            done = Enrolled(open_session(office, unit, account, now, device=device), codes)
+            done = Enrolled(open_session(ctx, unit, account, now, device=device), codes)
     if done is None:
         raise Refused(refusal("factor_wrong"))
     return done
 
 
-@told("second factor")
+@logged("second factor")
 def pass_factor(
-    office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
+    ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
     """Lets in whoever types a code of their application, or one of their recovery codes. Raises Refused: ticket_over, factor_wrong,
     too_many_tries (minutes)."""
     done = None
-    with office.store.unit(write=True) as unit:
-        account = _needed(office, unit, kind, ticket, "code")
-        wrong = _why_not_code(office, unit, second_factor.proven(unit, account.id), typed, client, browser)
+    with ctx.store.unit(write=True) as unit:
+        account = _needed(ctx, unit, kind, ticket, "code")
+        wrong = _why_not_code(ctx, unit, second_factor.proven(unit, account.id), typed, client, browser)
         if wrong is None:
             unit.taken_aside(_place(ticket))
-            done = open_session(office, unit, account, office.now(), device=device)
+            done = open_session(ctx, unit, account, ctx.now(), device=device)
     if done is None:
         raise Refused(wrong or refusal("factor_wrong"))
     return done
 
 
-@told("password and second factor")
+@logged("password and second factor")
 def pass_both(
-    office: Office, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
+    ctx: AppContext, kind: Kind, ticket: str, typed: str, *, client: str = "", device: str = "", browser: str = ""
 ) -> SignedIn:
     """Judges a password that was not judged together with a code, once. Which of the two is wrong is not told. Raises Refused:
     ticket_over, sign_in_wrong."""
     done = None
-    with office.store.unit(write=True) as unit:
-        if not _unjudged(office, unit, kind, ticket):
+    with ctx.store.unit(write=True) as unit:
+        if not _unjudged(ctx, unit, kind, ticket):
             raise Refused(refusal("ticket_over"))
-        account = _whose(office, unit, _kept(office, unit, ticket))
+        account = _whose(ctx, unit, _kept(ctx, unit, ticket))
         unit.taken_aside(_place(ticket))
         factor = second_factor.proven(unit, account.id if account else "")
-        judged = factor or second_factor.decoy(office, token_digest(ticket))
-        wrong = _why_not_code(office, unit, judged, typed, client, browser)
+        judged = factor or second_factor.decoy(ctx, token_digest(ticket))
+        wrong = _why_not_code(ctx, unit, judged, typed, client, browser)
         if wrong is None and account is not None:
-            done = open_session(office, unit, account, office.now(), device=device)
+            done = open_session(ctx, unit, account, ctx.now(), device=device)
     if done is None:
         raise Refused(refusal("sign_in_wrong", why="both"))
     return done
 
 
 def _why_not_code(
-    office: Office, unit: Unit, factor: SecondFactor | None, typed: str, client: str, browser: str, of: str = "factor"
+    ctx: AppContext, unit: Unit, factor: SecondFactor | None, typed: str, client: str, browser: str, of: str = "factor"
 ) -> Refusal | None:  # fmt: skip
     """Uses up a code of the application, or a recovery code; why it is not taken otherwise. A recovery code has 118 bits: it is heard
     however many codes were tried."""
     if factor is None:
         return refusal("factor_wrong")
-    now, known = office.now(), is_known(office, factor.account, browser)
+    now, known = ctx.now(), is_known(ctx, factor.account, browser)
     tries = limits_of(f"{of}:{factor.account}", CODES_A_DAY, client=client, browser=browser if known else "")
     closed = None if second_factor.is_recovery(typed) else shut(unit, now, tries)
     if closed is not None:
         return closed
-    if second_factor.takes(office, unit, factor, typed, now):
+    if second_factor.takes(ctx, unit, factor, typed, now):
         return None
     count_wrong(unit, now, tries)
     return refusal("factor_wrong")
@@ -247,35 +247,35 @@ def _place(ticket: str) -> str:
     return f"halfway/{token_digest(ticket)}"
 
 
-def _kept(office: Office, unit: Unit, ticket: str) -> dict[str, Plain] | None:
+def _kept(ctx: AppContext, unit: Unit, ticket: str) -> dict[str, Plain] | None:
     kept = unit.peeked_aside(_place(ticket)) if ticket else None
-    return kept if isinstance(kept, dict) and str(kept.get("until")) > instant_text(office.now()) else None
+    return kept if isinstance(kept, dict) and str(kept.get("until")) > instant_text(ctx.now()) else None
 
 
-def _unjudged(office: Office, unit: Unit, kind: Kind, ticket: str) -> bool:
+def _unjudged(ctx: AppContext, unit: Unit, kind: Kind, ticket: str) -> bool:
     """Whether this is a ticket of this door, of a password that was not judged."""
-    kept = _kept(office, unit, ticket)
+    kept = _kept(ctx, unit, ticket)
     return kept is not None and kept.get("both") == kind
 
 
-def _whose(office: Office, unit: Unit, kept: dict[str, Plain] | None) -> Account | None:
+def _whose(ctx: AppContext, unit: Unit, kept: dict[str, Plain] | None) -> Account | None:
     """The open account of a ticket, as long as it has the password that was typed."""
     account = unit.account_held(str(kept["account"])) if kept is not None else None
-    if account is None or kept is None or not account.is_open(office.day()):
+    if account is None or kept is None or not account.is_open(ctx.day()):
         return None
     return account if token_digest(account.secret) == kept.get("secret") else None
 
 
-def _holder(office: Office, unit: Unit, kind: Kind, ticket: str) -> Account | None:
-    kept = _kept(office, unit, ticket)
-    account = _whose(office, unit, kept)
+def _holder(ctx: AppContext, unit: Unit, kind: Kind, ticket: str) -> Account | None:
+    kept = _kept(ctx, unit, ticket)
+    account = _whose(ctx, unit, kept)
     judged = kept is not None and not kept.get("both")
     return account if judged and account is not None and account.kind == kind else None
 
 
-def _needed(office: Office, unit: Unit, kind: Kind, ticket: str, want: Want) -> Account:
-    account = _holder(office, unit, kind, ticket)
-    if account is None or _wanted(office, unit, account) != want:
+def _needed(ctx: AppContext, unit: Unit, kind: Kind, ticket: str, want: Want) -> Account:
+    account = _holder(ctx, unit, kind, ticket)
+    if account is None or _wanted(ctx, unit, account) != want:
         raise Refused(refusal("ticket_over"))
     return account
 
@@ -283,57 +283,57 @@ def _needed(office: Office, unit: Unit, kind: Kind, ticket: str, want: Want) -> 
 # -- one's own keys ----------------------------------------------------------------------------------------------------
 
 
-def factor_of(office: Office, actor: Actor) -> SecondFactor | None:
+def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:
     """The second factor this person holds."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         return second_factor.proven(unit, actor.id)
 
 
-@told("change of password")
+@logged("change of password")
 def change_password(
-    office: Office, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
+    ctx: AppContext, actor: Actor, before: str, password: str, client: str = "", browser: str = ""
 ) -> None:
     """A new password in place of one's own; every session of before ends. Raises Refused: sign_in_wrong, password_short,
     password_plain, too_many_tries."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(actor.id)
     right = is_secret(account.secret if account else "", before)
-    known = is_known(office, actor.id, browser)
+    known = is_known(ctx, actor.id, browser)
     tries = limits_of(f"password:{actor.id}", PASSWORDS_A_DAY, client=client, browser=browser if known else "")
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.account_held(actor.id)
-        closed = shut(unit, office.now(), tries)
+        closed = shut(unit, ctx.now(), tries)
         if closed is None and not right:
-            count_wrong(unit, office.now(), tries)
+            count_wrong(unit, ctx.now(), tries)
     if closed is not None or account is None or not right:
         raise Refused(closed or refusal("sign_in_wrong", why="password"))
-    _check_password(office, account, password)
+    _check_password(ctx, account, password)
     secret = hash_secret(password)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         held = unit.account_held(actor.id)
-        if held is None or not _is_same(office, held, account.secret):
+        if held is None or not _is_same(ctx, held, account.secret):
             raise Refused(refusal("sign_in_wrong", why="password"))
         unit.put_account(replace(held, secret=secret, fresh=False))
         unit.drop_sessions(actor.id)
 
 
-@told("new recovery codes")
+@logged("new recovery codes")
 def renew_recovery(
-    office: Office, actor: Actor, typed: str, client: str = "", browser: str = ""
+    ctx: AppContext, actor: Actor, typed: str, client: str = "", browser: str = ""
 ) -> tuple[str, ...]:  # fmt: skip
     """New recovery codes, for who types a code of their application. Raises Refused: factor_wrong, too_many_tries."""
     codes = None
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         factor = second_factor.proven(unit, actor.id)
-        wrong = _why_not_code(office, unit, factor, typed, client, browser, "renew")
+        wrong = _why_not_code(ctx, unit, factor, typed, client, browser, "renew")
         if wrong is None and factor is not None:
-            codes = second_factor.renewed_recovery(office, unit, unit.second_factor(actor.id) or factor)
+            codes = second_factor.renewed_recovery(ctx, unit, unit.second_factor(actor.id) or factor)
     if codes is None:
         raise Refused(wrong or refusal("factor_wrong"))
     return codes
 
 
-def _check_password(office: Office, account: Account, password: str) -> None:
-    closed = why_not_password(account, password, office.settings.base_url)
+def _check_password(ctx: AppContext, account: Account, password: str) -> None:
+    closed = why_not_password(account, password, ctx.settings.base_url)
     if closed:
         raise Refused(closed)

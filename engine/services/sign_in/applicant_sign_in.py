@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import new_id
-from engine.records.dossier import Account, Letter
+from engine.records.dossier import Account, OutboundMessage
 from engine.records.people import Identifier, IdentifierKind, SignInCode
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.context.rate_limit import Limit, count, left_of
 from engine.services.keys.secrets import new_code, token_digest
-from engine.services.limits.askers import NOBODY, Asker
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker
 from engine.services.limits.code_limits import refuse_code
 from engine.services.limits.known_browsers import is_known
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
@@ -56,106 +56,106 @@ class CodeSent:
 
 
 def send_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a new code; the ones before are void. `mark`: what the browser that asks must bring back with it.
     Raises Refused: phone_format, code_too_soon (wait, in seconds), too_many_tries, codes_paused (minutes), sms_country, sms_kind."""
-    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, mark=mark)
+    return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, mark=mark)
 
 
 def send_email_code(
-    office: Office, email_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """The same to an e-mail address. Raises Refused: email_format, code_too_soon, too_many_tries."""
-    return _owe_code(office, "email", read_email(email_raw), asker, language, mark=mark)
+    return _owe_code(ctx, "email", read_email(email_raw), asker, language, mark=mark)
 
 
 def send_help_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number a code to be read to an agent at a counter. It opens nothing else: nobody signs in with it. Raises as
     `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, HELP, mark)
+    return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, HELP, mark)
 
 
 def send_sending_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes who is helped a code to be read to the agent when the request goes: its message says that it sends it. It begins no
     help, and nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, SEND, mark)
+    return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, SEND, mark)
 
 
 def send_move_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the new number of who lost their telephone a code to be read to an agent: their account will follow them there. It
     opens nothing else. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
+    return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, MOVE, mark)
 
 
 def send_link_code(
-    office: Office, phone_raw: str, *, asker: Asker = NOBODY, language: str = "fr", mark: str = ""
+    ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Owes the number of a dossier a code with which somebody, who may be another, names that dossier. It opens nothing else:
     nobody signs in with it. Raises as `send_code` does."""
-    return _owe_code(office, "sms", read_phone(phone_raw), asker, language, LINK, mark)
+    return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, LINK, mark)
 
 
 def prove_consent(
-    office: Office, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
+    ctx: AppContext, unit: Unit, phone: str, code: str, purpose: str = HELP, mark: str = ""
 ) -> Refusal | None:  # fmt: skip
     """Uses up the code that a person read to an agent; why it is not the one otherwise."""
-    return taken_code(office, unit, f"{purpose}{phone}", read_code(code), mark)
+    return taken_code(ctx, unit, f"{purpose}{phone}", read_code(code), mark)
 
 
 def _owe_code(
-    office: Office, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
+    ctx: AppContext, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     to = f"{purpose}{number}"
-    now, code, sends = office.now(), new_code(), 1
-    with office.store.unit(write=True) as unit:
+    now, code, sends = ctx.now(), new_code(), 1
+    with ctx.store.unit(write=True) as unit:
         kept = unit.code(_place(to, mark))
-        closed = _too_soon(kept, now) or refuse_code(office, unit, now, to, number, asker)
+        closed = _too_soon(kept, now) or refuse_code(ctx, unit, now, to, number, asker)
         if closed is None:
             sends = kept.sends + 1 if kept and now - kept.sent_at < timedelta(hours=1) else 1
             unit.put_code(SignInCode(
-                _place(to, mark), _seals(office, to, code, mark)[0], now, now + office.settings.code_lasts, office.settings.code_tries, sends,
+                _place(to, mark), _seals(ctx, to, code, mark)[0], now, now + ctx.settings.code_lasts, ctx.settings.code_tries, sends,
             ))  # fmt: skip
-            unit.add_letter(_code_letter(office, channel, number, code, now, language, purpose))
+            unit.add_letter(_code_letter(ctx, channel, number, code, now, language, purpose))
     if closed:
         raise Refused(closed)
-    return CodeSent(number, int(_spacing(sends).total_seconds()), int(office.settings.code_lasts.total_seconds()) // 60)
+    return CodeSent(number, int(_spacing(sends).total_seconds()), int(ctx.settings.code_lasts.total_seconds()) // 60)
 
 
-@told("code by SMS")
+@logged("code by SMS")
 def check_code(
-    office: Office, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
+    ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
     """Signs in whoever holds this phone, known or new, in the browser that asked. Raises Refused: code_format, code_wrong
     (left), code_expired."""
-    phone, digits, now = read_phone(phone_raw), read_code(code), office.now()
+    phone, digits, now = read_phone(phone_raw), read_code(code), ctx.now()
     signed_in: SignedIn | None = None
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         holder = unit.account_of("applicant", phone)
-        known = is_known(office, holder.id if holder else "", browser)
-        closed = taken_code(office, unit, phone, digits, mark, known=known)
+        known = is_known(ctx, holder.id if holder else "", browser)
+        closed = taken_code(ctx, unit, phone, digits, mark, known=known)
         if closed is None:
             signed_in = open_session(
-                office, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
+                ctx, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
             )
     if signed_in is None:  # the count of tries is kept: nothing was raised inside the unit
         raise Refused(closed or refusal("code_expired"))
     return signed_in
 
 
-@told("proof of a phone")
-def prove_link(office: Office, phone_raw: str, code: str, *, mark: str = "") -> str:
+@logged("proof of a phone")
+def prove_link(ctx: AppContext, phone_raw: str, code: str, *, mark: str = "") -> str:
     """Whoever typed this code has it from who holds the phone; nobody is signed in. The phone (E.164). Raises as `check_code`
     does."""
     phone, digits = read_phone(phone_raw), read_code(code)
-    with office.store.unit(write=True) as unit:
-        closed = taken_code(office, unit, f"{LINK}{phone}", digits, mark)
+    with ctx.store.unit(write=True) as unit:
+        closed = taken_code(ctx, unit, f"{LINK}{phone}", digits, mark)
     if closed is not None:
         raise Refused(closed)
     return phone
@@ -181,14 +181,14 @@ def read_code(code: str) -> str:
 
 
 def taken_code(
-    office: Office, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
+    ctx: AppContext, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
 ) -> Refusal | None:  # fmt: skip
     """Uses up the code that the browser with this `mark` asked for; why it is not the one otherwise. A wrong code is counted
     for the number too: after `GUESSES_A_DAY` of them, a code has one try, unless the browser is `known`."""
-    now, kept = office.now(), unit.code(_place(to, mark))
+    now, kept = ctx.now(), unit.code(_place(to, mark))
     if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
         return refusal("code_expired")
-    if any(hmac.compare_digest(kept.code_sha256, one) for one in _seals(office, to, digits, mark)):
+    if any(hmac.compare_digest(kept.code_sha256, one) for one in _seals(ctx, to, digits, mark)):
         unit.drop_code(kept.phone)
         return None
     guesses = Limit(f"guess:{to}", GUESSES_A_DAY, timedelta(days=1))
@@ -215,18 +215,18 @@ def _spacing(sends: int) -> timedelta:
     return SPACING[min(sends, len(SPACING)) - 1]
 
 
-def _seals(office: Office, to: str, code: str, mark: str) -> tuple[str, ...]:
+def _seals(ctx: AppContext, to: str, code: str, mark: str) -> tuple[str, ...]:
     """What is kept of a code, and may be: it opens for the browser that asked alone, where one did."""
-    return office.keys.seals_of(to, code, *((mark,) if mark else ()))
+    return ctx.keys.seals_of(to, code, *((mark,) if mark else ()))
 
 
 def _code_letter(
-    office: Office, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
-) -> Letter:
-    host = urlsplit(office.settings.base_url).hostname or ""
-    minutes = int(office.settings.code_lasts.total_seconds()) // 60
+    ctx: AppContext, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
+) -> OutboundMessage:
+    host = urlsplit(ctx.settings.base_url).hostname or ""
+    minutes = int(ctx.settings.code_lasts.total_seconds()) // 60
     facts = {"code": code, "minutes": str(minutes), "host": host}
-    subject = office.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
-    body = office.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
+    subject = ctx.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
+    body = ctx.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
     letter_id = new_id()
-    return Letter(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)
+    return OutboundMessage(letter_id, None, channel, to, subject, body, now, f"code/{letter_id}", now)

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from engine.core.values import Plain
 from engine.model.directory import Directory
 from engine.records.dossier import Account
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import hash_secret
 
 PASSWORD: Final = "demo"
@@ -41,20 +41,20 @@ class DemoPerson:
     role: str
 
 
-def open_demo(office: Office) -> tuple[DemoPerson, ...]:
+def open_demo(ctx: AppContext) -> tuple[DemoPerson, ...]:
     """Gives every person of the demonstration an open account. All those who may sign in."""
     people = (
-        *demo_agents(office.directory),
+        *demo_agents(ctx.directory),
         DemoPerson(AUDITOR, "S. Edoh", ""),
         DemoPerson(ADMINISTRATOR, "B. Tossou", ""),
     )
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         known = [unit.account_of(_kind(one), one.login) for one in people]
     missing = [one for one, account in zip(people, known, strict=True) if account is None]
     closed = [account for account in known if account and account.disabled and is_invented(account)]
     if missing or closed:
         secret = hash_secret(PASSWORD)  # one for all: it is no secret
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             for one in missing:
                 unit.put_account(_account(one, secret))
             for account in filter(None, (unit.account_held(one.id) for one in closed)):
@@ -62,13 +62,13 @@ def open_demo(office: Office) -> tuple[DemoPerson, ...]:
     return people
 
 
-def close_demo(office: Office) -> None:
+def close_demo(ctx: AppContext) -> None:
     """Shuts the door to every person of a demonstration held on this store before, and ends their sessions."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         everyone = (*unit.accounts("agent"), *unit.accounts("auditor"))
     ours = [one for one in everyone if is_invented(one) and not one.disabled]
     if ours:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             for account in filter(None, (unit.account_held(one.id) for one in ours)):
                 unit.put_account(replace(account, secret="", disabled=True))
                 unit.drop_sessions(account.id)

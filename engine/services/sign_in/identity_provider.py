@@ -11,84 +11,91 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
-from engine.integrations.identity_provider import Begun, Identity, IdentityProvider, NotProven
+from engine.integrations.identity_provider import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
-from engine.services.sign_in.security_log import told
+from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
-from engine.storage.unit_of_work import Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: level, and the names that the provider said
 
 
-def begin(office: Office, back: str) -> Begun:
+def begin(ctx: AppContext, back: str) -> SignInStart:
     """Where to send somebody. Raises NotFound without a provider; Refused("identity_down")."""
-    provider = _provider(office)
+    provider = _provider(ctx)
     try:
         return provider.begin(back)
     except ProviderDown:
         raise Refused(refusal("identity_down")) from None
 
 
-@told("identity provider")
+@logged("identity provider")
 def finish(
-    office: Office, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
+    ctx: AppContext,
+    back: str,
+    code: str,
+    nonce: str,
+    verifier: str,
+    *,
+    joining: Actor | None = None,
+    device: str = "",
 ) -> SignedIn | None:
     """Signs in whoever the provider says this is, known or new; with `joining`, joins their account to it instead. Raises
     NotFound; Refused: identity_down, identity_unproven, address_taken (another account is joined to it)."""
-    provider = _provider(office)
+    provider = _provider(ctx)
     try:
         identity = provider.finish(back, code, nonce, verifier)
     except ProviderDown:
         raise Refused(refusal("identity_down")) from None
     except NotProven:
         raise Refused(refusal("identity_unproven")) from None
-    now = office.now()
-    with office.store.unit(write=True) as unit:
-        account = _joined(unit, identity, joining, office) if joining else None
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
+        account = _joined(unit, identity, joining, ctx) if joining else None
         if account is None:
             new = unit.identifier("provider", identity.subject) is None
             account = applicant_known_by(unit, "provider", identity.subject, now)
             account = unit.account_held(account.id) or account  # as another tab has left it
-            account = _reached(office, unit, account, identity) if new else account
+            account = _reached(ctx, unit, account, identity) if new else account
         account = _with_profile(account, identity)
         unit.put_account(account)
-        return open_session(office, unit, account, now, device=device) if joining is None else None
+        return open_session(ctx, unit, account, now, device=device) if joining is None else None
 
 
-def _provider(office: Office) -> IdentityProvider:
-    if office.identity is None:
+def _provider(ctx: AppContext) -> IdentityProvider:
+    if ctx.identity is None:
         raise NotFound
-    return office.identity
+    return ctx.identity
 
 
-def _joined(unit: Unit, identity: Identity, actor: Actor, office: Office) -> Account:
+def _joined(unit: Unit, identity: VerifiedIdentity, actor: Actor, ctx: AppContext) -> Account:
     account, known = unit.account_held(actor.id), unit.identifier("provider", identity.subject)
     if account is None or account.kind != "applicant":
         raise NotFound
     if known is None:
-        unit.add_identifier(Identifier("provider", identity.subject, account.id, office.now()))
+        unit.add_identifier(Identifier("provider", identity.subject, account.id, ctx.now()))
     elif known.account != account.id:
         raise Refused(refusal("address_taken"))
     return account
 
 
-def _reached(office: Office, unit: Unit, account: Account, identity: Identity) -> Account:
+def _reached(ctx: AppContext, unit: Unit, account: Account, identity: VerifiedIdentity) -> Account:
     """A number and an address that the provider has proven, where nobody is known by them yet."""
     with suppress(Refused):
         phone = read_phone(identity.phone)
         if unit.account_of("applicant", phone) is None:
             account = replace(account, login=phone)
-    with suppress(Refused, Taken):
-        unit.add_identifier(Identifier("email", read_email(identity.email), account.id, office.now()))
+    with suppress(Refused, AlreadyExists):
+        unit.add_identifier(Identifier("email", read_email(identity.email), account.id, ctx.now()))
     return account
 
 
-def _with_profile(account: Account, identity: Identity) -> Account:
+def _with_profile(account: Account, identity: VerifiedIdentity) -> Account:
     """What the provider says replaces what was typed, and says so."""
     said: dict[str, Plain] = {
         name: text for name, text in identity.profile.items() if name != "birth_date" or _is_day(text)

@@ -20,7 +20,7 @@ from engine.services.keys.secrets import is_secret
 SHORTEST_PASSWORD: Final = 10
 FEWEST_SIGNS: Final = 4  # different ones
 FEWEST_OWN: Final = 8  # signs that are none of the words of this place
-HOUSE_WORDS: Final = ("motdepasse", "password", "guichet", "agent", "audit", "administration", "togo", "lome", "lomé")
+SERVICE_WORDS: Final = ("motdepasse", "password", "guichet", "agent", "audit", "administration", "togo", "lome", "lomé")
 _SHORTEST_WORD: Final = 3
 
 
@@ -47,6 +47,6 @@ def _own_part(folded: str, account: Account, base_url: str) -> str:
 def _words(account: Account, base_url: str) -> Iterator[str]:
     host = urlsplit(base_url).hostname or ""
     roles = (part for role in account.roles for part in role.replace("/", "_").split("_"))
-    for word in (*HOUSE_WORDS, *host.replace("-", ".").split("."), *account.name.split(), *roles):
+    for word in (*SERVICE_WORDS, *host.replace("-", ".").split("."), *account.name.split(), *roles):
         if len(word) >= _SHORTEST_WORD:
             yield word.casefold()

@@ -17,7 +17,7 @@ import pyotp
 
 from engine.records.dossier import Account
 from engine.records.people import SecondFactor
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.sign_in.demo_accounts import is_invented
 from engine.storage.unit_of_work import Unit
@@ -31,12 +31,12 @@ _RECOVERY_GROUP: Final = 6
 _PURPOSE: Final = "second factor"
 
 
-def is_wanted(office: Office, account: Account) -> bool:
+def is_wanted(ctx: AppContext, account: Account) -> bool:
     """Whether this person signs in with two factors: a controller always, an agent where the installation says so. The
     invented people of a demonstration never: their password is public."""
     if is_invented(account):
         return False
-    return account.kind == "auditor" or (account.kind == "agent" and office.settings.second_factor)
+    return account.kind == "auditor" or (account.kind == "agent" and ctx.settings.second_factor)
 
 
 def proven(unit: Unit, account_id: str) -> SecondFactor | None:
@@ -45,13 +45,13 @@ def proven(unit: Unit, account_id: str) -> SecondFactor | None:
     return factor if factor is not None and factor.since is not None else None
 
 
-def offered_key(office: Office, unit: Unit, account_id: str) -> str:
+def offered_key(ctx: AppContext, unit: Unit, account_id: str) -> str:
     """The key of an enrolment under way, the same when the page is shown again."""
     factor = unit.second_factor(account_id)
     if factor is None:
-        factor = SecondFactor(account_id, office.keys.seal_text(_PURPOSE, pyotp.random_base32()))
+        factor = SecondFactor(account_id, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()))
         unit.put_second_factor(factor)
-    return office.keys.open_text(_PURPOSE, factor.key)
+    return ctx.keys.open_text(_PURPOSE, factor.key)
 
 
 def application_address(key: str, login: str, issuer: str) -> str:
@@ -59,25 +59,25 @@ def application_address(key: str, login: str, issuer: str) -> str:
     return pyotp.TOTP(key, interval=STEP).provisioning_uri(name=login, issuer_name=issuer)
 
 
-def prove(office: Office, unit: Unit, account_id: str, typed: str, now: datetime) -> tuple[str, ...] | None:
+def prove(ctx: AppContext, unit: Unit, account_id: str, typed: str, now: datetime) -> tuple[str, ...] | None:
     """Ends an enrolment with a first code: the recovery codes, told this once. None when the code is not the one."""
     factor = unit.second_factor(account_id)
-    step = _step_of(office, factor, typed, now) if factor is not None else None
+    step = _step_of(ctx, factor, typed, now) if factor is not None else None
     if factor is None or step is None:
         return None
     codes = new_recovery_codes()
-    kept = tuple(_recovery_digest(office, account_id, code) for code in codes)
+    kept = tuple(_recovery_digest(ctx, account_id, code) for code in codes)
     unit.put_second_factor(replace(factor, since=now, last_step=step, recovery=kept))
     return codes
 
 
-def takes(office: Office, unit: Unit, factor: SecondFactor, typed: str, now: datetime) -> bool:
+def takes(ctx: AppContext, unit: Unit, factor: SecondFactor, typed: str, now: datetime) -> bool:
     """Whether this is a code of the application that never served, or an unused recovery code; it is used up."""
-    step = _step_of(office, factor, typed, now)
+    step = _step_of(ctx, factor, typed, now)
     if step is not None:
         unit.put_second_factor(replace(factor, last_step=step))
         return True
-    digests = office.keys.seals_of("recovery", factor.account, _signs_of(typed))
+    digests = ctx.keys.seals_of("recovery", factor.account, _signs_of(typed))
     left = tuple(one for one in factor.recovery if one not in digests)
     if left != factor.recovery:
         unit.put_second_factor(replace(factor, recovery=left))
@@ -90,15 +90,15 @@ def is_recovery(typed: str) -> bool:
     return len(_signs_of(typed)) == _RECOVERY_LENGTH
 
 
-def decoy(office: Office, name: str) -> SecondFactor:
+def decoy(ctx: AppContext, name: str) -> SecondFactor:
     """The factor of an account that does not exist: judging a code by it takes as long, and no code is right."""
-    return SecondFactor(name, office.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
+    return SecondFactor(name, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
 
 
-def renewed_recovery(office: Office, unit: Unit, factor: SecondFactor) -> tuple[str, ...]:
+def renewed_recovery(ctx: AppContext, unit: Unit, factor: SecondFactor) -> tuple[str, ...]:
     """New recovery codes in place of all those before."""
     codes = new_recovery_codes()
-    kept = tuple(_recovery_digest(office, factor.account, code) for code in codes)
+    kept = tuple(_recovery_digest(ctx, factor.account, code) for code in codes)
     unit.put_second_factor(replace(factor, recovery=kept))
     return codes
 
@@ -126,21 +126,21 @@ def new_recovery_codes() -> tuple[str, ...]:
     return tuple("-".join(one[at : at + _RECOVERY_GROUP] for at in groups) for one in plain)
 
 
-def _recovery_digest(office: Office, account_id: str, typed: str) -> str:
-    return office.keys.seal_code("recovery", account_id, _signs_of(typed))
+def _recovery_digest(ctx: AppContext, account_id: str, typed: str) -> str:
+    return ctx.keys.seal_code("recovery", account_id, _signs_of(typed))
 
 
 def _signs_of(typed: str) -> str:
     return "".join(sign for sign in typed.lower() if sign in _SIGNS)
 
 
-def _step_of(office: Office, factor: SecondFactor, typed: str, now: datetime) -> int | None:
+def _step_of(ctx: AppContext, factor: SecondFactor, typed: str, now: datetime) -> int | None:
     """The moment this code is of, if it is about now and later than any code taken before."""
     digits = "".join(typed.split())
     if len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
         return None
     try:
-        application = pyotp.TOTP(office.keys.open_text(_PURPOSE, factor.key))
+        application = pyotp.TOTP(ctx.keys.open_text(_PURPOSE, factor.key))
     except NoKeys:  # under a secret that was forgotten: a recovery code is left, or an administrator who begins anew
         return None
     current = int(now.timestamp()) // STEP

@@ -17,7 +17,7 @@ R = TypeVar("R")
 log = logging.getLogger("guichet.doors")
 
 
-def told(door: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def logged(area: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Says of each try at this door that it was refused, with the code of why, or what it led to."""
 
     def around(act: Callable[P, R]) -> Callable[P, R]:
@@ -26,9 +26,9 @@ def told(door: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 result = act(*args, **kwargs)
             except Refused as closed:
-                log.warning("%s: refused, %s", door, closed.reason.code)
+                log.warning("%s: refused, %s", area, closed.reason.code)
                 raise
-            log.info("%s: %s", door, _became(result))
+            log.info("%s: %s", area, _became(result))
             return result
 
         return tried

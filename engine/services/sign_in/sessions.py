@@ -14,10 +14,10 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, canonical_json, new_id
 from engine.records.dossier import Account, Actor
 from engine.records.people import Session
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.limits.askers import NOBODY, Asker, limits_of
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.payments.customers import HOLDER
 from engine.storage.unit_of_work import GLANCE, Busy, Unit
 
@@ -42,55 +42,55 @@ class SignedIn:
 
 
 def open_session(
-    office: Office, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
+    ctx: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
 ) -> SignedIn:
     """Lets somebody in who has proven who they are. `keep`: this phone is theirs."""
     token = new_token()
-    lasts = office.settings.kept_lasts if keep else office.settings.session_lasts
+    lasts = ctx.settings.kept_lasts if keep else ctx.settings.session_lasts
     unit.put_session(
         Session(token_digest(token), account.id, now, now, now + lasts, keep, device[:LONGEST_DEVICE])
     )  # fmt: skip
-    return SignedIn(token, office.person(account))
+    return SignedIn(token, ctx.person(account))
 
 
-def actor_of(office: Office, token: str, touches: bool = True) -> Actor | None:
+def actor_of(ctx: AppContext, token: str, touches: bool = True) -> Actor | None:
     """Who this session is, at this very moment: a closed account or a session left idle is nobody. `touches`: it was seen."""
-    now = office.now()
+    now = ctx.now()
     digest = token_digest(token)
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         session = unit.session(digest)
         account = unit.account(session.account) if session else None
-    if session is None or account is None or not is_alive(office, session, account, now):
+    if session is None or account is None or not is_alive(ctx, session, account, now):
         return None
     if touches and now - session.seen_at >= TOUCH_EVERY:
         with suppress(Busy):  # a store that cannot write now still lets people read; the next page notes it
-            _touch(office, session, now)
-    return office.person(account)
+            _touch(ctx, session, now)
+    return ctx.person(account)
 
 
-def _touch(office: Office, session: Session, now: datetime) -> None:
-    with office.store.unit(write=True, patience=GLANCE) as unit:
+def _touch(ctx: AppContext, session: Session, now: datetime) -> None:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
         if unit.session(session.token_sha256) is not None:  # signed out meanwhile: stays out
             unit.put_session(replace(session, seen_at=now))
 
 
-def is_alive(office: Office, session: Session, account: Account, now: datetime) -> bool:
+def is_alive(ctx: AppContext, session: Session, account: Account, now: datetime) -> bool:
     """Whether a session of an account is neither over nor left idle."""
-    if not account.is_open(office.day()):
+    if not account.is_open(ctx.day()):
         return False
-    idle = office.settings.idle if account.kind == "applicant" else office.settings.agent_idle
+    idle = ctx.settings.idle if account.kind == "applicant" else ctx.settings.agent_idle
     return now < session.expires_at and (session.kept or now - session.seen_at < idle)
 
 
-def is_fresh(office: Office, token: str) -> bool:
+def is_fresh(ctx: AppContext, token: str) -> bool:
     """Whether whoever holds this session proved who they are a moment ago (`FRESH`), by whichever way they come in."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         session = unit.session(token_digest(token))
-    return session is not None and office.now() - session.created_at < FRESH
+    return session is not None and ctx.now() - session.created_at < FRESH
 
 
-def sign_out(office: Office, token: str) -> None:
-    with office.store.unit(write=True) as unit:
+def sign_out(ctx: AppContext, token: str) -> None:
+    with ctx.store.unit(write=True) as unit:
         session = unit.session(token_digest(token))
         if session:
             unit.drop_sessions(session.account, session.token_sha256)
@@ -99,25 +99,25 @@ def sign_out(office: Office, token: str) -> None:
 # -- one's own sessions ------------------------------------------------------------------------------------------------
 
 
-def sessions_of(office: Office, actor: Actor) -> tuple[Session, ...]:
+def sessions_of(ctx: AppContext, actor: Actor) -> tuple[Session, ...]:
     """Where this person is signed in now, the last seen first."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         account = unit.account(actor.id)
         found = unit.sessions_of(actor.id)
-    return tuple(one for one in found if account is not None and is_alive(office, one, account, now))
+    return tuple(one for one in found if account is not None and is_alive(ctx, one, account, now))
 
 
-def sign_out_of(office: Office, actor: Actor, session: str) -> None:
+def sign_out_of(ctx: AppContext, actor: Actor, session: str) -> None:
     """Ends one session of this person, by its digest; another's stays."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         unit.drop_sessions(actor.id, session)
 
 
-def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
+def sign_out_elsewhere(ctx: AppContext, actor: Actor, token: str) -> int:
     """Ends every other session of this person: how many."""
     own = token_digest(token)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         others = [one for one in unit.sessions_of(actor.id) if one.token_sha256 != own]
         for one in others:
             unit.drop_sessions(actor.id, one.token_sha256)
@@ -128,7 +128,7 @@ def sign_out_elsewhere(office: Office, actor: Actor, token: str) -> int:
 
 
 def put_aside(
-    office: Office, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = NOBODY
+    ctx: AppContext, token: str, address: str, fields: Sequence[tuple[str, str]], *, before: str = "", asker: Asker = UNKNOWN_ASKER
 ) -> str:  # fmt: skip
     """Keeps what was posted to `address` for whoever the session was of, although it ended, but passwords and codes; its
     key. Without a session that is known, only a dossier has somebody to hand it back to: empty for any other address. One
@@ -137,8 +137,8 @@ def put_aside(
     kept: Plain = [[name, _CONTROLS.sub("", value)] for name, value in without_secrets(address, fields)]
     if len(canonical_json(kept)) > LONGEST_ASIDE:
         raise Refused(refusal("aside_long"))
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         session = unit.session(token_digest(token)) if token else None
         account = unit.account(session.account) if session else None
         if account is None or account.is_claimed:  # a number that nobody has proven is nobody's here
@@ -146,7 +146,7 @@ def put_aside(
         else:  # by the account alone: strangers behind its address do not count against it
             closed = too_many(unit, now, Limit(f"aside:{account.id}", ASIDES_PER_ACCOUNT))
         if closed is None and (session or _is_dossier(address)):  # one that does not exist is answered alike
-            office.attachments.reserve.check(LONGEST_ASIDE, unproven=session is None)
+            ctx.attachments.reserve.check(LONGEST_ASIDE, unproven=session is None)
         if closed is None and (session or _owner_at(unit, address)):
             post: dict[str, Plain] = {"account": session.account if session else "", "address": address, "fields": kept}
             key = before or (session.token_sha256 if session else new_id())
@@ -171,20 +171,20 @@ def without_secrets(address: str, fields: Iterable[tuple[str, str]]) -> list[tup
     return [(name, value) for name, value in kept if asks or name not in _SECRETS]
 
 
-def hand_back(office: Office, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
+def take_saved_post(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tuple[str, list[tuple[str, str]]] | None:
     """What was put aside under this key, once: the address it was posted to, and its fields. None for anybody but the
     account it is of, when it is of another address than `at`, and a day later. What is of nobody known goes to the owner of
     the dossier it was posted to."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         kept = unit.taken_aside(f"aside/{key}")
         if not isinstance(kept, Mapping) or (at and kept.get("address") != at):
             return None
         until = kept.get("until")
-        if isinstance(until, int) and office.now().timestamp() >= until:
+        if isinstance(until, int) and ctx.now().timestamp() >= until:
             return None
         if not actor.id or actor.id != (kept.get("account") or _owner_at(unit, str(kept.get("address", "")))):
             return None
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         if unit.taken_aside(f"aside/{key}") is None:
             return None
     pairs = kept.get("fields")

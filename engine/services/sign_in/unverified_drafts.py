@@ -15,14 +15,14 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import CLAIMED, SYSTEM_ACTOR, Account, Actor, Dossier
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.commit import forget_draft, keep
 from engine.services.keys.secrets import token_digest
-from engine.services.limits.askers import NOBODY, Asker, limits_of
+from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.sign_in.sessions import SignedIn, is_alive, open_session
-from engine.storage.unit_of_work import Busy, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
 
 MOST_LINES: Final = 500
 CLOSED_AT_ONCE: Final = 500  # by one sweep
@@ -32,7 +32,7 @@ Choice: TypeAlias = Literal["this", "other"]  # keep the draft of this browser, 
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnverifiedDraft:
     """A draft of this browser that somebody who signed in there must choose about: it was begun with another number, or they
     have a draft of that procedure already (`rival`)."""
 
@@ -44,40 +44,40 @@ class Waiting:
 # -- before the code ---------------------------------------------------------------------------------------------------
 
 
-def go_on_unproven(office: Office, phone_raw: str, *, asker: Asker = NOBODY, device: str = "") -> SignedIn:
+def go_on_unproven(ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, device: str = "") -> SignedIn:
     """Lets somebody begin who has received no code, known number or not. Raises Refused: phone_format, too_many_tries."""
     phone, account_id = read_phone(phone_raw), new_id()
     account = Account(account_id, "applicant", "", f"{CLAIMED}{account_id}", profile={_PHONE: phone})
     signed: SignedIn | None = None
-    with office.store.unit(write=True) as unit:
-        closed = too_many(unit, office.now(), *limits_of(asker, "claim"))
+    with ctx.store.unit(write=True) as unit:
+        closed = too_many(unit, ctx.now(), *limits_of(asker, "claim"))
         if closed is None:
             unit.put_account(account)
-            signed = open_session(office, unit, account, office.now(), keep=True, device=device)
+            signed = open_session(ctx, unit, account, ctx.now(), keep=True, device=device)
     if signed is None:  # the count of tries is kept: nothing was raised inside the unit
         raise Refused(closed or refusal("too_many_tries"))
     return signed
 
 
-def claimed_phone(office: Office, actor: Actor) -> str:
+def claimed_phone(ctx: AppContext, actor: Actor) -> str:
     """The number that somebody gave and has not proven; empty for anybody else."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         account = unit.account(actor.id) if actor.unproven else None
     return _phone(account) if account else ""
 
 
-def claim_other(office: Office, actor: Actor, phone_raw: str) -> None:
+def claim_other(ctx: AppContext, actor: Actor, phone_raw: str) -> None:
     """The number was typed wrong: this is the one. Raises Refused("phone_format")."""
     phone = read_phone(phone_raw)
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = unit.account_held(actor.id)
         if account is not None and account.is_claimed:
             unit.put_account(replace(account, profile={_PHONE: phone}))
 
 
-def holds(office: Office, actor: Actor, number: str) -> bool:
+def holds(ctx: AppContext, actor: Actor, number: str) -> bool:
     """Whether this dossier is one that they began here."""
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     return dossier is not None and dossier.owner == actor.id
 
@@ -85,31 +85,31 @@ def holds(office: Office, actor: Actor, number: str) -> bool:
 # -- once somebody has signed in ---------------------------------------------------------------------------------------
 
 
-def waiting(office: Office, actor: Actor, token: str) -> tuple[Waiting, ...]:
+def waiting(ctx: AppContext, actor: Actor, token: str) -> tuple[UnverifiedDraft, ...]:
     """The drafts of the browser that holds this token, about which whoever signed in there must choose."""
-    with office.store.unit() as unit:
-        source, owner = _claim_of(office, unit, token), unit.account(actor.id)
+    with ctx.store.unit() as unit:
+        source, owner = _claim_of(ctx, unit, token), unit.account(actor.id)
         return tuple(_drafts(unit, source, owner)) if source and owner and _may_own(actor) else ()
 
 
 def adopt(
-    office: Office, actor: Actor, token: str, chosen: Mapping[str, Choice] | None = None
-) -> tuple[Waiting, ...]:  # fmt: skip
+    ctx: AppContext, actor: Actor, token: str, chosen: Mapping[str, Choice] | None = None
+) -> tuple[UnverifiedDraft, ...]:  # fmt: skip
     """Gives whoever signed in the drafts begun in this browser under the number they proved, and those of `chosen` (by
     number). What is left is still to be chosen about: nothing of it is lost. All in one unit."""
     try:
-        with office.store.unit(write=True) as unit:
-            source, owner = _claim_of(office, unit, token), unit.account_held(actor.id)
+        with ctx.store.unit(write=True) as unit:
+            source, owner = _claim_of(ctx, unit, token), unit.account_held(actor.id)
             if source is None or owner is None or owner.disabled or not _may_own(actor):
                 return ()
             left = tuple(
                 one for one in _drafts(unit, source, owner)
-                if not _settle(office, unit, one, owner, actor, (chosen or {}).get(one.draft.number))
+                if not _settle(ctx, unit, one, owner, actor, (chosen or {}).get(one.draft.number))
             )  # fmt: skip
             if not left:
                 _close(unit, source)
             return left
-    except Taken as twin:
+    except AlreadyExists as twin:
         raise Busy("draft") from twin
 
 
@@ -118,22 +118,22 @@ def _may_own(actor: Actor) -> bool:
 
 
 def _settle(
-    office: Office, unit: Unit, one: Waiting, owner: Account, actor: Actor, choice: Choice | None
+    ctx: AppContext, unit: Unit, one: UnverifiedDraft, owner: Account, actor: Actor, choice: Choice | None
 ) -> bool:  # fmt: skip
     """Whether a draft found its place: its owner's, or none."""
     if choice is None and (one.rival is not None or one.phone != owner.login):
         return False
     if choice == "other":
-        forget_draft(office, unit, one.draft, actor)
+        forget_draft(ctx, unit, one.draft, actor)
         return True
     if one.rival is not None:
-        forget_draft(office, unit, one.rival, actor)
+        forget_draft(ctx, unit, one.rival, actor)
     email = next((way.value for way in unit.identifiers_of(owner.id) if way.kind == "email"), None)
     phone = owner.login if owner.login.startswith("+") else None
     after = replace(one.draft, owner=owner.id, contact_phone=phone, contact_email=email)
     body: dict[str, Plain] = {"revision": one.draft.revision + 1}
     contact: dict[str, Plain] = {"contact": phone or email} if phone or email else {}
-    keep(office, unit, one.draft, after, [EntryDraft("adopted", body, contact)], actor)
+    keep(ctx, unit, one.draft, after, [EntryDraft("adopted", body, contact)], actor)
     unit.prove_files(one.draft.id)
     return True
 
@@ -141,29 +141,29 @@ def _settle(
 # -- leaving -----------------------------------------------------------------------------------------------------------
 
 
-def forsake(office: Office, token: str) -> None:
+def forsake(ctx: AppContext, token: str) -> None:
     """Forgets what was begun in this browser: its drafts, the number given."""
-    with office.store.unit(write=True) as unit:
-        source = _claim_of(office, unit, token)
+    with ctx.store.unit(write=True) as unit:
+        source = _claim_of(ctx, unit, token)
         if source is not None:
-            _forget(office, unit, source, source.actor())
+            _forget(ctx, unit, source, source.actor())
 
 
-def close_forsaken(office: Office) -> int:
+def close_forsaken(ctx: AppContext) -> int:
     """Closes the accounts of browsers that can come back no more, and forgets their drafts. How many."""
-    with office.store.unit() as unit:
-        left = unit.accounts_left(CLAIMED, office.now(), CLOSED_AT_ONCE)
+    with ctx.store.unit() as unit:
+        left = unit.accounts_left(CLAIMED, ctx.now(), CLOSED_AT_ONCE)
     for one in left:
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             account = unit.account_held(one.id)
             if account is not None and account.is_claimed:
-                _forget(office, unit, account, SYSTEM_ACTOR)
+                _forget(ctx, unit, account, SYSTEM_ACTOR)
     return len(left)
 
 
-def _forget(office: Office, unit: Unit, source: Account, actor: Actor) -> None:
+def _forget(ctx: AppContext, unit: Unit, source: Account, actor: Actor) -> None:
     for draft in _open_drafts(unit, source):
-        forget_draft(office, unit, draft, actor)
+        forget_draft(ctx, unit, draft, actor)
     _close(unit, source)
 
 
@@ -175,18 +175,18 @@ def _close(unit: Unit, source: Account) -> None:
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 
-def _claim_of(office: Office, unit: Unit, token: str) -> Account | None:
+def _claim_of(ctx: AppContext, unit: Unit, token: str) -> Account | None:
     """Whose browser this is, while it may still come back."""
     session = unit.session(token_digest(token)) if token else None
     account = unit.account_held(session.account) if session else None
     if session is None or account is None or not account.is_claimed:
         return None
-    return account if is_alive(office, session, account, office.now()) else None
+    return account if is_alive(ctx, session, account, ctx.now()) else None
 
 
-def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[Waiting]:
+def _drafts(unit: Unit, source: Account, owner: Account) -> Iterator[UnverifiedDraft]:
     for draft in _open_drafts(unit, source):
-        yield Waiting(draft, _phone(source), unit.draft_of(owner.id, draft.procedure))
+        yield UnverifiedDraft(draft, _phone(source), unit.draft_of(owner.id, draft.procedure))
 
 
 def _open_drafts(unit: Unit, source: Account) -> list[Dossier]:

@@ -17,17 +17,17 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import acting_role
 from engine.domain.common.agent_rights import is_absent
-from engine.domain.messages.preferences import Tidings, how_named, tidings_of, with_tidings
-from engine.journal.search import EventsAsked, Happening
+from engine.domain.messages.preferences import AgentNotifications, how_named, notifications_of, with_notifications
+from engine.journal.search import EventsAsked, JournalEvent
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.codec import instant_text, read_instant
-from engine.records.dossier import Account, Actor, Dossier, Letter
-from engine.services.applications.casework import tray, tray_counts
+from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
+from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.appointments.bookings import day as visits_of
-from engine.services.context.app_context import NotFound, Office, pinned
+from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_email
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Unit
 
 MORNING: Final = time(7)
@@ -37,31 +37,31 @@ BEHIND: Final = timedelta(minutes=2)  # longer than a unit may last: none is sea
 MOST_NEWS: Final = 2000  # entries of one turn
 _LOOKED_AT: Final = 200  # dossiers of a tray whose messages are counted
 _MORNINGS, _NEWS = "tidings/morning", "tidings/news"  # where the marks lie
-_TRAYS: Final = ("to_take", "late", "mine")
+_COUNTED_QUEUES: Final = ("to_take", "late", "mine")
 
 
 # -- wishing -----------------------------------------------------------------------------------------------------------
 
 
-def own_tidings(office: Office, actor: Actor) -> Tidings:
+def own_notifications(ctx: AppContext, actor: Actor) -> AgentNotifications:
     """How this agent is told. Raises NotFound."""
-    with office.store.unit() as unit:
-        return tidings_of(_account(unit, actor))
+    with ctx.store.unit() as unit:
+        return notifications_of(_account(unit, actor))
 
 
-def wish_tidings(office: Office, actor: Actor, how: str, email_raw: str, language: str) -> Tidings:
+def choose_notifications(ctx: AppContext, actor: Actor, how: str, email_raw: str, language: str) -> AgentNotifications:
     """Keeps their wish; a new address is written to at once, so that a slip is noticed. Raises Refused: email_format,
     email_missing."""
     chosen = how_named(how)
     if not email_raw.strip() and chosen != "never":
         raise Refused(refusal("email_missing"))
     email = read_email(email_raw) if email_raw.strip() else ""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
-        before, after = tidings_of(account), Tidings(chosen, email, language)
-        unit.put_account(replace(account, profile=with_tidings(account, after)))
+        before, after = notifications_of(account), AgentNotifications(chosen, email, language)
+        unit.put_account(replace(account, profile=with_notifications(account, after)))
         if email and email != before.email and chosen != "never":
-            _owe(office, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
+            _owe(ctx, unit, after, "welcome", {}, f"{account.id}/{new_id()}")
     return after
 
 
@@ -75,33 +75,33 @@ def _account(unit: Unit, actor: Actor) -> Account:
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
-def tell_agents(office: Office) -> int:
+def notify_agents(ctx: AppContext) -> int:
     """What is due of it now. How many letters are owed."""
-    return _mornings(office) + _news(office)
+    return _mornings(ctx) + _news(ctx)
 
 
-def _mornings(office: Office) -> int:
+def _mornings(ctx: AppContext) -> int:
     """Once a day that the administration works, from seven in the morning: so many agents a turn, in the order of their ids."""
-    now, today = local(office.now()), office.day()
-    if now.time() < MORNING or not office.directory.calendar.works(today):
+    now, today = local(ctx.now()), ctx.day()
+    if now.time() < MORNING or not ctx.directory.calendar.works(today):
         return 0
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mark = unit.peeked_aside(_MORNINGS)
         done, after = _morning_mark(mark, today.isoformat())
         if done:
             return 0
-        wanted = [one for one in _agents(office, unit) if tidings_of(one).each_morning and one.id > after]
+        wanted = [one for one in _agents(ctx, unit) if notifications_of(one).each_morning and one.id > after]
     batch = wanted[:AT_ONCE]
-    told = [(one, found) for one in batch if (found := _waiting(office, office.person(one)))]
-    with office.store.unit(write=True) as unit:
+    reported = [(one, found) for one in batch if (found := _waiting(ctx, ctx.person(one)))]
+    with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_MORNINGS) != mark:
             return 0  # another worker is at it
-        for one, found in told:
-            _owe(office, unit, tidings_of(one), "morning", found, f"{one.id}/{today}")
+        for one, found in reported:
+            _owe(ctx, unit, notifications_of(one), "morning", found, f"{one.id}/{today}")
         left = len(wanted) > len(batch)
         body: Plain = {"day": today.isoformat(), "after": batch[-1].id if left else "", "done": not left}
-        unit.keep_aside(_MORNINGS, body, office.now())
-    return len(told)
+        unit.keep_aside(_MORNINGS, body, ctx.now())
+    return len(reported)
 
 
 def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
@@ -110,21 +110,21 @@ def _morning_mark(mark: Plain, today: str) -> tuple[bool, str]:
     return mark.get("done") is True, str(mark.get("after", ""))
 
 
-def _agents(office: Office, unit: Unit) -> list[Account]:
+def _agents(ctx: AppContext, unit: Unit) -> list[Account]:
     """Those who may sign in today and are there."""
-    day = office.day()
+    day = ctx.day()
     there = (one for one in unit.accounts("agent") if one.is_open(day) and not is_absent(one, day))
     return sorted(there, key=lambda one: one.id)
 
 
-def _waiting(office: Office, agent: Actor) -> dict[str, int]:
+def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
     """What waits for somebody, by sort; what there is none of is left out."""
-    counts = tray_counts(office, agent)
-    found = {name: counts[name] for name in _TRAYS}
-    names = [line.id for queue in ("mine", "to_take") for line in tray(office, agent, queue, limit=_LOOKED_AT).lines]
-    with office.store.unit() as unit:
+    counts = inbox_counts(ctx, agent)
+    found = {name: counts[name] for name in _COUNTED_QUEUES}
+    names = [line.id for queue in ("mine", "to_take") for line in list_inbox(ctx, agent, queue, limit=_LOOKED_AT).lines]
+    with ctx.store.unit() as unit:
         found["messages"] = sum(unit.unread_messages(list(dict.fromkeys(names)), "applicant").values())
-    today = visits_of(office, agent, office.day())
+    today = visits_of(ctx, agent, ctx.day())
     found["visits"] = sum(one.booking.status == "booked" for one in today)
     return {name: n for name, n in found.items() if n}
 
@@ -136,43 +136,43 @@ def _waiting(office: Office, agent: Actor) -> dict[str, int]:
 class _New:
     """A dossier that something happened to: by whom, and whether its owner wrote."""
 
-    book: Procedure
+    definition: Procedure
     dossier: Dossier
     hands: frozenset[str]
     wrote: bool
     moved: bool
 
 
-def _news(office: Office) -> int:
+def _news(ctx: AppContext) -> int:
     """Once every few minutes, all that came since to whoever wants to be told soon."""
-    now = office.now()
+    now = ctx.now()
     until = now - BEHIND
-    with office.store.unit() as unit:
+    with ctx.store.unit() as unit:
         mark = unit.peeked_aside(_NEWS)
     since = read_instant(mark) if isinstance(mark, str) else None
     if since is not None and until - since < EVERY:
         return 0
-    told = _found(office, since, until) if since is not None else []
-    with office.store.unit(write=True) as unit:
+    reported = _found(ctx, since, until) if since is not None else []
+    with ctx.store.unit(write=True) as unit:
         if unit.peeked_aside(_NEWS) != mark:
             return 0
-        for account, found in told:
-            _owe(office, unit, tidings_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
+        for account, found in reported:
+            _owe(ctx, unit, notifications_of(account), "soon", found, f"{account.id}/{instant_text(until)}")
         unit.keep_aside(_NEWS, instant_text(until), now)
-    return len(told)
+    return len(reported)
 
 
-def _found(office: Office, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
-    with office.store.unit() as unit:
-        wanting = [one for one in _agents(office, unit) if tidings_of(one).soon]
+def _found(ctx: AppContext, since: datetime, until: datetime) -> list[tuple[Account, Counter[str]]]:
+    with ctx.store.unit() as unit:
+        wanting = [one for one in _agents(ctx, unit) if notifications_of(one).soon]
         happened = unit.find_events(EventsAsked(since, until), None, MOST_NEWS) if wanting else ()
-        new = list(_new(office, unit, happened, since))
-    found = ((one, _for(office.person(one), new)) for one in wanting)
+        new = list(_new(ctx, unit, happened, since))
+    found = ((one, _for(ctx.person(one), new)) for one in wanting)
     return [(one, counts) for one, counts in found if counts]
 
 
-def _new(office: Office, unit: Unit, happened: Iterable[Happening], since: datetime) -> Iterator[_New]:
-    by_dossier: dict[str, list[Happening]] = {}
+def _new(ctx: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: datetime) -> Iterator[_New]:
+    by_dossier: dict[str, list[JournalEvent]] = {}
     for one in happened:
         by_dossier.setdefault(one.dossier, []).append(one)
     unread = unit.unread_messages(list(by_dossier), "applicant")
@@ -181,12 +181,12 @@ def _new(office: Office, unit: Unit, happened: Iterable[Happening], since: datet
         if dossier is None or dossier.is_draft or dossier.closed_at is not None:
             continue
         try:
-            book = pinned(office, unit, dossier)
-        except LostEdition:
+            procedure = pinned(ctx, unit, dossier)
+        except EditionMissing:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
-        hands = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
-        yield _New(book, dossier, hands, wrote, dossier.entered_at >= since)
+        persons = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
+        yield _New(procedure, dossier, persons, wrote, dossier.entered_at >= since)
 
 
 def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
@@ -194,8 +194,8 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for one in new:
         awaited = one.dossier.awaits
-        roles = awaited if awaited is not None else sorted(awaited_roles(one.book, one.dossier.state))
-        acts = acting_role(one.book, one.dossier, agent, roles) is not None
+        roles = awaited if awaited is not None else sorted(awaited_roles(one.definition, one.dossier.state))
+        acts = acting_role(one.definition, one.dossier, agent, roles) is not None
         if acts and one.moved and one.dossier.assigned in (None, agent.id) and agent.id not in one.hands:
             counts["new"] += 1
         if one.wrote and (one.dossier.assigned == agent.id or (acts and one.dossier.assigned is None)):
@@ -206,15 +206,19 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
-def _owe(office: Office, unit: Unit, wish: Tidings, kind: str, found: Mapping[str, int], dedupe: str) -> None:
-    now, say = office.now(), office.wording.say
+def _owe(
+    ctx: AppContext, unit: Unit, wish: AgentNotifications, kind: str, found: Mapping[str, int], dedupe: str
+) -> None:
+    now, say = ctx.now(), ctx.wording.say
     lines = [say(f"tidings.line_{name}", wish.language, {"count": str(n)}) for name, n in found.items()]
     facts = {
-        "lines": "\n".join(lines), "link": f"{office.settings.base_url}/agent",
-        "own": f"{office.settings.base_url}/agent/compte#avis",
-        "day": office.wording.plain_day(local_day(now), wish.language),
+        "lines": "\n".join(lines), "link": f"{ctx.settings.base_url}/agent",
+        "own": f"{ctx.settings.base_url}/agent/compte#avis",
+        "day": ctx.wording.plain_day(local_day(now), wish.language),
     }  # fmt: skip
     subject = say(f"tidings.{kind}_subject", wish.language, facts)
     body = say(f"tidings.{kind}_body", wish.language, facts)
     letter_id = new_id()
-    unit.add_letter(Letter(letter_id, None, "email", wish.email, subject, body, now, f"tidings/{kind}/{dedupe}", now))
+    unit.add_letter(
+        OutboundMessage(letter_id, None, "email", wish.email, subject, body, now, f"tidings/{kind}/{dedupe}", now)
+    )

@@ -15,9 +15,9 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.records.codec import Unreadable, instant_text, read_instant
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.checkpoints import ASTRAY
-from engine.services.worker.worker import Tour, tour
+from engine.services.worker.worker import WorkerPass, run_pass
 from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.clock")
@@ -50,20 +50,20 @@ class ClockWatch:
         return self.is_proven() or self.step < LONG_STEP
 
 
-def guarded_tour(office: Office, *, calls: bool = True) -> Tour:
+def guarded_pass(ctx: AppContext, *, calls: bool = True) -> WorkerPass:
     """The tour of a worker, limited to what the clock can be trusted for. `calls`: as in `tour`."""
-    watched = watch_clock(office)
-    return tour(office, calls=calls, acts=watched.acts, erases=watched.erases)
+    watched = watch_clock(ctx)
+    return run_pass(ctx, calls=calls, acts=watched.acts, erases=watched.erases)
 
 
-def watch_clock(office: Office) -> ClockWatch:
+def watch_clock(ctx: AppContext) -> ClockWatch:
     """Notes that a worker is here, at most once a minute; after a step, from when the clock is to prove itself."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         before = clock_seen(unit)
     if before is not None and -ASTRAY <= now - before.seen < NOTED_EVERY:
         return before
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         before = clock_seen(unit)
         watched = _watched(before, now)
         if before is None or now < before.seen - ASTRAY or now.date() != before.seen.date():

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from engine.services.context.app_context import Office
-from engine.services.core.call_queue import Call, queued_calls
+from engine.services.context.app_context import AppContext
+from engine.services.core.call_queue import QueuedCall, queued_calls
 from engine.services.core.heartbeat import EVERY, beat
 from engine.services.core.register_lookups import ask_register
 from engine.services.payments.order_placement import place_order
-from engine.services.payments.settlement import ask_again, ask_told, due_to_ask, is_due
+from engine.services.payments.settlement import ask_again, ask_reported, due_to_ask, is_due
 from engine.services.worker.worker import deliver_channel
 from engine.storage.unit_of_work import Busy
 
@@ -39,7 +39,7 @@ Lane = tuple[str, str]  # what is done, with whom
 class Dispatcher:
     """`current`: the office to work with, as it is at this moment."""
 
-    def __init__(self, current: Callable[[], Office]) -> None:
+    def __init__(self, current: Callable[[], AppContext]) -> None:
         self._current = current
         self.alone = threading.Lock()  # held by whoever tells stories meanwhile: what these queue is theirs to do
         self._lock = threading.Lock()
@@ -72,49 +72,49 @@ class Dispatcher:
         with self._lock:
             return bool(self._under_way)
 
-    def look(self, office: Office) -> None:
+    def look(self, ctx: AppContext) -> None:
         """Starts every call that waits and for which a thread is free. Never waits for a partner."""
         if time.monotonic() - self._beats >= EVERY.total_seconds():
-            beat(office)
+            beat(ctx)
             self._beats = time.monotonic()
-        for call in self._waiting(office):
-            self._start_call(office, call)
-        with office.store.unit() as unit:
-            channels = unit.channels_due(office.now())
+        for call in self._waiting(ctx):
+            self._start_call(ctx, call)
+        with ctx.store.unit() as unit:
+            channels = unit.channels_due(ctx.now())
         for channel in channels:
-            self._start(("send", channel), channel, SENDERS, partial(deliver_channel, office, channel))
+            self._start(("send", channel), channel, SENDERS, partial(deliver_channel, ctx, channel))
         if time.monotonic() - self._polls >= POLL:
             self._polls = time.monotonic()
-            self._ask_silent(office)
+            self._ask_silent(ctx)
 
-    def _waiting(self, office: Office) -> Iterable[Call]:
+    def _waiting(self, ctx: AppContext) -> Iterable[QueuedCall]:
         """What is queued; where it is much, some of each partner, so that a queue before one hides no other's."""
-        with office.store.unit() as unit:
+        with ctx.store.unit() as unit:
             calls = queued_calls(unit, MOST)
             if len(calls) < MOST:
                 return calls
             providers = [
                 call
-                for one in office.providers
+                for one in ctx.providers
                 for kind in ("order", "told")
                 for call in queued_calls(unit, MOST, kind, one)
             ]
             return [*providers, *queued_calls(unit, MOST, "register")]
 
-    def _start_call(self, office: Office, call: Call) -> None:
+    def _start_call(self, ctx: AppContext, call: QueuedCall) -> None:
         if call.kind == "order":
-            self._start(("order", call.partner), call.key, ORDERS, partial(place_order, office, call))
+            self._start(("order", call.partner), call.key, ORDERS, partial(place_order, ctx, call))
         elif call.kind == "told":
-            if is_due(call, office.now()):
-                self._start(("ask", call.partner), call.subject, QUESTIONS, partial(ask_told, office, call))
+            if is_due(call, ctx.now()):
+                self._start(("ask", call.partner), call.subject, QUESTIONS, partial(ask_reported, ctx, call))
         else:
-            self._start(("register", call.partner), call.key, QUESTIONS, partial(ask_register, office, call))
+            self._start(("register", call.partner), call.key, QUESTIONS, partial(ask_register, ctx, call))
 
-    def _ask_silent(self, office: Office) -> None:
+    def _ask_silent(self, ctx: AppContext) -> None:
         """Payments that nobody told us about, of the operators that have a thread free."""
-        full = [one for one in office.providers if self._running["ask", one] >= QUESTIONS]
-        for payment in due_to_ask(office, without=full):
-            self._start(("ask", payment.provider), payment.id, QUESTIONS, partial(ask_again, office, payment))
+        full = [one for one in ctx.providers if self._running["ask", one] >= QUESTIONS]
+        for payment in due_to_ask(ctx, without=full):
+            self._start(("ask", payment.provider), payment.id, QUESTIONS, partial(ask_again, ctx, payment))
 
     def _start(self, lane: Lane, key: str, most: int, work: Callable[[], object]) -> None:
         with self._lock:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from engine.records.dossier import Letter
-from engine.services.context.app_context import Office
+from engine.records.dossier import OutboundMessage
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 OVER: Final = timedelta(hours=1)  # no code and no link lasts so long
 
 
-def forgetful(office: Office, letter: Letter) -> Letter:
+def forgetful(ctx: AppContext, letter: OutboundMessage) -> OutboundMessage:
     """A letter as it is kept once its sender answered."""
-    return letter if office.settings.demo else letter.without_secret()
+    return letter if ctx.settings.demo else letter.without_secret()
 
 
-def erase_codes(office: Office, unit: Unit) -> int:
+def erase_codes(ctx: AppContext, unit: Unit) -> int:
     """The same for what an earlier release, or a demonstration, left."""
-    return 0 if office.settings.demo else unit.erase_secrets(office.now() - OVER)
+    return 0 if ctx.settings.demo else unit.erase_secrets(ctx.now() - OVER)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from engine.records.jobs import Order, Work
+from engine.records.jobs import Job, Work
 from engine.services.accounts.handover import carry_handover
 from engine.services.applications.bulk_actions import carry_bulk
-from engine.services.audit.exports import FILES, carry_tray
+from engine.services.audit.exports import FILES, run_export
 from engine.services.audit.journal_search import carry_events
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.jobs import LEASE
 from engine.storage.unit_of_work import Busy
 
@@ -23,58 +23,58 @@ AT_ONCE: Final = 20  # dossiers that the request itself carries out: the person 
 TURN: Final = 100  # lines of one turn: letters and due dates wait behind
 
 FEW_ROWS: Final = 1000  # of a file that the request itself prepares
-PATIENCE: Final = timedelta(days=1)
+WAIT_LIMIT: Final = timedelta(days=1)
 _PARTS: Final = 10  # of a file at one turn
 
-_HANDS: Final[Mapping[Work, Callable[[Office, Order, int], int]]] = {
+_RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
     "act": carry_bulk,
     "handover": carry_handover,
-    "tray": carry_tray,
+    "tray": run_export,
     "events": carry_events,
 }
 
 
-def carry_at_once(office: Office, order: Order) -> None:
+def carry_at_once(ctx: AppContext, order: Job) -> None:
     """Carries out a small order in the request that gave it; a larger one waits for a worker. A fault here is no fault of
     the order: it is kept, and a worker goes on."""
     is_file = order.work in FILES
     if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):
         return
     try:
-        _HANDS[order.work](office, order, _PARTS if is_file else AT_ONCE)
+        _RUNNERS[order.work](ctx, order, _PARTS if is_file else AT_ONCE)
     except Exception:
         log.exception("order %s", order.n)
 
 
-def carry_orders(office: Office) -> int:
+def carry_orders(ctx: AppContext) -> int:
     """One turn at the oldest order that nobody carries out. How many lines were done."""
-    now = office.now()
-    with office.store.unit() as unit:
+    now = ctx.now()
+    with ctx.store.unit() as unit:
         if not unit.orders_left():
             return 0
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         order = unit.claim_order(now, now + LEASE)
     if order is None:
         return 0
     try:
-        done = _HANDS[order.work](office, order, _PARTS if order.work in FILES else TURN)
+        done = _RUNNERS[order.work](ctx, order, _PARTS if order.work in FILES else TURN)
     except Exception as fault:  # it stays lent for a while, so that the others have their turn
         if not isinstance(fault, Busy):
             log.exception("order %s", order.n)
-            _give_up(office, order)
+            _give_up(ctx, order)
         return 0
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
             unit.put_order(replace(kept, claimed_until=None))
     return done
 
 
-def _give_up(office: Office, order: Order) -> None:
+def _give_up(ctx: AppContext, order: Job) -> None:
     """An order that fails for a day is tried no more: a person must look."""
-    if office.now() - order.at < PATIENCE:
+    if ctx.now() - order.at < WAIT_LIMIT:
         return
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
-            unit.put_order(replace(kept, ended_at=office.now(), claimed_until=None))
+            unit.put_order(replace(kept, ended_at=ctx.now(), claimed_until=None))

@@ -26,7 +26,7 @@ from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 from engine.services.applications.draft_answers import without_orphans
-from engine.services.context.app_context import Office, pinned
+from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.commit import keep
 from engine.storage.unit_of_work import Unit
 
@@ -37,39 +37,39 @@ def is_of_keeping(timer_name: str) -> bool:
     return timer_name.partition(":")[0] in (KEEP, KEEP_DOCUMENT)
 
 
-def forget(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
+def forget(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
     """Erases what is not to be kept any more, if it is so by now. None when there is nothing to erase."""
-    moments = dict(keep_moments(procedure, dossier, office.directory.calendar))
+    moments = dict(keep_moments(procedure, dossier, ctx.directory.calendar))
     at = moments.get(timer_name)
-    if at is None or office.now() < at:
+    if at is None or ctx.now() < at:
         return None
     kind, _, name = timer_name.partition(":")
     if kind == KEEP_DOCUMENT:
-        return _forget_document(office, unit, dossier, name)
+        return _forget_document(ctx, unit, dossier, name)
     if name:
-        return _forget_answer(office, unit, procedure, dossier, name)
-    return _forget_all(office, unit, procedure, dossier)
+        return _forget_answer(ctx, unit, procedure, dossier, name)
+    return _forget_all(ctx, unit, procedure, dossier)
 
 
-def overdue(office: Office, unit: Unit, dossier: Dossier) -> bool:
+def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> bool:
     """Whether a dossier should have been erased by now: its timer was never set, or was lost."""
     if dossier.closed_at is None or dossier.is_draft or dossier.erased_at is not None:
         return False
-    moments = dict(keep_moments(pinned(office, unit, dossier), dossier, office.directory.calendar))
-    return KEEP in moments and moments[KEEP] <= office.now()
+    moments = dict(keep_moments(pinned(ctx, unit, dossier), dossier, ctx.directory.calendar))
+    return KEEP in moments and moments[KEEP] <= ctx.now()
 
 
-def forget_overdue(office: Office, dossier_id: str) -> bool:
+def forget_overdue(ctx: AppContext, dossier_id: str) -> bool:
     """Erases one dossier found overdue."""
-    with office.store.unit(write=True) as unit:
+    with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(dossier_id)
-        if dossier is None or not overdue(office, unit, dossier):
+        if dossier is None or not overdue(ctx, unit, dossier):
             return False
-        return forget(office, unit, pinned(office, unit, dossier), dossier, KEEP) is not None
+        return forget(ctx, unit, pinned(ctx, unit, dossier), dossier, KEEP) is not None
 
 
-def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:
-    now = office.now()
+def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:
+    now = ctx.now()
     after = forgotten(procedure, before, now, local_day(now))
     body: dict[str, Plain] = {
         "revision": before.revision + 1,
@@ -83,11 +83,11 @@ def _forget_all(office: Office, unit: Unit, procedure: Procedure, before: Dossie
     for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # held, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
-    _set_timers(office, unit, procedure, after)
-    return _written(office, unit, before, after, body)
+    _set_timers(ctx, unit, procedure, after)
+    return _written(ctx, unit, before, after, body)
 
 
-def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
+def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
     """One sensitive answer goes before the dossier, wherever it was given; what stood beside it is sealed anew."""
     answers = without_answer(procedure, before.answers, name)
     after = without_orphans(replace(before, answers=answers))
@@ -95,31 +95,31 @@ def _forget_answer(office: Office, unit: Unit, procedure: Procedure, before: Dos
     left = {one.id for one in after.attachments}
     sealed = {f"answers.{key}" for key in changed}
     sealed |= {f"files.{one.id}" for one in before.attachments if one.id not in left}
-    known = {told for names in unit.salts(before.id).values() for told in names}
+    known = {reported for names in unit.salts(before.id).values() for reported in names}
     erased = [one for one in known if one in sealed or _is_part(one, sealed)]
     unit.erase_salts(before.id, erased)
     body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name], "salts": codes(erased)}
-    _set_timers(office, unit, procedure, after)
-    return _written(office, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
+    _set_timers(ctx, unit, procedure, after)
+    return _written(ctx, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
 
 
-def _is_part(told: str, sealed: set[str]) -> bool:
-    return told.rpartition(".")[0] in sealed
+def _is_part(reported: str, sealed: set[str]) -> bool:
+    return reported.rpartition(".")[0] in sealed
 
 
-def _forget_document(office: Office, unit: Unit, before: Dossier, document_id: str) -> Dossier:
+def _forget_document(ctx: AppContext, unit: Unit, before: Dossier, document_id: str) -> Dossier:
     """What a document shows, once it is worth nothing any more and its dossier is gone."""
     documents = tuple(without_content(one) if one.id == document_id else one for one in before.documents)
     number = next((one.number for one in before.documents if one.id == document_id), "")
     body: dict[str, Plain] = {"revision": before.revision + 1, "number": number}
-    return _written(office, unit, before, replace(before, documents=documents), body)
+    return _written(ctx, unit, before, replace(before, documents=documents), body)
 
 
 def _written(
-    office: Office, unit: Unit, before: Dossier, after: Dossier, body: dict[str, Plain],
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, body: dict[str, Plain],
     commits: dict[str, Plain] | None = None,
 ) -> Dossier:  # fmt: skip
-    dossier = keep(office, unit, before, after, [EntryDraft("erased", body, commits or {})], SYSTEM_ACTOR)
+    dossier = keep(ctx, unit, before, after, [EntryDraft("erased", body, commits or {})], SYSTEM_ACTOR)
     kept = {one.id: one for one in before.documents}
     for document in dossier.documents:
         if kept.get(document.id) != document:
@@ -127,6 +127,6 @@ def _written(
     return dossier
 
 
-def _set_timers(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier) -> None:
-    scope = scope_of(procedure, dossier, office.day(), office.directory)
-    unit.set_timers(dossier.id, timers_of(procedure, dossier, office.now(), office.directory, scope))
+def _set_timers(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier) -> None:
+    scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
+    unit.set_timers(dossier.id, timers_of(procedure, dossier, ctx.now(), ctx.directory, scope))

@@ -6,18 +6,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 
 SHARE: Final = timedelta(seconds=30)
 SILENCES: Final = 2  # one after another
 
 
-class Patience:
+class TimeBudget:
     """Of one channel: until its share of time is over, or its gateway left us twice without an answer. What is not tried is
     given back as it was."""
 
-    def __init__(self, office: Office) -> None:
-        self._office, self._until = office, office.now() + SHARE
+    def __init__(self, ctx: AppContext) -> None:
+        self._office, self._until = ctx, ctx.now() + SHARE
         self._silences = 0
 
     def is_over(self) -> bool:

@@ -23,15 +23,15 @@ from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
 from engine.domain.workflow.timers import time_over
 from engine.integrations.message_sender import NotSent
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter, Timer
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed
 from engine.services.accounts.delegation_files import forget_papers
 from engine.services.accounts.lost_phones import make_moves
 from engine.services.applications.linked_dossiers import follow_links
 from engine.services.applications.unverified_files import end_removals, remove_idle
 from engine.services.audit.sms_report import count_sms
-from engine.services.context.app_context import Office, pinned
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import sign_journal
 from engine.services.core.commit import carry_out, forget_expired
 from engine.services.core.journalling import journalise
@@ -40,14 +40,14 @@ from engine.services.core.stored_files import places
 from engine.services.limits.code_limits import why_no_letter
 from engine.services.payments.order_placement import place_orders
 from engine.services.payments.payments import awaited_in
-from engine.services.payments.settlement import ask_all_told, reconcile
+from engine.services.payments.settlement import ask_all_reported, reconcile
 from engine.services.sign_in.sessions import ASIDE_LASTS
 from engine.services.sign_in.unverified_drafts import close_forsaken
-from engine.services.worker.agent_notifications import tell_agents
+from engine.services.worker.agent_notifications import notify_agents
 from engine.services.worker.erasing import erase_codes, forgetful
 from engine.services.worker.job_runner import carry_orders
 from engine.services.worker.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
-from engine.services.worker.time_budget import Patience
+from engine.services.worker.time_budget import TimeBudget
 from engine.storage.unit_of_work import Busy, Unit
 
 log = logging.getLogger("guichet.tour")
@@ -63,7 +63,7 @@ MOMENTS_KEPT: Final = timedelta(days=7)  # stored replies, tries
 
 
 @dataclass(frozen=True, slots=True)
-class Tour:
+class WorkerPass:
     """What one tour did: how many of each."""
 
     timers: int
@@ -80,41 +80,43 @@ class Tour:
         return any(astuple(self))
 
 
-def tour(office: Office, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True) -> Tour:
+def run_pass(
+    ctx: AppContext, *, signs: bool = True, calls: bool = True, acts: bool = True, erases: bool = True
+) -> WorkerPass:
     """Everything that is due, once. One thing that fails is logged and left for the next tour; the others go on. `signs`: the
     journal too, which a demonstration leaves until its dossiers, dated in the past, are all told. `calls`: those to partners too,
     one after another, as stories want them; a worker makes them beside its tours (`dispatcher.py`). `acts`: timers fire;
     `erases`: what is kept long enough is erased, and a number moves to its owner's new telephone (see `clock_watch`)."""
-    with office.store.unit() as unit:
-        office.doors.look(unit)
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
     if calls:
-        payments, registers = make_calls(office)
+        payments, registers = make_calls(ctx)
     else:
-        payments, registers = 0, _part(office, queue_registers)
-    links = _part(office, follow_links)  # what came meanwhile counts before the time that was over for it
-    timers = _part(office, partial(run_timers, erases=erases)) if acts else 0
-    orders = _part(office, carry_orders)
-    told = _part(office, tell_agents)
-    moved = _part(office, make_moves) if erases else 0
-    _part(office, note_owed)
-    letters = _part(office, deliver_letters) if calls else 0
-    swept = _part(office, end_removals) + (_part(office, sweep) + _part(office, remove_idle) if erases else 0)
+        payments, registers = 0, _part(ctx, queue_registers)
+    links = _part(ctx, follow_links)  # what came meanwhile counts before the time that was over for it
+    timers = _part(ctx, partial(run_timers, erases=erases)) if acts else 0
+    orders = _part(ctx, carry_orders)
+    reported = _part(ctx, notify_agents)
+    moved = _part(ctx, make_moves) if erases else 0
+    _part(ctx, note_owed)
+    letters = _part(ctx, deliver_letters) if calls else 0
+    swept = _part(ctx, end_removals) + (_part(ctx, sweep) + _part(ctx, remove_idle) if erases else 0)
     if signs:
-        _part(office, sign_journal)
-    return Tour(timers, letters, registers, payments, swept, links, orders, told, moved)
+        _part(ctx, sign_journal)
+    return WorkerPass(timers, letters, registers, payments, swept, links, orders, reported, moved)
 
 
-def make_calls(office: Office) -> tuple[int, int]:
+def make_calls(ctx: AppContext) -> tuple[int, int]:
     """Every call that waits, one after another: how many payments and dossiers were asked about."""
-    _part(office, place_orders)
-    payments = _part(office, ask_all_told) + _part(office, reconcile)
-    return payments, _part(office, ask_registers)
+    _part(ctx, place_orders)
+    payments = _part(ctx, ask_all_reported) + _part(ctx, reconcile)
+    return payments, _part(ctx, ask_registers)
 
 
-def _part(office: Office, work: Callable[[Office], int]) -> int:
+def _part(ctx: AppContext, work: Callable[[AppContext], int]) -> int:
     """One part of the tour: letters leave although a list of agents could not be made."""
     try:
-        return work(office)
+        return work(ctx)
     except Busy:  # none of the others would fare better
         raise
     except Exception:
@@ -125,23 +127,23 @@ def _part(office: Office, work: Callable[[Office], int]) -> int:
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-def run_timers(office: Office, *, erases: bool = True) -> int:
+def run_timers(ctx: AppContext, *, erases: bool = True) -> int:
     """Does what is due, each in its own unit; what becomes due on the way is done too. How many did something."""
     done, tried, without = 0, set[Timer](), () if erases else ERASING
     for _ in range(MOST_BATCHES):
-        with office.store.unit() as unit:
-            due = [one for one in unit.due_timers(office.now(), BATCH + len(tried), without) if one not in tried]
+        with ctx.store.unit() as unit:
+            due = [one for one in unit.due_timers(ctx.now(), BATCH + len(tried), without) if one not in tried]
         if not due:
             break
         for timer in due:
             tried.add(timer)
-            done += _run(office, timer)
+            done += _run(ctx, timer)
     return done
 
 
-def _run(office: Office, timer: Timer) -> bool:
+def _run(ctx: AppContext, timer: Timer) -> bool:
     try:
-        return _fire(office, timer) is not None
+        return _fire(ctx, timer) is not None
     except Busy:  # none of the others would fare better
         raise
     except Exception:
@@ -149,35 +151,35 @@ def _run(office: Office, timer: Timer) -> bool:
         return False
 
 
-def _fire(office: Office, timer: Timer) -> Dossier | None:
+def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
     """Claims a timer and does what it owes, in one unit: done twice or lost, never."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(timer.dossier)
         if dossier is None:
             unit.fire_timer(timer, now)
             return None
-        procedure = pinned(office, unit, dossier)
-        if _is_held(unit, procedure, dossier, timer, now) or _is_put_off(office, unit, procedure, dossier, timer):
+        procedure = pinned(ctx, unit, dossier)
+        if _is_held(unit, procedure, dossier, timer, now) or _is_put_off(ctx, unit, procedure, dossier, timer):
             return None
         if not unit.fire_timer(timer, now):
             return None
         if is_of_keeping(timer.name):
-            left = forget(office, unit, procedure, dossier, timer.name)
+            left = forget(ctx, unit, procedure, dossier, timer.name)
             if left is None:
                 _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
             return left
         try:
-            decision = time_over(procedure, dossier, timer.name, now, office.directory, office.wording)
+            decision = time_over(procedure, dossier, timer.name, now, ctx.directory, ctx.wording)
         except Refused as closed:
             if closed.reason.code == "void_timer":
                 _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
             else:  # the book forbids it: a person must look
                 _note(unit, dossier, "timer_refused", {"timer": timer.name, "why": closed.reason.code}, now)
             return None
-        moved = carry_out(office, unit, dossier, decision, SYSTEM_ACTOR)
+        moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)
         expired = moved.is_draft and moved.closed_at is not None
-        return forget_expired(office, unit, moved) if expired else moved
+        return forget_expired(ctx, unit, moved) if expired else moved
 
 
 def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
@@ -186,12 +188,12 @@ def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, n
     return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
 
-def _is_put_off(office: Office, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
+def _is_put_off(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:
     """Whether the calendar of today puts a timer further off than the one it was set by: a holiday was decreed meanwhile.
     It then waits for its new moment; were it fired now, it would be void, and never ring again."""
-    now = office.now()
-    scope = scope_of(procedure, dossier, local_day(now), office.directory)
-    timers = timers_of(procedure, dossier, now, office.directory, scope)
+    now = ctx.now()
+    scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
+    timers = timers_of(procedure, dossier, now, ctx.directory, scope)
     ahead = any((one.name, one.entry) == (timer.name, timer.entry) and one.due_at > now for one in timers)
     if ahead:
         unit.set_timers(dossier.id, timers)
@@ -207,57 +209,57 @@ def _note(unit: Unit, dossier: Dossier, kind: str, body: Mapping[str, Plain], no
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
-def deliver_letters(office: Office) -> int:
+def deliver_letters(ctx: AppContext) -> int:
     """The letters of every channel, one channel after another. How many left."""
-    return sum(deliver_channel(office, channel) for channel in office.senders)
+    return sum(deliver_channel(ctx, channel) for channel in ctx.senders)
 
 
-def deliver_channel(office: Office, channel: str) -> int:
+def deliver_channel(ctx: AppContext, channel: str) -> int:
     """Hands the letters of one channel that are due to its sender, outside any unit. At least once each: a crash between sending and
     noting it sends again. How many left."""
-    sent, patience = 0, Patience(office)
-    others = tuple(one for one in office.senders if one != channel)
+    sent, wait_limit = 0, TimeBudget(ctx)
+    others = tuple(one for one in ctx.senders if one != channel)
     for _ in range(MOST_BATCHES):
-        now = office.now()
+        now = ctx.now()
         until = now + LEASE
-        with office.store.unit(write=True) as unit:
+        with ctx.store.unit(write=True) as unit:
             lent = unit.claim_letters(now, until, BATCH, others)
         if not lent:
             break
-        settled = [_carry(office, letter, now, patience) for letter in lent]
-        with office.store.unit(write=True) as unit:
-            count_sms(office, unit, settled)
+        settled = [_carry(ctx, letter, now, wait_limit) for letter in lent]
+        with ctx.store.unit(write=True) as unit:
+            count_sms(ctx, unit, settled)
             for letter in settled:
                 # what left did, whoever holds the lease; all else is theirs to tell. It may be erased, with its dossier
                 with suppress(LookupError):
-                    unit.settle_letter(forgetful(office, letter), None if letter.sent_at else until)
+                    unit.settle_letter(forgetful(ctx, letter), None if letter.sent_at else until)
                     sent += letter.sent_at is not None
-        if patience.is_over():
+        if wait_limit.is_over():
             break
     return sent
 
 
-def _carry(office: Office, letter: Letter, now: datetime, patience: Patience) -> Letter:
-    sender = office.senders.get(letter.channel)
+def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: TimeBudget) -> OutboundMessage:
+    sender = ctx.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
-    if letter.channel == "sms" and (closed := why_no_letter(office, letter.to)):
+    if letter.channel == "sms" and (closed := why_no_letter(ctx, letter.to)):
         return replace(letter, failed=closed)
-    if patience.is_over():
+    if wait_limit.is_over():
         return replace(letter, attempts=letter.attempts - 1)  # given back as it was lent
     try:
         sender.send(letter)
     except NotSent as failure:
-        patience.note(not failure.silent)
+        wait_limit.note(not failure.silent)
         return _again(letter, now, str(failure), failure.for_good)
     except Exception:  # one sender's fault must not keep the other letters
         log.exception("letter %s by %s", letter.id, letter.channel)
         return _again(letter, now, SENDER_FAULT, False)
-    patience.note(True)
+    wait_limit.note(True)
     return replace(letter, sent_at=now)
 
 
-def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter:
+def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) -> OutboundMessage:
     """Tried again later and later, then given up and told. Being lent counts as an attempt, also to a worker that died before it
     tried: so that no letter is given up untried, the whole time must have passed too."""
     tried = letter.attempts > len(RETRIES) and now - letter.created_at >= sum(RETRIES, timedelta())
@@ -269,41 +271,39 @@ def _again(letter: Letter, now: datetime, reason: str, for_good: bool) -> Letter
 # -- sweeping ----------------------------------------------------------------------------------------------------------
 
 
-def sweep(office: Office) -> int:
+def sweep(ctx: AppContext) -> int:
     """Once a day: files that nothing names, papers of mandates that were over long ago, drafts that no browser comes back to,
     and what served a moment."""
-    now = office.now()
-    with office.store.unit(write=True) as unit:
+    now = ctx.now()
+    with ctx.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
         unit.keep_aside("swept", today, now)
         if last == today:
             return 0
-        forgotten = (
-            unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(office, unit)
-        )
-    forgotten += _forget_overdue(office) + close_forsaken(office) + forget_papers(office)
-    named = set(places(office.store))
-    return forgotten + len(office.attachments.sweep(named, now - ORPHANS_KEPT))
+        forgotten = unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(ctx, unit)
+    forgotten += _forget_overdue(ctx) + close_forsaken(ctx) + forget_papers(ctx)
+    named = set(places(ctx.store))
+    return forgotten + len(ctx.attachments.sweep(named, now - ORPHANS_KEPT))
 
 
-def _forget_overdue(office: Office) -> int:
+def _forget_overdue(ctx: AppContext) -> int:
     """Closed dossiers kept longer than the book says, whose timer was never set; so many a day at most."""
     late: list[str] = []
-    for dossier in _all(office):
+    for dossier in _all(ctx):
         if len(late) == AT_ONCE:
             break
         try:
-            with office.store.unit() as unit:
-                if overdue(office, unit, dossier):
+            with ctx.store.unit() as unit:
+                if overdue(ctx, unit, dossier):
                     late.append(dossier.id)
-        except LostEdition:
+        except EditionMissing:
             log.warning("the edition of %s cannot be read", dossier.id)
-    return sum(forget_overdue(office, one) for one in late)
+    return sum(forget_overdue(ctx, one) for one in late)
 
 
-def _all(office: Office) -> Iterator[Dossier]:
-    for dossier_id in office.store.all_dossiers():
-        with office.store.unit() as unit:
+def _all(ctx: AppContext) -> Iterator[Dossier]:
+    for dossier_id in ctx.store.all_dossiers():
+        with ctx.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
         if dossier is not None:
             yield dossier

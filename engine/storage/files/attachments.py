@@ -17,13 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from engine.storage.files.blob_store import FolderShelf, Shelf
-from engine.storage.files.encryption import FileKeys, NoFileKey, Unsealable, is_sealed, key_of
+from engine.storage.files.blob_store import BlobStore, FolderBlobStore
+from engine.storage.files.encryption import FileKeys, NoFileKey, Undecryptable, is_sealed, key_of
 from engine.storage.files.inspection import Content, Rejected, judged
 from engine.storage.files.reserve import Reserve
 from engine.storage.files.resumable_uploads import Arrivals
-from engine.storage.gate import Gate
-from engine.storage.unit_of_work import Finding
+from engine.storage.gate import AdmissionGate
+from engine.storage.unit_of_work import IntegrityFinding
 
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # files judged at the same time: a picture may hold some 150 MB
@@ -44,12 +44,12 @@ class Lost(LookupError):
     """The file of this digest is not there, or is not what it was."""
 
 
-class Erased(Lost):
+class FileErased(Lost):
     """It was erased for good, and a backup brought back the dossier that named it before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredFile:
     """What was kept of one file: `name` is for eyes only, `kind` is pdf, jpg or png, `size` in bytes as kept."""
 
     sha256: str
@@ -60,7 +60,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class Uploader:
     """Who hands a file in: `names` (account, browser) have one file judged at a time; one who is not `known` leaves a place to who
     is. `spent` is told the processor seconds that judging took, whatever came of it."""
 
@@ -69,26 +69,26 @@ class Sender:
     spent: Callable[[float], None] | None = None
 
 
-OURSELVES: Final = Sender()
+OURSELVES: Final = Uploader()
 
 
 class AttachmentStore:
     """Files of one shelf, or of a folder, two levels deep. Without keys nothing is sealed."""
 
     def __init__(
-        self, place: Shelf | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None, reserve: Reserve | None = None
+        self, place: BlobStore | str | Path, keys: FileKeys | None = None, inspect: Inspect | None = None, reserve: Reserve | None = None
     ) -> None:  # fmt: skip
-        self.shelf: Shelf = FolderShelf(place) if isinstance(place, (str, Path)) else place
+        self.blobs: BlobStore = FolderBlobStore(place) if isinstance(place, (str, Path)) else place
         self.keys = keys
         self._inspect = inspect
         self.reserve = reserve or Reserve(())
-        self.arriving = Arrivals(self.shelf, keys)
-        self._judging = Gate(AT_ONCE, WAITING, kept=FOR_KNOWN)
+        self.arriving = Arrivals(self.blobs, keys)
+        self._judging = AdmissionGate(AT_ONCE, WAITING, kept=FOR_KNOWN)
 
     def keep(
         self, data: bytes, name: str, accept: tuple[str, ...], max_size: int, dossier: str = "", before: Before | None = None,
-        weigh: Weigh | None = None, *, unproven: bool = False, sender: Sender = OURSELVES,
-    ) -> Kept:  # fmt: skip
+        weigh: Weigh | None = None, *, unproven: bool = False, sender: Uploader = OURSELVES,
+    ) -> StoredFile:  # fmt: skip
         """Judges a file and keeps what is fit of it for a dossier. Raises `Rejected` (nothing kept), `NoRoom` (disk full) or
         `Busy` (disk cut; `Crowded`: too many at once). Less room is left for who is `unproven`."""
         if not data:
@@ -103,9 +103,11 @@ class AttachmentStore:
         if before is not None:
             before(digest, len(content.data))
         self._store((dossier, digest), content.data)
-        return Kept(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
+        return StoredFile(digest, content.kind, len(content.data), content.pages, display_name(name, content.kind))
 
-    def _judged(self, data: bytes, name: str, accept: tuple[str, ...], weigh: Weigh | None, sender: Sender) -> Content:
+    def _judged(
+        self, data: bytes, name: str, accept: tuple[str, ...], weigh: Weigh | None, sender: Uploader
+    ) -> Content:
         with self._judging.turn(*sender.names, known=sender.known):
             began = time.thread_time()
             try:
@@ -115,14 +117,14 @@ class AttachmentStore:
                     sender.spent(time.thread_time() - began)
 
     def read(self, sha256: str, dossier: str = "") -> bytes:
-        """The file of this digest that a dossier keeps, whole. Raises `Lost` (`Erased`), and `NoFileKey` when the ring lacks its
+        """The file of this digest that a dossier keeps, whole. Raises `Lost` (`FileErased`), and `NoFileKey` when the ring lacks its
         key."""
         if not _DIGEST.match(sha256):
             raise Lost(sha256)
         raw = self._raw((dossier, sha256))
         data = self._unsealed((dossier, sha256), raw)
         if data == _ERASED and (self.keys is None or is_sealed(raw)):  # nobody without our keys says so
-            raise Erased(sha256)
+            raise FileErased(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Lost(sha256)
         return data
@@ -142,7 +144,7 @@ class AttachmentStore:
 
     def take_back(self, place: Place) -> None:
         """Removes what was adopted for rows that did not come after all."""
-        self.shelf.remove(self._name(place))
+        self.blobs.remove(self._name(place))
 
     def keeps(self, place: Place) -> bool:
         """Whether a file is there, whole."""
@@ -161,10 +163,10 @@ class AttachmentStore:
         for place in known:
             try:
                 changed += self._rewrapped(self.keys, place, bare)
-            except (Lost, Unsealable):
+            except (Lost, Undecryptable):
                 lost.append(place)
         for digest in bare.difference(digest for _, digest in lost):
-            self.shelf.remove(_bare(digest))
+            self.blobs.remove(_bare(digest))
         return changed, tuple(lost)
 
     def _rewrapped(self, keys: FileKeys, place: Place, bare: set[str]) -> bool:
@@ -175,7 +177,7 @@ class AttachmentStore:
             return True
         fresh = keys.rewrapped(_bound(place), raw)
         if fresh is not None:
-            self.shelf.write(self._name(place), fresh)
+            self.blobs.write(self._name(place), fresh)
         return fresh is not None
 
     def sealed_under(self, place: Place) -> str:
@@ -183,7 +185,7 @@ class AttachmentStore:
         raw = self._raw(place)
         try:
             return key_of(raw) if is_sealed(raw) else ""
-        except Unsealable:
+        except Undecryptable:
             raise Lost(place[1]) from None
 
     def sweep(self, known: Collection[Place], older_than: datetime) -> tuple[str, ...]:
@@ -191,21 +193,21 @@ class AttachmentStore:
         named = {_bare(digest) for _, digest in known} | {self._name(place) for place in known}
         limit = older_than.timestamp()
         self.arriving.sweep(older_than)
-        self.shelf.tidy(named, limit)
+        self.blobs.tidy(named, limit)
         orphans = [name for name in self._names() if name not in named]
-        return tuple(name.rpartition("/")[2] for name in orphans if self.shelf.take_away(name, limit))
+        return tuple(name.rpartition("/")[2] for name in orphans if self.blobs.take_away(name, limit))
 
-    def findings(self, known: Iterable[Place]) -> Iterator[Finding]:
+    def findings(self, known: Iterable[Place]) -> Iterator[IntegrityFinding]:
         """Which files that dossiers name are lost, damaged, or sealed under a key that is not there; not those that were erased."""
         for dossier, digest in known:
             try:
                 self.read(digest, dossier)
-            except Erased:
+            except FileErased:
                 continue
             except Lost:
-                yield Finding("file_lost", dossier, {"sha256": digest})
+                yield IntegrityFinding("file_lost", dossier, {"sha256": digest})
             except NoFileKey as missing:
-                yield Finding("file_key_missing", dossier, {"sha256": digest, "key": str(missing)})
+                yield IntegrityFinding("file_key_missing", dossier, {"sha256": digest, "key": str(missing)})
 
     # -- on the shelf ------------------------------------------------------------------------------------------------
 
@@ -215,7 +217,7 @@ class AttachmentStore:
 
     def _raw(self, place: Place) -> bytes:
         for name in dict.fromkeys((self._name(place), _bare(place[1]))):
-            if (found := self.shelf.read(name)) is not None:
+            if (found := self.blobs.read(name)) is not None:
                 return found
         raise Lost(place[1])
 
@@ -226,27 +228,27 @@ class AttachmentStore:
             raise NoFileKey("-")
         try:
             return self.keys.unseal(_bound(place), raw)
-        except Unsealable:
+        except Undecryptable:
             raise Lost(place[1]) from None
 
     def _store(self, place: Place, data: bytes) -> None:
         """Writes what is not there yet. What is there is made young, so that no sweep takes it before its row is written."""
         name = self._name(place)
-        if self.shelf.renew(name) and self._is_whole(place, name, data):
+        if self.blobs.renew(name) and self._is_whole(place, name, data):
             return
-        self.shelf.write(name, data if self.keys is None else self.keys.seal(_bound(place), data))
+        self.blobs.write(name, data if self.keys is None else self.keys.seal(_bound(place), data))
 
     def _is_whole(self, place: Place, name: str, data: bytes) -> bool:
-        kept = self.shelf.read(name)
+        kept = self.blobs.read(name)
         if kept is None or self.keys is None:
             return kept == data
         try:
             return self.keys.unseal(_bound(place), kept) == data
-        except (Unsealable, NoFileKey):
+        except (Undecryptable, NoFileKey):
             return False
 
     def _names(self) -> list[str]:
-        return [one.name for one in self.shelf.lies() if _NAME.match(one.name)]
+        return [one.name for one in self.blobs.lies() if _NAME.match(one.name)]
 
 
 def _bare(digest: str) -> str:

@@ -21,12 +21,12 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRIES: Final = 2  # a sweep may take an empty folder away between its making and what is put into it
 
 
-class WrongShelf(RuntimeError):
+class WrongBlobStore(RuntimeError):
     """The place that a setting names cannot keep files: no such place, another's, or not to be written to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lying:
+class StoredObject:
     """One thing that lies there: since when (in seconds, as the shelf's own clock says) and how many bytes."""
 
     name: str
@@ -46,7 +46,7 @@ class Bucket:
     authority: Path | None = None  # the certificate of whoever signed the service's, when no public authority did
 
 
-class Shelf(Protocol):
+class BlobStore(Protocol):
     """Every verb raises `Busy` when the place is cut or silent, `NoRoom` when it is full; then nothing is half there."""
 
     def read(self, name: str) -> bytes | None:
@@ -61,7 +61,7 @@ class Shelf(Protocol):
         """Makes what is there young, so that no sweep takes it; false where only writing it again does."""
         ...
 
-    def lies(self, under: str = "") -> Iterator[Lying]:
+    def lies(self, under: str = "") -> Iterator[StoredObject]:
         """Everything, or what is in one folder of names, by name."""
         ...
 
@@ -76,11 +76,11 @@ class Shelf(Protocol):
         ...
 
     def check(self) -> None:
-        """Keeps something, reads it, removes it. Raises `WrongShelf`, `Busy`."""
+        """Keeps something, reads it, removes it. Raises `WrongBlobStore`, `Busy`."""
         ...
 
 
-class FolderShelf:
+class FolderBlobStore:
     """A folder, which need not exist; only its owner reads it."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -111,13 +111,13 @@ class FolderShelf:
             return True
         return False
 
-    def lies(self, under: str = "") -> Iterator[Lying]:
+    def lies(self, under: str = "") -> Iterator[StoredObject]:
         names = (Path(folder) / name for folder, _, names in os.walk(self.folder / under) for name in names)
         with disk():
             for path in sorted(path for path in names if not path.name.startswith(".")):
                 with suppress(FileNotFoundError):  # gone meanwhile
                     kept = path.stat()
-                    yield Lying(path.relative_to(self.folder).as_posix(), kept.st_mtime, kept.st_size)
+                    yield StoredObject(path.relative_to(self.folder).as_posix(), kept.st_mtime, kept.st_size)
 
     def remove(self, name: str) -> None:
         with disk():

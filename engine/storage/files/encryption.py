@@ -35,11 +35,11 @@ class NoFileKey(Busy):
     """A file is sealed under a key that the ring does not hold; `str()` says which. The right ring opens it again."""
 
 
-class Unsealable(ValueError):
+class Undecryptable(ValueError):
     """Not what was sealed here: cut, changed, or put in another place."""
 
 
-class NoRing(Exception):
+class NoKeyRing(Exception):
     """The file of the ring cannot be read or written."""
 
 
@@ -60,7 +60,7 @@ class FileKeys:
 
     @classmethod
     def open(cls, file: Path) -> FileKeys:
-        """The ring of a key file. Raises `NoRing`."""
+        """The ring of a key file. Raises `NoKeyRing`."""
         return cls(_read(file), file)
 
     @property
@@ -78,12 +78,12 @@ class FileKeys:
         return self._head(bound, own) + nonce + AESGCM(own).encrypt(nonce, data, bound)
 
     def unseal(self, bound: bytes, sealed: bytes) -> bytes:
-        """Raises `NoFileKey`, `Unsealable`."""
+        """Raises `NoFileKey`, `Undecryptable`."""
         own = self._own_key(bound, sealed)
         try:
             return AESGCM(own).decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound)
         except (InvalidTag, ValueError):
-            raise Unsealable from None
+            raise Undecryptable from None
 
     def rewrapped(self, bound: bytes, sealed: bytes) -> bytes | None:
         """The same sealed content with its key wrapped under the newest of the ring; None when it is already."""
@@ -100,7 +100,7 @@ class FileKeys:
         """The key that seals: the newest of the file, whoever put it there. While the file cannot be read, of what is known."""
         with self._lock:
             if self.file is not None:
-                with suppress(OSError, NoRing):
+                with suppress(OSError, NoKeyRing):
                     seen = self.file.stat()
                     stamp = [(seen.st_mtime_ns, seen.st_ino)]
                     if stamp != self._stamp:
@@ -121,7 +121,7 @@ class FileKeys:
                 sealed[at : at + _NONCE], sealed[at + _NONCE : _HEAD], name.encode() + bound
             )
         except (InvalidTag, ValueError):
-            raise Unsealable from None
+            raise Undecryptable from None
 
     def _key(self, name: str) -> bytes:
         with self._lock:
@@ -140,12 +140,12 @@ def is_sealed(data: bytes) -> bool:
 def key_of(sealed: bytes) -> str:
     """The id of the key that a file is wrapped under."""
     if not is_sealed(sealed) or len(sealed) < _HEAD + _NONCE + 16:
-        raise Unsealable
+        raise Undecryptable
     return sealed[len(MAGIC) : len(MAGIC) + _ID].decode("ascii", "replace")
 
 
 def add_key(file: Path) -> str:
-    """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoRing`."""
+    """Puts a new key in front of the ring; its id. Older keys stay: what they sealed still opens. Raises `NoKeyRing`."""
     key = new_file_key()
 
     def added(kept: dict[str, Any]) -> None:
@@ -162,7 +162,7 @@ def new_file_key() -> dict[str, str]:
 
 def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Changes what the file of a ring says, whole or not at all; one at a time, so that no key is ever written over. Raises
-    `NoRing`."""
+    `NoKeyRing`."""
     try:
         file.stat()  # where no ring is, nothing is made beside it
         with file.with_name(f"{file.name}.lock").open("a") as turn:
@@ -171,7 +171,7 @@ def change_ring(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
             change(kept)
             _written(file, kept)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as broken:
-        raise NoRing(str(file)) from broken
+        raise NoKeyRing(str(file)) from broken
 
 
 def _written(file: Path, kept: Mapping[str, Any]) -> None:
@@ -202,8 +202,8 @@ def _read(file: Path) -> dict[str, bytes]:
         ring = {str(one["id"]): bytes.fromhex(one["key"]) for one in written} if isinstance(written, list) else {}
         first = first_key(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as broken:
-        raise NoRing(str(file)) from broken
+        raise NoKeyRing(str(file)) from broken
     whole = {**ring, FIRST: first}
     if any(len(key) != 32 or len(name) != _ID for name, key in whole.items()):
-        raise NoRing(str(file))
+        raise NoKeyRing(str(file))
     return whole

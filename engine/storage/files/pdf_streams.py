@@ -108,13 +108,13 @@ def _base_85(pieces: Pieces) -> Iterator[bytes]:
     """Groups of five; `z` is four zeros."""
     left = start = b""
     for piece in pieces:
-        told = _BLANKS.sub(b"", left + piece)
+        reported = _BLANKS.sub(b"", left + piece)
         if not start:
-            if len(told) < 2:
-                left = told
+            if len(reported) < 2:
+                left = reported
                 continue
-            start, told = told, told.removeprefix(b"<~")
-        digits, end, _ = told.partition(b"~")
+            start, reported = reported, reported.removeprefix(b"<~")
+        digits, end, _ = reported.partition(b"~")
         whole = digits.replace(b"z", b"!!!!!")
         cut = len(whole) if end else len(whole) - len(whole) % 5
         left = whole[cut:]

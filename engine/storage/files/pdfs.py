@@ -88,8 +88,8 @@ class _Counted(io.BytesIO):
 
 def _refuse_written(data: bytes) -> None:
     """Names that act, written plainly or with escapes (`/J#61vaScript`)."""
-    for told in (data, _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), data)):
-        if any(name in told for name in _ACTIVE_BYTES):
+    for reported in (data, _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), data)):
+        if any(name in reported for name in _ACTIVE_BYTES):
             raise Rejected("file_active")
 
 

@@ -33,20 +33,20 @@ class Reserve:
     _refusing: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def room(self, times: int = 1) -> int:
+    def free_bytes(self, times: int = 1) -> int:
         """Bytes left before uploads stop, on the disk that has the least; negative once inside the reserve."""
         return min((self._left(one, times) for one in self.folders), default=2**62)
 
     def check(self, size: int, *, unproven: bool = False) -> None:
         """Raises `NoRoom` when a file of this size would use the reserve. Files of unproven drafts stop at twice the reserve, so
         that they never take the room of proven people."""
-        full = self.room() < size
+        full = self.free_bytes() < size
         if full is not self._refusing:
-            self._tell(full)
-        if full or (unproven and self.room(2) < size):
+            self._report(full)
+        if full or (unproven and self.free_bytes(2) < size):
             raise NoRoom("reserve")
 
-    def _tell(self, full: bool) -> None:
+    def _report(self, full: bool) -> None:
         with self._guard:
             if full is self._refusing:
                 return

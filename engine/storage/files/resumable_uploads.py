@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from engine.storage.files.blob_store import Shelf
-from engine.storage.files.encryption import FileKeys, Unsealable
+from engine.storage.files.blob_store import BlobStore
+from engine.storage.files.encryption import FileKeys, Undecryptable
 
 ARRIVING: Final = "arriving"
 LARGEST: Final = 12_000_000  # of one file; what a question takes is judged when the whole is there
@@ -28,8 +28,8 @@ _SHA256: Final = 64
 class Arrivals:
     """Files under way, by dossier and by the key their sender chose: the SHA-256 of the whole, when it could."""
 
-    def __init__(self, shelf: Shelf, keys: FileKeys | None) -> None:
-        self.shelf, self._keys = shelf, keys
+    def __init__(self, store: BlobStore, keys: FileKeys | None) -> None:
+        self.blobs, self._keys = store, keys
 
     def received(self, dossier: str, key: str) -> int:
         """How many bytes from the start are there."""
@@ -43,10 +43,10 @@ class Arrivals:
         if at > before or not fresh or len(data) > LARGEST_PIECE or before + len(fresh) > LARGEST:
             return before
         if not before:
-            self._make_room(place)
+            self._free_space(place)
         name = f"{place}/{before:09d}-{len(fresh):07d}"
         sealed = self._keys.seal(_bound(name), fresh) if self._keys is not None else fresh
-        self.shelf.write(name, sealed, lasting=False)
+        self.blobs.write(name, sealed, lasting=False)
         return self.received(dossier, key)
 
     def whole(self, dossier: str, key: str) -> bytes | None:
@@ -54,7 +54,7 @@ class Arrivals:
         place = _place(dossier, key)
         try:
             data = b"".join(self._opened(name) for name, _ in self._pieces(place))
-        except Unsealable:
+        except Undecryptable:
             return None
         if not data or (len(key) == _SHA256 and hashlib.sha256(data).hexdigest() != key):
             self._forget(place)  # begun again from the start
@@ -74,34 +74,34 @@ class Arrivals:
     def _pieces(self, place: str) -> Iterator[tuple[str, int]]:
         """Those that follow each other from the start, and their lengths."""
         reached = 0
-        for name in sorted(one.name for one in self.shelf.lies(place)):
+        for name in sorted(one.name for one in self.blobs.lies(place)):
             found = _PIECE.match(name.rpartition("/")[2])
             if found and int(found[1]) == reached:
                 yield name, int(found[2])
                 reached += int(found[2])
 
     def _opened(self, name: str) -> bytes:
-        data = self.shelf.read(name)
+        data = self.blobs.read(name)
         if data is None:  # swept between two looks
-            raise Unsealable
+            raise Undecryptable
         return self._keys.unseal(_bound(name), data) if self._keys is not None else data
 
     def _ages(self, under: str) -> dict[str, float]:
         """When the last piece of each came."""
         ages: dict[str, float] = {}
-        for one in self.shelf.lies(under):
+        for one in self.blobs.lies(under):
             place = one.name.rpartition("/")[0]
             ages[place] = max(one.at, ages.get(place, 0.0))
         return ages
 
-    def _make_room(self, place: str) -> None:
+    def _free_space(self, place: str) -> None:
         others = sorted(self._ages(place.rpartition("/")[0]).items(), key=lambda one: one[1])
         for oldest, _ in others[: max(0, len(others) - AT_ONCE + 1)]:
             self._forget(oldest)
 
     def _forget(self, place: str) -> None:
-        for one in list(self.shelf.lies(place)):
-            self.shelf.remove(one.name)
+        for one in list(self.blobs.lies(place)):
+            self.blobs.remove(one.name)
 
 
 def _place(dossier: str, key: str) -> str:

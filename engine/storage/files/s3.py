@@ -20,7 +20,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from engine.storage.files.blob_store import SCHEME, Bucket, Lying, WrongShelf
+from engine.storage.files.blob_store import SCHEME, Bucket, StoredObject, WrongBlobStore
 from engine.storage.files.reserve import NoRoom
 from engine.storage.unit_of_work import Busy
 
@@ -31,7 +31,7 @@ _CONNECT, _ANSWER = timedelta(seconds=3), timedelta(seconds=20)
 _RETRIES: Final = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
-class BucketShelf:
+class S3BlobStore:
     """The files of one address. Every age is as the service's own clock says."""
 
     def __init__(self, bucket: Bucket) -> None:
@@ -60,7 +60,7 @@ class BucketShelf:
     def renew(self, name: str) -> bool:
         return False
 
-    def lies(self, under: str = "") -> Iterator[Lying]:
+    def lies(self, under: str = "") -> Iterator[StoredObject]:
         return (one for one in self._listed(under) if not one.name.startswith(f"{SWEPT}/"))
 
     def remove(self, name: str) -> None:
@@ -88,10 +88,10 @@ class BucketShelf:
             with _answering():
                 obstore.put(self._there, probe, said, use_multipart=False)
                 if bytes(obstore.get(self._there, probe).bytes()) != said:
-                    raise WrongShelf(str(self))
+                    raise WrongBlobStore(str(self))
                 obstore.delete(self._there, probe)
         except _Refusing as refused:
-            raise WrongShelf(str(refused)) from None
+            raise WrongBlobStore(str(refused)) from None
 
     def _bring_back(self, aside: str, name: str) -> None:
         if self._maybe(lambda: obstore.head(self._there, name)) is None:
@@ -106,11 +106,11 @@ class BucketShelf:
         found = self._maybe(lambda: obstore.get(self._there, name).bytes())
         return None if found is None else bytes(found)
 
-    def _listed(self, under: str) -> Iterator[Lying]:
+    def _listed(self, under: str) -> Iterator[StoredObject]:
         with _answering():
             for batch in obstore.list(self._there, under or None):
                 for one in batch:
-                    yield Lying(one["path"], one["last_modified"].timestamp(), one["size"])
+                    yield StoredObject(one["path"], one["last_modified"].timestamp(), one["size"])
 
     def _maybe(self, ask: Callable[[], Any]) -> Any:
         """None when nothing of this name is there."""
@@ -126,11 +126,11 @@ class BucketShelf:
 def _opened(bucket: Bucket) -> S3Store:
     there = urlsplit(bucket.address)
     if f"{there.scheme}://" != SCHEME or not there.netloc or there.query or there.fragment:
-        raise WrongShelf(f"GUICHET_FILES: {bucket.address}")
+        raise WrongBlobStore(f"GUICHET_FILES: {bucket.address}")
     if not bucket.endpoint.startswith(("https://", "http://")):
-        raise WrongShelf(f"GUICHET_FILES_ENDPOINT: {bucket.endpoint or '-'}")
+        raise WrongBlobStore(f"GUICHET_FILES_ENDPOINT: {bucket.endpoint or '-'}")
     if not bucket.key or not bucket.secret:
-        raise WrongShelf("GUICHET_FILES_KEY, GUICHET_FILES_SECRET: -")
+        raise WrongBlobStore("GUICHET_FILES_KEY, GUICHET_FILES_SECRET: -")
     client: dict[str, Any] = {"connect_timeout": _CONNECT, "timeout": _ANSWER}
     if bucket.endpoint.startswith("http://"):
         client["allow_http"] = True
@@ -147,7 +147,7 @@ def _certificate(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as missing:
-        raise WrongShelf(f"GUICHET_FILES_AUTHORITY: {file} ({type(missing).__name__})") from None
+        raise WrongBlobStore(f"GUICHET_FILES_AUTHORITY: {file} ({type(missing).__name__})") from None
 
 
 class _Refusing(Busy):

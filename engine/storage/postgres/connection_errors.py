@@ -69,9 +69,9 @@ def line_settings(address: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def await_server(address: str, options: str, patience: float) -> None:
+def await_server(address: str, options: str, wait_limit: float) -> None:
     """Waits for a server that starts, or that does not answer yet. Raises `Unreachable`: at once where another try would end alike."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + wait_limit
     while (away := why_unreachable(address, options)) is not None:
         if away.cause in _FOR_GOOD or time.monotonic() >= until:
             raise away
@@ -90,7 +90,7 @@ def why_unreachable(address: str, options: str) -> Unreachable | None:
     except psycopg.Error as error:
         said = _without(known, str(error))
         cause = next((name for name, words in _CAUSES if words.search(said)), "other")
-        return Unreachable(cause, _place(known), _told(str(error), known) if cause == "other" else "")
+        return Unreachable(cause, _place(known), _reported(str(error), known) if cause == "other" else "")
     return None
 
 
@@ -111,7 +111,7 @@ def _place(known: dict[str, Any]) -> str:
     return f"{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}{f'/{name}' if name else ''}"
 
 
-def _told(said: str, known: dict[str, Any]) -> str:
+def _reported(said: str, known: dict[str, Any]) -> str:
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
     for secret in (known.get("password"), known.get("sslpassword"), os.environ.get("PGPASSWORD")):
         if secret:

@@ -40,12 +40,12 @@ from engine.storage.schema.ddl_dossiers import (
 from engine.storage.schema.ddl_people import (
     ADDED,
     DECLARED,
-    DOOR,
     MANDATES,
     NAMES_DECLARED,
     PEOPLE,
     PHONE_MOVES,
     REFUSED_BECAUSE,
+    SIGN_IN,
 )
 from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSettings
 from engine.storage.sql.row_journal import ROW_ENTRIES
@@ -142,7 +142,7 @@ def _document_guards(*columns: str, also: str = "") -> Iterator[str]:
 
 def _facts() -> Iterator[str]:
     yield _GUARD
-    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
+    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, SIGN_IN):
         yield from translated(part)
     yield from _guards("entry", "the journal is never rewritten", "the journal is never cut")
     yield from _guards("credit", "a credit is for ever", "a credit is for ever")

@@ -21,7 +21,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from engine.storage.postgres.connection_errors import line_settings
 from engine.storage.unit_of_work import Away, Busy
 
-PATIENCE: Final = 10.0  # seconds to wait for a connection or a row
+WAIT_LIMIT: Final = 10.0  # seconds to wait for a connection or a row
 MOST: Final = 16  # connections of one process
 TRIED_FOR: Final = 1.0  # seconds that the pool tries by itself; whoever asks next tries again
 SLICE: Final = 0.5  # seconds of one wait: after each the server is tried again
@@ -50,11 +50,11 @@ def _born() -> None:
 os.register_at_fork(after_in_child=_born)
 
 
-class Lines:
+class StoreConnections:
     """Connections to one address. A child process makes its own: none ever crosses a fork."""
 
-    def __init__(self, address: str, most: int, patience: float) -> None:
-        self._address, self._most, self._patience = address, most, patience
+    def __init__(self, address: str, most: int, wait_limit: float) -> None:
+        self._address, self._most, self._wait_limit = address, most, wait_limit
         self._of: tuple[int, Pool] | None = None  # the process, and its pool
         self._out = 0  # connections in use
         self._served_at = 0.0  # when somebody got one, or gave one back that worked
@@ -82,7 +82,7 @@ class Lines:
         """Patience counts from when the server fell silent, where that is earlier."""
         began = monotonic()
         while True:
-            end = min(began, self._silent_since or began) + self._patience
+            end = min(began, self._silent_since or began) + self._wait_limit
             try:
                 connection = pool.getconn(timeout=min(SLICE, max(GLANCE, end - monotonic())))
             except PoolTimeout as none:
@@ -98,8 +98,8 @@ class Lines:
             if self._out >= self._most or self._served_at > began:
                 return False
             self._silent_since = min(began, self._silent_since or began)
-            told, self._away = self._away, True if self._away is not None else None
-        if told is False:
+            reported, self._away = self._away, True if self._away is not None else None
+        if reported is False:
             log.warning("the database lets nobody in (guichet doctor says why)")
         return True
 
@@ -107,8 +107,8 @@ class Lines:
         with _alone:
             self._out += 1
             self._served_at, self._silent_since = monotonic(), None
-            told, self._away = self._away, False
-        if told:
+            reported, self._away = self._away, False
+        if reported:
             log.warning("the database lets in again")
 
     def _given_back(self, works: bool) -> None:

@@ -19,30 +19,30 @@ import psycopg
 from psycopg import errors
 
 from engine.records.codec import read_instant
-from engine.records.statistics import Standing
+from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import Waits
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
-from engine.storage.postgres.pool import MOST, OPTIONS, PATIENCE, Lines
-from engine.storage.sql.accounts import DoorVerbs
-from engine.storage.sql.administration import OpeningVerbs
-from engine.storage.sql.clock import ClockVerbs
-from engine.storage.sql.connection import Verbs
-from engine.storage.sql.dossiers import DossierVerbs
-from engine.storage.sql.exchanges import ExchangeVerbs
+from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
+from engine.storage.sql.accounts import SecurityLogQueries
+from engine.storage.sql.administration import OpeningQueries
+from engine.storage.sql.clock import ClockQueries
+from engine.storage.sql.connection import Queries
+from engine.storage.sql.dossiers import DossierQueries
+from engine.storage.sql.exchanges import ExchangeQueries
 from engine.storage.sql.integrity import broken_promises
-from engine.storage.sql.jobs import OrderVerbs
-from engine.storage.sql.journal import EventVerbs, LeafVerbs
-from engine.storage.sql.ledger import LedgerVerbs, RefundVerbs
-from engine.storage.sql.outbox import OutboxVerbs
-from engine.storage.sql.people import PeopleVerbs
-from engine.storage.sql.publications import PublicationVerbs
+from engine.storage.sql.jobs import JobQueries
+from engine.storage.sql.journal import EventQueries, LeafQueries
+from engine.storage.sql.ledger import LedgerQueries, RefundQueries
+from engine.storage.sql.outbox import OutboxQueries
+from engine.storage.sql.people import PeopleQueries
+from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetVerbs
-from engine.storage.sql.statistics import GaugeVerbs, TallyVerbs, standing_of
-from engine.storage.sql.unverified_files import UnprovenVerbs
+from engine.storage.sql.snippets import SnippetQueries
+from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, migration_state
+from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.table_copy import TABLES, Use
-from engine.storage.unit_of_work import Away, Busy, Damaged, Finding, Taken, Unit
+from engine.storage.unit_of_work import AlreadyExists, Away, Busy, Damaged, IntegrityFinding, Unit
 
 _TRIES: Final = 10
 
@@ -129,7 +129,7 @@ def in_postgres(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s").replace("instr(", "strpos(")
 
 
-class PostgresVerbs(Verbs):
+class PostgresQueries(Queries):
     """A verb's SQL on a PostgreSQL connection. A row that exists already is found without breaking the transaction."""
 
     ends_streams = True
@@ -164,10 +164,10 @@ class PostgresVerbs(Verbs):
         return self._ask(in_postgres(sql), cells).fetchall()
 
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
-        return self._told(sql, cells).rowcount
+        return self._reported(sql, cells).rowcount
 
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
-        return self._told(sql, cells).fetchall()
+        return self._reported(sql, cells).fetchall()
 
     def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
         self._may_write()
@@ -197,7 +197,7 @@ class PostgresVerbs(Verbs):
         if not self._writes:
             raise RuntimeError("a reading unit was asked to write")
 
-    def _told(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
+    def _reported(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
         self._may_write()
         plain = sql.startswith("INSERT") and "ON CONFLICT" not in sql
         whole = in_postgres(f"{sql} ON CONFLICT DO NOTHING" if plain else sql)
@@ -208,16 +208,16 @@ class PostgresVerbs(Verbs):
             with self._postgres.transaction() if may_collide else nullcontext():
                 done = self._ask(whole, cells)
         except errors.UniqueViolation as error:
-            raise Taken(str(error.diag.constraint_name)) from error
+            raise AlreadyExists(str(error.diag.constraint_name)) from error
         if plain and done.rowcount == 0:
-            raise Taken(sql.split(None, 3)[2])
+            raise AlreadyExists(sql.split(None, 3)[2])
         return done
 
 
 class PostgresUnit(
-    PostgresVerbs, DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs,
-    TallyVerbs, OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
-    UnprovenVerbs,
+    PostgresQueries, DossierQueries, OutboxQueries, LedgerQueries, PublicationQueries, SecurityLogQueries, PeopleQueries, ExchangeQueries,
+    CounterQueries, JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
+    UnprovenFileQueries,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
@@ -226,13 +226,13 @@ class PostgresStore:
     """`address` is a connection address (`postgresql://…`), its password best kept in a file of libpq's own. Raises
     `Unreachable`, `Busy`, `UnsafeSettings`."""
 
-    def __init__(self, address: str, most: int = MOST, patience: float = PATIENCE) -> None:
+    def __init__(self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT) -> None:
         self.address = address
         self._inside = threading.local()
         self._waits = Waits()
         check_address(address)
-        await_server(address, OPTIONS, patience)
-        self._lines = Lines(address, most, patience)
+        await_server(address, OPTIONS, wait_limit)
+        self._lines = StoreConnections(address, most, wait_limit)
         try:
             with self._connection() as connection:
                 check_settings(_settings(connection))
@@ -243,13 +243,13 @@ class PostgresStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
         with (
-            self._waits.patience(PATIENCE if patience is None else patience)
+            self._waits.wait_limit(WAIT_LIMIT if wait_limit is None else wait_limit)
             if write
-            else nullcontext(PATIENCE) as granted,
+            else nullcontext(WAIT_LIMIT) as granted,
             self._connection() as connection,
         ):
             self._inside.unit = True
@@ -259,7 +259,7 @@ class PostgresStore:
                 )
                 connection.read_only = not write
                 with connection.transaction():
-                    if granted < PATIENCE:
+                    if granted < WAIT_LIMIT:
                         connection.execute(_HURRIED, (str(int(granted * 1000)),))
                     unit = PostgresUnit(connection, write)
                     yield unit
@@ -284,12 +284,12 @@ class PostgresStore:
             superuser = connection.execute(_SUPERUSER).fetchone()
             return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
 
-    def standing(self) -> Standing:
+    def migration_state(self) -> MigrationState:
         with self._connection() as connection:
             recorded = connection.execute(RECORDED).fetchone()
             had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
-            told = connection.execute(CLOCK).fetchone()
-            return standing_of((row[0] for row in had), told[0] if told else "")
+            reported = connection.execute(CLOCK).fetchone()
+            return migration_state((row[0] for row in had), reported[0] if reported else "")
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)
@@ -318,7 +318,7 @@ class PostgresStore:
         with self._connection() as connection:
             return dict(connection.execute(FOUND_ROWS).fetchall())
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[IntegrityFinding]:
         with self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
             with connection.transaction():
@@ -329,7 +329,7 @@ class PostgresStore:
         self._lines.close()
 
 
-def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
     numbers = count()
 
     def ask(sql: str, cells: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -340,7 +340,7 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     try:
         yield from broken_promises(ask)
     except _BROKEN as error:
-        yield Finding("damaged", None, {"said": str(error.sqlstate)})
+        yield IntegrityFinding("damaged", None, {"said": str(error.sqlstate)})
 
 
 def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-DOOR: Final = """
+SIGN_IN: Final = """
 CREATE TABLE account (
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('applicant', 'agent', 'auditor')),

@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # to this account, or to all
-PATIENCE: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
+WAIT_LIMIT: Final = 10.0  # seconds to wait for another process, as `busy_timeout` says in milliseconds
 
 NAMES: Final = (
     "0001 facts",
@@ -77,7 +77,7 @@ def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
 
 def _switch_journal(connection: sqlite3.Connection, journal_mode: str) -> None:
     """SQLite lets nobody wait for this switch, so of several processes that begin on one new file the others ask again."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_LIMIT
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != journal_mode:
         try:
             connection.execute(f"PRAGMA journal_mode={journal_mode}")

@@ -10,13 +10,13 @@ from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account
 from engine.records.people import Session, SignInCode
-from engine.storage.sql.connection import Shape, read_json
-from engine.storage.sql.row_journal import ACCOUNTS, RowVerbs
+from engine.storage.sql.connection import TableMapping, read_json
+from engine.storage.sql.row_journal import ACCOUNTS, RowQueries
 from engine.storage.unit_of_work import Reply
 
-SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
-CODES: Final = Shape(SignInCode, "sign_in_code", ("phone",))
-REPLIES: Final = Shape(Reply, "reply", ("principal", "route", "key"))
+SESSIONS: Final = TableMapping(Session, "session", ("token_sha256",))
+CODES: Final = TableMapping(SignInCode, "sign_in_code", ("phone",))
+REPLIES: Final = TableMapping(Reply, "reply", ("principal", "route", "key"))
 
 _COUNT: Final = (
     'INSERT INTO rate (key, "window", n) VALUES (?, ?, ?)'
@@ -41,7 +41,7 @@ _OLD_LETTERS: Final = (
 )
 
 
-class DoorVerbs(RowVerbs):
+class SecurityLogQueries(RowQueries):
     def account(self, account_id: str) -> Account | None:
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
         return ACCOUNTS.read(row) if row else None

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.records.administration import Hold, OpeningChange
-from engine.storage.sql.connection import Shape, Verbs
+from engine.storage.sql.connection import Queries, TableMapping
 
-SHAPE: Final = Shape(OpeningChange, "opening_change")
+SHAPE: Final = TableMapping(OpeningChange, "opening_change")
 _BEGIN: Final = "INSERT INTO opening_head (one, n) VALUES (1, 0) ON CONFLICT DO NOTHING"
 
 
-class OpeningVerbs(Verbs):
+class OpeningQueries(Queries):
     def openings_head(self, hold: Hold | None = None) -> int:
         lock = {"share": self.steady, "change": self.lock}[hold] if hold else ""
         sql = f"SELECT n FROM opening_head WHERE one = 1{lock}"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.records.codec import instant_text
-from engine.storage.sql.row_journal import MOVES, RowVerbs
+from engine.storage.sql.row_journal import MOVES, RowQueries
 
 _TOTP_STEP: Final = 30  # seconds
 _NOW, _LEASE, _DAY = timedelta(), timedelta(minutes=15), timedelta(days=1)
@@ -30,7 +30,7 @@ _BROUGHT_BACK: Final = (
 )
 
 
-class ClockVerbs(RowVerbs):
+class ClockQueries(RowQueries):
     def bring_back(self, now: datetime, astray: timedelta) -> int:
         changed = 0
         for sql, times, ahead in _BROUGHT_BACK:

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import Codec, Unreadable, codec_of, plain_hints
-from engine.storage.unit_of_work import Taken
+from engine.storage.unit_of_work import AlreadyExists
 
 T = TypeVar("T")
 Cell = str | int | None
@@ -57,7 +57,7 @@ def read_json(text: str) -> Any:
 _UNSAID: Final = frozenset({"token_sha256", "phone", "value"})
 
 
-class Shape(Generic[T]):
+class TableMapping(Generic[T]):
     """The columns of one record in one table, and the SQL to write and read them."""
 
     def __init__(self, kind: type[T], table: str, key: Sequence[str] = ("id",)) -> None:
@@ -112,7 +112,7 @@ _UNIQUE: Final = (
 )
 
 
-class Verbs:
+class Queries:
     """One transaction's connection. Only a writing unit may change anything: a reading one holds no lock to do it under.
 
     `lock` and `claim` end a SELECT of rows that this unit is about to change, where a store lets several units write at
@@ -154,7 +154,7 @@ class Verbs:
         return self._connection.execute(sql, cells).fetchall()
 
     def _change(self, sql: str, cells: Sequence[Any] = ()) -> int:
-        """How many rows changed. Raises `Taken` when a unique thing exists; the unit may go on."""
+        """How many rows changed. Raises `AlreadyExists` when a unique thing exists; the unit may go on."""
         return self._written(sql, cells).rowcount
 
     def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
@@ -172,5 +172,5 @@ class Verbs:
             return self._connection.execute(sql, cells)
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode in _UNIQUE:
-                raise Taken(str(error)) from error
+                raise AlreadyExists(str(error)) from error
             raise

@@ -7,17 +7,17 @@ from hashlib import sha256
 from typing import Final
 
 from engine.core.values import canonical_json
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
 from engine.journal.row_commitments import BODY, WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
-from engine.storage.sql.connection import Shape, Verbs, read_json
-from engine.storage.sql.search import label_words, next_page, page_start, tray_query
-from engine.storage.unit_of_work import Conflict, DossierLine, Slice, Tray
+from engine.storage.sql.connection import Queries, TableMapping, read_json
+from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
+from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, ResultPage
 
-LINES: Final = Shape(DossierLine, "dossier")
-ENTRIES: Final = Shape(Entry, "entry", ("dossier", "n"))
+LINES: Final = TableMapping(DossierLine, "dossier")
+ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
 
 _BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
 _DRAFT: Final = (
@@ -67,7 +67,7 @@ def _body_of(dossier: Dossier) -> bytes:
     return canonical_json(to_plain(dossier))
 
 
-class DossierVerbs(Verbs):
+class DossierQueries(Queries):
     def dossier(self, dossier_id: str) -> Dossier | None:
         row = self._row(_BODY + "?" + self.lock, (dossier_id,))
         if row:
@@ -112,8 +112,8 @@ class DossierVerbs(Verbs):
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only when a column of it is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
-        tell = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
-        tell(sql, [dossier.revision, *changed.values(), dossier.id])
+        report = self._change if "owner" in changed else self._later  # they may have a draft of the same procedure
+        report(sql, [dossier.revision, *changed.values(), dossier.id])
         self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
         if "label" in changed:
             self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
@@ -143,14 +143,14 @@ class DossierVerbs(Verbs):
         sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
         return LINES.read_all(self._rows(sql, (owner, limit)))
 
-    def find_dossiers(self, tray: Tray, after: str | None = None, limit: int = 50) -> Slice:
+    def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
         most = limit + 1 if self.ends_streams else None
-        sql, cells = tray_query(self._row, tray, f"{LINES.columns}, due_order", page_start(after), most)
+        sql, cells = dossier_query(self._row, query, f"{LINES.columns}, due_order", page_start(after), most)
         lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
         return next_page(lines, limit)
 
-    def count_dossiers(self, tray: Tray, most: int = 1000) -> int:
-        sql, cells = tray_query(self._row, tray, "1")
+    def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int:
+        sql, cells = dossier_query(self._row, query, "1")
         count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
         return count
 
@@ -166,7 +166,7 @@ class DossierVerbs(Verbs):
             self._heads[dossier_id] = found
         return found
 
-    def add_entry(self, entry: Entry, salts: Mapping[str, str]) -> None:
+    def add_entry(self, entry: JournalEntry, salts: Mapping[str, str]) -> None:
         if (entry.n - 1, entry.previous) != self.head(entry.dossier):
             raise Conflict(entry.dossier)
         self._later(_ADD_ENTRY, ENTRIES.cells(entry))
@@ -177,7 +177,7 @@ class DossierVerbs(Verbs):
         for name, salt in salts.items():
             self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
 
-    def entries(self, dossier_id: str) -> tuple[Entry, ...]:
+    def entries(self, dossier_id: str) -> tuple[JournalEntry, ...]:
         return ENTRIES.read_all(self._rows(f"{ENTRIES.select} WHERE dossier = ? ORDER BY n", (dossier_id,)))
 
     def salts(self, dossier_id: str) -> Mapping[int, Mapping[str, str]]:

@@ -8,20 +8,20 @@ from typing import Final
 
 from engine.journal.row_commitments import message_row, note_row, share_row
 from engine.records.codec import instant_text, read_instant
-from engine.records.exchanges import Message, Note, SeatHold, Share, Side, Waiting
-from engine.storage.sql.connection import Shape, Verbs
+from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
+from engine.storage.sql.connection import Queries, TableMapping
 
-MESSAGES: Final = Shape(Message, "message")
-NOTES: Final = Shape(Note, "note")
-HOLDS: Final = Shape(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
-WAITING: Final = Shape(Waiting, "waiting", ("dossier", "appointment"))
-SHARES: Final = Shape(Share, "share", ("token_sha256",))
+MESSAGES: Final = TableMapping(Message, "message")
+NOTES: Final = TableMapping(Note, "note")
+HOLDS: Final = TableMapping(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
+WAITING: Final = TableMapping(WaitingListEntry, "waiting", ("dossier", "appointment"))
+SHARES: Final = TableMapping(Share, "share", ("token_sha256",))
 _OPEN: Final = "NOT EXISTS (SELECT 1 FROM dossier WHERE dossier.id = waiting.dossier AND closed = 1)"
-_TOLD: Final = "coalesce(told_at, '')"
-_TURN: Final = f"{_TOLD}, since, dossier, appointment"
+_REPORTED: Final = "coalesce(told_at, '')"
+_TURN: Final = f"{_REPORTED}, since, dossier, appointment"
 
 
-class ExchangeVerbs(Verbs):
+class ExchangeQueries(Queries):
     # messages
 
     def add_message(self, message: Message) -> None:
@@ -89,25 +89,25 @@ class ExchangeVerbs(Verbs):
 
     # waiting lists
 
-    def put_waiting(self, waiting: Waiting) -> None:
+    def put_waiting(self, waiting: WaitingListEntry) -> None:
         self._change(WAITING.upsert, WAITING.cells(waiting))
 
     def drop_waiting(self, dossier_id: str, appointment: str) -> None:
         self._change("DELETE FROM waiting WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
 
-    def waiting_of(self, dossier_id: str) -> tuple[Waiting, ...]:
+    def waiting_of(self, dossier_id: str) -> tuple[WaitingListEntry, ...]:
         return WAITING.read_all(self._rows(f"{WAITING.select} WHERE dossier = ? ORDER BY appointment", (dossier_id,)))
 
     def waiting_for(
         self, resource: str, office: str, limit: int = 50, *,
-        told_before: datetime | None = None, after: Waiting | None = None,
-    ) -> tuple[Waiting, ...]:  # fmt: skip
+        reported_before: datetime | None = None, after: WaitingListEntry | None = None,
+    ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
         sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
-        if told_before is not None:
-            sql, cells = f"{sql} AND {_TOLD} <= ?", [*cells, instant_text(told_before)]
+        if reported_before is not None:
+            sql, cells = f"{sql} AND {_REPORTED} <= ?", [*cells, instant_text(reported_before)]
         if after is not None:
-            told = instant_text(after.told_at) if after.told_at else ""
-            place = (told, instant_text(after.since), after.dossier, after.appointment)
+            reported = instant_text(after.told_at) if after.told_at else ""
+            place = (reported, instant_text(after.since), after.dossier, after.appointment)
             sql, cells = f"{sql} AND ({_TURN}) > (?, ?, ?, ?)", [*cells, *place]
         return WAITING.read_all(self._rows(f"{sql} ORDER BY {_TURN} LIMIT ?", (*cells, limit)))
 

@@ -9,19 +9,19 @@ from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from engine.core.values import Plain, canonical_json
-from engine.journal.chain import Entry, verify
+from engine.journal.chain import JournalEntry, verify
 from engine.journal.leaves import LEAF_DIFFERS, LEAF_MISSING, TREE_DIFFERS
 from engine.records.codec import Unreadable, to_plain
 from engine.records.dossier import Dossier
 from engine.records.statistics import COUNTS_DIFFER
-from engine.storage.sql.connection import Shape
+from engine.storage.sql.connection import TableMapping
 from engine.storage.sql.dossiers import ENTRIES, LINES, line_of, read_body
 from engine.storage.sql.ledger import BOOKINGS, ISSUED
 from engine.storage.sql.people import RIGHTS
 from engine.storage.sql.publications import DEEDS
 from engine.storage.sql.row_journal import ROW_ENTRIES, ROW_QUESTIONS, broken_rows
 from engine.storage.sql.search import label_words
-from engine.storage.unit_of_work import Finding
+from engine.storage.unit_of_work import IntegrityFinding
 
 # A question in SQL and its cells → its rows, read as they are asked for.
 Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
@@ -75,17 +75,17 @@ QUESTIONS: Final = {
 }  # fmt: skip
 
 
-def broken_promises(ask: Ask) -> Iterator[Finding]:
+def broken_promises(ask: Ask) -> Iterator[IntegrityFinding]:
     """Everything found, whatever the store; what the store itself can say of its own health comes apart."""
     for code, sql in QUESTIONS.items():
         for dossier, about in ask(sql, ()):
-            yield Finding(code, dossier, {"about": about})
+            yield IntegrityFinding(code, dossier, {"about": about})
     yield from _broken_chains(ask)
     yield from broken_rows(ask)
     yield from _broken_bodies(ask)
 
 
-def _broken_chains(ask: Ask) -> Iterator[Finding]:
+def _broken_chains(ask: Ask) -> Iterator[IntegrityFinding]:
     for dossier, chain in groupby(ask(f"{ENTRIES.select} ORDER BY dossier, n", ()), key=lambda row: row[0]):
         yield from _broken_chain(dossier, list(chain))
     for _, chain in groupby(ask(f"{ROW_ENTRIES.select} ORDER BY dossier, n", ()), key=lambda row: row[0]):
@@ -94,8 +94,8 @@ def _broken_chains(ask: Ask) -> Iterator[Finding]:
     yield from _broken_chain(None, list(ask(f"{RIGHTS.select} ORDER BY n", ())))
 
 
-def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Finding]:
-    entries: list[Entry] = []
+def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[IntegrityFinding]:
+    entries: list[JournalEntry] = []
     for row in rows:
         try:
             entry = ENTRIES.read(row)
@@ -103,14 +103,14 @@ def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[Fi
         except (Unreadable, TypeError):
             faithful = False
         if not faithful:
-            yield Finding("chain", dossier, {"n": row[ENTRIES.names.index("n")], "reason": "changed"})
+            yield IntegrityFinding("chain", dossier, {"n": row[ENTRIES.names.index("n")], "reason": "changed"})
             return
         entries.append(entry)
     if broken := verify(entries):
-        yield Finding("chain", dossier, {"n": broken.n, "reason": broken.reason})
+        yield IntegrityFinding("chain", dossier, {"n": broken.n, "reason": broken.reason})
 
 
-def _broken_bodies(ask: Ask) -> Iterator[Finding]:
+def _broken_bodies(ask: Ask) -> Iterator[IntegrityFinding]:
     """The row that lists read, the words, the seats and the documents all say what the body says."""
     columns = ", ".join(f'd."{name}"' for name in LINES.names)
     sql = f"SELECT {columns}, d.revision, b.body FROM dossier d JOIN dossier_body b ON b.dossier = d.id"
@@ -118,29 +118,29 @@ def _broken_bodies(ask: Ask) -> Iterator[Finding]:
         try:
             dossier = read_body(body)
         except Unreadable as error:
-            yield Finding("body_unreadable", cells[0], {"at": error.path})
+            yield IntegrityFinding("body_unreadable", cells[0], {"at": error.path})
             continue
         if [*LINES.cells(line_of(dossier)), dossier.revision] != [*cells, revision]:
-            yield Finding("row_differs", dossier.id)
+            yield IntegrityFinding("row_differs", dossier.id)
         words = {word for (word,) in ask("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,))}
         if words != {dossier.number, *label_words(dossier.label)}:
-            yield Finding("words_differ", dossier.id)
+            yield IntegrityFinding("words_differ", dossier.id)
         yield from _broken_copies(ask, dossier)
 
 
-def _broken_copies(ask: Ask, dossier: Dossier) -> Iterator[Finding]:
+def _broken_copies(ask: Ask, dossier: Dossier) -> Iterator[IntegrityFinding]:
     """A booking still to come stands in the dossier and holds its seat; a document stands in both, the same."""
     seats = _kept(ask, BOOKINGS, dossier.id, " AND status = 'booked'")
     booked = {one.id: to_plain(one) for one in dossier.bookings.values() if one.status == "booked"}
     for booking in sorted(seats.keys() ^ booked.keys()) + sorted(_differ(seats, booked)):
-        yield Finding("booking_differs", dossier.id, {"about": booking})
+        yield IntegrityFinding("booking_differs", dossier.id, {"about": booking})
     kept = _kept(ask, ISSUED, dossier.id)
     shown = {one.id: to_plain(one) for one in dossier.documents}
     for document in sorted(kept.keys() ^ shown.keys()) + sorted(_differ(kept, shown)):
-        yield Finding("document_differs", dossier.id, {"about": document})
+        yield IntegrityFinding("document_differs", dossier.id, {"about": document})
 
 
-def _kept(ask: Ask, shape: Shape[Any], dossier_id: str, also: str = "") -> dict[str, dict[str, Plain]]:
+def _kept(ask: Ask, shape: TableMapping[Any], dossier_id: str, also: str = "") -> dict[str, dict[str, Plain]]:
     rows = ask(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,))
     return {one.id: to_plain(one) for one in shape.read_all(rows)}
 

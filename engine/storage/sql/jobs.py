@@ -7,63 +7,63 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.codec import instant_text
-from engine.records.jobs import Order, OrderLine, OrderPart
-from engine.storage.sql.connection import Shape, Verbs
+from engine.records.jobs import Job, JobChunk, JobItem
+from engine.storage.sql.connection import Queries, TableMapping
 
-ORDERS: Final = Shape(Order, "work_order")
-LINES: Final = Shape(OrderLine, "order_line", ("work_order", "rank"))
-PARTS: Final = Shape(OrderPart, "order_part", ("work_order", "n"))
+ORDERS: Final = TableMapping(Job, "work_order")
+LINES: Final = TableMapping(JobItem, "order_line", ("work_order", "rank"))
+PARTS: Final = TableMapping(JobChunk, "order_part", ("work_order", "n"))
 
 _TO_DO: Final = (
     "ended_at IS NULL AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY at, n LIMIT 1"  # the oldest first
 )
 
 
-class OrderVerbs(Verbs):
-    def add_order(self, order: Order, lines: Iterable[OrderLine] = ()) -> None:
+class JobQueries(Queries):
+    def add_order(self, order: Job, lines: Iterable[JobItem] = ()) -> None:
         self._change(ORDERS.insert(), ORDERS.cells(order))
         for line in lines:
             self._change(LINES.insert(), LINES.cells(line))
 
-    def put_order(self, order: Order) -> None:
+    def put_order(self, order: Job) -> None:
         self._change(ORDERS.update, [*ORDERS.cells(order), order.id])
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str) -> Job | None:
         row = self._row(f"{ORDERS.select} WHERE id = ?{self.lock}", (order_id,))
         return ORDERS.read(row) if row else None
 
-    def order_numbered(self, n: int) -> Order | None:
+    def order_numbered(self, n: int) -> Job | None:
         row = self._row(f"{ORDERS.select} WHERE n = ?", (n,))
         return ORDERS.read(row) if row else None
 
-    def orders_of(self, account: str, limit: int = 50) -> tuple[Order, ...]:
+    def orders_of(self, account: str, limit: int = 50) -> tuple[Job, ...]:
         rows = self._rows(f"{ORDERS.select} WHERE account = ? ORDER BY n DESC LIMIT ?", (account, limit))
         return ORDERS.read_all(rows)
 
-    def all_orders(self) -> tuple[Order, ...]:
+    def all_orders(self) -> tuple[Job, ...]:
         return ORDERS.read_all(self._rows(f"{ORDERS.select} ORDER BY n"))
 
     def orders_left(self) -> bool:
         return self._row("SELECT 1 FROM work_order WHERE ended_at IS NULL LIMIT 1") is not None
 
-    def claim_order(self, now: datetime, lease_until: datetime) -> Order | None:
+    def claim_order(self, now: datetime, lease_until: datetime) -> Job | None:
         found = self._row(f"SELECT id FROM work_order WHERE {_TO_DO}{self.claim}", (instant_text(now),))
         if found is None:
             return None
         sql = f"UPDATE work_order SET claimed_until = ? WHERE id = ? RETURNING {ORDERS.columns}"
         return ORDERS.read(self._changed(sql, (instant_text(lease_until), found[0]))[0])
 
-    def order_line(self, order_id: str, rank: int) -> OrderLine | None:
+    def order_line(self, order_id: str, rank: int) -> JobItem | None:
         row = self._row(f"{LINES.select} WHERE work_order = ? AND rank = ?{self.lock}", (order_id, rank))
         return LINES.read(row) if row else None
 
-    def put_order_line(self, line: OrderLine) -> None:
+    def put_order_line(self, line: JobItem) -> None:
         self._change(LINES.update, [*LINES.cells(line), line.work_order, line.rank])
 
-    def order_lines(self, order_id: str) -> tuple[OrderLine, ...]:
+    def order_lines(self, order_id: str) -> tuple[JobItem, ...]:
         return LINES.read_all(self._rows(f"{LINES.select} WHERE work_order = ? ORDER BY rank", (order_id,)))
 
-    def order_lines_left(self, order_id: str, limit: int) -> tuple[OrderLine, ...]:
+    def order_lines_left(self, order_id: str, limit: int) -> tuple[JobItem, ...]:
         sql = f"{LINES.select} WHERE work_order = ? AND outcome = '' ORDER BY rank LIMIT ?"
         return LINES.read_all(self._rows(sql, (order_id, limit)))
 
@@ -71,10 +71,10 @@ class OrderVerbs(Verbs):
         sql = "SELECT outcome, count(*) FROM order_line WHERE work_order = ? GROUP BY outcome"
         return dict(tuple(row) for row in self._rows(sql, (order_id,)))
 
-    def add_order_part(self, part: OrderPart) -> None:
+    def add_order_part(self, part: JobChunk) -> None:
         self._change(PARTS.insert(), PARTS.cells(part))
 
-    def order_part(self, order_id: str, n: int) -> OrderPart | None:
+    def order_part(self, order_id: str, n: int) -> JobChunk | None:
         row = self._row(f"{PARTS.select} WHERE work_order = ? AND n = ?", (order_id, n))
         return PARTS.read(row) if row else None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.journal.leaves import SEALED, Leaf, Tree
 from engine.journal.merkle import STEP, leaf_hash, node_hash
-from engine.journal.search import COLUMNS, FROM, EventsAsked, Facets, Happening, counted, events_where
+from engine.journal.search import COLUMNS, FROM, EventsAsked, Facets, JournalEvent, counted, events_where
 from engine.records.codec import Unreadable, instant_text, read_instant
-from engine.storage.sql.connection import Shape, Verbs, read_json
-from engine.storage.unit_of_work import Conflict, Taken
+from engine.storage.sql.connection import Queries, TableMapping, read_json
+from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 _OWED: Final = "SELECT chain, n, hash FROM leaf_owed ORDER BY chain, n LIMIT ?"
 _SETTLE: Final = "DELETE FROM leaf_owed WHERE chain = ? AND n = ?"
@@ -22,7 +22,7 @@ _GO_ON: Final = "UPDATE tree SET size = ?, at = ?, note = ? WHERE name = 'journa
 _LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? AND n <= ? ORDER BY n DESC LIMIT 1"
 
 
-class LeafVerbs(Verbs):
+class LeafQueries(Queries):
     def tree(self) -> Tree | None:
         row = self._row("SELECT size, at, note FROM tree WHERE name = 'journal'" + self.lock)
         return Tree(row[0], read_instant(row[1]), row[2]) if row else None
@@ -31,7 +31,7 @@ class LeafVerbs(Verbs):
         cells = (tree.size, instant_text(tree.at), tree.note)
         try:
             self._change(_BEGIN if first else _GO_ON, cells)
-        except Taken:  # another process began
+        except AlreadyExists:  # another process began
             raise Conflict("tree") from None
 
     def owed_leaves(self, limit: int) -> tuple[Leaf, ...]:
@@ -41,7 +41,7 @@ class LeafVerbs(Verbs):
         for at, one in enumerate(leaves, size):
             try:
                 self._change(_ADD, (at, one.chain, one.n, one.hash))
-            except Taken:  # another process began the tree, whose row there was none to hold
+            except AlreadyExists:  # another process began the tree, whose row there was none to hold
                 raise Conflict("leaf") from None
             self._later(_SETTLE, (one.chain, one.n))
             self._fill(0, at)
@@ -74,14 +74,14 @@ class LeafVerbs(Verbs):
         return (row[0], Leaf(chain, row[1], row[2])) if row else None
 
 
-RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
+RIGHTS: Final = TableMapping(JournalEntry, "people_entry", ("n",))
 _BY: Final = "actor_kind, actor, office, procedure, channel"
 
 
-class EventVerbs(Verbs):
+class EventQueries(Queries):
     def find_events(
         self, asked: EventsAsked, before: tuple[str, str, int] | None = None, limit: int = 50
-    ) -> tuple[Happening, ...]:
+    ) -> tuple[JournalEvent, ...]:
         where, cells = events_where(asked)
         if before is not None:
             where, cells = f"{where} AND (e.at, e.dossier, e.n) < (?, ?, ?)", [*cells, *before]
@@ -97,17 +97,19 @@ class EventVerbs(Verbs):
         )
         return counted([tuple(row) for row in self._rows(sql, [*cells, most + 1])], most)
 
-    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[Entry, ...]:
+    def rights_by(self, actor: str, kinds: tuple[str, ...], limit: int = 100) -> tuple[JournalEntry, ...]:
         among = ", ".join("?" * len(kinds)) or "NULL"
         sql = f"{RIGHTS.select} WHERE actor = ? AND kind IN ({among}) ORDER BY n DESC LIMIT ?"
         return RIGHTS.read_all(self._rows(sql, [actor, *kinds, limit]))
 
 
-def _read(row: Any) -> Happening:
+def _read(row: Any) -> JournalEvent:
     at, dossier, n, kind, actor_kind, actor, edition, body, number, procedure, office, channel = row
     try:
         sealed_at, said = read_instant(at), read_json(body)
     except Unreadable as error:
         error.row = f"entry {number} {n}"
         raise
-    return Happening(sealed_at, dossier, n, kind, actor_kind, actor, edition, said, number, procedure, office, channel)
+    return JournalEvent(
+        sealed_at, dossier, n, kind, actor_kind, actor, edition, said, number, procedure, office, channel
+    )

@@ -9,16 +9,16 @@ from typing import Any, Final
 from engine.journal.row_commitments import booking_row, event_row, payment_row
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
-from engine.records.publications import Edition, Placed
+from engine.records.publications import Edition, PublishedEdition
 from engine.records.refunds import Refund, RefundMark
-from engine.storage.sql.connection import Cell, Shape, Verbs
+from engine.storage.sql.connection import Cell, Queries, TableMapping
 from engine.storage.unit_of_work import EARLIEST, LATEST
 
-PAYMENTS: Final = Shape(Payment, "payment")
-EVENTS: Final = Shape(PaymentEvent, "pay_event", ("provider", "event_id"))
-BOOKINGS: Final = Shape(Booking, "booking")
-ISSUED: Final = Shape(IssuedDocument, "document")
-EDITIONS: Final = Shape(Edition, "edition", ("procedure", "fingerprint"))
+PAYMENTS: Final = TableMapping(Payment, "payment")
+EVENTS: Final = TableMapping(PaymentEvent, "pay_event", ("provider", "event_id"))
+BOOKINGS: Final = TableMapping(Booking, "booking")
+ISSUED: Final = TableMapping(IssuedDocument, "document")
+EDITIONS: Final = TableMapping(Edition, "edition", ("procedure", "fingerprint"))
 
 # an order that still waits to be handed over: the operator knows nothing of it
 _UNPLACED: Final = (
@@ -42,7 +42,7 @@ def _but(providers: Sequence[str]) -> str:
     return f" AND provider NOT IN ({', '.join('?' * len(providers))})" if providers else ""
 
 
-class LedgerVerbs(Verbs):
+class LedgerQueries(Queries):
     # payments
 
     def add_payment(self, payment: Payment) -> None:
@@ -182,26 +182,26 @@ class LedgerVerbs(Verbs):
         row = self._row(f"{EDITIONS.select} WHERE procedure = ? AND fingerprint = ?", (procedure, fingerprint))
         return EDITIONS.read(row) if row else None
 
-    def edition_heads(self, procedure: str | None = None) -> tuple[Placed, ...]:
+    def edition_heads(self, procedure: str | None = None) -> tuple[PublishedEdition, ...]:
         of, cells = ("", ()) if procedure is None else (" WHERE procedure = ?", (procedure,))
         sql = (
             f"SELECT procedure, edition, fingerprint FROM edition{of} ORDER BY procedure, edition, published_at, rowid"
         )
-        return tuple(Placed(*row) for row in self._rows(sql, cells))
+        return tuple(PublishedEdition(*row) for row in self._rows(sql, cells))
 
     def editions(self, procedure: str) -> tuple[Edition, ...]:
         sql = f"{EDITIONS.select} WHERE procedure = ? ORDER BY edition, published_at, rowid"
         return EDITIONS.read_all(self._rows(sql, (procedure,)))
 
 
-REFUNDS: Final = Shape(Refund, "refund", ("dossier", "entry"))
+REFUNDS: Final = TableMapping(Refund, "refund", ("dossier", "entry"))
 _PAID: Final = (
     "UPDATE refund SET paid_at = ?, paid_by = ?, reference = ?, payer = ?"
     " WHERE dossier = ? AND entry = ? AND paid_at IS NULL"
 )
 
 
-class RefundVerbs(Verbs):
+class RefundQueries(Queries):
     def add_refund(self, refund: Refund) -> None:
         self._change(REFUNDS.insert(), REFUNDS.cells(refund))
 

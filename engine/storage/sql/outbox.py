@@ -10,13 +10,13 @@ from engine.core.values import Plain
 from engine.journal.row_commitments import TIMERS as TIMERS_NAME
 from engine.journal.row_commitments import letter_row
 from engine.records.codec import instant_text
-from engine.records.dossier import SECRET_LETTERS, Letter, Timer
+from engine.records.dossier import SECRET_LETTERS, OutboundMessage, Timer
 from engine.records.sms_counts import SmsCount
-from engine.storage.sql.connection import Shape, Verbs
+from engine.storage.sql.connection import Queries, TableMapping
 
-LETTERS: Final = Shape(Letter, "letter")
-TIMERS: Final = Shape(Timer, "timer", ("dossier", "name", "entry"))
-SMS: Final = Shape(SmsCount, "sms_count", ("month", "procedure", "country"))
+LETTERS: Final = TableMapping(OutboundMessage, "letter")
+TIMERS: Final = TableMapping(Timer, "timer", ("dossier", "name", "entry"))
+SMS: Final = TableMapping(SmsCount, "sms_count", ("month", "procedure", "country"))
 
 _ADD_LETTER: Final = LETTERS.insert() + " ON CONFLICT (dedupe) DO NOTHING"
 _SETTLE: Final = LETTERS.update.replace("SET ", "SET claimed_until = NULL, ", 1)
@@ -44,8 +44,8 @@ _GIVE_UP: Final = (
 _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # one that fired under this entry never fires again
 
 
-class OutboxVerbs(Verbs):
-    def add_letter(self, letter: Letter) -> bool:
+class OutboxQueries(Queries):
+    def add_letter(self, letter: OutboundMessage) -> bool:
         added = self._change(_ADD_LETTER, LETTERS.cells(letter)) == 1
         if added and letter.dossier is not None:
             self._commit_to(letter.dossier, *letter_row(letter))
@@ -53,7 +53,7 @@ class OutboxVerbs(Verbs):
 
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
-    ) -> tuple[Letter, ...]:
+    ) -> tuple[OutboundMessage, ...]:
         others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
         due_first = (
             "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
@@ -69,7 +69,7 @@ class OutboxVerbs(Verbs):
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
-    def settle_letter(self, letter: Letter, lent_until: datetime | None = None) -> None:
+    def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
         lent = "" if lent_until is None else " AND claimed_until = ?"
         cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
         if self._change(_SETTLE + lent, cells) != 1:
@@ -99,11 +99,11 @@ class OutboxVerbs(Verbs):
     def erase_secrets(self, before: datetime) -> int:
         return self._change(_GIVE_UP, (instant_text(before),)) + self._change(_ERASE)
 
-    def letters_to(self, address: str, limit: int = 20) -> tuple[Letter, ...]:
+    def letters_to(self, address: str, limit: int = 20) -> tuple[OutboundMessage, ...]:
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
         return LETTERS.read_all(self._rows(sql, (address, limit)))
 
-    def letters_of(self, dossier_id: str) -> tuple[Letter, ...]:
+    def letters_of(self, dossier_id: str) -> tuple[OutboundMessage, ...]:
         sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"
         return LETTERS.read_all(self._rows(sql, (dossier_id,)))
 
@@ -130,7 +130,7 @@ class OutboxVerbs(Verbs):
     def due_timers(self, now: datetime, limit: int = 50, without: Sequence[str] = ()) -> tuple[Timer, ...]:
         others = " AND name <> ? AND name NOT LIKE ?" * len(without)
         sql = f"{TIMERS.select} WHERE fired_at IS NULL AND due_at <= ?{others} ORDER BY due_at, dossier, name LIMIT ?"
-        kinds = (told for kind in without for told in (kind, f"{kind}:%"))
+        kinds = (reported for kind in without for reported in (kind, f"{kind}:%"))
         return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
 from engine.records.codec import instant_text
 from engine.records.people import Identifier, Mandate, PhoneMove, Reading, SecondFactor, Session
-from engine.storage.sql.connection import Shape
-from engine.storage.sql.row_journal import FACTORS, IDENTIFIERS, MANDATES, MOVES, RowVerbs
-from engine.storage.unit_of_work import Conflict, Taken
+from engine.storage.sql.connection import TableMapping
+from engine.storage.sql.row_journal import FACTORS, IDENTIFIERS, MANDATES, MOVES, RowQueries
+from engine.storage.unit_of_work import AlreadyExists, Conflict
 
-READINGS: Final = Shape(Reading, "reading", ("dossier", "account", "day"))
-RIGHTS: Final = Shape(Entry, "people_entry", ("n",))
-SESSIONS: Final = Shape(Session, "session", ("token_sha256",))
+READINGS: Final = TableMapping(Reading, "reading", ("dossier", "account", "day"))
+RIGHTS: Final = TableMapping(JournalEntry, "people_entry", ("n",))
+SESSIONS: Final = TableMapping(Session, "session", ("token_sha256",))
 _HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds nothing
     "WITH RECURSIVE hand (holder) AS (SELECT holder FROM mandate WHERE id = ? UNION"
     " SELECT m.holder FROM mandate m JOIN hand h ON m.made_by = h.holder WHERE m.principal = ? AND m.holder <> '')"
@@ -25,7 +25,7 @@ _HANDLED: Final = (  # an erased dossier is nobody's, a draft given up holds not
 )
 
 
-class PeopleVerbs(RowVerbs):
+class PeopleQueries(RowQueries):
     def second_factor(self, account_id: str) -> SecondFactor | None:
         row = self._row(f"{FACTORS.select} WHERE account = ?{self.lock}", (account_id,))
         return FACTORS.read(row) if row else None
@@ -130,15 +130,15 @@ class PeopleVerbs(RowVerbs):
         row = self._row("SELECT n, hash FROM people_entry ORDER BY n DESC LIMIT 1")
         return (row[0], row[1]) if row else (0, "")
 
-    def add_right(self, entry: Entry) -> None:
+    def add_right(self, entry: JournalEntry) -> None:
         if (entry.n - 1, entry.previous) != self.right_head():
             raise Conflict(entry.dossier)
         try:
             self._change(RIGHTS.insert(), RIGHTS.cells(entry))
-        except Taken:
+        except AlreadyExists:
             raise Conflict(entry.dossier) from None
         self._change(OWE, (entry.dossier, entry.n, entry.hash))
 
-    def rights(self, limit: int = 200) -> tuple[Entry, ...]:
+    def rights(self, limit: int = 200) -> tuple[JournalEntry, ...]:
         rows = self._rows(f"{RIGHTS.select} ORDER BY n DESC LIMIT ?", (limit,))
         return RIGHTS.read_all(rows)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
-from engine.records.publications import Publication, Watch
-from engine.storage.sql.connection import Shape, Verbs
-from engine.storage.unit_of_work import Conflict, Taken
+from engine.records.publications import FollowingState, Publication
+from engine.storage.sql.connection import Queries, TableMapping
+from engine.storage.unit_of_work import AlreadyExists, Conflict
 
-PUBLICATIONS: Final = Shape(Publication, "publication", ("n",))
-DEEDS: Final = Shape(Entry, "publication_entry", ("n",))
-WATCHES: Final = Shape(Watch, "watch", ("source",))
+PUBLICATIONS: Final = TableMapping(Publication, "publication", ("n",))
+DEEDS: Final = TableMapping(JournalEntry, "publication_entry", ("n",))
+WATCHES: Final = TableMapping(FollowingState, "watch", ("source",))
 
 
-class PublicationVerbs(Verbs):
+class PublicationQueries(Queries):
     def last_publication(self) -> int:
         last: int = self._row("SELECT coalesce(max(n), 0) FROM publication")[0]
         return last
@@ -25,7 +25,7 @@ class PublicationVerbs(Verbs):
             raise Conflict(f"publication {publication.n}")
         try:
             self._change(PUBLICATIONS.insert(), PUBLICATIONS.cells(publication))
-        except Taken:  # another process was faster
+        except AlreadyExists:  # another process was faster
             raise Conflict(f"publication {publication.n}") from None
 
     def publications(self, after: int = 0) -> tuple[Publication, ...]:
@@ -40,21 +40,21 @@ class PublicationVerbs(Verbs):
         row = self._row("SELECT n, hash FROM publication_entry ORDER BY n DESC LIMIT 1")
         return (row[0], row[1]) if row else (0, "")
 
-    def add_deed(self, entry: Entry) -> None:
+    def add_deed(self, entry: JournalEntry) -> None:
         if (entry.n - 1, entry.previous) != self.deed_head():
             raise Conflict(entry.dossier)
         try:
             self._change(DEEDS.insert(), DEEDS.cells(entry))
-        except Taken:
+        except AlreadyExists:
             raise Conflict(entry.dossier) from None
         self._change(OWE, (entry.dossier, entry.n, entry.hash))
 
-    def deeds(self) -> tuple[Entry, ...]:
+    def deeds(self) -> tuple[JournalEntry, ...]:
         return DEEDS.read_all(self._rows(f"{DEEDS.select} ORDER BY n"))
 
-    def watch(self, source: str) -> Watch | None:
+    def watch(self, source: str) -> FollowingState | None:
         row = self._row(f"{WATCHES.select} WHERE source = ?", (source,))
         return WATCHES.read(row) if row else None
 
-    def put_watch(self, watch: Watch) -> None:
+    def put_watch(self, watch: FollowingState) -> None:
         self._change(WATCHES.upsert, WATCHES.cells(watch))

@@ -7,7 +7,7 @@ from itertools import chain as joined
 from typing import Any, Final
 
 from engine.core.values import Plain
-from engine.journal.chain import COMMITS, Entry, commit_value
+from engine.journal.chain import COMMITS, JournalEntry, commit_value
 from engine.journal.leaves import OWE
 from engine.journal.row_journal import (
     ADD_SALT,
@@ -24,15 +24,15 @@ from engine.journal.row_journal import (
 )
 from engine.records.dossier import Account
 from engine.records.people import Identifier, Mandate, PhoneMove, SecondFactor
-from engine.storage.sql.connection import Shape, Verbs, read_json
-from engine.storage.unit_of_work import Finding
+from engine.storage.sql.connection import Queries, TableMapping, read_json
+from engine.storage.unit_of_work import IntegrityFinding
 
-ACCOUNTS: Final = Shape(Account, "account")
-FACTORS: Final = Shape(SecondFactor, "second_factor", ("account",))
-IDENTIFIERS: Final = Shape(Identifier, "identifier", ("kind", "value"))
-MANDATES: Final = Shape(Mandate, "mandate")
-MOVES: Final = Shape(PhoneMove, "phone_move", ("account",))
-ROW_ENTRIES: Final = Shape(Entry, "row_entry", ("dossier", "n"))
+ACCOUNTS: Final = TableMapping(Account, "account")
+FACTORS: Final = TableMapping(SecondFactor, "second_factor", ("account",))
+IDENTIFIERS: Final = TableMapping(Identifier, "identifier", ("kind", "value"))
+MANDATES: Final = TableMapping(Mandate, "mandate")
+MOVES: Final = TableMapping(PhoneMove, "phone_move", ("account",))
+ROW_ENTRIES: Final = TableMapping(JournalEntry, "row_entry", ("dossier", "n"))
 _COLUMNS: Final = {
     "account": ACCOUNTS.names, "second_factor": FACTORS.names, "phone_move": MOVES.names, "mandate": MANDATES.names,
 }  # fmt: skip
@@ -49,7 +49,7 @@ ROW_QUESTIONS: Final = {
 FOUND_ROWS: Final = f"SELECT substr(dossier, 1, 7), count(*) FROM row_entry WHERE n = 1 AND kind = '{FOUND}' GROUP BY 1"
 
 
-class RowVerbs(Verbs):
+class RowQueries(Queries):
     def _seal_rows(self, chain: str, rows: Rows) -> None:
         """Whoever seals has the row that the chain is named after to themselves until their unit ends."""
         head = self._row(_HEAD, (chain,))
@@ -61,7 +61,7 @@ class RowVerbs(Verbs):
         for name, salt in salts.items():
             self._later(ADD_SALT, (chain, name, salt))
 
-    def _seal_row(self, chain: str, shape: Shape[Any], record: Any, name: str) -> None:
+    def _seal_row(self, chain: str, shape: TableMapping[Any], record: Any, name: str) -> None:
         self._seal_rows(chain, {name: row_value(shape.names, shape.cells(record))})
 
     def _seal_ways(self, account_id: str) -> None:
@@ -77,24 +77,26 @@ class RowVerbs(Verbs):
 # -- fsck --------------------------------------------------------------------------------------------------------------
 
 
-def broken_rows(ask: Ask) -> Iterator[Finding]:
+def broken_rows(ask: Ask) -> Iterator[IntegrityFinding]:
     """Rows that are not as the last entry of their chain commits to, or that no entry knows."""
     for page in joined(account_pages(ask, _COLUMNS.__getitem__), mandate_pages(ask, _COLUMNS.__getitem__)):
-        told = _told(ask, min(page), max(page))
+        reported = _reported(ask, min(page), max(page))
         for chain, rows in page.items():
-            yield from _of_chain(chain, rows, told.get(chain))
+            yield from _of_chain(chain, rows, reported.get(chain))
 
 
-def _of_chain(chain: str, rows: Rows, told: Mapping[str, tuple[str, str]] | None) -> Iterator[Finding]:
+def _of_chain(chain: str, rows: Rows, reported: Mapping[str, tuple[str, str]] | None) -> Iterator[IntegrityFinding]:
     table, _, key = chain.partition("/")
     about = _named(rows, key)
-    if told is None:
-        yield Finding(f"{table}_unjournaled", None, {"about": about})
+    if reported is None:
+        yield IntegrityFinding(f"{table}_unjournaled", None, {"about": about})
         return
-    for name in sorted(rows.keys() | told.keys()):
-        sealed, salt = told.get(name, ("", ""))
+    for name in sorted(rows.keys() | reported.keys()):
+        sealed, salt = reported.get(name, ("", ""))
         if name not in rows or not _opens(sealed, salt, rows[name]):
-            yield Finding(f"{name}_differs" if name != "identifiers" else "identifier_differs", None, {"about": about})
+            yield IntegrityFinding(
+                f"{name}_differs" if name != "identifiers" else "identifier_differs", None, {"about": about}
+            )
 
 
 def _named(rows: Rows, key: str) -> str:
@@ -112,7 +114,7 @@ def _opens(sealed: str, salt: str, value: Plain) -> bool:
         return False
 
 
-def _told(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
+def _reported(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
     """By chain, what its entries last committed to for each row that there should be, with the salt."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     sql = "SELECT dossier, body FROM row_entry WHERE dossier >= ? AND dossier <= ? ORDER BY dossier, n"

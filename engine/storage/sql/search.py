@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.values import canonical_json
 from engine.records.codec import instant_text
-from engine.storage.unit_of_work import DossierLine, Slice, Tray
+from engine.storage.unit_of_work import DossierLine, DossierQuery, ResultPage
 
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
@@ -44,23 +44,23 @@ def search_words(text: str) -> list[str]:
     return sorted(set(words))[:MOST_WORDS]
 
 
-def tray_query(
-    row: Row, tray: Tray, columns: str, after: tuple[str, str] | None = None, most: int | None = None
+def dossier_query(
+    row: Row, query: DossierQuery, columns: str, after: tuple[str, str] | None = None, most: int | None = None
 ) -> tuple[str, list[Any]]:
     """The SELECT of a tray's dossiers after a mark, without its order. One stream a place, each in the order of an
     index, so that the first page of a full tray costs no more than that of an empty one. With `most` each stream ends by
     itself after so many: for a store that would read them all to put them in order."""
-    terms = _terms(tray)
-    by_word, selective = _word_terms(row, tray.text)
+    terms = _terms(query)
+    by_word, selective = _word_terms(row, query.text)
     terms += by_word
     if after:
         terms.append(("(due_order, id) > (?, ?)", list(after)))
-    places = tray.places
+    places = query.places
     if places is None:
         return _select(columns, terms)
     if not places:
         return _select(columns, [("1 = 0", [])])
-    if selective or tray.assigned or len(places) > MOST_STREAMS:
+    if selective or query.assigned or len(places) > MOST_STREAMS:
         among = ", ".join(["(?, ?)"] * len(places))
         terms.append((f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place]))
         return _select(columns, terms)
@@ -75,23 +75,23 @@ def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
     return f"SELECT {columns} FROM dossier WHERE {where}", [cell for _, cells in terms for cell in cells]
 
 
-def _terms(tray: Tray) -> Terms:
+def _terms(query: DossierQuery) -> Terms:
     terms: Terms = []
-    if tray.open_only:
+    if query.open_only:
         terms.append(("closed = 0", []))
-    if tray.offices is not None:
-        terms.append((f"office IN ({', '.join('?' * len(tray.offices)) or 'NULL'})", sorted(tray.offices)))
-    if tray.assigned is not None:
-        terms.append(("assigned = ?", [tray.assigned]))
-    owed, roles = _owed(tray.roles), [f'"{role}"' for role in tray.roles]
-    if tray.unassigned and roles:
+    if query.offices is not None:
+        terms.append((f"office IN ({', '.join('?' * len(query.offices)) or 'NULL'})", sorted(query.offices)))
+    if query.assigned is not None:
+        terms.append(("assigned = ?", [query.assigned]))
+    owed, roles = _owed(query.roles), [f'"{role}"' for role in query.roles]
+    if query.unassigned and roles:
         terms.append((f"((assigned IS NULL AND awaits = 'null') OR {owed})", roles))
-    elif tray.unassigned:
+    elif query.unassigned:
         terms.append(("assigned IS NULL", []))
-    if tray.parts_done:
+    if query.parts_done:
         terms.append((f"NOT {owed}", roles))
-    if tray.late_at is not None:
-        terms.append(("due_at < ? AND due_paused = 0", [instant_text(tray.late_at)]))
+    if query.late_at is not None:
+        terms.append(("due_at < ? AND due_paused = 0", [instant_text(query.late_at)]))
     return terms
 
 
@@ -125,13 +125,13 @@ def due_order(line: DossierLine) -> str:
     return instant_text(line.due_at) if line.due_at else LAST
 
 
-def next_page(lines: tuple[DossierLine, ...], limit: int) -> Slice:
+def next_page(lines: tuple[DossierLine, ...], limit: int) -> ResultPage:
     """A slice of `limit` lines out of up to one more, which says that there is a next page."""
     if len(lines) <= limit:
-        return Slice(lines)
+        return ResultPage(lines)
     last = lines[limit - 1]
     mark = base64.urlsafe_b64encode(canonical_json([due_order(last), last.id])).decode().rstrip("=")
-    return Slice(lines[:limit], mark)
+    return ResultPage(lines[:limit], mark)
 
 
 def page_start(after: str | None) -> tuple[str, str] | None:

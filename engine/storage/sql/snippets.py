@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.records.snippets import Snippet
-from engine.storage.sql.connection import Shape, Verbs
+from engine.storage.sql.connection import Queries, TableMapping
 
-SHAPE: Final = Shape(Snippet, "snippet", ("id", "version"))
+SHAPE: Final = TableMapping(Snippet, "snippet", ("id", "version"))
 _LAST: Final = "version = (SELECT max(s.version) FROM snippet s WHERE s.id = snippet.id)"
 
 
-class SnippetVerbs(Verbs):
+class SnippetQueries(Queries):
     def add_snippet(self, snippet: Snippet) -> None:
         self._change(SHAPE.insert(), SHAPE.cells(snippet))
 

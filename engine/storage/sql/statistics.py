@@ -14,17 +14,17 @@ from engine.records.statistics import (
     EDITIONS,
     OPEN_DOSSIERS,
     OPEN_PAYMENTS,
-    Asked,
     Count,
-    Mark,
+    CounterQuery,
+    JournalCursor,
+    MigrationState,
+    OverdueCount,
     Queues,
-    Standing,
-    Waiting,
     where,
 )
 from engine.storage.schema.migration_list import NAMES
-from engine.storage.sql.connection import Verbs
-from engine.storage.unit_of_work import Conflict, Taken
+from engine.storage.sql.connection import Queries
+from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 _ADD: Final = (
     "INSERT INTO tally (procedure, month, figure, office, detail, n) VALUES (?, ?, ?, ?, ?, ?)"
@@ -43,44 +43,44 @@ _BY: Final = (
 )
 
 
-class TallyVerbs(Verbs):
-    def tally_mark(self) -> Mark | None:
+class CounterQueries(Queries):
+    def tally_mark(self) -> JournalCursor | None:
         row = self._row("SELECT at, dossier, n FROM tally_mark WHERE name = 'journal'" + self.lock)
-        return Mark(read_instant(row[0]), row[1], row[2]) if row else None
+        return JournalCursor(read_instant(row[0]), row[1], row[2]) if row else None
 
-    def counted_after(self, mark: Mark | None, until: datetime, limit: int) -> tuple[Mark, ...]:
+    def counted_after(self, mark: JournalCursor | None, until: datetime, limit: int) -> tuple[JournalCursor, ...]:
         begin = (instant_text(mark.at), mark.dossier, mark.n) if mark else ("", "", 0)
         rows = self._rows(_AFTER, (*begin, instant_text(until), limit))
-        return tuple(Mark(read_instant(at), dossier, n) for at, dossier, n in rows)
+        return tuple(JournalCursor(read_instant(at), dossier, n) for at, dossier, n in rows)
 
-    def entries_until(self, mark: Mark) -> int:
+    def entries_until(self, mark: JournalCursor) -> int:
         found: int = self._row(_UNTIL, (instant_text(mark.at), mark.dossier, mark.n))[0]
         return found
 
-    def add_tallies(self, counts: Mapping[Count, int], before: Mark | None, after: Mark) -> None:
+    def add_tallies(self, counts: Mapping[Count, int], before: JournalCursor | None, after: JournalCursor) -> None:
         if self.tally_mark() != before:
             raise Conflict("tally_mark")
         cells = (instant_text(after.at), after.dossier, after.n)
         try:
             self._change(_GO_ON if before else _BEGIN, cells)
-        except Taken:  # another process began
+        except AlreadyExists:  # another process began
             raise Conflict("tally_mark") from None
         for one, n in sorted(counts.items(), key=lambda item: _key(item[0])):
             if n:
                 self._later(_ADD, (*_key(one), n))
 
-    def tallies(self, asked: Asked) -> Mapping[Count, int]:
+    def tallies(self, asked: CounterQuery) -> Mapping[Count, int]:
         condition, cells = where(asked)
         rows = self._rows(f"SELECT procedure, month, figure, office, detail, n FROM tally WHERE {condition}", cells)
         return {Count(*row[:5]): row[5] for row in rows if row[5]}
 
-    def tallies_together(self, asked: Asked) -> Mapping[Count, int]:
+    def tallies_together(self, asked: CounterQuery) -> Mapping[Count, int]:
         condition, cells = where(asked)
         kept = "month, figure, procedure, detail"  # as the index has them
         rows = self._rows(f"SELECT {kept}, sum(n) FROM tally WHERE {condition} GROUP BY {kept}", cells)
         return {Count(one[2], one[0], one[1], "", one[3]): int(one[4]) for one in rows if one[4]}
 
-    def tallied(self, asked: Asked) -> frozenset[str]:
+    def tallied(self, asked: CounterQuery) -> frozenset[str]:
         condition, cells = where(asked)
         rows = self._rows(f"SELECT DISTINCT procedure FROM tally WHERE {condition} AND n <> 0", cells)
         return frozenset(row[0] for row in rows)
@@ -101,7 +101,7 @@ def _key(one: Count) -> tuple[str, str, str, str, str]:
 CLOCK: Final = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 
 
-class GaugeVerbs(Verbs):
+class MigrationStateQueries(Queries):
     def queues(self, now: datetime) -> Queues:
         return Queues(
             {(procedure, state): n for procedure, state, n in self._rows(OPEN_DOSSIERS)},
@@ -113,14 +113,14 @@ class GaugeVerbs(Verbs):
     def clock(self, now: datetime) -> datetime:
         return now
 
-    def _overdue(self, sql: str, now: datetime) -> Waiting:
+    def _overdue(self, sql: str, now: datetime) -> OverdueCount:
         count, since = self._row(sql, (instant_text(now),))
-        return Waiting(count, read_instant(since) if since else None)
+        return OverdueCount(count, read_instant(since) if since else None)
 
 
-def standing_of(had: Iterable[str], now: str) -> Standing:
+def migration_state(had: Iterable[str], now: str) -> MigrationState:
     """From the names of the migrations that a store had, and its clock."""
     known = set(had)
-    return Standing(
+    return MigrationState(
         tuple(one for one in NAMES if one not in known), tuple(sorted(known - set(NAMES))), read_instant(now), not known
     )

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from engine.records.codec import instant_text
 from engine.records.unverified_files import UnprovenFile
-from engine.storage.sql.connection import Shape, Verbs
+from engine.storage.sql.connection import Queries, TableMapping
 
-FILES: Final = Shape(UnprovenFile, "unproven_file", ("dossier", "name"))
+FILES: Final = TableMapping(UnprovenFile, "unproven_file", ("dossier", "name"))
 _ONE: Final = " WHERE dossier = ? AND name = ?"
 
 
-class UnprovenVerbs(Verbs):
+class UnprovenFileQueries(Queries):
     def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
         row = self._row(f"{FILES.select}{_ONE}{self.lock}", (dossier_id, name))
         return FILES.read(row) if row else None

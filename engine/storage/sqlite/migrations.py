@@ -38,12 +38,12 @@ from engine.storage.schema.ddl_dossiers import (
 from engine.storage.schema.ddl_people import (
     ADDED,
     DECLARED,
-    DOOR,
     MANDATES,
     NAMES_DECLARED,
     PEOPLE,
     PHONE_MOVES,
     REFUSED_BECAUSE,
+    SIGN_IN,
 )
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sql.row_journal import ROW_ENTRIES
@@ -74,7 +74,7 @@ def _apply_one(db: Database, name: str) -> None:
 @MIGRATIONS(name=NAMES[0])
 def facts(db: Database) -> None:
     """Dossiers, their journal, and what is kept beside them."""
-    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, DOOR):
+    for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, SIGN_IN):
         db.executescript(part)
 
 

@@ -16,28 +16,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from engine.records.statistics import Standing
-from engine.storage.fair_lock import LOCKED_AFTER, Turns
-from engine.storage.schema.migration_list import NAMES, PATIENCE, ForeignSchema, applied, prepare, read_settings
-from engine.storage.sql.accounts import DoorVerbs
-from engine.storage.sql.administration import OpeningVerbs
-from engine.storage.sql.clock import ClockVerbs
-from engine.storage.sql.dossiers import DossierVerbs
-from engine.storage.sql.exchanges import ExchangeVerbs
+from engine.records.statistics import MigrationState
+from engine.storage.fair_lock import LOCKED_AFTER, FairLock
+from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
+from engine.storage.sql.accounts import SecurityLogQueries
+from engine.storage.sql.administration import OpeningQueries
+from engine.storage.sql.clock import ClockQueries
+from engine.storage.sql.dossiers import DossierQueries
+from engine.storage.sql.exchanges import ExchangeQueries
 from engine.storage.sql.integrity import broken_promises
-from engine.storage.sql.jobs import OrderVerbs
-from engine.storage.sql.journal import EventVerbs, LeafVerbs
-from engine.storage.sql.ledger import LedgerVerbs, RefundVerbs
-from engine.storage.sql.outbox import OutboxVerbs
-from engine.storage.sql.people import PeopleVerbs
-from engine.storage.sql.publications import PublicationVerbs
+from engine.storage.sql.jobs import JobQueries
+from engine.storage.sql.journal import EventQueries, LeafQueries
+from engine.storage.sql.ledger import LedgerQueries, RefundQueries
+from engine.storage.sql.outbox import OutboxQueries
+from engine.storage.sql.people import PeopleQueries
+from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetVerbs
-from engine.storage.sql.statistics import CLOCK, GaugeVerbs, TallyVerbs, standing_of
-from engine.storage.sql.unverified_files import UnprovenVerbs
+from engine.storage.sql.snippets import SnippetQueries
+from engine.storage.sql.statistics import CLOCK, CounterQueries, MigrationStateQueries, migration_state
+from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.sqlite.write_queue import Flush
 from engine.storage.table_copy import ORDERED, Use, in_batches
-from engine.storage.unit_of_work import Busy, Damaged, Finding, Unit
+from engine.storage.unit_of_work import Busy, Damaged, IntegrityFinding, Unit
 
 
 class SqliteRows:
@@ -87,9 +87,9 @@ _PASSING: Final = frozenset(
 
 
 class SqliteUnit(
-    DossierVerbs, OutboxVerbs, LedgerVerbs, PublicationVerbs, DoorVerbs, PeopleVerbs, ExchangeVerbs, TallyVerbs,
-    OrderVerbs, EventVerbs, SnippetVerbs, OpeningVerbs, GaugeVerbs, LeafVerbs, RefundVerbs, ClockVerbs,
-    UnprovenVerbs,
+    DossierQueries, OutboxQueries, LedgerQueries, PublicationQueries, SecurityLogQueries, PeopleQueries, ExchangeQueries, CounterQueries,
+    JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
+    UnprovenFileQueries,
 ):  # fmt: skip
     """One transaction, speaking every verb of `Unit`."""
 
@@ -108,7 +108,7 @@ class SqliteStore:
         """A connection never crosses a fork: the child begins with none."""
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
-        self._turns = Turns()
+        self._turns = FairLock()
         self._flush: Flush | None = None  # one that whoever has the turn next is to join; theirs alone to touch
         self._inside = threading.local()
         self._asked_since: float | None = None  # when who has the turn began to wait for another process
@@ -124,22 +124,22 @@ class SqliteStore:
     # -- the transaction ---------------------------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         if write and not self._in_memory:
-            with self._shared(PATIENCE if patience is None else patience) as connection:
+            with self._shared(WAIT_LIMIT if wait_limit is None else wait_limit) as connection:
                 yield SqliteUnit(connection, write)
         else:
             with self._connection(alone=write) as connection, _transaction(connection, write):
                 yield SqliteUnit(connection, write)
 
     @contextmanager
-    def _shared(self, patience: float) -> Iterator[sqlite3.Connection]:
+    def _shared(self, wait_limit: float) -> Iterator[sqlite3.Connection]:
         """The connection of a flush that those who wait behind may join."""
-        self._enter(alone=True, patience=patience)
+        self._enter(alone=True, wait_limit=wait_limit)
         flush: Flush | None = None
         try:
             with _passing():
-                flush, self._flush = self._flush or self._begun(patience), None
+                flush, self._flush = self._flush or self._begun(wait_limit), None
                 with flush.part():
                     yield flush.connection
         except BaseException:
@@ -153,11 +153,11 @@ class SqliteStore:
         finally:
             self._inside.unit = False
 
-    def _begun(self, patience: float) -> Flush:
+    def _begun(self, wait_limit: float) -> Flush:
         connection = self._idle.pop() if self._idle else self._connect()
         self._asked_since = time.monotonic()
         try:
-            return Flush(connection, patience)
+            return Flush(connection, wait_limit)
         except BaseException:
             connection.close()
             raise
@@ -194,7 +194,7 @@ class SqliteStore:
             self._idle.append(flush.connection)
         flush.tell(error)
 
-    def _enter(self, alone: bool, patience: float | None = None) -> None:
+    def _enter(self, alone: bool, wait_limit: float | None = None) -> None:
         """Nobody is inside twice; `alone` waits for the turn among writers."""
         if os.getpid() != self._process:
             if self._in_memory:
@@ -203,7 +203,7 @@ class SqliteStore:
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
-        if alone and not self._turns.take(PATIENCE if patience is None else patience, self._is_locked):
+        if alone and not self._turns.take(WAIT_LIMIT if wait_limit is None else wait_limit, self._is_locked):
             raise Busy("turn")
         self._inside.unit = True
 
@@ -251,10 +251,10 @@ class SqliteStore:
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
 
-    def standing(self) -> Standing:
+    def migration_state(self) -> MigrationState:
         with self._connection(alone=False) as connection:
             had = applied(connection)
-            return standing_of(had, connection.execute(CLOCK).fetchone()[0])
+            return migration_state(had, connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         last, of = "", () if procedure is None else (procedure,)
@@ -277,7 +277,7 @@ class SqliteStore:
         with self._connection(alone=False) as connection:
             return dict(connection.execute(FOUND_ROWS).fetchall())
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[IntegrityFinding]:
         with self._connection(alone=False) as connection, _transaction(connection, write=False):
             connection.text_factory = _whatever_it_is
             try:
@@ -291,19 +291,19 @@ class SqliteStore:
             self._idle.pop().close()
 
 
-def _found(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _found(connection: sqlite3.Connection) -> Iterator[IntegrityFinding]:
     """The file itself first: on a damaged file the rest may not be answerable."""
     try:
         for (said,) in connection.execute("PRAGMA integrity_check"):
             if said != "ok":
-                yield Finding("damaged", None, {"said": said})
+                yield IntegrityFinding("damaged", None, {"said": said})
         for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-            yield Finding("orphan", None, {"table": table, "row": row, "parent": parent})
+            yield IntegrityFinding("orphan", None, {"table": table, "row": row, "parent": parent})
         yield from broken_promises(connection.execute)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        yield Finding("damaged", None, {"said": error.sqlite_errorname})
+        yield IntegrityFinding("damaged", None, {"said": error.sqlite_errorname})
 
 
 def _whatever_it_is(cell: bytes) -> str:
@@ -313,7 +313,7 @@ def _whatever_it_is(cell: bytes) -> str:
 
 def _open(path: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=WAIT_LIMIT, isolation_level=None, check_same_thread=False, cached_statements=256
     )  # fmt: skip
 
 

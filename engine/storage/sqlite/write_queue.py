@@ -21,9 +21,9 @@ LONGEST: Final = 0.02  # seconds after which nobody else joins: the first must n
 class Flush:
     """A transaction begun, and the units that are part of it. Whoever has the turn to write works with it alone."""
 
-    def __init__(self, connection: sqlite3.Connection, patience: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, wait_limit: float) -> None:
         """`patience` is how long to wait for another process, in seconds."""
-        connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+        connection.execute(f"PRAGMA busy_timeout={int(wait_limit * 1000)}")
         try:
             connection.execute("BEGIN IMMEDIATE")
         finally:

@@ -13,14 +13,14 @@ import click
 if TYPE_CHECKING:
     from engine.records.dossier import Account
     from engine.services.accounts.agents import Given, Person
-    from engine.services.context.app_context import Office
-    from renderers.i18n.translations import Words
+    from engine.services.context.app_context import AppContext
+    from renderers.i18n.translations import Translations
 
 LANGUAGES = click.Choice(["fr", "en"])
 ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
-def agent_command(opened: Callable[[], Office], kept: Callable[[], Office]) -> click.Command:
+def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContext]) -> click.Command:
     """`opened` makes the installation if need be, for its first administrator; `kept` looks at what is there, and leaves
     when nothing is."""
 
@@ -87,7 +87,9 @@ def _day(text: str) -> date:
         raise click.UsageError(f"Invalid value for '{text}': YYYY-MM-DD") from None
 
 
-def _done(words: Words, office: Office, action: str, login: str, auditor: bool, asked: Person, language: str) -> str:
+def _done(
+    words: Translations, ctx: AppContext, action: str, login: str, auditor: bool, asked: Person, language: str
+) -> str:
     """Does it, and says what to tell the person."""
     from dataclasses import replace
 
@@ -97,44 +99,44 @@ def _done(words: Words, office: Office, action: str, login: str, auditor: bool, 
 
     if action == "add":
         kind: people.Kind = "auditor" if auditor else "agent"
-        return _told(words, office, people.add_person(office, SYSTEM_ACTOR, kind, login, asked), language)
+        return _reported(words, ctx, people.add_person(ctx, SYSTEM_ACTOR, kind, login, asked), language)
     try:
-        account = people.found_by_login(office, "auditor" if auditor else "agent", login)
+        account = people.found_by_login(ctx, "auditor" if auditor else "agent", login)
     except NotFound:
         _fail(words.say("people.unknown", language, {"login": login}))
     if action == "change":
         asked = replace(asked, name=asked.name or account.name)
-        people.change_person(office, SYSTEM_ACTOR, account.id, asked, seen=people.rights_seen(account))
+        people.change_person(ctx, SYSTEM_ACTOR, account.id, asked, seen=people.rights_seen(account))
         return words.say("people.changed", language, {"login": login})
     if action in ("reopen", "password"):
         verb = people.reopen_person if action == "reopen" else people.give_password
-        return _told(words, office, verb(office, SYSTEM_ACTOR, account.id), language)
+        return _reported(words, ctx, verb(ctx, SYSTEM_ACTOR, account.id), language)
     verb_of = {"close": people.close_person, "reset-totp": people.reset_factor}
-    verb_of[action](office, SYSTEM_ACTOR, account.id)
+    verb_of[action](ctx, SYSTEM_ACTOR, account.id)
     return words.say("people.closed" if action == "close" else "people.factor_reset", language, {"login": login})
 
 
-def _told(words: Words, office: Office, given: Given, language: str) -> str:
-    door = "audit" if given.account.kind == "auditor" else "agent"
-    facts = {"login": given.account.login, "password": given.password, "door": f"{office.settings.base_url}/{door}"}
+def _reported(words: Translations, ctx: AppContext, given: Given, language: str) -> str:
+    area = "audit" if given.account.kind == "auditor" else "agent"
+    facts = {"login": given.account.login, "password": given.password, "door": f"{ctx.settings.base_url}/{area}"}
     return words.say("people.given", language, facts)
 
 
-def _list(words: Words, office: Office, language: str) -> None:
+def _list(words: Translations, ctx: AppContext, language: str) -> None:
     from engine.records.dossier import SYSTEM_ACTOR
     from engine.services.accounts.agents import team
 
-    people = team(office, SYSTEM_ACTOR)
+    people = team(ctx, SYSTEM_ACTOR)
     logins, names = (
         max(map(len, column), default=0) for column in ([one.login for one in people], [one.name for one in people])
     )
     for account in people:
         named = f"{account.login:{logins}}  {account.name:{names}}"
-        click.echo("  ".join([named, *_rights(words, office, account, language)]).rstrip())
+        click.echo("  ".join([named, *_rights(words, ctx, account, language)]).rstrip())
 
 
-def _rights(words: Words, office: Office, account: Account, language: str) -> list[str]:
-    day = office.day()
+def _rights(words: Translations, ctx: AppContext, account: Account, language: str) -> list[str]:
+    day = ctx.day()
     said = [f"{role}:{account.ends[role]}" if role in account.ends else role for role in account.roles]
     said += [f"({', '.join(account.offices)})"] if account.offices else []
     said += [words.say("people.manages", language, {"agency": one}) for one in account.administers]
@@ -144,7 +146,7 @@ def _rights(words: Words, office: Office, account: Account, language: str) -> li
     return said if account.is_open(day) else [*said, words.say("people.is_closed", language, {})]
 
 
-def _words() -> Words:
+def _words() -> Translations:
     from renderers.i18n.translations import load_words
 
     return load_words()

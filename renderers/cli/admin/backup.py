@@ -76,7 +76,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.core.clock import SystemClock
         from engine.core.problems import Refused
         from engine.operations.backup import back_up
-        from engine.storage.files.encryption import NoFileKey, NoRing
+        from engine.storage.files.encryption import NoFileKey, NoKeyRing
         from engine.storage.unit_of_work import Busy
 
         words, place = wording(), installed()
@@ -86,7 +86,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
                 done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
             except Refused as refused:
                 refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
-            except NoRing as ring:
+            except NoKeyRing as ring:
                 without_ring(words, place, ring, language)
             except NoFileKey as missing:
                 fail(words, "no_file_key", language, name=str(missing))
@@ -119,7 +119,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
         """
         from engine.core.problems import Refused
         from engine.operations.backup import bring_back, read_contents
-        from engine.operations.store_factory import open_shelf
+        from engine.operations.store_factory import open_blob_store
         from engine.storage.table_copy import NotWhole
         from engine.storage.unit_of_work import Busy
 
@@ -129,7 +129,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
                 read_contents(folder)
                 store = opened(place.store)
                 store.migrate()
-                done = bring_back(folder, store, open_shelf(place.files), place.keys)
+                done = bring_back(folder, store, open_blob_store(place.files), place.keys)
             except Refused as refused:
                 refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
             except NotWhole as different:
@@ -184,14 +184,14 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
     store = kept(place.store, words, language)
     try:
         source, target = files_of(replace(place, files=there)), files_of(place)
-        target.shelf.check()
+        target.blobs.check()
         count, new, lost = copy_files(store, source, target)
     except Lost as one:
-        fail(words, "file_not_taken", language, name=str(target.shelf), digest=str(one)[:12])
+        fail(words, "file_not_taken", language, name=str(target.blobs), digest=str(one)[:12])
     except NoFileKey as missing:
         fail(words, "no_file_key", language, name=str(missing))
     except Busy as busy:
         fail(words, "busy", language, why=str(busy))
-    facts = {"name": str(target.shelf), "count": str(count), "new": str(new)}
+    facts = {"name": str(target.blobs), "count": str(count), "new": str(new)}
     click.echo(words.say("operations.files_copied", language, facts))
     fail_for_lost(words, "files_not_copied", language, lost)

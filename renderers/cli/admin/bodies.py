@@ -62,17 +62,17 @@ class Bodies:
 
     def take(self, size: int) -> bool:
         with self._guard:
-            if not self._has_room(size):
+            if not self._has_space(size):
                 return False
             self._taken += size
             return True
 
-    def has_room(self, size: int) -> bool:
+    def has_space(self, size: int) -> bool:
         """Whether a body of this size fits now: who announces more is refused before it comes."""
         with self._guard:
-            return self._has_room(size)
+            return self._has_space(size)
 
-    def _has_room(self, size: int) -> bool:
+    def _has_space(self, size: int) -> bool:
         return self._taken + size <= self._most and self._fits(self._taken + size)
 
     def give_back(self, size: int) -> None:
@@ -100,7 +100,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.error is not None or not self.headers_finished:
             return taken
         announced, came = self.content_length, self.body_bytes_received
-        if is_new and announced > SMALL and not self.bodies.has_room(announced):
+        if is_new and announced > SMALL and not self.bodies.has_space(announced):
             self._refuse()
         elif came > max(SMALL, self._counted):
             self._take(max(came, min(self._counted + STEP, announced)))

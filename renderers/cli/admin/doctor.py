@@ -14,14 +14,14 @@ from renderers.cli.files import LANGUAGES
 from renderers.cli.main import ComparingCommand
 
 if TYPE_CHECKING:
-    from engine.operations.doctor import Check, Place
-    from renderers.i18n.translations import Words
+    from engine.operations.doctor import DoctorCheck, InstallationProbe
+    from renderers.i18n.translations import Translations
 
 _MARKS: Final = {"well": "+", "watch": "!", "mend": "✕"}
 _CODES: Final = {"well": 0, "watch": 2, "mend": 3}
 
 
-def doctor_command(looked_at: Callable[[], Place]) -> click.Command:
+def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
     """The command, over the installation that `looked_at` tells."""
 
     @click.command("doctor", cls=ComparingCommand)
@@ -34,21 +34,23 @@ def doctor_command(looked_at: Callable[[], Place]) -> click.Command:
         0: all is well, 2: something to watch, 3: something to mend, 1: it could not be told.
         """
         from engine.core.clock import SystemClock
-        from engine.operations.doctor import Check, examine, worst
+        from engine.operations.doctor import DoctorCheck, examine, worst
         from renderers.i18n.translations import load_words
         from renderers.pdf.typst import has_letters
 
         words = load_words()
         checks = list(examine(looked_at(), SystemClock().now()))
         drawn = has_letters()
-        checks.append(Check("letters", "letters_well" if drawn else "letters_missing", "well" if drawn else "mend"))
+        checks.append(
+            DoctorCheck("letters", "letters_well" if drawn else "letters_missing", "well" if drawn else "mend")
+        )
         level = worst(checks)
         if as_json:
-            told = [
+            reported = [
                 {**_plain(one), "said": found(one, words, language), "do": to_do(one, words, language)}
                 for one in checks
             ]
-            click.echo(json.dumps({"level": level, "checks": told}, ensure_ascii=False, indent=1))
+            click.echo(json.dumps({"level": level, "checks": reported}, ensure_ascii=False, indent=1))
         else:
             click.echo("\n".join(line for one in checks for line in _lines(one, words, language)))
             click.echo(words.say(f"doctor.result.{level}", language, {}))
@@ -57,7 +59,7 @@ def doctor_command(looked_at: Callable[[], Place]) -> click.Command:
     return doctor
 
 
-def found(one: Check, words: Words, language: str) -> str:
+def found(one: DoctorCheck, words: Translations, language: str) -> str:
     facts = dict(one.facts)
     if "cause" in facts:
         why = cause_of(words, facts["cause"], facts["why"], language)
@@ -68,17 +70,17 @@ def found(one: Check, words: Words, language: str) -> str:
     return words.first((*today, f"doctor.found.{one.code}"), language, facts)
 
 
-def to_do(one: Check, words: Words, language: str) -> str:
+def to_do(one: DoctorCheck, words: Translations, language: str) -> str:
     """Empty for what is well."""
     key = f"doctor.do.{one.code}"
     return words.say(key, language, dict(one.facts)) if words.has(key) else ""
 
 
-def _plain(one: Check) -> dict[str, object]:
+def _plain(one: DoctorCheck) -> dict[str, object]:
     return {"part": one.part, "code": one.code, "level": one.level, "facts": dict(one.facts)}
 
 
-def _lines(one: Check, words: Words, language: str) -> list[str]:
+def _lines(one: DoctorCheck, words: Translations, language: str) -> list[str]:
     part = words.say(f"doctor.part.{one.part}", language, {})
     lines = [f"{_MARKS[one.level]} {part:12} {found(one, words, language)}"]
     doing = to_do(one, words, language)

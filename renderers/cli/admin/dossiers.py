@@ -14,11 +14,11 @@ from renderers.cli.files import LANGUAGES, definition_path, session_name, shared
 from renderers.cli.main import ComparingCommand
 
 if TYPE_CHECKING:
-    from engine.services.context.app_context import Office
-    from renderers.i18n.translations import Words
+    from engine.services.context.app_context import AppContext
+    from renderers.i18n.translations import Translations
 
 
-def migrate_command(opened: Callable[[], Office]) -> click.Command:
+def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
     """`guichet migrate`, over the office that `opened` opens."""
 
     @click.command("migrate", cls=ComparingCommand)
@@ -66,7 +66,7 @@ def migrate_command(opened: Callable[[], Office]) -> click.Command:
     return migrate
 
 
-def replay_command(opened: Callable[[], Office]) -> click.Command:
+def replay_command(opened: Callable[[], AppContext]) -> click.Command:
     """`guichet replay`, over the office that `opened` opens."""
 
     @click.command("replay", cls=ComparingCommand)
@@ -105,7 +105,7 @@ def replay_command(opened: Callable[[], Office]) -> click.Command:
     return replay
 
 
-def snapshot_command(opened: Callable[[], Office]) -> click.Command:
+def snapshot_command(opened: Callable[[], AppContext]) -> click.Command:
     """`guichet snapshot`, over the office that `opened` opens."""
 
     @click.command("snapshot", cls=ComparingCommand)
@@ -135,7 +135,7 @@ def snapshot_command(opened: Callable[[], Office]) -> click.Command:
     return snapshot
 
 
-def masked_command(opened: Callable[[], Office]) -> click.Command:
+def masked_command(opened: Callable[[], AppContext]) -> click.Command:
     """`guichet masked`, over the office that `opened` opens."""
 
     @click.command("masked", cls=ComparingCommand)
@@ -153,7 +153,7 @@ def masked_command(opened: Callable[[], Office]) -> click.Command:
         from renderers.reports.changes import counted
 
         words, office = load_words(), opened()
-        if procedure is not None and office.catalogue.outline(procedure) is None:
+        if procedure is not None and office.catalogue.summary(procedure) is None:
             _fail(words.say("masked.no_procedure", language, {"name": procedure}))
         try:
             counts = write_for_controllers(office, file, procedure)
@@ -171,7 +171,7 @@ def masked_command(opened: Callable[[], Office]) -> click.Command:
     return masked
 
 
-def _confirmed(said: str, words: Words, language: str) -> None:
+def _confirmed(said: str, words: Translations, language: str) -> None:
     """Shows what would happen and asks; leaves when nobody is there to answer, or the answer is no."""
     click.echo(said, err=True)
     if not sys.stdin.isatty():

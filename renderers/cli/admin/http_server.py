@@ -90,8 +90,8 @@ class Front:
             # X-Forwarded-* headers reach the application, which knows how many proxies are trusted (`renderers/web/platform/proxies.py`)
             clear_untrusted_proxy_headers=False,
         )  # fmt: skip
-        for door in self._doors():
-            door.channel_class = Channel
+        for area in self._servers():
+            area.channel_class = Channel
         self._looked = time.monotonic()
 
     def run(self, stopping: threading.Event) -> None:
@@ -112,14 +112,14 @@ class Front:
 
     def wake(self) -> None:
         """Makes `run` look at once whether it is told to stop."""
-        for door in self._doors():
-            door.pull_trigger()
+        for area in self._servers():
+            area.pull_trigger()
 
     def drain(self, within: float) -> bool:
         """Lets nobody else in and finishes what came in, so many seconds at most. False: something was cut."""
         wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)  # who stands in the doorway is in
-        for door in self._doors():
-            wasyncore.dispatcher.close(door)
+        for area in self._servers():
+            wasyncore.dispatcher.close(area)
         end = time.monotonic() + within
         while under_way := self._under_way():
             if time.monotonic() > end:
@@ -129,7 +129,7 @@ class Front:
             wasyncore.loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
         return True
 
-    def _doors(self) -> list[BaseWSGIServer]:
+    def _servers(self) -> list[BaseWSGIServer]:
         return [one for one in list(self._map.values()) if isinstance(one, BaseWSGIServer)]
 
     def _under_way(self) -> list[HTTPChannel]:
@@ -147,13 +147,13 @@ class Front:
 def on_signal(act: Callable[[], None]) -> None:
     """The first SIGTERM or Ctrl-C calls `act`; another one ends the process at once."""
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def reported(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         act()
 
-    signal.signal(signal.SIGTERM, told)
-    signal.signal(signal.SIGINT, told)
+    signal.signal(signal.SIGTERM, reported)
+    signal.signal(signal.SIGINT, reported)
 
 
 def finish(threads: Iterable[threading.Thread], within: float) -> bool:

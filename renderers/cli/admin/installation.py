@@ -21,27 +21,27 @@ import click
 from engine.core.clock import SystemClock
 from engine.core.problems import Refusal
 from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.message_sender import ConsoleSender, InboxSender, Sender
+from engine.integrations.message_sender import ConsoleSender, InboxSender, MessageSender
 from engine.integrations.payment_provider import PaymentProvider
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
-from engine.operations.doctor import Place
+from engine.operations.doctor import InstallationProbe
 from engine.operations.follower import INDEX, Follower, stories_of
-from engine.operations.refresh import FolderKeeper, Keeper
+from engine.operations.refresh import FolderSource, RefreshSource
 from engine.operations.settings import Settings, UnreadFile, unknown_settings
-from engine.operations.store_factory import file_of, kept_nothing, open_shelf, open_store, unproven_server
+from engine.operations.store_factory import file_of, kept_nothing, open_blob_store, open_store, unproven_server
 from engine.publication.gates import Judge
 from engine.publication.git import root_of
 from engine.publication.mirror import Mirror
-from engine.services.context.app_context import Office, OfficeSettings
+from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import close_demo, open_demo
-from engine.simulation.demo_data import before_stories, tell_stories
+from engine.simulation.demo_data import before_stories, play_scenarios
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.blob_store import Bucket
-from engine.storage.files.encryption import FileKeys, NoRing
+from engine.storage.files.encryption import FileKeys, NoKeyRing
 from engine.storage.files.reserve import Reserve
 from engine.storage.unit_of_work import Store
 from renderers.cli.admin.installation_commands import Installation, opening
@@ -69,7 +69,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 @_undisturbed()
-def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
+def open_office(settings: Settings) -> tuple[AppContext, SandboxOperator | None]:
     """The office of this installation, its store migrated and its editions kept; in a demonstration, its operator."""
     _require_procedures(settings)
     with opening():
@@ -82,14 +82,14 @@ def open_office(settings: Settings) -> tuple[Office, SandboxOperator | None]:
     )
     keys = _ring(settings, store)
     office = _office(settings, store, keys, _gateways(settings, operator))
-    keeper, clock = open_keeper(settings), office.clock
+    source, clock = open_source(settings), office.clock
     with store.unit() as unit:
         begins = settings.demo and not unit.last_publication()
-    office = keeper.serve(before_stories(office) if begins else office)
+    office = source.serve(before_stories(office) if begins else office)
     if not office.published:  # nothing was ever decided here: what can be served is looked for before the doors open
-        office = keeper.renew(office)
+        office = source.renew(office)
     if office.clock is not clock:
-        office = keeper.renew(replace(office, clock=clock))
+        office = source.renew(replace(office, clock=clock))
     if settings.demo:
         open_demo(office)
     else:
@@ -112,7 +112,7 @@ def _store(settings: Settings) -> Store:
         store = open_store(settings.store)
         store.migrate()
         if isinstance(settings.files, Bucket):
-            open_shelf(settings.files).check()
+            open_blob_store(settings.files).check()
     return store
 
 
@@ -123,18 +123,18 @@ def _ring(settings: Settings, store: Store) -> SigningKeys:
         with store.unit() as unit:  # first: another process makes the keys, then publishes
             something = unit.last_publication() > 0
         if something and not os.path.lexists(settings.ring):
-            raise NoRing(str(settings.ring))
+            raise NoKeyRing(str(settings.ring))
         return SigningKeys.open(settings.ring, make=True)
 
 
-def open_keeper(settings: Settings, tell: Callable[[Refusal], None] = lambda reason: None) -> Keeper:
+def open_source(settings: Settings, report: Callable[[Refusal], None] = lambda reason: None) -> RefreshSource:
     """How this installation learns what to serve: by following a repository, else from its folder. A demonstration is
     for writing: its files are checked, not proven nor played, before they are served. `tell` hears why a repository that is
     followed does not answer."""
     if settings.follow is not None:
         every = timedelta(seconds=settings.follow_every) if settings.follow_every > 0 else None
-        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, tell)
-    return FolderKeeper(None if settings.demo else _judge())
+        return Follower(Mirror(settings.data, settings.follow), _judge(), settings.data, every, report)
+    return FolderSource(None if settings.demo else _judge())
 
 
 def say_trouble(reason: Refusal) -> None:
@@ -152,12 +152,12 @@ def _judge() -> Judge:
     return Judge(prove, stories_of(load_words()))
 
 
-def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> Office:
-    return Office(
+def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> AppContext:
+    return AppContext(
         catalogue=_files(settings), store=store, attachments=_attachments(settings, gateways),
         providers=gateways.operators, senders=gateways.senders, registers={"*": FileRegister(settings.procedures / "registers")},
         clock=SystemClock(), wording=load_words(), keys=keys,
-        settings=OfficeSettings(
+        settings=AppSettings(
             base_url=settings.base_url, short_url=settings.short_url or settings.base_url, demo=settings.demo, expects_worker=True,
             payment_lasts=timedelta(minutes=10), second_factor=settings.second_factor,
             checkpoints=settings.checkpoints or settings.data / CHECKPOINTS, mandate_papers=settings.mandate_papers,
@@ -170,7 +170,9 @@ def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gatew
 def _attachments(settings: Settings, gateways: Gateways) -> AttachmentStore:
     inspect = gateways.scanner.inspect if gateways.scanner is not None else None
     with opening():
-        return AttachmentStore(open_shelf(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings))
+        return AttachmentStore(
+            open_blob_store(settings.files), FileKeys.open(settings.ring), inspect, _reserve(settings)
+        )
 
 
 def _reserve(settings: Settings) -> Reserve:
@@ -197,7 +199,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
         }
         simulated["card"] = SandboxCard(operator, "card", "Visa, Mastercard")
         return Gateways(simulated, {"sms": inbox, "email": inbox, "inbox": inbox})
-    senders: dict[str, Sender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
+    senders: dict[str, MessageSender] = {"sms": ConsoleSender(), "email": ConsoleSender(), "inbox": InboxSender()}
     try:
         said = _said_gateways(settings)
     except UnreadGateways as missing:
@@ -229,10 +231,10 @@ def cookie_secret(settings: Settings) -> str:
     return path.read_text("utf-8")
 
 
-def demo_stories(settings: Settings, office: Office) -> Iterator[str]:
+def demo_stories(settings: Settings, ctx: AppContext) -> Iterator[str]:
     """The dossiers of invented people that a demonstration begins with, each made as it is asked for."""
     secret = cookie_secret(settings).encode()
-    return tell_stories(office, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
+    return play_scenarios(ctx, lambda clock: SandboxOperator(settings.data / "operator.db", clock, secret))
 
 
 # -- as the commands open it -------------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def settings_of(demo: bool = False) -> Settings:
         return Settings.from_environment(os.environ, demo)
 
 
-def office_kept(missing_code: int = 1) -> Office:
+def office_kept(missing_code: int = 1) -> AppContext:
     """The office of this installation as it is kept, to look at: nothing is made, migrated or published. Leaves with
     `missing_code` when there is none: a command's codes from 2 up may say what was found."""
     settings = settings_of()
@@ -259,24 +261,24 @@ def office_kept(missing_code: int = 1) -> Office:
     return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
-def place_looked_at() -> Place:
+def place_looked_at() -> InstallationProbe:
     """This installation as it may be, nothing opened yet."""
     try:
         settings = settings_of()
     except (ValueError, OSError) as wrong:
         raise click.ClickException(str(wrong)) from None
-    return Place(
+    return InstallationProbe(
         base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
         file=file_of(settings.store), open_store=lambda: open_store(settings.store),
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
-        open_shelf=(lambda: open_shelf(settings.files)) if isinstance(settings.files, Bucket) else None,
+        open_blob_store=(lambda: open_blob_store(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
         sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
     )  # fmt: skip
 
 
-def opened_to_publish() -> tuple[Office, Keeper]:
+def opened_to_publish() -> tuple[AppContext, RefreshSource]:
     """The office of this installation, opened as if to serve, and what keeps it up to date."""
     settings = settings_of()
     _require_procedures(settings)
@@ -284,9 +286,9 @@ def opened_to_publish() -> tuple[Office, Keeper]:
         settings.data.mkdir(parents=True, exist_ok=True)
     store = _store(settings)
     keys = _ring(settings, store)
-    keeper = open_keeper(settings)
+    source = open_source(settings)
     office = _office(settings, store, keys, Gateways({}, {}))
-    return keeper.serve(office) if settings.follow is not None else office, keeper
+    return source.serve(office) if settings.follow is not None else office, source
 
 
 def installation() -> Installation:

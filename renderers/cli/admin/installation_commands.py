@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from renderers.i18n.translations import Words, load_words
+from renderers.i18n.translations import Translations, load_words
 
 
 @contextmanager
@@ -22,13 +22,13 @@ def opening() -> Iterator[None]:
     from engine.operations.settings import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.operations.store_factory import WrongAddress
     from engine.services.keys.signing_keys import NoKeys
-    from engine.storage.files.blob_store import WrongShelf
-    from engine.storage.files.encryption import NoRing
+    from engine.storage.files.blob_store import WrongBlobStore
+    from engine.storage.files.encryption import NoKeyRing
     from engine.storage.schema.migration_list import READ_ONLY, ForeignSchema, UnsafeSettings
     from engine.storage.unit_of_work import Busy, Damaged, Unreachable
 
     kinds = (
-        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongShelf, "wrong_files"), (NoRing, "no_ring"), (NoKeys, "no_ring"),
+        (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongBlobStore, "wrong_files"), (NoKeyRing, "no_ring"), (NoKeys, "no_ring"),
         (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
         (UnreadFile, "setting_file"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
         (WrongSetting, "wrong_setting"),
@@ -55,7 +55,7 @@ def opening() -> Iterator[None]:
         sys.exit(1)
 
 
-def cause_of(words: Words, cause: str, said: str, language: str) -> str:
+def cause_of(words: Translations, cause: str, said: str, language: str) -> str:
     """Why a server of the store lets nobody in, in words."""
     return words.say(f"operations.cause.{cause}", language, {"said": said})
 
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from engine.storage.files.attachments import AttachmentStore, Place
     from engine.storage.files.blob_store import Bucket
     from engine.storage.unit_of_work import Store
-    from renderers.i18n.translations import Words
+    from renderers.i18n.translations import Translations
 
 LANGUAGES = click.Choice(["fr", "en"])
 NAMED = 5  # of many files that are lost; `guichet fsck` names all
@@ -89,7 +89,7 @@ class Installation:
     apart: Mapping[str, str] = field(default_factory=dict)
 
 
-def wording() -> Words:
+def wording() -> Translations:
     """Loaded once a command runs."""
     from renderers.i18n.translations import load_words
 
@@ -103,7 +103,7 @@ def opened(address: str) -> Store:
         return open_store(address)
 
 
-def kept(address: str, words: Words, language: str) -> Store:
+def kept(address: str, words: Translations, language: str) -> Store:
     """A store that is there already: a file is not made by asking for it."""
     from engine.operations.store_factory import file_of
 
@@ -114,11 +114,11 @@ def kept(address: str, words: Words, language: str) -> Store:
 
 
 def files_of(place: Installation) -> AttachmentStore:
-    from engine.operations.store_factory import open_shelf
+    from engine.operations.store_factory import open_blob_store
     from engine.storage.files.attachments import AttachmentStore
     from engine.storage.files.encryption import FileKeys
 
-    return AttachmentStore(open_shelf(place.files), FileKeys.open(place.keys))
+    return AttachmentStore(open_blob_store(place.files), FileKeys.open(place.keys))
 
 
 def named(address: str) -> str:
@@ -126,11 +126,11 @@ def named(address: str) -> str:
     return address.rsplit("@", 1)[-1]
 
 
-def fail(words: Words, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
+def fail(words: Translations, key: str, language: str, code: int = 1, **facts: str) -> NoReturn:
     refuse(words.say(f"operations.{key}", language, facts), code)
 
 
-def fail_for_lost(words: Words, key: str, language: str, lost: Sequence[Place]) -> None:
+def fail_for_lost(words: Translations, key: str, language: str, lost: Sequence[Place]) -> None:
     """Ends with 1 where files are lost, the first of them named."""
     if lost:
         names = ", ".join(digest[:12] for _, digest in lost[:NAMED]) + (", …" if len(lost) > NAMED else "")
@@ -142,7 +142,7 @@ def refuse(said: str, code: int = 1) -> NoReturn:
     sys.exit(code)
 
 
-def without_ring(words: Words, place: Installation, ring: Exception, language: str) -> NoReturn:
+def without_ring(words: Translations, place: Installation, ring: Exception, language: str) -> NoReturn:
     """None was made yet where nothing is kept either; else it is lost or broken."""
     from engine.operations.store_factory import kept_nothing
 

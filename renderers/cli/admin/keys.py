@@ -22,7 +22,7 @@ from renderers.cli.admin.installation_commands import (
 if TYPE_CHECKING:
     from engine.storage.files.attachments import AttachmentStore
     from engine.storage.unit_of_work import Store
-    from renderers.i18n.translations import Words
+    from renderers.i18n.translations import Translations
 
 
 def keys_command(installed: Callable[[], Installation]) -> click.Command:
@@ -70,26 +70,26 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
     return keys
 
 
-def _announce(words: Words, place: Installation, language: str) -> None:
+def _announce(words: Translations, place: Installation, language: str) -> None:
     from engine.core.clock import SystemClock
     from engine.services.keys.signing_keys import announce_key
-    from engine.storage.files.encryption import NoRing
+    from engine.storage.files.encryption import NoKeyRing
 
     try:
         name, new = announce_key(place.keys, SystemClock().now())
-    except NoRing as ring:
+    except NoKeyRing as ring:
         without_ring(words, place, ring, language)
     said = "key_announced" if new else "key_announced_already"
     click.echo(words.say(f"operations.{said}", language, {"name": name}))
 
 
-def _sign(words: Words, place: Installation, early: bool, language: str) -> None:
+def _sign(words: Translations, place: Installation, early: bool, language: str) -> None:
     """Refuses what whoever verifies offline would refuse: a key announced so lately that they do not know it. `early`: all the same."""
     from datetime import timedelta
 
     from engine.core.clock import SystemClock
     from engine.services.keys.signing_keys import KNOWN_AFTER, announced_at, sign_with_announced
-    from engine.storage.files.encryption import NoRing
+    from engine.storage.files.encryption import NoKeyRing
 
     try:
         since = announced_at(place.keys)
@@ -97,17 +97,17 @@ def _sign(words: Words, place: Installation, early: bool, language: str) -> None
             after = since + KNOWN_AFTER + timedelta(minutes=1)  # not before, to the minute
             fail(words, "key_too_early", language, at=f"{since:%Y-%m-%d %H:%M}", after=f"{after:%Y-%m-%d %H:%M}")
         name = sign_with_announced(place.keys)
-    except NoRing as ring:
+    except NoKeyRing as ring:
         without_ring(words, place, ring, language)
     if name is None:
         fail(words, "no_key_announced", language)
     click.echo(words.say("operations.key_signs", language, {"name": name}))
 
 
-def _forget(words: Words, place: Installation, store: Store, language: str) -> None:
+def _forget(words: Translations, place: Installation, store: Store, language: str) -> None:
     from engine.services.keys.signing_keys import NoKeys, SigningKeys, forget_secrets
     from engine.services.sign_in.second_factor import seal_anew
-    from engine.storage.files.encryption import NoRing
+    from engine.storage.files.encryption import NoKeyRing
 
     try:
         count, people = None, 0
@@ -116,15 +116,15 @@ def _forget(words: Words, place: Installation, store: Store, language: str) -> N
             with store.unit(write=True) as unit:
                 people = seal_anew(unit, keys)
             count = forget_secrets(place.keys, keys)
-    except (NoKeys, NoRing) as ring:
+    except (NoKeys, NoKeyRing) as ring:
         without_ring(words, place, ring, language)
-    told = "secrets_forgotten" if count else "secrets_none"
-    click.echo(words.say(f"operations.{told}", language, {"count": str(count)}))
+    reported = "secrets_forgotten" if count else "secrets_none"
+    click.echo(words.say(f"operations.{reported}", language, {"count": str(count)}))
     if count and people:
         click.echo(words.say("operations.recovery_stale", language, {"count": str(people)}))
 
 
-def _list_signing(words: Words, place: Installation, language: str) -> None:
+def _list_signing(words: Translations, place: Installation, language: str) -> None:
     from engine.services.keys.signing_keys import NoKeys, SigningKeys
 
     try:
@@ -137,7 +137,7 @@ def _list_signing(words: Words, place: Installation, language: str) -> None:
         click.echo(words.say("operations.secrets_former", language, {"count": str(held.former)}))
 
 
-def _list_keys(words: Words, place: Installation, store: Store, language: str) -> None:
+def _list_keys(words: Translations, place: Installation, store: Store, language: str) -> None:
     from collections import Counter
 
     from engine.services.core.stored_files import places
@@ -160,9 +160,9 @@ def _list_keys(words: Words, place: Installation, store: Store, language: str) -
             click.echo(words.say(f"operations.key_{kind or 'none'}", language, {"count": str(counts[kind])}))
 
 
-def _rotate(words: Words, place: Installation, store: Store, again: bool, language: str) -> None:
+def _rotate(words: Translations, place: Installation, store: Store, again: bool, language: str) -> None:
     from engine.services.core.stored_files import is_named, places
-    from engine.storage.files.encryption import NoFileKey, NoRing, add_key
+    from engine.storage.files.encryption import NoFileKey, NoKeyRing, add_key
     from engine.storage.unit_of_work import Busy
 
     try:
@@ -170,7 +170,7 @@ def _rotate(words: Words, place: Installation, store: Store, again: bool, langua
             click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
         done, lost = _ring_of(words, place, language).rewrap(places(store))
         lost = tuple(one for one in lost if is_named(store, one))  # not erased meanwhile
-    except NoRing as ring:
+    except NoKeyRing as ring:
         without_ring(words, place, ring, language)
     except NoFileKey as missing:
         fail(words, "no_file_key", language, name=str(missing))
@@ -180,10 +180,10 @@ def _rotate(words: Words, place: Installation, store: Store, again: bool, langua
     fail_for_lost(words, "files_lost_here", language, lost)
 
 
-def _ring_of(words: Words, place: Installation, language: str) -> AttachmentStore:
-    from engine.storage.files.encryption import NoRing
+def _ring_of(words: Translations, place: Installation, language: str) -> AttachmentStore:
+    from engine.storage.files.encryption import NoKeyRing
 
     try:
         return files_of(place)
-    except NoRing as ring:
+    except NoKeyRing as ring:
         without_ring(words, place, ring, language)

@@ -16,14 +16,14 @@ from renderers.cli.main import can_prove
 
 if TYPE_CHECKING:
     from engine.operations.follower import Follower
-    from engine.operations.refresh import Keeper
+    from engine.operations.refresh import RefreshSource
     from engine.publication.gates import Judge
     from engine.records.publications import Publication
-    from engine.services.context.app_context import Office
-    from renderers.i18n.translations import Words
+    from engine.services.context.app_context import AppContext
+    from renderers.i18n.translations import Translations
 
 
-def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Command:
+def publish_command(opened: Callable[[], tuple[AppContext, RefreshSource]]) -> click.Command:
     """`guichet publish`, over the office that `opened` opens with what keeps it up to date."""
 
     @click.command("publish")
@@ -68,7 +68,7 @@ def publish_command(opened: Callable[[], tuple[Office, Keeper]]) -> click.Comman
 # -- a trial -----------------------------------------------------------------------------------------------------------
 
 
-def _check(folder: Path, reference: str, against: str, form: str, words: Words, language: str) -> int:
+def _check(folder: Path, reference: str, against: str, form: str, words: Translations, language: str) -> int:
     from engine.core.clock import SystemClock
     from engine.core.problems import Refused
     from engine.publication.dry_run import tried
@@ -84,7 +84,7 @@ def _check(folder: Path, reference: str, against: str, form: str, words: Words, 
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
 
 
-def judge_of(words: Words) -> Judge:
+def judge_of(words: Translations) -> Judge:
     """The gates of a publication, the solver loaded. Raises UsageError where it is not installed."""
     if not can_prove():
         raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
@@ -99,7 +99,7 @@ def judge_of(words: Words) -> Judge:
 
 
 def _roll_back(
-    opened: Callable[[], tuple[Office, Keeper]], slug: str, which: str | None, because: str, by: str, words: Words, language: str
+    opened: Callable[[], tuple[AppContext, RefreshSource]], slug: str, which: str | None, because: str, by: str, words: Translations, language: str
 ) -> int:  # fmt: skip
     from engine.core.problems import Refused
     from engine.publication.publications import roll_back
@@ -111,7 +111,7 @@ def _roll_back(
         raise click.UsageError(words.say("publication.did.reason", language, {"name": slug}))
     office, _ = opened()
     try:
-        told = roll_back(
+        reported = roll_back(
             office.catalogue,
             office.store,
             office.now(),
@@ -124,67 +124,69 @@ def _roll_back(
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
     except (Busy, Conflict):
         _fail(words.say("publication.did.busy", language, {}))
-    _say_placed(office, told, "rolled_back", words, language)
+    _say_placed(office, reported, "rolled_back", words, language)
     click.echo(words.say("publication.did.rolled_back_note", language, {}))
     return 0
 
 
-def _publish(opened: Callable[[], tuple[Office, Keeper]], rewritten: bool, words: Words, language: str) -> int:
+def _publish(
+    opened: Callable[[], tuple[AppContext, RefreshSource]], rewritten: bool, words: Translations, language: str
+) -> int:
     from engine.core.problems import Refused
     from engine.operations.follower import Follower
     from engine.storage.unit_of_work import Busy, Conflict
 
     logging.getLogger("guichet").addHandler(logging.NullHandler())  # what a server logs is said here in words
-    office, keeper = opened()
-    if not isinstance(keeper, Follower):
+    office, source = opened()
+    if not isinstance(source, Follower):
         if rewritten:
             raise click.UsageError(words.say("publication.did.not_followed", language, {}))
-        return _publish_folder(office, keeper, words, language)
+        return _publish_folder(office, source, words, language)
     try:
-        return _publish_head(office, keeper, rewritten, words, language)
+        return _publish_head(office, source, rewritten, words, language)
     except Refused as refused:
         _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
     except (Busy, Conflict):
         _fail(words.say("publication.did.busy", language, {}))
 
 
-def _publish_head(office: Office, follower: Follower, rewritten: bool, words: Words, language: str) -> int:
+def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: Translations, language: str) -> int:
     from renderers.reports.publication import PublicationWriter
 
-    told = follower.publish_head(office, rewritten=rewritten)
-    if told is None:
+    reported = follower.publish_head(ctx, rewritten=rewritten)
+    if reported is None:
         click.echo(words.say("publication.did.same", language, {"what": follower.mirror.followed.branch}))
         return 0
-    if told.outcome == "published":
-        office = follower.serve(office)
-        _say_placed(office, told, "published", words, language)
+    if reported.outcome == "published":
+        ctx = follower.serve(ctx)
+        _say_placed(ctx, reported, "published", words, language)
         return 0
     writer = PublicationWriter(words, language)
-    for gate in writer.gates(told.gates):
+    for gate in writer.gates(reported.gates):
         if not gate.passed:
             click.echo(f"✗ {gate.name}")
             for finding in gate.findings:
                 click.echo(finding + "\n")
-    click.echo(writer.say("check.refused", gates=writer.shut(told.gates)))
+    click.echo(writer.say("check.refused", gates=writer.shut(reported.gates)))
     return 1
 
 
-def _publish_folder(office: Office, keeper: Keeper, words: Words, language: str) -> int:
+def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations, language: str) -> int:
     """The files of the installation; what cannot be served is told as `guichet lint` tells it."""
     from renderers.reports.problems import render_report
 
-    before = office.published
-    office = keeper.renew(office)
-    refused = [report for _, report in sorted(office.catalogue.warnings.items())]
+    before = ctx.published
+    ctx = source.renew(ctx)
+    refused = [report for _, report in sorted(ctx.catalogue.warnings.items())]
     for report in refused:
         texts = {one.where.file: _text(one.where.file) for one in report}
         click.echo(render_report(report, texts, language=language))
-    with office.store.unit() as unit:
-        told = unit.publications(before)
-    for one in told:
-        _say_placed(office, one, "published", words, language)
-    if not told and not refused:
-        click.echo(words.say("publication.did.same", language, {"what": str(office.catalogue.folder)}))
+    with ctx.store.unit() as unit:
+        reported = unit.publications(before)
+    for one in reported:
+        _say_placed(ctx, one, "published", words, language)
+    if not reported and not refused:
+        click.echo(words.say("publication.did.same", language, {"what": str(ctx.catalogue.folder)}))
     return 1 if refused else 0
 
 
@@ -195,19 +197,19 @@ def _text(file: str) -> str:
         return ""
 
 
-def _say_placed(office: Office, told: Publication, did: str, words: Words, language: str) -> None:
+def _say_placed(ctx: AppContext, reported: Publication, did: str, words: Translations, language: str) -> None:
     from renderers.i18n.translations import in_language
 
-    for placed in told.placed:
-        with office.store.unit() as unit:
+    for placed in reported.placed:
+        with ctx.store.unit() as unit:
             kept = unit.edition(placed.procedure, placed.fingerprint)
-        book = office.catalogue.edition(placed.procedure, placed.fingerprint) or (
-            office.catalogue.rebuild(kept) if kept else None
+        procedure = ctx.catalogue.edition(placed.procedure, placed.fingerprint) or (
+            ctx.catalogue.rebuild(kept) if kept else None
         )
-        title = in_language(book.identity.title, language) if book else placed.procedure
+        title = in_language(procedure.identity.title, language) if procedure else placed.procedure
         facts = {"title": title, "edition": str(placed.edition)}
-        begins = book.identity.from_ if book else None
-        later = did == "published" and begins is not None and begins > office.day()
+        begins = procedure.identity.from_ if procedure else None
+        later = did == "published" and begins is not None and begins > ctx.day()
         if later and begins is not None:
             facts["day"] = words.day(begins, language)
         click.echo(words.say(f"publication.did.{did}{'_on' if later else ''}", language, facts))

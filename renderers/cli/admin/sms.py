@@ -13,10 +13,10 @@ import click
 from renderers.cli.admin.installation_commands import LANGUAGES, fail, wording
 
 if TYPE_CHECKING:
-    from engine.services.context.app_context import Office
+    from engine.services.context.app_context import AppContext
 
 
-def sms_report_command(opened: Callable[[], Office]) -> click.Command:
+def sms_report_command(opened: Callable[[], AppContext]) -> click.Command:
     @click.command("sms-report")
     @click.option("--month", default="", metavar="YYYY-MM", help="this month alone; every month otherwise")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")

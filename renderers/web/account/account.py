@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, session
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import agency_of
 from engine.domain.common.names import REFUSALS, first_wrong
-from engine.domain.messages.preferences import Wishes
+from engine.domain.messages.preferences import NotificationPreferences
 from engine.services.accounts.access_log import readings_of_mine
 from engine.services.accounts.applicant_account import (
     NAMES,
@@ -34,6 +34,7 @@ from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.languages import ASKED
 from renderers.web.platform.request_context import (
+    app_ctx,
     asker,
     close_session,
     file_response,
@@ -41,14 +42,13 @@ from renderers.web.platform.request_context import (
     language,
     moment_of,
     myself,
-    office,
     page,
     say,
     session_token,
     site,
 )
-from renderers.web.shared.staff import book_of, role_label
-from renderers.web.shared.warnings import move_told
+from renderers.web.shared.staff import procedure_of, role_label
+from renderers.web.shared.warnings import move_notice
 
 blueprint = Blueprint("own", __name__)
 
@@ -69,11 +69,11 @@ class DeviceLine:
 @blueprint.get("/compte")
 @signed_in
 def home() -> Response:
-    known = own(office(), myself())
+    known = own(app_ctx(), myself())
     return page(
-        "citizen/account.html", known=known, move=move_told(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
-        provider=office().identity.label if office().identity else "", level=vouched(known.account.profile)[1],
-        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(office(), myself())), note=session.pop("note", ""),
+        "citizen/account.html", known=known, move=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        provider=app_ctx().identity.label if app_ctx().identity else "", level=vouched(known.account.profile)[1],
+        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(app_ctx(), myself())), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _said(name: str, value: str) -> str:
     return site().words.facts({name: value}, language())[name]
 
 
-def _wishes(wishes: Wishes) -> list[tuple[str, str]]:
+def _wishes(wishes: NotificationPreferences) -> list[tuple[str, str]]:
     yes_no = site().words.yes_no
     return [
         (say("own.language"), say(f"own.language_{wishes.language or language()}")),
@@ -119,7 +119,7 @@ def _ask_way(place: str) -> Response:
         return _way_page(place)
     typed = request.form.get("way", "")[:254]
     try:
-        sent = send_proof(office(), kind, typed, asker=asker(), language=language(), mark=myself().id)
+        sent = send_proof(app_ctx(), kind, typed, asker=asker(), language=language(), mark=myself().id)
     except Refused as closed:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")
@@ -145,7 +145,7 @@ def code() -> Response:
     if request.method == "GET":
         return _code_page(asked)
     try:
-        add_way(office(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id)
+        add_way(app_ctx(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id)
     except Refused as closed:
         if closed.reason.code == "address_taken":
             return refused(closed.reason, "/compte")
@@ -165,9 +165,9 @@ def _code_page(asked: dict[str, str], error: str = "") -> Response:
 @blueprint.post("/compte/courriel/retirer")
 @signed_in
 def remove_email() -> Response:
-    if door := proves_anew("/compte"):
-        return door
-    drop_email(office(), myself(), request.form.get("email", "")[:254])
+    if area := proves_anew("/compte"):
+        return area
+    drop_email(app_ctx(), myself(), request.form.get("email", "")[:254])
     session["note"] = say("own.email_removed")
     return go("/compte")
 
@@ -180,13 +180,13 @@ def remove_email() -> Response:
 def identity() -> Response:
     """What new requests begin with."""
     if request.method == "GET":
-        kept = own(office(), myself()).account.profile
+        kept = own(app_ctx(), myself()).account.profile
         return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
     given = {name: request.form.get(name, "")[:200] for name in _PROFILE}
     boxes = [request.form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
     given["birth_date"] = "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""
     try:
-        save_profile(office(), myself(), given)
+        save_profile(app_ctx(), myself(), given)
     except Refused as closed:
         return _identity_page(given, sentence(closed.reason), _wrong(closed, given))
     session["note"] = say("own.identity_kept")
@@ -200,7 +200,7 @@ def _wrong(closed: Refused, given: dict[str, str]) -> str:
 
 def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> Response:
     errors = [(f"#{wrong}", error)] if error else []
-    kept = own(office(), myself()).account.profile
+    kept = own(app_ctx(), myself()).account.profile
     fixed, _ = vouched(kept)
     shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
     said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
@@ -215,7 +215,7 @@ def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> R
 @signed_in
 def messages() -> Response:
     if request.method == "GET":
-        known = own(office(), myself())
+        known = own(app_ctx(), myself())
         return page(
             "citizen/account_messages.html",
             errors=[],
@@ -225,12 +225,12 @@ def messages() -> Response:
             back="/compte",
         )
     spoken = request.form.get("language", "")
-    wishes = Wishes(
+    wishes = NotificationPreferences(
         spoken if spoken in OFFERED else OFFERED[0],
         request.form.get("email") == "1",
         request.form.get("reminders") == "1",
     )
-    save_wishes(office(), myself(), wishes)
+    save_wishes(app_ctx(), myself(), wishes)
     session["note"] = say("own.wishes_kept")
     return go(f"/compte?{ASKED}={wishes.language}")
 
@@ -243,19 +243,19 @@ def messages() -> Response:
 def devices() -> Response:
     """Where one is signed in; `session` names the one to end, `elsewhere` all others."""
     if request.method == "POST":
-        if door := proves_anew("/compte/appareils"):
-            return door
+        if area := proves_anew("/compte/appareils"):
+            return area
         if request.form.get("elsewhere"):
-            sign_out_elsewhere(office(), myself(), session_token())
+            sign_out_elsewhere(app_ctx(), myself(), session_token())
         else:
-            sign_out_of(office(), myself(), request.form.get("session", "")[:64])
+            sign_out_of(app_ctx(), myself(), request.form.get("session", "")[:64])
         session["note"] = say("own.signed_out")
         return go("/compte/appareils" if myself().id else "/")
     here = token_digest(session_token())
     lines = [
         DeviceLine(one.token_sha256, one.device or say("account.some_device"), moment_of(one.seen_at),
                    one.token_sha256 == here)
-        for one in sessions_of(office(), myself())
+        for one in sessions_of(app_ctx(), myself())
     ]  # fmt: skip
     return page("citizen/account_devices.html", errors=[], lines=lines, note=session.pop("note", ""), back="/compte")
 
@@ -268,9 +268,14 @@ def devices() -> Response:
 def consultations() -> Response:
     """Who of the administration opened one's dossiers: as what, never by name."""
     lines = [
-        (dossier.number, label(book.identity.title) if book else dossier.procedure, _reader(reading.role), reading.at)
-        for reading, dossier in readings_of_mine(office(), myself())
-        for book in (book_of(dossier.procedure),)
+        (
+            dossier.number,
+            label(procedure.identity.title) if procedure else dossier.procedure,
+            _reader(reading.role),
+            reading.at,
+        )
+        for reading, dossier in readings_of_mine(app_ctx(), myself())
+        for procedure in (procedure_of(dossier.procedure),)
     ]
     return page("citizen/account_readings.html", errors=[], lines=lines, back="/compte")
 
@@ -278,7 +283,7 @@ def consultations() -> Response:
 def _reader(role: str) -> str:
     if not role:
         return say("own.a_controller")
-    agency = office().directory.agencies.get(agency_of(role))
+    agency = app_ctx().directory.agencies.get(agency_of(role))
     return f"{role_label(role)}, {label(agency.label)}" if agency else role_label(role)
 
 
@@ -286,7 +291,7 @@ def _reader(role: str) -> str:
 @signed_in
 def data() -> Response:
     """All that is kept, to take away."""
-    text = json.dumps(export_own(office(), myself()), ensure_ascii=False, indent=1)
+    text = json.dumps(export_own(app_ctx(), myself()), ensure_ascii=False, indent=1)
     return file_response(text.encode(), "application/json", "mes-donnees.json")
 
 
@@ -294,12 +299,12 @@ def data() -> Response:
 @signed_in
 def erase() -> Response:
     """Says what goes and what stays, then does it."""
-    if door := proves_anew("/compte/supprimer"):
-        return door
+    if area := proves_anew("/compte/supprimer"):
+        return area
     if request.method == "GET":
         return page("citizen/account_erase.html", errors=[], back="/compte")
     try:
-        erase_own(office(), myself())
+        erase_own(app_ctx(), myself())
     except Refused as closed:
         return refused(closed.reason, "/compte")
     session.clear()

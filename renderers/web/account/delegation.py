@@ -11,7 +11,7 @@ from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
 from engine.records.dossier import Actor
 from engine.records.people import Mandate, MandateRole
 from engine.services.accounts import delegation as representation
-from engine.services.accounts.mandate_names import COMPANY, Standing, holder_shown, principal_shown
+from engine.services.accounts.mandate_names import COMPANY, MandateView, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
@@ -21,18 +21,18 @@ from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
     ACTING,
     actor,
+    app_ctx,
     asker,
     day_of,
     dossier_number,
     file_response,
     go,
     myself,
-    office,
     page,
     safe_next,
     say,
 )
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("acting", __name__)
 
@@ -45,24 +45,26 @@ _KINDS = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 @signed_in
 def home() -> Response:
     """For whom I act; who acts for me, or for whoever I act for now."""
-    given = [one for one in representation.given(office(), actor()) if one.mandate.holder != actor().id]
+    given = [one for one in representation.given(app_ctx(), actor()) if one.mandate.holder != actor().id]
     return page(
-        "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(office(), myself())],
+        "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(app_ctx(), myself())],
         given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
-        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
+        may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
     )  # fmt: skip
 
 
 def _principal(who: Actor) -> str:
-    return representation.principal_name(office(), who)
+    return representation.principal_name(app_ctx(), who)
 
 
-def _line(one: Standing) -> dict[str, str]:
+def _line(one: MandateView) -> dict[str, str]:
     mandate = one.mandate
     status = "over" if mandate.status == "active" and not one.active else mandate.status
     parts = [say(f"acting.kind_{mandate.kind}"), say(f"acting.role_{mandate.role}")]
     parts += [
-        label(book.identity.title) for name in mandate.procedures if (book := office().catalogue.procedures.get(name))
+        label(procedure.identity.title)
+        for name in mandate.procedures
+        if (procedure := app_ctx().catalogue.procedures.get(name))
     ]
     if mandate.until:
         parts.append(say("acting.until", day=day_of(mandate.until)))
@@ -78,7 +80,7 @@ def _line(one: Standing) -> dict[str, str]:
 def act() -> Response:
     """Puts on another hat, or one's own again, and goes on with what it was needed for."""
     chosen = request.form.get("mandate", "")[:60]
-    if chosen and representation.acting_for(office(), myself(), chosen) is None:
+    if chosen and representation.acting_for(app_ctx(), myself(), chosen) is None:
         abort(404)
     session.pop(ACTING, None)
     if chosen:
@@ -95,10 +97,10 @@ def answer(mandate_id: str) -> Response:
         return _sure(mandate_id, said)
     if said in ("accept", "refuse"):
         reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
-        representation.answer(office(), myself(), mandate_id, said == "accept", reason)
+        representation.answer(app_ctx(), myself(), mandate_id, said == "accept", reason)
         return _done("answered")
     who = myself() if session.get(ACTING) == mandate_id else actor()
-    representation.end(office(), who, mandate_id)
+    representation.end(app_ctx(), who, mandate_id)
     if session.get(ACTING) == mandate_id:
         session.pop(ACTING, None)
     back = request.form.get("dossier", "")[:20]
@@ -107,7 +109,7 @@ def answer(mandate_id: str) -> Response:
 
 def _sure(mandate_id: str, said: str) -> Response:
     """Raises `NotFound` for what is not theirs to refuse, or to lay down."""
-    known = representation.given(office(), myself()) if said == "decline" else representation.held(office(), myself())
+    known = representation.given(app_ctx(), myself()) if said == "decline" else representation.held(app_ctx(), myself())
     open_ones = ("asked",) if said == "decline" else ("asked", "to_check", "active")
     one = next((one for one in known if one.mandate.id == mandate_id and one.mandate.status in open_ones), None)
     if one is None:
@@ -138,7 +140,7 @@ def company() -> Response:
     if request.method == "GET":
         return _form("company", given)
     try:
-        representation.declare_company(office(), myself(), given["number"], given["name"], _proof())
+        representation.declare_company(app_ctx(), myself(), given["number"], given["name"], _proof())
     except Refused as closed:
         fields = {"company_number": "number", "already_asked": "number", **dict.fromkeys(REFUSALS, "name")}
         return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
@@ -152,7 +154,7 @@ def proxy() -> Response:
     if request.method == "GET":
         return _form("proxy", given)
     try:
-        representation.declare_proxy(office(), myself(), given, _proof())
+        representation.declare_proxy(app_ctx(), myself(), given, _proof())
     except Refused as closed:
         return _form("proxy", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "proof")
     return _done("company")
@@ -174,7 +176,7 @@ def child() -> Response:
     except ValueError:
         return _form("child", given, None, "day", say("acting.wrong_day"))
     try:
-        representation.declare_child(office(), myself(), given, born)
+        representation.declare_child(app_ctx(), myself(), given, born)
     except Refused as closed:
         return _form("child", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "day")
     return _done("child")
@@ -187,7 +189,7 @@ def person() -> Response:
     if request.method == "GET":
         return _form("person", given)
     try:
-        representation.ask_person(office(), myself(), given["phone"], given["name"], asker=asker())
+        representation.ask_person(app_ctx(), myself(), given["phone"], given["name"], asker=asker())
     except Refused as closed:
         return _form("person", given, closed, "name" if closed.reason.code in REFUSALS else "phone")
     return _done("person" + _silent())
@@ -208,7 +210,7 @@ def people(number: str) -> Response:
     """Who else sees this dossier, and letting somebody in. Readers do neither."""
     if actor().only_reads:
         raise NotFound
-    return _invite(see(office(), actor(), dossier_number(number)).id, number)
+    return _invite(see(app_ctx(), actor(), dossier_number(number)).id, number)
 
 
 def _invite(dossier: str, number: str = "") -> Response:
@@ -222,7 +224,7 @@ def _invite(dossier: str, number: str = "") -> Response:
     role = next((one for one in _ROLES if one == given["role"]), "reader")
     try:
         representation.give(
-            office(), actor(), session.get(ACTING, ""), given["phone"], role, until=until, dossier_id=dossier,
+            app_ctx(), actor(), session.get(ACTING, ""), given["phone"], role, until=until, dossier_id=dossier,
             procedures=tuple(request.form.getlist("procedure")[:100]) if not dossier else (), asker=asker(),
         )  # fmt: skip
     except Refused as closed:
@@ -234,18 +236,18 @@ def _invite(dossier: str, number: str = "") -> Response:
 
 def _silent() -> str:
     """The end of the words for who has no proven telephone: what they ask is told by no SMS."""
-    return "" if representation.is_told_by_sms(office(), myself()) else "_silent"
+    return "" if representation.invites_by_sms(app_ctx(), myself()) else "_silent"
 
 
 def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = "") -> Response:
-    there = [one for one in representation.given(office(), actor()) if dossier and dossier in one.mandate.dossiers]
-    books = sorted(office().catalogue.procedures.values(), key=lambda book: label(book.identity.title))
+    there = [one for one in representation.given(app_ctx(), actor()) if dossier and dossier in one.mandate.dossiers]
+    procedures = sorted(app_ctx().catalogue.procedures.values(), key=lambda procedure: label(procedure.identity.title))
     return page(
         "citizen/acting_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
         dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
-        procedures=[] if dossier else [(book.id, label(book.identity.title)) for book in books],
+        procedures=[] if dossier else [(procedure.id, label(procedure.identity.title)) for procedure in procedures],
         chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
-        may_give=representation.can_give(office(), actor(), session.get(ACTING, "")),
+        may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")),
         back=f"/dossiers/{number}" if number else _HOME,
     )  # fmt: skip
 
@@ -275,7 +277,7 @@ def to_check() -> Response:
 
 def _waiting(closed: Refused | None = None, at: str = "") -> Response:
     """What waits for an administrator's eyes; `at`: the one that was refused, and why."""
-    waiting = [(one, _line(one)) for one in representation.to_check(office(), actor())]
+    waiting = [(one, _line(one)) for one in representation.to_check(app_ctx(), actor())]
     lines = [{**line, "number": _company_number(one), "known": one.principal.name, "name": ""} for one, line in waiting]
     field, error = "", ""
     if closed is not None:
@@ -283,21 +285,21 @@ def _waiting(closed: Refused | None = None, at: str = "") -> Response:
         error = say("acting.why_missing") if field == "why" else sentence(closed.reason)
     for line in (one for one in lines if one["id"] == at):
         line["name"] = request.form.get("name", "")[: 2 * LONGEST]
-    return desk_page(
+    return staff_page(
         "agent/representatives.html", 422 if error else 200, lines=lines, note=session.pop("desk_note", ""), error=error, at=at,
         wrong=field, errors=[(f"#{field}-{at}", error)] if error else [], longest=representation.LONGEST_REASON,
         longest_name=LONGEST,
     )  # fmt: skip
 
 
-def _company_number(one: Standing) -> str:
+def _company_number(one: MandateView) -> str:
     return one.principal.login.removeprefix(COMPANY) if one.mandate.kind == "company" else ""
 
 
 @blueprint.get("/agent/representants/<mandate_id>/document")
 @agent()
 def proof(mandate_id: str) -> Response:
-    name, content = representation.proof_of(office(), actor(), mandate_id)
+    name, content = representation.proof_of(app_ctx(), actor(), mandate_id)
     return file_response(content, _KINDS.get(name.rpartition(".")[2].lower(), "application/octet-stream"), name)
 
 
@@ -307,7 +309,7 @@ def check(mandate_id: str) -> Response:
     reason = request.form.get("reason", "")[: representation.LONGEST_REASON * 2]
     name, yes = request.form.get("name", "")[: 2 * LONGEST], request.form.get("do") == "accept"
     try:
-        done: Mandate = representation.check(office(), actor(), mandate_id, yes, reason, name=name)
+        done: Mandate = representation.check(app_ctx(), actor(), mandate_id, yes, reason, name=name)
     except Refused as closed:
         return _waiting(closed, mandate_id)
     session["desk_note"] = say(f"acting.status_{done.status}")

@@ -11,7 +11,7 @@ from engine.services.sign_in.identity_provider import begin, finish
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import proves_anew, public
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, device, go, office, safe_next, say
+from renderers.web.platform.request_context import actor, app_ctx, device, go, safe_next, say
 
 blueprint = Blueprint("identity_signin", __name__)
 
@@ -19,7 +19,7 @@ _ASKED = "identity"
 
 
 def _back() -> str:
-    return f"{office().settings.base_url}/connexion/identite/retour"
+    return f"{app_ctx().settings.base_url}/connexion/identite/retour"
 
 
 @blueprint.get("/connexion/identite")
@@ -27,10 +27,10 @@ def _back() -> str:
 def leave() -> Response:
     """To the provider; `lier=1` joins it to the account that is signed in here."""
     joining = request.args.get("lier") == "1" and bool(actor().id)
-    if joining and (door := proves_anew("/compte")):
-        return door
+    if joining and (area := proves_anew("/compte")):
+        return area
     try:
-        begun = begin(office(), _back())
+        begun = begin(app_ctx(), _back())
     except Refused as closed:
         return refused(closed.reason, "/connexion")
     session[_ASKED] = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "joining": joining}
@@ -55,7 +55,7 @@ def come_back() -> Response:
     joining = actor() if asked["joining"] and actor().id else None
     code = request.args.get("code", "")[:2000]
     try:
-        signed = finish(office(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device())
+        signed = finish(app_ctx(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device())
     except Refused as closed:
         return refused(closed.reason, "/compte" if joining else "/connexion")
     if signed is None:

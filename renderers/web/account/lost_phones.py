@@ -12,7 +12,7 @@ from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import received_by
 from engine.services.accounts.lost_phones import (
     PAPERS,
-    Holder,
+    PhoneHolder,
     ask_move,
     check_new,
     check_paper,
@@ -28,15 +28,15 @@ from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     asker,
     go,
     language,
     moment_of,
     myself,
-    office,
     say,
 )
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("lost_phones", __name__)
 
@@ -55,7 +55,7 @@ def whose() -> Response:
         return _whose({})
     given = {name: request.form.get(name, "").strip()[:40] for name in ("number", "former")}
     try:
-        holder_of(office(), actor(), given["number"], given["former"])
+        holder_of(app_ctx(), actor(), given["number"], given["former"])
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, HERE)
@@ -65,7 +65,7 @@ def whose() -> Response:
 
 
 def _whose(given: dict[str, str], wrong: str = "", error: str = "") -> Response:
-    return desk_page(
+    return staff_page(
         "agent/lost_phone.html", 422 if error else 200, errors=_errors(wrong, error), wrong=wrong, given=given, home=COUNTER
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def paper() -> Response:
     if "former" not in given:
         return go(HERE)
     try:
-        holder = holder_of(office(), actor(), given["number"], given["former"], again=True)
+        holder = holder_of(app_ctx(), actor(), given["number"], given["former"], again=True)
         if holder.waiting is not None:
             return _waits(holder, holder.waiting)
         if request.method == "GET":
@@ -87,7 +87,7 @@ def paper() -> Response:
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
         if wrong := _wrong(given):
             return _paper(holder, given, wrong)
-        phone = send_move_code(office(), given["phone"], asker=asker(), language=language(), mark=actor().id).phone
+        phone = send_move_code(app_ctx(), given["phone"], asker=asker(), language=language(), mark=actor().id).phone
     except Refused as closed:
         if closed.reason.code != "code_too_soon":
             return refused(closed.reason, HERE)
@@ -96,16 +96,16 @@ def paper() -> Response:
     return go(f"{HERE}/code")
 
 
-def _waits(holder: Holder, move: PhoneMove) -> Response:
+def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
     """A number waits already: when it comes, or that it does not. The post stops it."""
     if request.method == "POST" and request.form.get("go") == "stop":
         given = _given()
-        stop_move(office(), actor(), given["number"], given["former"])
+        stop_move(app_ctx(), actor(), given["number"], given["former"])
         session.pop(_ASKED, None)
         session["note"] = say("lost.stopped")
         return go(COUNTER)
     text = say("lost.waiting", end=move.phone[-2:], moment=moment_of(move.due_at))
-    return desk_page("agent/lost_phone_waits.html", errors=[], rows=_rows(holder), text=text, back=HERE)
+    return staff_page("agent/lost_phone_waits.html", errors=[], rows=_rows(holder), text=text, back=HERE)
 
 
 def _wrong(given: dict[str, str]) -> dict[str, str]:
@@ -121,18 +121,18 @@ def _wrong(given: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def _paper(holder: Holder, given: dict[str, str], wrong: dict[str, str]) -> Response:
-    return desk_page(
+def _paper(holder: PhoneHolder, given: dict[str, str], wrong: dict[str, str]) -> Response:
+    return staff_page(
         "agent/lost_phone_paper.html", 422 if wrong else 200, errors=[(f"#{name}", said) for name, said in wrong.items()],
         wrong=wrong, given=given,
         rows=_rows(holder), papers=[(one, say(f"lost.{one}")) for one in PAPERS], back=HERE,
     )  # fmt: skip
 
 
-def _rows(holder: Holder) -> list[tuple[str, str]]:
-    book = office().catalogue.current(holder.procedure, office().day())
+def _rows(holder: PhoneHolder) -> list[tuple[str, str]]:
+    procedure = app_ctx().catalogue.current(holder.procedure, app_ctx().day())
     return [
-        (say("counter.procedure"), label(book.identity.title) if book else holder.procedure),
+        (say("counter.procedure"), label(procedure.identity.title) if procedure else holder.procedure),
         (say("counter.number"), whole_number(holder.number)),
         (say("lost.in_dossier"), holder.label or say("lost.unnamed")),
         (say("lost.in_account"), holder.name or say("lost.unnamed")),
@@ -150,7 +150,7 @@ def code() -> Response:
     if request.method == "POST":
         try:
             move = ask_move(
-                office(), actor(), given["number"], given["former"], given["phone"], given["paper"],
+                app_ctx(), actor(), given["number"], given["former"], given["phone"], given["paper"],
                 request.form.get("code", "")[:20], mark=actor().id,
             )  # fmt: skip
         except Refused as closed:
@@ -162,7 +162,7 @@ def code() -> Response:
             moment = moment_of(move.due_at)
             session["note"] = say("lost.done", phone=national(move.phone), moment=moment)
             return go(COUNTER)
-    return desk_page(
+    return staff_page(
         "agent/lost_phone_code.html", 422 if error else 200, errors=_errors("code", error), back=HERE,
         phone=national(given["phone"]).replace(" ", "\u00a0"),
     )  # fmt: skip
@@ -172,13 +172,13 @@ def code() -> Response:
 @signed_in
 def refuse() -> Response:
     """It was not me."""
-    refuse_move(office(), myself())
+    refuse_move(app_ctx(), myself())
     session["note"] = say("own.move_refused")
     return go("/compte")
 
 
 def _receives() -> None:
-    if not received_by(office(), actor()):
+    if not received_by(app_ctx(), actor()):
         abort(403)
 
 

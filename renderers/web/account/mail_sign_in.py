@@ -10,12 +10,12 @@ from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
+    app_ctx,
     asker,
     device,
     go,
     language,
     note_served,
-    office,
     page,
     safe_next,
     say,
@@ -34,7 +34,7 @@ def ask_email() -> Response:
         return _email_page(following)
     typed = request.form.get("email", "")[:254]
     try:
-        sent = send_link(office(), typed, asker=asker(), language=language())
+        sent = send_link(app_ctx(), typed, asker=asker(), language=language())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, "/connexion/courriel")
@@ -68,11 +68,11 @@ def sent() -> Response:
 def follow(token: str) -> Response:
     """A button, for machines open links; then the session."""
     token, mark = token[:100], str(session.get(_MARK, ""))
-    why = why_not_link(office(), token, mark)
+    why = why_not_link(app_ctx(), token, mark)
     if why is None and request.method == "POST":
         keep = request.form.get("keep") == "1"
         try:
-            signed = follow_link(office(), token, mark, keep=keep, device=device())
+            signed = follow_link(app_ctx(), token, mark, keep=keep, device=device())
         except Refused as closed:
             why = closed.reason.code
         else:

@@ -27,6 +27,7 @@ from renderers.web.platform.languages import ASKED
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
+    app_ctx,
     asker,
     claimant,
     close_session,
@@ -38,7 +39,6 @@ from renderers.web.platform.request_context import (
     language,
     new_token,
     note_served,
-    office,
     open_session,
     page,
     safe_next,
@@ -66,7 +66,7 @@ def send() -> Response:
         session["next"] = following
     again = "1" if request.form.get("again") else ""
     try:
-        sent = send_code(office(), typed, asker=asker(), language=language(), mark=_mark())
+        sent = send_code(app_ctx(), typed, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(typed):
             session["note"] = sentence(closed.reason)
@@ -80,7 +80,7 @@ def send() -> Response:
     note_served()
     session["phone"] = sent.phone
     if request.form.get("mine") == "1" and claimant().id:
-        claim_other(office(), claimant(), sent.phone)
+        claim_other(app_ctx(), claimant(), sent.phone)
     if again:
         session["note"] = say("code.sent_again")
     return go("/connexion/code")
@@ -104,7 +104,7 @@ def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = F
     errors = [("#phone", error)] if error else []
     return page(
         "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
-        kept=bool(session.get("aside")), provider=office().identity.label if office().identity else "",
+        kept=bool(session.get("aside")), provider=app_ctx().identity.label if app_ctx().identity else "",
         note=session.pop("note", ""), mine=mine and bool(claimant().id),
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ def ask_code() -> Response:
         session["next"] = following
         session.pop("sending", None)
     if not session.get("phone"):
-        session["phone"] = claimed_phone(office(), claimant())
+        session["phone"] = claimed_phone(app_ctx(), claimant())
     if not session["phone"]:
         return go("/connexion")
     return _code_page()
@@ -169,7 +169,7 @@ def check() -> Response:
     keep = request.form.get("keep") == "1"
     try:
         signed = check_code(
-            office(), phone, request.form.get("code", "")[:20], keep=keep, device=device(), mark=session.get(_MARK, ""),
+            app_ctx(), phone, request.form.get("code", "")[:20], keep=keep, device=device(), mark=session.get(_MARK, ""),
             browser=known_browser(),
         )  # fmt: skip
     except Refused as closed:
@@ -180,9 +180,9 @@ def check() -> Response:
 def entered(signed: SignedIn, keep: bool) -> Response:
     """Lets in, to what the person was about to do, in the language they chose. What was begun in this browser under the number
     they proved is theirs from here on; about anything else begun in it they are asked."""
-    left = adopt(office(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
+    left = adopt(app_ctx(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
     address = "/dossiers/de-cet-appareil" if left else where_next(signed.actor)
-    spoken = own(office(), signed.actor).wishes.language
+    spoken = own(app_ctx(), signed.actor).wishes.language
     if spoken != language() and spoken in SPOKEN:
         address += ("&" if "?" in address else "?") + f"{ASKED}={spoken}"
     answer = open_session(go(address), signed, keep=keep)
@@ -203,7 +203,7 @@ def where_next(who: Actor) -> str:
         return begun_by(who, opening)
     if followed:
         try:
-            see(office(), who, dossier_number(followed))
+            see(app_ctx(), who, dossier_number(followed))
         except NotFound:
             return "/dossiers?introuvable=1"
         return f"/dossiers/{followed}"
@@ -218,7 +218,7 @@ def leave() -> Response:
     if request.method == "POST":
         answer = close_session(go("/"))
         if said == "unproven.leave":
-            forsake(office(), session_token(CLAIM))
+            forsake(app_ctx(), session_token(CLAIM))
             answer = close_session(answer, CLAIM)
         forget_all()
         return answer
@@ -240,7 +240,7 @@ def follow() -> Response:
     if len(digits) != 11:
         return _follow_page(typed, phone, number_error=say("follow.number_wrong"))
     try:
-        sent = send_code(office(), phone, asker=asker(), language=language(), mark=_mark())
+        sent = send_code(app_ctx(), phone, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(phone):
             session["followed"] = digits

@@ -14,7 +14,7 @@ from engine.records.dossier import Dossier
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in.unverified_drafts import (
     Choice,
-    Waiting,
+    UnverifiedDraft,
     adopt,
     claim_other,
     forsake,
@@ -31,6 +31,7 @@ from renderers.web.platform.request_context import (
     CLAIM,
     PROOF,
     actor,
+    app_ctx,
     asker,
     claimant,
     close_session,
@@ -40,7 +41,6 @@ from renderers.web.platform.request_context import (
     language,
     myself,
     note_served,
-    office,
     open_session,
     page,
     say,
@@ -61,9 +61,9 @@ def go_on() -> Response:
     who, signed = claimant(), None
     try:
         if who.id:
-            claim_other(office(), who, phone)
+            claim_other(app_ctx(), who, phone)
         else:
-            signed = go_on_unproven(office(), phone, asker=asker(), device=device())
+            signed = go_on_unproven(app_ctx(), phone, asker=asker(), device=device())
             who = replace(signed.actor, language=language())
             note_served()
     except Refused as closed:
@@ -72,7 +72,7 @@ def go_on() -> Response:
         answer = go(begun_by(who, opening))
     except (Refused, NotFound):
         if signed is not None:
-            forsake(office(), signed.token)
+            forsake(app_ctx(), signed.token)
         raise
     session.pop("opening", None)
     return open_session(answer, signed, CLAIM, keep=True) if signed is not None else answer
@@ -82,7 +82,7 @@ def go_on() -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DraftChoiceView:
     """One draft to choose about: what is said of it, and of each choice."""
 
     name: str
@@ -99,10 +99,10 @@ class Asked:
 def choose() -> Response:
     """The draft of this browser beside the one they have already, or begun under another number than theirs."""
     token = session_token(CLAIM)
-    found = waiting(office(), myself(), token)
+    found = waiting(app_ctx(), myself(), token)
     if request.method == "POST":
         chosen = {one.draft.number: choice for one in found if (choice := _chosen(one)) is not None}
-        found = adopt(office(), myself(), token, chosen)
+        found = adopt(app_ctx(), myself(), token, chosen)
     if not found:
         return close_session(go(where_next(myself())), CLAIM)
     asked = [_asked(one, request.method == "POST") for one in found]
@@ -110,24 +110,24 @@ def choose() -> Response:
     return page("citizen/claim.html", 422 if errors else 200, asked=asked, errors=errors)
 
 
-def _chosen(one: Waiting) -> Choice | None:
+def _chosen(one: UnverifiedDraft) -> Choice | None:
     given = request.form.get(_name(one), "")
     return cast(Choice, given) if given in _CHOICES else None
 
 
-def _name(one: Waiting) -> str:
+def _name(one: UnverifiedDraft) -> str:
     return f"d{one.draft.number}"
 
 
-def _asked(one: Waiting, sent: bool) -> Asked:
-    outline, rival = office().catalogue.outline(one.draft.procedure), one.rival
+def _asked(one: UnverifiedDraft, sent: bool) -> DraftChoiceView:
+    summary, rival = app_ctx().catalogue.summary(one.draft.procedure), one.rival
     begun = say("unproven.choose.begun", day=_day(one.draft), phone=national(one.phone).replace(" ", "\u00a0"))
     this, other = say("unproven.choose.mine"), say("unproven.choose.not_mine")
     if rival is not None:
         this = say("unproven.choose.this", what=_what(one.draft))
         other = say("unproven.choose.other", day=_day(rival), what=_what(rival))
-    return Asked(
-        _name(one), label(outline.title) if outline else one.draft.procedure, begun, this, other, rival is not None,
+    return DraftChoiceView(
+        _name(one), label(summary.title) if summary else one.draft.procedure, begun, this, other, rival is not None,
         say("unproven.choose.choose_one") if sent else "",
     )  # fmt: skip
 

@@ -7,32 +7,32 @@ from flask import Blueprint, Response, g, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import Plain
-from engine.domain.messages.preferences import HOWS, Tidings, how_named
+from engine.domain.messages.preferences import HOWS, AgentNotifications, how_named
 from engine.services.accounts.access_log import my_readings
 from engine.services.audit.journal_search import my_questions
 from engine.services.sign_in.agent_sign_in import change_password, factor_of, renew_recovery
 from engine.services.sign_in.sessions import sessions_of, sign_out_elsewhere
-from engine.services.worker.agent_notifications import own_tidings, wish_tidings
+from engine.services.worker.agent_notifications import choose_notifications, own_notifications
 from renderers.web.agents.sign_in import recovery_page
 from renderers.web.auditors.journal_search import question_href
 from renderers.web.platform.access import agent, auditor, proves_anew
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
-    AGENT_DESK,
+    AGENT_AREA,
     actor,
+    app_ctx,
     client,
     close_session,
     go,
     known_browser,
     language,
     moment_of,
-    office,
     say,
     session_token,
 )
 from renderers.web.shared.journal_queries import question_said
-from renderers.web.shared.staff import book_of, desk_page
+from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("own_desk", __name__)
 
@@ -49,23 +49,23 @@ def auditor_account() -> Response:
     return _account_page()
 
 
-def _account_page(error: str = "", wish: Tidings | None = None) -> Response:
+def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Response:
     """With what is wrong: of the code, or of the `wish` as it was typed."""
-    factor, here = factor_of(office(), actor()), _desk()
-    return desk_page(
+    factor, here = factor_of(app_ctx(), actor()), _area()
+    return staff_page(
         "desk/account.html", 422 if error else 200, home=f"/{here}",
         errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
-        tidings=(wish or own_tidings(office(), actor())) if here == AGENT_DESK else None,
+        tidings=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
         tidings_error=error if wish else "",
         factor=moment_of(factor.since) if factor and factor.since else "",
         left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
         sessions=[(one.device or say("account.some_device"), moment_of(one.seen_at))
-                  for one in sessions_of(office(), actor())],
+                  for one in sessions_of(app_ctx(), actor())],
     )  # fmt: skip
 
 
-def _desk() -> str:
-    return str(g.get("desk", AGENT_DESK))
+def _area() -> str:
+    return str(g.get("desk", AGENT_AREA))
 
 
 @blueprint.post("/agent/compte")
@@ -83,31 +83,31 @@ def auditor_recovery() -> Response:
 def _recovery() -> Response:
     """New recovery codes for a code of the application; or every other session ended, or how an agent is told."""
     if request.form.get("act") == "elsewhere":
-        if door := proves_anew(f"/{_desk()}/compte"):
-            return door
-        sign_out_elsewhere(office(), actor(), session_token(_desk()))
+        if area := proves_anew(f"/{_area()}/compte"):
+            return area
+        sign_out_elsewhere(app_ctx(), actor(), session_token(_area()))
         session["desk_note"] = say("account.out_elsewhere")
-        return go(f"/{_desk()}/compte")
-    if request.form.get("act") == "tidings" and _desk() == AGENT_DESK:
+        return go(f"/{_area()}/compte")
+    if request.form.get("act") == "tidings" and _area() == AGENT_AREA:
         return _wish()
-    if factor_of(office(), actor()) is None:
-        return go(f"/{_desk()}/compte")  # no application: no code to ask for
+    if factor_of(app_ctx(), actor()) is None:
+        return go(f"/{_area()}/compte")  # no application: no code to ask for
     try:
-        codes = renew_recovery(office(), actor(), request.form.get("code", "")[:40], client(), known_browser())
+        codes = renew_recovery(app_ctx(), actor(), request.form.get("code", "")[:40], client(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
-            return refused(closed.reason, f"/{_desk()}/compte")
+            return refused(closed.reason, f"/{_area()}/compte")
         return _account_page(sentence(closed.reason))
-    return recovery_page(_desk(), codes, f"/{_desk()}/compte")
+    return recovery_page(_area(), codes, f"/{_area()}/compte")
 
 
 def _wish() -> Response:
     how, email = request.form.get("how", ""), request.form.get("email", "")[:254]
-    before = own_tidings(office(), actor())
+    before = own_notifications(app_ctx(), actor())
     try:
-        after = wish_tidings(office(), actor(), how, email, language())
+        after = choose_notifications(app_ctx(), actor(), how, email, language())
     except Refused as closed:
-        return _account_page(sentence(closed.reason), Tidings(how_named(how), email))
+        return _account_page(sentence(closed.reason), AgentNotifications(how_named(how), email))
     key = "saved_never" if after.how == "never" else "saved_welcome" if after.email != before.email else "saved"
     session["desk_note"] = say(f"tidings.{key}", email=after.email)
     return go("/agent/compte")
@@ -132,18 +132,18 @@ def _password() -> Response:
     if given["password"] != given["again"]:
         return _password_page(say("password.differs"))
     try:
-        change_password(office(), actor(), given["before"], given["password"], client(), known_browser())
+        change_password(app_ctx(), actor(), given["before"], given["password"], client(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
-            return refused(closed.reason, f"/{_desk()}/compte")
+            return refused(closed.reason, f"/{_area()}/compte")
         return _password_page(sentence(closed.reason))
-    return close_session(go(f"/{_desk()}/connexion"), _desk())
+    return close_session(go(f"/{_area()}/connexion"), _area())
 
 
 def _password_page(error: str = "") -> Response:
     errors = [("#password", error)] if error else []
-    back = f"/{_desk()}/compte"
-    return desk_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
+    back = f"/{_area()}/compte"
+    return staff_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
 
 
 @blueprint.get("/audit/mes-consultations")
@@ -163,17 +163,17 @@ def _readings(at: str) -> Response:
         (
             f"{at}/{dossier.number}",
             dossier.number,
-            label(book.identity.title) if book else dossier.procedure,
+            label(procedure.identity.title) if procedure else dossier.procedure,
             reading.at,
         )
-        for reading, dossier in my_readings(office(), actor())
-        for book in (book_of(dossier.procedure),)
+        for reading, dossier in my_readings(app_ctx(), actor())
+        for procedure in (procedure_of(dossier.procedure),)
     ]
     asked = [
         (moment_of(one.at), say(f"events.noted_{one.kind}"), *_question(one.body))
-        for one in my_questions(office(), actor())
+        for one in my_questions(app_ctx(), actor())
     ]
-    return desk_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_desk()}")
+    return staff_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_area()}")
 
 
 def _question(body: Plain) -> tuple[str, str]:

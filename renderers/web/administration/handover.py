@@ -11,15 +11,22 @@ from engine.core.problems import Refused
 from engine.domain.common.agent_rights import absence_of, is_administrator
 from engine.records.dossier import Account
 from engine.services.accounts import agents as people
-from engine.services.accounts.handover import Handed, hands_for, held_by, order_handover, preview_handover, set_absence
+from engine.services.accounts.handover import (
+    Handed,
+    held_by,
+    order_handover,
+    preview_handover,
+    receivers_for,
+    set_absence,
+)
 from engine.services.core.jobs import MOST_LINES
 from engine.services.worker.job_runner import carry_at_once
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
 from renderers.web.shared.agent_dossier import why_not
-from renderers.web.shared.staff import book_of, desk_page
+from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("handover", __name__)
 
@@ -39,7 +46,7 @@ class HeldLine:
 def _member(account_id: str) -> Account:
     if not is_administrator(actor()):
         abort(403)
-    return people.member(office(), actor(), account_id[:60])
+    return people.member(app_ctx(), actor(), account_id[:60])
 
 
 @blueprint.get("/agent/equipe/<account_id>/dossiers")
@@ -51,18 +58,18 @@ def held(account_id: str) -> Response:
 
 def _page(one: Account, error: str = "", at: str = "#au") -> Response:
     lines = []
-    for line in held_by(office(), actor(), one.id):
-        book = book_of(line.procedure, line.edition)
-        state = book.states.get(line.state) if book else None
+    for line in held_by(app_ctx(), actor(), one.id):
+        procedure = procedure_of(line.procedure, line.edition)
+        state = procedure.states.get(line.state) if procedure else None
         lines.append(HeldLine(
-            line.number, label(book.identity.title) if book else line.procedure, label(state.label) if state else line.state
+            line.number, label(procedure.identity.title) if procedure else line.procedure, label(state.label) if state else line.state
         ))  # fmt: skip
     away = absence_of(one)
-    return desk_page(
+    return staff_page(
         "agent/held.html", 422 if error else 200, name=one.name, lines=lines, back=_TEAM, here=f"{_TEAM}/{one.id}/dossiers",
         absence=f"{_TEAM}/{one.id}/absence", first=request.form.get("du", away.first.isoformat() if away else ""),
         last=request.form.get("au", away.last.isoformat() if away else ""), away=_said(one),
-        hands=[(QUEUE, say("handover.queue")), *((hand.id, hand.name) for hand in hands_for(office(), actor(), one.id))],
+        hands=[(QUEUE, say("handover.queue")), *((person.id, person.name) for person in receivers_for(app_ctx(), actor(), one.id))],
         errors=[(at, error)] if error else [], note=session.pop("desk_note", ""), most=MOST_LINES,
         capped=len(lines) >= MOST_LINES,
     )  # fmt: skip
@@ -71,7 +78,7 @@ def _page(one: Account, error: str = "", at: str = "#au") -> Response:
 def _said(one: Account) -> str:
     """When somebody is away, in words; nothing once they are back."""
     found = absence_of(one)
-    if found is None or found.last < office().day():
+    if found is None or found.last < app_ctx().day():
         return ""
     day = site().words.plain_day
     return say("handover.away", first=day(found.first, language()), last=day(found.last, language()))
@@ -87,7 +94,7 @@ def absence(account_id: str) -> Response:
     if not back and (first is None or last is None):
         return _page(one, say("handover.days_missing"), "#du" if first is None else "#au")
     try:
-        set_absence(office(), actor(), one.id, first, last)
+        set_absence(app_ctx(), actor(), one.id, first, last)
     except Refused as closed:
         return _page(one, sentence(closed.reason))
     session["desk_note"] = say("handover.back" if back else "handover.kept", name=one.name)
@@ -103,34 +110,34 @@ def _day(name: str) -> date | None:
 
 @blueprint.post("/agent/equipe/<account_id>/dossiers")
 @agent()
-def hand_over(account_id: str) -> Response:
+def give_dossiers(account_id: str) -> Response:
     """`go`: see what would change hands, then confirm."""
     one, chosen = _member(account_id), request.form.get("vers", "")[:60]
     to = "" if chosen == QUEUE else chosen
-    if chosen != QUEUE and chosen not in {hand.id for hand in hands_for(office(), actor(), one.id)}:
+    if chosen != QUEUE and chosen not in {person.id for person in receivers_for(app_ctx(), actor(), one.id)}:
         return _page(one, say("handover.choose"), "#vers")
     given = request.form.getlist("dossier")[: MOST_LINES + 1]
     if not given:
         return _page(one, say("refusal.nothing_picked"), "#vers")
     if request.form.get("go") == "confirm":
         picked = [(number, int(seen)) for number, _, seen in (one.partition(":") for one in given) if seen.isdecimal()]
-        order = order_handover(office(), actor(), one.id, to, picked, token=form_token())
-        carry_at_once(office(), order)
+        order = order_handover(app_ctx(), actor(), one.id, to, picked, token=form_token())
+        carry_at_once(app_ctx(), order)
         return go(f"/agent/ordres/{order.n}")
-    found = preview_handover(office(), actor(), given, to)
+    found = preview_handover(app_ctx(), actor(), given, to)
     can = [each for each in found if each.closed is None]
-    hand = people.member(office(), actor(), to).name if to else say("handover.queue")
-    return desk_page(
-        "agent/handover.html", name=one.name, to=hand, vers=chosen, here=f"{_TEAM}/{one.id}/dossiers", back=_TEAM,
+    person = people.member(app_ctx(), actor(), to).name if to else say("handover.queue")
+    return staff_page(
+        "agent/handover.html", name=one.name, to=person, vers=chosen, here=f"{_TEAM}/{one.id}/dossiers", back=_TEAM,
         can=[_line(each) for each in can], cannot=[_line(each) for each in found if each.closed is not None],
         picked=[f"{each.dossier.number}:{each.dossier.revision}" for each in can], token=new_token(),
     )  # fmt: skip
 
 
 def _line(one: Handed) -> HeldLine:
-    book = book_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
-    state = book.states.get(one.dossier.state) if book else None
+    procedure = procedure_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
+    state = procedure.states.get(one.dossier.state) if procedure else None
     text = label(state.label) if state else one.dossier.state
     if one.closed is not None:
-        text = why_not(book, one.closed) if book else sentence(one.closed)
-    return HeldLine(one.dossier.number, label(book.identity.title) if book else one.dossier.procedure, text)
+        text = why_not(procedure, one.closed) if procedure else sentence(one.closed)
+    return HeldLine(one.dossier.number, label(procedure.identity.title) if procedure else one.dossier.procedure, text)

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, jsonify, request
 
 from engine.core.values import Plain
-from engine.records.jobs import Order, OrderLine
+from engine.records.jobs import Job, JobItem
 from engine.services.audit.exports import FILES
 from engine.services.core.jobs import Progress, closed_by, lines, my_orders, progress
 from renderers.html.pagination import paged
@@ -17,10 +17,10 @@ from renderers.web.platform.access import agent, auditor
 from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, moment_of, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, say
 from renderers.web.shared.agent_dossier import act_label, why_not
 from renderers.web.shared.journal_queries import question_said
-from renderers.web.shared.staff import book_of, desk_page, people
+from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("orders", __name__)
 
@@ -29,7 +29,7 @@ _A_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class OrderCard:
+class JobCard:
     """An order in a list."""
 
     href: str
@@ -50,22 +50,27 @@ class Result:
     why: str
 
 
-def asked(order: Order) -> dict[str, Plain]:
+def asked(order: Job) -> dict[str, Plain]:
     return order.asked if isinstance(order.asked, dict) else {}
 
 
-def order_title(order: Order) -> str:
+def order_title(order: Job) -> str:
     """What an order does, in words."""
     said = asked(order)
-    book = book_of(str(said.get("procedure", "")))
+    procedure = procedure_of(str(said.get("procedure", "")))
     what = ""
     if order.work == "handover":
         to = str(said.get("to") or "")
         what = people([to]).get(to, say("desk.unknown_person")) if to else say("handover.queue")
     if order.work == "act":
         act = str(said.get("act", ""))
-        what = act_label(book, act) if book else act
-    return say(f"orders.title_{order.work}", n=order.n, what=what, procedure=label(book.identity.title) if book else "")
+        what = act_label(procedure, act) if procedure else act
+    return say(
+        f"orders.title_{order.work}",
+        n=order.n,
+        what=what,
+        procedure=label(procedure.identity.title) if procedure else "",
+    )
 
 
 def order_state(found: Progress) -> str:
@@ -96,15 +101,15 @@ def auditor_home() -> Response:
     return _orders_page("/audit")
 
 
-def _orders_page(desk: str) -> Response:
+def _orders_page(area: str) -> Response:
     cards = [
-        OrderCard(f"{desk}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
-        for one in my_orders(office(), actor())
+        JobCard(f"{area}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
+        for one in my_orders(app_ctx(), actor())
     ]
-    return desk_page("desk/orders.html", cards=cards, home=desk)
+    return staff_page("desk/orders.html", cards=cards, home=area)
 
 
-def _moment(order: Order) -> str:
+def _moment(order: Job) -> str:
     return moment_of(order.at)
 
 
@@ -112,13 +117,13 @@ def _moment(order: Order) -> str:
 @agent()
 def one(n: int) -> Response:
     """How far it is; then what came of each dossier."""
-    found = progress(office(), actor(), n)
+    found = progress(app_ctx(), actor(), n)
     if found.order.work in FILES:
         return file_page(found, "/agent", [("liste.csv", say("orders.take_csv"))])
-    results = [_result(found.order, *line) for line in lines(office(), actor(), n)]
+    results = [_result(found.order, *line) for line in lines(app_ctx(), actor(), n)]
     results.sort(key=lambda one: one.kind == "ok")  # what did not go well is read first
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
-    return desk_page(
+    return staff_page(
         "agent/order.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
         ended=found.ended, reason=str(asked(found.order).get("reason") or ""), done=found.done, others=found.others,
         left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
@@ -129,8 +134,8 @@ def one(n: int) -> Response:
 def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Response:
     """A file: how far it is, then where it is taken and until when."""
     order, here = found.order, f"{home}/ordres/{found.order.n}"
-    until = order.until if order.until and order.until > office().now() else None
-    return desk_page(
+    until = order.until if order.until and order.until > app_ctx().now() else None
+    return staff_page(
         "desk/file.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
         again=here, poll=f"{here}.json?vus={found.done}", facts=filters_said(order), home=home,
         files=[(f"{here}/{name}", text) for name, text in kinds] if until else [], gone=found.ended and until is None,
@@ -140,22 +145,22 @@ def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Respo
 def file_state(found: Progress) -> str:
     if not found.ended:
         return say("orders.file_going", count=found.rows, total=found.order.total)
-    if found.order.until is None or found.order.until <= office().now():
+    if found.order.until is None or found.order.until <= app_ctx().now():
         return say("orders.file_gone")
     day = day_of(found.order.until)
     return say("orders.file_ready", count=found.rows, day=day)
 
 
-def filters_said(order: Order) -> list[tuple[str, str]]:
+def filters_said(order: Job) -> list[tuple[str, str]]:
     """What a list was asked for, in words."""
     if order.work == "events":
         return question_said(asked(order))
     said = asked(order)
-    book = book_of(str(said.get("procedure", "")))
-    state = book.states.get(str(said.get("state", ""))) if book else None
+    procedure = procedure_of(str(said.get("procedure", "")))
+    state = procedure.states.get(str(said.get("state", ""))) if procedure else None
     facts = [
         (say("orders.queue"), say(f"tray.{said['queue']}") if "queue" in said else ""),
-        (say("tray.procedure"), label(book.identity.title) if book else ""),
+        (say("tray.procedure"), label(procedure.identity.title) if procedure else ""),
         (say("tray.state"), label(state.label) if state else ""),
         (say("tray.office"), place_label(str(said.get("office", "")))), (say("tray.text"), str(said.get("text", ""))),
     ]  # fmt: skip
@@ -165,7 +170,7 @@ def filters_said(order: Order) -> list[tuple[str, str]]:
 @blueprint.get("/audit/ordres/<int:n>")
 @auditor
 def auditor_one(n: int) -> Response:
-    found = progress(office(), actor(), n)
+    found = progress(app_ctx(), actor(), n)
     kinds = ("csv", "json", "ndjson", "manifest")
     files = [
         (f"evenements.{kind}" if kind != "manifest" else "manifeste.json", say(f"orders.take_{kind}")) for kind in kinds
@@ -187,7 +192,7 @@ def auditor_state(n: int) -> Response:
 
 def _state(n: int) -> Response:
     """What the page asks while it waits: `pending` as long as nothing moved."""
-    found = progress(office(), actor(), n)
+    found = progress(app_ctx(), actor(), n)
     still = not found.ended and str(found.done + found.others) == request.args.get("vus", "")
     return jsonify(status="pending" if still else "moved", done=found.done, others=found.others, left=found.left)
 
@@ -196,21 +201,21 @@ def _state(n: int) -> Response:
 @agent()
 def report(n: int) -> Response:
     """The whole report, one line a dossier."""
-    order = progress(office(), actor(), n).order
+    order = progress(app_ctx(), actor(), n).order
     head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
     rows: list[list[object]] = [
         [n, result.number, result.name, result.outcome, result.why, line.at.isoformat() if line.at else ""]
-        for line, name in lines(office(), actor(), n)
+        for line, name in lines(app_ctx(), actor(), n)
         for result in (_result(order, line, name),)
     ]
     return csv_response([head, *rows], f"ordre-{n}.csv")
 
 
-def _result(order: Order, line: OrderLine, name: str) -> Result:
+def _result(order: Job, line: JobItem, name: str) -> Result:
     why = ""
     if line.why:
-        reason, book = closed_by(line), book_of(str(asked(order).get("procedure", "")))
-        why = why_not(book, reason) if book else sentence(reason)
+        reason, procedure = closed_by(line), procedure_of(str(asked(order).get("procedure", "")))
+        why = why_not(procedure, reason) if procedure else sentence(reason)
     return Result(
         f"/agent/dossiers/{line.number}",
         whole_number(line.number),

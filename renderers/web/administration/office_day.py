@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import digits_only
-from engine.domain.appointments.opening_changes import Shut, shut_on
+from engine.domain.appointments.opening_changes import ClosedDay, shut_on
 from engine.domain.common.access import acting_role
 from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
@@ -27,9 +27,9 @@ from renderers.web.agents.inbox import my_offices
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, form_token, go, language, new_token, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
 from renderers.web.shared.agent_dossier import agent_case
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_day", __name__)
 
@@ -58,7 +58,7 @@ class Visit:
 @blueprint.get("/agent/rendez-vous")
 @agent()
 def today() -> Response:
-    return go(f"/agent/rendez-vous/{office().day().isoformat()}")
+    return go(f"/agent/rendez-vous/{app_ctx().day().isoformat()}")
 
 
 @blueprint.get("/agent/rendez-vous/<when>")
@@ -73,21 +73,21 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
     chosen = request.values.get("bureau", "")
     chosen = chosen if chosen in {name for name, _ in places} else ""
     query = request.values.get("q", "").strip()[:100]
-    lines = day(office(), actor(), when, chosen or None)
+    lines = day(app_ctx(), actor(), when, chosen or None)
     visits = [_visit(line) for line in lines if line.booking.status != "cancelled"]
     counts = Counter(one.status for one in visits)
     found = [one for one in visits if _matches(one, query)]
-    shut = shut_on(office().directory, [chosen] if chosen else [name for name, _ in places], when)
+    shut = shut_on(app_ctx().directory, [chosen] if chosen else [name for name, _ in places], when)
     kept = {"bureau": chosen, "q": query}
-    return desk_page(
+    return staff_page(
         "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
         day_=when, visits=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
         counts=[say(f"day.{key}", count=counts[name]) for key, name in
                 (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
                 if counts[name] or name == "booked"],
         before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
-        is_today=when == office().day(), today=_address(office().day(), **kept) if when != office().day() else "", any=bool(visits),
-        ahead=when > office().day() and any(one.status == "booked" for one in visits),
+        is_today=when == app_ctx().day(), today=_address(app_ctx().day(), **kept) if when != app_ctx().day() else "", any=bool(visits),
+        ahead=when > app_ctx().day() and any(one.status == "booked" for one in visits),
         here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ class ShutLine:
     left: str = ""
 
 
-def _shut_lines(shut: Iterable[Shut], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
+def _shut_lines(shut: Iterable[ClosedDay], lines: Iterable[DayLine], when: date) -> Iterable[ShutLine]:
     """One line for each office that is shut; a holiday is said once."""
     held = [line.booking for line in lines]
     days = {one.because: one for one in shut if one.holiday}
@@ -167,15 +167,15 @@ def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
     """Nothing is noted before the day of the visit, nobody is absent before they are late; what others hold is not marked."""
     if line.appointment is None:
         return
-    book = procedure_of(office(), line.dossier)
-    if status not in ("booked", "arrived") or not acting_role(book, line.dossier, actor(), line.appointment.by):
+    procedure = procedure_of(app_ctx(), line.dossier)
+    if status not in ("booked", "arrived") or not acting_role(procedure, line.dossier, actor(), line.appointment.by):
         return
-    if visit_ahead(line.booking, office().now()):
+    if visit_ahead(line.booking, app_ctx().now()):
         return
     for what in _MARKS:
         if what == "arrived" and status == "arrived":
             continue
-        if what == "missed" and (status == "arrived" or office().now() < absent_from(line.booking)):
+        if what == "missed" and (status == "arrived" or app_ctx().now() < absent_from(line.booking)):
             continue
         if what == "undone" and status != "arrived":
             continue
@@ -194,11 +194,11 @@ def note(when: str) -> Response:
     own_token = f"{token}:{chosen}:{what}" if token else None
     try:
         if what == "undone":
-            undo_arrival(office(), actor(), one.id, appointment, token=own_token)
+            undo_arrival(app_ctx(), actor(), one.id, appointment, token=own_token)
         else:
-            mark(office(), actor(), one.id, appointment, cast(What, what), token=own_token)
+            mark(app_ctx(), actor(), one.id, appointment, cast(What, what), token=own_token)
     except Refused as closed:
         return _page(_day(when), 409, sentence(closed.reason))
-    told = say("walk_in.undone" if what == "undone" else f"day.{what}")
-    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=told)
+    reported = say("walk_in.undone" if what == "undone" else f"day.{what}")
+    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
     return go(_address(_day(when), bureau=request.form.get("bureau", "")[:100], q=request.form.get("q", "")[:100]))

@@ -12,12 +12,12 @@ from engine.core.problems import Refused
 from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.common.agent_rights import EVERYWHERE, administers
 from engine.records.administration import OpeningKind
-from engine.services.appointments.lost_appointments import LostVisit
+from engine.services.appointments.lost_appointments import LostAppointment
 from engine.services.appointments.opening_changes import (
     CALENDAR,
-    Asked,
     Changed,
     Foresight,
+    OpeningChangeRequest,
     change_openings,
     foresee,
     managed_office,
@@ -38,8 +38,8 @@ from renderers.web.administration.openings import (
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
-from renderers.web.shared.staff import desk_page
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("opening_forms", __name__)
 
@@ -70,7 +70,7 @@ class LostLine:
 @agent()
 def ask(office_id: str, act: str) -> Response:
     """`fermer`, `ouvrir` or `places`; `go`: back to the form, or confirm what was seen."""
-    there = managed_office(office(), administrator(), office_id[:80])
+    there = managed_office(app_ctx(), administrator(), office_id[:80])
     if act not in _KINDS:
         abort(404)
     return _answer(_KINDS[act], there.id, f"{HOME}/{there.id}/{act}", f"{HOME}/{there.id}")
@@ -94,8 +94,8 @@ def _answer(kind: OpeningKind, office_id: str, here: str, back: str) -> Response
         return _form(kind, office_id, here, back, faults)
     try:
         if request.form.get("go") == "confirm":
-            return _done(change_openings(office(), actor(), asked, token=form_token()), back)
-        return _preview(foresee(office(), actor(), asked), here, back)
+            return _done(change_openings(app_ctx(), actor(), asked, token=form_token()), back)
+        return _preview(foresee(app_ctx(), actor(), asked), here, back)
     except Refused as closed:
         at = _AT.get(str(closed.reason.facts.get("field", "")), "du")
         return _form(kind, office_id, here, back, {at: sentence(closed.reason)})
@@ -106,7 +106,7 @@ def _answer(kind: OpeningKind, office_id: str, here: str, back: str) -> Response
 
 def _form(kind: OpeningKind, office_id: str, here: str, back: str, faults: dict[str, str]) -> Response:
     holiday = kind == "holiday"
-    return desk_page(
+    return staff_page(
         "agent/holidays.html" if holiday else "agent/opening_form.html", 422 if faults else 200, kind=_WORD[kind],
         name=place_label(office_id), here=here, back=HOME if holiday else back, faults=faults,
         errors=[(f"#{at}", text) for at, text in faults.items()],
@@ -116,7 +116,7 @@ def _form(kind: OpeningKind, office_id: str, here: str, back: str, faults: dict[
     )  # fmt: skip
 
 
-def _asked(kind: OpeningKind, office_id: str) -> tuple[Asked | None, dict[str, str]]:
+def _asked(kind: OpeningKind, office_id: str) -> tuple[OpeningChangeRequest | None, dict[str, str]]:
     """What the form asks for, or what of it cannot be read, by question."""
     faults: dict[str, str] = {}
     first = _day("du", faults)
@@ -127,7 +127,7 @@ def _asked(kind: OpeningKind, office_id: str) -> tuple[Asked | None, dict[str, s
     if faults or first is None or last is None:
         return None, faults
     desks = request.form.get("places", "").strip()
-    return Asked(
+    return OpeningChangeRequest(
         kind, office_id, first, last, opens, shuts, int(desks[:6]) if kind == "desks" and desks.isdecimal() else None,
         request.form.get("raison", "")[:300], request.form.get("raison_en", "")[:300],
     ), {}  # fmt: skip
@@ -166,10 +166,10 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
     facts += [(say("openings.when"), when_of(change))]
     if change.kind == "desks":
         facts += [(say("openings.desks_field"), str(change.desks))]
-    told = (("name" if change.kind == "holiday" else "reason", change.because), ("reason_en", change.because_en))
-    facts += [(say(f"openings.{key}"), text) for key, text in told if text]
+    reported = (("name" if change.kind == "holiday" else "reason", change.because), ("reason_en", change.because_en))
+    facts += [(say(f"openings.{key}"), text) for key, text in reported if text]
     title = say(f"openings.preview_{word}", office=place_label(change.office), name=change.because)
-    return desk_page(
+    return staff_page(
         "agent/opening_preview.html", title=title, kind=word, facts=facts, here=here, back=back, token=new_token(),
         fields=[(name, request.form.get(name, "")[:300]) for name in _FIELDS if request.form.get(name)],
         count=len(seen.lost), lines=[_lost_line(one) for one in read[:_SHOWN]], more=max(0, len(read) - _SHOWN),
@@ -179,10 +179,12 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
     )  # fmt: skip
 
 
-def _lost_line(one: LostVisit) -> LostLine:
+def _lost_line(one: LostAppointment) -> LostLine:
     signs = say("openings.sms", signs=one.signs) if one.signs else ""
-    book, task = one.procedure, one.appointment
-    visit = say("text.named", name=label(book.identity.title), text=label(task.label)) if book and task else ""
+    procedure, task = one.procedure, one.appointment
+    visit = (
+        say("text.named", name=label(procedure.identity.title), text=label(task.label)) if procedure and task else ""
+    )
     return LostLine(
         one.dossier.number, visit, moment_of(one.booking.start), one.letter.body if one.letter else "", signs,
         tuple(moment_of(start) for start in one.nearest),
@@ -208,9 +210,9 @@ def lift(change_id: str) -> Response:
     administrator()
     try:
         if request.method == "POST":
-            done = take_back(office(), actor(), change_id[:60], token=form_token())
+            done = take_back(app_ctx(), actor(), change_id[:60], token=form_token())
             return _done(done, f"{HOME}/{done.change.office}" if done.change.office else HOLIDAYS)
-        change = to_take_back(office(), actor(), change_id[:60])
+        change = to_take_back(app_ctx(), actor(), change_id[:60])
     except Refused as closed:
         return refused(closed.reason, HOME)
     back = f"{HOME}/{change.office}" if change.office else HOLIDAYS
@@ -220,7 +222,7 @@ def lift(change_id: str) -> Response:
         (say("openings.reason"), label(reason_of(change)) if change.because else ""),
     ]
     text = say("openings.lift_closed" if change.kind in ("closed", "holiday") else "openings.lift_open")
-    return desk_page(
+    return staff_page(
         "agent/opening_lift.html", facts=[one for one in facts if one[1]], text=text, here=f"{CHANGES}/{change.id}",
         back=back, token=new_token(), name=place_label(change.office) or say("openings.holidays"),
     )  # fmt: skip

@@ -18,15 +18,15 @@ from engine.services.appointments.capacity import DayPlaces, KindPlaces, places_
 from engine.services.appointments.opening_changes import (
     CALENDAR,
     changes_of,
+    current_changes,
     managed_office,
     managed_offices,
-    standing_changes,
 )
 from renderers.i18n.translations import first_capital
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
-from renderers.web.platform.request_context import actor, language, moment_of, office, say, site
-from renderers.web.shared.staff import desk_page, people
+from renderers.web.platform.request_context import actor, app_ctx, language, moment_of, say, site
+from renderers.web.shared.staff import people, staff_page
 
 blueprint = Blueprint("openings", __name__)
 
@@ -37,7 +37,7 @@ _AHEAD = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLine:
+class OpeningChangeRow:
     """One change in words. `lift`: where it is taken back, while it may be."""
 
     what: str
@@ -92,12 +92,12 @@ def administrator() -> Actor:
 def home() -> Response:
     who = administrator()
     agencies: dict[str, list[OfficeCard]] = {}
-    for there in managed_offices(office(), who):
+    for there in managed_offices(app_ctx(), who):
         card = OfficeCard(f"{HOME}/{there.id}", label(there.label), tuple(usual_hours(there)))
         agencies.setdefault(agency_label(there), []).append(card)
-    changes = standing_changes(office(), who)
+    changes = current_changes(app_ctx(), who)
     lines = zip(changes, _lines(changes, lifts=False), strict=True)
-    return desk_page(
+    return staff_page(
         "agent/openings.html", agencies=sorted(agencies.items()), holidays=HOLIDAYS,
         changes=[(f"{HOME}/{one.office}", place_label(one.office), line) for one, line in lines],
         note=session.pop("desk_note", ""),
@@ -105,7 +105,7 @@ def home() -> Response:
 
 
 def agency_label(there: Place) -> str:
-    found = office().directory.agencies.get(there.agency)
+    found = app_ctx().directory.agencies.get(there.agency)
     return label(found.label) if found else there.agency
 
 
@@ -113,21 +113,21 @@ def agency_label(there: Place) -> str:
 @agent()
 def one(office_id: str) -> Response:
     """The two weeks to come, what changes them, and what may be changed."""
-    there = managed_office(office(), administrator(), office_id[:80])
-    changes = changes_of(office(), actor(), there.id)
-    standing = _standing(changes)
-    return desk_page(
+    there = managed_office(app_ctx(), administrator(), office_id[:80])
+    changes = changes_of(app_ctx(), actor(), there.id)
+    evaluated = _current(changes)
+    return staff_page(
         "agent/opening_office.html", name=label(there.label), agency=agency_label(there), back=HOME,
         hours=list(usual_hours(there)), desks=str(there.desks) if there.desks else say("openings.as_each"),
-        here=f"{HOME}/{there.id}", tables=[_table(one) for one in places_of(office(), there.id)],
-        standing=list(_lines(standing)), past=list(_lines([one for one in changes if one not in standing], lifts=False)),
+        here=f"{HOME}/{there.id}", tables=[_table(one) for one in places_of(app_ctx(), there.id)],
+        standing=list(_lines(evaluated)), past=list(_lines([one for one in changes if one not in evaluated], lifts=False)),
         note=session.pop("desk_note", ""),
     )  # fmt: skip
 
 
-def _standing(changes: Iterable[OpeningChange]) -> list[OpeningChange]:
+def _current(changes: Iterable[OpeningChange]) -> list[OpeningChange]:
     """Those that count today or later, the next first."""
-    found = [one for one in changes if one.lifted_at is None and one.last_day >= office().day()]
+    found = [one for one in changes if one.lifted_at is None and one.last_day >= app_ctx().day()]
     return sorted(found, key=lambda one: (one.first_day, one.n))
 
 
@@ -181,14 +181,14 @@ def change_lines(change: OpeningChange) -> list[str]:
     return [one for one in (there, f"{what_of(change)}, {when_of(change)}", why) if one]
 
 
-def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[ChangeLine]:
+def _lines(changes: Iterable[OpeningChange], lifts: bool = True) -> Iterator[OpeningChangeRow]:
     listed = list(changes)
     names = people(name for one in listed for name in (one.account, one.lifted_by) if name)
     for one in listed:
         lifted = ""
         if one.lifted_at is not None:
             lifted = say("openings.lifted", name=_name(names, one.lifted_by), moment=moment_of(one.lifted_at))
-        yield ChangeLine(
+        yield OpeningChangeRow(
             what_of(one), when_of(one), label(reason_of(one)) if one.because else "",
             say("openings.by", name=_name(names, one.account), moment=moment_of(one.at)),
             f"{CHANGES}/{one.id}" if lifts else "", lifted,
@@ -208,7 +208,7 @@ def _row(one: DayPlaces) -> DayRow | None:
     """A day; none for one of the weekend that nothing changes."""
     counted, name = one.places, label(one.because) if one.because else ""
     idle = not (counted.free or counted.booked or counted.closed or one.because)
-    if idle and not office().directory.calendar.works(one.day):
+    if idle and not app_ctx().directory.calendar.works(one.day):
         return None
     key = "holiday" if one.holiday else "partly" if one.partly else "closed"
     note = say(f"openings.note_{key}", name=name) if name else say("openings.note_shut") if idle else ""
@@ -226,8 +226,8 @@ def _without_year(day: date) -> str:
 
 def holiday_lines() -> list[HolidayLine]:
     """The holidays of the year that comes: those of the file, those that an administrator added."""
-    today, known = office().day(), office().directory.calendar.holidays
-    added = changes_of(office(), actor(), CALENDAR) if administers(actor(), (EVERYWHERE,)) else ()
+    today, known = app_ctx().day(), app_ctx().directory.calendar.holidays
+    added = changes_of(app_ctx(), actor(), CALENDAR) if administers(actor(), (EVERYWHERE,)) else ()
     made = {day: one for one in added if one.lifted_at is None for day in _days(one)}
     names = people(one.account for one in made.values())
     return [_holiday(day, made.get(day), names) for day in sorted(known) if today <= day <= today + _AHEAD]
@@ -241,8 +241,8 @@ def _days(change: OpeningChange) -> Iterator[date]:
 
 
 def _holiday(day: date, change: OpeningChange | None, names: Mapping[str, str]) -> HolidayLine:
-    name = label(office().directory.calendar.holidays[day])
+    name = label(app_ctx().directory.calendar.holidays[day])
     if change is None:
         return HolidayLine(day, name, say("openings.by_file"))
     by = say("openings.by", name=_name(names, change.account), moment=moment_of(change.at))
-    return HolidayLine(day, name, by, f"{CHANGES}/{change.id}" if change.first_day > office().day() else "")
+    return HolidayLine(day, name, by, f"{CHANGES}/{change.id}" if change.first_day > app_ctx().day() else "")

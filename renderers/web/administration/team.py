@@ -17,20 +17,20 @@ from engine.domain.common.agent_rights import (
     is_administrator,
     why_not_person,
 )
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Procedure
 from engine.records.dossier import Account, Actor
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
-from engine.services.appointments.opening_changes import standing_change
+from engine.services.appointments.opening_changes import current_change
 from engine.services.sign_in import agent_sign_in as staff
 from renderers.web.administration.openings import change_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.request_context import actor, day_of, go, moment_of, office, say
-from renderers.web.shared.staff import desk_page, role_label
+from renderers.web.platform.request_context import actor, app_ctx, day_of, go, moment_of, say
 from renderers.web.shared.staff import people as names_of
+from renderers.web.shared.staff import role_label, staff_page
 
 blueprint = Blueprint("team", __name__)
 
@@ -89,14 +89,16 @@ def _everywhere() -> bool:
 def home() -> Response:
     """By name; `q` narrows it to a name or a login."""
     who, asked = _administrator(), request.args.get("q", "").strip()[:60]
-    found = [one for one in people.team(office(), who) if asked.lower() in f"{one.name} {one.login}".lower()]
-    return desk_page("agent/team.html", lines=[_line(one) for one in found], q=asked, note=session.pop("desk_note", ""))
+    found = [one for one in people.team(app_ctx(), who) if asked.lower() in f"{one.name} {one.login}".lower()]
+    return staff_page(
+        "agent/team.html", lines=[_line(one) for one in found], q=asked, note=session.pop("desk_note", "")
+    )
 
 
 def _line(account: Account) -> MemberLine:
-    is_open = account.is_open(office().day())
+    is_open = account.is_open(app_ctx().day())
     held = f"{_HOME}/{account.id}/dossiers" if account.kind == "agent" else ""
-    absent = is_absent(account, office().day())
+    absent = is_absent(account, app_ctx().day())
     return MemberLine(
         f"{_HOME}/{account.id}", account.name, account.login, tuple(_rights(account)), is_open, held, absent
     )
@@ -108,7 +110,7 @@ def _rights(account: Account) -> Iterable[str]:
         place = f"{role_label(role)}, {_agency(role)}"
         yield say("team.role_until", role=place, day=day_of(end)) if end else place
     for one in account.offices:
-        found = office().directory.offices.get(one)
+        found = app_ctx().directory.offices.get(one)
         yield say("team.at", office=label(found.label) if found else one)
     for one in account.administers:
         yield say("team.manages_all") if one == EVERYWHERE else say("team.manages", agency=_agency(one))
@@ -120,13 +122,13 @@ def _rights(account: Account) -> Iterable[str]:
 
 
 def _agency(key: str) -> str:
-    found = office().directory.agencies.get(agency_of(key))
+    found = app_ctx().directory.agencies.get(agency_of(key))
     return label(found.label) if found else key
 
 
 def _procedure(slug: str) -> str:
-    book = office().catalogue.procedures.get(slug)
-    return label(book.identity.title) if book else slug
+    procedure = app_ctx().catalogue.procedures.get(slug)
+    return label(procedure.identity.title) if procedure else slug
 
 
 # -- one person --------------------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ def add() -> Response:
     asked, error = _asked(blank)
     if not error:
         try:
-            return _given_page(people.add_person(office(), who, kind, blank.login, asked))
+            return _given_page(people.add_person(app_ctx(), who, kind, blank.login, asked))
         except Refused as closed:
             error = sentence(closed.reason)
     return _form_page(_shown(blank, asked), _HOME, error)
@@ -156,14 +158,14 @@ def add() -> Response:
 def one(account_id: str) -> Response:
     """Rights as they are, and as they become."""
     who = _administrator()
-    account = people.member(office(), who, account_id[:60])
+    account = people.member(app_ctx(), who, account_id[:60])
     if request.method == "GET":
         return _form_page(account, _HOME)
     asked, error = _asked(account)
     if not error:
         try:
             people.change_person(
-                office(), who, account.id, asked, seen=request.form.get("seen") or people.rights_seen(account)
+                app_ctx(), who, account.id, asked, seen=request.form.get("seen") or people.rights_seen(account)
             )
         except Refused as closed:
             error = sentence(closed.reason)
@@ -185,7 +187,7 @@ def change(account_id: str, act: str) -> Response:
     if act not in verbs:
         abort(404)
     try:
-        done = verbs[act](office(), who, account_id[:60])
+        done = verbs[act](app_ctx(), who, account_id[:60])
     except Refused as closed:
         return refused(closed.reason, f"{_HOME}/{account_id}")
     if isinstance(done, Given):
@@ -196,26 +198,26 @@ def change(account_id: str, act: str) -> Response:
 
 def _given_page(given: Given) -> Response:
     """The password, shown this once."""
-    door = "/audit" if given.account.kind == "auditor" else "/agent"
-    return desk_page(
+    area = "/audit" if given.account.kind == "auditor" else "/agent"
+    return staff_page(
         "agent/team_given.html", login=given.account.login, password=given.password, name=given.account.name,
-        door=office().settings.base_url + door, back=_HOME,
+        door=app_ctx().settings.base_url + area, back=_HOME,
     )  # fmt: skip
 
 
 def _form_page(account: Account, back: str, error: str = "") -> Response:
-    kept = people.member(office(), actor(), account.id) if account.id else None
+    kept = people.member(app_ctx(), actor(), account.id) if account.id else None
     errors = [("#name", error)] if error else []
     closed = why_not_person(actor(), kept) if kept else None
     own = kept is not None and kept.id == actor().id
-    return desk_page(
+    return staff_page(
         "agent/team_person.html", 422 if error else 200, errors=errors, account=account, agencies=_boxes(account), back=back,
         others=[say("team.elsewhere", role=f"{role_label(role)}, {_agency(role)}") for role in account.roles if not _ours(role)],
-        procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _books()],
+        procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _procedures()],
         managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), kept=kept, own=own,
         until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
-        seen=people.rights_seen(kept) if kept else "", whole=closed is None, closed=kept is not None and not kept.is_open(office().day()),
-        factor=kept is not None and staff.factor_of(office(), kept.actor()) is not None,
+        seen=people.rights_seen(kept) if kept else "", whole=closed is None, closed=kept is not None and not kept.is_open(app_ctx().day()),
+        factor=kept is not None and staff.factor_of(app_ctx(), kept.actor()) is not None,
     )  # fmt: skip
 
 
@@ -224,17 +226,17 @@ def _ours(role: str) -> bool:
 
 
 def _our_office(office_id: str) -> bool:
-    place = office().directory.offices.get(office_id)
+    place = app_ctx().directory.offices.get(office_id)
     return place is not None and administers(actor(), (place.agency,))
 
 
-def _books() -> list[Procedure]:
-    return sorted(office().catalogue.procedures.values(), key=lambda book: label(book.identity.title))
+def _procedures() -> list[Procedure]:
+    return sorted(app_ctx().catalogue.procedures.values(), key=lambda procedure: label(procedure.identity.title))
 
 
 def _managed(account: Account) -> list[tuple[str, str, bool]]:
     agencies = [
-        (one.id, label(one.label), one.id in account.administers) for one in office().directory.agencies.values()
+        (one.id, label(one.label), one.id in account.administers) for one in app_ctx().directory.agencies.values()
     ]
     return [(EVERYWHERE, say("team.everywhere"), EVERYWHERE in account.administers), *agencies]
 
@@ -250,9 +252,9 @@ def _boxes(account: Account) -> list[AgencyBox]:
                         account.ends[role.key].isoformat() if role.key in account.ends else "")
                 for role in agency.roles.values()
             ),
-            tuple((place.id, label(place.label), place.id in account.offices) for place in office().directory.offices_of(agency.id)),
+            tuple((place.id, label(place.label), place.id in account.offices) for place in app_ctx().directory.offices_of(agency.id)),
         )
-        for agency in office().directory.agencies.values()
+        for agency in app_ctx().directory.agencies.values()
         if administers(actor(), (agency.id,))
     ]  # fmt: skip
 
@@ -298,28 +300,28 @@ def _shown(account: Account, asked: Person) -> Account:
 @agent()
 def journal() -> Response:
     """Who changed whose rights, the newest first."""
-    entries = people.journal_of_rights(office(), _administrator())
-    names = names_of(name for entry in entries for name in (entry.actor, _told(entry, "account")))
-    return desk_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
+    entries = people.journal_of_rights(app_ctx(), _administrator())
+    names = names_of(name for entry in entries for name in (entry.actor, _reported(entry, "account")))
+    return staff_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
 
 
-def _told(entry: Entry, name: str) -> str:
+def _reported(entry: JournalEntry, name: str) -> str:
     return str(entry.body.get(name, "")) if isinstance(entry.body, dict) else ""
 
 
-def _entry(entry: Entry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
-    about = names.get(_told(entry, "account"), _told(entry, "login"))
+def _entry(entry: JournalEntry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
+    about = names.get(_reported(entry, "account"), _reported(entry, "login"))
     by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
-    told = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
-    if change := standing_change(office(), _told(entry, "change")):
-        told = change_lines(change)
-    return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, told
+    reported = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
+    if change := current_change(app_ctx(), _reported(entry, "change")):
+        reported = change_lines(change)
+    return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, reported
 
 
 _FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
 
 
-def _fact(entry: Entry, name: str) -> str:
+def _fact(entry: JournalEntry, name: str) -> str:
     """A right in plain words."""
     value = entry.body.get(name) if isinstance(entry.body, dict) else None
     if name == "until":
@@ -330,7 +332,7 @@ def _fact(entry: Entry, name: str) -> str:
     ends = entry.body.get("ends") if isinstance(entry.body, dict) else None
     said = {
         "roles": lambda key: f"{role_label(key)}, {_agency(key)}" + _end(ends, key),
-        "offices": lambda key: label(place.label) if (place := office().directory.offices.get(key)) else key,
+        "offices": lambda key: label(place.label) if (place := app_ctx().directory.offices.get(key)) else key,
         "procedures": _procedure,
         "administers": lambda key: say("team.everywhere") if key == EVERYWHERE else _agency(key),
     }

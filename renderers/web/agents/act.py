@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refusal, Refused
 from engine.core.values import Plain
-from engine.domain.common.decision import Act, Offer
+from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
@@ -31,11 +31,11 @@ from renderers.web.citizen.later_forms import SEEN, put_already
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, form_revision, form_token, go, new_token, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, new_token, say, site
 from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, why, why_not
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_act", __name__)
 
@@ -117,7 +117,7 @@ def choose(number: str) -> Response:
         return go(one.at(f"/acte/{chosen}"))
     if _exists(one, chosen):
         return _stale(one, chosen, Typed())
-    if not any(each.open for each in offers(office(), actor(), one.id)):
+    if not any(each.open for each in offers(app_ctx(), actor(), one.id)):
         return go(one.at())  # nothing to choose from: nothing to be told
     return dossier_page(one, say("case.choose"))
 
@@ -176,12 +176,12 @@ def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
     return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
 
 
-def _known(one: AgentCase, transition: str) -> Offer | None:
+def _known(one: AgentCase, transition: str) -> AvailableAction | None:
     """The act as it stands now; none when this step has no such act."""
-    return next((offer for offer in offers(office(), actor(), one.id) if offer.transition.id == transition), None)
+    return next((offer for offer in offers(app_ctx(), actor(), one.id) if offer.transition.id == transition), None)
 
 
-def _offer(one: AgentCase, transition: str) -> Offer:
+def _offer(one: AgentCase, transition: str) -> AvailableAction:
     offer = _known(one, transition)
     if offer is None:
         raise NotFound
@@ -198,7 +198,7 @@ def _asks(way: Transition) -> bool:
 
 
 def _form(
-    one: AgentCase, offer: Offer, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
+    one: AgentCase, offer: AvailableAction, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
     problems: tuple[AnswerProblem, ...] = (),
 ) -> Response:  # fmt: skip
     way, draw = offer.transition, drawing(one)
@@ -211,7 +211,7 @@ def _form(
     ]
     chosen, others = _to_correct(one, way, typed)
     rounds = sum(1 for taken in one.dossier.taken if taken.transition == way.id) if "correction" in way.asks else 0
-    return desk_page(
+    return staff_page(
         "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
@@ -234,12 +234,12 @@ def _pages(
     questions its answers have brought."""
     if way.fills is None:
         return [], 0
-    filling = read_filling(office(), actor(), one.id, way.id, typed.raw or None)
+    filling = read_filling(app_ctx(), actor(), one.id, way.id, typed.raw or None)
     found = filling.problems if judged else ()
     wrong = [problem for problem in found if not problem.warns]
     put = put_already(wrong)
-    told = (*problems, *put, *(problem for problem in found if problem.warns))
-    pages = [page_with(page, [problem for problem in told if _is_on(page, problem)]) for page in filling.view.pages]
+    reported = (*problems, *put, *(problem for problem in found if problem.warns))
+    pages = [page_with(page, [problem for problem in reported if _is_on(page, problem)]) for page in filling.view.pages]
     return pages, len(wrong) - len(put)
 
 
@@ -264,18 +264,18 @@ def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToC
 # -- before it leaves --------------------------------------------------------------------------------------------------
 
 
-def _previewed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
     way = offer.transition
     try:
-        preview = preview_transition(office(), actor(), one.id, _act(one, way, typed))
+        preview = preview_transition(app_ctx(), actor(), one.id, _act(one, way, typed))
     except WrongAnswers:
         return _form(one, offer, typed, judged=True)
     except Refused as closed:
         return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
-    return desk_page(
+    return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(way.label)), thing="", action=one.at(f"/acte/{way.id}"),
-        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_told(one, way, typed),
+        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_reported(one, way, typed),
         given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
         token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
@@ -288,7 +288,7 @@ def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
     if way.fills is not None:
         task = one.procedure.tasks[way.fills]
         dossier = with_pending(task, None, one.dossier, actor().id) if isinstance(task, Form) else one.dossier
-        read = forms.read_filling(one.procedure, way.fills, dossier, typed.raw, office().day(), office().directory)
+        read = forms.read_filling(one.procedure, way.fills, dossier, typed.raw, app_ctx().day(), app_ctx().directory)
         filling = read.answers
     correction = typed.whys if "correction" in way.asks else {}
     reason = typed.reason.strip() if "reason" in way.asks or "correction" in way.asks else ""
@@ -303,7 +303,7 @@ def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, st
     return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
-def _told(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
+def _reported(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
     """What the applicant reads on the tracking page: the reason, and each point to correct."""
     lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
     chosen, _ = _to_correct(one, way, typed)
@@ -328,7 +328,7 @@ def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
         raise NotFound
     try:
         act = _act(one, way, typed)
-        after = take_transition(office(), actor(), one.id, act, revision=form_revision(), token=form_token())
+        after = take_transition(app_ctx(), actor(), one.id, act, revision=form_revision(), token=form_token())
     except Conflict:
         return _stale(agent_case(one.dossier.number), transition, typed)
     except WrongAnswers:
@@ -343,7 +343,7 @@ def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
 # -- somebody was faster -----------------------------------------------------------------------------------------------
 
 
-def _closed(one: AgentCase, offer: Offer, typed: Typed) -> Response:
+def _closed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
     """What is not open: said as it is to who only came by its address, and kept for who had begun."""
     closed = why(one, offer)
     said = say("stale.closed", why=closed) if request.method == "POST" else closed
@@ -360,18 +360,18 @@ def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None
 
 
 def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, still_open: bool) -> Response:
-    book = one.procedure
+    procedure = one.procedure
     written = [(say("act.reason"), typed.reason)] if typed.reason else []
-    written += [(_asked(book, name), said or "–") for name, said in typed.whys.items()]
-    written += [(_asked(book, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
-    return desk_page(
+    written += [(_asked(procedure, name), said or "–") for name, said in typed.whys.items()]
+    written += [(_asked(procedure, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
+    return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=request.method == "POST",
-        happened=last_event(one), act=act_label(book, transition), closed=closed, written=written,
+        happened=last_event(one), act=act_label(procedure, transition), closed=closed, written=written,
         carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
         revision=one.dossier.revision,
     )  # fmt: skip
 
 
-def _asked(book: Procedure, name: str) -> str:
-    question = book.fields.get(name)
+def _asked(procedure: Procedure, name: str) -> str:
+    question = procedure.fields.get(name)
     return label(question.label) if question else name

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from engine.core.gsm7 import sms_parts
 from engine.domain.messages.notifications import ROLE_ADDRESS
 from engine.domain.workflow.progress import public_key
-from engine.records.dossier import Letter
-from engine.services.applications.casework import Preview
+from engine.records.dossier import OutboundMessage
+from engine.services.applications.casework import ActPreview
 from renderers.html.controls import national
 from renderers.html.diagram import kind_of
 from renderers.web.platform.dossier_context import label
@@ -19,7 +19,7 @@ from renderers.web.shared.statuses import TAGS
 
 
 @dataclass(frozen=True, slots=True)
-class ShownLetter:
+class ShownMessage:
     """A message as it will be read: to whom, its text, how long it is."""
 
     to: str
@@ -29,7 +29,7 @@ class ShownLetter:
     subject: str = ""
 
 
-def preview_context(one: AgentCase, preview: Preview) -> dict[str, object]:
+def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
     """The effects that `agent/preview.html` shows, the same for whatever causes them."""
     after = preview.decision.dossier
     state = one.procedure.state(after.state)
@@ -50,7 +50,7 @@ def preview_context(one: AgentCase, preview: Preview) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _returned(preview: Preview) -> list[str]:
+def _returned(preview: ActPreview) -> list[str]:
     """The money that goes back, as the decision says."""
     owed = preview.decision.dossier.owed
     return [
@@ -60,18 +60,18 @@ def _returned(preview: Preview) -> list[str]:
     ]
 
 
-def _shown(letter: Letter) -> ShownLetter:
+def _shown(letter: OutboundMessage) -> ShownMessage:
     if letter.channel == "sms":
         parts = sms_parts(letter.body)
         length = f"{say('act.signs', count=parts.signs)}, {say('act.segments', count=parts.count)}"
-        return ShownLetter(
+        return ShownMessage(
             say("act.sms_to", to=national(letter.to)), letter.body, length, say("act.unicode") if parts.unicode else ""
         )  # fmt: skip
     length = say("act.signs", count=len(letter.body))
     if letter.channel == "email":
-        return ShownLetter(say("act.email_to", to=letter.to), letter.body, length, subject=letter.subject)
+        return ShownMessage(say("act.email_to", to=letter.to), letter.body, length, subject=letter.subject)
     if letter.to.startswith(ROLE_ADDRESS):
         to = say("act.inbox_to", to=role_label(letter.to.removeprefix(ROLE_ADDRESS)))
     else:
         to = say("act.inbox_applicant")
-    return ShownLetter(to, letter.body, length, subject=letter.subject)
+    return ShownMessage(to, letter.body, length, subject=letter.subject)

@@ -10,11 +10,11 @@ from engine.domain.common.task_parts import SILENT, is_in_parts
 from engine.domain.fields.views import FieldView, FormView, PageView, RowView
 from engine.domain.forms.pages import view_filling
 from engine.model import APPLICANT, APPLICATION, SYSTEM, Form
-from engine.records.dossier import Attachment, Correction
+from engine.records.dossier import Attachment, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, row_name
 from renderers.web.shared.staff import people
 
@@ -29,7 +29,7 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerView:
     """One answer as an agent reads it. `tick` is the question's id when a correction of it may be asked now."""
 
     label: str
@@ -42,35 +42,35 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AgentAnswerSection:
     title: str
-    answers: tuple[Answer, ...]
+    answers: tuple[AnswerView, ...]
 
 
 def application(one: AgentCase) -> FormView:
     """What the applicant sent, as this agent may read it."""
-    return see_form(office(), actor(), one.id)
+    return see_form(app_ctx(), actor(), one.id)
 
 
-def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> list[Section]:
+def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> list[AgentAnswerSection]:
     """The application, page by page; answers this agent may not read are hidden."""
-    sections = [Section(label(page.title), tuple(_answers(one, page, ticks))) for page in form.pages]
+    sections = [AgentAnswerSection(label(page.title), tuple(_answers(one, page, ticks))) for page in form.pages]
     return [section for section in sections if section.answers]
 
 
-def later_sections(one: AgentCase, form: FormView) -> list[Section]:
+def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
     """What the services, the applicant or a register gave since; opinions and rows under the task they are parts of."""
     parts: dict[str, list[Contribution]] = {}
-    for given in contributions(office(), actor(), one.id):
+    for given in contributions(app_ctx(), actor(), one.id):
         parts.setdefault(given.form.id, []).append(given)
     names = people(given.by for those in parts.values() for given in those)
     found = []
     for task in one.procedure.forms():
         if is_in_parts(task):
             lines = tuple(line for given in parts.get(task.id, ()) for line in _part(one, given, form, names))
-            found.append(Section(label(task.label), lines))
+            found.append(AgentAnswerSection(label(task.label), lines))
         elif task.id in one.dossier.done:
-            found.append(Section(_title(task), tuple(_whole(one, task))))
+            found.append(AgentAnswerSection(_title(task), tuple(_whole(one, task))))
     return [section for section in found if section.answers]
 
 
@@ -80,41 +80,41 @@ def _title(task: Form) -> str:
     return say("waits.by_register", task=label(task.label)) if task.by == (SYSTEM,) else label(task.label)
 
 
-def _whole(one: AgentCase, task: Form) -> Iterator[Answer]:
+def _whole(one: AgentCase, task: Form) -> Iterator[AnswerView]:
     if task.id == APPLICATION:
         return
     view = view_filling(
-        one.procedure, task.id, one.dossier, office().day(), office().directory, office().wording, reader=actor()
+        one.procedure, task.id, one.dossier, app_ctx().day(), app_ctx().directory, app_ctx().wording, reader=actor()
     )
     for page in view.pages:
         yield from _answers(one, page, frozenset())
 
 
-def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[str, str]) -> Iterator[Answer]:
+def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[str, str]) -> Iterator[AnswerView]:
     """An opinion, or what was filled for a row: its first answer under its own name, the others after it."""
     title = label(given.label) if given.form.services else row_name(rows_of(form, given.form.each), int(given.part))
     if given.page is None:
-        yield Answer(title, "", masked=True, note=_hand(given, names), note_kind="by")
+        yield AnswerView(title, "", masked=True, note=_person(given, names), note_kind="by")
         return
     for number, answer in enumerate(_answers(one, given.page, frozenset())):
         if number == 0 and given.form.services:
             silent = one.dossier.answers.get(given.part) == SILENT
             said = say("waits.silent") if silent else answer.text
-            yield replace(answer, label=title, text=said, note=_hand(given, names), note_kind="by")
+            yield replace(answer, label=title, text=said, note=_person(given, names), note_kind="by")
         else:
-            own = (_hand(given, names), "by") if number == 0 else ("", "")
+            own = (_person(given, names), "by") if number == 0 else ("", "")
             yield replace(answer, label=f"{title} – {answer.label}", note=own[0], note_kind=own[1])
 
 
 def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
     """Who gave an opinion or filled a row, and when, as the dossier tells it; empty when nobody did."""
-    for given in contributions(office(), actor(), one.id):
+    for given in contributions(app_ctx(), actor(), one.id):
         if (given.form.id, given.part) == (form_id, part):
-            return _hand(given, people([given.by]))
+            return _person(given, people([given.by]))
     return ""
 
 
-def _hand(given: Contribution, names: Mapping[str, str]) -> str:
+def _person(given: Contribution, names: Mapping[str, str]) -> str:
     """Who gave it and when; of a silence, that time did."""
     if given.at is None:
         return say("waits.hand", name=names.get(given.by) or say("desk.unknown_person"))
@@ -129,7 +129,7 @@ def rows_of(form: FormView, name: str | None) -> FieldView | None:
     return next((view for page in form.pages for view in page.fields if view.id == name), None)
 
 
-def row_answers(one: AgentCase, form: FormView, name: str | None, number: int) -> tuple[Answer, ...]:
+def row_answers(one: AgentCase, form: FormView, name: str | None, number: int) -> tuple[AnswerView, ...]:
     """Everything said of one row (from 0), to whoever judges it."""
     view = rows_of(form, name)
     row = view.rows[number] if view and number < len(view.rows) else None
@@ -140,7 +140,7 @@ def row_answers(one: AgentCase, form: FormView, name: str | None, number: int) -
 # -- one answer --------------------------------------------------------------------------------------------------------
 
 
-def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[Answer]:
+def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[AnswerView]:
     for view in page.fields:
         if not view.shown or view.type == "note":
             continue
@@ -150,7 +150,7 @@ def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[
             yield _answer(one, view, label(view.label), view.id, ticks)
 
 
-def _row_answers(one: AgentCase, view: FieldView, ticks: frozenset[str]) -> Iterator[Answer]:
+def _row_answers(one: AgentCase, view: FieldView, ticks: frozenset[str]) -> Iterator[AnswerView]:
     """Each row's answers under the title of the row; a correction is asked of the group as a whole."""
     count = say("waits.rows", count=len(view.rows)) if view.rows else say("rows.none")
     yield _answer(one, view, label(view.label), view.id, ticks, count)
@@ -166,10 +166,10 @@ def _row_title(row: RowView) -> str:
 
 def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
-) -> Answer:
+) -> AnswerView:
     kind, note = _correction_note(one.dossier.correction, field)
     files = (one.dossier.attachment(file.id) for file in view.files)
-    return Answer(
+    return AnswerView(
         title, _said(view) if text is None else text, view.masked, field if field in ticks and not view.masked else "",
         note, kind, tuple(paper(one, file) for file in files if file is not None),
     )  # fmt: skip
@@ -196,7 +196,7 @@ def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:
     )  # fmt: skip
 
 
-def _correction_note(correction: Correction | None, field: str) -> tuple[str, str]:
+def _correction_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
     if correction is None or field not in correction.fields:
         return "", ""
     reason, key = correction.fields[field], "corrected" if field in correction.made else "awaited"

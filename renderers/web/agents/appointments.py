@@ -15,10 +15,10 @@ from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, why_not
 from renderers.web.shared.slots import days_of
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_slots", __name__)
 
@@ -37,7 +37,7 @@ def show(number: str, appointment: str) -> Response:
     one = agent_case(number)
     task, start = _visit(one, appointment), _instant(request.args.get("start", ""))
     sheet = slots(
-        office(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=_day(request.args.get("jour", ""))
+        app_ctx(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=_day(request.args.get("jour", ""))
     )  # fmt: skip
     if sheet.because is not None and sheet.because.code == "role":
         session["desk_note"] = why_not(one.procedure, sheet.because)
@@ -52,7 +52,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
     held = booking is not None and booking.status == "booked"
     here = one.at(f"/creneau/{task.id}")
     query = {"bureau": sheet.office_id or "", "jour": sheet.next_from.isoformat() if sheet.next_from else ""}
-    return desk_page(
+    return staff_page(
         "agent/slots.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
         title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
         current=moment_of(booking.start) if booking is not None and held else "",
@@ -66,7 +66,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
     moment = moment_of(start)
-    return desk_page(
+    return staff_page(
         "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
         facts=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
@@ -83,9 +83,9 @@ def book(number: str, appointment: str) -> Response:
     if start is None:
         return go(one.at(f"/creneau/{task.id}"))
     try:
-        book_slot(office(), actor(), one.id, task.id, office_id, start, token=form_token())
+        book_slot(app_ctx(), actor(), one.id, task.id, office_id, start, token=form_token())
     except Refused as closed:
-        sheet = slots(office(), actor(), one.id, task.id, office_id=office_id)
+        sheet = slots(app_ctx(), actor(), one.id, task.id, office_id=office_id)
         return _list(one, task, sheet, why_not(one.procedure, closed.reason), 409)
     moment = moment_of(start)
     session["desk_note"] = say("visit.done", visit=label(task.label), moment=moment)
@@ -105,4 +105,4 @@ def _day(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if 0 <= (found - local_day(office().now())).days <= 400 else None
+    return found if 0 <= (found - local_day(app_ctx().now())).days <= 400 else None

@@ -19,10 +19,10 @@ from engine.services.context.app_context import NotFound
 from renderers.pdf.documents import document_pdf
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, file_response, form_token, language, office
+from renderers.web.platform.request_context import actor, app_ctx, file_response, form_token, language
 from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_pieces", __name__)
 
@@ -34,19 +34,19 @@ _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 def piece(number: str, attachment_id: str) -> Response:
     """The viewer: a picture in the page, a PDF behind a link, and the pieces before and after."""
     one = agent_case(number)
-    attachment, _ = read_attachment(office(), actor(), one.id, attachment_id)
+    attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     order = [
         kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())
     ]  # fmt: skip
     place = [kept.id for kept in order].index(attachment.id)
-    correcting = correction_offer(offers(office(), actor(), one.id))
+    correcting = correction_offer(offers(app_ctx(), actor(), one.id))
     field = _root(attachment.field)
     correct = ""
     if correcting and field in correctable_of(one, correcting.transition):
         correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
     asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
-    return desk_page(
+    return staff_page(
         "agent/piece.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
         label=label(asked.label) if asked else name, place=place + 1, count=len(order), correct=correct,
         file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
@@ -64,7 +64,7 @@ def _root(path: str) -> str:
 def file(number: str, attachment_id: str) -> Response:
     """The file itself. Only pictures, which the house saved anew, are shown in place; nothing in it may run."""
     one = agent_case(number)
-    attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
+    attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     if attachment.kind not in _TYPES:
         raise NotFound
     answer = file_response(body, _TYPES[attachment.kind], attachment.name, attachment.kind in ("jpg", "png"))
@@ -76,11 +76,11 @@ def file(number: str, attachment_id: str) -> Response:
 @agent()
 def document(number: str, document_id: str) -> Response:
     one = agent_case(number)
-    issued = read_document(office(), actor(), one.id, document_id)
-    agency = office().directory.agencies.get(one.procedure.identity.agency)
+    issued = read_document(app_ctx(), actor(), one.id, document_id)
+    agency = app_ctx().directory.agencies.get(one.procedure.identity.agency)
     body = document_pdf(
-        issued, one.procedure, one.dossier.number, label(agency.label) if agency else "", f"{office().settings.short_url}/v",
-        office().wording, language(),
+        issued, one.procedure, one.dossier.number, label(agency.label) if agency else "", f"{app_ctx().settings.short_url}/v",
+        app_ctx().wording, language(),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{issued.number}.pdf")
 
@@ -89,14 +89,14 @@ _FILE = "file:"
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedAgentFiles:
     """What came of a post's files: `touched` tells that the form is to be drawn again and nothing else was asked."""
 
     problems: tuple[AnswerProblem, ...]
     touched: bool
 
 
-def receive_files(one: AgentCase, place: Callable[[str], str]) -> Received:
+def receive_files(one: AgentCase, place: Callable[[str], str]) -> ReceivedAgentFiles:
     """Joins each file posted (`place` tells where the one of a control goes), and takes back the one whose button was
     touched. Raises NotFound, Refused."""
     problems = []
@@ -108,12 +108,12 @@ def receive_files(one: AgentCase, place: Callable[[str], str]) -> Received:
             own = f"{token}:{name}:{number}"[:200] if token else None
             question = name.removeprefix(_FILE)[:100]
             found = enclose(
-                office(), actor(), one.id, place(question), Upload(file.filename, file.read()), token=own
+                app_ctx(), actor(), one.id, place(question), Upload(file.filename, file.read()), token=own
             )  # fmt: skip
             if found.problem is not None:
                 problems.append(found.problem)
     gone = request.form.get("detach", "")[:100]
     if gone:
         with suppress(NotFound):  # taken back already, or it went with what was done
-            take_back(office(), actor(), one.id, gone, token=form_token())
-    return Received(tuple(problems), bool(gone) or "send" in request.form or bool(problems))
+            take_back(app_ctx(), actor(), one.id, gone, token=form_token())
+    return ReceivedAgentFiles(tuple(problems), bool(gone) or "send" in request.form or bool(problems))

@@ -11,7 +11,7 @@ from engine.domain.fields.views import FormView
 from engine.domain.workflow.awaited import Awaited
 from engine.domain.workflow.due_dates import clock_end, clock_left
 from engine.domain.workflow.progress import public_key
-from engine.model import APPLICANT, SYSTEM, Appointment, Clock, Fee, Form, Link
+from engine.model import APPLICANT, SYSTEM, Appointment, Fee, Form, Link, TimeLimit
 from engine.model.roles import role_key
 from engine.records.dossier import Payment
 from engine.services.applications.contributions import Wait, waits
@@ -21,10 +21,10 @@ from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import rows_of
 from renderers.web.agents.walk_ins import arrival_href
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
 from renderers.web.shared.money import provider_label
-from renderers.web.shared.staff import Tag, people, role_label
+from renderers.web.shared.staff import DueDateTag, people, role_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class WaitLine:
     """One thing awaited. `href` leads to it for whoever may do it now; `verb` is the link's word."""
 
     title: str
-    tag: Tag
+    tag: DueDateTag
     text: str
     href: str = ""
     verb: str = ""
@@ -42,7 +42,7 @@ class WaitLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class DueDateView:
     title: str
     text: str
 
@@ -52,7 +52,7 @@ class Deadline:
 
 def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
     """Everything the present step waits for besides a decision, in the order of the file."""
-    found = waits(office(), actor(), one.id)
+    found = waits(app_ctx(), actor(), one.id)
     names = people(wait.thing.hand for wait in found)
     return [_line(one, form, wait, names) for wait in found]
 
@@ -62,7 +62,7 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
     title = label(thing.label)
     if isinstance(thing.task, Form) and thing.part is not None and not thing.task.services:
         title = say("waits.of_row", title=title, row=row_name(rows_of(form, thing.task.each), int(thing.part)))
-    tag, text = _standing(one, thing, names)
+    tag, text = _state_label(one, thing, names)
     if isinstance(thing.task, Appointment):
         return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
     href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
@@ -88,34 +88,34 @@ def _verb(thing: Awaited) -> str:
     return say("waits.change" if thing.status == "done" else "waits.fill")
 
 
-def _standing(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+def _state_label(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[DueDateTag, str]:
     if thing.status == "done":
         return _done(one, thing, names)
     if thing.status == "needless":
-        return Tag("", say("waits.needless")), say("waits.needless_text")
+        return DueDateTag("", say("waits.needless")), say("waits.needless_text")
     if thing.status == "later":
-        return Tag("", say("waits.later")), say(
+        return DueDateTag("", say("waits.later")), say(
             "waits.after", tasks=_listed(act_label(one.procedure, task) for task in thing.after)
         )
     if (payment := _checked(one, thing)) is not None:
-        return Tag("we", say("waits.open")), say("waits.checking", provider=provider_label(payment.provider))
+        return DueDateTag("we", say("waits.open")), say("waits.checking", provider=provider_label(payment.provider))
     who = _awaited_of(one, thing)
     if thing.until is None:
-        return Tag("we", say("waits.open")), who
-    late = office().now() > thing.until
+        return DueDateTag("we", say("waits.open")), who
+    late = app_ctx().now() > thing.until
     until = moment_of(thing.until)
-    return Tag("bad", say("waits.late")) if late else Tag("we", say("waits.open")), say(
+    return DueDateTag("bad", say("waits.late")) if late else DueDateTag("we", say("waits.open")), say(
         "waits.until", who=who, until=until
     )
 
 
 def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
     """The payment of this price whose end the operator has not told yet: the applicant has done their part."""
-    payment = awaited_payment(office(), actor(), one.id) if isinstance(thing.task, Fee) else None
+    payment = awaited_payment(app_ctx(), actor(), one.id) if isinstance(thing.task, Fee) else None
     return payment if payment is not None and thing.task.id in payment.fees else None
 
 
-def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag, str]:
+def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[DueDateTag, str]:
     given, kind = say("waits.done"), "ok"
     if isinstance(thing.task, Form) and thing.task.services and thing.part is not None:
         said = one.dossier.answers.get(thing.part)
@@ -126,7 +126,7 @@ def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Tag
         else:
             given = say(f"waits.opinion_{said}")
             kind = {"favourable": "ok", "unfavourable": "bad"}.get(str(said), "act")
-    return Tag(kind, given), _by(thing, names)
+    return DueDateTag(kind, given), _by(thing, names)
 
 
 def _by(thing: Awaited, names: Mapping[str, str]) -> str:
@@ -170,12 +170,12 @@ def _listed(names: Iterable[str]) -> str:
 
 def payment_of_step(one: AgentCase) -> Payment | None:
     """The payment under way of a price that the present step waits for: meanwhile its time closes nothing."""
-    payment, state = awaited_payment(office(), actor(), one.id), one.procedure.states.get(one.dossier.state)
+    payment, state = awaited_payment(app_ctx(), actor(), one.id), one.procedure.states.get(one.dossier.state)
     waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
     return payment if waited else None
 
 
-def deadlines(one: AgentCase, checked: Payment | None) -> list[Deadline]:
+def deadlines(one: AgentCase, checked: Payment | None) -> list[DueDateView]:
     """The time of the step, and what the law's clocks will do: until when, or how long they still have. `checked`: the payment
     under way of this step."""
     state = one.procedure.states.get(one.dossier.state)
@@ -187,10 +187,10 @@ def deadlines(one: AgentCase, checked: Payment | None) -> list[Deadline]:
     ]
 
 
-def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[Deadline]:
+def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[DueDateView]:
     dossier, state = one.dossier, one.procedure.state(one.dossier.state)
     if checked is not None:
-        yield Deadline(say("waits.this_step"), say("waits.step_checking", provider=provider_label(checked.provider)))
+        yield DueDateView(say("waits.this_step"), say("waits.step_checking", provider=provider_label(checked.provider)))
         return
     if dossier.due_at is None:
         return
@@ -204,25 +204,25 @@ def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[Deadline]:
         said = say("waits.step_theirs", until=until)
     else:
         said = say("waits.step", until=until)
-    yield Deadline(say("waits.this_step"), " ".join(filter(None, (said, after))))
+    yield DueDateView(say("waits.this_step"), " ".join(filter(None, (said, after))))
 
 
-def _of_clock(one: AgentCase, clock: Clock) -> Iterator[Deadline]:
+def _of_clock(one: AgentCase, clock: TimeLimit) -> Iterator[DueDateView]:
     known = one.dossier.clocks.get(clock.id)
     if known is None or known.over:
         return
-    scope, calendar = one.standing().scope, office().directory.calendar
-    left = clock_left(one.dossier, clock, office().now(), scope, calendar)
+    scope, calendar = one.evaluated().scope, app_ctx().directory.calendar
+    left = clock_left(one.dossier, clock, app_ctx().now(), scope, calendar)
     end = clock_end(one.dossier, clock, scope, calendar)
     if end is None:
         said = say("waits.clock_paused") if left is None else say("waits.clock_paused_left", count=left)
-        yield Deadline(label(clock.label), said)
+        yield DueDateView(label(clock.label), said)
         return
     ways = one.procedure.leaving.get(one.dossier.state, ())
     way = next((way for way in ways if way.event == clock.id), None)
     until = moment_of(end)
     if way is None:
-        yield Deadline(label(clock.label), say("waits.clock", until=until))
+        yield DueDateView(label(clock.label), say("waits.clock", until=until))
         return
     target = label(one.procedure.state(way.target).label)
-    yield Deadline(label(clock.label), say("waits.clock_to", until=until, state=target))
+    yield DueDateView(label(clock.label), say("waits.clock_to", until=until, state=target))

@@ -24,9 +24,9 @@ from renderers.web.agents.inbox import QUEUES, asked_of_form
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.request_context import actor, form_token, go, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, new_token, say
 from renderers.web.shared.agent_dossier import why_not
-from renderers.web.shared.staff import book_of, desk_page
+from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("agent_bulk", __name__)
 
@@ -66,7 +66,7 @@ def _picked() -> list[str]:
     if "tous" in request.form:
         asked = asked_of_form()
         return list(picked_all(
-            office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
+            app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
             office_id=asked.office or None, text=asked.text,
         ))  # fmt: skip
     ticked = (one.partition(":")[0] for one in request.form.getlist(PICKED))
@@ -74,9 +74,9 @@ def _picked() -> list[str]:
 
 
 def _choose(numbers: list[str], error: str = "", at: str = "#acte") -> Response:
-    found = bulk_acts(office(), actor(), numbers)
+    found = bulk_acts(app_ctx(), actor(), numbers)
     chosen = request.form.get("acte", "") or (_value(found[0]) if len(found) == 1 else "")
-    return desk_page(
+    return staff_page(
         "agent/bulk.html", 422 if error else 200, numbers=numbers, acts=[_shown(one) for one in found], chosen=chosen,
         reason=request.form.get("motif", "")[:_LONGEST], asks_reason=any(one.reason for one in found),
         errors=[(at, error)] if error else [], capped=len(numbers) >= MOST_LINES, most=MOST_LINES,
@@ -102,12 +102,12 @@ def _preview(numbers: list[str]) -> Response:
     asked = _asked()
     if asked is None:
         return _choose(numbers, say("bulk.choose_one"))
-    shown = preview_bulk(office(), actor(), numbers, *asked)
+    shown = preview_bulk(app_ctx(), actor(), numbers, *asked)
     if "reason" in shown.act.asks and not asked[1].reason:
         return _choose(numbers, say("refusal.reason_missing"), "#motif")
     reason = asked[1].reason if "reason" in shown.act.asks else None
-    return desk_page(
-        "agent/bulk_preview.html", act=label(shown.act.label), procedure=label(shown.book.identity.title),
+    return staff_page(
+        "agent/bulk_preview.html", act=label(shown.act.label), procedure=label(shown.definition.identity.title),
         value=request.form.get("acte", "")[:200], reason=reason or "", count=len(shown.can), sms=shown.sms,
         targets=_targets(shown), can=[_line(one) for one in shown.can], cannot=[_line(one) for one in shown.cannot],
         picked=[f"{one.dossier.number}:{one.dossier.revision}" for one in shown.can], numbers=numbers,
@@ -124,10 +124,10 @@ def _targets(shown: BulkPreview) -> list[tuple[str, int]]:
 
 
 def _line(one: Foreseen) -> ShownLine:
-    book = book_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
+    procedure = procedure_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
     text = label(one.target)
     if one.closed is not None:
-        text = why_not(book, one.closed) if book else sentence(one.closed)
+        text = why_not(procedure, one.closed) if procedure else sentence(one.closed)
     return ShownLine(one.dossier.number, one.dossier.label or "–", text)
 
 
@@ -142,6 +142,6 @@ def _confirm() -> Response:
         if revision.isascii() and revision.isdigit() and len(revision) < 10:
             picked.append((number[:11], int(revision)))
     procedure, act = asked
-    order = order_bulk(office(), actor(), procedure, act.transition, act.reason or "", picked, token=form_token())
-    carry_at_once(office(), order)
+    order = order_bulk(app_ctx(), actor(), procedure, act.transition, act.reason or "", picked, token=form_token())
+    carry_at_once(app_ctx(), order)
     return go(f"/agent/ordres/{order.n}")

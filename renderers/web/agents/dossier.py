@@ -12,7 +12,7 @@ from engine.core.problems import Refused
 from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
 from engine.records.dossier import Payment
-from engine.services.applications.casework import assign, offers, tray
+from engine.services.applications.casework import assign, list_inbox, offers
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, later_sections
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
@@ -22,12 +22,21 @@ from renderers.web.agents.ledger import booking_lines, document_lines, earlier_d
 from renderers.web.agents.notes import note_lines
 from renderers.web.agents.refunds import refund_lines
 from renderers.web.platform.access import agent
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, form_token, go, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
 from renderers.web.shared.messages import thread_of, unread_of
-from renderers.web.shared.staff import Tag, assisted_by, book_of, desk_page, due_tag, editions_of, people, who_did
+from renderers.web.shared.staff import (
+    DueDateTag,
+    assisted_by,
+    due_tag,
+    editions_of,
+    people,
+    procedure_of,
+    staff_page,
+    who_did,
+)
 from renderers.web.shared.statuses import TAGS
 from renderers.web.shared.warnings import departs_from_journal
 
@@ -53,18 +62,18 @@ def show(number: str) -> Response:
 
 
 def dossier_page(one: AgentCase, error: str = "") -> Response:
-    found = offers(office(), actor(), one.id)
+    found = offers(app_ctx(), actor(), one.id)
     correcting = correction_offer(found)
     ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
     dossier, form = one.dossier, application(one)
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer)) for offer in found]
-    return desk_page(
+    return staff_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
-        standing=_standing(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        standing=_state_label(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
         sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
         waits=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
@@ -74,25 +83,25 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
         unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
-        takes_next=bool(went_on) and bool(tray(office(), actor(), "to_take", limit=1).lines),
+        takes_next=bool(went_on) and bool(list_inbox(app_ctx(), actor(), "to_take", limit=1).lines),
     )  # fmt: skip
 
 
-def _standing(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
+def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
     """The colour and words of where it stands: nobody has to pay what is being checked."""
     if checked is not None:
         return TAGS["checking"], say("status.checking")
     return TAGS[public_key(one.procedure, one.dossier)], label(state.label) if state else one.dossier.state
 
 
-def _applicant_wrote(one: Case) -> tuple[str, str] | None:
+def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
     """Why the applicant brought it here, then who and when."""
     act = applicants_act(one.dossier)
     if act is None:
         return None
-    told = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
+    reported = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)
     day = day_of(act.at)
-    return told, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
+    return reported, say("case.by", moment=day, name=who_did(act.by, act.by_kind, {}))
 
 
 def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
@@ -102,7 +111,7 @@ def _first_of(lines: list[WaitLine]) -> list[WaitLine]:
     return list(reversed(firsts.values()))
 
 
-def _reused(one: Case) -> str:
+def _reused(one: DossierContext) -> str:
     """Of which earlier request answers and papers still stand."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
@@ -111,7 +120,7 @@ def _reused(one: Case) -> str:
     return say("case.reused", day=day, number=whole_number(reused.number))
 
 
-def _edition(one: Case) -> str:
+def _edition(one: DossierContext) -> str:
     since = next(
         (kept.published_at for kept in editions_of(one.procedure.id) if kept.fingerprint == one.procedure.fingerprint),
         None,
@@ -122,14 +131,14 @@ def _edition(one: Case) -> str:
     return say("case.edition_since", edition=one.procedure.edition, day=day_of(day))
 
 
-def _newer(one: Case) -> str:
-    current = book_of(one.procedure.id)
+def _newer(one: DossierContext) -> str:
+    current = procedure_of(one.procedure.id)
     if current is None or current.fingerprint == one.procedure.fingerprint:
         return ""
     return say("case.newer", edition=current.edition)
 
 
-def _holder(one: Case, names: Mapping[str, str]) -> str:
+def _holder(one: DossierContext, names: Mapping[str, str]) -> str:
     holder = one.dossier.assigned
     if holder is None:
         return say("case.assigned_none")
@@ -138,14 +147,14 @@ def _holder(one: Case, names: Mapping[str, str]) -> str:
     return say("case.assigned", name=names.get(holder) or say("desk.unknown_person"))
 
 
-def _correction_flag(one: Case) -> Tag | None:
+def _correction_flag(one: DossierContext) -> DueDateTag | None:
     """Corrections asked: awaited, or received and to be looked at."""
     correction = one.dossier.correction
     if correction is None or one.dossier.closed_at is not None:
         return None
     if correction.left:
-        return Tag("", say("case.corrections_awaited"))
-    return Tag("act", say("case.corrections_received")) if correction.made else None
+        return DueDateTag("", say("case.corrections_awaited"))
+    return DueDateTag("act", say("case.corrections_received")) if correction.made else None
 
 
 # -- hands -------------------------------------------------------------------------------------------------------------
@@ -158,7 +167,7 @@ def hold(number: str) -> Response:
     one = agent_case(number)
     back = request.form.get("vers") == "file"
     try:
-        assign(office(), actor(), one.id, None if back else actor().id, token=form_token())
+        assign(app_ctx(), actor(), one.id, None if back else actor().id, token=form_token())
     except Refused as closed:
         session["desk_note"] = sentence(closed.reason)
         return go(one.at())

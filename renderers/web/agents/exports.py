@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, stream_with_context
 
 from engine.core.problems import Refused
-from engine.services.audit.exports import TrayAsked, order_tray, take_file, tray_line
+from engine.services.audit.exports import InboxExport, export_row, order_export, take_file
 from engine.services.worker.job_runner import carry_at_once
 from engine.storage.unit_of_work import DossierLine
 from renderers.web.agents.inbox import QUEUES, asked_of_form
@@ -15,8 +15,8 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, form_token, go, office, say
-from renderers.web.shared.staff import book_of, people
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, say
+from renderers.web.shared.staff import people, procedure_of
 
 blueprint = Blueprint("exports", __name__)
 
@@ -28,9 +28,9 @@ COLUMNS = ("number", "name", "procedure", "state", "office", "agent", "sent", "d
 def order() -> Response:
     """The list that the form stands on, prepared at once when it is short."""
     asked = asked_of_form()
-    wanted = TrayAsked(QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text)
-    kept = order_tray(office(), actor(), wanted, token=form_token())
-    carry_at_once(office(), kept)
+    wanted = InboxExport(QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text)
+    kept = order_export(app_ctx(), actor(), wanted, token=form_token())
+    carry_at_once(app_ctx(), kept)
     return go(f"/agent/ordres/{kept.n}")
 
 
@@ -39,10 +39,10 @@ def order() -> Response:
 def take(n: int) -> Response:
     """The file, row by row: its whole never stands in memory."""
     try:
-        rows = take_file(office(), actor(), n)
+        rows = take_file(app_ctx(), actor(), n)
     except Refused as closed:
         return refused(closed.reason, f"/agent/ordres/{n}")
-    return named_file(stream_with_context(_csv(map(tray_line, rows))), CSV, f"liste-{n}.csv")
+    return named_file(stream_with_context(_csv(map(export_row, rows))), CSV, f"liste-{n}.csv")
 
 
 def _csv(lines: Iterator[DossierLine]) -> Iterator[bytes]:
@@ -56,11 +56,11 @@ def _csv(lines: Iterator[DossierLine]) -> Iterator[bytes]:
 
 
 def _row(line: DossierLine, names: dict[str, str]) -> list[object]:
-    book = book_of(line.procedure, line.edition)
-    state = book.states.get(line.state) if book else None
-    late = line.due_at is not None and not line.closed and not line.due_paused and line.due_at < office().now()
+    procedure = procedure_of(line.procedure, line.edition)
+    state = procedure.states.get(line.state) if procedure else None
+    late = line.due_at is not None and not line.closed and not line.due_paused and line.due_at < app_ctx().now()
     return [
-        line.number, line.label, label(book.identity.title) if book else line.procedure,
+        line.number, line.label, label(procedure.identity.title) if procedure else line.procedure,
         label(state.label) if state else line.state, place_label(line.office), names.get(line.assigned or "", ""),
         line.submitted_at.isoformat() if line.submitted_at else "", line.due_at.isoformat() if line.due_at else "",
         say("export.it_is") if late else say("export.it_is_not"), say("export.it_is") if line.closed else say("export.it_is_not"),

@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.values import Plain
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.model import Appointment, Link
-from engine.records.dossier import Letter, Taken
+from engine.records.dossier import OutboundMessage, TakenTransition
 from engine.services.applications.casework import letters_of
 from renderers.web.agents.answers import Paper, papers_read
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, language, moment_of, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, act_label
 from renderers.web.shared.staff import people, who_did
 
 _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended"}
-_TOLD: Final = frozenset(
+_REPORTED: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
     | {"walked_in", "came_late", "not_come"}
     | {"number_asked", "number_refused", "contact_changed"}
@@ -51,8 +51,8 @@ class _Moment:
 def events(one: AgentCase) -> list[Event]:
     """What happened, the newest last, each with the messages it sent word for word."""
     moments = list(_moments(one))
-    letters = sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at)
-    by_moment: dict[int, list[Letter]] = {}
+    letters = sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at)
+    by_moment: dict[int, list[OutboundMessage]] = {}
     for letter in letters:
         place = max((at for at, moment in enumerate(moments) if moment.at <= letter.created_at), default=0)
         by_moment.setdefault(place, []).append(letter)
@@ -70,7 +70,7 @@ def _by(moment: _Moment) -> str:
 
 
 def _moments(one: AgentCase) -> Iterator[_Moment]:
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         entries = unit.entries(one.id)
     names = people(entry.actor for entry in entries if entry.actor_kind == "agent")
     yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
@@ -83,9 +83,9 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
             asked, taken = body.get("fields", asked), next(ways, None)
             if taken is not None:
                 yield _taken(one, taken, names)
-        elif entry.kind in _TOLD and not (entry.kind == "paid" and entry.at in passed):
+        elif entry.kind in _REPORTED and not (entry.kind == "paid" and entry.at in passed):
             which = _corrected(one, asked) if body.get("task") == one.procedure.form.id else ""
-            yield _Moment(entry.at, _told(one, entry, body), who_did(entry.actor, entry.actor_kind, names), which)
+            yield _Moment(entry.at, _reported(one, entry, body), who_did(entry.actor, entry.actor_kind, names), which)
 
 
 def _corrected(one: AgentCase, asked: Plain) -> str:
@@ -95,7 +95,7 @@ def _corrected(one: AgentCase, asked: Plain) -> str:
     return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
 
 
-def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
+def _taken(one: AgentCase, taken: TakenTransition, names: Mapping[str, str]) -> _Moment:
     target = one.procedure.states.get(taken.target)
     title = say(
         "case.to_state", label=act_label(one.procedure, taken.transition, taken.source),
@@ -106,9 +106,9 @@ def _taken(one: AgentCase, taken: Taken, names: Mapping[str, str]) -> _Moment:
     return _Moment(taken.at, title, by, reason, papers_read(one, taken.attachments))
 
 
-def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
+def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) -> str:
     """What an entry says in one line; never what was answered."""
-    book, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
+    procedure, task = one.procedure, str(body.get("task") or body.get("appointment") or "")
     if entry.kind == "assisted":
         back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
         return say("counter.history_back" if back else "counter.history")
@@ -123,29 +123,29 @@ def _told(one: AgentCase, entry: Entry, body: Mapping[str, Plain]) -> str:
     if entry.kind == "part_done":
         part = str(body.get("part"))
         if part.isdecimal():
-            return say("waits.row_done", task=act_label(book, task), number=int(part) + 1)
+            return say("waits.row_done", task=act_label(procedure, task), number=int(part) + 1)
         key = "silence" if entry.actor_kind == "system" else "opinion_given"
-        return say(f"waits.{key}", service=act_label(book, part))
+        return say(f"waits.{key}", service=act_label(procedure, part))
     if entry.kind == "task_done":
-        key = "corrected" if task == book.form.id else _FILLED.get(type(book.tasks.get(task)), "filled")
-        return say(f"waits.{key}", task=act_label(book, task))
-    return say("waits.visit", task=act_label(book, task), what=say(f"journal.{entry.kind}"))
+        key = "corrected" if task == procedure.form.id else _FILLED.get(type(procedure.tasks.get(task)), "filled")
+        return say(f"waits.{key}", task=act_label(procedure, task))
+    return say("waits.visit", task=act_label(procedure, task), what=say(f"journal.{entry.kind}"))
 
 
-def _said(letter: Letter) -> tuple[str, str]:
+def _said(letter: OutboundMessage) -> tuple[str, str]:
     key = "history_letter_failed" if letter.failed else "history_letter" if letter.sent_at else "history_letter_due"
     return say(f"case.{key}", channel=say(f"case.channel_{letter.channel}")), letter.body
 
 
 def last_event(one: AgentCase) -> str:
     """Who did what last, so that an agent who came too late knows whom to ask."""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         last = unit.entries(one.id)[-1]
     body = last.body if isinstance(last.body, dict) else {}
     if last.kind == "transition":
         what = act_label(one.procedure, str(body.get("transition")), str(body.get("source")))
-    elif last.kind in _TOLD:
-        what = _told(one, last, body)
+    elif last.kind in _REPORTED:
+        what = _reported(one, last, body)
     else:
         what = say(f"journal.{last.kind}") if site().words.has(f"journal.{last.kind}") else last.kind
     name = who_did(last.actor, last.actor_kind, people([last.actor]))

@@ -14,11 +14,11 @@ from engine.core.values import digits_only
 from engine.domain.common.access import holds
 from engine.model import DRAFT, Form, Procedure
 from engine.model.roles import awaited_roles, role_key
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts.assistance import received_by
 from engine.services.applications.bulk_actions import may_pick
-from engine.services.applications.casework import assign, tray, tray_counts
+from engine.services.applications.casework import assign, inbox_counts, list_inbox
 from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
@@ -27,17 +27,17 @@ from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
 from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import (
-    AGENT_DESK,
+    AGENT_AREA,
     actor,
+    app_ctx,
     dossier_number,
     form_token,
     go,
     language,
     new_token,
-    office,
     say,
 )
-from renderers.web.shared.staff import Tag, book_of, desk_page, due_tag, leave_desk, people, sign_in_page
+from renderers.web.shared.staff import DueDateTag, due_tag, people, procedure_of, sign_in_page, sign_out_of, staff_page
 from renderers.web.shared.statuses import lines_public
 
 blueprint = Blueprint("agent", __name__)
@@ -59,13 +59,13 @@ class QueueLink:
 
 
 @dataclass(frozen=True, slots=True)
-class TrayRow:
+class DossierRow:
     number: str
     href: str
     name: str
     procedure: str
     state: str
-    tag: Tag | None
+    tag: DueDateTag | None
     holder: str
     takeable: bool
     unread: str = ""  # messages of the applicant that no agent has read
@@ -100,26 +100,26 @@ class Filters:
 
 @blueprint.route("/agent/connexion", methods=["GET", "POST"])
 @public
-def door() -> Response:
-    return sign_in_page(AGENT_DESK, "agent", passed)
+def sign_in() -> Response:
+    return sign_in_page(AGENT_AREA, "agent", passed)
 
 
 @blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
 @public
-def door_step() -> Response:
-    return next_step(AGENT_DESK)
+def second_step() -> Response:
+    return next_step(AGENT_AREA)
 
 
 @blueprint.get("/agent/connexion/qr.svg")
 @public
-def door_qr() -> Response:
-    return enrolment_qr(AGENT_DESK)
+def enrolment_code() -> Response:
+    return enrolment_qr(AGENT_AREA)
 
 
 @blueprint.post("/agent/deconnexion")
 @agent()
 def leave() -> Response:
-    return leave_desk(AGENT_DESK, "/agent/connexion")
+    return sign_out_of(AGENT_AREA, "/agent/connexion")
 
 
 # -- queues ------------------------------------------------------------------------------------------------------------
@@ -129,15 +129,15 @@ def leave() -> Response:
 @agent()
 def inbox() -> Response:
     asked = _filters(request.args)
-    found = tray(
-        office(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
+    found = list_inbox(
+        app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
     )  # fmt: skip
-    counts = tray_counts(office(), actor())
-    return desk_page(
+    counts = inbox_counts(app_ctx(), actor())
+    return staff_page(
         "agent/inbox.html",
-        counter=bool(received_by(office(), actor())),
-        owes=bool(refunds_to_pay(office(), actor(), limit=1).lines),
+        counter=bool(received_by(app_ctx(), actor())),
+        owes=bool(refunds_to_pay(app_ctx(), actor(), limit=1).lines),
         takes_next=counts["to_take"] > 0 and _leaves_one(asked),
         filters=asked,
         queues=_queue_links(asked, counts),
@@ -160,8 +160,8 @@ def inbox() -> Response:
 
 def _leaves_one(asked: Filters) -> bool:
     """Whether "take the next one" finds any under these filters."""
-    found = tray(
-        office(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
+    found = list_inbox(
+        app_ctx(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), limit=1,
     )  # fmt: skip
     return bool(found.lines)
@@ -192,11 +192,11 @@ def _searched(text: str) -> str:
     return digits if digits and not text.replace(digits, "").strip(" .-\u00a00123456789") else text
 
 
-def my_procedures() -> tuple[Outline, ...]:
+def my_procedures() -> tuple[EditionSummary, ...]:
     """The procedures in service in which the agent has a part, by title."""
-    shelf, catalogue = office().shelf, office().catalogue
-    return shelf.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
-        (one for one in shelf.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
+    store, catalogue = app_ctx().editions, app_ctx().catalogue
+    return store.worked_out(catalogue, ("mine", actor().roles, language()), lambda _: tuple(sorted(
+        (one for one in store.having(catalogue, actor().roles) if catalogue.fingerprint(one.id) == one.fingerprint),
         key=lambda one: label(one.title),
     )))  # fmt: skip
 
@@ -204,7 +204,7 @@ def my_procedures() -> tuple[Outline, ...]:
 def my_offices() -> list[tuple[str, str]]:
     """The places whose dossiers the agent may see: theirs, else all those of their agencies."""
     agencies = {one.agency for one in my_procedures()}
-    known = office().directory.offices.values()
+    known = app_ctx().directory.offices.values()
     mine = (one for one in known if one.agency in agencies and (not actor().offices or one.id in actor().offices))
     return [(one.id, label(one.label)) for one in mine]
 
@@ -215,8 +215,8 @@ def _offices() -> list[tuple[str, str]]:
 
 
 def _states(procedure_id: str) -> list[tuple[str, str]]:
-    book = office().catalogue.procedures.get(procedure_id)
-    return [(state.id, label(state.label)) for state in book.states.values()] if book else []
+    procedure = app_ctx().catalogue.procedures.get(procedure_id)
+    return [(state.id, label(state.label)) for state in procedure.states.values()] if procedure else []
 
 
 def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
@@ -230,10 +230,10 @@ def _counted(count: int) -> str:
     return say("tray.most", count=count) if count >= MOST_COUNTED else str(count)
 
 
-def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
+def _rows(lines: Iterable[DossierLine]) -> list[DossierRow]:
     lines = tuple(lines)
     names = people(line.assigned for line in lines)
-    waiting = unread(office(), actor(), [line.id for line in lines])
+    waiting = unread(app_ctx(), actor(), [line.id for line in lines])
     public = lines_public(lines)
     return [
         replace(
@@ -244,40 +244,42 @@ def _rows(lines: Iterable[DossierLine]) -> list[TrayRow]:
     ]
 
 
-def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> TrayRow:
+def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierRow:
     """A line of the list; `checked`: its payment is being checked, so no time runs against who paid."""
-    book = book_of(line.procedure, line.edition)
-    state = book.states.get(line.state) if book else None
+    procedure = procedure_of(line.procedure, line.edition)
+    state = procedure.states.get(line.state) if procedure else None
     holder = say("tray.me") if line.assigned == actor().id else names.get(line.assigned or "", "")
-    return TrayRow(
+    return DossierRow(
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
-        label(book.identity.title) if book else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
+        label(procedure.identity.title) if procedure else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
         None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
-        book is not None and line.assigned is None and line.awaits is None and not line.closed
-        and acts_in(book, line.state, actor()),
-        pickable=book is not None and not line.closed and may_pick(book, line.state, actor()),
-        task=_task(book, line) if book else "",
+        procedure is not None and line.assigned is None and line.awaits is None and not line.closed
+        and acts_in(procedure, line.state, actor()),
+        pickable=procedure is not None and not line.closed and may_pick(procedure, line.state, actor()),
+        task=_task(procedure, line) if procedure else "",
     )  # fmt: skip
 
 
-def _task(book: Procedure, line: DossierLine) -> str:
+def _task(procedure: Procedure, line: DossierLine) -> str:
     """What this agent still owes a dossier that waits for several hands: an opinion, or a form."""
-    mine, state = actor().roles & set(line.awaits or ()), book.states.get(line.state)
+    mine, state = actor().roles & set(line.awaits or ()), procedure.states.get(line.state)
     if not mine or state is None:
         return ""
-    tasks = [book.tasks[task] for task in state.waits]
-    asked = {role_key(book, role) for form in tasks if isinstance(form, Form) and form.services for role in form.by}
-    filling = {role_key(book, role) for form in tasks if isinstance(form, Form) for role in form.by}
+    tasks = [procedure.tasks[task] for task in state.waits]
+    asked = {
+        role_key(procedure, role) for form in tasks if isinstance(form, Form) and form.services for role in form.by
+    }
+    filling = {role_key(procedure, role) for form in tasks if isinstance(form, Form) for role in form.by}
     key = "inbox_opinion" if mine & asked else "inbox_form" if mine & filling else "inbox_visit"
     return say(f"waits.{key}")
 
 
-def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
+def acts_in(procedure: Procedure, state_id: str, who: Actor) -> bool:
     """Has one of their roles something to do at this step?"""
-    state = book.states.get(state_id)
+    state = procedure.states.get(state_id)
     if state is None or state_id == DRAFT or state.is_end:
         return False
-    return holds(who, awaited_roles(book, state_id))
+    return holds(who, awaited_roles(procedure, state_id))
 
 
 # -- taking ------------------------------------------------------------------------------------------------------------
@@ -288,7 +290,7 @@ def acts_in(book: Procedure, state_id: str, who: Actor) -> bool:
 def take() -> Response:
     """Takes the dossier of the button touched, and opens it."""
     number = request.form.get("number", "")[:20]
-    assign(office(), actor(), dossier_number(number), actor().id, token=_token_for(number))
+    assign(app_ctx(), actor(), dossier_number(number), actor().id, token=_token_for(number))
     return go(f"/agent/dossiers/{number}")
 
 
@@ -297,15 +299,15 @@ def take() -> Response:
 def take_next() -> Response:
     """Takes the dossier due first among those nobody holds; one that somebody takes meanwhile is passed over."""
     asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
-    found = tray(
-        office(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
+    found = list_inbox(
+        app_ctx(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
         office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
     )  # fmt: skip
     for line in found.lines:
         if line.awaits is not None:  # several hands: the part is done without holding the dossier
             return go(f"/agent/dossiers/{line.number}")
         try:
-            assign(office(), actor(), line.id, actor().id, token=_token_for(line.number))
+            assign(app_ctx(), actor(), line.id, actor().id, token=_token_for(line.number))
         except (Conflict, NotFound, Refused):
             continue
         return go(f"/agent/dossiers/{line.number}")

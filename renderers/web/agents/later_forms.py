@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused, refusal
-from engine.domain.common.task_parts import hand_of, is_in_parts
+from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
 from engine.domain.forms.part_forms import is_row, part_page
@@ -19,7 +19,7 @@ from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.model import Form
 from engine.model.roles import role_key
 from engine.services.applications.contributions import Wait, waits
-from engine.services.applications.opinions import Answered, do_errand, preview_errand, read_errand
+from engine.services.applications.opinions import Answered, do_part, preview_part, read_part
 from engine.services.context.app_context import NotFound, WrongAnswers
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.agents.act_preview import preview_context
@@ -31,10 +31,10 @@ from renderers.web.citizen.form import page_with
 from renderers.web.citizen.later_forms import SEEN, put_already
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, row_name, why_not
-from renderers.web.shared.staff import desk_page, role_label
+from renderers.web.shared.staff import role_label, staff_page
 
 blueprint = Blueprint("agent_errand", __name__)
 
@@ -43,7 +43,7 @@ Raw = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PartInProgress:
     """What is being done: the form, its part (a service, a row from 0, none for a whole form), and how it stands."""
 
     one: AgentCase
@@ -68,12 +68,12 @@ class Errand:
         return self.one.at(f"/a-faire/{self.form.id}" + (f"/{self.part}" if self.part is not None else ""))
 
 
-def _errand(one: AgentCase, form_id: str, part: str | None) -> Errand:
+def _part(one: AgentCase, form_id: str, part: str | None) -> PartInProgress:
     """Raises `NotFound` when the dossier waits for no such thing."""
-    for wait in waits(office(), actor(), one.id):
+    for wait in waits(app_ctx(), actor(), one.id):
         task = wait.thing.task
         if task.id == form_id and wait.thing.part == part and isinstance(task, Form):
-            return Errand(one, task, part, wait)
+            return PartInProgress(one, task, part, wait)
     raise NotFound
 
 
@@ -99,17 +99,17 @@ def show_part(number: str, form_id: str, part: str) -> Response:
 
 def _ask(one: AgentCase, form_id: str, part: str | None) -> Response:
     try:
-        errand = _errand(one, form_id, part)
+        part_in_progress = _part(one, form_id, part)
     except NotFound:
         if not (given := given_already(one, form_id, part)):
             raise
         session["desk_note"] = say("errand.given", hand=given)
         return go(one.at())
-    if not errand.wait.is_mine:
-        return _closed(errand)
+    if not part_in_progress.wait.is_mine:
+        return _closed(part_in_progress)
     kept = taken_aside()
     raw = _raw(kept[1]) if kept is not None else None
-    return _form(errand, read_errand(office(), actor(), one.id, form_id, part, raw), judged=False)
+    return _form(part_in_progress, read_part(app_ctx(), actor(), one.id, form_id, part, raw), judged=False)
 
 
 def _rows(one: AgentCase, form: Form) -> Response:
@@ -117,7 +117,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
     if not lines:
         raise NotFound
     left = sum(1 for line in lines if line.verb == say("waits.fill"))
-    return desk_page(
+    return staff_page(
         "agent/rows.html", dossier=one.dossier, procedure=one.title, base=one.at(),
         title=say("errand.rows", task=label(form.label)), lines=lines, errors=[],
         left=say("errand.rows_left", count=left) if left else say("errand.rows_none"),
@@ -126,55 +126,55 @@ def _rows(one: AgentCase, form: Form) -> Response:
 
 
 def _lines(one: AgentCase, form: Form) -> list[WaitLine]:
-    named = {wait.thing.part for wait in waits(office(), actor(), one.id) if wait.thing.task.id == form.id}
+    named = {wait.thing.part for wait in waits(app_ctx(), actor(), one.id) if wait.thing.task.id == form.id}
     base = one.at(f"/a-faire/{form.id}/")
     lines = wait_lines(one, application(one))
     return [line for line in lines if line.href.startswith(base) and line.href.removeprefix(base) in named]
 
 
 def _form(
-    errand: Errand, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
+    part: PartInProgress, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
 ) -> Response:  # fmt: skip
-    one, form, view = errand.one, errand.form, application(errand.one)
+    one, form, view = part.one, part.form, application(part.one)
     wrong = [problem for problem in answered.problems if judged and not problem.warns]
-    told = [*problems, *put_already(wrong), *(problem for problem in answered.problems if judged and problem.warns)]
-    page, draw = page_with(answered.page, told), drawing(one)
+    reported = [*problems, *put_already(wrong), *(problem for problem in answered.problems if judged and problem.warns)]
+    page, draw = page_with(answered.page, reported), drawing(one)
     errors = error_summary(page, draw)
-    thing, number = errand.wait.thing, errand.number
+    thing, number = part.wait.thing, part.number
     rows = rows_of(view, form.each)
-    return desk_page(
+    return staff_page(
         "agent/errand.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
-        title=errand.title(view), action=errand.action, errors=errors, help=label(page.help),
+        title=part.title(view), action=part.action, errors=errors, help=label(page.help),
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
-        notes=_notes(errand), judged=row_answers(one, view, form.each, number) if number is not None else (),
+        notes=_notes(part), judged=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",
-        button=say("errand.save_next" if number is not None and _next_row(errand) else "errand.go"),
+        button=say("errand.save_next" if number is not None and _next_row(part) else "errand.go"),
     )  # fmt: skip
 
 
-def _notes(errand: Errand) -> list[str]:
+def _notes(part: PartInProgress) -> list[str]:
     """What a service should know before it answers: who reads it, what silence means, that it is given once."""
-    service = errand.form.service(errand.part) if errand.part is not None else None
+    service = part.form.service(part.part) if part.part is not None else None
     if service is None:
         return []
     found = [say("errand.once")]
-    if errand.wait.thing.until is not None:
+    if part.wait.thing.until is not None:
         found.insert(0, say(f"errand.silence_{service.silence}"))
-    if errand.form.seen_by:
-        roles = (role_label(role_key(errand.one.procedure, role)) for role in errand.form.seen_by)
+    if part.form.seen_by:
+        roles = (role_label(role_key(part.one.procedure, role)) for role in part.form.seen_by)
         found.insert(0, say("errand.confidential", roles=", ".join(roles)))
     return found
 
 
-def _closed(errand: Errand) -> Response:
+def _closed(part: PartInProgress) -> Response:
     """Somebody was faster, or it is for others."""
-    closed, given = errand.wait.closed, given_already(errand.one, errand.form.id, errand.part)
-    reason = why_not(errand.one.procedure, closed) if closed else say("errand.already")
+    closed, given = part.wait.closed, given_already(part.one, part.form.id, part.part)
+    reason = why_not(part.one.procedure, closed) if closed else say("errand.already")
     session["desk_note"] = say("errand.given", hand=given) if given else reason
-    return go(errand.one.at())
+    return go(part.one.at())
 
 
 # -- answering ---------------------------------------------------------------------------------------------------------
@@ -199,37 +199,37 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
         raise NotFound
     raw = _raw((name, value) for name, values in request.form.lists() for value in values)
     wait = next(
-        (one for one in waits(office(), actor(), one.id) if (one.thing.task.id, one.thing.part) == (form_id, part)),
+        (one for one in waits(app_ctx(), actor(), one.id) if (one.thing.task.id, one.thing.part) == (form_id, part)),
         None,
     )
     if wait is None or not wait.is_mine:
         return _too_late(one, form, part, raw, wait)
-    errand = Errand(one, form, part, wait)
+    part_in_progress = PartInProgress(one, form, part, wait)
     received = receive_files(one, lambda question: place_of(form, part, question))
     one = agent_case(one.dossier.number)
-    errand = replace(errand, one=one)
-    answered = read_errand(office(), actor(), one.id, form_id, part, raw)
+    part_in_progress = replace(part_in_progress, one=one)
+    answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
     if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
-        return _form(errand, answered, received.problems, judged=False)
+        return _form(part_in_progress, answered, received.problems, judged=False)
     if any(not problem.warns for problem in answered.problems):
-        return _form(errand, answered)
-    if request.form.get("go") == "confirm" or _is_quiet(errand, answered):
-        return _done(errand, answered, raw)
-    return _previewed(errand, answered, raw)
+        return _form(part_in_progress, answered)
+    if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered):
+        return _done(part_in_progress, answered, raw)
+    return _previewed(part_in_progress, answered, raw)
 
 
 def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait | None) -> Response:
     """A double touch is done already; else somebody was faster, or time: what happened, and the agent's text."""
     done = one.dossier.done.get(part or form.id)
-    hand = hand_of(form.id, one.dossier.answers, int(part)) if part and is_row(part) else done.by if done else None
-    if hand == actor().id:
+    person = person_of(form.id, one.dossier.answers, int(part)) if part and is_row(part) else done.by if done else None
+    if person == actor().id:
         session["desk_note"] = say("errand.already")
         return go(one.at())
     page = part_page(form, part) if part is not None else None
     asked = {field.id: label(field.label) for field in (page.fields if page else form.fields)}
     named = wait.thing.label if wait else form.label
     reason = wait.closed if wait and wait.closed else refusal("not_now")
-    return desk_page(
+    return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=True, happened=last_event(one),
         act=label(named), closed=say("stale.closed", why=why_not(one.procedure, reason)), carried=[], resume=False,
         written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
@@ -245,28 +245,28 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _is_quiet(errand: Errand, answered: Answered) -> bool:
+def _is_quiet(part: PartInProgress, answered: Answered) -> bool:
     """Nothing leaves and all can still be changed: a row among others."""
-    if errand.number is None:
+    if part.number is None:
         return False
-    preview = preview_errand(office(), actor(), errand.one.id, errand.form.id, errand.part, answered.answers)
-    return preview.decision.dossier.state == errand.one.dossier.state and not preview.letters
+    preview = preview_part(app_ctx(), actor(), part.one.id, part.form.id, part.part, answered.answers)
+    return preview.decision.dossier.state == part.one.dossier.state and not preview.letters
 
 
-def _previewed(errand: Errand, answered: Answered, raw: Raw) -> Response:
-    one, view = errand.one, application(errand.one)
+def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
+    one, view = part.one, application(part.one)
     try:
-        preview = preview_errand(office(), actor(), one.id, errand.form.id, errand.part, answered.answers)
+        preview = preview_part(app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers)
     except WrongAnswers as wrong:
-        return _form(errand, answered, wrong.problems)
+        return _form(part, answered, wrong.problems)
     except Refused as closed:
         session["desk_note"] = why_not(one.procedure, closed.reason)
         return go(one.at())
     shown = preview_context(one, preview)
     confirm = say("act.confirm", state=str(shown["state"])) if shown["moves"] else say("errand.confirm")
-    return desk_page(
+    return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
-        title=say("errand.preview"), thing=errand.title(view), action=errand.action, editable=True, confirm="",
+        title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
         told=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
     )  # fmt: skip
@@ -279,35 +279,35 @@ def _said(page: PageView) -> list[tuple[str, str]]:
     return [(label(view.label), view.text or files[view.id] or "–") for view in shown]
 
 
-def _done(errand: Errand, answered: Answered, raw: Raw) -> Response:
-    one = errand.one
+def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
+    one = part.one
     try:
-        after = do_errand(
-            office(), actor(), one.id, errand.form.id, errand.part, answered.answers, token=form_token()
+        after = do_part(
+            app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers, token=form_token()
         )  # fmt: skip
     except WrongAnswers as wrong:
-        return _form(errand, answered, wrong.problems)
+        return _form(part, answered, wrong.problems)
     except Refused as closed:
         session["desk_note"] = why_not(one.procedure, closed.reason)
         return go(one.at())
-    session["desk_note"] = say("errand.done", task=errand.title(application(one)))
+    session["desk_note"] = say("errand.done", task=part.title(application(one)))
     if after.taken != one.dossier.taken:
         state = one.procedure.states.get(after.state)
         session["desk_next"] = say("case.done_state", state=label(state.label) if state else after.state)
         return go(one.at())
-    following = _next_row(replace(errand, one=agent_case(one.dossier.number)))
+    following = _next_row(replace(part, one=agent_case(one.dossier.number)))
     return go(following or one.at())
 
 
-def _next_row(errand: Errand) -> str:
+def _next_row(part_in_progress: PartInProgress) -> str:
     """The next row that this agent may fill; nothing after the last."""
-    if errand.number is None:
+    if part_in_progress.number is None:
         return ""
     left = [
-        wait.thing.part for wait in waits(office(), actor(), errand.one.id)
-        if wait.thing.task.id == errand.form.id and wait.is_mine and wait.thing.status == "open"
-        and wait.thing.part != errand.part
+        wait.thing.part for wait in waits(app_ctx(), actor(), part_in_progress.one.id)
+        if wait.thing.task.id == part_in_progress.form.id and wait.is_mine and wait.thing.status == "open"
+        and wait.thing.part != part_in_progress.part
     ]  # fmt: skip
-    later = [part for part in left if part is not None and int(part) > errand.number]
+    later = [part for part in left if part is not None and int(part) > part_in_progress.number]
     found = next(iter(later or left), None)
-    return errand.one.at(f"/a-faire/{errand.form.id}/{found}") if found is not None else ""
+    return part_in_progress.one.at(f"/a-faire/{part_in_progress.form.id}/{found}") if found is not None else ""

@@ -15,14 +15,14 @@ from engine.services.context.app_context import NotFound
 from engine.services.payments.payments import awaited_payment, payments
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import rows_of
-from renderers.web.platform.dossier_context import Case, label, place_label
-from renderers.web.platform.request_context import actor, day_of, language, moment_of, office, say, site
+from renderers.web.platform.dossier_context import DossierContext, label, place_label
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, row_name
-from renderers.web.shared.staff import book_of
+from renderers.web.shared.staff import procedure_of
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierDossierRow:
     """An earlier dossier this one hangs on; `href` is empty where this agent may not open it."""
 
     label: str
@@ -34,17 +34,17 @@ class Earlier:
 # -- money -------------------------------------------------------------------------------------------------------------
 
 
-def payment_lines(one: Case) -> list[tuple[str, str, str]]:
+def payment_lines(one: DossierContext) -> list[tuple[str, str, str]]:
     """Label, tag kind and tag: what is owed, then each try to pay."""
     money = site().words.money
     lines = []
-    awaited = awaited_payment(office(), actor(), one.id)
+    awaited = awaited_payment(app_ctx(), actor(), one.id)
     checked = awaited.fees if awaited is not None else ()
     for owed in one.dossier.owed.values():
         text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
         tag = ("we", say("status.checking")) if owed.left and owed.fee in checked else _owed_tag(one, owed)
         lines.append((text, *tag))
-    for payment in payments(office(), actor(), one.id):
+    for payment in payments(app_ctx(), actor(), one.id):
         status = "paid" if payment.status == "overpaid" else payment.status
         key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
         day = day_of(payment.ended_at or payment.started_at)
@@ -53,7 +53,7 @@ def payment_lines(one: Case) -> list[tuple[str, str, str]]:
     return lines
 
 
-def _owed_tag(one: Case, owed: Owed) -> tuple[str, str]:
+def _owed_tag(one: DossierContext, owed: Owed) -> tuple[str, str]:
     """What remains of a fee: nobody pays a dossier that is closed any more, but the parts of one that was let through."""
     if owed.left == 0:
         return "ok", say("case.paid")
@@ -67,7 +67,7 @@ def _owed_tag(one: Case, owed: Owed) -> tuple[str, str]:
 # -- visits and documents ----------------------------------------------------------------------------------------------
 
 
-def booking_lines(one: Case) -> list[tuple[str, str, str]]:
+def booking_lines(one: DossierContext) -> list[tuple[str, str, str]]:
     """What is said of each visit, its state, the day's page."""
     found = []
     for name, booking in one.dossier.bookings.items():
@@ -85,11 +85,11 @@ def booking_lines(one: Case) -> list[tuple[str, str, str]]:
     return found
 
 
-def document_lines(one: Case, form: FormView) -> list[tuple[str, str, str, str]]:
+def document_lines(one: DossierContext, form: FormView) -> list[tuple[str, str, str, str]]:
     """Title, details, address, and a word when it is not worth anything any more."""
     found = []
     for document in one.dossier.documents:
-        worth = status_of(document, local_day(office().now()))
+        worth = status_of(document, local_day(app_ctx().now()))
         text = say(
             "case.document",
             number=document.number,
@@ -100,7 +100,7 @@ def document_lines(one: Case, form: FormView) -> list[tuple[str, str, str, str]]
     return found
 
 
-def document_title(one: Case, form: FormView, document: IssuedDocument) -> str:
+def document_title(one: DossierContext, form: FormView, document: IssuedDocument) -> str:
     """Its title, and of one given for a row, whose it is."""
     output = one.procedure.outputs.get(document.output)
     if document.row is None or output is None:
@@ -111,30 +111,32 @@ def document_title(one: Case, form: FormView, document: IssuedDocument) -> str:
 # -- earlier dossiers --------------------------------------------------------------------------------------------------
 
 
-def earlier_dossiers(one: AgentCase) -> list[Earlier]:
+def earlier_dossiers(one: AgentCase) -> list[EarlierDossierRow]:
     """The dossiers this one was said to hang on, how they stand, and what becomes of their documents."""
     return list(_earlier(one))
 
 
-def _earlier(one: AgentCase) -> Iterator[Earlier]:
+def _earlier(one: AgentCase) -> Iterator[EarlierDossierRow]:
     for link in one.procedure.links():
         linked = one.dossier.links.get(link.id)
         if linked is None:
             continue
-        book = book_of(link.procedure)
+        procedure = procedure_of(link.procedure)
         title = say(
-            "links.title", link=label(link.label), procedure=label(book.identity.title) if book else link.procedure
+            "links.title",
+            link=label(link.label),
+            procedure=label(procedure.identity.title) if procedure else link.procedure,
         )
         try:
-            earlier = see(office(), actor(), linked.dossier)
+            earlier = see(app_ctx(), actor(), linked.dossier)
         except NotFound:
-            yield Earlier(title, whole_number(linked.number), "", say("links.elsewhere"))
+            yield EarlierDossierRow(title, whole_number(linked.number), "", say("links.elsewhere"))
             continue
-        theirs = book_of(earlier.procedure, earlier.edition) or book
+        theirs = procedure_of(earlier.procedure, earlier.edition) or procedure
         state = theirs.states.get(earlier.state) if theirs else None
-        standing = say("links.state", state=label(state.label) if state else earlier.state)
-        text = " ".join([standing, *_fate(link)])
-        yield Earlier(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
+        evaluated = say("links.state", state=label(state.label) if state else earlier.state)
+        text = " ".join([evaluated, *_fate(link)])
+        yield EarlierDossierRow(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
 
 
 def _fate(link: Link) -> list[str]:

@@ -10,9 +10,9 @@ from engine.core.problems import Refused
 from engine.services.applications.notes import LONGEST, notes_of, why_not_note, write_note
 from renderers.web.platform.access import agent
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
-from renderers.web.shared.staff import desk_page, people
+from renderers.web.shared.staff import people, staff_page
 
 blueprint = Blueprint("notes", __name__)
 
@@ -30,7 +30,7 @@ class NoteLine:
 
 @blueprint.get("/agent/dossiers/<number>/notes")
 @agent()
-def desk_notes(number: str) -> Response:
+def staff_notes(number: str) -> Response:
     return _page(agent_case(number))
 
 
@@ -39,7 +39,7 @@ def desk_notes(number: str) -> Response:
 def add(number: str) -> Response:
     one, body = agent_case(number), request.form.get("body", "")[: LONGEST * 4]
     try:
-        note = write_note(office(), actor(), one.id, body, token=form_token())
+        note = write_note(app_ctx(), actor(), one.id, body, token=form_token())
     except Refused as closed:
         return _page(one, body, sentence(closed.reason))
     return go(f"{one.at()}#n-{note.id}")
@@ -47,7 +47,7 @@ def add(number: str) -> Response:
 
 def note_lines(one: AgentCase) -> list[NoteLine]:
     """The notes of a dossier, the oldest first."""
-    found = notes_of(office(), actor(), one.id)
+    found = notes_of(app_ctx(), actor(), one.id)
     names = people(note.by for note in found)
     return [
         NoteLine(
@@ -60,7 +60,7 @@ def note_lines(one: AgentCase) -> list[NoteLine]:
 
 def _page(one: AgentCase, body: str = "", error: str = "") -> Response:
     closed = why_not_note(one.dossier)
-    return desk_page(
+    return staff_page(
         "agent/notes.html", 422 if error else 200, dossier=one.dossier, base=one.at(), lines=note_lines(one),
         closed=sentence(closed) if closed is not None else "", body=body, error=error,
         errors=[("#body", error)] if error else [], token=new_token(), longest=LONGEST,

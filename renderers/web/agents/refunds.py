@@ -24,10 +24,10 @@ from renderers.i18n.translations import FIXED_SPACE
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, form_token, go, moment_of, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
 from renderers.web.shared.money import francs, provider_label
-from renderers.web.shared.staff import book_of, desk_page, people
+from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("refunds", __name__)
 
@@ -67,13 +67,13 @@ class RefundRow:
 @agent()
 def to_pay() -> Response:
     """What the agent's services owe back, the longest owed first; of one agency where they act for several."""
-    agencies = paying_agencies(office(), actor())
+    agencies = paying_agencies(app_ctx(), actor())
     asked = request.args.get("agence", "")
     agency = asked if asked in agencies else ""
-    found = refunds_to_pay(office(), actor(), agency=agency or None, after=request.args.get("apres", "")[:200])
+    found = refunds_to_pay(app_ctx(), actor(), agency=agency or None, after=request.args.get("apres", "")[:200])
     first = f"{HOME}?{urlencode({'agence': agency})}" if agency else HOME
     more = {**({"agence": agency} if agency else {}), "apres": found.after or ""}
-    return desk_page(
+    return staff_page(
         "agent/refunds.html", rows=[_row(line) for line in found.lines], agency=agency, here=HOME,
         agencies=[(one, _agency(one)) for one in agencies] if len(agencies) > 1 else [],
         first=first if request.args.get("apres") else "", next=f"{HOME}?{urlencode(more)}" if found.after else "",
@@ -81,15 +81,15 @@ def to_pay() -> Response:
 
 
 def _agency(agency: str) -> str:
-    found = office().directory.agencies.get(agency)
+    found = app_ctx().directory.agencies.get(agency)
     return label(found.label) if found else agency
 
 
 def _row(line: OwedBack) -> RefundRow:
-    book, base = book_of(line.refund.procedure), f"/agent/dossiers/{line.number}"
+    procedure, base = procedure_of(line.refund.procedure), f"/agent/dossiers/{line.number}"
     return RefundRow(
-        line.number, base, label(book.identity.title) if book else line.refund.procedure, francs(line.refund.amount),
-        _payer(line), day_of(line.refund.owed_at), day_of(line.due), line.due < office().now(),
+        line.number, base, label(procedure.identity.title) if procedure else line.refund.procedure, francs(line.refund.amount),
+        _payer(line), day_of(line.refund.owed_at), day_of(line.due), line.due < app_ctx().now(),
         "" if line.closed else _place(base, line),
     )  # fmt: skip
 
@@ -111,7 +111,7 @@ def _payer(line: OwedBack) -> str:
 
 def refund_lines(one: AgentCase) -> list[RefundLine]:
     """What a dossier owes or owed back, the oldest first."""
-    found = owed_back(office(), actor(), one.id)
+    found = owed_back(app_ctx(), actor(), one.id)
     names = people(line.refund.paid_by for line in found)
     return [_line(one, line, names.get(line.refund.paid_by or "", "")) for line in found]
 
@@ -127,7 +127,7 @@ def _line(one: AgentCase, line: OwedBack, name: str) -> RefundLine:
     text = say(
         "refund.owed_line", amount=francs(refund.amount), why=why, since=day_of(refund.owed_at), until=day_of(line.due)
     )
-    late = line.due < office().now()
+    late = line.due < app_ctx().now()
     return RefundLine(
         text, ("bad", say("refund.late")) if late else ("act", say("refund.tag_owed")),
         "" if _is_not_theirs(line) else say("refund.to_number", phone=_payer(line)), "" if line.closed else _place(one.at(), line),
@@ -163,7 +163,7 @@ def post(number: str, entry: int) -> Response:
         reference = read_reference(typed)
         if request.form.get("go") != "confirm" or line.closed is not None:
             return _page(one, line, reference, checking=True)
-        pay_back(office(), actor(), one.id, entry, reference, token=form_token())
+        pay_back(app_ctx(), actor(), one.id, entry, reference, token=form_token())
     except Refused as closed:
         return _page(one, _asked(one, entry), typed, sentence(closed.reason))
     session["desk_note"] = say("refund.done")
@@ -172,7 +172,7 @@ def post(number: str, entry: int) -> Response:
 
 def _asked(one: AgentCase, entry: int) -> OwedBack:
     """Raises `NotFound` for an amount that this dossier does not owe, and for who does not pay back for its agency."""
-    found = next((line for line in owed_back(office(), actor(), one.id) if line.refund.entry == entry), None)
+    found = next((line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.entry == entry), None)
     if found is None or _is_not_theirs(found):
         raise NotFound
     return found
@@ -195,7 +195,7 @@ def _page(one: AgentCase, line: OwedBack, reference: str = "", error: str = "", 
         facts += [(say("refund.reference"), refund.reference or "")]
     elif checking:
         facts += [(say("refund.reference"), reference)]
-    return desk_page(
+    return staff_page(
         "agent/refund.html", 422 if error else 200, dossier=one.dossier, base=one.at(), here=_place(one.at(), line),
         facts=facts, closed=sentence(closed) if closed is not None else "", reference=reference, error=error,
         errors=[("#reference", error)] if error and closed is None else [], checking=checking, token=new_token(), longest=LONGEST,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.services.appointments.walk_ins import Comer, comer, receive
+from engine.services.appointments.walk_ins import WalkIn, receive, walk_in
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, why_not
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("walk_ins", __name__)
 
 
 def arrival_href(one: AgentCase, appointment: str) -> str:
     """Where the arrival is noted, for who may note it now; empty else."""
-    found = comer(office(), actor(), one.id, appointment)
+    found = walk_in(app_ctx(), actor(), one.id, appointment)
     return one.at(f"/arrivee/{appointment}") if found.closed is None and found.offices else ""
 
 
@@ -25,16 +25,16 @@ def arrival_href(one: AgentCase, appointment: str) -> str:
 @agent()
 def show(number: str, appointment: str) -> Response:
     one = agent_case(number)
-    return _page(one, comer(office(), actor(), one.id, appointment))
+    return _page(one, walk_in(app_ctx(), actor(), one.id, appointment))
 
 
-def _page(one: AgentCase, found: Comer, status: int = 200, note: str = "") -> Response:
+def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> Response:
     task = found.appointment
     if found.closed is not None:
         session["desk_note"] = note or why_not(one.procedure, found.closed)
         return go(one.at())
     moment = moment_of(found.held.start) if found.held else ""
-    return desk_page(
+    return staff_page(
         "agent/walk_in.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
         title=say("walk_in.title"), visit=label(task.label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
         text=say("walk_in.late_text" if found.late else "walk_in.text"),
@@ -47,11 +47,11 @@ def _page(one: AgentCase, found: Comer, status: int = 200, note: str = "") -> Re
 @agent()
 def note(number: str, appointment: str) -> Response:
     one = agent_case(number)
-    found = comer(office(), actor(), one.id, appointment)
+    found = walk_in(app_ctx(), actor(), one.id, appointment)
     there = request.form.get("bureau", "")[:100] or (found.offices[0].id if found.offices else "")
     try:
-        receive(office(), actor(), one.id, appointment, there, token=form_token())
+        receive(app_ctx(), actor(), one.id, appointment, there, token=form_token())
     except Refused as closed:
-        return _page(one, comer(office(), actor(), one.id, appointment), 409, why_not(one.procedure, closed.reason))
+        return _page(one, walk_in(app_ctx(), actor(), one.id, appointment), 409, why_not(one.procedure, closed.reason))
     session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=say("day.arrived"))
     return go("/agent/rendez-vous")

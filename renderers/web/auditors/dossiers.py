@@ -14,13 +14,13 @@ from flask import Blueprint, Response, request
 from engine.core.problems import Refused
 from engine.core.values import Plain, digits_only
 from engine.domain.fields.raw_answers import OTHER
-from engine.journal.chain import Break, Entry
+from engine.journal.chain import Break, JournalEntry
 from engine.model import Procedure
 from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
 from engine.services.accounts.access_log import note_reading, noted_motive
 from engine.services.applications.drafts import procedure_of, see
-from engine.services.audit.integrity import export, signed_place, trail
+from engine.services.audit.integrity import checked_journal, export, signed_place
 from engine.services.context.app_context import NotFound
 from renderers.i18n.translations import quoted
 from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
@@ -29,8 +29,9 @@ from renderers.web.platform.access import auditor, public
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
 from renderers.web.platform.request_context import (
-    AUDITOR_DESK,
+    AUDITOR_AREA,
     actor,
+    app_ctx,
     dossier_number,
     file_response,
     form_token,
@@ -38,12 +39,11 @@ from renderers.web.platform.request_context import (
     language,
     moment_of,
     new_token,
-    office,
     say,
     site,
 )
 from renderers.web.shared.money import provider_label
-from renderers.web.shared.staff import desk_page, leave_desk, role_label, sign_in_page
+from renderers.web.shared.staff import role_label, sign_in_page, sign_out_of, staff_page
 from renderers.web.shared.warnings import departs_from_journal
 
 blueprint = Blueprint("auditor", __name__)
@@ -88,26 +88,26 @@ class EntryLine:
 
 @blueprint.route("/audit/connexion", methods=["GET", "POST"])
 @public
-def door() -> Response:
-    return sign_in_page(AUDITOR_DESK, "auditor", passed)
+def sign_in() -> Response:
+    return sign_in_page(AUDITOR_AREA, "auditor", passed)
 
 
 @blueprint.route("/audit/connexion/suite", methods=["GET", "POST"])
 @public
-def door_step() -> Response:
-    return next_step(AUDITOR_DESK)
+def second_step() -> Response:
+    return next_step(AUDITOR_AREA)
 
 
 @blueprint.get("/audit/connexion/qr.svg")
 @public
-def door_qr() -> Response:
-    return enrolment_qr(AUDITOR_DESK)
+def enrolment_code() -> Response:
+    return enrolment_qr(AUDITOR_AREA)
 
 
 @blueprint.post("/audit/deconnexion")
 @auditor
 def leave() -> Response:
-    return leave_desk(AUDITOR_DESK, "/audit/connexion")
+    return sign_out_of(AUDITOR_AREA, "/audit/connexion")
 
 
 # -- what runs ---------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def home() -> Response:
     errors = [("#numero", say("follow.number_wrong"))] if typed else []
     here = page_of_procedures("/audit/demarches")
     lines = [procedure_line(one) for one in here.items]
-    return desk_page("auditor/home.html", 422 if errors else 200, lines=lines, here=here, typed=typed, errors=errors)
+    return staff_page("auditor/home.html", 422 if errors else 200, lines=lines, here=here, typed=typed, errors=errors)
 
 
 # -- one dossier -------------------------------------------------------------------------------------------------------
@@ -134,18 +134,18 @@ def home() -> Response:
 @auditor
 def dossier(number: str) -> Response:
     """Asks why first; the trail is shown under the reading that was noted."""
-    one = see(office(), actor(), dossier_number(number))
+    one = see(app_ctx(), actor(), dossier_number(number))
     reading = request.args.get("lecture", "")[:60]
-    motive = noted_motive(office(), actor(), one.id, reading) if reading else None
+    motive = noted_motive(app_ctx(), actor(), one.id, reading) if reading else None
     if motive is None:
         return _ask_motive(one)
-    entries, broken = trail(office(), actor(), one.id)
-    book = procedure_of(office(), one)
+    entries, broken = checked_journal(app_ctx(), actor(), one.id)
+    procedure = procedure_of(app_ctx(), one)
     query = urlencode({"lecture": reading})
-    return desk_page(
-        "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(book.identity.title), motive=motive, broken=broken,
+    return staff_page(
+        "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(procedure.identity.title), motive=motive, broken=broken,
         because=say(f"audit.because_{broken.reason}") if broken else "", departs=departs_from_journal(one),
-        lines=[_entry_line(_book_then(one, entry) or book, entry, broken) for entry in entries], count=len(entries),
+        lines=[_entry_line(_procedure_then(one, entry) or procedure, entry, broken) for entry in entries], count=len(entries),
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
         export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json", signed=_signed(one),
     )  # fmt: skip
@@ -153,23 +153,23 @@ def dossier(number: str) -> Response:
 
 def _signed(one: Dossier) -> str:
     """Under which signed journal its entries are, in words."""
-    found = signed_place(office(), actor(), one.id)
+    found = signed_place(app_ctx(), actor(), one.id)
     if found is None:
         return say("audit.signed_not_yet")
     n, journal = found
     return say("audit.signed", count=n, size=journal.size, at=moment_of(journal.at))
 
 
-def _book_then(one: Dossier, entry: Entry) -> Procedure | None:
+def _procedure_then(one: Dossier, entry: JournalEntry) -> Procedure | None:
     """The edition that a dossier followed at an entry: it may have come over to a later one since."""
-    return office().catalogue.edition(one.procedure, entry.edition)
+    return app_ctx().catalogue.edition(one.procedure, entry.edition)
 
 
 def _ask_motive(one: Dossier, error: str = "") -> Response:
-    book = procedure_of(office(), one)
+    procedure = procedure_of(app_ctx(), one)
     errors = [("#motive", error)] if error else []
-    return desk_page(
-        "auditor/motive.html", 422 if error else 200, dossier=one, procedure=label(book.identity.title), errors=errors,
+    return staff_page(
+        "auditor/motive.html", 422 if error else 200, dossier=one, procedure=label(procedure.identity.title), errors=errors,
         token=new_token(),
     )  # fmt: skip
 
@@ -178,9 +178,9 @@ def _ask_motive(one: Dossier, error: str = "") -> Response:
 @auditor
 def read(number: str) -> Response:
     """Seals the reading into the dossier's journal, then shows it."""
-    one = see(office(), actor(), dossier_number(number))
+    one = see(app_ctx(), actor(), dossier_number(number))
     try:
-        reading = note_reading(office(), actor(), one.id, request.form.get("motive", ""), token=form_token())
+        reading = note_reading(app_ctx(), actor(), one.id, request.form.get("motive", ""), token=form_token())
     except Refused as closed:
         if closed.reason.code == "reason_missing":
             return _ask_motive(one, say("audit.motive_empty"))
@@ -192,30 +192,30 @@ def read(number: str) -> Response:
 @auditor
 def evidence(number: str) -> Response:
     """The journal as a file that anybody verifies without us."""
-    one = see(office(), actor(), dossier_number(number))
-    if noted_motive(office(), actor(), one.id, request.args.get("lecture", "")[:60]) is None:
+    one = see(app_ctx(), actor(), dossier_number(number))
+    if noted_motive(app_ctx(), actor(), one.id, request.args.get("lecture", "")[:60]) is None:
         raise NotFound
-    body = json.dumps(export(office(), actor(), one.id), ensure_ascii=False, indent=1).encode()
+    body = json.dumps(export(app_ctx(), actor(), one.id), ensure_ascii=False, indent=1).encode()
     return file_response(body, "application/json", f"{one.number}.json")
 
 
-def _entry_line(book: Procedure, entry: Entry, broken: Break | None) -> EntryLine:
+def _entry_line(procedure: Procedure, entry: JournalEntry, broken: Break | None) -> EntryLine:
     words = site().words
     kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
     return EntryLine(
         entry.n, Instant(moment_of(entry.at), instant_text(entry.at)), say(f"journal.{_actor_kind(entry)}"),
-        entry.actor[:_SHORT] if entry.actor != entry.actor_kind else "", kind, tuple(_facts(book, entry.body)),
+        entry.actor[:_SHORT] if entry.actor != entry.actor_kind else "", kind, tuple(_facts(procedure, entry.body)),
         entry.edition[:_SHORT], entry.hash[:_SHORT], entry.previous[:_SHORT], broken is not None and entry.n >= broken.n,
     )  # fmt: skip
 
 
-def _actor_kind(entry: Entry) -> str:
+def _actor_kind(entry: JournalEntry) -> str:
     if isinstance(entry.body, dict) and entry.body.get("asked"):  # somebody ran a command
         return "command"
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
 
 
-def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
+def _facts(procedure: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
     """What an entry says, codes turned into the words of its edition; what changed only by being counted is left out."""
     for name, value in body.items() if isinstance(body, dict) else ():
         if (
@@ -229,7 +229,7 @@ def _facts(book: Procedure, body: Plain) -> Iterable[tuple[str, str, str]]:
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else name
-        said = ", ".join(_said(book, name, one) for one in _each(name, value))
+        said = ", ".join(_said(procedure, name, one) for one in _each(name, value))
         if not said:
             continue
         yield title, said, value if isinstance(value, str) and _INSTANT.fullmatch(value) else ""
@@ -247,7 +247,7 @@ def _each(name: str, value: Plain) -> list[Plain]:
     return value if isinstance(value, list) else [value]
 
 
-def _said(book: Procedure, name: str, value: Plain) -> str:
+def _said(procedure: Procedure, name: str, value: Plain) -> str:
     words = site().words
     if isinstance(value, bool):
         return words.yes_no(value, language())
@@ -256,8 +256,8 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
     if isinstance(value, int):
         return words.money(value, language()) if name in ("amount", "extra") else str(value)
     text = str(value)
-    if name in ("state", "source", "target") and text in book.states:
-        return label(book.states[text].label)
+    if name in ("state", "source", "target") and text in procedure.states:
+        return label(procedure.states[text].label)
     if name in ("by", "escalate"):
         return _coded(text) or role_label(text)
     if name in _CODED and _coded(text):
@@ -265,12 +265,12 @@ def _said(book: Procedure, name: str, value: Plain) -> str:
     if name == "provider":
         return provider_label(text)
     if name == "page":
-        return next((label(page.title) for page in book.form.pages if page.id == text), text)
+        return next((label(page.title) for page in procedure.form.pages if page.id == text), text)
     if name == "office":
         return place_label(text) or text
     if _INSTANT.fullmatch(text) or _ISO_DAY.fullmatch(text):
         return words.facts({"at": text}, language())["at"]
-    return _named(book, text)
+    return _named(procedure, text)
 
 
 def _coded(text: str) -> str:
@@ -279,14 +279,14 @@ def _coded(text: str) -> str:
     return say(key) if site().words.has(key) else ""
 
 
-def _named(book: Procedure, text: str) -> str:
+def _named(procedure: Procedure, text: str) -> str:
     """A code of the book by its label; anything else as it is written."""
     code = text.removeprefix("answers.")
     whole = code.removesuffix(f"_{OTHER}")
-    if whole != code and code not in book.fields and whole in book.fields:  # what « Autre » was said to be
-        return say("journal.detail", question=quoted(label(book.fields[whole].label), language()))
-    thing = book.fields.get(code) or book.tasks.get(code) or book.things.get(code)
+    if whole != code and code not in procedure.fields and whole in procedure.fields:  # what « Autre » was said to be
+        return say("journal.detail", question=quoted(label(procedure.fields[whole].label), language()))
+    thing = procedure.fields.get(code) or procedure.tasks.get(code) or procedure.things.get(code)
     found = getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:
-        found = next((way.label for way in book.transitions if way.id == code), None)
+        found = next((way.label for way in procedure.transitions if way.id == code), None)
     return quoted(label(found), language()) if found else text

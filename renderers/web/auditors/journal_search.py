@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request, stream_with_context
 
 from engine.core.problems import Refused
 from engine.core.values import Plain, canonical_json
-from engine.journal.search import Asks, Happening
+from engine.journal.search import Asks, JournalEvent
 from engine.records.codec import Unreadable
 from engine.services.audit.exports import take_file
 from engine.services.audit.journal_search import QUESTIONS, Wanted, events, happening, order_events, wanted_of
@@ -25,11 +25,11 @@ from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, form_token, go, moment_of, new_token, office, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.shared.agent_dossier import act_label
 from renderers.web.shared.editions import json_response
 from renderers.web.shared.journal_queries import channel_label, kind_label, procedure_label
-from renderers.web.shared.staff import book_of, desk_page, people
+from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("auditor_events", __name__)
 
@@ -73,7 +73,7 @@ class EventLine:
 
 def asked() -> Wanted:
     """The question of the address; what it does not say, or says wrongly, is left open."""
-    today = office().day()
+    today = app_ctx().day()
     last = _day(request.values.get("au", "")) or today
     first = _day(request.values.get("du", "")) or last - _USUAL
     text = {name: request.values.get(name, "").strip()[:100] for name in _NAMES}
@@ -101,7 +101,7 @@ def address(wanted: Wanted, **more: str) -> str:
 @auditor
 def home() -> Response:
     wanted = asked()
-    found = events(office(), actor(), wanted, request.args.get("apres", "")[:200])
+    found = events(app_ctx(), actor(), wanted, request.args.get("apres", "")[:200])
     names = people(one.actor for one in found.lines if one.actor)
     agents = people(found.facets.agents)
     labels: tuple[tuple[str, Mapping[str, int], Callable[[str], str]], ...] = (
@@ -111,7 +111,7 @@ def home() -> Response:
         ("procedure", found.facets.procedures, procedure_label),
         ("channel", found.facets.channels, channel_label),
     )
-    return desk_page(
+    return staff_page(
         "auditor/events.html", lines=[_line(one, names) for one in found.lines], wanted=wanted, action=HOME,
         facets=[_facet(wanted, *one) for one in labels], total=found.facets.total, more=found.facets.more,
         questions=[(say(f"events.ask_{one}"), address(replace(wanted, asks=one)), one == wanted.asks) for one in QUESTIONS],
@@ -141,14 +141,14 @@ def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable
     return Facet(say(f"events.{field}"), values)
 
 
-def _line(one: Happening, names: Mapping[str, str]) -> EventLine:
+def _line(one: JournalEvent, names: Mapping[str, str]) -> EventLine:
     return EventLine(
         moment_of(one.at), kind_label(one.kind), what_of(one), one.number,
-        procedure_label(one.procedure), place_label(one.office), hand_of(one, names),
+        procedure_label(one.procedure), place_label(one.office), person_of(one, names),
     )  # fmt: skip
 
 
-def hand_of(one: Happening, names: Mapping[str, str]) -> str:
+def person_of(one: JournalEvent, names: Mapping[str, str]) -> str:
     """Whose hand it was: a name for the administration's people, a word for everyone else."""
     if one.actor:
         return names.get(one.actor) or say("desk.unknown_person")
@@ -156,15 +156,15 @@ def hand_of(one: Happening, names: Mapping[str, str]) -> str:
     return say(f"journal.{kind}")
 
 
-def what_of(one: Happening) -> str:
+def what_of(one: JournalEvent) -> str:
     """What was done, in the words of the edition: the act and where it leads; as part of which order."""
     body = one.body if isinstance(one.body, dict) else {}
-    book = book_of(one.procedure, fingerprint=one.edition) or book_of(one.procedure)
+    procedure = procedure_of(one.procedure, fingerprint=one.edition) or procedure_of(one.procedure)
     name, target = str(body.get("transition") or body.get("task") or ""), str(body.get("target") or "")
-    if book is None or not name:
+    if procedure is None or not name:
         return name
-    state = book.states.get(target)
-    said = act_label(book, name, str(body.get("source") or ""))
+    state = procedure.states.get(target)
+    said = act_label(procedure, name, str(body.get("source") or ""))
     said = say("case.to_state", label=said, state=label(state.label)) if state else said
     return say("events.in_order", what=said, n=body["bulk"]) if "bulk" in body else said
 
@@ -176,8 +176,8 @@ def what_of(one: Happening) -> str:
 @auditor
 def order() -> Response:
     """The whole answer, prepared at once when it is short."""
-    kept = order_events(office(), actor(), asked(), token=form_token())
-    carry_at_once(office(), kept)
+    kept = order_events(app_ctx(), actor(), asked(), token=form_token())
+    carry_at_once(app_ctx(), kept)
     return go(f"/audit/ordres/{kept.n}")
 
 
@@ -191,7 +191,7 @@ def take(n: int, kind: str) -> Response:
         raise NotFound
     write, mime = writers[kind]
     try:
-        rows = take_file(office(), actor(), n)
+        rows = take_file(app_ctx(), actor(), n)
     except Refused as closed:
         return refused(closed.reason, f"/audit/ordres/{n}")
     return named_file(stream_with_context(write(rows)), mime, f"evenements-{n}.{kind}")
@@ -202,19 +202,19 @@ def take(n: int, kind: str) -> Response:
 def manifest(n: int) -> Response:
     """What the file is, and the digest of its NDJSON, signed: it was made here, of this question, and is whole."""
     try:
-        rows = take_file(office(), actor(), n)
+        rows = take_file(app_ctx(), actor(), n)
     except Refused as closed:
         return refused(closed.reason, f"/audit/ordres/{n}")
     digest, count = hashlib.sha256(), 0
     for line in _ndjson(rows):
         digest.update(line)
         count += 1
-    kept = progress(office(), actor(), n).order
+    kept = progress(app_ctx(), actor(), n).order
     claims: Plain = {
         "format": "guichet-events/1", "order": n, "asked": kept.asked, "rows": count, "ndjson_sha256": digest.hexdigest(),
         "made_at": kept.ended_at.isoformat() if kept.ended_at else "",
     }  # fmt: skip
-    return json_response({"claims": claims, "jws": office().keys.sign(claims)}, f"manifeste-{n}.json", shared=False)
+    return json_response({"claims": claims, "jws": app_ctx().keys.sign(claims)}, f"manifeste-{n}.json", shared=False)
 
 
 def _ndjson(rows: Iterable[Plain]) -> Iterator[bytes]:

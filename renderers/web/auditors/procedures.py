@@ -11,25 +11,25 @@ from flask import Blueprint, Response, request
 from engine.core.clock import local_day
 from engine.domain.common.access import in_mandate
 from engine.language.catalogue.catalogue import Catalogue
-from engine.model.summary import Outline
-from engine.services.applications.casework import tray
-from engine.services.audit.current_counts import standing
-from engine.storage.unit_of_work import Tray
+from engine.model.summary import EditionSummary
+from engine.services.applications.casework import list_inbox
+from engine.services.audit.current_counts import current_counts
+from engine.storage.unit_of_work import DossierQuery
 from renderers.html.pagination import Paged, paged
 from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
-from renderers.web.platform.request_context import actor, day_of, office
+from renderers.web.platform.request_context import actor, app_ctx, day_of
 from renderers.web.public.definitions import edition_lines
 from renderers.web.shared.editions import json_response
-from renderers.web.shared.staff import book_of, desk_page, known, mandated
+from renderers.web.shared.staff import known, mandated, procedure_of, staff_page
 
 blueprint = Blueprint("auditor_procedures", __name__)
 
 _A_PAGE = 50
 _LAST = 50
-_ordered: dict[str, tuple[Catalogue, tuple[Outline, ...]]] = {}  # by language
+_ordered: dict[str, tuple[Catalogue, tuple[EditionSummary, ...]]] = {}  # by language
 _MOST = 100_000
 
 
@@ -58,7 +58,7 @@ def procedures() -> Response:
     asked = request.args.get("agence", "")[:60]
     here = page_of_procedures("/audit/demarches")
     query = urlencode({name: value for name, value in (("agence", asked), ("page", str(here.number))) if value})
-    return desk_page(
+    return staff_page(
         "auditor/procedures.html", lines=[procedure_line(one) for one in here.items], here=here, agencies=_agencies(), asked=asked,
         csv=f"/audit/demarches.csv?{query}", json=f"/audit/demarches.json?{query}",
     )  # fmt: skip
@@ -84,36 +84,36 @@ def procedures_csv() -> Response:
     return csv_response([names, *lines], f"demarches-{here.number}.csv")
 
 
-def page_of_procedures(path: str) -> Paged[Outline]:
+def page_of_procedures(path: str) -> Paged[EditionSummary]:
     """The procedures of an agency, or all, that the reader's mandate names, in the order of their titles: outlines only, no
     book is opened."""
     agency, who = request.args.get("agence", "")[:60], actor()
-    every = [one for one in _in_order(office().catalogue) if agency in ("", one.agency) and in_mandate(who, one.id)]
+    every = [one for one in _in_order(app_ctx().catalogue) if agency in ("", one.agency) and in_mandate(who, one.id)]
     return paged(every, request.args.get("page", ""), path, size=_A_PAGE, agence=agency)
 
 
-def _in_order(catalogue: Catalogue) -> tuple[Outline, ...]:
+def _in_order(catalogue: Catalogue) -> tuple[EditionSummary, ...]:
     """Put so once for a catalogue in each language."""
     kept = _ordered.get(language())
     if kept is None or kept[0] is not catalogue:
-        every = sorted(catalogue.outlines(), key=lambda one: (label(one.title).casefold(), one.id))
+        every = sorted(catalogue.summaries(), key=lambda one: (label(one.title).casefold(), one.id))
         kept = _ordered[language()] = catalogue, tuple(every)
     return kept[1]
 
 
 def _agencies() -> list[tuple[str, str]]:
-    used = {one.agency for one in office().catalogue.outlines()}
+    used = {one.agency for one in app_ctx().catalogue.summaries()}
     return sorted(
-        ((one.id, label(one.label)) for one in office().directory.agencies.values() if one.id in used),
+        ((one.id, label(one.label)) for one in app_ctx().directory.agencies.values() if one.id in used),
         key=lambda one: one[1],
     )
 
 
-def procedure_line(one: Outline) -> ProcedureLine:
+def procedure_line(one: EditionSummary) -> ProcedureLine:
     """What a line says, read from what is known without opening a book."""
-    agency = office().directory.agencies.get(one.agency)
-    with office().store.unit() as unit:
-        count = unit.count_dossiers(Tray(tuple((one.id, state.id) for state in one.states)), _MOST)
+    agency = app_ctx().directory.agencies.get(one.agency)
+    with app_ctx().store.unit() as unit:
+        count = unit.count_dossiers(DossierQuery(tuple((one.id, state.id) for state in one.states)), _MOST)
         kept = unit.edition(one.id, one.fingerprint)
     begun = max(filter(None, (local_day(kept.published_at) if kept else None, one.from_)), default=None)
     return ProcedureLine(
@@ -124,9 +124,9 @@ def procedure_line(one: Outline) -> ProcedureLine:
 
 def _next(procedure_id: str) -> str:
     """`8, 2027-01-01`: the first edition that stands and has not begun."""
-    catalogue, day = office().catalogue, office().day()
+    catalogue, day = app_ctx().catalogue, app_ctx().day()
     stands = frozenset(catalogue.standing.get(procedure_id, ()))
-    every = (one for one in catalogue.older_outlines(procedure_id) if one.fingerprint in stands)
+    every = (one for one in catalogue.older_summaries(procedure_id) if one.fingerprint in stands)
     coming = sorted((one.from_, one.edition) for one in every if one.from_ is not None and one.from_ > day)
     return f"{coming[0][1]}, {coming[0][0]}" if coming else ""
 
@@ -137,14 +137,14 @@ def _next(procedure_id: str) -> str:
 @blueprint.get("/audit/demarches/<slug>")
 @auditor
 def procedure(slug: str) -> Response:
-    book = known(book_of(mandated(slug)))
-    found = tray(
-        office(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
+    procedure = known(procedure_of(mandated(slug)))
+    found = list_inbox(
+        app_ctx(), actor(), "all", procedure=slug, after=request.args.get("apres", "")[:200] or None, limit=_LAST
     )
-    counts = standing(office(), book)
-    return desk_page(
-        "auditor/procedure.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug),
-        counts=[(label(one.label), counts[one.id]) for one in book.states.values()],
+    counts = current_counts(app_ctx(), procedure)
+    return staff_page(
+        "auditor/procedure.html", slug=slug, procedure=label(procedure.identity.title), editions=edition_lines(slug),
+        counts=[(label(one.label), counts[one.id]) for one in procedure.states.values()],
         dossiers=[(one.number, one.edition, _state(one.procedure, one.edition, one.state), one.submitted_at)
                   for one in found.lines],
         next=f"/audit/demarches/{slug}?{urlencode({'apres': found.after})}" if found.after else "",
@@ -152,6 +152,6 @@ def procedure(slug: str) -> Response:
 
 
 def _state(slug: str, edition: int, state: str) -> str:
-    book = book_of(slug, edition)
-    found = book.states.get(state) if book else None
+    procedure = procedure_of(slug, edition)
+    found = procedure.states.get(state) if procedure else None
     return label(found.label) if found else state

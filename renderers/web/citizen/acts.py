@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import Span, Text
-from engine.domain.common.decision import Act, Offer
+from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import appeals_of
 from engine.domain.fields.views import FieldView, FileView, PageView
@@ -23,17 +23,17 @@ from renderers.html.controls import Control, field_control
 from renderers.procedure.page import SheetLine
 from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, drawing, label, writer
+from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, day_of, form_token, go, office, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, say
 from renderers.web.shared.money import francs
 
 blueprint = Blueprint("acts", __name__)
 
 
-def theirs(one: Case) -> list[Offer]:
+def theirs(one: DossierContext) -> list[AvailableAction]:
     """The acts of the present state that are the applicant's, open or closed."""
-    found = offers(office(), actor(), one.id)
+    found = offers(app_ctx(), actor(), one.id)
     return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
 
 
@@ -46,7 +46,7 @@ class ActLine:
     because: str
 
 
-def own_acts(one: Case) -> list[ActLine]:
+def own_acts(one: DossierContext) -> list[ActLine]:
     """Open ones with their page; a closed one says why."""
     return [
         ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
@@ -63,12 +63,12 @@ class NoWayOut:
     asks: bool
 
 
-def no_way_out(one: Case, paying: bool) -> NoWayOut | None:
+def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
     """None where they may withdraw, or have nothing to give up. `paying`: money is under way, so nothing lapses."""
-    book, dossier = one.procedure, one.dossier
-    if actor().only_reads or not may_ask_to_give_up(book, dossier) or has_way_out(book, dossier.state):
+    procedure, dossier = one.procedure, one.dossier
+    if actor().only_reads or not may_ask_to_give_up(procedure, dossier) or has_way_out(procedure, dossier.state):
         return None
-    until = None if paying else lapses_at(book, dossier)
+    until = None if paying else lapses_at(procedure, dossier)
     if until is None:
         return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
     day = day_of(until)
@@ -102,14 +102,14 @@ def take(number: str, act_id: str) -> Response:
         return sheet.refused(tuple(errors), reason)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
     try:
-        take_transition(office(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
+        take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused((), reason)
     session["note"] = say("track.act_done", act=label(way.label))
     return go(one.at())
 
 
-def _open(one: Case, act_id: str) -> Offer:
+def _open(one: DossierContext, act_id: str) -> AvailableAction:
     offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
     if offer is None:
         raise NotFound
@@ -118,7 +118,7 @@ def _open(one: Case, act_id: str) -> Offer:
     return offer
 
 
-def _sheet(one: Case, offer: Offer) -> Sheet:
+def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
     way = offer.transition
     form = one.procedure.tasks[way.fills] if way.fills else None
     plain = not way.asks and not way.fills
@@ -136,13 +136,13 @@ def _sheet(one: Case, offer: Offer) -> Sheet:
     )  # fmt: skip
 
 
-def _what_it_ends(one: Case, offer: Offer) -> list[str]:
+def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
     """What giving up comes to, before it is done. Of money that came in, the circuit decides: nothing is promised."""
     if not ends_for_good(one.procedure, offer.ways):
         return []
-    again = office().catalogue.current_entry(one.procedure.id, office().day()) is not None
+    again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
-    payment = awaited_payment(office(), actor(), one.id)
+    payment = awaited_payment(app_ctx(), actor(), one.id)
     owed_still = one.dossier.done  # the rest of a price paid in parts is taken even then
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
@@ -154,14 +154,14 @@ def _nothing() -> PageView:
     return PageView("act", Text(()), None, (), 1, 1, True, True)
 
 
-def _joined(one: Case, act_id: str) -> tuple[FileView, ...]:
+def _joined(one: DossierContext, act_id: str) -> tuple[FileView, ...]:
     return tuple(
         FileView(file.id, file.name, file.kind, file.size, file.received_at.isoformat(), file.pages)
         for file in pending_files(one.dossier, actor().id, act_id)
     )
 
 
-def _attachment(one: Case, act_id: str) -> Control:
+def _attachment(one: DossierContext, act_id: str) -> Control:
     """The papers that an act asks to join."""
     view = FieldView(
         act_id, act_id, "file", Text.of(say("todo.attachment")), max_items=OF_AN_ACT.max_items,
@@ -170,30 +170,30 @@ def _attachment(one: Case, act_id: str) -> Control:
     return field_control(view, drawing(one))
 
 
-def appeal_lines(one: Case) -> tuple[SheetLine, ...]:
+def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
     """The ways to contest of a refused request, each with its last day."""
-    pairs = zip(writer(one.procedure).appeals(), appeals_of(one.standing()), strict=True)
+    pairs = zip(writer(one.procedure).appeals(), appeals_of(one.evaluated()), strict=True)
     return tuple(
         replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
         for line, appeal in pairs
     )
 
 
-def open_appeal(one: Case) -> Offer | None:
+def open_appeal(one: DossierContext) -> AvailableAction | None:
     """The act by which the applicant contests here and now."""
-    acts = {appeal.act for appeal in appeals_of(one.standing()) if appeal.act}
+    acts = {appeal.act for appeal in appeals_of(one.evaluated()) if appeal.act}
     return next((offer for offer in theirs(one) if offer.open and offer.transition.id in acts), None)
 
 
-def how_to_contest(one: Case) -> str:
+def how_to_contest(one: DossierContext) -> str:
     """What the box of a refusal says of it; nothing where there is no way."""
-    if not appeals_of(one.standing()):
+    if not appeals_of(one.evaluated()):
         return ""
     offer = open_appeal(one)
     within = offer.transition.within if offer else None
     return say("track.appeal_before", day=_last_day(one, within)) if within else say("track.how_appeal")
 
 
-def _last_day(one: Case, within: Span) -> str:
-    until = add_span(one.dossier.entered_at, within, office().directory.calendar)
+def _last_day(one: DossierContext, within: Span) -> str:
+    until = add_span(one.dossier.entered_at, within, app_ctx().directory.calendar)
     return day_of(until)

@@ -22,10 +22,20 @@ from engine.storage.unit_of_work import Conflict
 from renderers.i18n.translations import first_capital
 from renderers.pdf.icalendar import ics
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, case_of, label, place, place_label, to_bring, visit_place
+from renderers.web.platform.dossier_context import (
+    DossierContext,
+    case,
+    case_of,
+    label,
+    place,
+    place_label,
+    to_bring,
+    visit_place,
+)
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     at_counter,
     client,
     file_response,
@@ -35,7 +45,6 @@ from renderers.web.platform.request_context import (
     language,
     moment_of,
     new_token,
-    office,
     page,
     say,
     site,
@@ -58,7 +67,7 @@ _GONE = ("slot_full", "slot_closed")  # the list of slots says what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free: it is the one held that stays
 
 
-def wanted(one: Case) -> Appointment:
+def wanted(one: DossierContext) -> Appointment:
     """The visit a page is about. Raises `NotFound` when there is none."""
     found = visit_of(one)
     if found is None:
@@ -66,11 +75,11 @@ def wanted(one: Case) -> Appointment:
     return found
 
 
-def visit_of(one: Case) -> Appointment | None:
+def visit_of(one: DossierContext) -> Appointment | None:
     """The visit named, else the one to take now, else the one already held; none before its time and after it."""
     tasks = {task.id: task for task in one.procedure.appointments()}
     named = tasks.get(request.values.get("quoi", ""))
-    awaited = [task for task in open_tasks(one.procedure, one.dossier, one.standing().scope) if task.id in tasks]
+    awaited = [task for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope) if task.id in tasks]
     held = [
         tasks[name] for name, booking in one.dossier.bookings.items() if name in tasks and booking.status == "booked"
     ]
@@ -78,7 +87,7 @@ def visit_of(one: Case) -> Appointment | None:
     return named or next((task for task in (*awaited, *held, *lost) if isinstance(task, Appointment)), None)
 
 
-def held(one: Case, appointment: Appointment) -> Booking | None:
+def held(one: DossierContext, appointment: Appointment) -> Booking | None:
     booking = one.dossier.bookings.get(appointment.id)
     return booking if booking is not None and booking.status == "booked" else None
 
@@ -91,7 +100,7 @@ class Counter:
     """One visit where its owner handles it: behind their door, at the desk of an agent who helps them, or at the link of a
     message (`by_link`), which opens this visit and nothing else."""
 
-    one: Case
+    one: DossierContext
     who: Actor
     task: Appointment
     here: str
@@ -117,11 +126,11 @@ class Counter:
 
     def slots(self, note: str = "", status: int = 200, kind: str = "act") -> Response:
         sheet = slots(
-            office(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
+            app_ctx(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
             from_day=_day(request.args.get("jour", "")),
         )  # fmt: skip
         first = sheet.first_free
-        waits = waits_at(office(), self.who, self.one.id, self.task.id)
+        waits = waits_at(app_ctx(), self.who, self.one.id, self.task.id)
         return page(
             "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
             errors=[], note=note, note_kind=kind, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
@@ -131,7 +140,7 @@ class Counter:
             next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet),
             none_free=sheet.because is None or sheet.because.code not in _HELD, quoi=self.task.id,
             at_yours=self.task.place == "applicant",
-            back=self.back, may_wait=_is_told(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
+            back=self.back, may_wait=_is_notified(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
             missed=list(missed_lines(self.one, self.task)),
         )  # fmt: skip
@@ -142,7 +151,7 @@ class Counter:
         if start is None:
             return go(self.address)
         try:
-            hold_slot(office(), self.who, self.one.id, self.task.id, office_id, start)
+            hold_slot(app_ctx(), self.who, self.one.id, self.task.id, office_id, start)
         except Refused as closed:
             if closed.reason.code not in _GONE:
                 raise
@@ -154,7 +163,7 @@ class Counter:
         start, office_id = instant_of(request.values.get("start", "")), request.values.get("bureau", "")
         if start is None or place(office_id) is None:
             return go(self.address)
-        until = held_until(office(), self.who, self.one.id, self.task.id, start)
+        until = held_until(app_ctx(), self.who, self.one.id, self.task.id, start)
         if until is None and (elsewhere := self._gone(start, office_id)):
             return go(elsewhere)
         return page(
@@ -170,7 +179,7 @@ class Counter:
         somebody's, or this visit is not to be changed. Empty when it is free."""
         if self.booking is not None and (self.booking.start, self.booking.office) == (start, office_id):
             return self.address
-        sheet = slots(office(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
+        sheet = slots(app_ctx(), self.who, self.one.id, self.task.id, office_id=office_id, from_day=local_day(start))
         if sheet.because is not None and sheet.because.code != "no_slot":
             return self.address  # it says why
         if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
@@ -184,7 +193,7 @@ class Counter:
             return go(self.address)
         try:
             dossier = book_slot(
-                office(), self.who, self.one.id, self.task.id, office_id, start, revision=form_revision(),
+                app_ctx(), self.who, self.one.id, self.task.id, office_id, start, revision=form_revision(),
                 token=form_token(),
             )  # fmt: skip
         except Refused as closed:
@@ -204,8 +213,8 @@ class Counter:
         booking = self.booking
         if booking is None:
             raise NotFound
-        now = office().now()
-        near = too_near(self.task, booking, now, office().directory.calendar)
+        now = app_ctx().now()
+        near = too_near(self.task, booking, now, app_ctx().directory.calendar)
         return page(
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
             bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
@@ -230,7 +239,7 @@ class Counter:
         if booking is None:
             return go(self.back)
         if request.method == "POST":
-            cancel_booking(office(), self.who, self.one.id, self.task.id, token=form_token())
+            cancel_booking(app_ctx(), self.who, self.one.id, self.task.id, token=form_token())
             session["note"] = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
             return go(self.here if self.by_link else self.back)
         lines = [
@@ -247,10 +256,10 @@ class Counter:
     def wait(self) -> Response:
         """« Me prévenir » and « Ne plus me prévenir »."""
         if request.form.get("stop"):
-            stop_waiting(office(), self.who, self.one.id, self.task.id)
+            stop_waiting(app_ctx(), self.who, self.one.id, self.task.id)
             session["note"] = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
         else:
-            wait_for_seat(office(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
+            wait_for_seat(app_ctx(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
             session["note"] = say("counter.wait_done" if at_counter() else "waiting.done")
         chosen = {"quoi": self.task.id, "bureau": request.form.get("bureau", "")[:80]}
         return go(f"{self.here}?{urlencode(chosen)}")
@@ -262,20 +271,20 @@ class Counter:
             raise NotFound
         there = place(booking.office) if self.task.place == "office" else None
         address = label(there.address) if there else ""
-        url = f"{office().settings.base_url}{self.here}"
+        url = f"{app_ctx().settings.base_url}{self.here}"
         name = f"{self.one.dossier.number}-{self.task.id}"
-        body = ics(booking, name, self.one.title, visit_place(self.task, booking.office), address, url, office().now())
+        body = ics(booking, name, self.one.title, visit_place(self.task, booking.office), address, url, app_ctx().now())
         return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
 
 
-def counter(one: Case) -> Counter:
+def counter(one: DossierContext) -> Counter:
     """Behind the owner's door, or with them where an agent helps. Raises `NotFound` when there is no visit."""
     return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
 
 
 def counter_of_link(token: str) -> Counter:
     """At the link of a message. Raises `NotFound` for any other."""
-    found = held_visit(office(), token[:40], client())
+    found = held_visit(app_ctx(), token[:40], client())
     one = case_of(found.owner, found.dossier.number)
     task = one.procedure.tasks.get(found.appointment)
     if not isinstance(task, Appointment):
@@ -292,7 +301,7 @@ def choose(number: str) -> Response:
     return choose_visit(case(number))
 
 
-def choose_visit(one: Case) -> Response:
+def choose_visit(one: DossierContext) -> Response:
     """Diaries and letters keep this address for long: without a visit it leads to the dossier."""
     return go(one.at()) if visit_of(one) is None else counter(one).choose()
 
@@ -309,7 +318,7 @@ def confirm(number: str) -> Response:
     return confirm_visit(case(number))
 
 
-def confirm_visit(one: Case) -> Response:
+def confirm_visit(one: DossierContext) -> Response:
     """Shows what is about to be booked; nothing is booked yet."""
     return counter(one).hold() if request.method == "POST" else counter(one).confirm()
 
@@ -341,7 +350,7 @@ def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> 
     return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
 
 
-def _is_told(one: Case) -> bool:
+def _is_notified(one: DossierContext) -> bool:
     """Whether there is a way to tell its owner that a place is free."""
     return bool(one.dossier.contact_phone or one.dossier.contact_email)
 
@@ -359,5 +368,5 @@ def _day(text: str) -> date | None:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    today = local_day(office().now())
+    today = local_day(app_ctx().now())
     return found if today <= found <= today + _FARTHEST else None

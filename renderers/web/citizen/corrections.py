@@ -8,18 +8,18 @@ from engine.core.problems import Refused
 from engine.domain.fields.views import FieldView, FormView, PageView
 from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
 from engine.storage.unit_of_work import Conflict
-from renderers.html.controls import Drawing, error_summary
+from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, drawing
+from renderers.web.platform.dossier_context import DossierContext, case, drawing
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     at_counter,
     form_revision,
     form_token,
     go,
     new_token,
-    office,
     page,
     say,
     site,
@@ -36,11 +36,11 @@ def show(number: str) -> Response:
     return show_corrections(case(number))
 
 
-def show_corrections(one: Case) -> Response:
+def show_corrections(one: DossierContext) -> Response:
     """Every question that is open again, on one page."""
     if not awaits_corrections(one):
         return go(one.at())
-    return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), ()))
+    return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), ()))
 
 
 @blueprint.post("/dossiers/<number>/corrections")
@@ -49,33 +49,33 @@ def save(number: str) -> Response:
     return keep_corrections(case(number))
 
 
-def keep_corrections(one: Case) -> Response:
+def keep_corrections(one: DossierContext) -> Response:
     """Keeps the corrections; with « Renvoyer », and nothing left to do, the dossier goes back."""
     number = one.dossier.number
     if not awaits_corrections(one):
         return go(one.at())
     try:
         saved = save_corrections(
-            office(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
+            app_ctx(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
         )  # fmt: skip
     except (Conflict, Refused) as clash:
         if not is_clash(clash):
             raise
         one = case(number)
-        return versions_page(one, asked_page(see_corrections(office(), actor(), one.id)), one.at("/corrections"))
+        return versions_page(one, asked_page(see_corrections(app_ctx(), actor(), one.id)), one.at("/corrections"))
     one = case(number)
     errors = [problem for problem in saved.problems if not problem.warns]
     if errors:
-        return _page(one, page_with(asked_page(see_corrections(office(), actor(), one.id)), errors), 422)
+        return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), errors), 422)
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
-        send_corrections(office(), actor(), one.id, revision=None, token=form_token())
+        send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
         session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
         return go(one.at())
     return go(one.at("/corrections"))
 
 
-def awaits_corrections(one: Case) -> bool:
+def awaits_corrections(one: DossierContext) -> bool:
     """Whether its owner is to correct it now."""
     state = one.procedure.states.get(one.dossier.state)
     return state is not None and state.mode == "correct" and one.dossier.closed_at is None
@@ -92,10 +92,10 @@ def _may_change(view: FieldView) -> bool:
     return not view.locked and not view.computed and view.type != "note"
 
 
-def _page(one: Case, view: PageView, status: int = 200) -> Response:
+def _page(one: DossierContext, view: PageView, status: int = 200) -> Response:
     correction = one.dossier.correction
     left = correction.left if correction else ()
-    draw: Drawing = drawing(one)
+    draw: DrawingContext = drawing(one)
     return page(
         "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,

@@ -16,17 +16,17 @@ from engine.services.context.app_context import NotFound
 from renderers.i18n.translations import in_language
 from renderers.pdf.documents import document_pdf
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     file_response,
     form_token,
     go,
     language,
     moment_of,
     new_token,
-    office,
     page,
     say,
 )
@@ -52,10 +52,10 @@ def links(number: str, document_id: str) -> Response:
 def make(number: str, document_id: str) -> Response:
     one = case(number)
     try:
-        secret = lend(office(), actor(), one.id, document_id, token=form_token())
+        secret = lend(app_ctx(), actor(), one.id, document_id, token=form_token())
     except Refused as closed:
         return _page(one, document_id, sentence(closed.reason), 422)
-    session["lent"] = f"{office().settings.base_url}/p/{secret}"
+    session["lent"] = f"{app_ctx().settings.base_url}/p/{secret}"
     return go(one.at(f"/documents/{document_id}/partager"))
 
 
@@ -63,14 +63,14 @@ def make(number: str, document_id: str) -> Response:
 @signed_in
 def end(number: str, document_id: str, share: str) -> Response:
     one = case(number)
-    take_back(office(), actor(), one.id, document_id, share[:64])
+    take_back(app_ctx(), actor(), one.id, document_id, share[:64])
     session["note"] = say("share.ended")
     return go(one.at(f"/documents/{document_id}/partager"))
 
 
-def _page(one: Case, document_id: str, error: str = "", status: int = 200) -> Response:
-    found = shares_of(office(), actor(), one.id, document_id)
-    document = read_document(office(), actor(), one.id, document_id)
+def _page(one: DossierContext, document_id: str, error: str = "", status: int = 200) -> Response:
+    found = shares_of(app_ctx(), actor(), one.id, document_id)
+    document = read_document(app_ctx(), actor(), one.id, document_id)
     return page(
         "citizen/share.html", status, dossier=one.dossier, procedure=one.title, title=document.title, error=error,
         here=one.at(f"/documents/{document_id}/partager"), lines=[_line(share) for share in found], days=LASTS.days,
@@ -93,12 +93,12 @@ def shown(token: str) -> Response:
     if found is None:
         return link_over("share.over", "share.over_text")
     document = found.document
-    agency = office().directory.agencies.get(found.procedure.identity.agency)
+    agency = app_ctx().directory.agencies.get(found.procedure.identity.agency)
     facts = [
         (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
         *document.content,
     ]  # fmt: skip
-    state = status_of(document, local_day(office().now()))
+    state = status_of(document, local_day(app_ctx().now()))
     return page(
         "citizen/shared.html", title=document.title, facts=facts, kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
@@ -113,16 +113,16 @@ def shown_pdf(token: str) -> Response:
     found = _lent(token)
     if found is None:
         return link_over("share.over", "share.over_text")
-    one = Case(found.dossier, found.procedure)
-    spoken, address = found.dossier.language, f"{office().settings.short_url}/v"
+    one = DossierContext(found.dossier, found.procedure)
+    spoken, address = found.dossier.language, f"{app_ctx().settings.short_url}/v"
     body = document_pdf(
-        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, office().wording, spoken
+        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, app_ctx().wording, spoken
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{found.document.number}.pdf")
 
 
 def _lent(token: str) -> Lent | None:
     try:
-        return lent(office(), token[:60])
+        return lent(app_ctx(), token[:60])
     except NotFound:
         return None

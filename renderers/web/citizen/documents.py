@@ -23,9 +23,10 @@ from renderers.pdf.documents import document_pdf, summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     asker,
     day_of,
     file_response,
@@ -33,7 +34,6 @@ from renderers.web.platform.request_context import (
     language,
     moment_of,
     note_served,
-    office,
     page,
     say,
 )
@@ -49,14 +49,14 @@ def download(number: str, document_id: str) -> Response:
     return document_file(case(number), document_id)
 
 
-def document_file(one: Case, document_id: str) -> Response:
+def document_file(one: DossierContext, document_id: str) -> Response:
     """A document delivered, as PDF, drawn again from what was signed."""
-    document = read_document(office(), actor(), one.id, document_id)
-    if status_of(document, local_day(office().now())) in ("revoked", "suspended"):
+    document = read_document(app_ctx(), actor(), one.id, document_id)
+    if status_of(document, local_day(app_ctx().now())) in ("revoked", "suspended"):
         raise NotFound
-    address, spoken = f"{office().settings.short_url}/v", one.dossier.language  # its content is in that language
+    address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language  # its content is in that language
     agency = agency_of(one, spoken)
-    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, office().wording, spoken)
+    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, app_ctx().wording, spoken)
     return file_response(body, "application/pdf", f"{document.number}.pdf")
 
 
@@ -67,7 +67,7 @@ def summary(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft:
         raise NotFound
-    view = see_form(office(), actor(), one.id)
+    view = see_form(app_ctx(), actor(), one.id)
     prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
     papers = [(paper.label, f"{paper.name}, {paper.text}") for paper in received_files(one, view)]
     facts = [
@@ -75,9 +75,9 @@ def summary(number: str) -> Response:
         (say("track.files"), papers),
         (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
     ]
-    address = f"{office().settings.short_url}/d/{one.dossier.number}"
+    address = f"{app_ctx().settings.short_url}/d/{one.dossier.number}"
     body = summary_pdf(
-        view, one.dossier, one.procedure, facts, address, agency_of(one), office().wording, language()
+        view, one.dossier, one.procedure, facts, address, agency_of(one), app_ctx().wording, language()
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
@@ -87,7 +87,7 @@ def summary(number: str) -> Response:
 def proof(number: str) -> Response:
     """What was sent, and when, to verify without us."""
     one = case(number)
-    body = json.dumps(proof_of_sending(office(), actor(), one.id), ensure_ascii=False, indent=1).encode()
+    body = json.dumps(proof_of_sending(app_ctx(), actor(), one.id), ensure_ascii=False, indent=1).encode()
     return file_response(body, "application/json", f"preuve-{one.dossier.number}.json")
 
 
@@ -119,7 +119,7 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
     errors = {name: said for name, said in errors.items() if said}
     if errors:
         return _verify_page(typed, errors)
-    found = verify_receipt_number(office(), receipt, typed["dossier"], asker())
+    found = verify_receipt_number(app_ctx(), receipt, typed["dossier"], asker())
     note_served()
     return _receipt_page(found)
 
@@ -128,8 +128,8 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
 @public
 def verify(token: str) -> Response:
     if is_receipt_code(token):
-        return _receipt_page(verify_receipt(office(), token))
-    found = verdict_on(office(), token[:60], asker())
+        return _receipt_page(verify_receipt(app_ctx(), token))
+    found = verdict_on(app_ctx(), token[:60], asker())
     if is_code(token[:60]):
         note_served()
     facts = _facts(found) if found.kind != "unknown" else []
@@ -159,7 +159,7 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
 def _verdict_page(kind: str, title: str, lines: list[str], facts: list[tuple[str, str]]) -> Response:
     answer = page(
         "citizen/verdict.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
-        host=urlsplit(office().settings.base_url).netloc, checked=moment_of(office().now()),
+        host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -192,4 +192,4 @@ def _facts(found: Verdict) -> list[tuple[str, str]]:
 @public
 def keys() -> Response:
     """The public keys of our signatures."""
-    return jsonify(dict(jwks(office())))
+    return jsonify(dict(jwks(app_ctx())))

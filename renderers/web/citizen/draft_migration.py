@@ -6,29 +6,29 @@ from flask import session
 
 from engine.services.applications.draft_migration import Renewed, renew
 from renderers.i18n.translations import quoted
-from renderers.web.platform.dossier_context import Case, case, label
-from renderers.web.platform.request_context import actor, day_of, language, office, say
+from renderers.web.platform.dossier_context import DossierContext, case, label
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say
 from renderers.web.shared.money import francs
 
 _SAID = "redrafted"
 
 
-def current_case(number: str) -> Case:
+def current_case(number: str) -> DossierContext:
     """The dossier; a draft, as the edition in force has it. Raises `NotFound`."""
     one = case(number)
-    found = renew(office(), actor(), one.dossier)
+    found = renew(app_ctx(), actor(), one.dossier)
     if found is None:
         return one
     session[_SAID] = {"number": one.dossier.number, "said": _sentence(found)}
     return case(number)
 
 
-def has_changed(one: Case) -> bool:
+def has_changed(one: DossierContext) -> bool:
     """Whether something of this draft is still to be said."""
     return _kept(one) is not None
 
 
-def change_of(one: Case) -> str:
+def change_of(one: DossierContext) -> str:
     """What is to be said of this draft, once."""
     kept = _kept(one)
     if kept is None:
@@ -37,14 +37,14 @@ def change_of(one: Case) -> str:
     return str(kept["said"])
 
 
-def _kept(one: Case) -> dict[str, str] | None:
+def _kept(one: DossierContext) -> dict[str, str] | None:
     """What another draft left unsaid in this browser is not of this one."""
     kept = session.get(_SAID)
     return kept if isinstance(kept, dict) and kept.get("number") == one.dossier.number else None
 
 
 def _sentence(found: Renewed) -> str:
-    began = found.since is not None and found.since <= office().day()
+    began = found.since is not None and found.since <= app_ctx().day()
     day = day_of(found.since) if began and found.since else ""
     parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
     if found.new:
@@ -54,7 +54,7 @@ def _sentence(found: Renewed) -> str:
         parts.append(say("redrafted.price", before=before, now=now))
     parts.append(say("redrafted.kept"))
     if found.again:
-        names = [label(found.book.fields[one].label) for one in found.again]
+        names = [label(found.definition.fields[one].label) for one in found.again]
         parts.append(
             say(
                 "redrafted.again",

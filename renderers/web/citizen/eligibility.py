@@ -14,9 +14,9 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
 from engine.model import Criterion, Procedure
-from renderers.html.controls import Control, Drawing, field_control
+from renderers.html.controls import Control, DrawingContext, field_control
 from renderers.web.platform.dossier_context import label, writer
-from renderers.web.platform.request_context import language, office, page, say, site
+from renderers.web.platform.request_context import app_ctx, language, page, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Walk:
 
 
 def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
-    day, directory = local_day(office().now()), office().directory
+    day, directory = local_day(app_ctx().now()), app_ctx().directory
     given: dict[str, Plain] = {}
     carried: dict[str, str] = {}
     while (criterion := next_criterion(procedure, given, day, directory)) is not None:
@@ -62,10 +62,10 @@ def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: s
 
 def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
     """One question, answered at the address it is shown at; `base` is where all of them begin."""
-    speech = Speech(office().wording, language())
-    day, directory = local_day(office().now()), office().directory
+    speech = Speech(app_ctx().wording, language())
+    day, directory = local_day(app_ctx().now()), app_ctx().directory
     view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
-    control = field_control(view, Drawing(site().words, language()))
+    control = field_control(view, DrawingContext(site().words, language()))
     errors = [(f"#{control.id}", control.error)] if control.error else []
     order = [one.id for one in procedure.eligibility]
     step = order.index(criterion.id) + 1
@@ -85,13 +85,13 @@ def _choices(control: Control) -> list[tuple[str, str, bool]]:
 
 def _instead(criterion: Criterion) -> Mapping[str, str] | None:
     """The procedure that suits better, if it is one of ours."""
-    other = office().catalogue.outline(criterion.instead or "")
+    other = app_ctx().catalogue.summary(criterion.instead or "")
     return {"href": f"/demarches/{other.id}", "title": label(other.title)} if other else None
 
 
 def _offline(procedure: Procedure, criterion: Criterion) -> str:
     """Which procedure suits better, by its name, and where to ask for it, while it is not online."""
-    if criterion.instead is None or criterion.instead in office().catalogue.procedures:
+    if criterion.instead is None or criterion.instead in app_ctx().catalogue.procedures:
         return ""
     agency, title = writer(procedure).agency(), label(criterion.instead_title)
     if not title:

@@ -23,9 +23,10 @@ from renderers.web.citizen.draft_migration import change_of, current_case
 from renderers.web.citizen.linked_dossiers import LinkLine, link_lines
 from renderers.web.citizen.start import first_to_do, next_to_do, sent_day
 from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case, drawing, label
+from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     day_of,
     dossiers_home,
     file_response,
@@ -33,13 +34,12 @@ from renderers.web.platform.request_context import (
     form_token,
     go,
     new_token,
-    office,
     page,
     say,
     site,
 )
 from renderers.web.platform.security import FILE_POLICY
-from renderers.web.platform.uploads import Received, as_refused, is_own, receive, status_of
+from renderers.web.platform.uploads import ReceivedFiles, as_refused, is_own, receive, status_of
 from renderers.web.shared.conflicts import versions_page
 
 blueprint = Blueprint("form", __name__)
@@ -65,7 +65,7 @@ def tasks(number: str) -> Response:
     return tasks_page(current_case(number))
 
 
-def tasks_page(one: Case) -> Response:
+def tasks_page(one: DossierContext) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     form = one.form()
@@ -74,7 +74,7 @@ def tasks_page(one: Case) -> Response:
     links = link_lines(one)
     left += sum(1 for link in links if link.required and not link.named)
     following = first_to_do(form)
-    expires = local_day(one.dossier.created_at + office().settings.draft_lasts)
+    expires = local_day(one.dossier.created_at + app_ctx().settings.draft_lasts)
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
         resume=_resume(one, links, following), check=one.at("/verification"),
@@ -82,7 +82,7 @@ def tasks_page(one: Case) -> Response:
     )  # fmt: skip
 
 
-def _resume(one: Case, links: Iterable[LinkLine], following: str) -> str:
+def _resume(one: DossierContext, links: Iterable[LinkLine], following: str) -> str:
     """Where the draft goes on: first the earlier dossiers, for they fill answers in. Who has not proven their number names
     them last."""
     unnamed = next((link.href for link in links if link.required and not link.named), "")
@@ -91,7 +91,7 @@ def _resume(one: Case, links: Iterable[LinkLine], following: str) -> str:
     return unnamed or (one.at(f"/demande/{following}") if following else one.at("/verification"))
 
 
-def _task_line(one: Case, view: PageView) -> TaskLine:
+def _task_line(one: DossierContext, view: PageView) -> TaskLine:
     key = "done" if view.complete and view.visited else "to_complete" if view.visited else "to_do"
     kind = {"done": "ok", "to_complete": "act", "to_do": ""}[key]
     return TaskLine(one.at(f"/demande/{view.id}"), label(view.title), kind, say(f"tasks.{key}"))
@@ -105,7 +105,7 @@ def drop(number: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     if request.method == "POST":
-        drop_draft(office(), actor(), one.id, token=form_token())
+        drop_draft(app_ctx(), actor(), one.id, token=form_token())
         return go("/dossiers?supprime=1")
     return page(
         "citizen/confirm.html", title=say("tasks.drop_title"), procedure=one.title, lines=[say("tasks.drop_text")],
@@ -121,7 +121,7 @@ def drop(number: str) -> Response:
 class Screen:
     """A page of the form, or one row of a group on it (`voyageurs.0`). `judged`: does it carry what is wrong with it?"""
 
-    one: Case
+    one: DossierContext
     page_id: str
     row: str = ""
     judged: bool = True
@@ -168,7 +168,7 @@ def show_screen(screen: Screen) -> Response:
     )  # fmt: skip
 
 
-def _removed(one: Case, view: PageView) -> list[AnswerProblem]:
+def _removed(one: DossierContext, view: PageView) -> list[AnswerProblem]:
     """The questions of a page whose file was removed, for a number was not proven in time."""
     return [
         AnswerProblem(field.path, "file_removed", {"type": field.type}, label=field.label)
@@ -184,7 +184,7 @@ def save_screen(screen: Screen) -> Response:
         return go(one.at())
     try:
         saved = save_page(
-            office(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
+            app_ctx(), actor(), one.id, screen.page_id, posted_answers(), row=screen.row, revision=form_revision(),
             token=form_token(),
         )  # fmt: skip
     except (Conflict, Refused) as clash:
@@ -197,8 +197,8 @@ def save_screen(screen: Screen) -> Response:
         return go(dossiers_home())
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
-    told = () if staying else saved.errors
-    faults = [*received.problems, *(_left_wrong(screen, told, received.problems) if told else ())]
+    reported = () if staying else saved.errors
+    faults = [*received.problems, *(_left_wrong(screen, reported, received.problems) if reported else ())]
     if faults and (view := screen.view()) is not None:
         return _page(screen, page_with(view, faults), status=status_of(faults), note=received.note, note_kind="ok")
     if added := _added_row(screen):
@@ -243,13 +243,13 @@ def is_clash(error: Exception) -> bool:
 
 
 def _left_wrong(
-    screen: Screen, told: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
+    screen: Screen, reported: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
 ) -> list[AnswerProblem]:
     """Of what was wrong when the page was saved, what still is once its files have come in."""
     view = screen.view()
     still = {(problem.at, problem.code) for problem in view.errors} if view else set()
     refused = {problem.at for problem in received}
-    left = (problem for problem in told if (problem.at, problem.code) in still and problem.at not in refused)
+    left = (problem for problem in reported if (problem.at, problem.code) in still and problem.at not in refused)
     return [as_refused(screen.one, problem) for problem in left]
 
 
@@ -258,26 +258,26 @@ def _opened(view: PageView | None) -> int:
     return len(view.errors) if view else 0
 
 
-def _next(one: Case, page_id: str) -> str:
+def _next(one: DossierContext, page_id: str) -> str:
     """The page after this one; check-your-answers after the last. Where answers were taken over, only pages that lack
     something are gone through."""
     if one.dossier.reused is not None:
         following = next_to_do(one.form(), page_id, seen=True)
         return one.at(f"/demande/{following}" if following else "/verification")
-    ids = [found.id for found in path(one.procedure, one.standing().values.scope)]
+    ids = [found.id for found in path(one.procedure, one.evaluated().values.scope)]
     after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
     if after:
         return one.at(f"/demande/{after[0]}")
     return one.at("/verification")
 
 
-def _back_to_check(one: Case, page_id: str) -> str:
+def _back_to_check(one: DossierContext, page_id: str) -> str:
     """Check-your-answers again, by way of the next page that lacks something."""
     following = next_to_do(one.form(), page_id, seen=False)
     return one.at(f"/demande/{following}{_return()}" if following else "/verification")
 
 
-def _again(screen: Screen, received: Received, opened: int) -> Response:
+def _again(screen: Screen, received: ReceivedFiles, opened: int) -> Response:
     """The same page by its address, so that a reload sends nothing twice."""
     session["note"], session["note_kind"] = received.note, "ok"
     if opened:
@@ -301,9 +301,9 @@ def piece(number: str, attachment_id: str) -> Response:
     return piece_of(case(number), attachment_id)
 
 
-def piece_of(one: Case, attachment_id: str) -> Response:
+def piece_of(one: DossierContext, attachment_id: str) -> Response:
     """A file handed in, to whom it belongs. It is data: it never runs here."""
-    attachment, body = read_attachment(office(), actor(), one.id, attachment_id)
+    attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY
     return answer
@@ -319,15 +319,15 @@ def posted_answers() -> dict[str, list[str]]:
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
     """The page showing these faults and no others."""
-    told = tuple(problems)
-    fields = tuple(_field_with(one, told) for one in view.fields)
-    return replace(view, fields=fields, problems=told)
+    reported = tuple(problems)
+    fields = tuple(_field_with(one, reported) for one in view.fields)
+    return replace(view, fields=fields, problems=reported)
 
 
-def _field_with(view: FieldView, told: tuple[AnswerProblem, ...]) -> FieldView:
+def _field_with(view: FieldView, reported: tuple[AnswerProblem, ...]) -> FieldView:
     mine = {view.path, f"{view.path}_other", f"{view.path}_issued"}
-    rows = tuple(replace(row, fields=tuple(_field_with(one, told) for one in row.fields)) for row in view.rows)
-    return replace(view, problems=tuple(one for one in told if one.at in mine), rows=rows)
+    rows = tuple(replace(row, fields=tuple(_field_with(one, reported) for one in row.fields)) for row in view.rows)
+    return replace(view, problems=tuple(one for one in reported if one.at in mine), rows=rows)
 
 
 def _page(
@@ -365,10 +365,10 @@ def _title(screen: Screen, view: PageView) -> str:
     return say("row.of", group=label(found.group.label), label=name)
 
 
-def _steps(one: Case, view: PageView) -> tuple[int, bool]:
+def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
     """How many steps there are, and whether that is sure: until the answers that pages hang on are given, the most there
     may be. A question that must be answered and was left empty is as one nobody saw."""
-    scope = one.standing().values.scope
+    scope = one.evaluated().values.scope
     shown = {page.id for page in path(one.procedure, scope)}
     answered = {
         name for name, said in one.dossier.answers.items()

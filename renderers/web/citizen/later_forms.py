@@ -14,20 +14,20 @@ from engine.domain.forms.agent_files import place_of
 from engine.model import APPLICANT, Form
 from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.casework import read_filling
-from engine.services.applications.opinions import Errand, do_errand, errands, read_errand
+from engine.services.applications.opinions import AwaitedPart, awaited_parts, do_part, read_part
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.unit_of_work import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, drawing, label
+from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     form_revision,
     form_token,
     go,
     new_token,
-    office,
     page,
     say,
     site,
@@ -45,33 +45,35 @@ _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LaterFormView:
     """A later form as its person meets it: whole, or row by row."""
 
     form: Form
     href: str
     title: str
-    parts: tuple[Errand, ...]  # none for a whole form
+    parts: tuple[AwaitedPart, ...]  # none for a whole form
 
     @property
     def left(self) -> int:
         return sum(1 for part in self.parts if not part.done) or (0 if self.parts else 1)
 
 
-def asked_of(one: Case) -> list[Asked]:
+def asked_of(one: DossierContext) -> list[LaterFormView]:
     """The later forms that wait for the applicant now, in the order of the file."""
     mine = [
-        found for found in errands(office(), actor(), one.id) if found.closed is None and APPLICANT in found.form.by
+        found
+        for found in awaited_parts(app_ctx(), actor(), one.id)
+        if found.closed is None and APPLICANT in found.form.by
     ]
     forms = {found.form.id: found.form for found in mine}
     return [
-        Asked(form, one.at(f"/a-faire/{form.id}"), label(form.label),
+        LaterFormView(form, one.at(f"/a-faire/{form.id}"), label(form.label),
               tuple(found for found in mine if found.form.id == form.id and found.part is not None))
         for form in forms.values()
     ]  # fmt: skip
 
 
-def part_title(one: Case, form: Form, part: str) -> str:
+def part_title(one: DossierContext, form: Form, part: str) -> str:
     """Which row is meant: as the first form calls it."""
     group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
     row = group.rows[int(part)] if group and part.isdecimal() and int(part) < len(group.rows) else None
@@ -84,10 +86,10 @@ def part_title(one: Case, form: Form, part: str) -> str:
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def show(number: str, form_id: str) -> Response:
-    return show_errand(case(number), form_id)
+    return show_later_form(case(number), form_id)
 
 
-def show_errand(one: Case, form_id: str) -> Response:
+def show_later_form(one: DossierContext, form_id: str) -> Response:
     """A later form, or the list of its rows."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
@@ -98,16 +100,16 @@ def show_errand(one: Case, form_id: str) -> Response:
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>")
 @signed_in
 def fill(number: str, form_id: str) -> Response:
-    return fill_errand(case(number), form_id, None)
+    return fill_later_form(case(number), form_id, None)
 
 
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def show_part(number: str, form_id: str, part: str) -> Response:
-    return show_errand_part(case(number), form_id, part)
+    return show_later_form_part(case(number), form_id, part)
 
 
-def show_errand_part(one: Case, form_id: str, part: str) -> Response:
+def show_later_form_part(one: DossierContext, form_id: str, part: str) -> Response:
     """One row of it."""
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
@@ -120,10 +122,10 @@ def show_errand_part(one: Case, form_id: str, part: str) -> Response:
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
 @signed_in
 def fill_part(number: str, form_id: str, part: str) -> Response:
-    return fill_errand(case(number), form_id, part)
+    return fill_later_form(case(number), form_id, part)
 
 
-def _over(one: Case, form_id: str) -> Response:
+def _over(one: DossierContext, form_id: str) -> Response:
     """Done meanwhile, or no longer asked: the dossier says where things stand. A form that never was is not found."""
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form) or APPLICANT not in form.by:
@@ -132,7 +134,7 @@ def _over(one: Case, form_id: str) -> Response:
     return go(one.at())
 
 
-def _list_page(one: Case, asked: Asked) -> Response:
+def _list_page(one: DossierContext, asked: LaterFormView) -> Response:
     cards = [
         {"href": f"{asked.href}/{part.part}", "title": part_title(one, asked.form, part.part or ""), "done": part.done}
         for part in asked.parts
@@ -143,7 +145,7 @@ def _list_page(one: Case, asked: Asked) -> Response:
     )  # fmt: skip
 
 
-def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
+def _sheet(one: DossierContext, form: Form, part: str | None) -> Sheet:
     title = label(form.label)
     if part is not None:
         title = say("row.of", group=title, label=part_title(one, form, part))
@@ -155,12 +157,12 @@ def _sheet(one: Case, form: Form, part: str | None) -> Sheet:
     )  # fmt: skip
 
 
-def _answered(one: Case, form: Form, part: str | None, raw: bool) -> Filled:
-    found = read_errand(office(), actor(), one.id, form.id, part, posted_answers() if raw else None)
+def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> Filled:
+    found = read_part(app_ctx(), actor(), one.id, form.id, part, posted_answers() if raw else None)
     return Filled(found.page, found.problems, found.answers)
 
 
-def fill_errand(one: Case, form_id: str, part: str | None) -> Response:
+def fill_later_form(one: DossierContext, form_id: str, part: str | None) -> Response:
     """Keeps a form, or one row of it, when it is whole."""
     number = one.dossier.number
     form = one.procedure.tasks.get(form_id)
@@ -169,19 +171,17 @@ def fill_errand(one: Case, form_id: str, part: str | None) -> Response:
     sheet = _sheet(one, form, part)
     if (answer := sheet.files()) is not None:
         return answer
-    found = read_errand(office(), actor(), one.id, form_id, part, posted_answers())
+    found = read_part(app_ctx(), actor(), one.id, form_id, part, posted_answers())
     if any(not problem.warns for problem in found.problems):
         return sheet.refused()
     try:
-        do_errand(
-            office(), actor(), one.id, form_id, part, found.answers, revision=sheet.revision(), token=form_token()
-        )
+        do_part(app_ctx(), actor(), one.id, form_id, part, found.answers, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused()
     except (Conflict, Refused) as clash:
         if not is_clash(clash):
             raise
-        return versions_page(case(number), read_errand(office(), actor(), one.id, form_id, part).page, sheet.address)
+        return versions_page(case(number), read_part(app_ctx(), actor(), one.id, form_id, part).page, sheet.address)
     session["note"] = say("todo.done", title=sheet.title)
     left = next((one_left for one_left in asked_of(case(number)) if one_left.form.id == form_id), None)
     return go(sheet.above if part is not None and left is not None and left.left else one.at())
@@ -204,7 +204,7 @@ class Sheet:
     """A form asked at once: nothing of it is kept before it is right, but its files. `place` names where the file of a
     question is joined, `read` answers with the post at hand (True) or as the dossier stands."""
 
-    one: Case
+    one: DossierContext
     title: str
     address: str
     above: str
@@ -237,12 +237,12 @@ class Sheet:
     def files(self) -> Response | None:
         """Keeps the files of a post. An answer when the post was about files only, or when one was refused."""
         if taken := request.form.get("detach"):
-            take_back(office(), actor(), self.one.id, taken, token=form_token())
+            take_back(app_ctx(), actor(), self.one.id, taken, token=form_token())
             return self._again().drawn(self.read(True), note=say("piece.removed"))
         problems, stored = [], 0
         for at, upload in posted_files(self.one).items():
             token = f"{form_token()}:{at}" if form_token() else None
-            kept = enclose(office(), actor(), self.one.id, self.place(at), upload, token=token)
+            kept = enclose(app_ctx(), actor(), self.one.id, self.place(at), upload, token=token)
             problems += [replace(kept.problem, at=at)] if kept.problem else []
             stored += kept.problem is None
         note = say("piece.stored", count=stored) if stored else ""
@@ -262,9 +262,9 @@ class Sheet:
         """What is wrong, each beside its question; a question that the answers have just brought is only asked."""
         sheet, filled = self._again(), self.read(True)
         wrong = [one for one in filled.problems if not one.warns]
-        told = put_already(wrong)
-        brought = len(wrong) - len(told)
-        return sheet.drawn(filled, told, 422 if told or errors else 200, "", brought, errors, reason)
+        reported = put_already(wrong)
+        brought = len(wrong) - len(reported)
+        return sheet.drawn(filled, reported, 422 if reported or errors else 200, "", brought, errors, reason)
 
 
 def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
@@ -273,7 +273,7 @@ def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:
     return [one for one in problems if one.code not in _NOT_PUT_YET or one.at.partition(".")[0] in seen]
 
 
-def filled_by_act(one: Case, act_id: str, raw: bool) -> Filled:
+def filled_by_act(one: DossierContext, act_id: str, raw: bool) -> Filled:
     """The form that an act fills."""
-    found = read_filling(office(), actor(), one.id, act_id, posted_answers() if raw else None)
+    found = read_filling(app_ctx(), actor(), one.id, act_id, posted_answers() if raw else None)
     return Filled(found.view.pages[0], found.problems, found.answers)

@@ -12,7 +12,7 @@ from engine.domain.workflow.linked_dossiers import awaited_links
 from engine.model import Link
 from engine.services.applications.drafts import see
 from engine.services.applications.linked_dossiers import (
-    Candidate,
+    LinkCandidate,
     candidate,
     candidates,
     name_earlier,
@@ -22,10 +22,11 @@ from engine.services.applications.linked_dossiers import (
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import signed_in
-from renderers.web.platform.dossier_context import Case, case, label
+from renderers.web.platform.dossier_context import DossierContext, case, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     asker,
     day_of,
     form_revision,
@@ -33,7 +34,6 @@ from renderers.web.platform.request_context import (
     go,
     language,
     new_token,
-    office,
     page,
     say,
 )
@@ -52,9 +52,9 @@ class LinkLine:
     required: bool
 
 
-def link_lines(one: Case) -> list[LinkLine]:
+def link_lines(one: DossierContext) -> list[LinkLine]:
     """The earlier dossiers that a draft asks to name, as far as its answers tell."""
-    scope = one.standing().scope
+    scope = one.evaluated().scope
     return [
         LinkLine(one.at(f"/lien/{link.id}"), label(link.label), linked.number if linked else "", link.required.holds(scope))
         for link in one.procedure.links()
@@ -63,7 +63,7 @@ def link_lines(one: Case) -> list[LinkLine]:
     ]  # fmt: skip
 
 
-def linked_lines(one: Case) -> list[LinkLine]:
+def linked_lines(one: DossierContext) -> list[LinkLine]:
     """The earlier dossiers that were named; those of the reader lead to their page."""
     found = []
     for link in one.procedure.links():
@@ -73,15 +73,15 @@ def linked_lines(one: Case) -> list[LinkLine]:
     return found
 
 
-def awaited_ends(one: Case) -> list[str]:
+def awaited_ends(one: DossierContext) -> list[str]:
     """The dossiers whose end this one waits for."""
-    waiting = awaited_links(one.procedure, one.dossier, one.standing().scope)
+    waiting = awaited_links(one.procedure, one.dossier, one.evaluated().scope)
     return [say("link.waiting", number=whole_number(one.dossier.links[link.id].number)) for link in waiting]
 
 
 def _is_seen(dossier_id: str) -> bool:
     try:
-        see(office(), actor(), dossier_id)
+        see(app_ctx(), actor(), dossier_id)
     except NotFound:
         return False
     return True
@@ -96,7 +96,7 @@ def choose(number: str, link_id: str) -> Response:
     return choose_link(case(number), link_id)
 
 
-def choose_link(one: Case, link_id: str) -> Response:
+def choose_link(one: DossierContext, link_id: str) -> Response:
     """Which earlier dossier a draft hangs on."""
     if not one.dossier.is_draft:
         return go(one.at())
@@ -109,13 +109,13 @@ def name(number: str, link_id: str) -> Response:
     return name_link(case(number), link_id)
 
 
-def name_link(one: Case, link_id: str) -> Response:
+def name_link(one: DossierContext, link_id: str) -> Response:
     """One's own dossier is named at once; for another, a code goes to its phone first."""
     if not one.dossier.is_draft:
         return go(one.at())
     link = _link(one, link_id)
     picked, typed = request.form.get("earlier", "")[:40], request.form.get("number", "")[:40]
-    own = {found.dossier.number for found in candidates(office(), actor(), one.id, link.id)}
+    own = {found.dossier.number for found in candidates(app_ctx(), actor(), one.id, link.id)}
     if picked in own:
         return _named(one, link, picked, None)
     if own and picked != _OTHER:
@@ -128,36 +128,36 @@ def name_link(one: Case, link_id: str) -> Response:
         return _named(one, link, digits, None) if mine.unfit is None else _page(
             one, link, typed, number_error=say("link.unfit", title=_title_of(link))
         )  # fmt: skip
-    send_proof(office(), digits, asker=asker(), language=language(), mark=actor().id)
+    send_proof(app_ctx(), digits, asker=asker(), language=language(), mark=actor().id)
     session["proving"] = digits
     return go(one.at(f"/lien/{link.id}/code"))
 
 
-def _mine(one: Case, link: Link, number: str) -> Candidate | None:
+def _mine(one: DossierContext, link: Link, number: str) -> LinkCandidate | None:
     try:
-        return candidate(office(), actor(), one.id, link.id, number)
+        return candidate(app_ctx(), actor(), one.id, link.id, number)
     except NotFound:
         return None
 
 
-def _link(one: Case, link_id: str) -> Link:
+def _link(one: DossierContext, link_id: str) -> Link:
     link = one.procedure.tasks.get(link_id)
-    if not isinstance(link, Link) or not link.when.holds(one.standing().scope):
+    if not isinstance(link, Link) or not link.when.holds(one.evaluated().scope):
         raise NotFound
     return link
 
 
 def _title_of(link: Link) -> str:
-    earlier = office().catalogue.procedures.get(link.procedure)
+    earlier = app_ctx().catalogue.procedures.get(link.procedure)
     return label(earlier.identity.title) if earlier else ""
 
 
-def _page(one: Case, link: Link, typed: str = "", choice_error: str = "", number_error: str = "") -> Response:
-    found = candidates(office(), actor(), one.id, link.id)
+def _page(one: DossierContext, link: Link, typed: str = "", choice_error: str = "", number_error: str = "") -> Response:
+    found = candidates(app_ctx(), actor(), one.id, link.id)
     linked = one.dossier.links.get(link.id)
     errors = [(href, said) for href, said in (("#earlier", choice_error), ("#number", number_error)) if said]
     choices = [
-        {"number": each.dossier.number, "label": each.dossier.label or label(each.book.identity.title), "hint": _hint(each)}
+        {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
         for each in found
     ]  # fmt: skip
     picked = _OTHER if number_error or typed else linked.number if linked else ""
@@ -165,12 +165,12 @@ def _page(one: Case, link: Link, typed: str = "", choice_error: str = "", number
         "citizen/link.html", 422 if errors else 200, procedure=one.title, title=label(link.label), errors=errors,
         wanted=_title_of(link), choices=choices, picked=picked, typed=typed, choice_error=choice_error,
         number_error=number_error, named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
-        optional=not link.required.holds(one.standing().scope), token=new_token(), revision=one.dossier.revision,
+        optional=not link.required.holds(one.evaluated().scope), token=new_token(), revision=one.dossier.revision,
         skip=_after(one),
     )  # fmt: skip
 
 
-def _hint(found: Candidate) -> str:
+def _hint(found: LinkCandidate) -> str:
     sent = found.dossier.submitted_at
     day = day_of(sent) if sent else ""
     papers = [document.number for document in found.dossier.documents if document.status == "valid"]
@@ -178,7 +178,7 @@ def _hint(found: Candidate) -> str:
     return f"{text} {say('link.papers', numbers=', '.join(papers))}" if papers else text
 
 
-def _after(one: Case) -> str:
+def _after(one: DossierContext) -> str:
     """Where the draft goes on."""
     form = one.form()
     following = next((view.id for view in form.pages if not view.complete or not view.visited), "")
@@ -194,7 +194,7 @@ def ask_code(number: str, link_id: str) -> Response:
     return ask_link_code(case(number), link_id)
 
 
-def ask_link_code(one: Case, link_id: str) -> Response:
+def ask_link_code(one: DossierContext, link_id: str) -> Response:
     """The code that went to the phone of a dossier that is not the person's own."""
     if not one.dossier.is_draft or not session.get("proving"):
         return go(one.at(f"/lien/{link_id}"))
@@ -207,12 +207,12 @@ def check_code(number: str, link_id: str) -> Response:
     return check_link_code(case(number), link_id)
 
 
-def check_link_code(one: Case, link_id: str) -> Response:
+def check_link_code(one: DossierContext, link_id: str) -> Response:
     wanted = session.get("proving", "")
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
     link = _link(one, link_id)
-    phone = prove_earlier(office(), wanted, request.form.get("code", "")[:20], mark=actor().id)
+    phone = prove_earlier(app_ctx(), wanted, request.form.get("code", "")[:20], mark=actor().id)
     if phone is None:
         return _code_page(one, link, say("link.code_wrong"))
     session.pop("proving", None)
@@ -220,7 +220,7 @@ def check_link_code(one: Case, link_id: str) -> Response:
     return _named(one, link, wanted, phone)
 
 
-def _code_page(one: Case, link: Link, error: str = "") -> Response:
+def _code_page(one: DossierContext, link: Link, error: str = "") -> Response:
     errors = [("#code", error)] if error else []
     return page(
         "citizen/link_code.html", 422 if error else 200, procedure=one.title, title=label(link.label), errors=errors,
@@ -237,8 +237,8 @@ def _proved(number: str) -> str | None:
 # -- naming ------------------------------------------------------------------------------------------------------------
 
 
-def _named(one: Case, link: Link, number: str, phone: str | None) -> Response:
-    found = candidate(office(), actor(), one.id, link.id, number, phone)
+def _named(one: DossierContext, link: Link, number: str, phone: str | None) -> Response:
+    found = candidate(app_ctx(), actor(), one.id, link.id, number, phone)
     if found.unfit is not None:
         return _page(one, link, group_number(number), number_error=_unfit(link, found))
     if found.rows and link.row:
@@ -246,16 +246,16 @@ def _named(one: Case, link: Link, number: str, phone: str | None) -> Response:
     return _keep(one, link, number, None, phone)
 
 
-def _unfit(link: Link, found: Candidate) -> str:
+def _unfit(link: Link, found: LinkCandidate) -> str:
     if found.unfit is not None and found.unfit.code == "link_unfit":
         return say("link.unfit", title=_title_of(link))
     return sentence(found.unfit) if found.unfit else ""
 
 
-def _keep(one: Case, link: Link, number: str, row: int | None, phone: str | None) -> Response:
+def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: str | None) -> Response:
     try:
         name_earlier(
-            office(), actor(), one.id, link.id, number, row, phone=phone, revision=form_revision(), token=form_token()
+            app_ctx(), actor(), one.id, link.id, number, row, phone=phone, revision=form_revision(), token=form_token()
         )  # fmt: skip
     except Refused as closed:
         if closed.reason.code not in ("link_unfit", "link_row"):
@@ -272,7 +272,7 @@ def choose_row(number: str, link_id: str, earlier: str) -> Response:
     return choose_link_row(case(number), link_id, earlier)
 
 
-def choose_link_row(one: Case, link_id: str, earlier: str) -> Response:
+def choose_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     return _row_page(one, _link(one, link_id), earlier)
@@ -284,7 +284,7 @@ def keep_row(number: str, link_id: str, earlier: str) -> Response:
     return keep_link_row(case(number), link_id, earlier)
 
 
-def keep_link_row(one: Case, link_id: str, earlier: str) -> Response:
+def keep_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     link, picked = _link(one, link_id), request.form.get("row", "")
@@ -293,8 +293,8 @@ def keep_link_row(one: Case, link_id: str, earlier: str) -> Response:
     return _keep(one, link, earlier, int(picked), _proved(earlier))
 
 
-def _row_page(one: Case, link: Link, earlier: str, error: str = "") -> Response:
-    found = candidate(office(), actor(), one.id, link.id, earlier, _proved(earlier))
+def _row_page(one: DossierContext, link: Link, earlier: str, error: str = "") -> Response:
+    found = candidate(app_ctx(), actor(), one.id, link.id, earlier, _proved(earlier))
     rows = [(at, name or say("rows.number", number=at + 1)) for at, name in enumerate(found.rows)]
     return page(
         "citizen/link_row.html", 422 if error else 200, procedure=one.title, title=label(link.label),

@@ -34,10 +34,11 @@ from renderers.html.controls import national
 from renderers.i18n.translations import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import passive, public, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json, sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     at_counter,
     day_of,
     file_response,
@@ -46,7 +47,6 @@ from renderers.web.platform.request_context import (
     language,
     moment_of,
     new_token,
-    office,
     page,
     say,
     site,
@@ -89,9 +89,9 @@ def choose(number: str) -> Response:
     return choose_payment(case(number))
 
 
-def choose_payment(one: Case) -> Response:
+def choose_payment(one: DossierContext) -> Response:
     """What is owed, and with which account it is paid; the try under way, where there is one."""
-    if (awaited := awaited_payment(office(), actor(), one.id)) is not None:
+    if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
     return _choose_page(one, _Typed(payer=national(phone)))
@@ -103,9 +103,9 @@ def begin(number: str) -> Response:
     return begin_payment(case(number))
 
 
-def begin_payment(one: Case) -> Response:
+def begin_payment(one: DossierContext) -> Response:
     """Queues the order for the worker and follows it, or says what is missing."""
-    due = owed(office(), actor(), one.id)
+    due = owed(app_ctx(), actor(), one.id)
     providers = offered(one)
     if not providers:
         return _choose_page(one, _Typed())
@@ -126,10 +126,10 @@ def begin_payment(one: Case) -> Response:
     return _started(one, typed, read[0])
 
 
-def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
+def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response:
     try:
         payment = start_payment(
-            office(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
+            app_ctx(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
             customer=customer,
         )  # fmt: skip
     except Refused as closed:
@@ -148,8 +148,8 @@ def _started(one: Case, typed: _Typed, customer: Customer) -> Response:
     return go(one.at(f"/paiement/{payment.id}"))
 
 
-def _least(one: Case) -> int:
-    return least_owed(office(), actor(), one.id)
+def _least(one: DossierContext) -> int:
+    return least_owed(app_ctx(), actor(), one.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +167,13 @@ class _Typed:
 
 
 def _choose_page(
-    one: Case, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
+    one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
 ) -> Response:  # fmt: skip
     ways = offered(one)
     providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
     provider = providers[0].id if len(providers) == 1 else typed.provider
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
-    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
+    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
     total, least = sum(account.left for account in accounts), _least(one)
     if not total:
         return _nothing(one)
@@ -185,15 +185,15 @@ def _choose_page(
         due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
         how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
         payer_error=faults.get("payer", ""), token=new_token(), revision=None, estimates=_estimates(one),
-        cash=not providers and takes_cash(office(), actor(), one.id), closed=session.pop("payments_closed", False),
-        only=method_names(one) if office().providers and not providers else "", seems=seems,
+        cash=not providers and takes_cash(app_ctx(), actor(), one.id), closed=session.pop("payments_closed", False),
+        only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
         wallets=any("payer" in choice.asks for choice in ways.values()),
         cards=any(choice.method == "card" for choice in ways.values()),
     )  # fmt: skip
 
 
-def _table(one: Case, account: FeeAccount) -> PriceTable:
+def _table(one: DossierContext, account: FeeAccount) -> PriceTable:
     """What a price is made of; of one paid in part, what is left."""
     table = price_table(one, account.label, account.lines, account.left)
     if not account.paid:
@@ -202,7 +202,7 @@ def _table(one: Case, account: FeeAccount) -> PriceTable:
     return replace(table, lines=(*table.lines, paid), left=True)
 
 
-def _estimates(one: Case) -> list[tuple[str, str]]:
+def _estimates(one: DossierContext) -> list[tuple[str, str]]:
     """The quotes that an office has issued: the paper a price rests on."""
     return [
         (document.title, one.at(f"/documents/{document.id}.pdf"))
@@ -211,9 +211,9 @@ def _estimates(one: Case) -> list[tuple[str, str]]:
     ]
 
 
-def _nothing(one: Case) -> Response:
+def _nothing(one: DossierContext) -> Response:
     """Already paid, or never owed: the last receipt, else the dossier."""
-    paid = [payment for payment in payments(office(), actor(), one.id) if payment.status in _RECEIVED]
+    paid = [payment for payment in payments(app_ctx(), actor(), one.id) if payment.status in _RECEIVED]
     return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
 
 
@@ -227,9 +227,9 @@ def follow(number: str, payment_id: str) -> Response:
     return follow_payment(case(number), payment_id)
 
 
-def follow_payment(one: Case, payment_id: str) -> Response:
+def follow_payment(one: DossierContext, payment_id: str) -> Response:
     """Where a payment stands, or how it ended. Nothing is asked here: the worker does."""
-    payment = see_payment(office(), actor(), one.id, payment_id)
+    payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status in _OPEN:
         return _following_page(one, payment)
     if session.get("paying") == payment.id:
@@ -251,25 +251,25 @@ def state(number: str, payment_id: str) -> Response:
     return payment_state(case(number), payment_id)
 
 
-def payment_state(one: Case, payment_id: str) -> Response:
+def payment_state(one: DossierContext, payment_id: str) -> Response:
     """For the page that follows: what it says, and when to look again."""
-    payment = see_payment(office(), actor(), one.id, payment_id)
+    payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status not in _OPEN:
         return jsonify({"status": payment.status})
-    now = following(payment, office().now())
+    now = following(payment, app_ctx().now())
     return jsonify({"status": now.mark, "again": now.again})
 
 
-def _following_page(one: Case, payment: Payment) -> Response:
+def _following_page(one: DossierContext, payment: Payment) -> Response:
     paused = "pause" in request.args
     return page(
         "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
         payer=_number(payment.payer), provider=provider_label(payment.provider),
-        now=following(payment, office().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
+        now=following(payment, app_ctx().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
     )  # fmt: skip
 
 
-def _ended_page(one: Case, payment: Payment) -> Response:
+def _ended_page(one: DossierContext, payment: Payment) -> Response:
     received, repaid = payment.status in _RECEIVED, _is_repaid(payment)
     kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
     lines, strong = _why(one, payment)
@@ -282,7 +282,7 @@ def _ended_page(one: Case, payment: Payment) -> Response:
     )  # fmt: skip
 
 
-def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
+def _facts(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
     facts = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
@@ -290,10 +290,10 @@ def _facts(one: Case, payment: Payment) -> list[tuple[str, str]]:
     ]
     if payment.provider_ref:
         facts.append((say("payment.operator_reference"), payment.provider_ref))
-    for line in owed_back(office(), actor(), one.id):
+    for line in owed_back(app_ctx(), actor(), one.id):
         if line.refund.payment == payment.id and line.refund.fee is not None:
             facts.append((say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line)))
-    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.fee in payment.fees]
+    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.fee in payment.fees]
     if left := sum(account.left for account in accounts):
         days = [account.due for account in accounts if account.due is not None and account.left]
         text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
@@ -311,7 +311,7 @@ def _is_repaid(payment: Payment) -> bool:
     """Whether all that it brought over the price was paid back."""
     if payment.status != "overpaid":
         return False
-    return all(line.refund.paid_at for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment))
+    return all(line.refund.paid_at for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment))
 
 
 def _number(phone: str) -> str:
@@ -319,7 +319,7 @@ def _number(phone: str) -> str:
     return national(phone).replace(" ", FIXED_SPACE)
 
 
-def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
+def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
     """What happened, and in one strong sentence what it means for the money."""
     facts = {
         "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
@@ -344,21 +344,21 @@ def _why(one: Case, payment: Payment) -> tuple[list[str], str]:
     return [say(keys[0] if keys else "payment.because.other", **facts)], say("payment.nothing_taken")
 
 
-def _page_left(one: Case, payment: Payment) -> str:
+def _page_left(one: DossierContext, payment: Payment) -> str:
     """The operator's page where its payer may still finish; never on the screen of an agent, nor once the dossier is closed."""
-    return "" if at_counter() or one.dossier.closed_at else page_left(payment, office().now())
+    return "" if at_counter() or one.dossier.closed_at else page_left(payment, app_ctx().now())
 
 
 def _is_long(payment: Payment) -> bool:
     """Whether the answer that was promised has not come in time."""
-    return office().now() - payment.started_at > SECOND_THOUGHTS
+    return app_ctx().now() - payment.started_at > SECOND_THOUGHTS
 
 
 def _over(payment: Payment) -> list[str]:
-    return [over_line(line) for line in owed_back(office(), actor(), payment.dossier) if is_over(line, payment)]
+    return [over_line(line) for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment)]
 
 
-def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
+def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
     """The one way on first."""
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
     if payment.status in _RECEIVED:
@@ -378,9 +378,9 @@ def _actions(one: Case, payment: Payment) -> list[dict[str, str]]:
     return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
 
 
-def _next_task(one: Case) -> str:
+def _next_task(one: DossierContext) -> str:
     """Where a visit is chosen, once it may be."""
-    ahead = open_tasks(one.procedure, one.dossier, one.standing().scope)
+    ahead = open_tasks(one.procedure, one.dossier, one.evaluated().scope)
     return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
 
 
@@ -390,14 +390,14 @@ def receipt(number: str, payment_id: str) -> Response:
     return receipt_file(case(number), payment_id)
 
 
-def receipt_file(one: Case, payment_id: str) -> Response:
+def receipt_file(one: DossierContext, payment_id: str) -> Response:
     """The receipt of money that came, as PDF."""
-    payment = see_payment(office(), actor(), one.id, payment_id)
+    payment = see_payment(app_ctx(), actor(), one.id, payment_id)
     if payment.status not in _RECEIVED:
         raise NotFound
-    address, spoken = f"{office().settings.short_url}/v", one.dossier.language
+    address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language
     body = receipt_pdf(
-        payment, one.dossier, one.procedure, office().wording, spoken, address, receipt_code(office(), payment),
+        payment, one.dossier, one.procedure, app_ctx().wording, spoken, address, receipt_code(app_ctx(), payment),
         agency_of(one, spoken),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
@@ -411,11 +411,11 @@ def receipt_file(one: Case, payment_id: str) -> Response:
 @public
 def returned(provider: str) -> Response:
     """Where an operator sends the payer back, and what it looks at to know that we are there. It only says what we know."""
-    if provider not in office().providers:
+    if provider not in app_ctx().providers:
         raise NotFound
     if request.method == "POST":  # the session does not come with another site's post; it does with what follows
         return go(f"{request.path}?{urlencode({'paiement': request.args.get('paiement', '')[:60]})}")
-    found = returned_payment(office(), actor(), provider, request.args.get("paiement", "")[:60])
+    found = returned_payment(app_ctx(), actor(), provider, request.args.get("paiement", "")[:60])
     known = {}
     if found is not None:
         payment, number = found
@@ -430,7 +430,7 @@ def callback(provider: str) -> Response:
     """A provider says that something happened. It is noted, and the worker asks the provider."""
     if (request.content_length or 0) > _CALLBACK_LARGEST:
         return problem_json(413, "too large", "", "too_large")
-    outcome = record_callback(office(), provider[:40], dict(request.headers), request.get_data(cache=False))
+    outcome = record_callback(app_ctx(), provider[:40], dict(request.headers), request.get_data(cache=False))
     status = _CALLBACK_STATUS.get(outcome.code, 200)
     if status == 200:
         return jsonify({"outcome": outcome.code})

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, abort, jsonify, request
 from engine.services.applications.attachments import receive_piece, received
 from engine.storage.files.resumable_uploads import LARGEST, LARGEST_PIECE
 from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case
-from renderers.web.platform.request_context import actor, client, office
+from renderers.web.platform.dossier_context import DossierContext, case
+from renderers.web.platform.request_context import actor, app_ctx, client
 
 blueprint = Blueprint("arrivals", __name__)
 
@@ -21,11 +21,11 @@ _SHORTEST: Final = 32
 @signed_in
 @unproven_too
 def so_far(number: str, key: str) -> Response:
-    return told_so_far(case(number), key)
+    return received_so_far(case(number), key)
 
 
-def told_so_far(one: Case, key: str) -> Response:
-    return jsonify({"received": received(office(), actor(), one.id, _known(key))})
+def received_so_far(one: DossierContext, key: str) -> Response:
+    return jsonify({"received": received(app_ctx(), actor(), one.id, _known(key))})
 
 
 @blueprint.post("/dossiers/<number>/envois/<key>.json")
@@ -35,7 +35,7 @@ def piece(number: str, key: str) -> Response:
     return take_piece(case(number), key)
 
 
-def take_piece(one: Case, key: str) -> Response:
+def take_piece(one: DossierContext, key: str) -> Response:
     """One piece, from `at`; the answer says how far the file has come, wherever the piece lay."""
     at = request.args.get("at", "")
     if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):
@@ -43,7 +43,7 @@ def take_piece(one: Case, key: str) -> Response:
     if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:
         abort(413)
     data = request.get_data(cache=False)
-    return jsonify({"received": receive_piece(office(), actor(), one.id, _known(key), int(at), data, client())})
+    return jsonify({"received": receive_piece(app_ctx(), actor(), one.id, _known(key), int(at), data, client())})
 
 
 def _known(key: str) -> str:

@@ -11,7 +11,7 @@ from renderers.web.citizen.draft_migration import current_case
 from renderers.web.citizen.form import Screen, save_screen, show_screen
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import case
-from renderers.web.platform.request_context import actor, form_revision, form_token, go, new_token, office, page, say
+from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, new_token, page, say
 
 blueprint = Blueprint("rows", __name__)
 
@@ -52,7 +52,7 @@ def remove_row(screen: Screen) -> Response:
     back = f"{screen.above}{pages.query}#{control_id(row.rpartition('.')[0])}"
     if request.method == "POST":
         save_page(
-            office(), actor(), one.id, page_id, {"remove_row": [row]}, row=row, revision=form_revision(),
+            app_ctx(), actor(), one.id, page_id, {"remove_row": [row]}, row=row, revision=form_revision(),
             token=form_token(),
         )  # fmt: skip
         session["note"], session["note_kind"] = say("row.removed", label=name), "ok"

@@ -19,12 +19,22 @@ from engine.domain.forms.eligibility import adopt_criteria
 from engine.model import Procedure
 from engine.records.dossier import Actor
 from engine.services.applications.drafts import open_dossier, see_form
-from engine.services.applications.prefill import Earlier, earlier_requests, take_over
+from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.context.app_context import NotFound
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, walk_criteria
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
-from renderers.web.platform.request_context import actor, day_of, form_token, go, language, new_token, office, page, say
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    day_of,
+    form_token,
+    go,
+    language,
+    new_token,
+    page,
+    say,
+)
 
 blueprint = Blueprint("beginning", __name__)
 
@@ -57,17 +67,17 @@ def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
     return page(
         "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
         token=new_token(), action=f"/demarches/{procedure.id}/commencer",
-        earlier=[_earlier(one) for one in earlier_requests(office(), actor(), procedure.id, walk.given, language())],
+        earlier=[_earlier(one) for one in earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())],
     )  # fmt: skip
 
 
-def _earlier(found: Earlier) -> Mapping[str, str]:
+def _earlier(found: EarlierDossier) -> Mapping[str, str]:
     """An earlier request as it is offered: which, its number, and what of it would be taken over."""
     counts = [say("reuse.answers", count=found.answers)] if found.answers else []
     counts += [say("reuse.files", count=found.files)] if found.files else []
     return {
         "number": found.dossier.number, "day": sent_day(found.dossier.submitted_at or found.dossier.created_at),
-        "title": label(found.book.identity.title), "name": found.dossier.label, "what": say("reuse.both").join(counts),
+        "title": label(found.definition.identity.title), "name": found.dossier.label, "what": say("reuse.both").join(counts),
     }  # fmt: skip
 
 
@@ -95,7 +105,7 @@ def start(slug: str) -> Response:
 def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:
     """Where somebody goes on who was about to begin and has signed in since: who applied before is offered their answers."""
     procedure_id, given = str(opening["procedure"]), opening.get("given") or {}
-    if earlier_requests(office(), who, procedure_id, given, language()):
+    if earlier_requests(app_ctx(), who, procedure_id, given, language()):
         return f"/demarches/{procedure_id}/commencer?{urlencode(opening.get('carried') or {})}"
     return open_draft(who, procedure_id, given, opening.get("token"))
 
@@ -106,13 +116,13 @@ def open_draft(
     """Opens the draft, or finds the one there is, with the answers of an `earlier` request if one is named. The address where
     it goes on."""
     criteria = adopt_criteria(
-        current_procedure(procedure_id), given, local_day(office().now()), office().directory
+        current_procedure(procedure_id), given, local_day(app_ctx().now()), app_ctx().directory
     )  # fmt: skip
-    dossier = open_dossier(office(), who, procedure_id, criteria=criteria, language=language(), token=token)
+    dossier = open_dossier(app_ctx(), who, procedure_id, criteria=criteria, language=language(), token=token)
     if earlier:
         with suppress(NotFound):  # erased meanwhile, or never theirs: the questions are simply asked
-            dossier = take_over(office(), who, dossier.id, earlier, token=token)
-    form = see_form(office(), who, dossier.id)
+            dossier = take_over(app_ctx(), who, dossier.id, earlier, token=token)
+    form = see_form(app_ctx(), who, dossier.id)
     base = f"/dossiers/{dossier.number}/demande"
     begun = any(one.visited for one in form.pages)
     asks_earlier = bool(current_procedure(procedure_id).links())  # named from the list of steps, before the questions

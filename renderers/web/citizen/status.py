@@ -16,8 +16,8 @@ from renderers.i18n.translations import first_capital
 from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
-from renderers.web.platform.dossier_context import Case, label, place_label, visit_place, whereabouts
-from renderers.web.platform.request_context import actor, at_counter, day_of, language, moment_of, office, say, site
+from renderers.web.platform.dossier_context import DossierContext, label, place_label, visit_place, whereabouts
+from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say, site
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
 from renderers.web.shared.money import francs, provider_label
 from renderers.web.shared.payment_stages import page_left
@@ -31,23 +31,23 @@ class ToDo:
     text: str = ""
 
 
-def to_do(one: Case) -> list[ToDo]:
+def to_do(one: DossierContext) -> list[ToDo]:
     """Forms to fill, money to pay, visits to book. Not the corrections, which have a box of their own."""
     if one.dossier.is_draft:
         return []
     return [*to_fill(one), *_money(one), *to_book(one)]
 
 
-def to_fill(one: Case) -> Iterator[ToDo]:
+def to_fill(one: DossierContext) -> Iterator[ToDo]:
     """Later forms."""
     for asked in asked_of(one):
         text = say("todo.parts_left", count=asked.left) if asked.parts else ""
         yield ToDo(asked.href, asked.title, text)
 
 
-def _money(one: Case) -> Iterator[ToDo]:
-    accounts = [account for account in fee_accounts(office(), actor(), one.id) if account.open]
-    if not accounts or awaited_payment(office(), actor(), one.id) is not None:
+def _money(one: DossierContext) -> Iterator[ToDo]:
+    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
+    if not accounts or awaited_payment(app_ctx(), actor(), one.id) is not None:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
@@ -56,9 +56,9 @@ def _money(one: Case) -> Iterator[ToDo]:
     yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
 
 
-def to_book(one: Case) -> Iterator[ToDo]:
+def to_book(one: DossierContext) -> Iterator[ToDo]:
     """Visits that are to be booked and are not."""
-    for task in open_tasks(one.procedure, one.dossier, one.standing().scope):
+    for task in open_tasks(one.procedure, one.dossier, one.evaluated().scope):
         if isinstance(task, Appointment) and not task.proposed_by and not holds_slot(one.dossier, task.id):
             yield ToDo(
                 one.at(f"/rendez-vous?quoi={task.id}"),
@@ -89,9 +89,9 @@ class StatusBox:
     action: str = ""
 
 
-def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
+def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     key = _key(one, status)
-    late = status.late or (status.who == "applicant" and status.until is not None and office().now() > status.until)
+    late = status.late or (status.who == "applicant" and status.until is not None and app_ctx().now() > status.until)
     if (payment := _awaited(one, key, ahead)) is not None:
         return _checking_box(one, payment, ahead)
     href, action = _what_to_do(one, key, ahead)
@@ -103,7 +103,7 @@ def status_box(one: Case, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
     )  # fmt: skip
 
 
-def _key(one: Case, status: PublicStatus) -> str:
+def _key(one: DossierContext, status: PublicStatus) -> str:
     """The label of the box. What is asked besides corrections is to do, and so is an act that only they can take."""
     state = one.procedure.states.get(one.dossier.state)
     mine = status.who == "applicant"
@@ -114,8 +114,8 @@ def _key(one: Case, status: PublicStatus) -> str:
     return status.public
 
 
-def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
-    amount = sum(fee.left for fee in owed(office(), actor(), one.id)) if key == "to_pay" else 0
+def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
+    amount = sum(fee.left for fee in owed(app_ctx(), actor(), one.id)) if key == "to_pay" else 0
     moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
@@ -125,14 +125,14 @@ def _title(one: Case, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     ).strip()  # fmt: skip
 
 
-def _awaited(one: Case, key: str, ahead: list[ToDo]) -> Payment | None:
+def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
     """The payment whose end is not known yet, where the dossier waits for nothing before it."""
-    return awaited_payment(office(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
+    return awaited_payment(app_ctx(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
 
 
-def _checking_box(one: Case, payment: Payment, ahead: list[ToDo]) -> StatusBox:
+def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> StatusBox:
     """Who waits for the end of a payment must not pay again: no day to pay before, nobody to act but the operator."""
-    who = "else" if ahead else "page" if page_left(payment, office().now()) else payment.status
+    who = "else" if ahead else "page" if page_left(payment, app_ctx().now()) else payment.status
     return StatusBox(
         kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
         where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
@@ -141,14 +141,14 @@ def _checking_box(one: Case, payment: Payment, ahead: list[ToDo]) -> StatusBox:
     )  # fmt: skip
 
 
-def _who(one: Case, status: PublicStatus, ahead: list[ToDo]) -> str:
+def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
     """Who acts. What is granted may go on: a site is opened, a visit booked, when its holder wants."""
     if status.who == "nobody" and one.dossier.closed_at is None:
         return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
     return say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who])
 
 
-def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
+def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
     if status.booking is not None:
         return first_capital(moment_of(status.booking.start))
     if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
@@ -160,7 +160,7 @@ def _when(one: Case, status: PublicStatus, ahead: bool) -> str:
     return say("track.before" if status.who == "applicant" else "track.answer_before", day=day_of(status.until))
 
 
-def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
+def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
     if status.help:
         yield label(status.help)
     yield from awaited_ends(one)
@@ -182,16 +182,16 @@ def _more(one: Case, status: PublicStatus, late: bool) -> Iterator[str]:
         yield contested
 
 
-def _seats_awaited(one: Case, status: PublicStatus) -> Iterator[str]:
+def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
     """Where they are told of a place that becomes free."""
     if status.public not in ("to_book", "to_do", "in_review"):
         return
     for task in one.procedure.appointments():
-        if there := place_label(waits_at(office(), actor(), one.id, task.id)):
+        if there := place_label(waits_at(app_ctx(), actor(), one.id, task.id)):
             yield say("waiting.listed", office=there)
 
 
-def _last_reason(one: Case, status: PublicStatus) -> str:
+def _last_reason(one: DossierContext, status: PublicStatus) -> str:
     """What was written last; where each point to correct has its own reason, nothing of before."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
@@ -199,14 +199,14 @@ def _last_reason(one: Case, status: PublicStatus) -> str:
     return next((reason for reason in written if reason), "")
 
 
-def _asked(one: Case, status: PublicStatus) -> Iterator[AskedLine]:
+def _asked(one: DossierContext, status: PublicStatus) -> Iterator[AskedLine]:
     correction = one.dossier.correction
     for name in status.to_correct if status.public == "to_correct" and correction else ():
         field = one.procedure.fields.get(name)
         yield AskedLine(label(field.label) if field else name, correction.fields.get(name, "") if correction else "")
 
 
-def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
+def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, str]:
     if key == "refused" and (offer := open_appeal(one)) is not None:
         return one.at(f"/actes/{offer.transition.id}"), label(offer.transition.label)
     if key == "to_do":
@@ -220,7 +220,7 @@ def _what_to_do(one: Case, key: str, ahead: list[ToDo]) -> tuple[str, str]:
     return (one.at(addresses[key]), say(f"track.do.{key}")) if key in addresses else ("", "")
 
 
-def next_act(one: Case) -> tuple[str, str]:
+def next_act(one: DossierContext) -> tuple[str, str]:
     """Where the applicant does what is theirs to do now, and its words; nothing where it is not their turn."""
-    status = public_status(one.procedure, one.dossier, office().now())
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
     return _what_to_do(one, _key(one, status), to_do(one))

@@ -23,17 +23,17 @@ from renderers.web.citizen.start import sent_day
 from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case, case_of, drawing, label, to_bring
+from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring
 from renderers.web.platform.request_context import (
     PROOF,
     actor,
+    app_ctx,
     day_of,
     form_revision,
     form_token,
     go,
     language,
     new_token,
-    office,
     page,
     say,
     site,
@@ -53,7 +53,7 @@ def verify(number: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     undeclared = session.pop("undeclared", "") == number
-    return check_page(one, check(office(), actor(), one.id), undeclared=undeclared)
+    return check_page(one, check(app_ctx(), actor(), one.id), undeclared=undeclared)
 
 
 @blueprint.post("/dossiers/<number>/verification")
@@ -76,14 +76,14 @@ def send(number: str) -> Response:
         session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
         return go(PROOF)
     try:
-        submit(office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
+        submit(app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
     except WrongAnswers:
         return go(one.at("/verification"))
     except Refused as closed:
         if closed.reason.code != "link_missing":
             raise
         return go(one.at("/verification"))
-    return go(one.at("/paiement" if owed(office(), actor(), one.id) else "/envoye"))
+    return go(one.at("/paiement" if owed(app_ctx(), actor(), one.id) else "/envoye"))
 
 
 def send_declared(who: Actor, number: str, revision: int) -> str:
@@ -94,14 +94,14 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
     except NotFound:  # they chose not to keep it
         return "/dossiers"
     try:
-        submit(office(), who, one.id, declared=True, revision=revision)
+        submit(app_ctx(), who, one.id, declared=True, revision=revision)
     except (WrongAnswers, Refused, Conflict):
         return one.at("/verification")
-    return one.at("/paiement" if owed(office(), who, one.id) else "/envoye")
+    return one.at("/paiement" if owed(app_ctx(), who, one.id) else "/envoye")
 
 
 def check_page(
-    one: Case, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
+    one: DossierContext, sheet: CheckSheet, undeclared: bool = False, *, status: int = 200, counter: Mapping[str, object] | None = None
 ) -> Response:  # fmt: skip
     """Check-your-answers; at a `counter`, with how the person who is there confirms."""
     errors = [("#declared", say("check.undeclared"))] if undeclared else []
@@ -116,35 +116,35 @@ def check_page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
-        today=day_of(office().now()), pay_later=total > 0 and not now,
+        today=day_of(app_ctx().now()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
 
 
-def checked_sections(one: Case, sheet: CheckSheet) -> list[AnswerSection]:
+def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
     """Everything that was said, section by section, each line with where it is changed."""
     return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
 
 
-def _reused(one: Case) -> Mapping[str, str] | None:
+def _reused(one: DossierContext) -> Mapping[str, str] | None:
     """The earlier request that answers still stand from."""
     reused = one.dossier.reused
     if reused is None or not reused.fields:
         return None
-    outline = office().catalogue.outline(reused.procedure)
-    title = label(outline.title) if outline else reused.procedure
+    summary = app_ctx().catalogue.summary(reused.procedure)
+    title = label(summary.title) if summary else reused.procedure
     return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
 
 
-def _at_once(one: Case, sheet: CheckSheet) -> list[Quote]:
+def _at_once(one: DossierContext, sheet: CheckSheet) -> list[Quote]:
     """What is paid first thing after sending."""
     start = one.procedure.state(one.procedure.start)
     return [quote for quote in sheet.quotes if start.mode == "pay" and quote.fee in start.waits]
 
 
-def _table(one: Case, quote: Quote) -> PriceTable:
+def _table(one: DossierContext, quote: Quote) -> PriceTable:
     """A price that hangs on what an agent will write says so: the amount shown is what is known."""
     table = price_table(one, quote.label, quote.lines, quote.amount)
     fee = one.procedure.tasks[quote.fee]
@@ -153,7 +153,7 @@ def _table(one: Case, quote: Quote) -> PriceTable:
     return replace(table, note=say("money.decided_later")) if decided or quote.missing else table
 
 
-def _links(one: Case) -> list[AnswerSection]:
+def _links(one: DossierContext) -> list[AnswerSection]:
     """The earlier dossiers that were named."""
     lines = [
         AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
@@ -163,7 +163,7 @@ def _links(one: Case) -> list[AnswerSection]:
     return [AnswerSection(say("link.section"), tuple(lines))] if lines else []
 
 
-def _missing(one: Case, sheet: CheckSheet) -> list[tuple[str, str]]:
+def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:
     """Where to complete: an earlier dossier to name, then question by question."""
     found = [(one.at(f"/lien/{link.id}"), label(link.label)) for link in sheet.links]
     for view in sheet.form.pages:
@@ -183,8 +183,8 @@ def sent(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
-    due = sum(fee.left for fee in owed(office(), actor(), one.id))
-    phone, awaited = one.dossier.contact_phone, awaited_payment(office(), actor(), one.id)
+    due = sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
+    phone, awaited = one.dossier.contact_phone, awaited_payment(app_ctx(), actor(), one.id)
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title,
         checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",

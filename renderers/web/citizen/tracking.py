@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
 from engine.domain.workflow.progress import Milestone, public_status, timeline
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
 from engine.services.applications.drafts import mine
@@ -24,16 +24,16 @@ from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.status import status_box, to_do
 from renderers.web.platform.access import public, signed_in, unproven_too
-from renderers.web.platform.dossier_context import Case, case, label, visit_place
+from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
+    app_ctx,
     day_of,
     go,
     language,
     moment_of,
     myself,
-    office,
     page,
     say,
     session_token,
@@ -46,7 +46,7 @@ from renderers.web.shared.money import money_lines, payment_lines
 from renderers.web.shared.row_results import RowResult, document_line, row_results
 from renderers.web.shared.staff import assisted_by
 from renderers.web.shared.statuses import TAGS, line_title, lines_public
-from renderers.web.shared.warnings import move_told
+from renderers.web.shared.warnings import move_notice
 
 blueprint = Blueprint("tracking", __name__)
 
@@ -79,8 +79,8 @@ class Group:
 @signed_in
 @unproven_too
 def dossiers() -> Response:
-    found = mine(office(), actor())
-    waiting = unread(office(), actor(), [line.id for line in found])
+    found = mine(app_ctx(), actor())
+    waiting = unread(app_ctx(), actor(), [line.id for line in found])
     labels = lines_public(found)
     lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
     groups = [
@@ -92,15 +92,15 @@ def dossiers() -> Response:
         note = say("tasks.dropped")
     if request.args.get("introuvable"):
         note = say("follow.not_found")
-    waits = bool(session_token(CLAIM)) and bool(waiting_here(office(), myself(), session_token(CLAIM)))
-    trusted = not actor().principal and any(one.active for one in held(office(), myself()))
+    waits = bool(session_token(CLAIM)) and bool(waiting_here(app_ctx(), myself(), session_token(CLAIM)))
+    trusted = not actor().principal and any(one.active for one in held(app_ctx(), myself()))
     return page(
         "citizen/dossiers.html",
         groups=[group for group in groups if group.lines],
         note=note,
         waits=waits,
         trusted=trusted,
-        move=move_told(),
+        move=move_notice(),
     )
 
 
@@ -142,7 +142,7 @@ class TimeStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkRow:
     """A line with a link: a booking, a file."""
 
     label: str = ""
@@ -152,7 +152,7 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessageRow:
     at: str
     body: str
 
@@ -163,7 +163,7 @@ def follow(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
-    status = public_status(one.procedure, one.dossier, office().now())
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
     if status.public == "accepted":
@@ -185,20 +185,20 @@ def follow(number: str) -> Response:
 
 def _some_only(results: list[RowResult]) -> Iterator[str]:
     """An accepted request may hold refusals."""
-    told = [result for result in results if result.tag]
-    granted = sum(1 for result in told if result.kind == "ok")
-    if granted < len(told):
-        yield say("result.some", granted=granted, all=len(told))
+    reported = [result for result in results if result.tag]
+    granted = sum(1 for result in reported if result.kind == "ok")
+    if granted < len(reported):
+        yield say("result.some", granted=granted, all=len(reported))
 
 
-def time_steps(one: Case) -> list[TimeStep]:
+def time_steps(one: DossierContext) -> list[TimeStep]:
     """Sent, what was done since, where it stands, what is still to come."""
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
-    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.standing().scope))]
+    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
 
 
-def _step(one: Case, milestone: Milestone) -> TimeStep:
+def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
     title = label(milestone.label)
     if milestone.public == "to_pay":
         title = say("track.later_pay")
@@ -218,35 +218,35 @@ def _step(one: Case, milestone: Milestone) -> TimeStep:
 # -- its parts ---------------------------------------------------------------------------------------------------------
 
 
-def _bookings(one: Case) -> list[Linked]:
+def _bookings(one: DossierContext) -> list[LinkRow]:
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
     return [
-        Linked(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
+        LinkRow(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
 
 
-def _letters(one: Case) -> list[Message]:
+def _letters(one: DossierContext) -> list[MessageRow]:
     """The last messages, one sent by SMS and by e-mail once: the longer text says all that the short one does."""
-    told: dict[str, list[Letter]] = {}
-    for letter in sorted(letters_of(office(), actor(), one.id), key=lambda letter: letter.created_at):
-        told.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
-    return [_message(same) for same in list(told.values())[-10:]]
+    reported: dict[str, list[OutboundMessage]] = {}
+    for letter in sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at):
+        reported.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
+    return [_message(same) for same in list(reported.values())[-10:]]
 
 
-def _message(same: list[Letter]) -> Message:
+def _message(same: list[OutboundMessage]) -> MessageRow:
     ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
     at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
-    return Message(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
+    return MessageRow(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
 
 
-def received_files(one: Case, form: FormView) -> list[Linked]:
+def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
     """The files that answer a question now, each with the proof that it was received."""
     asked = ((part, view) for part in form.pages for view in every_field(part))
     return [
-        Linked(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
+        LinkRow(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
         for part, view in asked
         for file in view.files
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from engine.core.problems import Refused
 from engine.domain.common.names import REFUSALS, first_wrong
 from engine.domain.forms.eligibility import adopt_criteria
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts import assistance
 from engine.services.applications.drafts import see_case
@@ -28,8 +28,9 @@ from renderers.web.platform.access import agent, helper, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
-    COUNTER_DESK,
+    COUNTER_AREA,
     actor,
+    app_ctx,
     asker,
     client,
     device,
@@ -38,13 +39,12 @@ from renderers.web.platform.request_context import (
     known_browser,
     language,
     new_token,
-    office,
     open_session,
     page,
     say,
 )
 from renderers.web.public.catalogue import in_order
-from renderers.web.shared.staff import desk_page
+from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("counter", __name__)
 
@@ -54,7 +54,7 @@ _AWAITED: Final = "helped_phone"  # in the browser's signed cookie: the number w
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class AssistedRequestRow:
     """A request of this visit."""
 
     href: str
@@ -71,16 +71,16 @@ class Begun:
 def home() -> Response:
     """Who is helped and with what; before that, how they agree."""
     _receives()
-    helps = assistance.helping(office(), actor())
+    helps = assistance.helping(app_ctx(), actor())
     if helps is None:
-        return _door()
-    g.desk = COUNTER_DESK
+        return _sign_in_form()
+    g.desk = COUNTER_AREA
     return _choices(helps.dossiers)
 
 
 def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Response:
     """What is done with the person: an earlier request, named by its number, or a procedure to begin."""
-    receives = assistance.received_by(office(), _agent())
+    receives = assistance.received_by(app_ctx(), _agent())
     query, listed = request.args.get("q", "").strip()[:100], in_order()
     found = listed.words.find(query)
     here = paged(
@@ -94,34 +94,36 @@ def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Resp
     )  # fmt: skip
 
 
-def _receives() -> Mapping[str, Outline]:
+def _receives() -> Mapping[str, EditionSummary]:
     """What this agent may fill in with somebody; whoever meets nobody has no such desk."""
-    found = assistance.received_by(office(), actor())
+    found = assistance.received_by(app_ctx(), actor())
     if not found:
         abort(403)
     return found
 
 
-def _begun(ids: frozenset[str]) -> list[Begun]:
+def _begun(ids: frozenset[str]) -> list[AssistedRequestRow]:
     found = []
     for one in sorted(ids):
         try:
-            dossier, book = see_case(office(), actor(), one)
+            dossier, procedure = see_case(app_ctx(), actor(), one)
         except NotFound:  # of a procedure that they receive no more
             continue
         if dossier.is_draft and dossier.closed_at is not None:  # its owner gave it up meanwhile
             continue
         at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
-        found.append(Begun(at, label(book.identity.title), whole_number(dossier.number), not dossier.is_draft))
+        found.append(
+            AssistedRequestRow(at, label(procedure.identity.title), whole_number(dossier.number), not dossier.is_draft)
+        )
     return found
 
 
-def _door(field: str = "", error: str = "") -> Response:
+def _sign_in_form(field: str = "", error: str = "") -> Response:
     for name in _PROOFS:
         session.pop(name, None)
     errors = [(f"#{field}", error)] if error else []
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "family_name", "given_names", "number")}
-    return desk_page(
+    return staff_page(
         "agent/counter_door.html", 422 if error else 200, errors=errors, wrong=field, given=given,
         note=session.pop("note", ""),
     )  # fmt: skip
@@ -138,15 +140,15 @@ def begin() -> Response:
     try:
         if how == "phone":
             session[_AWAITED] = send_help_code(
-                office(), given.get("phone", ""), asker=asker(), language=language(), mark=actor().id
+                app_ctx(), given.get("phone", ""), asker=asker(), language=language(), mark=actor().id
             ).phone
             return go(f"{HOME}/code")
         if how == "paper":
             names = given.get("family_name", ""), given.get("given_names", "")
-            assistance.help_on_paper(office(), actor(), *names, signed=given.get("signed") == "1")
+            assistance.help_on_paper(app_ctx(), actor(), *names, signed=given.get("signed") == "1")
         elif how == "receipt":
             number, code = given.get("number", ""), given.get("code", "")
-            found = assistance.help_by_receipt(office(), actor(), number, code)
+            found = assistance.help_by_receipt(app_ctx(), actor(), number, code)
             if found is None:
                 session["note"] = say("counter.elsewhere")
             return go(f"{HOME}/{found.number}" if found else HOME)
@@ -167,7 +169,7 @@ def _not_begun(closed: Refused) -> Response:
     fields = {"consent_missing": "signed", "receipt_wrong": "number"}
     names = {name: request.form.get(name, "") for name in ("family_name", "given_names")}
     field = first_wrong(names) if code in REFUSALS else fields.get(code, "phone")
-    return _door(field, sentence(closed.reason))
+    return _sign_in_form(field, sentence(closed.reason))
 
 
 @blueprint.route(f"{HOME}/code", methods=["GET", "POST"])
@@ -181,13 +183,13 @@ def read_aloud() -> Response:
     error = ""
     if request.method == "POST":
         try:
-            assistance.help_by_code(office(), actor(), phone, request.form.get("code", "")[:20], mark=actor().id)
+            assistance.help_by_code(app_ctx(), actor(), phone, request.form.get("code", "")[:20], mark=actor().id)
         except Refused as closed:
             error = sentence(closed.reason)
         else:
             session.pop(_AWAITED, None)
             return go(HOME)
-    return desk_page(
+    return staff_page(
         "agent/counter_code.html", 422 if error else 200, errors=[("#code", error)] if error else [],
         phone=national(phone).replace(" ", "\u00a0"), note=session.pop("note", ""),
     )  # fmt: skip
@@ -197,7 +199,7 @@ def read_aloud() -> Response:
 @agent()
 def end() -> Response:
     _receives()
-    assistance.end_assistance(office(), actor())
+    assistance.end_assistance(app_ctx(), actor())
     session.pop(_AWAITED, None)
     session["note"] = say("counter.ended")
     return go(HOME)
@@ -209,7 +211,7 @@ def resume() -> Response:
     """An earlier request of the person, by the number on its receipt or in their messages."""
     typed = request.form.get("number", "")[:40]
     try:
-        found = assistance.resume_request(office(), _agent(), typed)
+        found = assistance.resume_request(app_ctx(), _agent(), typed)
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, HOME)
@@ -238,8 +240,8 @@ def choose(slug: str) -> Response:
             "agent/counter_start.html", procedure=label(procedure.identity.title), carried=list(walk.carried.items()),
             token=new_token(), back=HOME,
         )  # fmt: skip
-    criteria = adopt_criteria(procedure, walk.given, office().day(), office().directory)
-    dossier = assistance.begin_request(office(), _agent(), slug, criteria, language(), form_token())
+    criteria = adopt_criteria(procedure, walk.given, app_ctx().day(), app_ctx().directory)
+    dossier = assistance.begin_request(app_ctx(), _agent(), slug, criteria, language(), form_token())
     return go(f"{HOME}/{dossier.number}/demande")
 
 
@@ -250,7 +252,9 @@ def _agent() -> Actor:
 
 def _offered(slug: str) -> Procedure:
     found = (
-        office().catalogue.current(slug, office().day()) if slug in assistance.received_by(office(), _agent()) else None
+        app_ctx().catalogue.current(slug, app_ctx().day())
+        if slug in assistance.received_by(app_ctx(), _agent())
+        else None
     )
     if found is None:
         raise NotFound
@@ -268,7 +272,7 @@ def follow() -> Response:
     if request.method == "POST":
         try:
             signed, number = assistance.follow_by_code(
-                office(), typed, request.form.get("code", "")[:40], client=client(), device=device(), browser=known_browser(),
+                app_ctx(), typed, request.form.get("code", "")[:40], client=client(), device=device(), browser=known_browser(),
             )  # fmt: skip
         except Refused as closed:
             if closed.reason.code == "too_many_tries":

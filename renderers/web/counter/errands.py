@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from renderers.web.citizen.later_forms import fill_errand, show_errand, show_errand_part
+from renderers.web.citizen.later_forms import fill_later_form, show_later_form, show_later_form_part
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import case
@@ -15,22 +15,22 @@ blueprint = Blueprint("counter_errands", __name__)
 @blueprint.get(f"{HOME}/<number>/a-faire/<form_id>")
 @helper
 def show(number: str, form_id: str) -> Response:
-    return show_errand(case(number), form_id)
+    return show_later_form(case(number), form_id)
 
 
 @blueprint.post(f"{HOME}/<number>/a-faire/<form_id>")
 @helper
 def fill(number: str, form_id: str) -> Response:
-    return fill_errand(case(number), form_id, None)
+    return fill_later_form(case(number), form_id, None)
 
 
 @blueprint.get(f"{HOME}/<number>/a-faire/<form_id>/<part>")
 @helper
 def show_part(number: str, form_id: str, part: str) -> Response:
-    return show_errand_part(case(number), form_id, part)
+    return show_later_form_part(case(number), form_id, part)
 
 
 @blueprint.post(f"{HOME}/<number>/a-faire/<form_id>/<part>")
 @helper
 def fill_part(number: str, form_id: str, part: str) -> Response:
-    return fill_errand(case(number), form_id, part)
+    return fill_later_form(case(number), form_id, part)

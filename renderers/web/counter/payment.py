@@ -15,7 +15,7 @@ from renderers.web.citizen.payments import (
 )
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper, passive
-from renderers.web.platform.dossier_context import Case, case
+from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.request_context import go
 
 blueprint = Blueprint("counter_payment", __name__)
@@ -35,7 +35,7 @@ def begin(number: str) -> Response:
     return _unsent(one) or begin_payment(one)
 
 
-def _unsent(one: Case) -> Response | None:
+def _unsent(one: DossierContext) -> Response | None:
     """Nothing is owed for a draft: it goes on."""
     return go(one.at("/demande")) if one.dossier.is_draft else None
 

@@ -11,8 +11,8 @@ from engine.services.applications.drafts import CheckSheet, check
 from renderers.web.citizen.submit import checked_sections
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
-from renderers.web.platform.dossier_context import Case, case, to_bring
-from renderers.web.platform.request_context import actor, go, office, page, say
+from renderers.web.platform.dossier_context import DossierContext, case, to_bring
+from renderers.web.platform.request_context import actor, app_ctx, go, page, say
 from renderers.web.shared.answers import AnswerLine
 from renderers.web.shared.money import francs
 
@@ -29,7 +29,7 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReadAloudPart:
     title: str
     lines: tuple[Sentence, ...]
 
@@ -40,18 +40,18 @@ def read(number: str) -> Response:
     one = case(number)
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
-    sheet = check(office(), actor(), one.id)
+    sheet = check(app_ctx(), actor(), one.id)
     return page(
         "agent/counter_reading.html", procedure=one.title, back=one.at("/verification"), parts=list(_parts(one, sheet))
     )  # fmt: skip
 
 
-def _parts(one: Case, sheet: CheckSheet) -> Iterator[Part]:
+def _parts(one: DossierContext, sheet: CheckSheet) -> Iterator[ReadAloudPart]:
     for section in checked_sections(one, sheet):
-        yield Part(section.title, tuple(_said(line) for line in section.lines))
-    yield Part(say("check.to_pay"), tuple(_price(one, sheet)))
+        yield ReadAloudPart(section.title, tuple(_said(line) for line in section.lines))
+    yield ReadAloudPart(say("check.to_pay"), tuple(_price(one, sheet)))
     if bring := to_bring(one):
-        yield Part(say("counter.bring"), tuple(Sentence(f"{paper}.") for paper in bring))
+        yield ReadAloudPart(say("counter.bring"), tuple(Sentence(f"{paper}.") for paper in bring))
 
 
 def _said(line: AnswerLine) -> Sentence:
@@ -67,7 +67,7 @@ def _said(line: AnswerLine) -> Sentence:
     return Sentence(say("counter.reading_line", question=question, answer=text.rstrip(".")), line.label, line.href)
 
 
-def _price(one: Case, sheet: CheckSheet) -> Iterator[Sentence]:
+def _price(one: DossierContext, sheet: CheckSheet) -> Iterator[Sentence]:
     if not sheet.quotes:
         yield Sentence(say("counter.reading_free"))
     for quote in sheet.quotes:

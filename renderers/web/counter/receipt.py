@@ -20,16 +20,24 @@ from renderers.web.citizen.status import ToDo, to_book, to_fill
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
-from renderers.web.platform.dossier_context import Case, agency_of, case, label, place_label, to_bring, visit_place
+from renderers.web.platform.dossier_context import (
+    DossierContext,
+    agency_of,
+    case,
+    label,
+    place_label,
+    to_bring,
+    visit_place,
+)
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     file_response,
     form_token,
     go,
     language,
     moment_of,
     new_token,
-    office,
     page,
     say,
 )
@@ -45,12 +53,12 @@ def show(number: str) -> Response:
     one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
-    cash = cash_due(office(), actor(), one.id)
+    cash = cash_due(app_ctx(), actor(), one.id)
     narrow = request.args.get("format") == "80"
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
-        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(office(), actor(), one.id),
+        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(app_ctx(), actor(), one.id),
         receipts=_receipts(one), ahead=list(_ahead(one)), visits=list(_visits(one)), note=session.pop("note", ""),
     )  # fmt: skip
 
@@ -63,7 +71,7 @@ def cash(number: str) -> Response:
     if one.dossier.is_draft:
         return go(one.at("/demande"))
     amount = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
-    take_cash(office(), actor(), one.id, amount, token=form_token())
+    take_cash(app_ctx(), actor(), one.id, amount, token=form_token())
     return go(one.at("/recepisse"))
 
 
@@ -79,14 +87,14 @@ def pdf(number: str) -> Response:
         (say("counter.next"), [f"{step.title}. {step.text}".removesuffix(". ") for step in time_steps(one)]),
         (say("counter.bring"), _bring(one)),
     ]
-    address = f"{office().settings.short_url}/suivi" + ("/code" if code else "")
+    address = f"{app_ctx().settings.short_url}/suivi" + ("/code" if code else "")
     body = counter_pdf(
-        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), office().wording, language()
+        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), app_ctx().wording, language()
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
 
 
-def _rows(one: Case) -> list[tuple[str, str]]:
+def _rows(one: DossierContext) -> list[tuple[str, str]]:
     dossier = one.dossier
     due = _due(one)
     sent = moment_of(dossier.submitted_at)
@@ -103,29 +111,29 @@ def _rows(one: Case) -> list[tuple[str, str]]:
                 say(f"counter.{'cash_taken' if paid.method == CASH else 'phone_paid'}"),
                 say("counter.cash_line", receipt=paid.receipt or "", amount=francs(paid.amount)),
             )
-            for paid in payments(office(), actor(), one.id)
+            for paid in payments(app_ctx(), actor(), one.id)
             if paid.status in RECEIVED
         ),
     ]
     return [(name, value) for name, value in rows if value]
 
 
-def _visits(one: Case) -> Iterator[ToDo]:
+def _visits(one: DossierContext) -> Iterator[ToDo]:
     """The visits held, and where one that is still to come is changed: who has no telephone has them on this paper alone."""
     for booking in one.dossier.bookings.values():
         task = one.procedure.tasks.get(booking.appointment)
         if booking.status == "booked" and isinstance(task, Appointment):
             when = first_capital(moment_of(booking.start))
-            href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > office().now() else ""
+            href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > app_ctx().now() else ""
             yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
 
 
-def _bring(one: Case) -> list[str]:
+def _bring(one: DossierContext) -> list[str]:
     """Nothing more once it is over."""
     return to_bring(one) if one.dossier.closed_at is None else []
 
 
-def _ahead(one: Case) -> Iterator[ToDo]:
+def _ahead(one: DossierContext) -> Iterator[ToDo]:
     """What the person may do now, here, but paying, which has its own buttons."""
     if awaits_corrections(one):
         asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
@@ -136,35 +144,35 @@ def _ahead(one: Case) -> Iterator[ToDo]:
     yield from to_book(one)
 
 
-def _receipts(one: Case) -> list[tuple[str, str]]:
+def _receipts(one: DossierContext) -> list[tuple[str, str]]:
     """The receipts of what was paid, to print for the person: their address and their number."""
     return [
         (one.at(f"/recu/{payment.id}.pdf"), say("counter.money_receipt", number=payment.receipt))
-        for payment in payments(office(), actor(), one.id)
+        for payment in payments(app_ctx(), actor(), one.id)
         if payment.status in RECEIVED and payment.receipt
     ]
 
 
-def _fee_said(one: Case, due: int) -> str:
-    if awaited_payment(office(), actor(), one.id) is not None:
+def _fee_said(one: DossierContext, due: int) -> str:
+    if awaited_payment(app_ctx(), actor(), one.id) is not None:
         return say("status.checking")
     return francs(due) if due else say("counter.nothing_due")
 
 
-def _due(one: Case) -> int:
+def _due(one: DossierContext) -> int:
     """What is asked now: nothing while the operator is asked about a payment."""
-    if awaited_payment(office(), actor(), one.id) is not None:
+    if awaited_payment(app_ctx(), actor(), one.id) is not None:
         return 0
-    return sum(fee.left for fee in owed(office(), actor(), one.id))
+    return sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
 
 
-def _grouped(one: Case) -> str:
-    code = follow_code(office(), one.dossier)
+def _grouped(one: DossierContext) -> str:
+    code = follow_code(app_ctx(), one.dossier)
     return f"{code[:4]} {code[4:]}" if code else ""
 
 
-def _follow(one: Case) -> str:
-    host = urlsplit(office().settings.short_url).netloc
+def _follow(one: DossierContext) -> str:
+    host = urlsplit(app_ctx().settings.short_url).netloc
     phone = one.dossier.contact_phone
     if phone:
         return say("counter.follow_phone", address=f"{host}/suivi", phone=national(phone).replace(" ", "\u00a0"))

@@ -14,14 +14,14 @@ from engine.services.sign_in.applicant_sign_in import send_sending_code
 from renderers.html.controls import national
 from renderers.web.citizen.draft_migration import current_case, has_changed
 from renderers.web.citizen.form import Screen, piece_of, save_screen, show_screen, tasks_page
-from renderers.web.citizen.resumable_uploads import take_piece, told_so_far
+from renderers.web.citizen.resumable_uploads import received_so_far, take_piece
 from renderers.web.citizen.row_pages import remove_row, save_row
 from renderers.web.citizen.submit import check_page
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
-from renderers.web.platform.dossier_context import Case, case
+from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, asker, form_revision, form_token, go, language, office, say
+from renderers.web.platform.request_context import actor, app_ctx, asker, form_revision, form_token, go, language, say
 
 blueprint = Blueprint("counter_form", __name__)
 
@@ -83,7 +83,7 @@ def piece(number: str, attachment_id: str) -> Response:
 @blueprint.get(f"{HOME}/<number>/envois/<key>.json")
 @helper
 def so_far(number: str, key: str) -> Response:
-    return told_so_far(case(number), key)
+    return received_so_far(case(number), key)
 
 
 @blueprint.post(f"{HOME}/<number>/envois/<key>.json")
@@ -120,12 +120,12 @@ def send(number: str) -> Response:
         if how not in _CONFIRMED:
             return _check(one, say("counter.unconfirmed"), 422)
         if how == "code":
-            confirm_by_code(office(), actor(), request.form.get("confirm_code", "")[:20], mark=actor().id)
+            confirm_by_code(app_ctx(), actor(), request.form.get("confirm_code", "")[:20], mark=actor().id)
     except Refused as closed:
         return _check(one, sentence(closed.reason), 422)
     try:
         submit(
-            office(), actor(), one.id, declared=True, revision=form_revision(), token=form_token(), confirmed=how
+            app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token(), confirmed=how
         )  # fmt: skip
     except WrongAnswers:
         return go(one.at("/verification"))
@@ -136,17 +136,17 @@ def send(number: str) -> Response:
     return go(one.at("/recepisse"))
 
 
-def _send_code(one: Case) -> Response:
-    _, phone = person_named(office(), actor())
-    send_sending_code(office(), phone, asker=asker(), language=language(), mark=actor().id)
+def _send_code(one: DossierContext) -> Response:
+    _, phone = person_named(app_ctx(), actor())
+    send_sending_code(app_ctx(), phone, asker=asker(), language=language(), mark=actor().id)
     session["note"] = say("counter.code_sent", phone=national(phone).replace(" ", "\u00a0"))
     return _check(one)
 
 
-def _check(one: Case, error: str = "", status: int = 200, undeclared: bool = False) -> Response:
+def _check(one: DossierContext, error: str = "", status: int = 200, undeclared: bool = False) -> Response:
     how = request.form.get("confirmed", "") or ("code" if request.form.get("go") == "code" else "")
     counter = {
-        "phone": person_named(office(), actor())[1], "error": error, "confirmed": how,
+        "phone": person_named(app_ctx(), actor())[1], "error": error, "confirmed": how,
         "declared": request.form.get("declared") == "1", "reading": one.at("/lecture"),
     }  # fmt: skip
-    return check_page(one, check(office(), actor(), one.id), undeclared, status=status, counter=counter)
+    return check_page(one, check(app_ctx(), actor(), one.id), undeclared, status=status, counter=counter)

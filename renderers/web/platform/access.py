@@ -17,16 +17,16 @@ from engine.services.accounts.assistance import received_by
 from engine.services.sign_in.sessions import is_fresh
 from engine.services.sign_in.unverified_drafts import holds
 from renderers.web.platform.request_context import (
-    AGENT_DESK,
-    APPLICANT_DESK,
-    AUDITOR_DESK,
-    COUNTER_DESK,
+    AGENT_AREA,
+    APPLICANT_AREA,
+    AUDITOR_AREA,
+    COUNTER_AREA,
     PROOF,
     actor,
+    app_ctx,
     claimant,
     dossier_number,
     go,
-    office,
     page,
     say,
     session_token,
@@ -35,7 +35,7 @@ from renderers.web.platform.saved_posts import set_aside
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_SIGN_IN: Final = {APPLICANT_DESK: "/connexion", AGENT_DESK: "/agent/connexion", AUDITOR_DESK: "/audit/connexion"}
+_SIGN_IN: Final = {APPLICANT_AREA: "/connexion", AGENT_AREA: "/agent/connexion", AUDITOR_AREA: "/audit/connexion"}
 
 
 def public(view: View) -> View:
@@ -57,17 +57,17 @@ def unasked(view: View) -> View:
 
 def signed_in(view: View) -> View:
     """For an applicant. Anyone else signs in first; what they posted is kept meanwhile."""
-    return _desk(view, APPLICANT_DESK, ())
+    return _area(view, APPLICANT_AREA, ())
 
 
 def proves_anew(back: str) -> Response | None:
     """Where whoever signed in long ago signs in again, before how they are known or let in is changed, to come `back` then.
     Nothing for who proved who they are a moment ago (ASVS 5.0 V7.5.1, V7.5.2)."""
-    desk = g.get("desk", APPLICANT_DESK)
-    if is_fresh(office(), session_token(desk)):
+    area = g.get("desk", APPLICANT_AREA)
+    if is_fresh(app_ctx(), session_token(area)):
         return None
-    session["note" if desk == APPLICANT_DESK else "desk_note"] = say("own.prove_anew")
-    return go(f"{_SIGN_IN[desk]}?{urlencode({'suite': back})}")
+    session["note" if area == APPLICANT_AREA else "desk_note"] = say("own.prove_anew")
+    return go(f"{_SIGN_IN[area]}?{urlencode({'suite': back})}")
 
 
 def unproven_too(view: View) -> View:
@@ -89,7 +89,7 @@ def passive(view: View) -> View:
 
 def agent(*roles: str) -> Callable[[View], View]:
     """For an agent; with `roles` (short names), only who holds one of them in some agency."""
-    return lambda view: _desk(view, AGENT_DESK, roles)
+    return lambda view: _area(view, AGENT_AREA, roles)
 
 
 def helper(view: View) -> View:
@@ -97,13 +97,13 @@ def helper(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.passive = COUNTER_DESK, bool(getattr(view, "passive", False))
+        g.desk, g.passive = COUNTER_AREA, bool(getattr(view, "passive", False))
         who = actor()
         if who is ANONYMOUS:
-            return _to_sign_in(AGENT_DESK)
+            return _to_sign_in(AGENT_AREA)
         if not who.principal:
-            g.desk = AGENT_DESK
-            if not received_by(office(), actor()):
+            g.desk = AGENT_AREA
+            if not received_by(app_ctx(), actor()):
                 abort(403)
             return page("agent/counter_over.html", 403, badge=None)
         return view(*args, **kwargs)
@@ -113,26 +113,26 @@ def helper(view: View) -> View:
 
 def auditor(view: View) -> View:
     """For an auditor."""
-    return _desk(view, AUDITOR_DESK, ())
+    return _area(view, AUDITOR_AREA, ())
 
 
-def _desk(view: View, desk: str, roles: Iterable[str]) -> View:
+def _area(view: View, area: str, roles: Iterable[str]) -> View:
     wanted = frozenset(roles)
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.unproven_too, g.passive = desk, serves_unproven(view), bool(getattr(view, "passive", False))
+        g.desk, g.unproven_too, g.passive = area, serves_unproven(view), bool(getattr(view, "passive", False))
         who = actor()
-        if who.unproven and "number" in kwargs and not holds(office(), who, dossier_number(kwargs["number"])):
+        if who.unproven and "number" in kwargs and not holds(app_ctx(), who, dossier_number(kwargs["number"])):
             g.unproven_too = False  # told like what does not exist: prove who you are
             who = actor()
         if who is ANONYMOUS:
-            return _to_sign_in(desk)
+            return _to_sign_in(area)
         if wanted and not wanted & {role.rpartition("/")[2] for role in who.roles}:
             abort(403)
         return view(*args, **kwargs)
 
-    return _marked(guarded, desk)
+    return _marked(guarded, area)
 
 
 def _marked(view: Callable[..., Any], guard: str) -> View:
@@ -140,15 +140,15 @@ def _marked(view: Callable[..., Any], guard: str) -> View:
     return cast(View, view)
 
 
-def _to_sign_in(desk: str) -> Response:
+def _to_sign_in(area: str) -> Response:
     if request.path.endswith(".json"):
         abort(401)
     back = request.full_path.rstrip("?")
     if request.method == "POST":
-        set_aside(desk, request.path, request.form.lists())
-        back = "/reprendre" if desk == APPLICANT_DESK else request.path
-    door = PROOF if desk == APPLICANT_DESK and claimant().id else _SIGN_IN[desk]
-    return go(f"{door}?{urlencode({'suite': back})}")
+        set_aside(area, request.path, request.form.lists())
+        back = "/reprendre" if area == APPLICANT_AREA else request.path
+    page = PROOF if area == APPLICANT_AREA and claimant().id else _SIGN_IN[area]
+    return go(f"{page}?{urlencode({'suite': back})}")
 
 
 def check_guards(app: Flask) -> None:

@@ -19,14 +19,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from engine.core.problems import Refusal, Refused
 from engine.records.codec import Unreadable
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.sign_in.sessions import without_secrets
 from engine.storage.files.reserve import NoRoom
 from engine.storage.unit_of_work import Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
-from renderers.web.platform.request_context import actor, broken, go, language, moment_of, office, page, say, site
-from renderers.web.platform.saved_posts import taken_aside, under_another_hat
+from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site
+from renderers.web.platform.saved_posts import acting_for_another, taken_aside
 from renderers.web.platform.security import LARGEST_BODY
 from renderers.web.platform.uploads import NO_ROOM_STATUS
 
@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
     app.register_error_handler(Conflict, lambda _: conflict())
     app.register_error_handler(Busy, _busy)
-    for damage in (Unreadable, LostEdition, Damaged):
+    for damage in (Unreadable, EditionMissing, Damaged):
         app.register_error_handler(damage, _damaged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _accident)
@@ -67,7 +67,7 @@ def sentence(reason: Refusal) -> str:
 def until_then(reason: Refusal) -> str:
     """Of what waits (`WAITS`): from which minute another try is heard, never a minute too early."""
     key = "error.too_many_text" if reason.code == "too_many_tries" else f"error.{reason.code}_text"
-    then = office().now() + timedelta(minutes=_minutes(reason), seconds=59)
+    then = app_ctx().now() + timedelta(minutes=_minutes(reason), seconds=59)
     return say(key, moment=moment_of(then))
 
 
@@ -92,7 +92,7 @@ def refused(reason: Refusal, back: str = "") -> Response:
 
 def not_found() -> Response:
     """Unknown or somebody else's: the same page. What they see under another hat is told as such."""
-    if not _wants_json() and (elsewhere := under_another_hat()) is not None:
+    if not _wants_json() and (elsewhere := acting_for_another()) is not None:
         return elsewhere
     lines = [say("error.not_found_text")]
     if request.path.startswith("/dossiers/"):  # the same for what does not exist: it tells nothing
@@ -199,9 +199,9 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
 
 def _ways_on() -> list[tuple[str, str]]:
     """Where to go instead: each desk has its own."""
-    for desk in ("agent", "audit"):
-        if request.path == f"/{desk}" or request.path.startswith(f"/{desk}/"):
-            return [(f"/{desk}", say(f"error.home_{desk}"))]
+    for area in ("agent", "audit"):
+        if request.path == f"/{area}" or request.path.startswith(f"/{area}/"):
+            return [(f"/{area}", say(f"error.home_{area}"))]
     return [("/", say("error.home")), ("/suivi", say("error.follow"))]
 
 
@@ -226,8 +226,8 @@ def _wants_json() -> bool:
 def _dossier_address() -> str:
     """The dossier an address is about, if any: where to go back to."""
     parts = request.path.split("/")
-    for desk, at in (("dossiers", 1), ("dossiers", 2)):
-        if len(parts) > at + 1 and parts[at] == desk and parts[at + 1].isdigit():
+    for area, at in (("dossiers", 1), ("dossiers", 2)):
+        if len(parts) > at + 1 and parts[at] == area and parts[at + 1].isdigit():
             return "/".join(parts[: at + 2])
     return ""
 

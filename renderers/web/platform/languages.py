@@ -21,7 +21,7 @@ _ONE_YEAR: Final = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LanguageChoice:
     """Another language in which this page can be read."""
 
     code: str
@@ -54,12 +54,14 @@ def language() -> str:
     return cast(str, g.get("language", REFERENCE))
 
 
-def choices(home: str) -> list[Choice]:
+def choices(home: str) -> list[LanguageChoice]:
     """The other languages offered, each with the address of this same page; `home` for what only a post can show. It is
     written so that no browser takes it for another site's (`/\\elsewhere`)."""
     path, others = (quote(request.path), request.args.items(multi=True)) if _opens() else (home, iter(()))
     kept = [(name, value) for name, value in others if name != ASKED]
-    return [Choice(code, f"{path}?{urlencode([*kept, (ASKED, code)])}") for code in OFFERED if code != language()]
+    return [
+        LanguageChoice(code, f"{path}?{urlencode([*kept, (ASKED, code)])}") for code in OFFERED if code != language()
+    ]
 
 
 def _opens() -> bool:

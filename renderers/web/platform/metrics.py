@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from engine.operations.metrics import Gauges
+from engine.operations.metrics import MetricValues
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SHARED: Final = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
@@ -48,7 +48,7 @@ def count(method: str, route: str, status: str, seconds: float) -> None:
     _SECONDS.labels(route).observe(seconds)
 
 
-def exposition(gauges: Gauges | None) -> bytes:
+def exposition(gauges: MetricValues | None) -> bytes:
     """Everything, in the text format. Without `gauges`, the store did not answer."""
     read = CollectorRegistry()
     if _SHARED:
@@ -60,7 +60,7 @@ def exposition(gauges: Gauges | None) -> bytes:
 class _Kept:
     """What the store says at this moment."""
 
-    def __init__(self, gauges: Gauges | None) -> None:
+    def __init__(self, gauges: MetricValues | None) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
@@ -69,29 +69,29 @@ class _Kept:
             yield from _metrics(self._gauges)
 
 
-def _metrics(told: Gauges) -> Iterator[Metric]:
+def _metrics(reported: MetricValues) -> Iterator[Metric]:
     dossiers = GaugeMetricFamily("guichet_dossiers", "Open dossiers.", labels=("procedure", "state"))
-    for (procedure, state), n in sorted(told.dossiers.items()):
+    for (procedure, state), n in sorted(reported.dossiers.items()):
         dossiers.add_metric((procedure, state), n)
     yield dossiers
-    yield GaugeMetricFamily("guichet_outbox_waiting", "Messages that are due and have not left.", told.letters)
+    yield GaugeMetricFamily("guichet_outbox_waiting", "Messages that are due and have not left.", reported.letters)
     yield GaugeMetricFamily(
-        "guichet_outbox_oldest_seconds", "How long the oldest of them has been due.", told.letter_age
+        "guichet_outbox_oldest_seconds", "How long the oldest of them has been due.", reported.letter_age
     )
-    yield GaugeMetricFamily("guichet_timers_late", "Due dates that are over and were not acted upon.", told.timers)
+    yield GaugeMetricFamily("guichet_timers_late", "Due dates that are over and were not acted upon.", reported.timers)
     yield GaugeMetricFamily(
-        "guichet_timers_oldest_seconds", "How long the oldest of them has been over.", told.timer_age
+        "guichet_timers_oldest_seconds", "How long the oldest of them has been over.", reported.timer_age
     )
     payments = GaugeMetricFamily("guichet_payments_open", "Payments without an outcome.", labels=("status",))
-    for status, n in sorted(told.payments.items()):
+    for status, n in sorted(reported.payments.items()):
         payments.add_metric((status,), n)
     yield payments
-    yield GaugeMetricFamily("guichet_migrations_pending", "Migrations that the store has not had.", told.pending)
-    yield GaugeMetricFamily("guichet_publications", "Number of the last publication.", told.published)
+    yield GaugeMetricFamily("guichet_migrations_pending", "Migrations that the store has not had.", reported.pending)
+    yield GaugeMetricFamily("guichet_publications", "Number of the last publication.", reported.published)
     editions = GaugeMetricFamily(
         "guichet_edition_age_seconds", "Since when the edition in force is kept.", labels=("procedure",)
     )
-    for procedure, age in sorted(told.editions.items()):
+    for procedure, age in sorted(reported.editions.items()):
         editions.add_metric((procedure,), age)
     yield editions
     sent = GaugeMetricFamily(
@@ -100,7 +100,7 @@ def _metrics(told: Gauges) -> Iterator[Metric]:
     bound = GaugeMetricFamily(
         "guichet_sms_new_numbers_most", "How many of them an hour takes at most.", labels=("country",)
     )
-    for country, (n, most) in told.new_numbers.items():
+    for country, (n, most) in reported.new_numbers.items():
         sent.add_metric((country,), n)
         bound.add_metric((country,), most)
     yield sent
@@ -108,11 +108,11 @@ def _metrics(told: Gauges) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "guichet_upload_room_bytes",
         "Disk space that uploads may still use; negative once they stopped.",
-        told.upload_room,
+        reported.upload_room,
     )
-    if told.worker_age is not None:
-        yield GaugeMetricFamily("guichet_worker_age_seconds", "Since a worker was last heard.", told.worker_age)
-    if told.checkpoint_age is not None:
+    if reported.worker_age is not None:
+        yield GaugeMetricFamily("guichet_worker_age_seconds", "Since a worker was last heard.", reported.worker_age)
+    if reported.checkpoint_age is not None:
         yield GaugeMetricFamily(
-            "guichet_checkpoint_age_seconds", "Since the journal was last signed.", told.checkpoint_age
+            "guichet_checkpoint_age_seconds", "Since the journal was last signed.", reported.checkpoint_age
         )

@@ -12,11 +12,11 @@ from typing import Final, cast
 
 from flask import Blueprint, Response, abort, current_app, make_response, request
 
-from engine.operations.metrics import Gauges, gauges
+from engine.operations.metrics import MetricValues, gauges
 from engine.storage.unit_of_work import Busy, Damaged
 from renderers.web.platform.access import unasked
 from renderers.web.platform.metrics import CONTENT_TYPE, exposition
-from renderers.web.platform.request_context import office
+from renderers.web.platform.request_context import app_ctx
 
 blueprint = Blueprint("probes", __name__)
 
@@ -69,7 +69,7 @@ class Probes:
     _asking: threading.Lock = field(default_factory=threading.Lock)
     _until: float = 0.0
     _reasons: tuple[str, ...] = ()
-    _gauges: Gauges | None = None
+    _gauges: MetricValues | None = None
     _fresh_until: float = 0.0
 
     def reasons(self) -> tuple[str, ...]:
@@ -88,9 +88,9 @@ class Probes:
             return exposition(self._gauges)
 
 
-def _gauges() -> Gauges | None:
+def _gauges() -> MetricValues | None:
     try:
-        return gauges(office())
+        return gauges(app_ctx())
     except (Busy, Damaged):
         return None
 

@@ -22,7 +22,7 @@ from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.services.accounts.assistance import helping, person_named
 from engine.services.accounts.delegation import acting_for, principal_name
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.rate_limit import network_of
 from engine.services.limits.askers import Asker
 from engine.services.limits.known_browsers import with_account
@@ -31,9 +31,9 @@ from engine.storage.unit_of_work import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.language_spans import as_text
-from renderers.i18n.translations import Words
+from renderers.i18n.translations import Translations
 from renderers.web.platform.assets import Assets
-from renderers.web.platform.languages import Choice, choices, language
+from renderers.web.platform.languages import LanguageChoice, choices, language
 
 # The first that is named wins: each browser also says the names of those it came after.
 _BROWSERS: Final = (
@@ -53,16 +53,16 @@ def device_named(user_agent: str) -> str:
     return " – ".join(filter(None, found))
 
 
-APPLICANT_DESK: Final = "citizen"
-AGENT_DESK: Final = "agent"
-AUDITOR_DESK: Final = "audit"
-COUNTER_DESK: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
+APPLICANT_AREA: Final = "citizen"
+AGENT_AREA: Final = "agent"
+AUDITOR_AREA: Final = "audit"
+COUNTER_AREA: Final = "counter"  # the desk of agents, while one of them helps somebody who is there
 CLAIM: Final = "claim"  # not a desk: the cookie of a browser where somebody began without their code
 _SERVED: Final = "served"  # in the browser's signed cookie: what tells it apart once it was served
 ACTING: Final = "acting"  # in the browser's signed cookie: the mandate under which somebody acts
 PROOF: Final = "/connexion/code"  # where the number that was given is proven
-_KINDS: Final = {APPLICANT_DESK: "applicant", AGENT_DESK: "agent", AUDITOR_DESK: "auditor", COUNTER_DESK: "agent"}
-_HOMES: Final = {APPLICANT_DESK: "/", AGENT_DESK: "/agent", AUDITOR_DESK: "/audit", COUNTER_DESK: "/agent/guichet"}
+_KINDS: Final = {APPLICANT_AREA: "applicant", AGENT_AREA: "agent", AUDITOR_AREA: "auditor", COUNTER_AREA: "agent"}
+_HOMES: Final = {APPLICANT_AREA: "/", AGENT_AREA: "/agent", AUDITOR_AREA: "/audit", COUNTER_AREA: "/agent/guichet"}
 _LONGEST_TOKEN: Final = 200
 _THIRTY_DAYS: Final = 30 * 24 * 3600
 _KNOWN: Final = "known"  # not a desk: the cookie of a browser that accounts signed in from
@@ -86,8 +86,8 @@ class SiteSettings:
 class Site:
     """Everything the desks work with."""
 
-    office: Office
-    words: Words
+    office: AppContext
+    words: Translations
     pages: Pages
     assets: Assets
     settings: SiteSettings = SiteSettings()
@@ -110,14 +110,14 @@ class Frame:
     actor: Actor
     principal: str  # whom they act for
     helped: str  # whom an agent helps at a counter
-    languages: tuple[Choice, ...]
+    languages: tuple[LanguageChoice, ...]
 
 
 def site() -> Site:
     return cast(Site, current_app.extensions["guichet"])
 
 
-def office() -> Office:
+def app_ctx() -> AppContext:
     return site().office
 
 
@@ -141,21 +141,21 @@ def moment_of(instant: datetime | None) -> str:
 
 def actor() -> Actor:
     """Who asks, at the desk this request is for; `ANONYMOUS` when nobody is signed in there."""
-    desk = g.get("desk", APPLICANT_DESK)
+    area = g.get("desk", APPLICANT_AREA)
     known: dict[str, Actor] = g.setdefault("actors", {})
-    if desk not in known:
-        who = _who(desk)
-        known[desk] = who if who is ANONYMOUS else replace(who, language=language())
-    if known[desk] is ANONYMOUS and desk == APPLICANT_DESK and g.get("unproven_too", False):
+    if area not in known:
+        who = _who(area)
+        known[area] = who if who is ANONYMOUS else replace(who, language=language())
+    if known[area] is ANONYMOUS and area == APPLICANT_AREA and g.get("unproven_too", False):
         return claimant()
-    return known[desk]
+    return known[area]
 
 
 def claimant() -> Actor:
     """Who began in this browser without proving their number; `ANONYMOUS` when nobody did."""
     if "claimant" not in g:
         token = session_token(CLAIM)
-        found = actor_of(office(), token) if token else None
+        found = actor_of(app_ctx(), token) if token else None
         g.claimant = replace(found, language=language()) if found and found.unproven else ANONYMOUS
     return cast(Actor, g.claimant)
 
@@ -164,7 +164,7 @@ def _known_actor() -> Actor:
     """Who asks, as far as it can be told: the frame of a page, an error's above all, never fails for want of a name."""
     if g.get("broken", False):
         known: dict[str, Actor] = g.get("actors", {})
-        return known.get(g.get("desk", APPLICANT_DESK), ANONYMOUS)
+        return known.get(g.get("desk", APPLICANT_AREA), ANONYMOUS)
     try:
         return actor()
     except Busy:
@@ -176,16 +176,16 @@ def broken() -> None:
     g.broken = True
 
 
-def _who(desk: str) -> Actor:
-    token = request.cookies.get(_cookie(desk), "")
-    found = actor_of(office(), token, touches=not g.get("passive", False)) if token else None
-    if found is None or found.kind != _KINDS[desk] or found.unproven:
+def _who(area: str) -> Actor:
+    token = request.cookies.get(_cookie(area), "")
+    found = actor_of(app_ctx(), token, touches=not g.get("passive", False)) if token else None
+    if found is None or found.kind != _KINDS[area] or found.unproven:
         return ANONYMOUS
     g.myself = found
-    if desk == COUNTER_DESK:
-        return helping(office(), found) or found
-    mandate = session.get(ACTING, "") if desk == APPLICANT_DESK else ""
-    return (acting_for(office(), found, mandate) or found) if mandate else found
+    if area == COUNTER_AREA:
+        return helping(app_ctx(), found) or found
+    mandate = session.get(ACTING, "") if area == APPLICANT_AREA else ""
+    return (acting_for(app_ctx(), found, mandate) or found) if mandate else found
 
 
 def myself() -> Actor:
@@ -194,15 +194,15 @@ def myself() -> Actor:
     return cast(Actor, g.get("myself", who)) if who.principal else who
 
 
-def _cookie(desk: str) -> str:
-    own, desk = site().settings.cookie, AGENT_DESK if desk == COUNTER_DESK else desk
-    name = own if desk == APPLICANT_DESK else f"{own}-{desk}"
+def _cookie(area: str) -> str:
+    own, area = site().settings.cookie, AGENT_AREA if area == COUNTER_AREA else area
+    name = own if area == APPLICANT_AREA else f"{own}-{area}"
     return f"__Host-{name}" if site().settings.https else name
 
 
-def session_token(desk: str = APPLICANT_DESK) -> str:
+def session_token(area: str = APPLICANT_AREA) -> str:
     """The token of the session that this request carries at a desk; empty without one."""
-    return request.cookies.get(_cookie(desk), "")
+    return request.cookies.get(_cookie(area), "")
 
 
 def client() -> str:
@@ -240,29 +240,29 @@ def known_browser() -> str:
     return request.cookies.get(_cookie(_KNOWN), "")
 
 
-def open_session(response: Response, signed: SignedIn, desk: str = APPLICANT_DESK, keep: bool = False) -> Response:
+def open_session(response: Response, signed: SignedIn, area: str = APPLICANT_AREA, keep: bool = False) -> Response:
     """Hands the browser its session, and the tag of an account that proved who it is; the session before, at this desk, is
     closed."""
-    before = request.cookies.get(_cookie(desk), "")
+    before = request.cookies.get(_cookie(area), "")
     if before:
-        sign_out(office(), before)
+        sign_out(app_ctx(), before)
     response.set_cookie(
-        _cookie(desk), signed.token, max_age=_THIRTY_DAYS if keep else None, path="/", httponly=True,
+        _cookie(area), signed.token, max_age=_THIRTY_DAYS if keep else None, path="/", httponly=True,
         samesite="Lax", secure=site().settings.https,
     )  # fmt: skip
     if not signed.actor.unproven:
         response.set_cookie(
-            _cookie(_KNOWN), with_account(office(), signed.actor.id, known_browser()), max_age=_KNOWN_FOR, path="/",
+            _cookie(_KNOWN), with_account(app_ctx(), signed.actor.id, known_browser()), max_age=_KNOWN_FOR, path="/",
             httponly=True, samesite="Lax", secure=site().settings.https,
         )  # fmt: skip
     return response
 
 
-def close_session(response: Response, desk: str = APPLICANT_DESK) -> Response:
-    token = request.cookies.get(_cookie(desk), "")
+def close_session(response: Response, area: str = APPLICANT_AREA) -> Response:
+    token = request.cookies.get(_cookie(area), "")
     if token:
-        sign_out(office(), token)
-    response.delete_cookie(_cookie(desk), path="/", httponly=True, samesite="Lax", secure=site().settings.https)
+        sign_out(app_ctx(), token)
+    response.delete_cookie(_cookie(area), path="/", httponly=True, samesite="Lax", secure=site().settings.https)
     return response
 
 
@@ -282,7 +282,7 @@ def _frame() -> Frame:
     settings = site().settings
     who = _known_actor()
     return Frame(
-        home=_HOMES[g.get("desk", APPLICANT_DESK)],
+        home=_HOMES[g.get("desk", APPLICANT_AREA)],
         demo=settings.demo,
         warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id) and not who.unproven,
@@ -294,7 +294,7 @@ def _frame() -> Frame:
         actor=who,
         principal=_principal(who),
         helped=_helped(who),
-        languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_DESK)])),
+        languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_AREA)])),
     )
 
 
@@ -302,7 +302,7 @@ def _principal(who: Actor) -> str:
     if not who.principal or who.kind == "agent" or g.get("broken", False):
         return ""
     try:
-        return principal_name(office(), who)
+        return principal_name(app_ctx(), who)
     except Busy:
         return ""
 
@@ -312,7 +312,7 @@ def _helped(who: Actor) -> str:
     if not who.principal or who.kind != "agent" or g.get("broken", False):
         return ""
     try:
-        name, phone = person_named(office(), who)
+        name, phone = person_named(app_ctx(), who)
     except (Busy, NotFound):
         return ""
     said = name or (
@@ -323,7 +323,7 @@ def _helped(who: Actor) -> str:
 
 def at_counter() -> bool:
     """Whether an agent does this with somebody who is there."""
-    return bool(g.get("desk") == COUNTER_DESK)
+    return bool(g.get("desk") == COUNTER_AREA)
 
 
 def dossiers_home() -> str:
@@ -335,7 +335,7 @@ def _csrf() -> str:
     """The token of the forms. It lasts as long as the browser keeps its cookie, which is handed out anew on each day that
     it is used: phones open old tabs again."""
     g.shareable = False
-    today = office().day().isoformat()
+    today = app_ctx().day().isoformat()
     if session.get("day") != today:
         session.permanent, session["day"] = True, today
     session.setdefault("csrf_token", new_id())

@@ -30,7 +30,7 @@ _ROLE: Final = "guichet.role"
 _NOWHERE: Final = "-"  # an address that is none of ours
 
 
-class Watch:
+class RequestLog:
     """Stands around the whole application. `proxies`: how many trusted ones stand in front. `host`: the name that probes,
     which call a machine by its address, are taken to mean."""
 
@@ -53,30 +53,30 @@ class Watch:
             try:
                 return self._within(environ, started)
             finally:
-                _tell(environ, status, time.monotonic() - begun)
+                _report(environ, status, time.monotonic() - begun)
 
     def _named(self, environ: WSGIEnvironment) -> str:
         given = environ.get("HTTP_X_REQUEST_ID", "") if self._proxies else ""
         return given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
 
 
-def _tell(environ: WSGIEnvironment, status: str, seconds: float) -> None:
+def _report(environ: WSGIEnvironment, status: str, seconds: float) -> None:
     method = environ.get("REQUEST_METHOD", "")
     method = method if method in _METHODS else "OTHER"
     route = environ.get(ROUTE, _NOWHERE)
     if route in PROBES and status == "200":
         return
     count(method, route, status, seconds)
-    told = {
+    reported = {
         "method": method, "route": route, "status": int(status), "ms": round(seconds * 1000),
         "role": environ.get(_ROLE, "anonymous"),
     }  # fmt: skip
-    log.info("request", extra=told)
+    log.info("request", extra=reported)
 
 
 def install(app: Flask, proxies: int = 0, hosts: tuple[str, ...] = ()) -> None:
     """Before anything else that looks at a request: what is refused early is told too."""
-    app.wsgi_app = Watch(app.wsgi_app, proxies, hosts[0].removeprefix(".") if hosts else "")  # type: ignore[method-assign]
+    app.wsgi_app = RequestLog(app.wsgi_app, proxies, hosts[0].removeprefix(".") if hosts else "")  # type: ignore[method-assign]
     app.before_request(_note_route)
     app.teardown_request(_note_role)
 

@@ -15,8 +15,8 @@ from engine.services.applications.attachments import NO_ROOM, NO_ROOM_UNPROVEN, 
 from engine.services.applications.drafts import Upload, attach, detach
 from engine.services.context.app_context import NotFound
 from renderers.html.controls import file_fields
-from renderers.web.platform.dossier_context import Case
-from renderers.web.platform.request_context import actor, asker, client, form_token, office, say
+from renderers.web.platform.dossier_context import DossierContext
+from renderers.web.platform.request_context import actor, app_ctx, asker, client, form_token, say
 
 OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
 _FILE: Final = "file:"
@@ -28,7 +28,7 @@ NO_ROOM_STATUS: Final = 507  # what the script takes for an answer, where it tri
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedFiles:
     """What became of the files of a post: those refused, and what to say of those kept."""
 
     problems: tuple[AnswerProblem, ...] = ()
@@ -40,18 +40,18 @@ def status_of(problems: Iterable[AnswerProblem]) -> int:
     return NO_ROOM_STATUS if any(one.code in (NO_ROOM, NO_ROOM_UNPROVEN) for one in problems) else 422
 
 
-def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
+def receive(one: DossierContext, view: Callable[[], PageView | None]) -> ReceivedFiles:
     """Keeps every file that was chosen, each by itself; takes away the one whose « Supprimer » was touched. `view` draws
     the page they were posted from."""
     if taken := request.form.get("detach"):
-        detach(office(), actor(), one.id, taken, token=form_token())
-        return Received((), say("piece.removed"))
+        detach(app_ctx(), actor(), one.id, taken, token=form_token())
+        return ReceivedFiles((), say("piece.removed"))
     uploads, problems, stored = posted_files(one), [], 0
     details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
     for at, upload in uploads.items():
         token = f"{form_token()}:{at}" if form_token() else None
         attached = attach(
-            office(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
+            app_ctx(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
         )
         problems += [attached.problem] if attached.problem else []
         stored += attached.problem is None
@@ -59,7 +59,7 @@ def receive(one: Case, view: Callable[[], PageView | None]) -> Received:
     sent = request.form.get("send")
     if sent and not stored and not problems:
         problems.append(_no_file(view(), sent))
-    return Received(tuple(problems), say("piece.stored", count=stored) if stored else "")
+    return ReceivedFiles(tuple(problems), say("piece.stored", count=stored) if stored else "")
 
 
 def is_own(name: str) -> bool:
@@ -67,14 +67,14 @@ def is_own(name: str) -> bool:
     return name in OWN_FIELDS or name.startswith(_ARRIVED)
 
 
-def posted_files(one: Case) -> dict[str, Upload]:
+def posted_files(one: DossierContext) -> dict[str, Upload]:
     """The files of a post by the path of their question, those that came in pieces before it too; empty controls are not
     files."""
     found = {}
     for name in (one for one in request.form if one.startswith(_ARRIVED)):
         key, _, called = request.form[name].partition("/")
         if _KEY.match(key):
-            data = arrived(office(), actor(), one.id, key)
+            data = arrived(app_ctx(), actor(), one.id, key)
             if data is not None:
                 found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
     for name, file in request.files.items():
@@ -94,7 +94,7 @@ def _no_file(view: PageView | None, at: str) -> AnswerProblem:
 # -- why the last one was refused --------------------------------------------------------------------------------------
 
 
-def _remember(one: Case, at: str, problem: AnswerProblem | None) -> None:
+def _remember(one: DossierContext, at: str, problem: AnswerProblem | None) -> None:
     """A script sends a file as soon as it is chosen: the page that says why it was refused may be left at once."""
     kept = session.get(_REFUSED)
     refused = dict(kept) if isinstance(kept, Mapping) else {}
@@ -106,7 +106,7 @@ def _remember(one: Case, at: str, problem: AnswerProblem | None) -> None:
         session[_REFUSED] = dict(list(refused.items())[-_MOST_REFUSED:])
 
 
-def as_refused(one: Case, problem: AnswerProblem) -> AnswerProblem:
+def as_refused(one: DossierContext, problem: AnswerProblem) -> AnswerProblem:
     """A paper said to be missing, when one was sent and refused or removed: why it was."""
     kept = session.get(_REFUSED)
     known = kept.get(f"{one.dossier.number}/{problem.at}") if isinstance(kept, Mapping) else None

@@ -16,7 +16,7 @@ from renderers.i18n.translations import REFERENCE, SAMPLES
 from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import language, office, page, say, site
+from renderers.web.platform.request_context import app_ctx, language, page, say, site
 from renderers.web.public.catalogue import in_order
 
 blueprint = Blueprint("articles", __name__)
@@ -30,7 +30,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class HelpSection:
     title: str
     lines: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
@@ -41,22 +41,22 @@ class Section:
 def help_() -> Response:
     phone = site().settings.phone
     questions = [(f"help.task_{name}", f"help.task_{name}_text") for name in ("code", "pay", "fix")]
-    provider = office().identity
+    provider = app_ctx().identity
     safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
     sections = [
-        Section(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
-        Section(say("help.office_title"), (say("help.office"),)),
-        *(Section(say(title), (say(text),)) for title, text in questions),
-        Section(say("help.task_safe"), (say("help.task_safe_text"),), safer),
-        Section(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
+        HelpSection(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
+        HelpSection(say("help.office_title"), (say("help.office"),)),
+        *(HelpSection(say(title), (say(text),)) for title, text in questions),
+        HelpSection(say("help.task_safe"), (say("help.task_safe_text"),), safer),
+        HelpSection(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
         _offices(),
     ]
     return page("citizen/article.html", title=say("help.title"), sections=sections)
 
 
-def _offices() -> Section:
+def _offices() -> HelpSection:
     """Where the doors are and when they are open, with the days soon that are not as usual."""
-    words, spoken, today, directory = site().words, language(), office().day(), office().directory
+    words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
     points = tuple(
         Point(
             joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
@@ -67,7 +67,7 @@ def _offices() -> Section:
     )
     holidays = tuple(holidays_soon(directory.calendar, today, words, spoken))
     lines = (say("help.holidays", days=joined(" ; " if spoken == REFERENCE else "; ", holidays)),) if holidays else ()
-    return Section(say("help.offices_title"), lines, points)
+    return HelpSection(say("help.offices_title"), lines, points)
 
 
 @blueprint.get("/donnees")
@@ -77,16 +77,18 @@ def data() -> Response:
     listed = in_order()
     here = paged(listed.ids, request.args.get("page", ""), "/donnees")
     each = [
-        Section(label(one.identity.title), (
+        HelpSection(label(one.identity.title), (
             say("data.why", purpose=label(one.personal_data.purpose)),
             *_kept(one.personal_data.keep),
         ))
         for one in map(listed.catalogue.procedures.__getitem__, here.items)
     ]  # fmt: skip
     sections = [
-        Section("", (say("data.intro"),)),
-        Section(say("data.cookie_title"), (say("data.cookie"),)),
-        Section(say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))),
+        HelpSection("", (say("data.intro"),)),
+        HelpSection(say("data.cookie_title"), (say("data.cookie"),)),
+        HelpSection(
+            say("data.rights_title"), (say("data.rights", phone=site().settings.phone), say("data.rights_own"))
+        ),
         *each,
     ]
     return page("citizen/article.html", title=say("data.title"), sections=sections, here=here)
@@ -109,9 +111,9 @@ def accessibility() -> Response:
         *(Point(say("accessibility.sample"), f"/?lang={one}") for one in SAMPLES),
     )
     sections = [
-        Section("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
-        Section(say("accessibility.known_title"), (), known),
-        Section(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
+        HelpSection("", (say("accessibility.state"), say("accessibility.tested"), say("accessibility.keyboard"))),
+        HelpSection(say("accessibility.known_title"), (), known),
+        HelpSection(say("accessibility.contact_title"), (say("accessibility.contact", phone=site().settings.phone),)),
     ]
     return page("citizen/article.html", title=say("accessibility.title"), sections=sections)
 
@@ -126,7 +128,7 @@ def security() -> Response:
     contact = site().settings.security_contact
     if not contact:
         abort(404)
-    expires = (office().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
+    expires = (app_ctx().now() + timedelta(days=180)).strftime("%Y-%m-%dT00:00:00Z")
     body = f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: fr, en\n"
     answer = make_response(body)
     answer.content_type = "text/plain; charset=utf-8"

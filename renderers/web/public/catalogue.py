@@ -18,13 +18,13 @@ from engine.model import Procedure
 from engine.services.applications.drafts import mine
 from engine.services.audit.statistics import received_lately
 from renderers.html.pagination import ON_A_PAGE, paged
-from renderers.i18n.language_spans import Spoken
+from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import REFERENCE
 from renderers.procedure.page import ProcedureCard
 from renderers.procedure.search import Searched, WordIndex
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
-from renderers.web.platform.request_context import actor, language, office, page, say, site
+from renderers.web.platform.request_context import actor, app_ctx, language, page, say, site
 from renderers.web.shared.statuses import line_title, lines_public
 
 blueprint = Blueprint("catalogue", __name__)
@@ -115,24 +115,24 @@ def in_order() -> Listed:
     """All procedures in the order of their titles, those said in the language of the page first; put so once for a catalogue
     in each language."""
     kept = _listed.get(language())
-    if kept is None or kept.catalogue is not office().catalogue:
+    if kept is None or kept.catalogue is not app_ctx().catalogue:
         with _listing:
             kept = _listed.get(language())
-            if kept is None or kept.catalogue is not office().catalogue:
-                kept = _listed[language()] = _put_in_order(office().catalogue)
+            if kept is None or kept.catalogue is not app_ctx().catalogue:
+                kept = _listed[language()] = _put_in_order(app_ctx().catalogue)
     return kept
 
 
 def most_asked() -> Ranked:
     """What the home page shows first. The counts are read once for a catalogue and a day; while they tell nothing, now and then."""
-    listed, now = in_order(), office().now()
+    listed, now = in_order(), app_ctx().now()
     kept = _ranked.get(language())
-    if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != office().day():
-        asked = received_lately(office())
+    if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != app_ctx().day():
+        asked = received_lately(app_ctx())
         ids = most_asked_first(listed.ids, asked)[:_ON_HOME]
         is_known = any(asked.get(one, 0) >= LEAST for one in ids)
         until = now + (_ONE_DAY if is_known else _AGAIN)
-        kept = _ranked[language()] = Ranked(listed, ids, is_known, office().day(), now, until)
+        kept = _ranked[language()] = Ranked(listed, ids, is_known, app_ctx().day(), now, until)
     return kept
 
 
@@ -141,11 +141,11 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
     listed: list[tuple[bool, str, str, str]] = []
 
     def searched() -> Iterator[Searched]:
-        for one in catalogue.outlines():
+        for one in catalogue.summaries():
             if catalogue.fingerprint(one.id) != one.fingerprint:
                 continue  # a file that no address leads to
             theme, title = one.category or "other", label(one.title)
-            listed.append((isinstance(title, Spoken), title.casefold(), one.id, theme))
+            listed.append((isinstance(title, LanguageSpan), title.casefold(), one.id, theme))
             yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
 
     words = WordIndex(searched(), _sayings())
@@ -173,7 +173,7 @@ def _cards_of(listed: Listed, ids: Iterable[str]) -> list[ProcedureCard]:
 
 
 def _card(catalogue: Catalogue, procedure_id: str) -> ProcedureCard:
-    key = (catalogue.fingerprint(procedure_id) or "", language(), office().day())
+    key = (catalogue.fingerprint(procedure_id) or "", language(), app_ctx().day())
     card = _cards.get(key)
     if card is None:
         card = _cards[key] = writer(glimpse(catalogue.procedures, procedure_id)).card()
@@ -192,7 +192,7 @@ def _notices() -> list[HomeNotice]:
     if not actor().id:
         return []
     found = []
-    lines = mine(office(), actor())
+    lines = mine(app_ctx(), actor())
     labels = lines_public(lines)
     for line in lines:
         public_key, title = labels[line.id], line_title(line)
@@ -220,6 +220,6 @@ def sheet(slug: str) -> Response:
 def _draft_address(procedure: Procedure) -> str:
     if not actor().id:
         return ""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         draft = unit.draft_of(actor().id, procedure.id)
     return f"/dossiers/{draft.number}/demande" if draft else ""

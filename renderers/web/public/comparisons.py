@@ -17,9 +17,9 @@ from renderers.reports.changes_summary import Sides
 from renderers.web.platform.access import auditor, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
-from renderers.web.platform.request_context import go, office, page, site
+from renderers.web.platform.request_context import app_ctx, go, page, site
 from renderers.web.shared.editions import UnknownEdition, edition_named, json_response, no_such_edition
-from renderers.web.shared.staff import book_of, desk_page, known, mandated
+from renderers.web.shared.staff import known, mandated, procedure_of, staff_page
 
 blueprint = Blueprint("comparisons", __name__)
 blueprint.app_errorhandler(UnknownEdition)(no_such_edition)
@@ -42,7 +42,7 @@ def chosen_by_controllers(slug: str) -> Response:
 
 
 def _chosen(slug: str, base: str, otherwise: str) -> Response:
-    known(book_of(slug))
+    known(procedure_of(slug))
     first, last = (request.args.get(name, "")[:64] for name in ("avant", "apres"))
     if not (first and last):
         return go(otherwise)
@@ -54,7 +54,7 @@ def _chosen(slug: str, base: str, otherwise: str) -> Response:
 def compare(slug: str, pair: str) -> Response:
     before, after = _pair(slug, pair)
     compared = _compared(before, after, FEW)
-    return page("auditor/compare.html", **_context(compared, f"/demarches/{slug}/compare/{pair}", desk=False))
+    return page("auditor/compare.html", **_context(compared, f"/demarches/{slug}/compare/{pair}", area=False))
 
 
 @blueprint.get("/demarches/<slug>/compare/<pair>.json")
@@ -70,7 +70,9 @@ def compare_for_controllers(slug: str, pair: str) -> Response:
     """The same with the true counts."""
     before, after = _pair(mandated(slug), pair)
     compared = _compared(before, after, 0)
-    return desk_page("auditor/compare.html", **_context(compared, f"/audit/demarches/{slug}/compare/{pair}", desk=True))
+    return staff_page(
+        "auditor/compare.html", **_context(compared, f"/audit/demarches/{slug}/compare/{pair}", area=True)
+    )
 
 
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>.json")
@@ -89,9 +91,9 @@ def _pair(slug: str, pair: str) -> tuple[Procedure, Procedure]:
 
 
 def _compared(before: Procedure, after: Procedure, few: int) -> Comparison:
-    return Comparison.of(before, after, office().directory, running(office(), before, few=few), office().day()).placed(
-        _file
-    )
+    return Comparison.of(
+        before, after, app_ctx().directory, running(app_ctx(), before, few=few), app_ctx().day()
+    ).placed(_file)
 
 
 def _file(name: str) -> str:
@@ -108,27 +110,30 @@ def _called(before: Procedure, after: Procedure) -> str:
 def _sides(compared: Comparison) -> Sides:
     """Each by its commit, else by the beginning of its fingerprint."""
     commits = {
-        one.edition.fingerprint: one.edition.commit for one in edition_records(office().store, compared.after.id)
+        one.edition.fingerprint: one.edition.commit for one in edition_records(app_ctx().store, compared.after.id)
     }
-    names = ((commits.get(book.fingerprint) or book.fingerprint)[:10] for book in (compared.before, compared.after))
+    names = (
+        (commits.get(procedure.fingerprint) or procedure.fingerprint)[:10]
+        for procedure in (compared.before, compared.after)
+    )
     return Sides(*names)
 
 
-def _context(compared: Comparison, address: str, *, desk: bool) -> dict[str, object]:
+def _context(compared: Comparison, address: str, *, area: bool) -> dict[str, object]:
     before, after = compared.before, compared.after
-    base = f"{'/audit' if desk else ''}/demarches/{after.id}"
+    base = f"{'/audit' if area else ''}/demarches/{after.id}"
     return {
         "sheet": page_of(ChangeWriter(compared, site().words, language()), _sides(compared), published=True),
         "slug": after.id, "procedure": label(after.identity.title), "before": before.edition, "after": after.edition,
-        "json": f"{address}.json", "other": f"{base}/compare/{_called(after, before)}", "controller": desk,
+        "json": f"{address}.json", "other": f"{base}/compare/{_called(after, before)}", "controller": area,
         "earlier": before.edition < after.edition,
         "definitions": list(_definitions(before, after)),
     }  # fmt: skip
 
 
-def _definitions(*books: Procedure) -> Iterator[tuple[int, str]]:
-    for book in books:
-        yield book.edition, f"/demarches/{book.id}/definition?fingerprint={book.fingerprint}"
+def _definitions(*procedures: Procedure) -> Iterator[tuple[int, str]]:
+    for procedure in procedures:
+        yield procedure.edition, f"/demarches/{procedure.id}/definition?fingerprint={procedure.fingerprint}"
 
 
 def _plain(compared: Comparison, *, shared: bool = True) -> Response:

@@ -12,22 +12,22 @@ from engine.core.values import Span
 from engine.language.diff.population import Count
 from engine.model import Procedure
 from engine.publication.publications import EditionRecord, edition_records
-from engine.services.audit.current_counts import FEW, standing
+from engine.services.audit.current_counts import FEW, current_counts
 from engine.services.context.app_context import NotFound
 from renderers.definition.document import CHAPTERS, OPTIONAL, definition_text
 from renderers.definition.parts import MatrixRow
 from renderers.definition.reader import spelled
 from renderers.definition.workflow import CircuitReader
-from renderers.html.diagram import Way, kind_of, ways, workflow_svg
+from renderers.html.diagram import DiagramRow, kind_of, ways, workflow_svg
 from renderers.html.templates import span_text
 from renderers.reports.publication import SignatureText
 from renderers.web.platform.access import auditor, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
-from renderers.web.platform.request_context import file_response, office, page, say, site
+from renderers.web.platform.request_context import app_ctx, file_response, page, say, site
 from renderers.web.public.publications import history_sentences, writer
 from renderers.web.shared.editions import edition_asked
-from renderers.web.shared.staff import book_of, desk_page, event_label, known, mandated, role_label, writer_of
+from renderers.web.shared.staff import event_label, known, mandated, procedure_of, role_label, staff_page, writer_of
 
 blueprint = Blueprint("definitions", __name__)
 
@@ -49,7 +49,7 @@ class EditionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingLine:
+class CurrentEditionRow:
     """One step: its name, what the applicant reads, how many dossiers stand there."""
 
     title: str
@@ -64,7 +64,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class WayLine:
+class TransitionRow:
     """One line of the circuit's table."""
 
     number: int
@@ -78,9 +78,9 @@ class WayLine:
 
 def edition_lines(slug: str) -> list[EditionLine]:
     """Every edition of a procedure, the newest first. Raises `NotFound` for an unknown procedure."""
-    current = known(book_of(slug))
-    told = history_sentences(edition_records(office().store, slug), current)
-    return [_edition_line(record, sentences, current) for record, sentences in told]
+    current = known(procedure_of(slug))
+    reported = history_sentences(edition_records(app_ctx().store, slug), current)
+    return [_edition_line(record, sentences, current) for record, sentences in reported]
 
 
 def _edition_line(record: EditionRecord, sentences: list[str], current: Procedure) -> EditionLine:
@@ -97,26 +97,28 @@ def _edition_line(record: EditionRecord, sentences: list[str], current: Procedur
 @blueprint.get("/demarches/<slug>/historique")
 @public
 def history(slug: str) -> Response:
-    book = known(book_of(slug))
-    return page("auditor/history.html", slug=slug, procedure=label(book.identity.title), editions=edition_lines(slug))
+    procedure = known(procedure_of(slug))
+    return page(
+        "auditor/history.html", slug=slug, procedure=label(procedure.identity.title), editions=edition_lines(slug)
+    )
 
 
 @blueprint.get("/demarches/<slug>/definition")
 @public
 def definition(slug: str) -> Response:
-    book = edition_asked(slug)
-    text = definition_text(book, office().directory, site().words, language(), title_of)
+    procedure = edition_asked(slug)
+    text = definition_text(procedure, app_ctx().directory, site().words, language(), title_of)
     return page(
-        "auditor/definition.html", slug=slug, procedure=label(book.identity.title), edition=book.edition, text=text,
+        "auditor/definition.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition, text=text,
         chapters=[one for one in CHAPTERS if one not in OPTIONAL or getattr(text, one)],
-        fingerprint=book.fingerprint, yaml=f"/demarches/{slug}/definition.yaml?fingerprint={book.fingerprint}",
-        circuit=f"/demarches/{slug}/circuit?fingerprint={book.fingerprint}",
+        fingerprint=procedure.fingerprint, yaml=f"/demarches/{slug}/definition.yaml?fingerprint={procedure.fingerprint}",
+        circuit=f"/demarches/{slug}/circuit?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
 
 
 def title_of(slug: str) -> str:
     """What another procedure is called, when it is one of ours."""
-    other = book_of(slug)
+    other = procedure_of(slug)
     return label(other.identity.title) if other else spelled(slug)
 
 
@@ -124,9 +126,9 @@ def title_of(slug: str) -> str:
 @public
 def source(slug: str) -> Response:
     """The file as it was published, to the byte."""
-    book = edition_asked(slug)
-    with office().store.unit() as unit:
-        kept = unit.edition(slug, book.fingerprint)
+    procedure = edition_asked(slug)
+    with app_ctx().store.unit() as unit:
+        kept = unit.edition(slug, procedure.fingerprint)
     if kept is None:
         raise NotFound
     return file_response(kept.source.encode(), "application/yaml; charset=utf-8", f"{slug}-{kept.edition}.yaml")
@@ -138,12 +140,12 @@ def source(slug: str) -> Response:
 @blueprint.get("/demarches/<slug>/circuit")
 @public
 def circuit(slug: str) -> Response:
-    book = edition_asked(slug)
+    procedure = edition_asked(slug)
     return page(
-        "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
-        lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, FEW), text=_matrix(book),
-        svg=f"/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=False, automatic=_passes_by_itself(book),
-        definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
+        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, FEW), text=_matrix(procedure),
+        svg=f"/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=False, automatic=_passes_by_itself(procedure),
+        definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
 
 
@@ -151,68 +153,68 @@ def circuit(slug: str) -> Response:
 @auditor
 def circuit_for_controllers(slug: str) -> Response:
     """The same with the true counts."""
-    book = edition_asked(mandated(slug))
-    return desk_page(
-        "auditor/circuit.html", slug=slug, procedure=label(book.identity.title), edition=book.edition,
-        lines=[_way_line(book, way) for way in ways(book, language())], standing=standing_lines(book, 0), text=_matrix(book),
-        svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={book.fingerprint}", controller=True, automatic=_passes_by_itself(book),
-        definition=f"/demarches/{slug}/definition?fingerprint={book.fingerprint}",
+    procedure = edition_asked(mandated(slug))
+    return staff_page(
+        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, 0), text=_matrix(procedure),
+        svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=True, automatic=_passes_by_itself(procedure),
+        definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
 
 
 @blueprint.get("/demarches/<slug>/circuit.svg")
 @public
 def picture(slug: str) -> Response:
-    book = edition_asked(slug)
-    return _svg(book, standing(office(), book, few=FEW))
+    procedure = edition_asked(slug)
+    return _svg(procedure, current_counts(app_ctx(), procedure, few=FEW))
 
 
 @blueprint.get("/audit/demarches/<slug>/circuit.svg")
 @auditor
 def picture_for_controllers(slug: str) -> Response:
-    book = edition_asked(mandated(slug))
-    return _svg(book, standing(office(), book))
+    procedure = edition_asked(mandated(slug))
+    return _svg(procedure, current_counts(app_ctx(), procedure))
 
 
-def _svg(book: Procedure, counts: Mapping[str, Count]) -> Response:
-    drawn = workflow_svg(book, language(), counts=counts)
-    return file_response(drawn.encode(), "image/svg+xml; charset=utf-8", f"{book.id}.svg", inline=True)
+def _svg(procedure: Procedure, counts: Mapping[str, Count]) -> Response:
+    drawn = workflow_svg(procedure, language(), counts=counts)
+    return file_response(drawn.encode(), "image/svg+xml; charset=utf-8", f"{procedure.id}.svg", inline=True)
 
 
-def standing_lines(book: Procedure, few: int) -> list[StandingLine]:
+def current_lines(procedure: Procedure, few: int) -> list[CurrentEditionRow]:
     """How many dossiers stand in each step; the list beside the picture."""
-    counts = standing(office(), book, few=few)
-    said = [(one, counts[one.id]) for one in book.states.values()]
+    counts = current_counts(app_ctx(), procedure, few=few)
+    said = [(one, counts[one.id]) for one in procedure.states.values()]
     return [
-        StandingLine(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
+        CurrentEditionRow(label(one.label), say(f"status.{one.public}"), count if isinstance(count, str) else site().words.amount(count, language()))
         for one, count in said
     ]  # fmt: skip
 
 
-def _passes_by_itself(book: Procedure) -> bool:
+def _passes_by_itself(procedure: Procedure) -> bool:
     """Whether the picture has a white box."""
-    return any(kind_of(state) == "system" for state in book.states.values())
+    return any(kind_of(state) == "system" for state in procedure.states.values())
 
 
-def _matrix(book: Procedure) -> Matrix:
-    reader = CircuitReader(book, office().directory, site().words, language())
+def _matrix(procedure: Procedure) -> Matrix:
+    reader = CircuitReader(procedure, app_ctx().directory, site().words, language())
     return Matrix(tuple(reader.role(key) for key in reader.roles()), tuple(reader.matrix()))
 
 
-def _way_line(book: Procedure, way: Way) -> WayLine:
-    return WayLine(
-        way.number, way.source_label, _action(book, way), _who(way), _delay(book, way), way.target_label, _message(book, way)
+def _way_line(procedure: Procedure, way: DiagramRow) -> TransitionRow:
+    return TransitionRow(
+        way.number, way.source_label, _action(procedure, way), _who(way), _delay(procedure, way), way.target_label, _message(procedure, way)
     )  # fmt: skip
 
 
-def _action(book: Procedure, way: Way) -> str:
+def _action(procedure: Procedure, way: DiagramRow) -> str:
     """The act, or what makes it pass by itself; with its condition."""
-    said = way.label if way.event is None else event_label(book, way.transition)
-    condition = CircuitReader(book, office().directory, site().words, language()).branch(way.transition)
+    said = way.label if way.event is None else event_label(procedure, way.transition)
+    condition = CircuitReader(procedure, app_ctx().directory, site().words, language()).branch(way.transition)
     return f"{said} ({condition})" if condition else said
 
 
-def _who(way: Way) -> str:
+def _who(way: DiagramRow) -> str:
     if way.event is not None:
         return say("desk.system")
     return ", ".join(_role(role) for role in way.by)
@@ -223,28 +225,29 @@ def _role(role: str) -> str:
     return say("desk.applicant_capital") if role == "applicant" else said
 
 
-def _delay(book: Procedure, way: Way) -> str:
+def _delay(procedure: Procedure, way: DiagramRow) -> str:
     """How long the act stays open, else the time the step allows."""
     if way.transition.within is not None:
         return say("audit.within", span=_span(way.transition.within))
-    state = book.state(way.source)
+    state = procedure.state(way.source)
     theirs = way.event == "due" or set(way.by) & set(state.by)
-    return writer_of(book).value(state.due) if state.due is not None and theirs else ""
+    return writer_of(procedure).value(state.due) if state.due is not None and theirs else ""
 
 
 def _span(span: Span) -> str:
     return span_text(site().words, span, language())
 
 
-def _message(book: Procedure, way: Way) -> str:
+def _message(procedure: Procedure, way: DiagramRow) -> str:
     """What the applicant is told on arriving: the book's own words, else the house's for that label."""
     own = next(
-        (one for one in book.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"), None
+        (one for one in procedure.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"),
+        None,
     )
     template = (own.sms or own.inbox or own.email_body) if own else None
     if template is not None:
-        return CircuitReader(book, office().directory, site().words, language()).template(template)
-    before, after = book.state(way.source), book.state(way.target)
+        return CircuitReader(procedure, app_ctx().directory, site().words, language()).template(template)
+    before, after = procedure.state(way.source), procedure.state(way.target)
     if before.public == after.public and kind_of(before) == kind_of(after):
         return ""
     return say("definition.notice_house")

@@ -13,7 +13,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.settlement import record_callback
 from renderers.html.controls import national
 from renderers.web.platform.access import public
-from renderers.web.platform.request_context import go, moment_of, office, page, say, site
+from renderers.web.platform.request_context import app_ctx, go, moment_of, page, say, site
 
 blueprint = Blueprint("operator", __name__)
 
@@ -60,9 +60,9 @@ def answer() -> Response:
     missed = "wrong_pin" if waits else "too_late"
     key = missed if not done else "refused" if refuses else "confirmed"
     session["operator_note"], session["operator_kind"] = say(f"operator.{key}"), "ok" if done else "bad"
-    told = operator.callback(reference) if done else None
-    if told is not None:
-        _tell(reference, *told)
+    reported = operator.callback(reference) if done else None
+    if reported is not None:
+        _report(reference, *reported)
     return go("/_operateur")
 
 
@@ -82,9 +82,9 @@ def card_answer(reference: str) -> Response:
     operator = _operator()
     _card_order(reference)
     done = operator.end_card(reference, request.form.get("do", ""))
-    told = operator.callback(reference) if done else None
-    if told is not None:
-        _tell(reference, *told)
+    reported = operator.callback(reference) if done else None
+    if reported is not None:
+        _report(reference, *reported)
     return go(_back(reference))
 
 
@@ -97,18 +97,18 @@ def _card_order(reference: str) -> SandboxOrder:
 
 def _back(reference: str) -> str:
     """Where the payer is sent back to: the page that every operator is given for that."""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         payment = unit.payment_referenced(reference[:60])
     provider = payment.provider if payment is not None else "card"
     return f"/retours/{provider}/payeur?{urlencode({'paiement': reference[:60]})}"
 
 
-def _tell(reference: str, headers: dict[str, str], body: bytes) -> None:
+def _report(reference: str, headers: dict[str, str], body: bytes) -> None:
     """The callback, under the name of the provider that placed the order."""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         payment = unit.payment_referenced(reference)
     if payment is not None:
-        record_callback(office(), payment.provider, headers, body)
+        record_callback(app_ctx(), payment.provider, headers, body)
 
 
 @blueprint.get("/_boite")
@@ -121,7 +121,7 @@ def inbox() -> Response:
     except Refused:
         to = typed.strip()[:60]
     session["inbox"] = to
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         letters = unit.letters_to(to, 30) if to else ()
     shown = [
         DemoLetter(

@@ -11,7 +11,7 @@ from typing import Final
 from flask import Blueprint, Response, current_app, request
 
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.publication.publications import EditionRecord, edition_records
 from engine.records.publications import Publication
 from renderers.html.pagination import paged
@@ -21,10 +21,10 @@ from renderers.reports.publication import DOMAIN, SIGNATURES
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import current_procedure, label, writer
 from renderers.web.platform.languages import language
-from renderers.web.platform.request_context import file_response, office, page, say
+from renderers.web.platform.request_context import app_ctx, file_response, page, say
 from renderers.web.public.publications import history_sentences
 from renderers.web.shared.editions import json_response, opened
-from renderers.web.shared.staff import book_of, known
+from renderers.web.shared.staff import known, procedure_of
 
 blueprint = Blueprint("open_data", __name__)
 
@@ -48,18 +48,18 @@ def about() -> Response:
 @public
 def procedures() -> Response:
     """In the order of their ids, `page` by page."""
-    listed = sorted(office().catalogue.outlines(), key=lambda one: one.id)
+    listed = sorted(app_ctx().catalogue.summaries(), key=lambda one: one.id)
     here = paged(listed, request.args.get("page", ""), "/demarches.json", size=_A_PAGE)
     return json_response({
         "count": len(listed),
         "page": here.number,
         "pages": here.count,
         "next": _address(here.next) if here.next else None,
-        "procedures": [_outline(one) for one in here.items],
+        "procedures": [_summary(one) for one in here.items],
     }, "demarches.json")  # fmt: skip
 
 
-def _outline(one: Outline) -> dict[str, object]:
+def _summary(one: EditionSummary) -> dict[str, object]:
     return {
         "procedure": one.id, "title": dict(one.title.versions), "summary": dict(one.summary.versions),
         "agency": one.agency, "category": one.category, "edition": one.edition, "fingerprint": one.fingerprint,
@@ -73,28 +73,30 @@ def _force(begins: date | None, until: date | None) -> dict[str, str | None]:
 
 
 def _address(path: str) -> str:
-    return office().settings.base_url.rstrip("/") + path
+    return app_ctx().settings.base_url.rstrip("/") + path
 
 
 @blueprint.get("/demarches/<slug>.json")
 @public
 def sheet(slug: str) -> Response:
     """What the public sheet says, in the language of the page."""
-    book = current_procedure(slug)
-    identity, agency = book.identity, office().directory.agencies.get(book.identity.agency)
+    procedure = current_procedure(slug)
+    identity, agency = procedure.identity, app_ctx().directory.agencies.get(procedure.identity.agency)
     said = {
-        name: value for name, value in asdict(writer(book).sheet()).items() if name not in ("draft", "slug", "start")
+        name: value
+        for name, value in asdict(writer(procedure).sheet()).items()
+        if name not in ("draft", "slug", "start")
     }
     base = f"/demarches/{slug}"
     return json_response({
-        "procedure": book.id, "edition": book.edition, "fingerprint": book.fingerprint, "language": language(),
+        "procedure": procedure.id, "edition": procedure.edition, "fingerprint": procedure.fingerprint, "language": language(),
         "in_force": _force(identity.from_, identity.until), "category": identity.category,
         "agency": {"id": identity.agency, "label": label(agency.label) if agency else identity.agency},
         "channels": list(identity.channels), "languages": list(identity.languages), "audience": list(identity.audience),
         "sheet": said,
         "laws": [{"title": label(law.title), "status": law.status, "official": law.official, "source": law.source, "article": law.article,
                   "url": law.url, "checked": law.checked.isoformat() if law.checked else None}
-                 for law in book.laws.values()],
+                 for law in procedure.laws.values()],
         "links": {"page": _address(base), "definition": _address(f"{base}/definition"),
                   "yaml": _address(f"{base}/definition.yaml"), "circuit": _address(f"{base}/circuit"),
                   "history": _address(f"{base}/historique"), "versions": _address(f"{base}/versions.json")},
@@ -109,27 +111,27 @@ def sheet(slug: str) -> Response:
 @public
 def versions(slug: str) -> Response:
     """Every edition of a procedure, the newest first: who, when, on which commit, and what it changed."""
-    current = known(book_of(slug))
-    told = history_sentences(edition_records(office().store, slug), current)
+    current = known(procedure_of(slug))
+    reported = history_sentences(edition_records(app_ctx().store, slug), current)
     return json_response({
         "procedure": slug,
         "serving": current.edition,
         "language": language(),
-        "editions": [_edition(record, sentences, current) for record, sentences in told],
+        "editions": [_edition(record, sentences, current) for record, sentences in reported],
     }, f"{slug}-versions.json")  # fmt: skip
 
 
 def _edition(record: EditionRecord, sentences: list[str], current: Procedure) -> dict[str, object]:
-    one, told = record.edition, record.told
-    book = opened(one)
+    one, reported = record.edition, record.told
+    procedure = opened(one)
     query = f"?fingerprint={one.fingerprint}"
     return {
         "edition": one.edition, "fingerprint": one.fingerprint, "published_at": one.published_at.isoformat(),
         "serving": one.fingerprint == current.fingerprint, "withdrawn": record.withdrawn is not None,
-        "in_force": _force(book.identity.from_, book.identity.until) if book else None,
-        "commit": one.commit, "author": one.published_by or (told.origin.author if told else ""),
-        "reviewers": list(told.origin.reviewers) if told else [],
-        "signature": SIGNATURES.get(told.origin.signature) if told else None,
+        "in_force": _force(procedure.identity.from_, procedure.identity.until) if procedure else None,
+        "commit": one.commit, "author": one.published_by or (reported.origin.author if reported else ""),
+        "reviewers": list(reported.origin.reviewers) if reported else [],
+        "signature": SIGNATURES.get(reported.origin.signature) if reported else None,
         "sentences": list(sentences), "yaml": _address(f"/demarches/{one.procedure}/definition.yaml{query}"),
         "definition": _address(f"/demarches/{one.procedure}/definition{query}"),
     }  # fmt: skip
@@ -148,7 +150,7 @@ def changes() -> Response:
 @blueprint.get("/demarches/<slug>/historique.atom")
 @public
 def changes_of_one(slug: str) -> Response:
-    title = label(known(book_of(slug)).identity.title)
+    title = label(known(procedure_of(slug)).identity.title)
     return _feed(
         f"/demarches/{slug}/historique.atom",
         f"/demarches/{slug}/historique",
@@ -159,27 +161,27 @@ def changes_of_one(slug: str) -> Response:
 
 def _feed(path: str, html: str, title: str, slug: str) -> Response:
     """Made again once something was published; a reader that holds it already is told so."""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         last = unit.last_publication()
     key = (language(), path)
     feeds: dict[tuple[str, str], tuple[int, bytes]] = current_app.extensions.setdefault(_FEEDS, {})
-    n, told = feeds.get(key, (None, b""))
+    n, reported = feeds.get(key, (None, b""))
     if n != last:
         entries = list(islice(_entries(slug), _MOST_ENTRIES))
         if len(feeds) > _A_PAGE:
             feeds.clear()
-        told = atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
-        feeds[key] = last, told
-    response = file_response(told, "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
+        reported = atom(title, _address(path), _address(html), language(), entries, _SINCE_EVER)
+        feeds[key] = last, reported
+    response = file_response(reported, "application/atom+xml; charset=utf-8", "demarches.atom", inline=True)
     response.add_etag()
     response.make_conditional(request)
     return response
 
 
 def _entries(slug: str) -> Iterator[FeedEntry]:
-    with office().store.unit() as unit:
-        told = [one for one in unit.recent_publications(_PUBLICATIONS_READ) if one.stands]
-    for publication in told:
+    with app_ctx().store.unit() as unit:
+        reported = [one for one in unit.recent_publications(_PUBLICATIONS_READ) if one.stands]
+    for publication in reported:
         for placed in publication.placed:
             if slug in ("", placed.procedure):
                 entry = _entry(placed.procedure, placed.fingerprint, publication)
@@ -189,16 +191,16 @@ def _entries(slug: str) -> Iterator[FeedEntry]:
 
 def _entry(slug: str, fingerprint: str, publication: Publication) -> FeedEntry | None:
     """One edition put in service: `Passeport : prix modifié`."""
-    current = book_of(slug)
+    current = procedure_of(slug)
     if current is None:
         return None
-    told = history_sentences(edition_records(office().store, slug), current)
-    rank = next((rank for rank, (record, _) in enumerate(told) if record.edition.fingerprint == fingerprint), None)
+    reported = history_sentences(edition_records(app_ctx().store, slug), current)
+    rank = next((rank for rank, (record, _) in enumerate(reported) if record.edition.fingerprint == fingerprint), None)
     if rank is None:
         return None
-    record, sentences = told[rank]
+    record, sentences = reported[rank]
     former = record.left if publication == record.back else record.before
-    others = (one.edition for one, _ in told if one.edition.fingerprint == former)
+    others = (one.edition for one, _ in reported if one.edition.fingerprint == former)
     after, before = opened(record.edition), next(map(opened, others), None)
     themes = _themes(before, after) if after else ()
     title = label((after or current).identity.title)
@@ -218,6 +220,6 @@ def _themes(before: Procedure | None, after: Procedure) -> tuple[str, ...]:
     if before is None:
         return ()
     changed = (
-        one.chapter for one in Comparison.of(before, after, office().directory).changes if one.path[0] != "accept"
+        one.chapter for one in Comparison.of(before, after, app_ctx().directory).changes if one.path[0] != "accept"
     )
     return tuple(dict.fromkeys(one for one in changed if one in DOMAIN))

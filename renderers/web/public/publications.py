@@ -10,13 +10,13 @@ from flask import Blueprint, Response, request
 
 from engine.model import Procedure
 from engine.publication.publications import EditionRecord
-from engine.records.publications import Origin, Publication, Watch
+from engine.records.publications import FollowingState, Origin, Publication
 from renderers.reports.changes import Comparison
 from renderers.reports.publication import GateText, PublicationWriter, SignatureText, change_sentence
 from renderers.web.platform.access import agent, auditor
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import language, office, site
-from renderers.web.shared.staff import book_of, desk_page
+from renderers.web.platform.request_context import app_ctx, language, site
+from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("publications", __name__)
 
@@ -71,17 +71,17 @@ def for_agents() -> Response:
 def _page(address: str) -> Response:
     asked = request.args.get("avant", "")
     before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= _LONGEST_NUMBER else None
-    with office().store.unit() as unit:
-        told = unit.recent_publications(_A_PAGE + 1, before)
-        watches = {one.origin.source: unit.watch(one.origin.source) for one in told}
+    with app_ctx().store.unit() as unit:
+        reported = unit.recent_publications(_A_PAGE + 1, before)
+        watches = {one.origin.source: unit.watch(one.origin.source) for one in reported}
         followed = site().settings.followed
         watch = unit.watch(followed) if followed else None
-    shown = told[:_A_PAGE]
-    return desk_page(
+    shown = reported[:_A_PAGE]
+    return staff_page(
         "desk/publications.html", cards=[_card(one) for one in shown], followed=followed,
-        branch=next((one.origin.branch for one in told if one.origin.source == followed), ""),
+        branch=next((one.origin.branch for one in reported if one.origin.source == followed), ""),
         watch=_watch(watch or next((one for one in watches.values() if one), None)),
-        next=f"{address}?{urlencode({'avant': shown[-1].n})}" if len(told) > _A_PAGE else "",
+        next=f"{address}?{urlencode({'avant': shown[-1].n})}" if len(reported) > _A_PAGE else "",
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def writer() -> PublicationWriter:
     return PublicationWriter(site().words, language())
 
 
-def _watch(watch: Watch | None) -> WatchText | None:
+def _watch(watch: FollowingState | None) -> WatchText | None:
     if watch is None or not watch.trouble:
         return None
     said = writer()
@@ -113,8 +113,8 @@ def _card(one: Publication) -> PublicationCard:
 
 def _signature(origin: Origin, said: PublicationWriter) -> SignatureText | None:
     """The state of the signature, which begins what is said after the people."""
-    told = said.signature(origin)
-    return SignatureText(told.text[:1].upper() + told.text[1:], told.tone) if told else None
+    reported = said.signature(origin)
+    return SignatureText(reported.text[:1].upper() + reported.text[1:], reported.tone) if reported else None
 
 
 def _title(origin: Origin, said: PublicationWriter) -> str:
@@ -136,9 +136,9 @@ def _people(one: Publication, said: PublicationWriter) -> Iterable[str]:
 
 def _placed(one: Publication, said: PublicationWriter) -> Iterable[PlacedLine]:
     for placed in one.placed:
-        book = book_of(placed.procedure)
-        title = label(book.identity.title) if book else placed.procedure
-        address = f"/demarches/{placed.procedure}/historique" if book else ""
+        procedure = procedure_of(placed.procedure)
+        title = label(procedure.identity.title) if procedure else placed.procedure
+        address = f"/demarches/{placed.procedure}/historique" if procedure else ""
         yield PlacedLine(said.say("placed", title=title, edition=placed.edition), address)
 
 
@@ -147,22 +147,22 @@ def _placed(one: Publication, said: PublicationWriter) -> Iterable[PlacedLine]:
 
 def history_sentences(records: tuple[EditionRecord, ...], serving: Procedure) -> list[tuple[EditionRecord, list[str]]]:
     """For each edition, the newest first: its sentence, then that it was taken back or put back."""
-    said, books = writer(), {one.edition.fingerprint: _book(one) for one in records}
+    said, procedures = writer(), {one.edition.fingerprint: _procedure_of(one) for one in records}
     found = []
     for rank, one in enumerate(records):
-        book = books[one.edition.fingerprint]
-        former = books.get(one.before)
+        procedure = procedures[one.edition.fingerprint]
+        former = procedures.get(one.before)
         force = ""
-        if book is not None and one.withdrawn is None:
-            identity, now = book.identity, book.fingerprint == serving.fingerprint
-            force = said.force(identity.from_, identity.until, office().day(), now, rank > 0)
-        what = _what(former, book, first=not one.before)
+        if procedure is not None and one.withdrawn is None:
+            identity, now = procedure.identity, procedure.fingerprint == serving.fingerprint
+            force = said.force(identity.from_, identity.until, app_ctx().day(), now, rank > 0)
+        what = _what(former, procedure, first=not one.before)
         found.append((one, [said.edition(one, force, what), *said.turns(one)]))
     return found
 
 
-def _book(one: EditionRecord) -> Procedure | None:
-    return book_of(one.edition.procedure, fingerprint=one.edition.fingerprint)
+def _procedure_of(one: EditionRecord) -> Procedure | None:
+    return procedure_of(one.edition.procedure, fingerprint=one.edition.fingerprint)
 
 
 def _what(before: Procedure | None, after: Procedure | None, *, first: bool) -> str:
@@ -170,7 +170,7 @@ def _what(before: Procedure | None, after: Procedure | None, *, first: bool) -> 
         return ""
     key = (before.fingerprint if before else "", after.fingerprint, language())
     if key not in _SENTENCES:
-        compared = Comparison.of(before, after, office().directory) if before is not None else None
+        compared = Comparison.of(before, after, app_ctx().directory) if before is not None else None
         while len(_SENTENCES) >= _MOST_KEPT:
             _SENTENCES.pop(next(iter(_SENTENCES)), None)
         _SENTENCES[key] = change_sentence(compared, site().words, language())

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 from engine.core.clock import local_day
 from engine.domain.common.working_time import add_months, at_minute
 from engine.domain.reporting.figures import FEW
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.services.audit.statistics import (
     EVERYTHING,
     Counted,
@@ -34,7 +34,7 @@ from renderers.procedure.statistics import Row
 from renderers.web.platform.access import agent, auditor, public
 from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, day_of, language, office, page, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, page, say
 from renderers.web.public.statistics_views import (
     Period,
     Shown,
@@ -47,7 +47,7 @@ from renderers.web.public.statistics_views import (
     writer_of,
 )
 from renderers.web.shared.editions import json_response
-from renderers.web.shared.staff import book_of, desk_page, known
+from renderers.web.shared.staff import known, procedure_of, staff_page
 
 blueprint = Blueprint("statistics", __name__)
 
@@ -55,7 +55,7 @@ Kind: TypeAlias = Literal["html", "csv", "json"]
 
 _OFFERED: Final = 24  # months to choose from
 _PUBLIC_PAGE: Final = 20
-_DESK_PAGE: Final = 50
+_STAFF_PAGE: Final = 50
 
 
 # -- for everybody -----------------------------------------------------------------------------------------------------
@@ -67,9 +67,9 @@ _DESK_PAGE: Final = 50
 @public
 def of_all(kind: Kind = "html") -> Response:
     """All procedures in one whole month, the last one unless `mois` says another."""
-    until = counted_until(office())
+    until = counted_until(app_ctx())
     period = _public_period(_last_whole(local_day(until)))
-    many = many_of(EVERYTHING, office().catalogue.outlines(), period)
+    many = many_of(EVERYTHING, app_ctx().catalogue.summaries(), period)
     here = many.paged("/statistiques", 0 if kind != "html" else _PUBLIC_PAGE, mois=period.key)
     shown, counted = shown_of_many(many, here.items, period, FEW, _public_address)
     if kind != "html":
@@ -83,13 +83,13 @@ def of_all(kind: Kind = "html") -> Response:
 @public
 def of_procedure(slug: str, kind: Kind = "html") -> Response:
     """One procedure in one whole month."""
-    book = known(book_of(slug))
-    period = _public_period(_last_whole(local_day(counted_until(office()))))
-    counted = public_counts(office(), period.months[0], slug)
-    shown = shown_of_one(book, counted.counts, period, FEW, "")
+    procedure = known(procedure_of(slug))
+    period = _public_period(_last_whole(local_day(counted_until(app_ctx()))))
+    counted = public_counts(app_ctx(), period.months[0], slug)
+    shown = shown_of_one(procedure, counted.counts, period, FEW, "")
     if kind != "html":
         return _taken(shown, kind, counted, shared=True)
-    return _public_page(shown, counted, f"/demarches/{slug}/statistiques", label(book.identity.title))
+    return _public_page(shown, counted, f"/demarches/{slug}/statistiques", label(procedure.identity.title))
 
 
 def _last_whole(day: date) -> str:
@@ -102,12 +102,12 @@ def _public_period(last: str) -> Period:
     return month_period(asked if asked in months_until(last, _OFFERED) else last)
 
 
-def _public_address(outline: Outline, period: Period) -> str:
-    return f"/demarches/{outline.id}/statistiques?{urlencode({'mois': period.key})}"
+def _public_address(summary: EditionSummary, period: Period) -> str:
+    return f"/demarches/{summary.id}/statistiques?{urlencode({'mois': period.key})}"
 
 
 def _public_page(
-    shown: Shown, counted: Counted, path: str, procedure: str, more: Paged[Outline] | None = None
+    shown: Shown, counted: Counted, path: str, procedure: str, more: Paged[EditionSummary] | None = None
 ) -> Response:
     last = _last_whole(local_day(counted.until))
     writer = writer_of()
@@ -138,7 +138,7 @@ def _nothing_yet(shown: Shown, last: str) -> str:
 @agent()
 def of_agent(kind: Kind = "html") -> Response:
     """What this agent may know; and what they did themself, told to nobody else."""
-    return _desk("/agent/statistiques", kind)
+    return _area("/agent/statistiques", kind)
 
 
 @blueprint.get("/audit/statistiques")
@@ -146,40 +146,40 @@ def of_agent(kind: Kind = "html") -> Response:
 @blueprint.get("/audit/statistiques.json", defaults={"kind": "json"})
 @auditor
 def of_auditor(kind: Kind = "html") -> Response:
-    return _desk("/audit/statistiques", kind)
+    return _area("/audit/statistiques", kind)
 
 
-def _desk(path: str, kind: Kind) -> Response:
-    mine = {one.id: one for one in sorted(scope(office(), actor()), key=lambda one: label(one.title))}
-    period, places = _desk_period(), _places(mine.values())
+def _area(path: str, kind: Kind) -> Response:
+    mine = {one.id: one for one in sorted(scope(app_ctx(), actor()), key=lambda one: label(one.title))}
+    period, places = _staff_period(), _places(mine.values())
     procedure = _among(request.args.get("demarche", ""), mine) or (next(iter(mine)) if len(mine) == 1 else "")
     place = _among(request.args.get("bureau", ""), dict(places))
     asked = {"periode": period.key, "demarche": procedure, "bureau": place}
     more = None
     if procedure:
-        counted = counts_of_one(office(), actor(), period.months[0], procedure, place)
-        shown = shown_of_one(known(book_of(procedure)), counted.counts, period, 0, place)
+        counted = counts_of_one(app_ctx(), actor(), period.months[0], procedure, place)
+        shown = shown_of_one(known(procedure_of(procedure)), counted.counts, period, 0, place)
     else:
 
-        def address(one: Outline, period: Period) -> str:
+        def address(one: EditionSummary, period: Period) -> str:
             return f"{path}?{urlencode({**asked, 'demarche': one.id})}"
 
-        many = many_of(reach(office(), actor(), place), mine.values(), period)
-        more = many.paged(path, 0 if kind != "html" else _DESK_PAGE, **asked)
+        many = many_of(reach(app_ctx(), actor(), place), mine.values(), period)
+        more = many.paged(path, 0 if kind != "html" else _STAFF_PAGE, **asked)
         shown, counted = shown_of_many(many, more.items, period, 0, address)
     if kind != "html":
         return _taken(shown, kind, counted, shared=False)
     title = label(mine[procedure].title) if procedure else ""
-    return desk_page(
+    return staff_page(
         "statistics.html", desk=path, shown=shown, more=more,
         title=say("stat.of", procedure=title) if title else say("stat.title"), procedure=title, path=path,
         until=counted.until, nothing="" if shown.rows else say("stat.none"), rule=False,
-        fields=_desk_fields(mine.values(), places), chosen=asked, own=_own(period), links=_twins(path, **asked),
+        fields=_staff_fields(mine.values(), places), chosen=asked, own=_own(period), links=_twins(path, **asked),
     )  # fmt: skip
 
 
-def _desk_period() -> Period:
-    asked, now = request.args.get("periode", ""), office().day()
+def _staff_period() -> Period:
+    asked, now = request.args.get("periode", ""), app_ctx().day()
     if asked in months_until(month_of(now, 0), _OFFERED):
         return month_period(asked)
     if asked in _years(now):
@@ -191,11 +191,11 @@ def _years(day: date) -> tuple[str, ...]:
     return tuple(str(day.year - back) for back in range(3))
 
 
-def _desk_fields(
-    mine: Iterable[Outline], places: Sequence[tuple[str, str]]
+def _staff_fields(
+    mine: Iterable[EditionSummary], places: Sequence[tuple[str, str]]
 ) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
     """Name, label, what stands for all, and the choices of each filter."""
-    now, writer = office().day(), writer_of()
+    now, writer = app_ctx().day(), writer_of()
     periods = [*reversed(months_until(month_of(now, 0), _OFFERED)), *_years(now)]
     procedures = [(one.id, str(label(one.title))) for one in mine]
     found = [("periode", say("stat.period"), "", [(one, writer.period(one)) for one in periods])]
@@ -206,12 +206,12 @@ def _desk_fields(
     return found
 
 
-def _places(mine: Iterable[Outline]) -> list[tuple[str, str]]:
+def _places(mine: Iterable[EditionSummary]) -> list[tuple[str, str]]:
     """The offices that may be chosen: those of the agencies whose figures these are, as far as this person knows them."""
     who, agencies = actor(), {one.agency: leads(actor(), one) for one in mine}
     return [
         (one.id, str(label(one.label)))
-        for one in office().directory.offices.values()
+        for one in app_ctx().directory.offices.values()
         if one.agency in agencies and (agencies[one.agency] or not who.offices or one.id in who.offices)
     ]
 
@@ -224,7 +224,7 @@ def _own(period: Period) -> str:
     """What this agent did in the period; nothing for a controller, who does nothing here."""
     if actor().kind != "agent":
         return ""
-    acts = own_acts(office(), actor(), at_minute(period.begins, 0), at_minute(period.ends, 0))
+    acts = own_acts(app_ctx(), actor(), at_minute(period.begins, 0), at_minute(period.ends, 0))
     return say("stat.own_text", steps=acts.steps, dossiers=acts.dossiers, messages=acts.messages)
 
 

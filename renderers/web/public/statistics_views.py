@@ -21,13 +21,13 @@ from engine.domain.reporting.figures import (
     total_cells,
 )
 from engine.model import Procedure
-from engine.model.summary import Outline
+from engine.model.summary import EditionSummary
 from engine.records.statistics import Count
 from engine.services.audit.statistics import Counted, Reach, counted_procedures, table_of, trend_of
 from renderers.html.pagination import Paged, paged
-from renderers.procedure.statistics import Chart, Row, Section, StatisticsWriter, Table
+from renderers.procedure.statistics import Chart, FigureSection, FigureTable, Row, StatisticsWriter
 from renderers.web.platform.dossier_context import label, place_label
-from renderers.web.platform.request_context import language, office, say, site
+from renderers.web.platform.request_context import app_ctx, language, say, site
 
 _TREND: Final = 12  # months drawn
 
@@ -57,7 +57,7 @@ class Period:
         return months_until(self.last, _TREND)
 
 
-Address: TypeAlias = Callable[[Outline, Period], str]  # of the page of one procedure
+Address: TypeAlias = Callable[[EditionSummary, Period], str]  # of the page of one procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Shown:
     summary: tuple[str, ...]
     cells: tuple[Cell, ...]
     chart: Chart | None
-    tables: tuple[Table, ...]
-    sections: tuple[Section, ...]
+    tables: tuple[FigureTable, ...]
+    sections: tuple[FigureSection, ...]
     definitions: tuple[tuple[str, str, str], ...]
     rows: tuple[Row, ...]
 
@@ -77,23 +77,25 @@ class Shown:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def writer_of(book: Procedure | None = None) -> StatisticsWriter:
-    operators = {name: one.label for name, one in office().providers.items()}
-    return StatisticsWriter(site().words, language(), operators, book)
+def writer_of(procedure: Procedure | None = None) -> StatisticsWriter:
+    operators = {name: one.label for name, one in app_ctx().providers.items()}
+    return StatisticsWriter(site().words, language(), operators, procedure)
 
 
-def shown_of_one(book: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
+def shown_of_one(procedure: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
     """One procedure: everything of the period, the months that lead to it, its offices."""
-    writer = writer_of(book)
+    writer = writer_of(procedure)
     figures = figures_of(counts, period.first, period.last)
     cells = () if figures.is_empty else all_cells(figures, few)
     months = _months(counts, period, few)
     offices = {name: figures_of(found, period.first, period.last) for name, found in parted(counts, "office").items()}
     by_office = office_cells({name: one for name, one in offices.items() if not one.is_empty}, few)
-    rows = [*writer.rows(book.id, place, period.key, cells)]
-    rows += [row for month, one in months if month != period.key for row in writer.rows(book.id, place, month, one)]
+    rows = [*writer.rows(procedure.id, place, period.key, cells)]
+    rows += [
+        row for month, one in months if month != period.key for row in writer.rows(procedure.id, place, month, one)
+    ]
     if len(by_office) > 1:
-        rows += [row for name, one in by_office.items() for row in writer.rows(book.id, name, period.key, one)]
+        rows += [row for name, one in by_office.items() for row in writer.rows(procedure.id, name, period.key, one)]
     lines = [(str(place_label(name) or name), "", one) for name, one in by_office.items()] if len(by_office) > 1 else []
     rounded = frozenset({"standing"}) if few else frozenset()
     tables = (
@@ -112,45 +114,45 @@ class Many:
     """Several procedures: those with anything to tell, by title; and how far somebody may look into them."""
 
     within: tuple[Reach, ...]
-    listed: tuple[Outline, ...]
+    listed: tuple[EditionSummary, ...]
 
-    def paged(self, path: str, size: int, **asked: str) -> Paged[Outline]:
+    def paged(self, path: str, size: int, **asked: str) -> Paged[EditionSummary]:
         """One page of them; all of them for machines (`size` 0)."""
         page = request.args.get("page", "") if size else ""
         return paged(self.listed, page, path, size=size or len(self.listed) or 1, **asked)
 
 
-def many_of(within: tuple[Reach, ...], outlines: Iterable[Outline], period: Period) -> Many:
-    known = counted_procedures(office(), within, period.first, period.last)
-    return Many(within, tuple(sorted((one for one in outlines if one.id in known), key=lambda one: label(one.title))))
+def many_of(within: tuple[Reach, ...], summaries: Iterable[EditionSummary], period: Period) -> Many:
+    known = counted_procedures(app_ctx(), within, period.first, period.last)
+    return Many(within, tuple(sorted((one for one in summaries if one.id in known), key=lambda one: label(one.title))))
 
 
 def shown_of_many(
-    many: Many, outlines: Sequence[Outline], period: Period, few: int, address: Address
+    many: Many, summaries: Sequence[EditionSummary], period: Period, few: int, address: Address
 ) -> tuple[Shown, Counted]:
     """What several procedures come to, month after month, and each of those `outlines`."""
-    table = table_of(office(), many.within, period.first, period.last, [one.id for one in outlines])
-    trend = trend_of(office(), many.within, period.months[0]).counts
+    table = table_of(app_ctx(), many.within, period.first, period.last, [one.id for one in summaries])
+    trend = trend_of(app_ctx(), many.within, period.months[0]).counts
     writer, by_procedure = writer_of(), parted(table.counts, "procedure")
     each = [
-        (one, flow_cells(figures_of(by_procedure.get(one.id, {}), period.first, period.last), few)) for one in outlines
+        (one, flow_cells(figures_of(by_procedure.get(one.id, {}), period.first, period.last), few)) for one in summaries
     ]
     figures = figures_of(trend, period.first, period.last)
     cells = () if figures.is_empty else total_cells(figures, few)
     months = _months(trend, period, few, total=True)
     rows = [*writer.rows("", "", period.key, cells)]
     rows += [row for month, one in months if month != period.key for row in writer.rows("", "", month, one)]
-    rows += [row for one, told in each for row in writer.rows(one.id, "", period.key, told)]
+    rows += [row for one, reported in each for row in writer.rows(one.id, "", period.key, reported)]
     totals = frozenset(FLOWING) if few else frozenset()
-    lines = [(str(label(one.title)), address(one, period), told) for one, told in each]
+    lines = [(str(label(one.title)), address(one, period), reported) for one, reported in each]
     tables = (
-        _month_table(writer, [(month, told[: len(FLOWING)]) for month, told in months], totals),
+        _month_table(writer, [(month, reported[: len(FLOWING)]) for month, reported in months], totals),
         writer.table(say("stat.by_procedure"), say("stat.procedure"), lines, totals & {"standing"}),
     )
-    told = [one for _, each_told in each for one in each_told]
+    reported = [one for _, each_reported in each for one in each_reported]
     shown = Shown(
         period, tuple(writer.summary(period.key, cells, totals)) if cells else (), cells, writer.chart(months),
-        tuple(one for one in tables if one is not None), (), tuple(writer.definitions([*cells, *told])), tuple(rows),
+        tuple(one for one in tables if one is not None), (), tuple(writer.definitions([*cells, *reported])), tuple(rows),
     )  # fmt: skip
     return shown, table
 
@@ -159,15 +161,15 @@ def _months(
     counts: Mapping[Count, int], period: Period, few: int, total: bool = False
 ) -> list[tuple[str, tuple[Cell, ...]]]:
     """Each month drawn, from the first in which anything was counted."""
-    told = total_cells if total else flow_cells
+    reported = total_cells if total else flow_cells
     found = [(one, figures_of(counts, one, one)) for one in period.months]
     begun = next((at for at, (_, figures) in enumerate(found) if not figures.is_empty), len(found))
-    return [(month, told(figures, few)) for month, figures in found[begun:]]
+    return [(month, reported(figures, few)) for month, figures in found[begun:]]
 
 
 def _month_table(
     writer: StatisticsWriter, months: Sequence[tuple[str, Sequence[Cell]]], rounded: frozenset[str]
-) -> Table | None:
+) -> FigureTable | None:
     lines = [(writer.period(month), "", cells) for month, cells in reversed(months)]
     return writer.table(say("stat.by_month"), say("stat.month"), lines, rounded)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from engine.domain.fields.views import FieldView, FormView, PageView
 from renderers.html.controls import control_id
 from renderers.html.row_pages import is_long
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import day_of, say
 
 
@@ -39,7 +39,7 @@ class AnswerSection:
     lines: tuple[AnswerLine, ...]
 
 
-def answer_sections(one: Case, form: FormView, change: str = "") -> list[AnswerSection]:
+def answer_sections(one: DossierContext, form: FormView, change: str = "") -> list[AnswerSection]:
     """The form as answered; each row that fills a screen is a section of its own. `change`: what follows the page's
     address in the links that change an answer."""
     return [section for page in form.pages for section in _sections(one, page, change) if section.lines]
@@ -49,13 +49,13 @@ def answer_sections(one: Case, form: FormView, change: str = "") -> list[AnswerS
 class _Place:
     """Where questions are changed: an address (empty when they are not), what follows it, and what is wrong there."""
 
-    one: Case
+    one: DossierContext
     address: str
     change: str
     wrong: frozenset[str]
 
 
-def _sections(one: Case, page: PageView, change: str) -> Iterator[AnswerSection]:
+def _sections(one: DossierContext, page: PageView, change: str) -> Iterator[AnswerSection]:
     wrong = frozenset(problem.at for problem in page.errors)
     place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong)
     long = [view for view in page.fields if _is_list(view)]

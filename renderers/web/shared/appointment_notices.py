@@ -12,15 +12,15 @@ from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.model import Appointment, State
 from engine.records.dossier import Actor, Booking
-from engine.services.appointments.opening_changes import standing_change
+from engine.services.appointments.opening_changes import current_change
 from engine.services.core.waiting_list import waits_at
 from renderers.i18n.translations import first_capital
-from renderers.web.platform.dossier_context import Case, label, place, place_label
-from renderers.web.platform.request_context import at_counter, language, moment_of, office, say, site
+from renderers.web.platform.dossier_context import DossierContext, label, place, place_label
+from renderers.web.platform.request_context import app_ctx, at_counter, language, moment_of, say, site
 
 
 @dataclass(frozen=True, slots=True)
-class LostBox:
+class CancelledAppointmentBox:
     """A visit that the office cancelled: who, why, what to do; where to choose again, and the entry of a diary to cancel (not at
     a counter)."""
 
@@ -29,30 +29,32 @@ class LostBox:
     diary: str
 
 
-def lost_of(one: Case, task: Appointment) -> Booking | None:
+def lost_of(one: DossierContext, task: Appointment) -> Booking | None:
     """The visit as it was lost, until another slot is taken."""
     booking = one.dossier.bookings.get(task.id)
     return booking if booking is not None and booking.status == "cancelled" and booking.lost else None
 
 
-def lost_box(one: Case, task: Appointment, here: str, who: Actor | None = None) -> LostBox | None:
+def lost_box(
+    one: DossierContext, task: Appointment, here: str, who: Actor | None = None
+) -> CancelledAppointmentBox | None:
     """What is said of it at `here`, where the visit is handled; `who` asks whether they wait for another place."""
     booking = lost_of(one, task)
-    change = standing_change(office(), booking.lost) if booking is not None and booking.lost else None
+    change = current_change(app_ctx(), booking.lost) if booking is not None and booking.lost else None
     if booking is None or change is None:
         return None
     lines = [_who(booking, change.kind == "holiday")]
     lines.append(say("lost_visit.because", because=label(reason_of(change))))
     lines.append(say("lost_visit.again"))
-    if who is not None and waits_at(office(), who, one.id, task.id):
+    if who is not None and waits_at(app_ctx(), who, one.id, task.id):
         lines.append(say("lost_visit.waiting"))
     diary = "" if at_counter() else f"{here}.ics?quoi={task.id}"
-    return LostBox(tuple(lines), f"{here}?quoi={task.id}", diary)
+    return CancelledAppointmentBox(tuple(lines), f"{here}?quoi={task.id}", diary)
 
 
 def _who(booking: Booking, holiday: bool) -> str:
     there = place(booking.office)
-    agency = office().directory.agencies.get(there.agency) if there else None
+    agency = app_ctx().directory.agencies.get(there.agency) if there else None
     name, of = place_label(booking.office), label(agency.label) if agency else ""
     if holiday:
         day = site().words.day(local_day(booking.start), language())
@@ -60,7 +62,7 @@ def _who(booking: Booking, holiday: bool) -> str:
     return say("lost_visit.who", office=name, agency=of, moment=moment_of(booking.start))
 
 
-def lost_boxes(one: Case, who: Actor) -> list[LostBox]:
+def lost_boxes(one: DossierContext, who: Actor) -> list[CancelledAppointmentBox]:
     """Every visit of a dossier that was lost and that nothing replaces yet."""
     if one.dossier.closed_at is not None:
         return []
@@ -78,14 +80,14 @@ def day_note(note: Refusal) -> str:
 def _named(note: Refusal) -> str:
     there, day = place(str(note.facts.get("office", ""))), date.fromisoformat(str(note.facts.get("day", "")))
     if note.facts.get("why") == "holiday":
-        return label(office().directory.calendar.holidays.get(day))
+        return label(app_ctx().directory.calendar.holidays.get(day))
     closure = (there.closure_on(day) or there.closed_in_part(day)) if there else None
     return label(closure.because) if closure and closure.because else ""
 
 
-def hour_come(one: Case, booking: Booking) -> Iterator[str]:
+def hour_come(one: DossierContext, booking: Booking) -> Iterator[str]:
     """Nothing before the hour; then whether they are expected yet, and what to do where nobody noted that they came."""
-    now, phone = office().now(), site().settings.phone
+    now, phone = app_ctx().now(), site().settings.phone
     task = one.procedure.tasks.get(booking.appointment)
     at_home = isinstance(task, Appointment) and task.place == "applicant"
     if at_home:
@@ -99,7 +101,7 @@ def hour_come(one: Case, booking: Booking) -> Iterator[str]:
         yield say("visit_day.late", phone=phone)
 
 
-def missed_lines(one: Case, task: Appointment | None = None) -> Iterator[str]:
+def missed_lines(one: DossierContext, task: Appointment | None = None) -> Iterator[str]:
     """Which visit was missed that is to be booked again, and what another absence would do."""
     if one.dossier.state not in one.procedure.states:
         return
@@ -113,10 +115,10 @@ def missed_lines(one: Case, task: Appointment | None = None) -> Iterator[str]:
             yield from _last_chance(one, state, visit)
 
 
-def _last_chance(one: Case, state: State, visit: Appointment) -> Iterator[str]:
+def _last_chance(one: DossierContext, state: State, visit: Appointment) -> Iterator[str]:
     if one.dossier.missed.get(visit.id, 0) < visit.no_show:
         return
-    scope = one.standing().scope
+    scope = one.evaluated().scope
     way = circuit_of(one.procedure).way(state.id, event_trigger("missed"), scope)
     target = one.procedure.states.get(way.target) if way is not None else None
     if target is not None:

@@ -9,14 +9,14 @@ from flask import Response, request
 from engine.core.values import national
 from engine.domain.fields.views import FieldView, PageView
 from renderers.html.controls import typed
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import conflict
 from renderers.web.platform.request_context import day_of, new_token, say
 
 _OWN_TO_DROP = frozenset({"csrf_token", "token", "revision", "end"})
 
 
-def versions_page(one: Case, view: PageView | None, back: str) -> Response:
+def versions_page(one: DossierContext, view: PageView | None, back: str) -> Response:
     """What was typed beside what another page kept meanwhile, where they differ, and both ways on."""
     versions = []
     for field in view.fields if view else ():

@@ -11,8 +11,8 @@ from engine.model import Procedure
 from engine.publication.publications import edition_records
 from engine.records.publications import Edition
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import file_response, office, page
-from renderers.web.shared.staff import book_of, known
+from renderers.web.platform.request_context import app_ctx, file_response, page
+from renderers.web.shared.staff import known, procedure_of
 
 _LONGEST = 64
 
@@ -29,36 +29,36 @@ def edition_asked(slug: str) -> Procedure:
     """The edition of `version` (a number) or `fingerprint`, else the one in service. Raises `NotFound` for an unknown
     procedure, `UnknownEdition`."""
     asked = request.args.get("version", "")[:_LONGEST] or request.args.get("fingerprint", "")[:_LONGEST]
-    return edition_named(slug, asked) if asked else known(book_of(slug))
+    return edition_named(slug, asked) if asked else known(procedure_of(slug))
 
 
 def edition_named(slug: str, asked: str) -> Procedure:
     """An edition by its number or its fingerprint; of a number kept under several texts, the one in service, else the last."""
-    current = known(book_of(slug))
+    current = known(procedure_of(slug))
     if asked in (current.fingerprint, str(current.edition)):
         return current
-    for record in edition_records(office().store, slug):
+    for record in edition_records(app_ctx().store, slug):
         if asked in (record.edition.fingerprint, str(record.edition.edition)):
-            book = opened(record.edition)
-            if book is not None:
-                return book
+            procedure = opened(record.edition)
+            if procedure is not None:
+                return procedure
     raise UnknownEdition(current, asked)
 
 
 def opened(kept: Edition) -> Procedure | None:
     """The book of an edition that was kept; nothing when this version of the house cannot read it any more."""
-    book = book_of(kept.procedure, fingerprint=kept.fingerprint)
-    if book is not None:
-        return book
+    procedure = procedure_of(kept.procedure, fingerprint=kept.fingerprint)
+    if procedure is not None:
+        return procedure
     try:
-        return office().catalogue.rebuild(kept)
+        return app_ctx().catalogue.rebuild(kept)
     except InvalidDefinition:
         return None
 
 
 def no_such_edition(unknown: UnknownEdition) -> Response:
     """A page, or a JSON answer, that says which editions there are."""
-    numbers = sorted({one.edition.edition for one in edition_records(office().store, unknown.procedure.id)})
+    numbers = sorted({one.edition.edition for one in edition_records(app_ctx().store, unknown.procedure.id)})
     if request.path.endswith(".json"):
         plain = {"error": "unknown_edition", "asked": unknown.asked, "editions": numbers}
         response = json_response(plain)

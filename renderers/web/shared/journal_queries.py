@@ -8,7 +8,7 @@ from datetime import date
 from engine.core.values import Plain
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.request_context import day_of, say, site
-from renderers.web.shared.staff import book_of, people
+from renderers.web.shared.staff import people, procedure_of
 
 
 def kind_label(kind: str) -> str:
@@ -21,8 +21,8 @@ def channel_label(channel: str) -> str:
 
 
 def procedure_label(slug: str) -> str:
-    book = book_of(slug)
-    return label(book.identity.title) if book else slug
+    procedure = procedure_of(slug)
+    return label(procedure.identity.title) if procedure else slug
 
 
 def agent_name(account: str) -> str:

@@ -21,17 +21,17 @@ from engine.services.applications.messages import (
     write_message,
 )
 from renderers.web.platform.access import agent, signed_in
-from renderers.web.platform.dossier_context import Case, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     file_response,
     form_token,
     go,
     language,
     moment_of,
     new_token,
-    office,
     page,
     say,
     site,
@@ -39,7 +39,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import agent_case
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
-from renderers.web.shared.staff import desk_page, people
+from renderers.web.shared.staff import people, staff_page
 
 blueprint = Blueprint("messages", __name__)
 
@@ -93,44 +93,44 @@ def paper(number: str, attachment_id: str) -> Response:
 
 @blueprint.get("/agent/dossiers/<number>/messages")
 @agent()
-def desk_thread(number: str) -> Response:
+def staff_thread(number: str) -> Response:
     return _page(agent_case(number))
 
 
 @blueprint.post("/agent/dossiers/<number>/messages")
 @agent()
-def desk_write(number: str) -> Response:
+def staff_write(number: str) -> Response:
     return _write(agent_case(number))
 
 
 @blueprint.get("/agent/dossiers/<number>/messages/<attachment_id>/fichier")
 @agent()
-def desk_paper(number: str, attachment_id: str) -> Response:
+def staff_document(number: str, attachment_id: str) -> Response:
     return _file(agent_case(number), attachment_id)
 
 
 # -- both --------------------------------------------------------------------------------------------------------------
 
 
-def unread_of(one: Case) -> str:
+def unread_of(one: DossierContext) -> str:
     """`2 nouveaux messages`, empty when there is none."""
-    count = unread(office(), actor(), [one.id]).get(one.id, 0)
+    count = unread(app_ctx(), actor(), [one.id]).get(one.id, 0)
     return say("message.unread", count=count) if count else ""
 
 
-def thread_of(one: Case) -> str:
+def thread_of(one: DossierContext) -> str:
     """`Lire les messages (2)`, whoever has read them already; empty when there is none."""
-    count = count_messages(office(), actor(), one.id)
+    count = count_messages(app_ctx(), actor(), one.id)
     return say("message.see_count", count=count) if count else ""
 
 
-def _write(one: Case) -> Response:
+def _write(one: DossierContext) -> Response:
     body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
     if actor().kind == "agent" and asked_to_insert():
         return _page(one, inserted(one, body))
     upload = Upload(file.filename, file.read()) if file is not None and file.filename else None
     try:
-        written = write_message(office(), actor(), one.id, body, upload, token=form_token())
+        written = write_message(app_ctx(), actor(), one.id, body, upload, token=form_token())
     except Refused as closed:
         return _page(one, body, {"body": sentence(closed.reason)})
     if written.problem is not None:
@@ -139,12 +139,12 @@ def _write(one: Case) -> Response:
     return go(f"{one.at('/messages')}#m-{written.message.id if written.message else ''}")
 
 
-def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Response:
+def _page(one: DossierContext, body: str = "", faults: dict[str, str] | None = None) -> Response:
     ours = actor().kind == "agent"
-    found = read_messages(office(), actor(), one.id)
+    found = read_messages(app_ctx(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
     closed = why_not(one.dossier)
-    draw = desk_page if ours else page
+    draw = staff_page if ours else page
     return draw(
         "agent/messages.html" if ours else "citizen/messages.html", 422 if faults else 200, dossier=one.dossier,
         procedure=one.title, base=one.at(), lines=[_line(one, message, ours, names.get(message.by, "")) for message in found],
@@ -154,7 +154,7 @@ def _page(one: Case, body: str = "", faults: dict[str, str] | None = None) -> Re
     )  # fmt: skip
 
 
-def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
+def _line(one: DossierContext, message: Message, ours: bool, name: str) -> MessageLine:
     mine = (message.side == "agent") == ours
     if message.side == "agent":
         who = name if ours and name else say("message.service", agency=agency_of(one))
@@ -167,13 +167,13 @@ def _line(one: Case, message: Message, ours: bool, name: str) -> MessageLine:
     )  # fmt: skip
 
 
-def _paper(one: Case, file: Attachment) -> PaperLine:
+def _paper(one: DossierContext, file: Attachment) -> PaperLine:
     return PaperLine(one.at(f"/messages/{file.id}/fichier"), file.name, site().words.size(file.size, language()))
 
 
-def _file(one: Case, attachment_id: str) -> Response:
+def _file(one: DossierContext, attachment_id: str) -> Response:
     """It is data: it never runs here."""
-    attachment, body = read_file(office(), actor(), one.id, attachment_id)
+    attachment, body = read_file(app_ctx(), actor(), one.id, attachment_id)
     answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
     answer.headers["Content-Security-Policy"] = FILE_POLICY
     return answer

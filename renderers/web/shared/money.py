@@ -9,8 +9,8 @@ from engine.records.dossier import OwedLine, Payment
 from engine.services.core.fee_accounts import FeeAccount, fee_accounts
 from engine.services.payments.payments import CASH, awaited_payment, payments
 from engine.services.payments.refunds import OwedBack, owed_back
-from renderers.web.platform.dossier_context import Case, label
-from renderers.web.platform.request_context import actor, day_of, language, office, say, site
+from renderers.web.platform.dossier_context import DossierContext, label
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ def francs(amount: int) -> str:
     return site().words.money(amount, language())
 
 
-def money_lines(one: Case) -> list[MoneyLine]:
+def money_lines(one: DossierContext) -> list[MoneyLine]:
     """Every price that fell due, with what became of it."""
-    awaited = awaited_payment(office(), actor(), one.id)
-    back = [line for line in owed_back(office(), actor(), one.id) if line.refund.fee is not None]
+    awaited = awaited_payment(app_ctx(), actor(), one.id)
+    back = [line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.fee is not None]
     return [
         money_line(account, awaited, [line for line in back if line.refund.fee == account.fee])
-        for account in fee_accounts(office(), actor(), one.id)
+        for account in fee_accounts(app_ctx(), actor(), one.id)
     ]
 
 
@@ -72,7 +72,7 @@ def provider_label(provider: str) -> str:
     """What people call an operator."""
     if provider == CASH:
         return say("counter.cash")
-    known = office().providers.get(provider)
+    known = app_ctx().providers.get(provider)
     return known.label if known else provider
 
 
@@ -106,12 +106,12 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
         yield say("money.returned", returned=francs(account.returned))
 
 
-def payment_lines(one: Case) -> list[PaymentLine]:
+def payment_lines(one: DossierContext) -> list[PaymentLine]:
     """Every try to pay, oldest first."""
-    back = owed_back(office(), actor(), one.id)
+    back = owed_back(app_ctx(), actor(), one.id)
     return [
         _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
-        for payment in payments(office(), actor(), one.id)
+        for payment in payments(app_ctx(), actor(), one.id)
     ]
 
 
@@ -138,7 +138,7 @@ def _back(line: OwedBack) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _payment(one: Case, payment: Payment, back: list[str]) -> PaymentLine:
+def _payment(one: DossierContext, payment: Payment, back: list[str]) -> PaymentLine:
     received = payment.status in ("paid", "overpaid")
     key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
     day = day_of(payment.ended_at or payment.started_at)
@@ -170,13 +170,13 @@ class PriceTable:
     note: str = ""
 
 
-def price_table(one: Case, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
+def price_table(one: DossierContext, title: str, lines: tuple[OwedLine, ...], total: int) -> PriceTable:
     """The lines of a price, with their laws; those of one row each say whose they are."""
     names = _row_names(one, lines)
     return PriceTable(title, tuple(_price_line(one, line, names.get(line.id, "")) for line in lines), total)
 
 
-def _price_line(one: Case, line: OwedLine, row: str) -> PriceLine:
+def _price_line(one: DossierContext, line: OwedLine, row: str) -> PriceLine:
     law = one.procedure.laws.get(line.basis or "")
     detail = ""
     if line.unit_amount is not None and line.times is not None:
@@ -191,7 +191,7 @@ def _price_line(one: Case, line: OwedLine, row: str) -> PriceLine:
     )  # fmt: skip
 
 
-def _row_names(one: Case, lines: tuple[OwedLine, ...]) -> dict[str, str]:
+def _row_names(one: DossierContext, lines: tuple[OwedLine, ...]) -> dict[str, str]:
     """The rows by their own names, for the lines that price each of them (`visa.2`)."""
     groups = {known.id: known.for_each for fee in one.procedure.fees() for known in fee.lines if known.for_each}
     if not any(line.id.partition(".")[0] in groups for line in lines):

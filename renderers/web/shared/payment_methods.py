@@ -17,8 +17,8 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import ways_to_pay
 from renderers.i18n.translations import in_language
-from renderers.web.platform.dossier_context import Case
-from renderers.web.platform.request_context import actor, at_counter, language, new_token, office, page, say
+from renderers.web.platform.dossier_context import DossierContext
+from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
 
 _PREFIX: Final = "+228"
 _FILLED: Final[Mapping[str, str]] = {
@@ -48,15 +48,15 @@ class HolderField:
     options: tuple[tuple[str, str], ...] = ()
 
 
-def offered(one: Case) -> Mapping[str, PaymentProvider]:
+def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
     """The providers that everything owed now may be paid through. At a counter nobody types a card on somebody else's screen."""
-    ways = ways_to_pay(office(), actor(), one.id) - ({"card"} if at_counter() else set())
-    return {name: choice for name, choice in office().providers.items() if choice.method in ways}
+    ways = ways_to_pay(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
+    return {name: choice for name, choice in app_ctx().providers.items() if choice.method in ways}
 
 
-def method_names(one: Case) -> str:
+def method_names(one: DossierContext) -> str:
     """How it must be paid, in words: `argent mobile ou carte bancaire`."""
-    names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(office(), actor(), one.id))]
+    names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
     return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
 
 
@@ -67,7 +67,7 @@ def seems_elsewhere(provider: str, payer: str) -> str:
         number = read_phone(payer)
     except Refused:
         return ""
-    national, providers = number.removeprefix(_PREFIX), office().providers
+    national, providers = number.removeprefix(_PREFIX), app_ctx().providers
     if not number.startswith(_PREFIX) or not providers[provider].prefixes or _begins(national, providers[provider]):
         return ""
     return next((one.label for one in providers.values() if _begins(national, one)), "")
@@ -91,10 +91,10 @@ def read_holder(provider: PaymentProvider) -> tuple[Customer, Mapping[str, str]]
 
 
 def holder_page(
-    one: Case, provider: str, how_much: str, amount: int, faults: Mapping[str, str] = MappingProxyType({})
+    one: DossierContext, provider: str, how_much: str, amount: int, faults: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
     """Asks what the bank of a card compares. The card itself is typed on the operator's page."""
-    choice = office().providers[provider]
+    choice = app_ctx().providers[provider]
     known = {"email": one.dossier.contact_email or _answered(one, "email"), "phone": one.dossier.contact_phone or ""}
     asked = [_field(name, known, faults) for name in customer_asks(choice)]
     errors = [(f"#{one.name}", one.error) for one in asked if one.error]
@@ -120,7 +120,7 @@ def _countries() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(named, key=lambda one: one[1]))
 
 
-def _answered(one: Case, kind: str) -> str:
+def _answered(one: DossierContext, kind: str) -> str:
     """The first answer of a kind that the request gives."""
     for field in one.procedure.form.fields:
         said = one.dossier.answers.get(field.id)

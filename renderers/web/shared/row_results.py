@@ -13,8 +13,8 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Form
 from engine.records.dossier import IssuedDocument
-from renderers.web.platform.dossier_context import Case, label
-from renderers.web.platform.request_context import actor, day_of, language, office, say
+from renderers.web.platform.dossier_context import DossierContext, label
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class RowResult:
     documents: tuple[DocumentLine, ...]
 
 
-def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
-    state = status_of(document, local_day(office().now()))
+def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine:
+    state = status_of(document, local_day(app_ctx().now()))
     issued = day_of(document.issued_at)
     text = say("track.document_text", number=document.number, day=issued)
     if document.valid_until is not None:
@@ -54,7 +54,7 @@ def document_line(one: Case, document: IssuedDocument) -> DocumentLine:
     )  # fmt: skip
 
 
-def row_results(one: Case, form: FormView) -> list[RowResult]:
+def row_results(one: DossierContext, form: FormView) -> list[RowResult]:
     """Row by row, once the dossier is decided: papers given for a row, and what the agents answered of it. Nothing
     before, for a decision may still be gone over."""
     outputs = one.procedure.outputs
@@ -74,14 +74,14 @@ def row_results(one: Case, form: FormView) -> list[RowResult]:
 
 
 def _of_group(
-    one: Case, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
+    one: DossierContext, view: FieldView, papers: list[IssuedDocument], forms: list[Form]
 ) -> Iterator[RowResult]:  # fmt: skip
     outputs = one.procedure.outputs
-    told_apart = any(output.per == view.id and output.grants for output in outputs.values())
+    distinct = any(output.per == view.id and output.grants for output in outputs.values())
     for at, row in enumerate(view.rows):
         mine = [document for document in papers if document.row == at]
         granted = any(outputs[document.output].grants for document in mine)
-        tag = ("granted" if granted else "refused") if told_apart and (mine or one.dossier.closed_at) else ""
+        tag = ("granted" if granted else "refused") if distinct and (mine or one.dossier.closed_at) else ""
         yield RowResult(
             row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
             {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, forms, bool(tag))),
@@ -89,11 +89,11 @@ def _of_group(
         )  # fmt: skip
 
 
-def _answers(one: Case, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
+def _answers(one: DossierContext, rows: str, number: int, forms: list[Form], tagged: bool) -> Iterator[tuple[str, str]]:
     """What was answered for the row, where its owner may read it; a yes or no is already said by the tag."""
-    standing, speech = one.standing(), Speech(office().wording, language())
+    evaluated, speech = one.evaluated(), Speech(app_ctx().wording, language())
     for field in (field for form in forms for field in form.fields):
         if (tagged and field.type == "yes_no") or not may_read(one.procedure, one.dossier, field.id, actor()):
             continue
-        if text := column_words(standing, rows, number, field, speech):
+        if text := column_words(evaluated, rows, number, field, speech):
             yield label(field.label), text

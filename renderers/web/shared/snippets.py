@@ -13,19 +13,19 @@ from engine.records.snippets import Snippet
 from engine.services.accounts.snippets import agencies_of, keep_snippet, snippet_text, snippet_versions, snippets_for
 from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
-from renderers.web.platform.dossier_context import Case, label
+from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
+    app_ctx,
     form_revision,
     form_token,
     go,
     moment_of,
     new_token,
-    office,
     say,
 )
-from renderers.web.shared.staff import desk_page, people
+from renderers.web.shared.staff import people, staff_page
 
 blueprint = Blueprint("snippets", __name__)
 
@@ -41,7 +41,7 @@ class SnippetCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SnippetChoice:
     """A sentence that a form offers."""
 
     id: str
@@ -52,20 +52,20 @@ class Choice:
 @agent()
 def home() -> Response:
     """By agency."""
-    found = snippets_for(office(), actor())
+    found = snippets_for(app_ctx(), actor())
     groups = [
         (_agency(agency), _writes(agency), [_card(one) for one in found if one.agency == agency])
-        for agency in agencies_of(office(), actor())
+        for agency in agencies_of(app_ctx(), actor())
     ]
     shown = [group for group in groups if group[2]]
-    return desk_page(
+    return staff_page(
         "agent/snippets.html", groups=shown, may_add=any(writes for _, writes, _ in groups), new=f"{HOME}/nouveau",
         note=session.pop("desk_note", ""),
     )  # fmt: skip
 
 
 def _agency(agency: str) -> str:
-    found = office().directory.agencies.get(agency)
+    found = app_ctx().directory.agencies.get(agency)
     return label(found.label) if found else agency
 
 
@@ -80,7 +80,7 @@ def _card(one: Snippet) -> SnippetCard:
 @blueprint.route("/agent/modeles/nouveau", methods=["GET", "POST"])
 @agent()
 def add() -> Response:
-    mine = [one for one in agencies_of(office(), actor()) if _writes(one)]
+    mine = [one for one in agencies_of(app_ctx(), actor()) if _writes(one)]
     if not mine:
         abort(403)
     return _keep(None, mine) if request.method == "POST" else _form(None, mine)
@@ -90,7 +90,7 @@ def add() -> Response:
 @agent()
 def one(snippet_id: str) -> Response:
     """The sentence, its versions, and the next one for who may write it."""
-    found = snippet_versions(office(), actor(), snippet_id[:60])
+    found = snippet_versions(app_ctx(), actor(), snippet_id[:60])
     if request.method == "GET" or not _writes(found[0].agency):
         return _form(found[0], [found[0].agency], versions=found)
     return _keep(found[0], [found[0].agency], found)
@@ -102,7 +102,7 @@ def _keep(before: Snippet | None, agencies: list[str], versions: tuple[Snippet, 
         raise NotFound
     try:
         kept = keep_snippet(
-            office(), actor(), agency, request.form.get("title", "")[:300], request.form.get("body", "")[:2000],
+            app_ctx(), actor(), agency, request.form.get("title", "")[:300], request.form.get("body", "")[:2000],
             snippet_id=before.id if before else "", version=form_revision() or 0, retired="retirer" in request.form,
             token=form_token(),
         )  # fmt: skip
@@ -125,7 +125,7 @@ def _form(
         )
         for one in versions
     ]
-    return desk_page(
+    return staff_page(
         "agent/snippet.html", 422 if error else 200, before=before, errors=[("#body", error)] if error else [],
         title_of=request.form.get("title", before.title if before else ""),
         body=request.form.get("body", before.body if before else ""), agency=_agency(agencies[0]) if before else "",
@@ -139,18 +139,18 @@ def _form(
 # -- put in a text -----------------------------------------------------------------------------------------------------
 
 
-def offered() -> list[Choice]:
+def offered() -> list[SnippetChoice]:
     """What a form of an agent offers to put in its text."""
-    return [Choice(one.id, one.title) for one in snippets_for(office(), actor())]
+    return [SnippetChoice(one.id, one.title) for one in snippets_for(app_ctx(), actor())]
 
 
 def asked_to_insert() -> bool:
     return "inserer" in request.form
 
 
-def inserted(one: Case, text: str) -> str:
+def inserted(one: DossierContext, text: str) -> str:
     """The text with the sentence chosen at its end, said for this dossier."""
     chosen = request.form.get("modele", "")[:60]
     if not chosen:
         return text
-    return f"{text.rstrip()}\n{snippet_text(office(), actor(), chosen, one.id)}".strip()
+    return f"{text.rstrip()}\n{snippet_text(app_ctx(), actor(), chosen, one.id)}".strip()

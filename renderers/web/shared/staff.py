@@ -23,8 +23,9 @@ from renderers.html.diagram import kind_of
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
-    AGENT_DESK,
+    AGENT_AREA,
     actor,
+    app_ctx,
     client,
     close_session,
     day_of,
@@ -33,7 +34,6 @@ from renderers.web.platform.request_context import (
     known_browser,
     language,
     moment_of,
-    office,
     page,
     safe_next,
     say,
@@ -49,7 +49,7 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # desk, what the pas
 
 
 @dataclass(frozen=True, slots=True)
-class Badge:
+class AgentBadge:
     """Who stands at the desk, as the header says it."""
 
     name: str
@@ -57,32 +57,32 @@ class Badge:
     where: str
 
 
-def badge() -> Badge | None:
+def badge() -> AgentBadge | None:
     who = actor()
     if not who.id:
         return None
     if who.kind == "auditor":
-        return Badge(who.name, say("desk.auditor"), "")
+        return AgentBadge(who.name, say("desk.auditor"), "")
     if who.administers and not who.roles:
-        return Badge(who.name, say("team.manager"), "")
+        return AgentBadge(who.name, say("team.manager"), "")
     agencies = {role.partition("/")[0] for role in who.roles}
-    offices = (office().directory.offices.get(key) for key in sorted(who.offices))
+    offices = (app_ctx().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
-    return Badge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
+    return AgentBadge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
 
 
 def role_label(key: str) -> str:
     """`Agent de guichet` of `agency/role`; of a bare name, what people call the applicant or the machine."""
     if key in ("applicant", "system"):
         return say(f"desk.{'applicant' if key == 'applicant' else 'system'}")
-    role = office().directory.role(key)
+    role = app_ctx().directory.role(key)
     return label(role.label) if role else key
 
 
 def people(ids: Iterable[str | None]) -> Mapping[str, str]:
     """Names of accounts, by id."""
     wanted = {one for one in ids if one}
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         found = {one: unit.account(one) for one in wanted}
     return {one: account.name or say("desk.applicant") for one, account in found.items() if account}
 
@@ -107,7 +107,7 @@ def who_did(by: str, kind: str, names: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class DueDateTag:
     """A due date in words, its colour, and the date in full."""
 
     kind: str
@@ -120,20 +120,20 @@ def awaits_applicant(state: State) -> bool:
     return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
 
 
-def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> Tag | None:
+def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> DueDateTag | None:
     """How much time is left, never by colour alone; none when nothing is due."""
     if due_at is None or (state is not None and state.is_end):
         return None
-    now = office().now()
+    now = app_ctx().now()
     if paused:
-        return Tag("", say("due.paused"))
+        return DueDateTag("", say("due.paused"))
     if state is not None and awaits_applicant(state):
-        return Tag("", say("due.theirs", day=day_of(due_at)))
+        return DueDateTag("", say("due.theirs", day=day_of(due_at)))
     title = say("due.by", moment=moment_of(due_at))
     if now > due_at:
-        return Tag("bad", _late(due_at, now), title)
+        return DueDateTag("bad", _late(due_at, now), title)
     used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))
-    return Tag("act" if used >= NEARLY else "we", _left(due_at, now), title)
+    return DueDateTag("act" if used >= NEARLY else "we", _left(due_at, now), title)
 
 
 def _late(due_at: datetime, now: datetime) -> str:
@@ -150,47 +150,47 @@ def _left(due_at: datetime, now: datetime) -> str:
     day, end, count = local_day(now), local_day(due_at), 0
     while day < end:
         day += timedelta(days=1)
-        count += office().directory.calendar.works(day)
+        count += app_ctx().directory.calendar.works(day)
     return say("due.left_days", count=count) if count else say("due.today")
 
 
 # -- books -------------------------------------------------------------------------------------------------------------
 
 
-def book_of(procedure_id: str, edition: int | None = None, fingerprint: str = "") -> Procedure | None:
+def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str = "") -> Procedure | None:
     """An edition at hand: by number or fingerprint, else the one in service."""
     if edition is None and not fingerprint:
-        return office().catalogue.procedures.get(procedure_id)
-    return office().shelf.book(office().catalogue, procedure_id, edition or 0, fingerprint)
+        return app_ctx().catalogue.procedures.get(procedure_id)
+    return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
 
 
-def event_label(book: Procedure, way: Transition) -> str:
+def event_label(procedure: Procedure, way: Transition) -> str:
     """What makes a dossier pass by itself: the thing that was waited for, or time."""
     event = way.event or ""
-    if event == "done" and site().words.has(f"event.done_{book.state(way.source).mode}"):
-        return say(f"event.done_{book.state(way.source).mode}")
+    if event == "done" and site().words.has(f"event.done_{procedure.state(way.source).mode}"):
+        return say(f"event.done_{procedure.state(way.source).mode}")
     if site().words.has(f"event.short_{event}"):
         return say(f"event.short_{event}")
-    thing = book.tasks.get(event) or book.clocks.get(event)
+    thing = procedure.tasks.get(event) or procedure.clocks.get(event)
     return label(thing.label) if thing else say("event.other")
 
 
 def editions_of(procedure_id: str) -> tuple[Edition, ...]:
     """Every edition ever published, the newest first."""
-    with office().store.unit() as unit:
+    with app_ctx().store.unit() as unit:
         kept = unit.editions(procedure_id)
     return tuple(sorted(kept, key=lambda one: (one.published_at, one.edition), reverse=True))
 
 
 def writer_of(procedure: Procedure) -> ExpressionWriter:
-    return ExpressionWriter(procedure, office().directory, site().words, language())
+    return ExpressionWriter(procedure, app_ctx().directory, site().words, language())
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class DemoSignIn:
     """Someone a demonstration lets in with one touch."""
 
     login: str
@@ -199,57 +199,57 @@ class Guest:
     agency: str
 
 
-def sign_in_page(desk: str, kind: Kind, lets_in: LetsIn) -> Response:
+def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
     """The door of a desk: asks who, or lets in, or leads to what is still asked. Every failure says the same."""
-    g.desk = desk
+    g.desk = area
     if request.method == "GET":
-        return _door(desk, safe_next(request.args.get("suite"), ""))
+        return _sign_in_form(area, safe_next(request.args.get("suite"), ""))
     login, following = request.form.get("login", "")[:100], safe_next(request.form.get("suite"), "")
     password = request.form.get("password", "")
     if not login.strip() or not password:
-        return _door(desk, following, login, say("desk.empty_login"))
+        return _sign_in_form(area, following, login, say("desk.empty_login"))
     try:
-        passed = sign_in(office(), kind, login, password, client(), device(), known_browser())
+        passed = sign_in(app_ctx(), kind, login, password, client(), device(), known_browser())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, request.path)
-        return _door(desk, following, login, sentence(closed.reason))
-    return lets_in(desk, passed, following)
+        return _sign_in_form(area, following, login, sentence(closed.reason))
+    return lets_in(area, passed, following)
 
 
-def _door(desk: str, following: str, login: str = "", error: str = "") -> Response:
+def _sign_in_form(area: str, following: str, login: str = "", error: str = "") -> Response:
     errors = [("#login", error)] if error else []
-    return desk_page(
-        "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{desk if desk == AGENT_DESK else 'auditor'}_title"),
-        errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(desk),
+    return staff_page(
+        "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
+        errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(area),
         note=session.pop("desk_note", ""),
         password=PASSWORD,
     )  # fmt: skip
 
 
-def _guests(desk: str) -> list[Guest]:
+def _guests(area: str) -> list[DemoSignIn]:
     """Those a demonstration lists: the agents who have a part in a procedure in service."""
-    if not office().settings.demo:
+    if not app_ctx().settings.demo:
         return []
-    if desk != AGENT_DESK:
-        return [Guest(AUDITOR, say("desk.auditor"), "", "")]
-    acting = office().shelf.roles(office().catalogue)
-    agencies = office().directory.agencies
+    if area != AGENT_AREA:
+        return [DemoSignIn(AUDITOR, say("desk.auditor"), "", "")]
+    acting = app_ctx().editions.roles(app_ctx().catalogue)
+    agencies = app_ctx().directory.agencies
     acts = [
-        Guest(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
-        for one in demo_agents(office().directory)
+        DemoSignIn(one.login, one.name, role_label(one.role), label(agencies[one.role.partition("/")[0]].label))
+        for one in demo_agents(app_ctx().directory)
         if one.role in acting
     ]
-    return [*acts, Guest(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
+    return [*acts, DemoSignIn(ADMINISTRATOR, "B. Tossou", say("team.manages_all"), say("team.administration"))]
 
 
-def leave_desk(desk: str, door: str) -> Response:
-    g.desk = desk
+def sign_out_of(area: str, page: str) -> Response:
+    g.desk = area
     session.pop("aside", None)
-    return close_session(go(door), desk)
+    return close_session(go(page), area)
 
 
-def desk_page(template: str, http: int = 200, /, **context: object) -> Response:
+def staff_page(template: str, http: int = 200, /, **context: object) -> Response:
     """A page of a desk, with who stands there."""
     return page(template, http, badge=badge(), **context)
 

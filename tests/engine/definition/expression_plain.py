@@ -13,7 +13,7 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Call, Compare, Name, Node, Not, OneOf, Or, Ticked
+from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, Not, OneOf, Or, Ticked
 from engine.model.types import Constant, Expression, Value
 
 _WRITTEN: Final = frozenset({"text", "choice", "yes_no"})  # compared with == and != only
@@ -47,7 +47,7 @@ def _plain(node: Node) -> Plain:
             return ["out" if negated else "in", id, [*values]] if len(values) == len(among) else None
         case Ticked(Constant(str() as code), Name(id), False):
             return ["has", id, code]
-        case Call("answered", (Name(id),)):
+        case FunctionCall("answered", (Name(id),)):
             return ["answered", id]
         case _:
             return None

@@ -19,7 +19,7 @@ from engine.language.diff.compare import (
     severity,
     unchanged,
 )
-from engine.language.diff.elements import LEFT_OUT, portrait
+from engine.language.diff.elements import LEFT_OUT, flatten
 from engine.model import Procedure
 from tests.makers import PROCEDURES, a_procedure, compiled, the_procedure
 
@@ -68,7 +68,7 @@ def test_a_procedure_does_not_differ_from_itself(name: str) -> None:
     procedure = the_procedure(name)
     assert compare(procedure, procedure) == ()
     assert severity(()) == 0
-    assert len(unchanged(procedure, procedure, ())) == len(portrait(procedure))
+    assert len(unchanged(procedure, procedure, ())) == len(flatten(procedure))
 
 
 WITHOUT_EFFECT = {
@@ -293,7 +293,7 @@ def test_an_edit_touches_little(edit: tuple[str, str]) -> None:
     found = compare(before, after)
     touched = {one.path for one in found}
     assert 1 <= len(touched) <= 3, told(found)
-    assert len(unchanged(before, after, found)) >= len(portrait(after)) - 3
+    assert len(unchanged(before, after, found)) >= len(flatten(after)) - 3
 
 
 # -- money -------------------------------------------------------------------------------------------------------------
@@ -545,12 +545,12 @@ def test_every_attribute_of_the_model_is_compared_or_left_out_by_name() -> None:
     }
     for name, left in LEFT_OUT.items():
         assert left <= {one.name for one in dataclasses.fields(kinds[name])}, name
-    compared = {"Identity", "Law", "Appeal", "Criterion", "Page", "Field", "Check", "Option", "Bounds", "EvidenceTerms",
-                "Form", "Consulted", "Link", "Fee", "Line", "Cut", "Instalments", "Appointment", "Hours", "State", "Effects",
-                "Transition", "Clock", "Table", "Output", "Notice", "PersonalData", "Sensitive", "CodeList", "Scheme",
+    compared = {"Identity", "Law", "Appeal", "Criterion", "Page", "Field", "FormCheck", "Option", "Bounds", "EvidenceTerms",
+                "Form", "Consulted", "Link", "Fee", "FeeLine", "Cut", "Instalments", "Appointment", "Hours", "State", "Effects",
+                "Transition", "TimeLimit", "Table", "Output", "Notice", "PersonalData", "Sensitive", "CodeList", "Scheme",
                 "Delay", "Contact", "Total", "Template", "Key"}  # fmt: skip
     apart = {
-        "Thing",
+        "NamedElement",
         "Task",
         "Accept",
         "Step",

@@ -14,7 +14,7 @@ import pytest
 from engine.language.catalogue import catalogue as catalogues
 from engine.language.catalogue import parallel as many_files
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
-from engine.language.catalogue.loader import Closed, LostEdition, entries_of, glimpse
+from engine.language.catalogue.loader import EditionMissing, UnloadedProcedure, entries_of, glimpse
 from engine.language.source import schema as shape
 from tests.engine.definition.building import PROCEDURES, a_file
 
@@ -73,7 +73,7 @@ def assert_same(one: Catalogue, whole: Catalogue) -> None:
     assert one.warnings == whole.warnings
     assert one.shared_problems == whole.shared_problems
     assert [book.fingerprint for book in one.written] == [book.fingerprint for book in whole.written]
-    assert list(one.outlines()) == list(whole.outlines())
+    assert list(one.summaries()) == list(whole.summaries())
 
 
 # -- what may happen ---------------------------------------------------------------------------------------------------
@@ -288,8 +288,8 @@ def test_a_start_opens_no_book_and_a_book_is_opened_once(folder: Path, index: Pa
     load_catalogue(folder, index)
     old(index)
     found = load_catalogue(folder, index)
-    assert all(isinstance(entry, Closed) for entry in entries_of(found.procedures).values())
-    assert [outline.id for outline in found.outlines()] == ["autre", "encore", "essai"]
+    assert all(isinstance(entry, UnloadedProcedure) for entry in entries_of(found.procedures).values())
+    assert [outline.id for outline in found.summaries()] == ["autre", "encore", "essai"]
     assert found.procedures["essai"] is found.procedures["essai"]
     assert "rien" not in found.procedures
     assert found.procedures.get("rien") is None
@@ -331,7 +331,7 @@ def test_what_an_index_says_is_right_is_judged_again_over_other_shared_files(
     assert {"list", None} <= set(judged)
     judged.clear()
     assert later.procedures["essai"].fingerprint
-    shelf = found.shelf.over(later.shared) if found.shelf is not None else None
+    shelf = found.loader.over(later.shared) if found.loader is not None else None
     assert shelf is not None
     shelf.open(entries_of(later.procedures)["encore"])
     assert judged  # an entry may have been closed over others
@@ -342,11 +342,11 @@ def test_outlines_stay_in_the_index_they_were_read_from(folder: Path, index: Pat
     old(index)
     found, whole = load_catalogue(folder, index), load_catalogue(folder)
     first = entries_of(found.procedures)["essai"]
-    assert isinstance(first, Closed)
+    assert isinstance(first, UnloadedProcedure)
     assert isinstance(first.kept, int)
     added(folder, index)
     load_catalogue(folder, index)  # writes another index in its place
-    assert list(found.outlines()) == list(whole.outlines())
+    assert list(found.summaries()) == list(whole.summaries())
 
 
 @pytest.mark.parametrize("left", [slice(0, 10), slice(40, None)])
@@ -355,8 +355,8 @@ def test_an_outline_that_cannot_be_read_any_more_is_worked_out_again(left: slice
     old(index)
     found, whole = load_catalogue(folder, index), load_catalogue(folder)
     index.write_bytes(index.read_bytes()[left])  # in place, which nobody of us does
-    assert list(found.outlines()) == list(whole.outlines())
-    assert found.outline("encore") == whole.outline("encore")
+    assert list(found.summaries()) == list(whole.summaries())
+    assert found.summary("encore") == whole.summary("encore")
 
 
 def test_a_file_that_changed_meanwhile_is_never_taken_for_the_edition_in_service(folder: Path, index: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_file_that_changed_meanwhile_is_never_taken_for_the_edition_in_service
     old(index)
     found, whole = load_catalogue(folder, index), load_catalogue(folder)
     changed(folder, index)
-    with pytest.raises(LostEdition):
+    with pytest.raises(EditionMissing):
         found.procedures["essai"]
     book = whole.procedures["essai"]
     arranged = found.with_editions(
@@ -388,7 +388,7 @@ def test_editions_of_the_past_are_opened_once_to_be_known(folder: Path, index: P
     assert asked == [first.fingerprint]
     again = load_catalogue(folder, index).with_editions([Text(first)], text)
     assert asked == [first.fingerprint]
-    assert [one.fingerprint for one in again.older_outlines("essai")] == [first.fingerprint]
+    assert [one.fingerprint for one in again.older_summaries("essai")] == [first.fingerprint]
     assert again.edition("essai", first.fingerprint) == first
     assert again.numbered("essai", 1) == first
     assert len(asked) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.language.catalogue.catalogue import check_definition
-from engine.language.compiler.includes import long_form, splice
+from engine.language.compiler.includes import combine, long_form
 from engine.language.diff.compare import compare
 from engine.language.source.formatter import write_tree
 from engine.language.source.loader import read_source
@@ -19,7 +19,7 @@ SHARED = the_shared()
 
 
 def expanded(file: Path) -> str:
-    placed, problems = splice(read_source(file.read_bytes(), str(file)), SHARED.blocks, SHARED.presets)
+    placed, problems = combine(read_source(file.read_bytes(), str(file)), SHARED.blocks, SHARED.presets)
     assert not problems
     return write_tree(long_form(placed))
 

@@ -9,7 +9,7 @@ import pytest
 from engine.language.catalogue.catalogue import check_definition
 from engine.model import Form
 from engine.model.roles import awaited_roles, receiving_roles, roles_of
-from engine.model.summary import outline_of, read_outline, write_outline
+from engine.model.summary import read_summary, summarize, write_summary
 from tests.engine.definition.building import PROCEDURES, compiled, the_shared
 
 FILES = [*sorted(PROCEDURES.glob("*.yaml")), *sorted((Path(__file__).resolve().parents[2] / "good").glob("*.yaml"))]
@@ -19,7 +19,7 @@ FILES = [*sorted(PROCEDURES.glob("*.yaml")), *sorted((Path(__file__).resolve().p
 def test_an_outline_says_what_its_book_says_and_comes_back_from_its_line(path: Path) -> None:
     book = check_definition(path.read_bytes(), path.name, the_shared(), lint=False).procedure
     assert book is not None
-    outline = outline_of(book)
+    outline = summarize(book)
     assert (outline.id, outline.edition, outline.fingerprint) == (book.id, book.edition, book.fingerprint)
     assert (outline.title, outline.summary, outline.roles) == (
         book.identity.title,
@@ -38,11 +38,11 @@ def test_an_outline_says_what_its_book_says_and_comes_back_from_its_line(path: P
             isinstance(task, Form) and bool(task.register) for task in map(book.tasks.get, state.waits)
         )
     days = (outline.from_, outline.until)
-    assert read_outline(write_outline(outline), outline.id, outline.edition, outline.fingerprint, *days) == outline
+    assert read_summary(write_summary(outline), outline.id, outline.edition, outline.fingerprint, *days) == outline
 
 
 def test_texts_in_several_languages_stay_in_their_order() -> None:
     book = compiled("title: {ee: Agbalẽ, fr: Un titre}\nlanguages: [ee, fr]")
-    outline = outline_of(book)
-    again = read_outline(write_outline(outline), book.id, book.edition, book.fingerprint, None, None)
+    outline = summarize(book)
+    again = read_summary(write_summary(outline), book.id, book.edition, book.fingerprint, None, None)
     assert again.title.versions == (("ee", "Agbalẽ"), ("fr", "Un titre"))

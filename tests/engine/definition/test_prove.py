@@ -27,7 +27,7 @@ from engine.prover.checks.runner import (
     witness_of_page,
     witness_of_state,
 )
-from engine.prover.solver.inputs import Book
+from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 from renderers.i18n.problem_messages import message
@@ -282,7 +282,7 @@ def test_a_form_that_shows_each_page_and_owes_each_line(name: str) -> None:
         witness = witness_of_page(procedure, directory, TODAY, page.id, LONG)
         sound(procedure, witness, directory)
         assert witness is not None
-        assert page.when.holds(witness.scope(Book(procedure, directory)))
+        assert page.when.holds(witness.scope(ProverInput(procedure, directory)))
     for fee in procedure.fees():
         for line in fee.lines:
             witness = witness_of_line(procedure, directory, TODAY, fee.id, line.id, LONG)
@@ -302,7 +302,7 @@ def test_no_witness_of_what_cannot_be() -> None:
 
 
 def read(procedure: Procedure, text: str) -> Expression:
-    types = {name: field.value_type for name, field in Book(procedure, the_directory()).fields.items()}
+    types = {name: field.value_type for name, field in ProverInput(procedure, the_directory()).fields.items()}
     if "mineur" in text:
         text = text.replace("mineur", "(age(date_naissance) < 18)")
     found, problems = parse_expression(text, Vocabulary(names=types), NOWHERE, YES_NO)
@@ -365,7 +365,7 @@ def the_form() -> Procedure:
 def test_what_the_solver_holds_possible_is_true_and_what_it_denies_is_never_seen(text: str) -> None:
     procedure, directory = the_form(), the_directory()
     condition = read(procedure, text)
-    book = Book(procedure, directory)
+    book = ProverInput(procedure, directory)
     query = Query((condition.node,), also=frozenset(book.fields))  # type: ignore[arg-type]
     answer = Prover(book, TODAY, 20).example(query)
     if answer.witness is not None:
@@ -376,7 +376,7 @@ def test_what_the_solver_holds_possible_is_true_and_what_it_denies_is_never_seen
 
 
 def scope_of(answers: Mapping[str, Value]):
-    return Witness(answers, TODAY, TODAY).scope(Book(the_form(), the_directory()))
+    return Witness(answers, TODAY, TODAY).scope(ProverInput(the_form(), the_directory()))
 
 
 @lru_cache(maxsize=1)

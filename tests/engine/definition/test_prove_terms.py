@@ -19,7 +19,7 @@ from engine.language.expressions.nodes import Node  # noqa: E402
 from engine.language.expressions.parser import parse_expression  # noqa: E402
 from engine.model import Key, Table  # noqa: E402
 from engine.model.types import INTEGER, MONEY, Expression, History, Scope, Type, Value  # noqa: E402
-from engine.prover.solver.encoding import Codes, Slot, Term  # noqa: E402
+from engine.prover.solver.encoding import Codes, SymbolicRow, Term  # noqa: E402
 from engine.prover.solver.terms import Terms  # noqa: E402
 from tests.effort import tries  # noqa: E402
 from tests.engine.definition.test_expression_properties import COLUMNS, HERE, NAMES, WORDS, grow  # noqa: E402
@@ -73,8 +73,8 @@ class Given:
         return self.terms.constant(value, type_.kind)
 
     def rows(self, rows: tuple[Any, ...]) -> Term:
-        def slot(row: Mapping[str, Value]) -> Slot:
-            return Slot(
+        def slot(row: Mapping[str, Value]) -> SymbolicRow:
+            return SymbolicRow(
                 z3.BoolVal(True),
                 lambda name: self.terms.constant(row.get(name), COLUMNS[name].kind) if name in COLUMNS else None,
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.language.catalogue.cache import Remembered, checker_files, proof_key
+from engine.language.catalogue.cache import CheckCache, checker_files, proof_key
 from engine.language.catalogue.catalogue import check_definition
 from engine.model import Procedure
 from renderers.cli import main as console
@@ -48,14 +48,14 @@ def test_all_that_a_proof_depends_on_changes_its_key() -> None:
 def test_a_file_that_is_not_one_of_ours_remembers_nothing(tmp_path: Path, content: str) -> None:
     file = tmp_path / "proved.json"
     file.write_text(content)
-    assert not Remembered.load(file).days
+    assert not CheckCache.load(file).days
 
 
 def test_what_is_learnt_is_known_by_the_next_run(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "proved.json"
-    Remembered.load(file).learn({"k": DAY}).save()
-    assert Remembered.load(file).knows("k")
-    Remembered(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
+    CheckCache.load(file).learn({"k": DAY}).save()
+    assert CheckCache.load(file).knows("k")
+    CheckCache(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
 
 
 def test_lint_proves_a_definition_once_and_again_when_it_changes(

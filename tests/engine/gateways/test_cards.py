@@ -12,7 +12,7 @@ from engine.integrations.cinetpay import CARD_ASKS, CinetPay
 from engine.integrations.config import read_gateways
 from engine.integrations.fedapay import FedaPayCard
 from engine.integrations.gateways import WrongGateways
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import Customer, PaymentProvider, ProviderDown
 from tests.engine.gateways.local_operators import LocalCinetPay, LocalFedaPay, LocalOperator, serving
 from tests.engine.gateways.test_operators import CLOCK, ENDINGS, ORDER
@@ -22,7 +22,7 @@ CARD = replace(ORDER, payer="", customer=ANNA)
 
 
 def card_of(operator: LocalOperator) -> PaymentProvider:
-    wire = Wire(operator.address, seconds=2.0)
+    wire = HttpClient(operator.address, seconds=2.0)
     if isinstance(operator, LocalFedaPay):
         return FedaPayCard("fp", "FedaPay", wire, "sk", "whsec", "https://x/d", CLOCK)
     return CinetPay("cp", "CinetPay", wire, "key", "site", "secret", "https://x/r", "https://x/d", CLOCK, "card")
@@ -86,7 +86,7 @@ def test_cinetpay_takes_steps_of_five_francs(amount: int, taken: bool) -> None:
     with serving(LocalCinetPay()) as operator:
         for provider in (
             card_of(operator),
-            CinetPay("cp", "C", Wire(operator.address), "k", "s", "x", "n", "b", CLOCK),
+            CinetPay("cp", "C", HttpClient(operator.address), "k", "s", "x", "n", "b", CLOCK),
         ):
             refused = provider.accepts(replace(ORDER, amount=amount))
             assert (refused is None) is taken

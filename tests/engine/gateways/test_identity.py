@@ -13,7 +13,7 @@ from engine.core.clock import FixedClock
 from engine.integrations.config import read_gateways
 from engine.integrations.gateways import WrongGateways
 from engine.integrations.http_client import InsecureAddress
-from engine.integrations.identity_provider import Begun, Identity, NotProven
+from engine.integrations.identity_provider import NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.openid import Client, OpenIdProvider
 from engine.integrations.payment_provider import ProviderDown
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, a_key, local_identity
@@ -35,11 +35,11 @@ def known_as(there: LocalIdentity, **more: object) -> OpenIdProvider:
     return OpenIdProvider("identité", Client(there.url, CLIENT, SECRET, **more), FixedClock(NOW))  # type: ignore[arg-type]
 
 
-def asked(begun: Begun) -> dict[str, str]:
+def asked(begun: SignInStart) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(begun.address).query).items()}
 
 
-def back(there: LocalIdentity, provider: OpenIdProvider, **changes: str) -> Identity:
+def back(there: LocalIdentity, provider: OpenIdProvider, **changes: str) -> VerifiedIdentity:
     """There and back, with what this browser kept; `changes` to it."""
     begun = provider.begin(BACK)
     code = parse_qs(urlsplit(there.authorise(begun.address)).query)["code"][0]

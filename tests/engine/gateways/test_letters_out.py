@@ -20,16 +20,16 @@ from engine.core.clock import FixedClock
 from engine.integrations import smtp as mail
 from engine.integrations.config import read_gateways
 from engine.integrations.gateways import WrongGateways
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.message_sender import NotSent
 from engine.integrations.sms_gateway import SmsGateway
 from engine.integrations.smtp import MailServer
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from tests.engine.gateways.local_operators import LocalOperator, serving
 from tests.ports import free_port
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-LETTER = Letter(
+LETTER = OutboundMessage(
     "l1", "d1", "email", "afi@example.tg", "Dossier reçu", "Bonjour,\nŋɔŋlɔ ƒe dɔ. Voilà : é ê ç.", NOW, "k", NOW
 )
 SMS = replace(LETTER, channel="sms", to="+22890112233", subject="", body="Dossier 123 recu")
@@ -215,7 +215,9 @@ class Texts(LocalOperator):
 def test_an_sms_gateway(code: int, sent: bool, for_good: bool) -> None:
     with serving(Texts()) as gateway:
         gateway.code = code  # type: ignore[attr-defined]
-        sender = SmsGateway(Wire(gateway.address), "jeton", {"to": "phone", "text": "message"}, {"sender": "GUICHET"})
+        sender = SmsGateway(
+            HttpClient(gateway.address), "jeton", {"to": "phone", "text": "message"}, {"sender": "GUICHET"}
+        )
         if sent:
             sender.send(SMS)
         else:

@@ -14,7 +14,7 @@ from engine.integrations.cinetpay import CinetPay
 from engine.integrations.config import read_gateways
 from engine.integrations.fedapay import FedaPay
 from engine.integrations.gateways import WrongGateways
-from engine.integrations.http_client import InsecureAddress, Wire, whole_francs
+from engine.integrations.http_client import HttpClient, InsecureAddress, whole_francs
 from engine.integrations.paydunya import PayDunya
 from engine.integrations.paygate import PayGate
 from engine.integrations.payment_provider import BadCallback, PaymentOrder, PaymentProvider, ProviderDown
@@ -39,7 +39,7 @@ ORDER = PaymentOrder("r" * 26, 5000, "+22890112233", "B3", NOW, NOW + timedelta(
 
 
 def provider_of(operator: Any) -> PaymentProvider:
-    wire = Wire(operator.address, seconds=2.0)
+    wire = HttpClient(operator.address, seconds=2.0)
     match operator:
         case LocalPayGate():
             return PayGate("pg", "PayGate", wire, "jeton", "TMONEY", CLOCK)
@@ -118,7 +118,7 @@ def test_a_reference_ordered_again_is_the_same_order() -> None:
 
 def test_a_wrong_token_is_told_without_the_token() -> None:
     with serving(LocalPayGate()) as operator:
-        provider = PayGate("pg", "PayGate", Wire(operator.address), "faux", "TMONEY", CLOCK)
+        provider = PayGate("pg", "PayGate", HttpClient(operator.address), "faux", "TMONEY", CLOCK)
         with pytest.raises(ProviderDown) as told:
             provider.start(ORDER)
         assert "faux" not in str(told.value)
@@ -403,9 +403,9 @@ def test_a_wrong_file_of_operators_says_where(tmp_path: Path, old: str, new: str
 
 
 def test_secrets_never_travel_in_clear() -> None:
-    Wire("http://127.0.0.1:1")
+    HttpClient("http://127.0.0.1:1")
     with pytest.raises(InsecureAddress):
-        Wire("http://operateur.example")
+        HttpClient("http://operateur.example")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from engine.core.values import Plain
 from engine.integrations.message_sender import ConsoleSender, InboxSender
 from engine.integrations.registers import FileRegister
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 
 KEPT = [
     {"who": {"nom": "TCHALLA", "prenoms": "Essowè", "naissance": "1991-08-05"}, "answers": {"mentions": 1}},
@@ -56,7 +56,7 @@ def test_a_register_that_cannot_be_read_is_unavailable(register: FileRegister, r
 
 def test_senders() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    letter = Letter("l", None, "sms", "+22890112233", "", "Bonjour", now, "d", now)
+    letter = OutboundMessage("l", None, "sms", "+22890112233", "", "Bonjour", now, "d", now)
     page = io.StringIO()
     ConsoleSender(page).send(letter)
     InboxSender().send(letter)

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import ProviderDown, ProviderSilent
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -53,7 +53,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 def test_nobody_is_followed_to_another_address(server: ThreadingHTTPServer) -> None:
-    wire = Wire(f"http://127.0.0.1:{server.server_port}")
+    wire = HttpClient(f"http://127.0.0.1:{server.server_port}")
     assert wire.post("/pay", {"token": "x"}, bare=True).status == 302
     wire.reach()
     assert Elsewhere.asked == ["/pay", "/"]
@@ -61,7 +61,7 @@ def test_nobody_is_followed_to_another_address(server: ThreadingHTTPServer) -> N
 
 def test_a_certificate_that_nobody_vouches_for_is_no_operator(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     server.socket = its_own(tmp_path).wrap_socket(server.socket, server_side=True)
-    wire = Wire(f"https://localhost:{server.server_port}", seconds=5)
+    wire = HttpClient(f"https://localhost:{server.server_port}", seconds=5)
     with pytest.raises(ProviderDown):
         wire.post("/pay", {"token": "x"})
     with pytest.raises(ProviderDown):
@@ -93,7 +93,7 @@ def test_an_answer_that_drips_is_waited_for_as_long_as_any_other(path: str, secu
         if secure:
             one.socket = its_own(tmp_path).wrap_socket(one.socket, server_side=True)
         threading.Thread(target=one.serve_forever, daemon=True).start()
-        wire = Wire(f"{'https' if secure else 'http'}://localhost:{one.server_port}", seconds=0.3)
+        wire = HttpClient(f"{'https' if secure else 'http'}://localhost:{one.server_port}", seconds=0.3)
         if secure:
             wire._pool.connection_pool_kw["ca_certs"] = str(tmp_path / "own.pem")
         began = time.monotonic()
@@ -114,16 +114,16 @@ def test_an_answer_of_too_many_bytes_is_not_read_to_its_end() -> None:
         threading.Thread(target=one.serve_forever, daemon=True).start()
         began = time.monotonic()
         with pytest.raises(ProviderDown, match="status_200"):
-            Wire(f"http://127.0.0.1:{one.server_port}", seconds=2).get("/")
+            HttpClient(f"http://127.0.0.1:{one.server_port}", seconds=2).get("/")
         assert time.monotonic() - began < 2
         one.shutdown()
 
 
 def test_nobody_there_is_told_from_an_answer_that_tells_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(ProviderSilent):
-        Wire(f"http://127.0.0.1:{deaf.getsockname()[1]}", seconds=0.2).get("/status")
+        HttpClient(f"http://127.0.0.1:{deaf.getsockname()[1]}", seconds=0.2).get("/status")
     with pytest.raises(ProviderSilent):
-        Wire("http://127.0.0.1:1").get("/status")
+        HttpClient("http://127.0.0.1:1").get("/status")
 
     class Failing(Elsewhere):
         def _answer(self) -> None:
@@ -136,7 +136,7 @@ def test_nobody_there_is_told_from_an_answer_that_tells_nothing() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as one:
         threading.Thread(target=one.serve_forever, daemon=True).start()
         with pytest.raises(ProviderDown) as told:
-            Wire(f"http://127.0.0.1:{one.server_port}").get("/status")
+            HttpClient(f"http://127.0.0.1:{one.server_port}").get("/status")
         one.shutdown()
     assert type(told.value) is ProviderDown
 
@@ -173,8 +173,8 @@ def test_whom_we_call_stands_in_the_files_of_an_administrator() -> None:
     }
     assert found == {
         ("engine/integrations/http_client.py", "PoolManager"),
-        ("engine/integrations/config.py", "Wire"),  # the file of gateways: operators, SMS
-        ("engine/integrations/openid.py", "Wire"),  # the same file, and what its issuer publishes
+        ("engine/integrations/config.py", "HttpClient"),  # the file of gateways: operators, SMS
+        ("engine/integrations/openid.py", "HttpClient"),  # the same file, and what its issuer publishes
         ("engine/integrations/smtp.py", "_Session"),  # the same file
         ("engine/integrations/smtp.py", "_TlsSession"),
         ("engine/integrations/clamav.py", "create_connection"),  # the same file

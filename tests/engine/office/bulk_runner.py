@@ -11,14 +11,14 @@ from engine.operations.store_factory import open_store
 from engine.records.dossier import Dossier
 from engine.services.applications import bulk_actions as bulk
 from engine.services.worker import job_runner as carrying_orders
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests.engine.office.world import B3, World, a_world
 
 
 def to_sign(world: World, count: int) -> list[Dossier]:
     """Extracts paid for, for which the register knows nothing: they wait for a signature."""
     made = [world.paid(world.sent(B3, world.applicant(f"+2289011{place:04}"))) for place in range(count)]
-    tour(world.office)
+    run_pass(world.office)
     return [world.kept(one) for one in made]
 
 

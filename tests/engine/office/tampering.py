@@ -22,7 +22,7 @@ from engine.services.applications import messages, notes
 from engine.services.core.checkpoints import sign_journal
 from engine.services.core.jobs import give
 from engine.services.payments.refunds import owed_back, pay_back
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_representation import administrator, company
@@ -159,7 +159,7 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
             1,
             [(passport.id, passport.number, 1)],
         )
-    tour(world.office)
+    run_pass(world.office)
     world.wait(minutes=2)
     assert sign_journal(world.office)
     return world

@@ -11,7 +11,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.domain.forms.sample_answers import example_answers
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Actor, Dossier
 from engine.services.accounts import assistance
 from engine.services.accounts.assistance import received_by
@@ -62,7 +62,7 @@ def finished(world: World, actor: Actor, dossier: Dossier) -> Dossier:
     return intake.submit(world.office, actor, dossier.id, declared=True, confirmed="paper", token=new_id())
 
 
-def entries(world: World, dossier: Dossier) -> tuple[Entry, ...]:
+def entries(world: World, dossier: Dossier) -> tuple[JournalEntry, ...]:
     return world.read(lambda unit: unit.entries(dossier.id))
 
 

@@ -16,9 +16,9 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import NotFound, Office
-from engine.services.context.edition_cache import LostEdition
-from engine.storage.sql.ledger import LedgerVerbs
+from engine.services.context.app_context import AppContext, NotFound
+from engine.services.context.edition_cache import EditionMissing
+from engine.storage.sql.ledger import LedgerQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Unit
 from tests.engine.office.world import PASSPORT, World, a_world
@@ -52,13 +52,13 @@ class TestOffers:
     def test_what_is_read_is_what_is_looked_at(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """An office whose year is full of visits is not read whole for its first free hours, nor to take one."""
         dossier, read = to_book(world), list[timedelta]()
-        honest = LedgerVerbs.seats_taken
+        honest = LedgerQueries.seats_taken
 
         def told(unit: Any, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False) -> Any:
             read.append(to - from_)
             return honest(unit, resource, office, from_, to, alone)
 
-        monkeypatch.setattr(LedgerVerbs, "seats_taken", told)
+        monkeypatch.setattr(LedgerQueries, "seats_taken", told)
         first = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=10).first_free
         assert sum(read, timedelta()) <= timedelta(days=21)
         read.clear()
@@ -221,9 +221,9 @@ class TestDay:
         lost, other = world.booked(to_book(world), "depot", 0), world.booked(to_book(world, 1), "depot", 1)
         read = bookings.pinned
 
-        def spoilt(office: Office, unit: Unit, dossier: Dossier) -> Procedure:
+        def spoilt(office: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
             if dossier.id == lost.id:
-                raise LostEdition(dossier.procedure)
+                raise EditionMissing(dossier.procedure)
             return read(office, unit, dossier)
 
         monkeypatch.setattr(bookings, "pinned", spoilt)

@@ -17,13 +17,13 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.domain.common.decision import Act
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Actor, Dossier
-from engine.records.jobs import Order
+from engine.records.jobs import Job
 from engine.services.accounts import agents as people
 from engine.services.applications import bulk_actions as bulk
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import idempotency as command
 from engine.services.core import jobs as orders
 from engine.services.worker import job_runner as carrying_orders
@@ -43,11 +43,11 @@ def world(tmp_path: Path) -> World:
     return a_world(tmp_path)
 
 
-def entries(world: World, one: Dossier) -> list[Entry]:
+def entries(world: World, one: Dossier) -> list[JournalEntry]:
     return list(world.read(lambda unit: unit.entries(one.id)))
 
 
-def ordered(world: World, who: Actor, dossiers: list[Dossier], token: str = "t1") -> Order:
+def ordered(world: World, who: Actor, dossiers: list[Dossier], token: str = "t1") -> Job:
     picked = [(one.number, one.revision) for one in dossiers]
     return bulk.order_bulk(world.office, who, B3, "signer", "", picked, token=token)
 
@@ -143,16 +143,16 @@ def test_an_order_that_fails_lets_the_others_pass_and_is_given_up_after_a_day(
     world.clock.advance(timedelta(seconds=1))
     good = ordered(world, who, [other], "good")
 
-    def failing(office: Office, order: Order, most: int) -> int:
+    def failing(office: AppContext, order: Job, most: int) -> int:
         if order.id == bad.id:
             raise RuntimeError("a fault of ours")
         return bulk.carry_bulk(office, order, most)
 
-    monkeypatch.setitem(carrying_orders._HANDS, "act", failing)  # type: ignore[arg-type]
+    monkeypatch.setitem(carrying_orders._RUNNERS, "act", failing)  # type: ignore[arg-type]
     assert [carry_orders(world.office) for _ in range(2)] == [0, 1]
     assert orders.progress(world.office, who, good.n).ended
     assert not orders.progress(world.office, who, bad.n).ended
-    world.clock.advance(carrying_orders.PATIENCE)
+    world.clock.advance(carrying_orders.WAIT_LIMIT)
     carry_orders(world.office)
     assert orders.progress(world.office, who, bad.n).ended
 
@@ -215,7 +215,7 @@ def test_the_same_dossiers_picked_in_two_orders_are_two_orders(
     some, people = to_sign(world, 2), [world.agent("chef", CLERK), world.agent("adjoint", CLERK)]
     picked, honest = [some, some[::-1]], bulk.seen
 
-    def slow(unit: Unit, office: Office, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
+    def slow(unit: Unit, office: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:
         found = honest(unit, office, actor, dossier_id, revision)
         time.sleep(0.3)  # the other reads its own first one meanwhile
         return found
@@ -224,7 +224,7 @@ def test_the_same_dossiers_picked_in_two_orders_are_two_orders(
     monkeypatch.setattr(command, "TRIES", 1)
     given = together(2, lambda n: ordered(world, people[n], picked[n], f"t{n}"))
     for who, order, each in zip(people, given, picked, strict=True):
-        assert isinstance(order, Order), order
+        assert isinstance(order, Job), order
         lines = orders.lines(world.office, who, order.n)
         assert [line.number for line, _ in lines] == [one.number for one in each]
 

@@ -19,7 +19,7 @@ from engine.services.audit import integrity as inspection
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.core import outbound_messages as letters
 from engine.services.payments import payments as cashier
-from engine.storage.sql.accounts import DoorVerbs
+from engine.storage.sql.accounts import SecurityLogQueries
 from engine.storage.unit_of_work import Conflict
 from tests import worker
 from tests.engine.office.world import PASSPORT, World
@@ -64,7 +64,7 @@ class TestActs:
         def refused(*_: object) -> None:
             raise AssertionError("every agent was read")
 
-        monkeypatch.setattr(DoorVerbs, "accounts", refused)
+        monkeypatch.setattr(SecurityLogQueries, "accounts", refused)
         assert offer_of(world, checker, dossier, "conforme").open
         assert world.take(dossier, checker, "conforme").state != dossier.state
 
@@ -174,39 +174,42 @@ class TestTrays:
         waiting = world.take(world.sent(PASSPORT, world.applicant("+22890445568")), checker, "conforme")
         gone = world.take(world.sent(PASSPORT, world.applicant("+22890445569")), checker, "refuser", reason="Non")
         queues = {
-            queue: {line.id for line in casework.tray(world.office, checker, queue).lines} for queue in casework.QUEUES
+            queue: {line.id for line in casework.list_inbox(world.office, checker, queue).lines}
+            for queue in casework.QUEUES
         }
         assert queues == {
             "to_take": {second.id}, "mine": {first.id}, "late": set(), "ready": set(), "waiting": {waiting.id}, "done": {gone.id},
             "all": {first.id, second.id, waiting.id, gone.id},
         }  # fmt: skip
         counts = {"to_take": 1, "ready": 0, "mine": 1, "late": 0, "waiting": 1, "done": 1, "all": 4}
-        assert casework.tray_counts(world.office, checker) == counts
+        assert casework.inbox_counts(world.office, checker) == counts
         world.wait(days=4)
-        assert {line.id for line in casework.tray(world.office, checker, "late").lines} == {first.id, second.id}
+        assert {line.id for line in casework.list_inbox(world.office, checker, "late").lines} == {first.id, second.id}
 
     def test_what_waits_for_the_applicant_to_come_is_no_work_to_take(self, world: World) -> None:
         both = world.agent("both", "dgdn/controleur", "dgdn/guichet")
         ready = world.force(world.sent(PASSPORT), state="pret")
         work = world.sent(PASSPORT, world.applicant("+22890445566"))
         found = {
-            queue: {line.id for line in casework.tray(world.office, both, queue).lines}
+            queue: {line.id for line in casework.list_inbox(world.office, both, queue).lines}
             for queue in ("to_take", "ready", "waiting")
         }
         assert found == {"to_take": {work.id}, "ready": {ready.id}, "waiting": set()}
         casework.assign(world.office, both, work.id, both.id)
-        assert casework.tray(world.office, both, "to_take").lines == ()
+        assert casework.list_inbox(world.office, both, "to_take").lines == ()
         casework.assign(world.office, both, ready.id, both.id)
-        assert [line.id for line in casework.tray(world.office, both, "ready").lines] == [ready.id], "whoever holds it"
+        assert [line.id for line in casework.list_inbox(world.office, both, "ready").lines] == [ready.id], (
+            "whoever holds it"
+        )
 
     def test_filters_only_narrow(self, world: World, checker: Actor) -> None:
         dossier = world.sent(PASSPORT)
-        ask = lambda **more: [line.id for line in casework.tray(world.office, checker, "all", **more).lines]  # noqa: E731
+        ask = lambda **more: [line.id for line in casework.list_inbox(world.office, checker, "all", **more).lines]  # noqa: E731
         assert ask(text=dossier.number) == [dossier.id]
         assert ask(text="amegan") == [dossier.id]
         assert ask(state="conformite", procedure=PASSPORT, office_id="dgdn_lome") == [dossier.id]
         assert ask(office_id="dgdn_kara") == ask(procedure="nothing") == ask(state="remis") == []
-        assert casework.tray(world.office, checker, "everything").lines == ()
+        assert casework.list_inbox(world.office, checker, "everything").lines == ()
 
     def test_an_agent_of_another_office_agency_or_role_sees_nothing(self, world: World) -> None:
         world.sent(PASSPORT)
@@ -217,13 +220,13 @@ class TestTrays:
             world.applicant("+22890445566"),
             ANONYMOUS,
         ):
-            assert casework.tray(world.office, stranger, "all").lines == ()
-            assert sum(casework.tray_counts(world.office, stranger).values()) == 0
+            assert casework.list_inbox(world.office, stranger, "all").lines == ()
+            assert sum(casework.inbox_counts(world.office, stranger).values()) == 0
 
     def test_an_agent_of_two_offices_cannot_ask_for_a_third(self, world: World) -> None:
         world.sent(PASSPORT)
         agent = world.agent("two", "dgdn/controleur", offices=("dgdn_kara",))
-        assert casework.tray(world.office, agent, "all", office_id="dgdn_lome").lines == ()
+        assert casework.list_inbox(world.office, agent, "all", office_id="dgdn_lome").lines == ()
 
 
 READS: dict[str, Callable[[World, Actor, str], Any]] = {
@@ -236,7 +239,7 @@ READS: dict[str, Callable[[World, Actor, str], Any]] = {
     "payments": lambda world, actor, ref: cashier.payments(world.office, actor, ref),
     "slots": lambda world, actor, ref: bookings.slots(world.office, actor, ref, "depot"),
     "letters": lambda world, actor, ref: letters.letters_of(world.office, actor, ref),
-    "trail": lambda world, actor, ref: inspection.trail(world.office, actor, ref),
+    "trail": lambda world, actor, ref: inspection.checked_journal(world.office, actor, ref),
     "export": lambda world, actor, ref: inspection.export(world.office, actor, ref),
     "document": lambda world, actor, ref: verification.read_document(world.office, actor, ref, "x"),
     "take": lambda world, actor, ref: casework.take_transition(world.office, actor, ref, Act("conforme")),

@@ -24,11 +24,11 @@ from engine.integrations.simulated_operator import SIGNATURE
 from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.journalling import to_give_back
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
-from engine.services.worker.worker import run_timers, tour
+from engine.services.worker.worker import run_pass, run_timers
 from tests import worker
 from tests.engine.office.world import PHONE, World, a_world
 
@@ -656,12 +656,12 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
 
     def lost(office: Any, unit: Any, payment: Payment, *more: Any) -> Any:
         if payment.id == first.id:
-            raise LostEdition("casier-judiciaire-b3")
+            raise EditionMissing("casier-judiciaire-b3")
         return real(office, unit, payment, *more)
 
     monkeypatch.setattr(settlement, "credit", lost)
     world.wait(seconds=10)
-    tour(world.office)
+    run_pass(world.office)
     assert world.worked_off(dossier).state == "signature"
     assert f"payment {first.id}" in caplog.text
     assert settlement.reconcile(world.office) == 0, "asked a moment ago"

@@ -18,11 +18,11 @@ from engine.core.values import canonical_json
 from engine.journal.chain import read_export, seal_of, verify_export
 from engine.journal.checkpoint import read_note
 from engine.services.audit.integrity import export, fsck, proof_of_sending
-from engine.services.context.app_context import NotFound, Office
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import checkpoints
 from engine.services.core.checkpoints import LATEST, _kept, sign_journal
 from engine.services.keys.signing_keys import SigningKeys
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Conflict, Store
 from renderers.cli.main import console
@@ -69,7 +69,7 @@ def codes(world: World) -> set[str]:
 
 def test_every_entry_is_signed_within_a_minute(world: World) -> None:
     world.sent(B3)
-    tour(world.office)
+    run_pass(world.office)
     first = read_note(latest(world))
     assert first.size == all_entries(world) > 4
     assert first.origin == "guichet.example/journal"
@@ -354,7 +354,7 @@ def test_offices_of_every_hand_read_the_same_receipt(world: World) -> None:
     """Auditors take the same proof away."""
     dossier = world.sent(B3)
     sign_journal(world.office)
-    office: Office = world.office
+    office: AppContext = world.office
     plain: Any = export(office, world.auditor(), dossier.id)
     assert plain["receipt"]["n"] == len(plain["entries"])
 

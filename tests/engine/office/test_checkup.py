@@ -23,14 +23,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from engine.core.problems import Refused
 from engine.integrations.clamav import ClamAV
 from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.http_client import Wire
+from engine.integrations.http_client import HttpClient
 from engine.integrations.message_sender import NotSent
 from engine.integrations.sms_gateway import SmsGateway
 from engine.integrations.smtp import MailServer
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.operations import doctor as checkup
-from engine.operations.doctor import Check, Place, examine, worst
+from engine.operations.doctor import DoctorCheck, InstallationProbe, examine, worst
 from engine.operations.follower import Follower, stories_of
 from engine.operations.settings import unknown_settings
 from engine.operations.store_factory import unproven_server
@@ -38,7 +38,7 @@ from engine.prover.checks.runner import prove
 from engine.publication.gates import Judge
 from engine.publication.git import root_of
 from engine.publication.mirror import Followed, Mirror
-from engine.records.publications import Watch
+from engine.records.publications import FollowingState
 from engine.services.core.checkpoints import sign_journal
 from engine.services.core.heartbeat import LOST, beat
 from engine.storage.files.reserve import Reserve
@@ -84,7 +84,7 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def place(world: World, tmp_path: Path) -> Place:
+def place(world: World, tmp_path: Path) -> InstallationProbe:
     """Everything as it should be."""
     ring = tmp_path / "keys" / "keys.json"
     ring.parent.mkdir()
@@ -93,7 +93,7 @@ def place(world: World, tmp_path: Path) -> Place:
     answered(tmp_path / "data", world, [{"name": "flask", "version": "3.1.3", "vulns": []}])
     there = Answers()
     said = Gateways({"mixx": None}, {"sms": there, "email": there}, there)  # type: ignore[arg-type, dict-item]
-    return Place(
+    return InstallationProbe(
         base_url="https://guichet.example", demo=False, hosts=("guichet.example",), second_factor=True, unknown=(),
         data=tmp_path / "data", ring=ring, file=tmp_path / "data" / "guichet.db", open_store=lambda: world.office.store,
         kept_nothing=lambda: False,
@@ -122,7 +122,7 @@ SKIPPED = {"name": "attrs", "skip_reason": "Dependency not found on PyPI and cou
     ],
 )  # fmt: skip
 def test_it_says_when_a_library_is_weak_and_when_nobody_asks(
-    place: Place, world: World, told: object, days: int, code: str, level: str
+    place: InstallationProbe, world: World, told: object, days: int, code: str, level: str
 ) -> None:
     answered(place.data, world, told, days)
     found = look(place, world)
@@ -133,7 +133,7 @@ def test_it_says_when_a_library_is_weak_and_when_nobody_asks(
     assert "libraries_unasked" not in look(replace(place, demo=True), world)
 
 
-def look(place: Place, world: World) -> dict[str, Check]:
+def look(place: InstallationProbe, world: World) -> dict[str, DoctorCheck]:
     return {one.code: one for one in examine(place, world.office.now())}
 
 
@@ -144,7 +144,7 @@ def fails(error: Exception) -> Callable[[], Any]:
     return opened
 
 
-def test_all_is_well(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_is_well(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "COMFORTABLE", checkup.LEAST_FREE)
     found = look(place, world)
     assert {one.level for one in found.values()} == {"well"}, found
@@ -185,14 +185,14 @@ def gateways(**there: Answers) -> Mapping[str, Any]:
     ],
 )  # fmt: skip
 def test_each_part_that_is_not_well(
-    place: Place, world: World, changes: Mapping[str, Any], code: str, level: str
+    place: InstallationProbe, world: World, changes: Mapping[str, Any], code: str, level: str
 ) -> None:
     found = look(replace(place, **changes), world)
     assert found[code].level == level
     assert worst(found.values()) in (level, "mend")
 
 
-def test_keys_that_others_may_read_or_that_are_old_or_beside_the_data(place: Place, world: World) -> None:
+def test_keys_that_others_may_read_or_that_are_old_or_beside_the_data(place: InstallationProbe, world: World) -> None:
     place.ring.chmod(0o640)
     assert look(place, world)["keys_open"].facts["mode"] == "0640"
     place.ring.chmod(0o600)
@@ -204,33 +204,33 @@ def test_keys_that_others_may_read_or_that_are_old_or_beside_the_data(place: Pla
     assert look(replace(place, ring=beside), world)["keys_beside"].level == "watch"
 
 
-def test_a_disk_that_fills(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, code in ((checkup.LEAST_FREE - 1, "disk_full"), (checkup.COMFORTABLE - 1, "disk_low")):
         usage = type(shutil.disk_usage(place.data))(1, 1, free)
         monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path, usage=usage: usage)  # type: ignore[misc]
         assert code in look(place, world)
 
 
-def test_a_disk_down_to_the_reserve(place: Place, world: World) -> None:
+def test_a_disk_down_to_the_reserve(place: InstallationProbe, world: World) -> None:
     free = shutil.disk_usage(place.data).free
     assert "disk_reserve" not in look(replace(place, reserve=Reserve((place.data,), free // 2)), world)
     found = look(replace(place, reserve=Reserve((place.data,), 2 * free)), world)
     assert found["disk_reserve"].level == "mend"
 
 
-def test_a_store_of_another_release(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    standing = world.office.store.standing()
+def test_a_store_of_another_release(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = world.office.store.migration_state()
     for change, code in (
         ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",)}, "store_of_another_release"),
     ):  # fmt: skip
         changed = replace(standing, **change)
-        monkeypatch.setattr(SqliteStore, "standing", lambda self, changed=changed: changed)  # type: ignore[misc]
+        monkeypatch.setattr(SqliteStore, "migration_state", lambda self, changed=changed: changed)  # type: ignore[misc]
         found = look(place, world)
         assert found[code].level == "mend"
         assert "queues_well" not in found, "no table is asked that may not be there"
 
 
-def test_a_database_that_lets_nobody_in_says_why_in_words(place: Place, world: World) -> None:
+def test_a_database_that_lets_nobody_in_says_why_in_words(place: InstallationProbe, world: World) -> None:
     away = Unreachable("password", "guichet@db.example/guichet")
     found = look(replace(place, open_store=fails(away)), world)["store_unreachable"]
     assert found.level == "mend"
@@ -241,7 +241,7 @@ def test_a_database_that_lets_nobody_in_says_why_in_words(place: Place, world: W
         assert "guichet@db.example/guichet" in said
 
 
-def test_a_file_on_a_network(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_on_a_network(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "_kind_of_disk", lambda file: "nfs4")
     assert look(place, world)["store_on_network"].facts == {"kind": "nfs4"}
 
@@ -262,7 +262,7 @@ def test_a_file_on_a_network(place: Place, world: World, monkeypatch: pytest.Mon
     ],
 )
 def test_a_database_elsewhere_that_nothing_asks_who_it_is(
-    place: Place, world: World, address: str, mode: str, told: str
+    place: InstallationProbe, world: World, address: str, mode: str, told: str
 ) -> None:
     assert unproven_server(address, mode) == told
     found = look(replace(place, unproven=told), world).get("store_unproven")
@@ -276,20 +276,20 @@ def test_no_clock_is_minus_nothing_late() -> None:
 
 @pytest.mark.parametrize(("seconds", "level"), [(1.0, "well"), (-5.0, "watch"), (31.0, "mend")])
 def test_a_clock_that_drifts(
-    place: Place, world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, level: str
+    place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, level: str
 ) -> None:
-    real = SqliteStore.standing
+    real = SqliteStore.migration_state
 
     def drifting(self: SqliteStore) -> Any:
         told = real(self)
         return replace(told, at=told.at + timedelta(seconds=seconds))
 
-    monkeypatch.setattr(SqliteStore, "standing", drifting)
+    monkeypatch.setattr(SqliteStore, "migration_state", drifting)
     [found] = [one for one in examine(place, world.office.now()) if one.part == "clock"]
     assert found.level == level
 
 
-def test_a_worker_that_is_silent_and_none_at_all(place: Place, world: World) -> None:
+def test_a_worker_that_is_silent_and_none_at_all(place: InstallationProbe, world: World) -> None:
     assert look(place, world)["worker_well"].facts["seconds"] == "0"
     world.wait(seconds=LOST.total_seconds())
     assert look(place, world)["worker_lost"].level == "mend"
@@ -299,7 +299,7 @@ def test_a_worker_that_is_silent_and_none_at_all(place: Place, world: World) -> 
     assert look(place, world)["worker_none"].level == "mend"
 
 
-def test_what_waits_too_long(place: Place, world: World) -> None:
+def test_what_waits_too_long(place: InstallationProbe, world: World) -> None:
     dossier = world.sent(B3)
     world.wait(minutes=11)
     found = look(place, world)
@@ -311,14 +311,14 @@ def test_what_waits_too_long(place: Place, world: World) -> None:
     assert dossier.number not in everything
 
 
-def test_a_repository_that_is_silent(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_is_silent(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     follow = Followed("https://secret:password@forge.example/law.git")
     followed = replace(place, follow=follow)
     assert look(followed, world)["repository_well"].facts == {"source": follow.source}
     assert "password" not in follow.source
     with world.office.store.unit(write=True) as unit:
         unit.put_watch(
-            Watch(follow.source, world.office.now(), "", "repository_unreachable", {}, world.office.now(), 3)
+            FollowingState(follow.source, world.office.now(), "", "repository_unreachable", {}, world.office.now(), 3)
         )
     assert look(followed, world)["repository_silent"].level == "mend"
     monkeypatch.setattr(checkup.shutil, "which", lambda name: None)
@@ -326,7 +326,7 @@ def test_a_repository_that_is_silent(place: Place, world: World, monkeypatch: py
 
 
 def test_a_repository_that_git_refuses_to_open(
-    place: Place, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: InstallationProbe, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody made the clone, or ran a command, as another account: git opens nothing, and says nothing of it by itself."""
     agency = an_agency(tmp_path / "forge")
@@ -361,19 +361,19 @@ def test_a_repository_that_git_refuses_to_open(
     assert look(gone, world)["repository_silent"].facts == {"why": "git_no_branch"}
 
 
-def test_what_the_service_met_is_told_with_its_reason(place: Place, world: World) -> None:
+def test_what_the_service_met_is_told_with_its_reason(place: InstallationProbe, world: World) -> None:
     follow, now = Followed("https://forge.example/law.git"), world.office.now()
     for trouble, facts, code in (
         ("git_unreachable", {"reason": "Could not resolve host: forge.example"}, "repository_silent"),
         ("git_distrusted", {"name": "/srv/law.git"}, "repository_distrusted"),
     ):
         with world.office.store.unit(write=True) as unit:
-            unit.put_watch(Watch(follow.source, now, "", trouble, facts, now, 3))  # type: ignore[arg-type]
+            unit.put_watch(FollowingState(follow.source, now, "", trouble, facts, now, 3))  # type: ignore[arg-type]
         found = look(replace(place, follow=follow), world)[code]
         assert (found.level, *found.facts.values()) == ("mend", *facts.values())
 
 
-def test_a_first_commit_that_was_refused_published_nothing(place: Place, tmp_path: Path) -> None:
+def test_a_first_commit_that_was_refused_published_nothing(place: InstallationProbe, tmp_path: Path) -> None:
     agency = an_agency(tmp_path / "forge")
     agency.publish("procedure: [")
     site, store = a_world(tmp_path / "site"), SqliteStore(tmp_path / "site.db")
@@ -393,7 +393,7 @@ def test_a_first_commit_that_was_refused_published_nothing(place: Place, tmp_pat
 
 
 @pytest.mark.slow
-def test_an_account_of_the_database_that_may_do_anything(place: Place, world: World) -> None:
+def test_an_account_of_the_database_that_may_do_anything(place: InstallationProbe, world: World) -> None:
     with database() as address, psycopg.connect(address, autocommit=True) as owner:
         role = f"guichet_{uuid4().hex[:12]}"
         owner.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'perle'")
@@ -416,7 +416,7 @@ def test_an_account_of_the_database_that_may_do_anything(place: Place, world: Wo
             owner.execute(f"DROP ROLE {role}")
 
 
-def test_no_solver(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_solver(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "find_spec", lambda name: None)
     assert look(place, world)["solver_missing"].level == "watch"
 
@@ -427,7 +427,7 @@ def test_no_solver(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) 
 def test_nobody_there() -> None:
     port = free_port()
     for knock in (
-        SmsGateway(Wire(f"http://127.0.0.1:{port}"), "token", {"to": "to", "text": "text"}, {}).reach,
+        SmsGateway(HttpClient(f"http://127.0.0.1:{port}"), "token", {"to": "to", "text": "text"}, {}).reach,
         MailServer("127.0.0.1", port, "none", "a@b.tg").reach,
     ):
         with pytest.raises(NotSent):
@@ -502,7 +502,7 @@ COUNTED = {
 @pytest.mark.parametrize(("code", "language"), COUNTED)
 def test_one_thing_is_told_as_one(code: str, language: str) -> None:
     for count, said in zip(("1", "2"), COUNTED[code, language], strict=True):
-        one = Check("queues", code, "watch", {"count": count, "minutes": "7"})
+        one = DoctorCheck("queues", code, "watch", {"count": count, "minutes": "7"})
         assert words_of(one, load_words(), language).replace("\u00a0", " ") == said
 
 
@@ -510,14 +510,16 @@ def test_one_thing_is_told_as_one(code: str, language: str) -> None:
     (0, "changées aujourd’hui.", "changed today."), (24, "changé depuis 1 jour.", "changed for 1 day."),
     (48, "changé depuis 2 jours.", "changed for 2 days."),
 ])  # fmt: skip
-def test_keys_are_as_old_as_the_calendar_says(place: Place, world: World, hours: int, fr: str, en: str) -> None:
+def test_keys_are_as_old_as_the_calendar_says(
+    place: InstallationProbe, world: World, hours: int, fr: str, en: str
+) -> None:
     os.utime(place.ring, (world.office.now().timestamp() - hours * 3600,) * 2)
     well = look(place, world)["keys_well"]
     assert words_of(well, load_words(), "fr").endswith(fr)
     assert words_of(well, load_words(), "en").endswith(en)
 
 
-def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(place: Place, world: World) -> None:
+def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(place: InstallationProbe, world: World) -> None:
     place.ring.unlink()
     assert "keys_unreadable" in look(place, world), "what the store keeps was made with some"
     found = look(replace(place, kept_nothing=lambda: True), world)
@@ -528,7 +530,7 @@ def test_keys_that_nobody_made_yet_are_not_taken_for_lost_ones(place: Place, wor
 
 
 def test_a_folder_that_this_account_may_not_write_to(
-    place: Place, world: World, monkeypatch: pytest.MonkeyPatch
+    place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shut = replace(place, open_store=fails(Busy("SQLITE_READONLY_DIRECTORY")))
     found = look(shut, world)["store_read_only"]
@@ -548,7 +550,7 @@ def test_an_empty_place_is_told_and_left_empty(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_machines_read_it_too(place: Place, tmp_path: Path) -> None:
+def test_machines_read_it_too(place: InstallationProbe, tmp_path: Path) -> None:
     said = told(
         place.data, "--json", "--lang", "en", GUICHET_KEYS=str(place.ring), GUICHET_BASE_URL="https://guichet.example",
         GUICHET_HOTS="guichet.example",

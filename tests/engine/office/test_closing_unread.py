@@ -18,10 +18,10 @@ from engine.domain.common.working_time import end_of_day
 from engine.domain.workflow.transition_context import instant_text
 from engine.journal.chain import verify
 from engine.model import Link
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, LinkedDossier
 from engine.services.appointments import bookings
 from engine.services.appointments import opening_changes as openings
-from engine.services.appointments.opening_changes import Asked
+from engine.services.appointments.opening_changes import OpeningChangeRequest
 from engine.services.audit.integrity import fsck
 from engine.services.core.commit import succession
 from engine.services.core.journalling import journalise
@@ -32,7 +32,7 @@ from tests.engine.office.world import B3, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
 
 LOST = "f" * 64
-MOURNING = Asked("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
+MOURNING = OpeningChangeRequest("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,7 +59,9 @@ def codes(world: World, dossier: Dossier) -> set[str]:
 
 
 @pytest.mark.parametrize("asked", [STRIKE, MOURNING])
-def test_it_closes_and_tells_everybody(world: World, asked: Asked, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_closes_and_tells_everybody(
+    world: World, asked: OpeningChangeRequest, caplog: pytest.LogCaptureFixture
+) -> None:
     lost, other = on(world, to_book(world), WEDNESDAY), on(world, to_book(world, 1), WEDNESDAY)
     lost, boss = under(world, lost, LOST), chief(world, "*")
     seen = {one.dossier.id: one for one in openings.foresee(world.office, boss, asked).lost}
@@ -113,7 +115,7 @@ def test_it_closes_though_the_edition_of_a_dossier_that_a_visitor_has_a_link_to_
     link = Link(id="avant", label=Text.of("Le précédent"), relation="renews", procedure=B3)
     passport = world.office.catalogue.procedures[PASSPORT]
     book = replace(passport, tasks={**passport.tasks, link.id: link})
-    linked = replace(visitor, links={link.id: Linked(earlier.id, earlier.number)})
+    linked = replace(visitor, links={link.id: LinkedDossier(earlier.id, earlier.number)})
     with world.office.store.unit() as unit:
         assert list(succession(world.office, unit, book, visitor, linked, (), world.office.now())) == []
 

@@ -14,7 +14,7 @@ from engine.domain.common.sms_policy import SmsPolicy
 from engine.domain.messages.notifications import letters_for
 from engine.model import Notice, Procedure, Template
 from engine.operations.settings import Settings, WrongSetting
-from engine.records.dossier import Dossier, Letter
+from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.core import commit as carrying
 from engine.services.limits.code_limits import new_numbers, why_no_letter
 from engine.services.sign_in.applicant_sign_in import send_code
@@ -28,7 +28,7 @@ PREMIUM = "+22709123456"
 def written(world: World, to: str, number: int = 1) -> None:
     now = world.office.now()
     with world.office.store.unit(write=True) as unit:
-        unit.add_letter(Letter(f"l{number}", None, "sms", to, "", "Bonjour", now, f"l{number}", now))
+        unit.add_letter(OutboundMessage(f"l{number}", None, "sms", to, "", "Bonjour", now, f"l{number}", now))
 
 
 def outcome(world: World, to: str) -> tuple[bool, str | None]:
@@ -87,7 +87,9 @@ def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_
     """A procedure may tell somebody whose number is an answer; at the bound such a message does not leave."""
     told = Template(Text.of("Une demande est faite."), frozenset())
 
-    def with_a_notice(procedure: Procedure, before: Dossier, decision: Decision, *rest: Any) -> tuple[Letter, ...]:
+    def with_a_notice(
+        procedure: Procedure, before: Dossier, decision: Decision, *rest: Any
+    ) -> tuple[OutboundMessage, ...]:
         notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=told)
         return letters_for(replace(procedure, notices=(notice,)), before, decision, *rest)
 

@@ -17,10 +17,10 @@ from engine.services.accounts import assistance
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.appointments import bookings
-from engine.services.audit.integrity import fsck, trail
+from engine.services.audit.integrity import checked_journal, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in.applicant_sign_in import check_code, send_help_code, send_sending_code
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests import worker
 from tests.engine.office.test_assistance import COUNTER, begun, entries, finished
 from tests.engine.office.world import B3, PASSPORT, PHONE, World
@@ -96,7 +96,7 @@ def test_a_request_sent_from_home_is_corrected_paid_and_visited_at_the_counter(w
     by = {one.kind: (one.actor_kind, one.actor) for one in entries(world, sent)}
     for kind in ("corrected", "task_done", "booked"):
         assert by[kind] == ("agent", agent.id), kind
-    assert trail(world.office, world.owner(sent), sent.id)[1] is None
+    assert checked_journal(world.office, world.owner(sent), sent.id)[1] is None
     assert fsck(world.office) == ()
 
 
@@ -252,7 +252,7 @@ def test_it_is_lived_again(world: World, agent: Actor) -> None:
     corrected(world, actor, sent)
     world.take(world.kept(sent), other, "conforme")
     world.wait(days=31)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(sent).state == "abandonne"
     found = replay(world.office, world.office.catalogue.procedures[PASSPORT], the_directory())
     assert (found.played, found.same, found.unfaithful) == (1, 1, ())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages.preferences import Wishes, wishes_of
+from engine.domain.messages.preferences import NotificationPreferences, wishes_of
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.services.accounts import agents as people
 from engine.services.accounts import applicant_account as own_account
@@ -64,7 +64,7 @@ def test_whose_door_is_shut_does_not_open_it_by_a_wish(world: World, monkeypatch
     closing = crossing(
         monkeypatch, tidings, "with_tidings", lambda: people.close_person(world.office, SYSTEM_ACTOR, account.id)
     )
-    tidings.wish_tidings(world.office, account.actor(), "morning", "a@exemple.tg", "fr")
+    tidings.choose_notifications(world.office, account.actor(), "morning", "a@exemple.tg", "fr")
     closing.join()
     assert world.read(lambda unit: unit.account(account.id)).disabled
 
@@ -73,16 +73,16 @@ def test_rights_given_and_a_wish_are_both_kept(world: World, monkeypatch: pytest
     account, more = agent_account(world), Person("A. Mensah", {"dgdn/guichet": None, "dgdn/controleur": None})
     crossed = crossing(
         monkeypatch, people, "_with",
-        lambda: tidings.wish_tidings(world.office, account.actor(), "morning", "a@exemple.tg", "fr"),
+        lambda: tidings.choose_notifications(world.office, account.actor(), "morning", "a@exemple.tg", "fr"),
     )  # fmt: skip
     people.change_person(world.office, SYSTEM_ACTOR, account.id, more)
     crossed.join()
     assert set(world.read(lambda unit: unit.account(account.id)).roles) == set(more.roles)
-    assert tidings.own_tidings(world.office, account.actor()).email == "a@exemple.tg"
+    assert tidings.own_notifications(world.office, account.actor()).email == "a@exemple.tg"
 
 
 KOFFI = {"family_name": "KOFFI", "given_names": "Afi"}
-ENGLISH = Wishes("en", email=False, reminders=True)
+ENGLISH = NotificationPreferences("en", email=False, reminders=True)
 
 
 @pytest.mark.parametrize("first", ["profile", "wishes"])

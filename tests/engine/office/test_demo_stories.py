@@ -22,13 +22,13 @@ from engine.services.applications import casework, messages
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
 from engine.services.audit.statistics import public_counts
-from engine.services.context.app_context import Office, publish_editions
+from engine.services.context.app_context import AppContext, publish_editions
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import is_invented, open_demo
-from engine.services.worker.worker import tour
-from engine.simulation.demo_data import DAYS, before_stories, planned, tell_stories
-from engine.simulation.environment import TellingRegister
-from engine.simulation.player import StoryFailed, Told
+from engine.services.worker.worker import run_pass
+from engine.simulation.demo_data import DAYS, before_stories, planned, play_scenarios
+from engine.simulation.environment import ScenarioRegister
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 from renderers.i18n.translations import load_words
@@ -44,12 +44,12 @@ PASSPORT = "passeport-ordinaire"
 class Demo:
     """A demonstration of the shipped procedures, and what was told there."""
 
-    office: Office
+    office: AppContext
     clock: FixedClock
-    failed: list[StoryFailed]
+    failed: list[ScenarioFailed]
 
     def tell(self) -> list[str]:
-        return list(tell_stories(self.office, lambda clock: SandboxOperator(None, clock, b"demo")))
+        return list(play_scenarios(self.office, lambda clock: SandboxOperator(None, clock, b"demo")))
 
     def dossiers(self) -> list[Dossier]:
         names = list(self.office.store.all_dossiers())
@@ -66,10 +66,10 @@ class Demo:
 def a_demo(folder: Path) -> Demo:
     clock, letters, store = FixedClock(NOW), InboxSender(), SqliteStore(":memory:")
     store.migrate()
-    office = Office(
+    office = AppContext(
         load_catalogue(ROOT / "procedures"), store, AttachmentStore(folder / "files"),
         {"mixx": SandboxProvider(SandboxOperator(None, clock, b"demo"), "mixx")},
-        {"sms": letters, "email": letters, "inbox": letters}, {"*": TellingRegister()}, clock, load_words(),
+        {"sms": letters, "email": letters, "inbox": letters}, {"*": ScenarioRegister()}, clock, load_words(),
         SigningKeys.generate(),
     )  # fmt: skip
     office = replace(publish_editions(before_stories(office)), clock=clock)
@@ -80,18 +80,18 @@ def a_demo(folder: Path) -> Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Told once, for those who only look."""
-    demo, failed = a_demo(tmp_path_factory.mktemp("demo")), list[StoryFailed]()
+    demo, failed = a_demo(tmp_path_factory.mktemp("demo")), list[ScenarioFailed]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Told, "_fail", _noting(failed))
+        patch.setattr(ScenarioRun, "_fail", _noting(failed))
         demo.tell()
     demo.failed = failed
     yield demo
     demo.office.store.close()
 
 
-def _noting(failed: list[StoryFailed]):  # type: ignore[no-untyped-def]
-    def fail(told: Told, code: str, **facts: object) -> None:
-        failed.append(StoryFailed(problem(code, NOWHERE, at=f"{told.procedure.id} {told.scenario.id}", **facts)))  # type: ignore[arg-type]
+def _noting(failed: list[ScenarioFailed]):  # type: ignore[no-untyped-def]
+    def fail(told: ScenarioRun, code: str, **facts: object) -> None:
+        failed.append(ScenarioFailed(problem(code, NOWHERE, at=f"{told.procedure.id} {told.scenario.id}", **facts)))  # type: ignore[arg-type]
         raise failed[-1]
 
     return fail
@@ -115,7 +115,7 @@ def test_each_procedure_has_dossiers_and_most_desks_have_something_to_do(demo: D
     assert len(waiting) >= 10
     with demo.office.store.unit() as unit:
         desks = [demo.office.person(one) for one in unit.accounts("agent")]
-    trays = [casework.tray_counts(demo.office, one) for one in desks]
+    trays = [casework.inbox_counts(demo.office, one) for one in desks]
     assert sum(one["to_take"] > 0 for one in trays) >= 15
     assert sum(one["late"] > 0 for one in trays) >= 2
 
@@ -224,37 +224,37 @@ def test_none_is_told_twice(small: Demo) -> None:
 def test_its_past_is_signed_once_it_is_told(small: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No dossier seems to be dated back, though each was lived before what was told already."""
     small.office = replace(small.office, settings=replace(small.office.settings, checkpoints=tmp_path / "notes"))
-    monkeypatch.setattr(server, "TOUR_EVERY", -1.0)
+    monkeypatch.setattr(server, "PASS_EVERY", -1.0)
     monkeypatch.setattr("engine.simulation.demo_data.planned", lambda *given: planned(*given)[:3])
-    telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
+    telling = play_scenarios(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
     server._begin(lambda: small.office, threading.Event(), telling, threading.Lock())
     assert not list((tmp_path / "notes").rglob("*.note"))
-    tour(small.office)
+    run_pass(small.office)
     assert list((tmp_path / "notes").rglob("*.note"))
     assert len(small.dossiers()) == 3
     assert fsck(small.office) == ()
 
 
 def test_what_was_cut_goes_on_at_the_next_start(small: Demo) -> None:
-    telling = tell_stories(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
+    telling = play_scenarios(small.office, lambda clock: SandboxOperator(None, clock, b"demo"))
     first = [next(telling), next(telling)]
     telling.close()
-    tour(small.office)  # between two stories everything is up to date: a tour does no harm
+    run_pass(small.office)  # between two stories everything is up to date: a tour does no harm
     later = small.tell()
     assert not set(first) & set(later)
     assert len(first) + len(later) == len(small.dossiers()) == len(planned(small.office, NOW))
 
 
 def test_one_that_goes_wrong_keeps_none_of_the_others(small: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong, prepare = [0], Told.prepare
+    wrong, prepare = [0], ScenarioRun.prepare
 
-    def third_fails(told: Told) -> bool:
+    def third_fails(told: ScenarioRun) -> bool:
         wrong[0] += 1
         if wrong[0] == 3:
             raise RuntimeError("not foreseen")
         return prepare(told)
 
-    monkeypatch.setattr(Told, "prepare", third_fails)
+    monkeypatch.setattr(ScenarioRun, "prepare", third_fails)
     assert len(small.tell()) == len(planned(small.office, NOW)) == len(small.dossiers()) + 1
 
 

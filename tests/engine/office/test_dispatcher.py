@@ -16,9 +16,9 @@ import pytest
 from engine.core.clock import FixedClock
 from engine.core.problems import Refused
 from engine.integrations.payment_provider import ProviderSilent, ProviderStatus
-from engine.records.dossier import Dossier, Letter, Payment
+from engine.records.dossier import Dossier, OutboundMessage, Payment
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core import heartbeat
 from engine.services.core.call_queue import queued_calls
 from engine.services.payments import payments as cashier
@@ -77,7 +77,7 @@ class Kept:
     def __init__(self) -> None:
         self.left: list[str] = []
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         self.left.append(letter.id)
 
 
@@ -107,7 +107,7 @@ def now(world: World, payment: Payment) -> Payment:
 
 
 @contextmanager
-def running(*offices: Office) -> Iterator[None]:
+def running(*offices: AppContext) -> Iterator[None]:
     """While each of these offices has a worker."""
     stop = threading.Event()
     threads = [threading.Thread(target=Dispatcher(lambda one=one: one).run, args=(stop,)) for one in offices]  # type: ignore[misc]
@@ -145,7 +145,7 @@ class TestEachPartner:
             paid = begin(world, "told", other)
             with world.office.store.unit(write=True) as unit:
                 unit.add_letter(
-                    Letter(
+                    OutboundMessage(
                         "code", None, "sms", "+22890112233", "", "code", world.office.now(), "code", world.office.now()
                     )
                 )
@@ -328,11 +328,11 @@ class TestCallbackRows:
         world = a_world(tmp_path, providers={"told": told})
         payment = begin(world, "told", owing(world))
         work_off(world.office)
-        for number in range(settlement.TOLD_NOTED + 30):
+        for number in range(settlement.CALLBACKS_NOTED + 30):
             outcome = settlement.record_callback(world.office, "told", {}, f"{payment.reference} e{number}".encode())
             assert outcome.code in ("noted", "repeated")
         events = world.read(lambda unit: unit.events_of(payment.id))
-        assert len([one for one in events if one.event_id.startswith("told:")]) == settlement.TOLD_NOTED
+        assert len([one for one in events if one.event_id.startswith("told:")]) == settlement.CALLBACKS_NOTED
         asked = told.asked
         told.says = {"kind": "paid"}
         work_off(world.office)
@@ -340,7 +340,7 @@ class TestCallbackRows:
         assert now(world, payment).status == "paid"
 
     def test_nor_more_than_so_many_an_hour(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(settlement, "TOLD_HOURLY", 3)
+        monkeypatch.setattr(settlement, "CALLBACKS_HOURLY", 3)
         world = a_world(tmp_path, providers={"told": Told()})
         payments = [begin(world, "told", one) for one in [owing(world, n) for n in range(5)]]
         work_off(world.office)

@@ -149,7 +149,7 @@ def test_an_account_is_erased_with_what_was_given_up_meanwhile(world: World, mon
     me = world.applicant()
     draft = world.draft(B3, me)
     erased = given_up_while(world, monkeypatch, draft, lambda: own_account.erase_own(world.office, me))
-    assert erased == own_account.Erased(drafts=0, kept=0)
+    assert erased == own_account.ErasureResult(drafts=0, kept=0)
     assert world.kinds(draft).count("dropped") == 1
     assert fsck(world.office) == ()
 

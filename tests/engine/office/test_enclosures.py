@@ -122,13 +122,13 @@ class TestAQuestion:
     def test_pictures_of_a_report_are_saved_anew_and_answer_it(self, world: World) -> None:
         inspector, dossier = world.agent("kossi", INSPECTOR), world.sent("act-attachment")
         raw = {"conforme": ["false"]}
-        read = gathering.read_errand(world.office, inspector, dossier.id, "constat", None, raw)
+        read = gathering.read_part(world.office, inspector, dossier.id, "constat", None, raw)
         assert [one.at for one in read.problems] == ["photos"]
         paper = joined(world, inspector, dossier, "constat.photos", "chez moi.jpg")
-        read = gathering.read_errand(world.office, inspector, dossier.id, "constat", None, raw)
+        read = gathering.read_part(world.office, inspector, dossier.id, "constat", None, raw)
         assert (read.problems, read.answers) == ((), {"conforme": False, "photos": [paper]})
         assert [file.name for field in read.page.fields for file in field.files] == ["chez moi.jpg"]
-        after = gathering.do_errand(world.office, inspector, dossier.id, "constat", None, read.answers)
+        after = gathering.do_part(world.office, inspector, dossier.id, "constat", None, read.answers)
         assert after.state == "decision"
         body = intake.read_attachment(world.office, world.agent("afi", MAYOR), dossier.id, paper)[1]
         assert b"taken at home" not in body

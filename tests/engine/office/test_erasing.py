@@ -12,10 +12,10 @@ import pytest
 
 from engine.integrations.message_sender import InboxSender, NotSent
 from engine.operations.backup import back_up, bring_back
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.sign_in.applicant_sign_in import check_code, send_code, send_help_code, send_link_code
 from engine.services.sign_in.mail_links import send_link
-from engine.services.worker.worker import deliver_letters, sweep, tour
+from engine.services.worker.worker import deliver_letters, run_pass, sweep
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests.engine.office.world import B3, PHONE, World, a_world, keys
@@ -31,7 +31,7 @@ class Operator:
         self.heard: list[str] = []
         self.fault: NotSent | None = None
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         self.heard.append(letter.body)
         if self.fault is not None:
             raise self.fault
@@ -112,10 +112,10 @@ def test_what_an_earlier_release_left_is_swept_and_what_is_owed_is_not(world: Wo
 def test_a_demonstration_shows_what_was_sent(world: World) -> None:
     demo = replace(world.office, settings=replace(world.office.settings, demo=True))
     send_code(demo, PHONE)
-    tour(demo)
+    run_pass(demo)
     assert re.search(r"\d{6}", bodies(world)[0])
     world.wait(days=1)
-    tour(world.office)  # the same store, for real people
+    run_pass(world.office)  # the same store, for real people
     assert bodies(world) == [""]
 
 

@@ -12,7 +12,7 @@ from engine.domain.workflow import tasks
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.services.applications import casework
-from engine.simulation.exploration import Explored, Explorer, Finding, turns_of
+from engine.simulation.exploration import ExplorationFinding, Explored, Explorer, turns_of
 from engine.simulation.scenarios import Outcome, play
 from renderers.reports.exploration import exploration_report, story_of
 from tests.makers import a_procedure, the_shared, the_words
@@ -69,12 +69,12 @@ def explorer(procedure: Procedure, seed: int = 0) -> Explorer:
     return Explorer(procedure, Catalogue.of([procedure], the_shared()), the_words(), DAY, "Motif", seed)
 
 
-def only(found: Explored, kind: str) -> Finding:
+def only(found: Explored, kind: str) -> ExplorationFinding:
     assert [one.kind for one in found.findings] == [kind], exploration_report(found, "fr")
     return found.findings[0]
 
 
-def played_again(text: str, finding: Finding) -> Outcome:
+def played_again(text: str, finding: ExplorationFinding) -> Outcome:
     """The story of a finding, pasted into the file and played."""
     pasted = a_procedure(text.rstrip("\n") + "\n" + story_of(finding, 1, the_words(), "fr"))
     story = next(one for one in pasted.scenarios if one.id == "exploration_1")
@@ -88,7 +88,7 @@ def test_a_sound_procedure_is_played_whole() -> None:
 
 def test_the_same_seed_explores_the_same() -> None:
     first, again = explored(SOUND, 3), explored(SOUND, 3)
-    assert (first.trails, first.steps) == (again.trails, again.steps)
+    assert (first.paths, first.steps) == (again.paths, again.steps)
 
 
 def test_every_state_can_be_gone_to() -> None:

@@ -16,7 +16,7 @@ from engine.model import Appointment, Procedure
 from engine.records.dossier import Dossier
 from engine.services.appointments import bookings
 from engine.services.appointments.bookings import book_slot, hold_slot, slots
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Unit
 from tests.engine.office.test_bookings import to_book
@@ -39,7 +39,7 @@ def far_ahead(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
     """The passport's visit may be taken two years ahead."""
     read = bookings.pinned
 
-    def pinned(office: Office, unit: Unit, dossier: Dossier) -> Procedure:
+    def pinned(office: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
         book = read(office, unit, dossier)
         task = book.tasks["depot"]
         assert isinstance(task, Appointment)

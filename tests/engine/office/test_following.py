@@ -308,7 +308,7 @@ def test_an_unreachable_repository_is_told_and_tried_again(agency: Agency, site:
 def test_whoever_watches_is_told_in_words_each_time_the_reason_changes(
     agency: Agency, site: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    follower = Follower(site.follower.mirror, JUDGE, site.folder / "data", tell=say_trouble)
+    follower = Follower(site.follower.mirror, JUDGE, site.folder / "data", report=say_trouble)
     for times in (1, 2):
         with monkeypatch.context() as patch:
             another_accounts(patch)
@@ -394,10 +394,10 @@ def test_who_asks_waits_for_the_process_that_looks(
     agency.publish(SECOND)
     with following._alone(site.folder / "data" / "following.lock") as mine:
         assert mine
-        monkeypatch.setattr(following, "PATIENCE", 0.1)
+        monkeypatch.setattr(following, "WAIT_LIMIT", 0.1)
         with pytest.raises(Busy):
             site.follower.publish_head(site.world.office)
-    monkeypatch.setattr(following, "PATIENCE", 30)
+    monkeypatch.setattr(following, "WAIT_LIMIT", 30)
     told: list[Publication | None] = []
     with following._alone(site.folder / "data" / "following.lock"):
         asking = Thread(target=lambda: told.append(site.follower.publish_head(site.world.office)))

@@ -24,7 +24,7 @@ from engine.services.applications import opinions as gathering
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import export
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Conflict
 from tests.engine.office.world import ROOT, World, a_world
@@ -68,11 +68,11 @@ class TestOpinions:
         dossier, agent = world.sent("opinions"), world.agent("kossi", VOIRIE)
         found = {
             one.part: (one.done, one.closed.code if one.closed else None)
-            for one in gathering.errands(world.office, agent, dossier.id)
+            for one in gathering.awaited_parts(world.office, agent, dossier.id)
         }
         assert found == {"avis_voirie": (False, None), "avis_foncier": (False, "role"), "avis_feu": (False, "role")}
         opinion(world, agent, dossier, "avis_voirie")
-        done = {one.part: one.done for one in gathering.errands(world.office, agent, dossier.id)}
+        done = {one.part: one.done for one in gathering.awaited_parts(world.office, agent, dossier.id)}
         assert done == {"avis_voirie": True, "avis_foncier": False, "avis_feu": False}
 
     def test_the_same_token_gives_one_opinion(self, world: World) -> None:
@@ -102,9 +102,9 @@ class TestOpinions:
     def test_a_post_is_read_and_its_hidden_questions_left_out(self, world: World) -> None:
         dossier, agent = world.sent("opinions"), world.agent("kossi", VOIRIE)
         raw = {"opinion": ["favourable"], "reserves": ["caché"], "weight": ["99"]}
-        answered = gathering.read_errand(world.office, agent, dossier.id, "services", "avis_voirie", raw)
+        answered = gathering.read_part(world.office, agent, dossier.id, "services", "avis_voirie", raw)
         assert (answered.answers, answered.problems) == ({"opinion": "favourable"}, ())
-        asked = gathering.read_errand(world.office, agent, dossier.id, "services", "avis_voirie")
+        asked = gathering.read_part(world.office, agent, dossier.id, "services", "avis_voirie")
         assert [option.code for option in asked.page.fields[0].options] == ["favourable", "reserved", "unfavourable"]
 
     def test_a_confidential_opinion_is_for_its_readers_and_its_author(self, world: World) -> None:
@@ -129,10 +129,10 @@ class TestOpinions:
 
     def test_an_opinion_is_in_the_tray_of_those_who_owe_it(self, world: World) -> None:
         dossier = world.sent("opinions")
-        assert [line.id for line in casework.tray(world.office, world.agent("yao", FONCIER), "to_take").lines] == [
-            dossier.id
-        ]
-        assert not casework.tray(world.office, world.agent("zoe", "sncja/reclamations"), "to_take").lines
+        assert [
+            line.id for line in casework.list_inbox(world.office, world.agent("yao", FONCIER), "to_take").lines
+        ] == [dossier.id]
+        assert not casework.list_inbox(world.office, world.agent("zoe", "sncja/reclamations"), "to_take").lines
 
     def test_it_leaves_their_tray_with_their_part_whoever_holds_it(self, world: World) -> None:
         dossier, land, roads = world.sent("opinions"), world.agent("yao", FONCIER), world.agent("kossi", VOIRIE)
@@ -140,9 +140,9 @@ class TestOpinions:
         casework.assign(world.office, planner, dossier.id, planner.id)
 
         def trays(agent: Actor) -> set[str]:
-            found = {queue: casework.tray(world.office, agent, queue).lines for queue in ("to_take", "waiting")}
+            found = {queue: casework.list_inbox(world.office, agent, queue).lines for queue in ("to_take", "waiting")}
             assert {queue: len(lines) for queue, lines in found.items()} == {
-                queue: casework.tray_counts(world.office, agent)[queue] for queue in found
+                queue: casework.inbox_counts(world.office, agent)[queue] for queue in found
             }
             return {queue for queue, lines in found.items() if lines}
 
@@ -154,7 +154,7 @@ class TestOpinions:
         dossier = opinion(world, world.agent("zoe", FEU), dossier, "avis_feu")
         assert (dossier.state, dossier.awaits) == ("decision", None)
         assert (trays(roads), trays(planner)) == ({"waiting"}, set())  # the planner still holds it
-        assert [line.id for line in casework.tray(world.office, planner, "mine").lines] == [dossier.id]
+        assert [line.id for line in casework.list_inbox(world.office, planner, "mine").lines] == [dossier.id]
 
     def test_people_of_another_agency_handle_what_their_offices_reach(self, world: World) -> None:
         def place(name: str, agency: str, *serves: str) -> Place:
@@ -174,8 +174,8 @@ class TestOpinions:
     def test_silence_is_written_once_by_time(self, world: World) -> None:
         dossier = world.sent("opinions")
         world.wait(days=30)
-        tour(world.office)
-        tour(world.office)
+        run_pass(world.office)
+        run_pass(world.office)
         kept = world.kept(dossier)
         assert (kept.answers["avis_voirie"], kept.answers["avis_foncier"], kept.answers["avis_feu"]) == (
             "favourable", "silent", "unfavourable",
@@ -190,7 +190,7 @@ class TestRows:
         first, second = world.agent("afi", "dgdn/immigration"), world.agent("yao", "dgdn/immigration")
         gathering.fill_row(world.office, first, dossier.id, "decision", 1, {"accorde": True}, token=new_id())
         raw = {"accorde": ["false"], "raison": ["Signalé"]}
-        read = gathering.read_errand(world.office, second, dossier.id, "decision", "0", raw)
+        read = gathering.read_part(world.office, second, dossier.id, "decision", "0", raw)
         kept = gathering.fill_row(world.office, second, dossier.id, "decision", 0, read.answers, token=new_id())
         assert kept.state == "signature"
         assert kept.answers["voyageurs"] == dossier.answers["voyageurs"]
@@ -226,8 +226,8 @@ class TestForms:
         world.clock.instant = start
         bookings.mark(world.office, agent, dossier.id, "visite", "attended")
         world.wait(days=10)
-        tour(world.office)
-        tour(world.office)
+        run_pass(world.office)
+        run_pass(world.office)
         assert len(world.letters("role:obac/instructeur")) == 1
 
     def test_the_applicant_fills_theirs_and_nobody_else(self, world: World) -> None:
@@ -282,7 +282,7 @@ class TestLinks:
         sent = intake.submit(world.office, owner, draft.id, declared=True, token=new_id())
         assert linking.follow_links(world.office) == 0
         world.take(needed, world.agent("afi", "obac/instructeur"), "accorder")
-        assert tour(world.office).links == 1
+        assert run_pass(world.office).links == 1
         assert (world.kept(sent).state, world.kept(sent).answers["urbanisme"]) == ("examen", "granted")
 
     @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

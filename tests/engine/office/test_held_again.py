@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.core.problems import Refused
-from engine.records.dossier import SYSTEM_ACTOR, Letter, Payment
+from engine.records.dossier import SYSTEM_ACTOR, OutboundMessage, Payment
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
 from engine.services.appointments import bookings
@@ -20,7 +20,7 @@ from engine.services.core import waiting_list
 from engine.services.keys.secrets import is_secret
 from engine.services.sign_in import agent_sign_in as staff
 from engine.services.worker import retention
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.postgres.store import PostgresUnit
 from engine.storage.sqlite.store import SqliteStore, SqliteUnit
 from engine.storage.unit_of_work import Store
@@ -50,10 +50,10 @@ def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: Wor
     dossier = on(world, to_book(world), FRIDAY)
     world.clock.instant = dossier.bookings["depot"].start - timedelta(hours=20)
     world.office.senders["sms"].send = _refuses  # type: ignore[method-assign,attr-defined]
-    tour(world.office)
+    run_pass(world.office)
     administrator = chief(world)
 
-    def reminders() -> list[Letter]:
+    def reminders() -> list[OutboundMessage]:
         return [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
 
     left = replace(reminders()[0], sent_at=world.office.now())

@@ -14,9 +14,9 @@ from engine.domain.forms.sample_answers import example_answers
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.journalling import journalise
-from engine.storage.unit_of_work import Finding
+from engine.storage.unit_of_work import IntegrityFinding
 from tests.engine.office.world import B3, PASSPORT, World
 
 Body = dict[str, Any]
@@ -28,7 +28,7 @@ def issued(world: World) -> Dossier:
     return world.take(dossier, world.agent("chief", "sncja/greffier_en_chef"), "signer")
 
 
-def rewrite(office: Office, dossier: Dossier, change: Callable[[Body], None]) -> None:
+def rewrite(office: AppContext, dossier: Dossier, change: Callable[[Body], None]) -> None:
     """Edits the kept row by SQL, as whoever holds the file could."""
     with office.store.unit(write=True) as unit:
         rows = unit._rows("SELECT body FROM dossier_body WHERE dossier = ?", (dossier.id,))  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def rewrite(office: Office, dossier: Dossier, change: Callable[[Body], None]) ->
         unit._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (text, dossier.id))  # type: ignore[attr-defined]
 
 
-def differing(findings: tuple[Finding, ...]) -> list[str]:
+def differing(findings: tuple[IntegrityFinding, ...]) -> list[str]:
     return [str(name) for one in findings if one.code == "projection" for name in one.facts["differs"]]  # type: ignore[union-attr]
 
 

@@ -17,7 +17,7 @@ from engine.services.accounts.applicant_account import save_profile
 from engine.services.accounts.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
 from engine.services.accounts.mandate_names import called, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import tried
 from engine.services.limits.askers import Asker, limits_of
 from engine.services.limits.code_limits import new_numbers
@@ -102,12 +102,12 @@ def by_mail(world: World, number: int) -> Actor:
         return applicant_known_by(unit, "email", f"x{number}@exemple.tg", world.office.now()).actor()
 
 
-def new_sms(world: World, office: Office) -> int:
+def new_sms(world: World, office: AppContext) -> int:
     """How many SMS to numbers that never signed in are counted now."""
     return world.read(lambda unit: new_numbers(office.settings.sms, unit, office.now()))["all"][0]
 
 
-def bounded(world: World, an_hour: int) -> Office:
+def bounded(world: World, an_hour: int) -> AppContext:
     return replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=an_hour)))
 
 

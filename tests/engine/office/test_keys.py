@@ -16,7 +16,7 @@ from argon2 import extract_parameters
 from cryptography.fernet import Fernet
 
 from engine.services.accounts.assistance import _codes
-from engine.services.context.app_context import Office
+from engine.services.context.app_context import AppContext
 from engine.services.core.appointment_links import _proofs
 from engine.services.keys.secrets import hash_secret, is_secret, new_code
 from engine.services.keys.signing_keys import (
@@ -138,7 +138,7 @@ def test_what_people_hold_outlives_a_new_secret_and_second_factors_outlive_its_f
     SigningKeys.open(file, make=True)
     agent, now = world.agent("un", "dgdn/guichet"), world.office.now()
 
-    def renewed() -> Office:
+    def renewed() -> AppContext:
         return replace(world.office, keys=SigningKeys.open(file))
 
     office = renewed()

@@ -11,7 +11,7 @@ from engine.core.problems import Refused
 from engine.domain.common.decision import Act
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications import casework
-from engine.services.applications.opinions import errands, give_opinion
+from engine.services.applications.opinions import awaited_parts, give_opinion
 from engine.services.audit.integrity import fsck
 from engine.services.worker import worker as timers
 from tests.engine.office.editions import first, publish
@@ -53,7 +53,7 @@ def test_nobody_refuses_what_the_law_has_granted(world: World, urbaniste: Actor)
             refuse(world, urbaniste, dossier)
         with pytest.raises(Refused, match="time_past"):
             casework.preview_transition(world.office, urbaniste, dossier.id, Act("refuser", reason="Trop près"))
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     after = world.kept(dossier)
     assert (after.state, [one.output for one in after.documents], fsck(world.office)) == ("accorde", ["permis"], ())
     assert "clock_over" in world.kinds(dossier)
@@ -71,10 +71,13 @@ def test_an_opinion_that_comes_after_its_silence_is_refused(world: World, urbani
     dossier = world.take(world.sent(SLUG), urbaniste, "consulter")
     voirie = world.agent("voirie", "mairie/voirie")
     world.wait(days=40)
-    assert [one.closed.code for one in errands(world.office, voirie, dossier.id) if one.closed] == ["time_past", "role"]
+    assert [one.closed.code for one in awaited_parts(world.office, voirie, dossier.id) if one.closed] == [
+        "time_past",
+        "role",
+    ]
     with pytest.raises(Refused, match="time_past"):
         give_opinion(world.office, voirie, dossier.id, "avis_voirie", {"opinion": "unfavourable"})
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     assert world.kept(dossier).answers["avis_voirie"] == "favourable"
 
 
@@ -107,6 +110,6 @@ def test_a_reminder_that_comes_too_late_is_noted_and_says_nothing(world: World) 
     )
     world.clock.instant = visit.bookings["depot"].start + timedelta(minutes=5)
     letters = world.letters()
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     assert "timer_void" in world.kinds(visit)
     assert (world.letters(), fsck(world.office)) == (letters, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from engine.core.values import new_id
-from engine.records.dossier import Dossier, Letter
+from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.core.appointment_links import held_visit, visit_token
 from engine.services.core.outbound_messages import letters_of
@@ -17,7 +17,9 @@ TOLD = "À revoir : le casier ne concorde pas"
 
 def tell_the_service(world: World, dossier: Dossier) -> None:
     now = world.office.now()
-    letter = Letter(new_id(), dossier.id, "inbox", f"role:{CLERK}", "À revoir", TOLD, now, f"{dossier.id}:told", now)
+    letter = OutboundMessage(
+        new_id(), dossier.id, "inbox", f"role:{CLERK}", "À revoir", TOLD, now, f"{dossier.id}:told", now
+    )
     with world.office.store.unit(write=True) as unit:
         unit.add_letter(letter)
 

@@ -21,7 +21,7 @@ from engine.operations.store_factory import open_store
 from engine.services.audit.integrity import fsck
 from engine.services.core.stored_files import is_named, places
 from engine.services.worker import worker as timers
-from engine.storage.files.attachments import AttachmentStore, Erased, Lost, Place
+from engine.storage.files.attachments import AttachmentStore, FileErased, Lost, Place
 from engine.storage.files.encryption import FileKeys, add_key
 from engine.storage.sqlite.store import SqliteStore
 from renderers.cli.admin.backup import backup_command, copy_command, restore_command
@@ -73,10 +73,10 @@ def a_month_passes(world: World) -> Callable[[str], None]:
 
     def told(what: str) -> None:
         if what == FILES:
-            for path in lie(world.office.attachments.shelf.folder):  # type: ignore[attr-defined]
+            for path in lie(world.office.attachments.blobs.folder):  # type: ignore[attr-defined]
                 os.utime(path, (0, 0))
             world.clock.advance(timedelta(days=31))
-            timers.tour(world.office)
+            timers.run_pass(world.office)
 
     return told
 
@@ -103,7 +103,7 @@ def test_what_is_erased_meanwhile_neither_gives_a_backup_up_nor_comes_back(
     assert (said.exit_code, "1 file, erased while the backup was made" in said.output) == (0, True), said.output
     office = office_of(world, there)
     assert gone in places(office.store), "its moment was before"
-    with pytest.raises(Erased):
+    with pytest.raises(FileErased):
         office.attachments.read(gone[1], gone[0])
     assert fsck(office) == (), "nobody looks for it"
     assert run(keys_command, there, "rotate").exit_code == 0

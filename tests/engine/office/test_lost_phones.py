@@ -55,12 +55,12 @@ def test_after_three_days_everything_follows_the_new_number_and_the_old_one_lets
     move = asked(world, dossier, agent)
     assert world.kinds(dossier)[-1] == "number_asked"
     assert "move_asked" in world.letters(PHONE)[-1]
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     world.wait(days=2, hours=23)
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     assert own_account.own(world.office, afi).phone == PHONE, "nothing moves before its day"
     world.wait(hours=2)
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     kept = world.kept(dossier)
     assert kept.contact_phone == NEW
     last = world.read(lambda unit: unit.entries(dossier.id))[-1]
@@ -87,7 +87,7 @@ def test_whoever_holds_the_number_before_may_say_no(world: World) -> None:
     assert world.kinds(dossier)[-1] == "number_refused"
     assert "move_refused" in world.letters(NEW)[-1]
     world.wait(days=4)
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     assert own_account.own(world.office, afi).phone == PHONE
     with pytest.raises(NotFound):
         lost_phones.refuse_move(world.office, afi)
@@ -169,9 +169,9 @@ def test_no_number_is_changed_beside_while_another_waits(world: World) -> None:
 
 def told_and_due(world: World) -> None:
     """What is owed leaves, and three days go by."""
-    timers.tour(world.office)
+    timers.run_pass(world.office)
     world.wait(days=3, hours=2)
-    timers.tour(world.office)
+    timers.run_pass(world.office)
 
 
 class TestTheDaysOfTheNumberBefore:
@@ -181,7 +181,7 @@ class TestTheDaysOfTheNumberBefore:
         agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
         asked(world, dossier, agent)
         world.wait(days=4)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         assert world.kept(dossier).contact_phone == PHONE, "told this minute"
         told_and_due(world)
         assert world.kept(dossier).contact_phone == NEW
@@ -197,7 +197,7 @@ class TestTheDaysOfTheNumberBefore:
             [letter] = [one for one in claimed if one.id == move.letter]
             unit.settle_letter(replace(letter, failed="unreachable"))
         world.wait(days=4)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         assert (world.kept(dossier).contact_phone == NEW) is moves
         if not moves:
             told_and_due(world)

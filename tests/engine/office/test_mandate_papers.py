@@ -18,7 +18,7 @@ from engine.services.accounts import delegation as representation
 from engine.services.accounts.applicant_account import erase_own
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.audit.integrity import fsck
-from engine.services.worker.worker import sweep, tour
+from engine.services.worker.worker import run_pass, sweep
 from engine.storage.files.attachments import Lost
 from tests.engine.office.test_representation import OTHER, administrator, as_, company
 from tests.engine.office.world import B3, PASSPORT, World, a_world
@@ -82,7 +82,7 @@ def test_twelve_months_after_it_is_over_the_paper_goes_and_the_mandate_stays(
     assert has_paper(world, mandate)
     assert told(world, afi) == (status, "kept", "rccm.pdf")
     world.wait(days=3)
-    assert tour(world.office).swept
+    assert run_pass(world.office).swept
     assert not has_paper(world, mandate)
     assert told(world, afi) == (status, "erased", "")
     kept = world.read(lambda unit: unit.mandate(mandate.id))
@@ -112,14 +112,14 @@ def test_as_long_as_a_dossier_handled_under_it(world: World, let_in: bool) -> No
     dossier = world.sent(B3, acting)
     end_it(world, afi, mandate)
     world.wait(days=YEAR)
-    tour(world.office)  # never paid: given up meanwhile, and kept two years
+    run_pass(world.office)  # never paid: given up meanwhile, and kept two years
     assert world.kept(dossier).closed_at
     assert has_paper(world, mandate)
     world.wait(days=2 * YEAR)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(dossier).erased_at
     world.wait(days=1)
-    tour(world.office)
+    run_pass(world.office)
     assert not has_paper(world, mandate)
     assert fsck(world.office) == ()
 
@@ -134,7 +134,7 @@ def test_a_draft_given_up_or_what_others_did_keeps_no_paper(world: World) -> Non
     world.wait(days=1)
     world.sent(B3, as_(world, koffi, second))
     world.wait(days=YEAR)
-    tour(world.office)
+    run_pass(world.office)
     assert not has_paper(world, mandate)
     assert has_paper(world, second)
 

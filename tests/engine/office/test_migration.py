@@ -15,9 +15,9 @@ from engine.operations.migration import Migration, migrate
 from engine.records.dossier import Dossier
 from engine.services.applications.drafts import check
 from engine.services.applications.opinions import fill_row, give_opinion
-from engine.services.audit.integrity import fsck, trail
+from engine.services.audit.integrity import checked_journal, fsck
 from engine.services.context.app_context import NotFound
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Conflict
 from renderers.i18n.translations import load_words
@@ -84,7 +84,7 @@ def test_the_move_is_one_entry_of_the_chain(world: World) -> None:
     dossier = sent(world)
     publish(world, renamed())
     over(world)
-    entries, broken = trail(world.office, urbaniste(world), dossier.id)
+    entries, broken = checked_journal(world.office, urbaniste(world), dossier.id)
     assert broken is None
     assert [entry.kind for entry in entries][-1:] == ["migrated"]
     body = entries[-1].body
@@ -187,7 +187,7 @@ def test_a_payment_under_way_is_waited_for(world: World) -> None:
     publish(world, renamed())
     assert reasons(over(world)) == [("payment_under_way", "")]
     world.wait(minutes=30)
-    tour(world.office)
+    run_pass(world.office)
     world.wait(days=2)
     assert [one.source for one in over(world).moved] == ["badges"]
 

@@ -17,17 +17,17 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.domain.common.working_time import end_of_day
 from engine.journal.chain import verify
-from engine.operations.refresh import FolderKeeper, Keeping
+from engine.operations.refresh import FolderSource, Refresher
 from engine.records.administration import OpeningChange
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.appointments import bookings
 from engine.services.appointments import opening_changes as openings
-from engine.services.appointments.opening_changes import Asked
+from engine.services.appointments.opening_changes import OpeningChangeRequest
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.core import waiting_list
 from engine.services.core.appointment_links import visit_token
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import book, to_book
 from tests.engine.office.world import MONDAY, PASSPORT, World, a_world
@@ -37,7 +37,9 @@ LOME = "dgdn_lome"
 WEDNESDAY = date(2026, 11, 25)
 FRIDAY = date(2026, 11, 27)
 RACERS = 8
-STRIKE = Asked("closed", LOME, WEDNESDAY, WEDNESDAY, because="Grève du personnel", because_en="Staff on strike")
+STRIKE = OpeningChangeRequest(
+    "closed", LOME, WEDNESDAY, WEDNESDAY, because="Grève du personnel", because_en="Staff on strike"
+)
 MORNING = replace(STRIKE, from_minute=450, to_minute=720)
 
 
@@ -149,7 +151,7 @@ class TestClosing:
         lost = world.kept(dossier)
         assert lost.due_at == end_of_day(local_day(world.office.now()) + timedelta(days=7))
         world.wait(days=6)
-        tour(world.office)
+        run_pass(world.office)
         assert world.kept(dossier).state == held.state
         assert fsck(world.office) == ()
 
@@ -182,14 +184,14 @@ class TestClosing:
         friday = replace(STRIKE, first_day=date(2026, 11, 27), last_day=date(2026, 11, 27))
         openings.change_openings(world.office, chief(world), friday)
         world.wait(days=2)
-        tour(world.office)
+        run_pass(world.office)
         assert "reminded" not in world.kinds(dossier)
 
     def test_a_reminder_owed_already_is_silenced(self, world: World) -> None:
         dossier = on(world, to_book(world), date(2026, 11, 27))
         world.clock.instant = dossier.bookings["depot"].start - timedelta(hours=20)
         world.office.senders["sms"].send = _refuses  # type: ignore[method-assign,attr-defined]
-        tour(world.office)
+        run_pass(world.office)
         mine = [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
         assert [one.sent_at for one in mine] == [None]
         friday = replace(STRIKE, first_day=date(2026, 11, 27), last_day=date(2026, 11, 27))
@@ -274,7 +276,7 @@ class TestTakenBack:
 
 class TestOpening:
     # the passport's book receives on Mondays, Wednesdays and Fridays: more hours on a Wednesday, none on a Saturday
-    NOON = Asked("open", LOME, WEDNESDAY, WEDNESDAY, 720, 870)
+    NOON = OpeningChangeRequest("open", LOME, WEDNESDAY, WEDNESDAY, 720, 870)
 
     def test_more_hours_are_offered_and_their_seats_sold(self, world: World) -> None:
         before = len(offered(world, to_book(world), WEDNESDAY))
@@ -296,7 +298,7 @@ class TestOpening:
 
     def test_more_desks_then_fewer_keep_who_has_a_seat(self, world: World) -> None:
         first = offered(world, to_book(world), WEDNESDAY)[0]
-        more = Asked("desks", LOME, WEDNESDAY, WEDNESDAY, desks=first.left + 1)
+        more = OpeningChangeRequest("desks", LOME, WEDNESDAY, WEDNESDAY, desks=first.left + 1)
         openings.change_openings(world.office, chief(world), more)
         assert offered(world, to_book(world), WEDNESDAY)[0].left == first.left + 1
         for number in range(first.left + 1):
@@ -311,7 +313,7 @@ class TestOpening:
 
 
 class TestHoliday:
-    EVE = Asked("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
+    EVE = OpeningChangeRequest("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
 
     def test_it_closes_every_office_and_is_told(self, world: World) -> None:
         dossier = on(world, to_book(world), WEDNESDAY)
@@ -353,13 +355,13 @@ class TestHoliday:
         eve = replace(self.EVE, first_day=tuesday, last_day=tuesday)
         openings.change_openings(world.office, chief(world, "*"), eve)
         world.clock.instant = end_of_day(tuesday) + timedelta(minutes=1)
-        tour(world.office)
+        run_pass(world.office)
         assert rung(world, dossier) == ["due"]  # the day told for the whole stays
         assert ("inscription_rccm", end_of_day(WEDNESDAY)) in timers(world, dossier)
         assert (world.kinds(dossier)[-1], fsck(world.office)) == ("timer_moved", ())
         world.clock.instant = end_of_day(WEDNESDAY) + timedelta(minutes=1)
-        tour(world.office)
-        tour(world.office)
+        run_pass(world.office)
+        run_pass(world.office)
         assert rung(world, dossier).count("inscription_rccm") == 1
         assert fsck(world.office) == ()
 
@@ -387,8 +389,8 @@ def test_a_process_that_serves_learns_of_a_change_within_a_second(tmp_path: Path
     """Whatever it answers with then, a page that looks no seat up too."""
     mine = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
     theirs = a_world(tmp_path, SqliteStore(tmp_path / "office.db"))
-    keeping = Keeping(FolderKeeper(), lambda: theirs.office, lambda office: None)
-    eve = Asked("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
+    keeping = Refresher(FolderSource(), lambda: theirs.office, lambda office: None)
+    eve = OpeningChangeRequest("holiday", "", WEDNESDAY, WEDNESDAY, because="Deuil national")
     openings.change_openings(mine.office, chief(mine, "*"), eve)
     assert theirs.office.directory.calendar.works(WEDNESDAY)
     keeping.notice()

@@ -15,7 +15,7 @@ from engine.records.administration import OpeningChange
 from engine.records.dossier import Dossier
 from engine.services.appointments import bookings
 from engine.services.appointments import opening_changes as openings
-from engine.services.appointments.opening_changes import Asked
+from engine.services.appointments.opening_changes import OpeningChangeRequest
 from engine.services.audit.integrity import fsck
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import book, to_book
@@ -24,8 +24,8 @@ from tests.engine.office.world import World, a_world
 from tests.postgres import an_empty_store
 
 # the passport's book receives one person at once there, whose office has six desks; its doors shut from noon to half past two
-THREE = Asked("desks", LOME, WEDNESDAY, WEDNESDAY, desks=3)
-LONGER = Asked("open", LOME, WEDNESDAY, WEDNESDAY, from_minute=450, to_minute=780)
+THREE = OpeningChangeRequest("desks", LOME, WEDNESDAY, WEDNESDAY, desks=3)
+LONGER = OpeningChangeRequest("open", LOME, WEDNESDAY, WEDNESDAY, from_minute=450, to_minute=780)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -36,7 +36,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     store.close()
 
 
-def made(world: World, asked: Asked) -> OpeningChange:
+def made(world: World, asked: OpeningChangeRequest) -> OpeningChange:
     return openings.change_openings(world.office, chief(world), asked).change
 
 

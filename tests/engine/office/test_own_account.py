@@ -11,7 +11,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.domain.forms.sample_answers import example_answers
-from engine.domain.messages.preferences import Wishes
+from engine.domain.messages.preferences import NotificationPreferences
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor
 from engine.services.accounts import applicant_account as own_account
@@ -130,8 +130,8 @@ class TestWhatIsKnown:
         afi = world.applicant()
         joined(world, afi, "email", EMAIL)
         before = len(world.letters(EMAIL))
-        own_account.save_wishes(world.office, afi, Wishes("en", email=False, reminders=False))
-        assert own_account.own(world.office, afi).wishes == Wishes("en", False, False)
+        own_account.save_wishes(world.office, afi, NotificationPreferences("en", email=False, reminders=False))
+        assert own_account.own(world.office, afi).wishes == NotificationPreferences("en", False, False)
         dossier = world.sent(B3, email=EMAIL)
         assert world.letters(PHONE), "what matters is told by SMS all the same"
         assert len(world.letters(EMAIL)) == before
@@ -171,7 +171,7 @@ class TestOnesData:
         joined(world, afi, "email", EMAIL)
         own_account.save_profile(world.office, afi, {"family_name": "AMEGAN"})
         draft = world.draft(owner=afi)
-        assert own_account.erase_own(world.office, afi) == own_account.Erased(1, 0)
+        assert own_account.erase_own(world.office, afi) == own_account.ErasureResult(1, 0)
         account = world.read(lambda unit: unit.account(afi.id))
         assert (account.name, dict(account.profile), account.login) == ("", {}, f"erased:{afi.id}")
         assert world.kept(draft).answers == {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.integrations.message_sender import NotSent
-from engine.records.dossier import Letter
+from engine.records.dossier import OutboundMessage
 from engine.services.worker import time_budget as patience
 from engine.services.worker import worker as timers
 from tests.engine.office.world import World, a_world
@@ -26,7 +26,7 @@ class Hanging:
         self.lasts = HANGS
         self.fails: Exception | None = NotSent("ReadTimeoutError", silent=True)
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         self.tried.append(letter.id)
         if self.world is not None:
             self.world.clock.instant += self.lasts
@@ -40,7 +40,7 @@ class Kept:
     def __init__(self) -> None:
         self.left: list[str] = []
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         self.left.append(letter.id)
 
 
@@ -49,7 +49,7 @@ def owed(world: World, channel: str, count: int) -> None:
     with world.office.store.unit(write=True) as unit:
         for n in range(count):
             to = f"{n}@exemple.tg" if channel == "email" else f"+2289000{n:04d}"
-            unit.add_letter(Letter(f"{channel}{n}", None, channel, to, "s", "b", now, f"{channel}{n}", now))
+            unit.add_letter(OutboundMessage(f"{channel}{n}", None, channel, to, "s", "b", now, f"{channel}{n}", now))
 
 
 class TestLetters:
@@ -125,7 +125,7 @@ class TestLetters:
         owed(world, "sms", 5)
         other = replace(world.office, senders={"sms": kept})
 
-        def send(letter: Letter) -> None:
+        def send(letter: OutboundMessage) -> None:
             world.clock.instant += slow.lasts
             assert timers.deliver_letters(other) == 5
             raise NotSent("ReadTimeoutError", silent=True)
@@ -144,7 +144,7 @@ class TestLetters:
         vain, kept = Hanging(), Kept()
         other = replace(world.office, senders={"sms": vain})
 
-        def send(letter: Letter) -> None:
+        def send(letter: OutboundMessage) -> None:
             world.clock.instant += timers.LEASE + timedelta(minutes=1)
             timers.deliver_letters(other)
             kept.send(letter)

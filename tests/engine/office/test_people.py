@@ -169,6 +169,6 @@ def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:
     assert see(world.office, reader, record.number).id == record.id
     with pytest.raises(NotFound):
         see(world.office, reader, passport.number)
-    assert [one.id for one in casework.tray(world.office, reader, "all").lines] == [record.id]
+    assert [one.id for one in casework.list_inbox(world.office, reader, "all").lines] == [record.id]
     endless = Person("Cour", procedures=(B3,))
     assert refused(people.add_person, world.office, SYSTEM_ACTOR, "auditor", "c2", endless) == "mandate_endless"

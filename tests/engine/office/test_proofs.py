@@ -128,7 +128,7 @@ class TestPapers:
 class TestJournals:
     def test_a_trail_holds(self, world: World) -> None:
         dossier = issued(world)
-        entries, broken = inspection.trail(world.office, world.auditor(), dossier.id)
+        entries, broken = inspection.checked_journal(world.office, world.auditor(), dossier.id)
         assert broken is None
         assert [entry.kind for entry in entries][:2] == ["opened", "saved"]
 
@@ -180,7 +180,7 @@ class TestEditions:
         book = world.office.catalogue.procedures[B3]
         newer = replace(book, fingerprint="f" * 64, states={**book.states, "signature": book.states["remis"]})
         catalogue = replace(world.office.catalogue, procedures={**world.office.catalogue.procedures, B3: newer})
-        world.office = replace(world.office, catalogue=catalogue, shelf=type(world.office.shelf)())
+        world.office = replace(world.office, catalogue=catalogue, editions=type(world.office.editions)())
         assert world.paid(dossier).state == "signature"
         assert world.kept(dossier).fingerprint == book.fingerprint
         signed = world.take(world.kept(dossier), world.agent("chief", "sncja/greffier_en_chef"), "signer")
@@ -232,7 +232,7 @@ class TestFsck:
 
     def test_a_file_lost_or_changed(self, world: World) -> None:
         dossier = world.filled()
-        (file,) = world.office.attachments.shelf.folder.glob("??/??/*")
+        (file,) = world.office.attachments.blobs.folder.glob("??/??/*")
         file.write_bytes(file.read_bytes() + b"x")
         assert self.found(world) == {"file_lost"}
         file.unlink()

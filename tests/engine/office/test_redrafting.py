@@ -10,7 +10,7 @@ import pytest
 from engine.domain.editions.draft_migration import redraft
 from engine.domain.editions.renaming import Translation
 from engine.domain.workflow.transition_context import Moment
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Linked
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, LinkedDossier
 from engine.services.applications.draft_migration import Renewed, renew
 from engine.services.applications.drafts import check, submit
 from engine.services.audit.integrity import fsck
@@ -153,7 +153,7 @@ def test_a_draft_is_not_sent_under_an_edition_that_is_over(world: World) -> None
 @pytest.mark.parametrize("with_a_map", [False, True])
 def test_what_holds_more_than_answers_comes_over_by_a_map_only(world: World, with_a_map: bool) -> None:
     draft = world.kept(world.filled(SLUG))
-    held = replace(draft, links={"enseigne": Linked("other", "27000000017")})
+    held = replace(draft, links={"enseigne": LinkedDossier("other", "27000000017")})
     after = edition(SECOND, ASKS_WHERE, map_="migrate: {1: {}}\n" if with_a_map else "")
     moment = Moment(after, SYSTEM_ACTOR, world.office.now(), world.office.directory, world.office.wording)
     between = Translation.between(first(), after)

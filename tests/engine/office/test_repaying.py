@@ -15,7 +15,7 @@ from engine.records.refunds import owed_so_far
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.payments import refunds as repaying
 from engine.services.payments.refunds import owed_back, pay_back, paying_agencies, refunds_to_pay
 from engine.storage.postgres.migrations import text_cell, whole_cell
@@ -186,7 +186,7 @@ def test_a_dossier_whose_edition_is_lost_hides_no_debt(
     world, dossier = owing
 
     def lost(*_: object) -> None:
-        raise LostEdition(dossier.procedure)
+        raise EditionMissing(dossier.procedure)
 
     monkeypatch.setattr(repaying, "pinned", lost)
     (line,) = refunds_to_pay(world.office, clerk(world)).lines

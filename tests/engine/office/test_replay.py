@@ -18,8 +18,8 @@ from engine.records.dossier import Dossier
 from engine.services.applications.draft_migration import renew
 from engine.services.applications.drafts import submit
 from engine.services.applications.opinions import fill_row, give_opinion
-from engine.services.worker.worker import tour
-from engine.simulation.environment import Stage
+from engine.services.worker.worker import run_pass
+from engine.simulation.environment import ScenarioEnvironment
 from engine.simulation.scenarios import play
 from renderers.cli.admin.dossiers import replay_command
 from renderers.reports.replay import ReplayWriter
@@ -74,7 +74,7 @@ def test_the_same_edition_changes_nothing(world: World) -> None:
         end(world, number)
     world.take(sent(world, 5), urbaniste(world), "completer", correction={"enseigne": "Illisible"}, reason="Voyez")
     world.wait(days=31)
-    tour(world.office)
+    run_pass(world.office)
     found = lived(world)
     assert (found.played, found.same, found.found, found.unfaithful) == (4, 4, {}, ())
 
@@ -122,7 +122,7 @@ def test_a_refused_step_and_the_end_it_prevents(world: World) -> None:
     """Who asked for opinions may not refuse any more."""
     dossier = world.take(sent(world), urbaniste(world), "completer", correction={"enseigne": "?"}, reason="Voyez")
     world.wait(days=31)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(dossier).state == "abandonne"
     found = lived(
         world, ("completer: {label: Faire compléter,", "completer: {label: Faire compléter, when: vente == 'autre',")
@@ -134,7 +134,7 @@ def test_a_refused_step_and_the_end_it_prevents(world: World) -> None:
 def test_a_longer_time_would_leave_it_open(world: World) -> None:
     world.take(sent(world), urbaniste(world), "completer", correction={"enseigne": "?"}, reason="Voyez")
     world.wait(days=31)
-    tour(world.office)
+    run_pass(world.office)
     found = lived(world, ("a_completer: {label: À compléter, correct: requested, due: 30 days",
                           "a_completer: {label: À compléter, correct: requested, due: 60 days"))  # fmt: skip
     assert told(found) == [("unfinished", "", "abandonne", "a_completer", "")]
@@ -168,7 +168,7 @@ def test_what_cannot_be_replayed_is_counted(world: World) -> None:
     found = lived(world, book=renamed())
     assert (found.played, found.unfaithful) == (1, (moved.number,))
     world.wait(days=366)
-    tour(world.office)
+    run_pass(world.office)
     found = lived(world, book=renamed())
     assert (found.played, found.erased) == (0, 2)
 
@@ -231,17 +231,17 @@ def _told_of(path: Path) -> list[tuple[str, Replay]]:
     """Each story of a file that comes to an end, replayed under its own edition."""
     book = compiled(path.read_text("utf-8"), path.name)
     catalogue, found = Catalogue.of([book], the_shared()), []
-    stages: list[Stage] = []
-    true = Stage.set_for
+    stages: list[ScenarioEnvironment] = []
+    true = ScenarioEnvironment.set_for
 
-    def kept_open(*arguments: Any) -> Stage:
+    def kept_open(*arguments: Any) -> ScenarioEnvironment:
         stage = true(*arguments)
         stage.office.store.close = lambda: None  # type: ignore[method-assign]
         stages.append(stage)
         return stage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stage, "set_for", kept_open)
+        patch.setattr(ScenarioEnvironment, "set_for", kept_open)
         for story in book.scenarios:
             play(book, catalogue, the_words(), story)
             found.append((story.id, replay(stages[-1].office, book, the_directory())))

@@ -14,10 +14,10 @@ from engine.services.accounts.access_log import note_reading
 from engine.services.applications.document_verification import verify
 from engine.services.applications.drafts import see
 from engine.services.applications.opinions import fill_row, give_opinion
-from engine.services.audit.integrity import export, fsck, trail
+from engine.services.audit.integrity import checked_journal, export, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker import retention
-from engine.services.worker.worker import run_timers, sweep, tour
+from engine.services.worker.worker import run_pass, run_timers, sweep
 from tests.engine.office.editions import edition, publish
 from tests.engine.office.world import World, a_world, left_salts
 
@@ -62,7 +62,7 @@ def urbaniste(world: World) -> Any:
 
 def after(world: World, dossier: Dossier, **span: float) -> Dossier:
     world.wait(**span)
-    tour(world.office)
+    run_pass(world.office)
     assert fsck(world.office) == ()
     return world.kept(dossier)
 
@@ -95,7 +95,7 @@ def test_a_refused_dossier_is_kept_its_time_then_nobody_is_in_it(world: World) -
 def test_it_is_one_entry_and_the_chain_still_verifies(world: World) -> None:
     dossier = refused(world)
     after(world, dossier, days=366)
-    entries, broken = trail(world.office, world.auditor(), dossier.id)
+    entries, broken = checked_journal(world.office, world.auditor(), dossier.id)
     assert broken is None
     assert [entry.kind for entry in entries].count("erased") == 1
     body = entries[-1].body

@@ -14,10 +14,10 @@ from engine.services.accounts import delegation as representation
 from engine.services.accounts.agents import Person
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
-from engine.services.applications.prefill import Earlier, earlier_requests, take_over
+from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from tests.engine.office.editions import edition, first, publish, renamed
 from tests.engine.office.world import B3, PASSPORT, World, pdf
 
@@ -25,7 +25,9 @@ LET_IN: dict[str, Plain] = {"togolais": True, "en_mission": False}
 OF_THIS_REQUEST = {"type_demande"}
 
 
-def offered(world: World, who: Actor | None = None, procedure: str = PASSPORT, **criteria: Plain) -> Earlier | None:
+def offered(
+    world: World, who: Actor | None = None, procedure: str = PASSPORT, **criteria: Plain
+) -> EarlierDossier | None:
     found = earlier_requests(world.office, who or world.applicant(), procedure, criteria or LET_IN)
     return found[0] if found else None
 
@@ -68,7 +70,7 @@ def test_papers_are_sealed_again_and_outlive_the_earlier_request(world: World) -
     assert {one.sha256 for one in after.attachments} == {one.sha256 for one in before.attachments}
     assert not {one.id for one in after.attachments} & {one.id for one in before.attachments}
     assert {one.received_at for one in after.attachments} == {one.received_at for one in before.attachments}
-    for path in world.office.attachments.shelf.folder.rglob(f"*.{before.id}"):
+    for path in world.office.attachments.blobs.folder.rglob(f"*.{before.id}"):
         path.unlink()
     one = after.attachments[0]
     assert intake.read_attachment(world.office, world.applicant(), after.id, one.id)[1].startswith(b"%PDF")
@@ -80,7 +82,7 @@ def test_a_file_that_was_lost_is_asked_again(world: World) -> None:
     before = world.sent(PASSPORT)
     cni = next(one for one in before.attachments if one.field == "cni")
     draft = begun(world)
-    for path in world.office.attachments.shelf.folder.rglob(f"*.{before.id}"):
+    for path in world.office.attachments.blobs.folder.rglob(f"*.{before.id}"):
         path.unlink()
     after = take_over(world.office, world.applicant(), draft.id, before.number)
     assert "cni" not in after.answers
@@ -232,7 +234,7 @@ def test_what_was_to_be_erased_never_comes_back(world: World, rounds: bool) -> N
     before = refused(world)
     world.wait(days=366)
     if rounds:
-        tour(world.office)
+        run_pass(world.office)
         assert world.kept(before).erased_at is not None
     assert earlier_requests(world.office, world.applicant(), "kiosque", {}) == ()
     draft = intake.open_dossier(world.office, world.applicant(), "kiosque", criteria={})

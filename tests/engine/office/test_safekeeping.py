@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from engine.core.clock import SystemClock
 from engine.core.problems import Refused
 from engine.operations.backup import CONTENTS, FILES, STORE, back_up, bring_back
-from engine.operations.store_factory import open_shelf, open_store
+from engine.operations.store_factory import open_blob_store, open_store
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
-from engine.storage.files.s3 import BucketShelf
+from engine.storage.files.s3 import S3BlobStore
 from engine.storage.sqlite.store import SqliteRows, SqliteStore
 from engine.storage.table_copy import TABLES
 from engine.storage.unit_of_work import Store
@@ -249,7 +249,7 @@ def test_a_backup_says_what_it_does_not_hold(
 
 
 def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) -> None:
-    lived = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    lived = Installation(world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     run = CliRunner().invoke
     said = run(backup_command(lambda: lived), [str(tmp_path / "b")])
     assert (said.exit_code, "2 dossiers" in said.output) == (0, True)
@@ -275,7 +275,7 @@ def test_the_commands_from_one_machine_to_another(world: World, tmp_path: Path) 
 
 
 def test_a_new_key_is_put_in_service_by_a_command(world: World, tmp_path: Path) -> None:
-    place = Installation(world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
+    place = Installation(world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json")  # type: ignore[attr-defined]
     command, run = keys_command(lambda: place), CliRunner().invoke
     files = len(list(place.files.glob("??/??/*")))
     assert f"00000000  {files} " in run(command, ["list"]).output
@@ -368,7 +368,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
     bucket, run = service().a_bucket("prefecture/files"), CliRunner().invoke
     place_of = lambda address: bucket if address == bucket.address else Path(address)  # noqa: E731
     folder = Installation(
-        world.office.store.path, world.office.attachments.shelf.folder, tmp_path / "keys.json", place_of
+        world.office.store.path, world.office.attachments.blobs.folder, tmp_path / "keys.json", place_of
     )  # type: ignore[attr-defined]
     there = replace(folder, files=bucket)
     moved = ["--files-from", str(folder.files), "--lang", "en"]
@@ -377,7 +377,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
     world.sent(B3, world.applicant("+22890445577"))
     said = run(copy_command(lambda: there), moved)
     assert (said.exit_code, "(1 copied this time)" in said.output) == (0, True), said.output
-    world.office = replace(world.office, attachments=AttachmentStore(BucketShelf(bucket), FileKeys.open(there.keys)))
+    world.office = replace(world.office, attachments=AttachmentStore(S3BlobStore(bucket), FileKeys.open(there.keys)))
     assert fsck(world.office) == ()
     assert run(keys_command(lambda: there), ["rotate"]).exit_code == 0
     said = run(backup_command(lambda: there), [str(tmp_path / "b")])
@@ -392,7 +392,7 @@ def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: Wo
         (new.files, new.keys, open_store(new.store)),
         (back.files, back.keys, world.office.store),
     ):
-        kept = AttachmentStore(open_shelf(files), FileKeys.open(keys_))
+        kept = AttachmentStore(open_blob_store(files), FileKeys.open(keys_))
         assert fsck(replace(world.office, store=store, attachments=kept)) == ()
     assert run(copy_command(lambda: replace(back, files=replace(bucket, secret="wrong"))), moved).exit_code == 1
     assert run(copy_command(lambda: back), ["--from", "x", "--files-from", "y"]).exit_code == 2

@@ -15,9 +15,9 @@ from engine.services.sign_in.sessions import (
     ASIDES_PER_ACCOUNT,
     LONGEST_ASIDE,
     STRANGERS_PER_ADDRESS,
-    hand_back,
     open_session,
     put_aside,
+    take_saved_post,
 )
 from engine.services.sign_in.unverified_drafts import go_on_unproven
 from engine.services.worker.worker import sweep
@@ -41,7 +41,7 @@ def test_no_secret_is_put_aside_with_what_was_typed(world: World, address: str, 
         token = open_session(world.office, unit, account, world.office.now()).token
     key = put_aside(world.office, token, address, TYPED)
     assert ("M0t-de-p4sse" in str(world.read(lambda unit: unit.peeked_aside(f"aside/{key}")))) == (left == TYPED)
-    assert hand_back(world.office, afi, key) == (address, left)
+    assert take_saved_post(world.office, afi, key) == (address, left)
 
 
 # -- how much is kept of who may be nobody -----------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_control_signs_are_not_kept_tabs_and_lines_are(world: World) -> None:
     owner = world.applicant()
     token = in_session(world, owner.id)
     key = put_aside(world.office, token, PAGE, [("nom", "a\x00b\x01\x7f\x85\tc\r\nd")])
-    assert hand_back(world.office, owner, key) == (PAGE, [("nom", "ab\tc\r\nd")])
+    assert take_saved_post(world.office, owner, key) == (PAGE, [("nom", "ab\tc\r\nd")])
 
 
 def test_a_browser_keeps_its_last_post(world: World) -> None:
@@ -120,7 +120,7 @@ def test_a_browser_keeps_its_last_post(world: World) -> None:
     first = put_aside(world.office, "", address, [("nom", "un")])
     second = put_aside(world.office, "", address, [("nom", "deux")], before=first)
     assert len(rows(world)) == 1
-    assert hand_back(world.office, owner, second) == (address, [("nom", "deux")])
+    assert take_saved_post(world.office, owner, second) == (address, [("nom", "deux")])
 
 
 def test_without_a_session_a_post_is_kept_for_the_owner_of_a_dossier_and_nobody_learns_whether_there_is_one(
@@ -136,7 +136,7 @@ def test_a_post_is_kept_one_day(world: World) -> None:
     owner = world.applicant()
     key = put_aside(world.office, in_session(world, owner.id), PAGE, TYPED)
     world.wait(hours=24)
-    assert hand_back(world.office, owner, key) is None
+    assert take_saved_post(world.office, owner, key) is None
     sweep(world.office)
     world.wait(days=1)
     sweep(world.office)

@@ -8,7 +8,7 @@ import pytest
 
 from engine.core.values import new_id
 from engine.integrations.message_sender import NotSent
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Letter
+from engine.records.dossier import SYSTEM_ACTOR, Actor, OutboundMessage
 from engine.records.sms_counts import SmsCount
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
@@ -23,9 +23,9 @@ PRICES = {"TG": 1250, "other": 6000}
 
 def owe(
     world: World, to: str = PHONE, body: str = "Dossier: prêt.", dossier: str | None = None, channel: str = "sms"
-) -> Letter:
+) -> OutboundMessage:
     now, letter_id = world.office.now(), new_id()
-    letter = Letter(letter_id, dossier, channel, to, "", body, now, letter_id, now)  # type: ignore[arg-type]
+    letter = OutboundMessage(letter_id, dossier, channel, to, "", body, now, letter_id, now)  # type: ignore[arg-type]
     with world.office.store.unit(write=True) as unit:
         unit.add_letter(letter)
     return letter
@@ -72,7 +72,7 @@ def test_without_a_price_the_segments_are_told_apart(world: World) -> None:
 
 
 class Refusing:
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         raise NotSent("down")
 
 

@@ -12,18 +12,18 @@ from engine.core.values import new_id
 from engine.domain.common.decision import Act
 from engine.domain.reporting.figures import figures_of
 from engine.records.dossier import Account, Actor
-from engine.records.statistics import ENTRIES, JOURNAL, STANDING, Asked, Count, Mark
+from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
 from engine.services.applications import casework
 from engine.services.applications.drafts import drop_draft, save_page
 from engine.services.audit import statistics
 from engine.services.audit.integrity import fsck
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.world import B3, MONDAY, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
 
 NOW = "2026-11"
-ALL = Asked((NOW, "2026-12", STANDING))
+ALL = CounterQuery((NOW, "2026-12", CURRENT))
 DESK, OTHER_DESK = "dgdn_lome", "dgdn_kara"
 
 
@@ -68,7 +68,7 @@ class TestCounting:
     def test_a_payment_and_the_extract_that_follows(self, world: World) -> None:
         dossier = world.paid(world.sent(B3))
         world.wait(minutes=1)
-        tour(world.office)
+        run_pass(world.office)
         found = counted(world)
         assert found[B3, "payment", "sandbox:started"] == found[B3, "payment", "sandbox:paid"] == 1
         assert world.kept(dossier).state != "a_payer"
@@ -106,7 +106,7 @@ class TestCounting:
             with world.office.store.unit(write=True) as unit:
                 mark = unit.tally_mark()
                 assert mark
-                unit.add_tallies({ENTRIES: -unit.tallies(Asked((JOURNAL,)))[ENTRIES]}, mark, mark)
+                unit.add_tallies({ENTRIES: -unit.tallies(CounterQuery((JOURNAL,)))[ENTRIES]}, mark, mark)
             world.sent(PASSPORT, world.applicant("+22890112235"))
             counted(world)
         assert fsck(world.office) == ()
@@ -145,7 +145,7 @@ class TestCounting:
         broken, _ = world.sent(PASSPORT), world.sent(B3)
         real = statistics.counts_of
 
-        def fails(case: statistics.Case, *rest: object) -> object:
+        def fails(case: statistics.CountedDossier, *rest: object) -> object:
             if case.dossier.id == broken.id:
                 raise ArithmeticError
             return real(case, *rest)  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ class TestWhoKnows:
         counts = {received(PASSPORT, DESK): 1, received(PASSPORT, OTHER_DESK): 2, received(B3, "casier_lome"): 5}
         counts[received("", "")] = sum(counts.values())
         with world.office.store.unit(write=True) as unit:
-            unit.add_tallies(counts, None, Mark(MONDAY))
+            unit.add_tallies(counts, None, JournalCursor(MONDAY))
         return world
 
     def received(self, world: World, actor: Actor, procedure: str = "", place: str = "") -> int:

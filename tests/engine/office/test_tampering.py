@@ -13,10 +13,10 @@ import yaml
 
 from engine.core.values import group_number
 from engine.services.audit.integrity import Inspected, _of_dossier, findings, fsck, inspect, number_of
-from engine.storage.sql.connection import Verbs
+from engine.storage.sql.connection import Queries
 from engine.storage.sql.integrity import QUESTIONS
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Finding
+from engine.storage.unit_of_work import IntegrityFinding
 from renderers.i18n.translations import load_words
 from renderers.reports.integrity import _REMEDIES, findings_report
 from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
@@ -48,7 +48,7 @@ def said(world: World, found: Inspected, language: str) -> str:
     return findings_report(found, 4, lambda one: number_of(world.office, one), load_words(), language)
 
 
-def found_in(world: World, table: str) -> Generator[Finding, None, None]:
+def found_in(world: World, table: str) -> Generator[IntegrityFinding, None, None]:
     """All that `fsck` finds, dossiers first where the table is kept beside them: only the first finding is looked for."""
     for dossier in world.office.store.all_dossiers() if table in BESIDE else ():
         yield from _of_dossier(world.office, dossier, [], {}, {})
@@ -127,7 +127,7 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
     """Its entries commit to no row. From the next act on they do, and an inserted letter is told."""
     store = an_empty_store() if kind == "postgresql" else SqliteStore(tmp_path / "guichet.db")
     with monkeypatch.context() as earlier:
-        earlier.setattr(Verbs, "_commit_to", lambda *_: None)
+        earlier.setattr(Queries, "_commit_to", lambda *_: None)
         world = a_world(tmp_path, store)
         checker = world.agent("checker", "dgdn/controleur")
         passport = world.paid(world.take(world.sent(PASSPORT), checker, "conforme"))
@@ -199,7 +199,7 @@ def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Ha
 
 def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Hand]) -> None:
     world, _ = owned
-    found = Inspected(tuple(Finding("edition_lost", f"d{n}", {"edition": "b3"}) for n in range(59)), {})
+    found = Inspected(tuple(IntegrityFinding("edition_lost", f"d{n}", {"edition": "b3"}) for n in range(59)), {})
     told = said(world, found, "fr").splitlines()
     assert told[0].startswith(
         "59 dossiers (d0, d1, d2, d3, d4, …)\N{NO-BREAK SPACE}: l’édition de la procédure ne se lit plus. Remettez"

@@ -16,20 +16,20 @@ from engine.core.values import new_id
 from engine.integrations.message_sender import NotSent
 from engine.integrations.registers import RegisterAnswer
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, Letter
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import Office
-from engine.services.context.edition_cache import LostEdition
+from engine.services.context.app_context import AppContext
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core import register_lookups as lookups
-from engine.services.core.call_queue import Call, queue_call
+from engine.services.core.call_queue import QueuedCall, queue_call
 from engine.services.core.register_lookups import ask_now
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.worker import worker as timers
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Tray
+from engine.storage.unit_of_work import Busy, DossierQuery
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world, left_salts
 
@@ -40,10 +40,10 @@ class Post:
     """A sender that does as the test says and remembers what left."""
 
     def __init__(self) -> None:
-        self.left: list[Letter] = []
+        self.left: list[OutboundMessage] = []
         self.fails: Exception | None = None
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutboundMessage) -> None:
         if self.fails:
             raise self.fails
         self.left.append(letter)
@@ -78,7 +78,7 @@ class TestTime:
             timers.run_timers(world.office)
             assert world.kept(dossier).state == "a_payer"
         world.wait(minutes=30)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         assert cashier.see_payment(world.office, owner, dossier.id, started.id).status == ends
         assert world.kept(dossier).state == state
         assert fsck(world.office) == ()
@@ -101,7 +101,7 @@ class TestTime:
         dossier, told = world.draft(), set[str]()
         for _ in range(32):
             world.wait(days=1)
-            timers.tour(world.office)
+            timers.run_pass(world.office)
             letters = world.read(lambda unit: unit.letters_to(PHONE, 100))
             told.update(one.id for one in letters if one.body.startswith("notice.draft.sms"))
         kept = world.kept(dossier)
@@ -192,11 +192,11 @@ def test_a_part_of_the_tour_that_fails_leaves_the_others(
     """One edition that is nowhere any more would else keep every letter from leaving."""
 
     def faulty(office: Any) -> int:
-        raise LostEdition("casier-judiciaire-b3")
+        raise EditionMissing("casier-judiciaire-b3")
 
     world.sent()
     monkeypatch.setattr(timers, part, faulty)
-    assert timers.tour(world.office).letters
+    assert timers.run_pass(world.office).letters
     assert "a part of the tour" in caplog.text
 
 
@@ -256,7 +256,7 @@ class TestLetters:
         post.fails = NotSent("no such number", for_good=True)
         with world.office.store.unit(write=True) as unit:
             now = world.office.now()
-            unit.add_letter(Letter("l", None, "email", "a@b.tg", "s", "b", now, "d", now))
+            unit.add_letter(OutboundMessage("l", None, "email", "a@b.tg", "s", "b", now, "d", now))
         timers.deliver_letters(world.office)
         with world.office.store.unit() as unit:
             assert [one.failed for one in unit.letters_to("+22890112233")] == ["no such number"]
@@ -299,7 +299,7 @@ class TestRegisters:
         assert [timers.ask_registers(world.office) for _ in range(3)] == [1, 0, 0]
         register.answer = RegisterAnswer("not_found")
         world.wait(minutes=1)
-        assert timers.tour(world.office).registers == 1
+        assert timers.run_pass(world.office).registers == 1
         assert world.kept(dossier).state == "signature"
 
     def test_those_that_stay_silent_keep_nobody_waiting(self, tmp_path: Path) -> None:
@@ -319,22 +319,22 @@ class TestRegisters:
         world = a_world(tmp_path, registers={"casier_national": register})
         dossiers = [world.paid(world.sent(owner=world.applicant(f"+2289000010{number}"))) for number in range(3)]
         with world.office.store.unit() as unit:
-            first = next(line.id for line in unit.find_dossiers(Tray(), None, 9).lines)
+            first = next(line.id for line in unit.find_dossiers(DossierQuery(), None, 9).lines)
         lost.add(first)
-        book_of = lookups._book_of
+        book_of = lookups._procedure_of
 
-        def reading(office: Office, dossier: Dossier) -> Procedure:
+        def reading(office: AppContext, dossier: Dossier) -> Procedure:
             if dossier.id in lost:
-                raise LostEdition(dossier.procedure)
+                raise EditionMissing(dossier.procedure)
             return book_of(office, dossier)
 
-        monkeypatch.setattr(lookups, "_book_of", reading)
+        monkeypatch.setattr(lookups, "_procedure_of", reading)
         world.wait(minutes=1)
         register.asked.clear()
         assert lookups.queue_registers(world.office) == 2
         world.wait(minutes=1)
         with world.office.store.unit(write=True) as unit:
-            queue_call(unit, Call("register", "casier_national", first), world.office.now())
+            queue_call(unit, QueuedCall("register", "casier_national", first), world.office.now())
         register.answer = RegisterAnswer("not_found")
         timers.ask_registers(world.office)
         assert {world.kept(one).state for one in dossiers if one.id != first} == {"signature"}
@@ -343,7 +343,7 @@ class TestRegisters:
         world = a_world(tmp_path, registers={})
         dossier = world.paid(world.sent())
         world.wait(hours=13)
-        timers.tour(world.office)
+        timers.run_pass(world.office)
         after = world.kept(dossier)
         assert (after.state, after.answers["recherche"]) == ("controle", "unavailable")
         assert fsck(world.office) == ()
@@ -406,7 +406,7 @@ class TestRegisters:
 class TestSweeping:
     def test_files_nobody_names_go_after_a_day(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
-        folder = world.office.attachments.shelf.folder
+        folder = world.office.attachments.blobs.folder
         kept = lambda: sorted(path.name for path in folder.glob("??/??/*"))  # noqa: E731
         orphan = world.office.attachments.keep(_png(), "a.png", ("png",), 10_000)
         assert len(kept()) == 2
@@ -422,7 +422,7 @@ class TestSweeping:
         draft = world.draft(PASSPORT, owner)
         now = world.office.now()
         with world.office.store.unit(write=True) as unit:
-            unit.add_letter(Letter("reminder", draft.id, "sms", PHONE, "", "?", now, "reminder", now))
+            unit.add_letter(OutboundMessage("reminder", draft.id, "sms", PHONE, "", "?", now, "reminder", now))
         timers.deliver_letters(world.office)
         accounts.send_code(world.office, "+22890445577")  # waits for a sender: it is still owed
         intake.drop_draft(world.office, owner, draft.id)

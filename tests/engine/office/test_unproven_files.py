@@ -22,7 +22,7 @@ from engine.services.limits import file_counts
 from engine.services.limits.file_counts import count_file, sender_of
 from engine.services.sign_in.sessions import actor_of
 from engine.services.sign_in.unverified_drafts import adopt, go_on_unproven
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.files import attachments
 from engine.storage.files.attachments import Lost
 from engine.storage.files.inspection import Rejected
@@ -157,7 +157,7 @@ def test_files_stay_a_day_after_the_last_action(world: World) -> None:
     assert received(world.office, who, draft.id, "3" * 32) == 0
     assert world.kept(draft).removed_files == ("justificatif",)
     assert counted(world) == 0
-    assert tour(world.office).swept == 0
+    assert run_pass(world.office).swept == 0
 
 
 def test_who_proved_their_number_is_counted_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_a_file_that_nothing_came_to_name_is_gone_at_once(world: World) -> None:
     handed = intake.attach(world.office, owner, draft.id, "justificatif", Upload("a.jpg", photo(1)))
     assert handed.problem is None, "the same file, in place of itself"
     assert lies(world, draft, kept)
-    assert [one.name.rpartition("/")[2] for one in world.office.attachments.shelf.lies()] == [f"{kept}.{draft.id}"]
+    assert [one.name.rpartition("/")[2] for one in world.office.attachments.blobs.lies()] == [f"{kept}.{draft.id}"]
     assert counted(world) == 0
 
 
@@ -346,7 +346,7 @@ def test_a_removal_that_was_cut_is_ended_and_takes_nothing_else(world: World, mo
         send(world, who, draft, 1)
     assert end_removals(world.office) == 0, "whoever began may still be at it"
     world.wait(minutes=11)
-    assert tour(world.office, erases=False).swept == 2
+    assert run_pass(world.office, erases=False).swept == 2
     assert not lies(world, draft, digest)
     assert counted(world) == 0
     assert send(world, who, draft, 1) == digest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Dossier
-from engine.records.exchanges import Waiting
+from engine.records.exchanges import WaitingListEntry
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
 from engine.services.core import waiting_list
@@ -43,7 +43,7 @@ def free(world: World, holder: Dossier) -> None:
     bookings.cancel_booking(world.office, world.owner(holder), holder.id, "depot")
 
 
-def on_list(world: World, dossier: Dossier) -> tuple[Waiting, ...]:
+def on_list(world: World, dossier: Dossier) -> tuple[WaitingListEntry, ...]:
     return world.read(lambda unit: unit.waiting_of(dossier.id))
 
 
@@ -83,7 +83,7 @@ def test_who_passes_through_another_state_keeps_their_place_and_is_told_once_bac
 
 
 def test_fifty_left_on_the_list_by_an_earlier_release_hide_nobody(world: World) -> None:
-    listed = Waiting("", "depot", "passeport-ordinaire/depot", LOME, world.office.now())
+    listed = WaitingListEntry("", "depot", "passeport-ordinaire/depot", LOME, world.office.now())
     first = world.booked(to_book(world), "depot")
     lapsed = [to_book(world, number) for number in range(1, 52)]
     world.clock.instant = first.bookings["depot"].start

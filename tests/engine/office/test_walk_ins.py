@@ -10,14 +10,14 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.domain.common.working_time import at_minute
-from engine.domain.reporting.counters import Case, counts_of
+from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
 from engine.services.appointments import bookings
-from engine.services.appointments.walk_ins import comer, receive, undo_arrival
+from engine.services.appointments.walk_ins import receive, undo_arrival, walk_in
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
-from engine.services.worker.worker import tour
+from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.world import World, a_world
@@ -45,7 +45,7 @@ def test_without_a_time_they_are_received_today_though_it_is_too_late_to_book(wo
     first = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot").first_free
     assert first
     assert first.start.date() > now.date(), "nothing can be booked for today"
-    assert comer(world.office, clerk, dossier.id, "depot").closed is None
+    assert walk_in(world.office, clerk, dossier.id, "depot").closed is None
     came = come(world, clerk, dossier, token="t")
     assert come(world, clerk, dossier, token="t").bookings == came.bookings, "a double touch is one visit"
     booking = came.bookings["depot"]
@@ -80,7 +80,7 @@ def _around(world: World) -> tuple[object, object]:
 def test_a_slot_of_another_day_is_given_back(world: World, clerk: Actor) -> None:
     dossier = world.booked(to_book(world), "depot", 3)
     held = dossier.bookings["depot"]
-    assert comer(world.office, clerk, dossier.id, "depot").held == held
+    assert walk_in(world.office, clerk, dossier.id, "depot").held == held
     came = come(world, clerk, dossier)
     assert came.bookings["depot"].moves == held.moves
     taken = world.read(
@@ -114,7 +114,7 @@ def test_who_comes_late_was_not_absent(world: World, clerk: Actor) -> None:
     world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=15)
     missed = bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
     assert missed.missed == {"depot": 1}
-    assert comer(world.office, clerk, dossier.id, "depot").late
+    assert walk_in(world.office, clerk, dossier.id, "depot").late
     world.clock.instant += timedelta(minutes=30)
     came = come(world, clerk, missed)
     assert came.missed == {}
@@ -129,7 +129,7 @@ def visits(world: World, dossier: Dossier) -> dict[str, int]:
     kept = world.kept(dossier)
     entries = world.read(lambda unit: unit.entries(kept.id))
     book = world.office.catalogue.procedures[kept.procedure]
-    case = Case(kept, entries, {one.edition: book for one in entries})
+    case = CountedDossier(kept, entries, {one.edition: book for one in entries})
     found: dict[str, int] = {}
     for count, n in counts_of(case, {one.n for one in entries}, world.office.directory):
         if count.figure == "visit":
@@ -151,7 +151,7 @@ def test_who_left_without_being_received_keeps_their_time(world: World, clerk: A
     dossier = come(world, clerk, to_book(world))
     assert dossier.due_paused_at is not None
     world.clock.instant = at_minute(world.clock.instant.date() + timedelta(days=1), 60)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(dossier).due_paused_at is None
     undone = undo_arrival(world.office, clerk, dossier.id, "depot")
     assert world.booked(undone, "depot").bookings["depot"].status == "booked"
@@ -181,7 +181,7 @@ def test_no_reminder_leaves_once_the_hour_has_come(world: World) -> None:
     dossier = world.booked(to_book(world), "depot", 20)
     start = dossier.bookings["depot"].start
     world.clock.instant = start + timedelta(minutes=6)
-    tour(world.office)
+    run_pass(world.office)
     assert "reminded" not in world.kinds(dossier)
 
 
@@ -192,7 +192,7 @@ def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> 
     bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
     world.take(world.kept(dossier), clerk, "ajourner", reason="Il manque l'acte")
     world.wait(days=100)
-    tour(world.office)
+    run_pass(world.office)
     assert world.kept(dossier).closed_at is not None
     book = world.office.catalogue.current("passeport-ordinaire", world.office.day())
     assert book

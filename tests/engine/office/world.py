@@ -27,7 +27,7 @@ from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.applications.draft_answers import keep_answers
 from engine.services.appointments import bookings
-from engine.services.context.app_context import Office, OfficeSettings, publish_editions
+from engine.services.context.app_context import AppContext, AppSettings, publish_editions
 from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
@@ -75,7 +75,7 @@ def file_keys(folder: Path) -> FileKeys:
 class World:
     """`office` and who knocks at it. Agents hold every role of their agency unless told otherwise."""
 
-    office: Office
+    office: AppContext
     clock: FixedClock
     operator: SandboxOperator
     people: dict[str, Actor] = field(default_factory=dict)
@@ -188,9 +188,9 @@ def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None
         "registers": {"*": FileRegister(ROOT / "procedures/registers")},
         **gateways,
     }
-    office = Office(
+    office = AppContext(
         catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys(folder)), clock=clock,
-        wording=BareWords(), keys=keys(), settings=OfficeSettings(), **parts,
+        wording=BareWords(), keys=keys(), settings=AppSettings(), **parts,
     )  # fmt: skip
     return World(publish_editions(office), clock, operator)
 

@@ -14,7 +14,7 @@ from engine.records.dossier import (
     Booking,
     Dossier,
     IssuedDocument,
-    Letter,
+    OutboundMessage,
     Payment,
     PaymentEvent,
     Timer,
@@ -39,12 +39,12 @@ def a_dossier(dossier_id: str = "d1", **changes: Any) -> Dossier:
     return Dossier(**{**given, **changes})
 
 
-def a_letter(letter_id: str = "l1", **changes: Any) -> Letter:
+def a_letter(letter_id: str = "l1", **changes: Any) -> OutboundMessage:
     given = {
         "id": letter_id, "dossier": None, "channel": "sms", "to": "+22890000000", "subject": "", "body": "Bonjour",
         "due_at": NOON, "dedupe": f"dedupe of {letter_id}", "created_at": NOON,
     }  # fmt: skip
-    return Letter(**{**given, **changes})
+    return OutboundMessage(**{**given, **changes})
 
 
 def a_payment(payment_id: str = "p1", **changes: Any) -> Payment:

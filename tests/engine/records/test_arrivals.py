@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.storage.files.blob_store import FolderShelf
+from engine.storage.files.blob_store import FolderBlobStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.resumable_uploads import AT_ONCE, LARGEST, LARGEST_PIECE, Arrivals
 
@@ -19,7 +19,7 @@ KEY = hashlib.sha256(DATA).hexdigest()
 
 @pytest.fixture(params=["sealed", "bare"])
 def arrivals(request: pytest.FixtureRequest, tmp_path: Path) -> Arrivals:
-    return Arrivals(FolderShelf(tmp_path / "files"), FileKeys.generate() if request.param == "sealed" else None)
+    return Arrivals(FolderBlobStore(tmp_path / "files"), FileKeys.generate() if request.param == "sealed" else None)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -72,6 +72,6 @@ def test_nothing_stays_when_nobody_goes_on(arrivals: Arrivals) -> None:
     arrivals.sweep(now - timedelta(hours=1))
     assert arrivals.received("d", KEY) == len(DATA)
     arrivals.sweep(now + timedelta(hours=1))
-    assert not list(arrivals.shelf.lies())
-    arrivals.shelf.tidy((), (now + timedelta(hours=1)).timestamp())
-    assert not list(arrivals.shelf.folder.rglob("*"))
+    assert not list(arrivals.blobs.lies())
+    arrivals.blobs.tidy((), (now + timedelta(hours=1)).timestamp())
+    assert not list(arrivals.blobs.folder.rglob("*"))

@@ -26,7 +26,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from engine.storage.files.attachments import AttachmentStore, Kept, Lost, Weigh, display_name
+from engine.storage.files.attachments import AttachmentStore, Lost, StoredFile, Weigh, display_name
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.images import LONGEST_SIDE, MOST_SCANS
 from engine.storage.files.inspection import Rejected
@@ -71,7 +71,7 @@ def an_action(kind: str, **more: object) -> DictionaryObject:
     return DictionaryObject(table)
 
 
-def kept_picture(store: AttachmentStore, kept: Kept) -> Image.Image:
+def kept_picture(store: AttachmentStore, kept: StoredFile) -> Image.Image:
     return Image.open(io.BytesIO(store.read(kept.sha256)))
 
 
@@ -80,7 +80,7 @@ def why_refused(
 ) -> str:
     with pytest.raises(Rejected) as refused:
         store.keep(data, name, accept, SIZE, weigh=weigh)
-    assert not store.shelf.folder.exists() or not [path for path in store.shelf.folder.rglob("*") if path.is_file()]
+    assert not store.blobs.folder.exists() or not [path for path in store.blobs.folder.rglob("*") if path.is_file()]
     return refused.value.code
 
 
@@ -92,7 +92,7 @@ def why_refused(
 def test_a_picture_is_kept_as_what_it_is(store: AttachmentStore, form: str, kind: str, mode: str) -> None:
     kept = store.keep(a_picture(form, mode=mode, colour="white"), "scan", ALL, SIZE)
     data = store.read(kept.sha256)
-    assert kept == Kept(hashlib.sha256(data).hexdigest(), kind, len(data), 1, f"scan.{kind}")
+    assert kept == StoredFile(hashlib.sha256(data).hexdigest(), kind, len(data), 1, f"scan.{kind}")
     assert kept_picture(store, kept).size == (40, 20)
 
 
@@ -185,7 +185,7 @@ def test_a_png_that_is_a_photo_becomes_a_jpeg_where_that_is_accepted(store: Atta
 def test_the_same_picture_twice_is_one_file(store: AttachmentStore) -> None:
     first, second = (store.keep(a_picture(), name, ALL, SIZE) for name in ("a.jpg", "b.jpg"))
     assert first.sha256 == second.sha256
-    assert len([path for path in store.shelf.folder.rglob("*") if path.is_file()]) == 1
+    assert len([path for path in store.blobs.folder.rglob("*") if path.is_file()]) == 1
 
 
 def a_png_chunk(name: bytes, body: bytes) -> bytes:
@@ -429,8 +429,8 @@ def test_a_name_is_made_fit_to_be_shown(given: str, shown: str) -> None:
 
 def test_only_the_owner_reads(store: AttachmentStore) -> None:
     kept = store.keep(a_pdf(), "a.pdf", ALL, SIZE)
-    (path,) = (path for path in store.shelf.folder.rglob("*") if path.is_file())
-    assert path.relative_to(store.shelf.folder).parts == (kept.sha256[:2], kept.sha256[2:4], f"{kept.sha256}.-")
+    (path,) = (path for path in store.blobs.folder.rglob("*") if path.is_file())
+    assert path.relative_to(store.blobs.folder).parts == (kept.sha256[:2], kept.sha256[2:4], f"{kept.sha256}.-")
     assert path.stat().st_mode & 0o077 == 0
     assert all(folder.stat().st_mode & 0o077 == 0 for folder in path.parents[:2])
 
@@ -441,7 +441,7 @@ def test_what_is_not_there_or_damaged_is_lost(store: AttachmentStore) -> None:
         with pytest.raises(Lost):
             store.read(digest)
     assert list(store.findings([("", kept.sha256)])) == []
-    (path,) = (path for path in store.shelf.folder.rglob("*") if path.is_file())
+    (path,) = (path for path in store.blobs.folder.rglob("*") if path.is_file())
     path.write_bytes(b"other")
     with pytest.raises(Lost):
         store.read(kept.sha256)
@@ -454,7 +454,7 @@ def test_what_is_not_there_or_damaged_is_lost(store: AttachmentStore) -> None:
 def test_a_full_disk_keeps_nothing_half_and_passes(store: AttachmentStore, step: str) -> None:
     with mock.patch.object(os, step, side_effect=OSError(28, "No space left on device")), pytest.raises(Busy):
         store.keep(a_pdf(), "a.pdf", ALL, SIZE)
-    assert not store.shelf.folder.exists() or not [path for path in store.shelf.folder.rglob("*") if path.is_file()]
+    assert not store.blobs.folder.exists() or not [path for path in store.blobs.folder.rglob("*") if path.is_file()]
     assert store.keep(a_pdf(), "a.pdf", ALL, SIZE)
 
 
@@ -479,7 +479,7 @@ def test_the_file_is_on_the_disk_before_its_folder_names_it(store: AttachmentSto
 
 def test_sweeping_takes_old_orphans_and_halves_only(store: AttachmentStore) -> None:
     named, orphan = (store.keep(a_pdf(pages=pages), "a.pdf", ALL, SIZE).sha256 for pages in (1, 2))
-    half = store.shelf.folder / ".half"
+    half = store.blobs.folder / ".half"
     half.write_bytes(b"half")
     now = datetime.now(UTC)
     assert store.sweep({("", named)}, now - timedelta(hours=1)) == ()
@@ -493,7 +493,7 @@ def test_sweeping_takes_old_orphans_and_halves_only(store: AttachmentStore) -> N
 
 def test_a_file_handed_in_again_is_young_again(store: AttachmentStore) -> None:
     kept = store.keep(a_pdf(), "a.pdf", ALL, SIZE)
-    (path,) = (path for path in store.shelf.folder.rglob("*") if path.is_file())
+    (path,) = (path for path in store.blobs.folder.rglob("*") if path.is_file())
     os.utime(path, (0, 0))
     store.keep(a_pdf(), "b.pdf", ALL, SIZE)
     assert path.stat().st_mtime > time.time() - 60

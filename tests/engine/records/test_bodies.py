@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.values import canonical_json
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.codec import Unreadable, from_plain, instant_text, plain_hints, read_instant, to_plain
 from engine.records.dossier import (
     Account,
@@ -22,7 +22,7 @@ from engine.records.dossier import (
     Booking,
     Dossier,
     IssuedDocument,
-    Letter,
+    OutboundMessage,
     Payment,
     PaymentEvent,
     Timer,
@@ -34,7 +34,7 @@ from engine.storage.unit_of_work import DossierLine, Reply, Store, Unit
 from tests.engine.records.makers import NOON, a_booking, a_dossier, opened
 
 RECORDS = (
-    Account, Actor, Attachment, Booking, Dossier, DossierLine, Edition, Entry, IssuedDocument, Letter, Payment,
+    Account, Actor, Attachment, Booking, Dossier, DossierLine, Edition, JournalEntry, IssuedDocument, OutboundMessage, Payment,
     PaymentEvent, Reply, Session, SignInCode, Timer,
 )  # fmt: skip
 
@@ -120,7 +120,7 @@ def a_record(
                  lambda u, b: u.bookings_on([b.office], b.start, b.start + timedelta(1))[0][2], status="booked"),
         a_record(Edition, lambda u, e: u.add_edition(e), lambda u, e: u.edition(e.procedure, e.fingerprint)),
         a_record(IssuedDocument, lambda u, d: u.add_document("d1", d), lambda u, d: u.document_by_token(d.token)[1]),
-        a_record(Letter, lambda u, one: u.add_letter(one), lambda u, one: u.letters_to(one.to)[0], dossier=None),
+        a_record(OutboundMessage, lambda u, one: u.add_letter(one), lambda u, one: u.letters_to(one.to)[0], dossier=None),
         a_record(Payment, lambda u, p: u.add_payment(p), lambda u, p: u.payment(p.id), dossier="d1"),
         a_record(Reply, lambda u, r: u.add_reply(r), lambda u, r: u.reply(r.principal, r.route, r.key)),
         a_record(Session, lambda u, s: u.put_session(s), lambda u, s: u.session(s.token_sha256)),

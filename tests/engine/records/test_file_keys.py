@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.storage.files.attachments import AttachmentStore, Lost
-from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoRing, add_key
+from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoKeyRing, add_key
 from tests.engine.office.world import keys, pdf
 
 ALL = ("pdf",)
@@ -25,7 +25,7 @@ def ring(tmp_path: Path) -> Path:
 
 
 def on_disk(store: AttachmentStore) -> list[Path]:
-    return sorted(path for path in store.shelf.folder.rglob("*") if path.is_file())
+    return sorted(path for path in store.blobs.folder.rglob("*") if path.is_file())
 
 
 def test_nothing_of_a_file_is_readable_on_the_disk(tmp_path: Path, ring: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_ring_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) ->
     file = tmp_path / "keys.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(NoRing):
+    with pytest.raises(NoKeyRing):
         FileKeys.open(file)
 
 

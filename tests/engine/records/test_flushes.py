@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.storage.fair_lock import Turns
+from engine.storage.fair_lock import FairLock
 from engine.storage.sqlite import write_queue as flushes
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.sqlite.write_queue import Flush
@@ -106,7 +106,7 @@ def test_one_that_fails_is_undone_alone(store: SqliteStore) -> None:
             raise LookupError
 
     done = waiting_behind(store, *keeping(store, 2), fails, lambda: keep(store, "d3"), lambda: keep(store, "d3"))
-    assert done == ["kept", "kept", "kept", "LookupError", "kept", "Taken"]
+    assert done == ["kept", "kept", "kept", "LookupError", "kept", "AlreadyExists"]
     assert names(store) == {"d0", "d1", "d2", "d3"}
 
 
@@ -172,7 +172,7 @@ def test_a_refusal_is_heard_when_what_it_rests_on_is_kept(store: SqliteStore) ->
     assert waiting_behind(store, lambda: keep(store, "d1"), taken, lambda: keep(store, "d2")) == [
         "kept",
         "kept",
-        "Taken",
+        "AlreadyExists",
         "kept",
     ]
     assert seen == [{"d0", "d1", "d2"}]
@@ -202,7 +202,7 @@ def test_what_needs_the_store_alone_waits_for_those_before_it(store: SqliteStore
 
 
 def test_a_turn_that_nobody_waits_for_stays() -> None:
-    turns = Turns()
+    turns = FairLock()
     assert turns.take(0.1)
     assert not turns.pass_on()
     assert not turns.take(0.01)

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from engine.storage.gate import Crowded, Gate
+from engine.storage.gate import AdmissionGate, Crowded
 from engine.storage.unit_of_work import Busy
 
 
 def test_few_are_in_few_wait_and_all_others_are_told_at_once() -> None:
-    gate, leave, inside = Gate(1, 1, patience=0.3), threading.Event(), threading.Event()
+    gate, leave, inside = AdmissionGate(1, 1, wait_limit=0.3), threading.Event(), threading.Event()
     told: list[float] = []
 
     def stays() -> None:
@@ -46,14 +46,14 @@ def test_few_are_in_few_wait_and_all_others_are_told_at_once() -> None:
 
 
 def test_who_fails_inside_leaves_all_the_same() -> None:
-    gate = Gate(1, 0)
+    gate = AdmissionGate(1, 0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.turn():
             raise ZeroDivisionError
 
 
 def test_a_caller_is_there_once_by_any_of_its_names() -> None:
-    gate = Gate(3, 3, patience=30)
+    gate = AdmissionGate(3, 3, wait_limit=30)
     with gate.turn("account:a", "browser:x"):
         for names in (("account:a", "browser:y"), ("account:b", "browser:x")):
             with pytest.raises(Crowded, match="twice"), gate.turn(*names):
@@ -65,7 +65,7 @@ def test_a_caller_is_there_once_by_any_of_its_names() -> None:
 
 
 def test_a_place_is_kept_for_callers_that_are_known() -> None:
-    gate = Gate(2, 2, patience=0.2, kept=1)
+    gate = AdmissionGate(2, 2, wait_limit=0.2, kept=1)
     with gate.turn("account:a", known=False):
         with pytest.raises(Crowded, match="turn"), gate.turn("account:b", known=False):
             pass
@@ -76,7 +76,7 @@ def test_a_place_is_kept_for_callers_that_are_known() -> None:
 
 
 def test_strangers_do_not_fill_the_line_of_callers_that_are_known() -> None:
-    gate, told = Gate(2, 2, patience=2, kept=1), list[str]()
+    gate, told = AdmissionGate(2, 2, wait_limit=2, kept=1), list[str]()
 
     def tries(name: str) -> None:
         try:

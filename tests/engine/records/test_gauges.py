@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.records.statistics import Waiting
+from engine.records.statistics import OverdueCount
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
@@ -28,8 +28,8 @@ def test_what_waits(store: Store) -> None:
         told = unit.queues(later(hours=2))
     kept, edition = a_dossier(), an_edition()
     assert told.dossiers == {(kept.procedure, kept.state): 1}
-    assert told.letters == Waiting(1, NOON)
-    assert told.timers == Waiting(1, later(hours=1))
+    assert told.letters == OverdueCount(1, NOON)
+    assert told.timers == OverdueCount(1, later(hours=1))
     assert told.payments == {"pending": 1}
     assert told.editions == {(edition.procedure, edition.fingerprint): edition.published_at}
 
@@ -37,18 +37,18 @@ def test_what_waits(store: Store) -> None:
 def test_what_is_done_does_not_wait(store: Store) -> None:
     with store.unit() as unit:
         told = unit.queues(NOON)
-    assert (told.letters, told.timers) == (Waiting(0, None), Waiting(0, None))
+    assert (told.letters, told.timers) == (OverdueCount(0, None), OverdueCount(0, None))
     assert not told.dossiers
     assert not told.payments
 
 
 def test_a_store_of_this_release_has_its_migrations_and_its_time(store: Store) -> None:
-    told = store.standing()
+    told = store.migration_state()
     assert (told.pending, told.strange) == ((), ())
     assert abs(told.at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_a_store_before_its_first_migration(tmp_path: Path) -> None:
     fresh = SqliteStore(tmp_path / "new.db")
-    assert fresh.standing().pending == NAMES
+    assert fresh.migration_state().pending == NAMES
     fresh.close()

@@ -13,7 +13,7 @@ from engine.core.problems import Refused
 from engine.core.values import canonical_json
 from engine.journal.chain import (
     Break,
-    Entry,
+    JournalEntry,
     commit_value,
     export_plain,
     new_salt,
@@ -31,21 +31,21 @@ AMA = Actor("applicant", "u-ama", "Ama Adjo")
 SECRET = "ADJO"
 
 
-def a_chain(length: int = 6, dossier: str = "d1") -> list[Entry]:
-    entries: list[Entry] = []
+def a_chain(length: int = 6, dossier: str = "d1") -> list[JournalEntry]:
+    entries: list[JournalEntry] = []
     for n in range(length):
         body, _ = with_commitments({"fields": ["nom", "né_le"], "revision": n}, {"nom": SECRET})
         entries.append(seal(entries[-1] if entries else None, dossier, later(minutes=n), AMA, "saved", "f" * 64, body))
     return entries
 
 
-def broken(entries: list[Entry]) -> tuple[int, str]:
+def broken(entries: list[JournalEntry]) -> tuple[int, str]:
     found = verify(entries)
     assert found is not None
     return found.n, found.reason
 
 
-def resealed(entry: Entry, **changes: Any) -> Entry:
+def resealed(entry: JournalEntry, **changes: Any) -> JournalEntry:
     changed = replace(entry, **changes)
     return replace(changed, hash=seal_of(changed))
 
@@ -153,7 +153,7 @@ def test_a_commitment_opens_with_its_salt_and_value_only() -> None:
 
 
 def an_export(length: int = 4) -> Any:
-    entries: list[Entry] = []
+    entries: list[JournalEntry] = []
     salts: dict[int, Any] = {}
     for n in range(1, length + 1):
         body, salts[n] = with_commitments({"fields": ["nom"]}, {"nom": SECRET})

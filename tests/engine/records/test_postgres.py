@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from engine.operations.store_factory import WrongAddress, file_of, open_store
-from engine.storage.files.blob_store import WrongShelf
-from engine.storage.files.encryption import NoRing
+from engine.storage.files.blob_store import WrongBlobStore
+from engine.storage.files.encryption import NoKeyRing
 from engine.storage.postgres import migrations as postgres_schema
 from engine.storage.postgres import pool as postgres_lines
 from engine.storage.postgres import store as postgres
@@ -265,7 +265,7 @@ def test_a_line_that_is_cut_is_busy_then_not(store: PostgresStore) -> None:
 
 def test_no_server_is_busy() -> None:
     with pytest.raises(Busy):
-        PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", patience=1.0)
+        PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", wait_limit=1.0)
 
 
 def test_a_child_process_begins_with_its_own_connections() -> None:
@@ -340,7 +340,9 @@ def test_what_is_no_address_is_told_without_its_secret(address: str) -> None:
     assert not Path(address).exists()
 
 
-@pytest.mark.parametrize("refusal", [UnsafeSettings, ForeignSchema, Damaged, WrongAddress, WrongShelf, NoRing, Busy])
+@pytest.mark.parametrize(
+    "refusal", [UnsafeSettings, ForeignSchema, Damaged, WrongAddress, WrongBlobStore, NoKeyRing, Busy]
+)
 def test_why_it_does_not_open_is_one_sentence(refusal: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, opening():
         raise refusal("fsync=off")

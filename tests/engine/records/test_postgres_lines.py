@@ -35,7 +35,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def store(cluster: Cluster) -> Iterator[PostgresStore]:
-    one = PostgresStore(cluster.address, patience=PATIENCE)
+    one = PostgresStore(cluster.address, wait_limit=PATIENCE)
     yield one
     one.close()
 
@@ -131,7 +131,7 @@ def test_a_machine_that_says_nothing_is_not_waited_for_by_the_quarter_of_an_hour
 
 
 def test_lines_that_are_all_in_use_are_no_outage(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
-    store = PostgresStore(cluster.address, most=1, patience=0.3)
+    store = PostgresStore(cluster.address, most=1, wait_limit=0.3)
     with store._lines.line():
         for _ in range(2):
             assert 0.3 <= refused(store, away=False) < 0.3 + ROOM
@@ -145,7 +145,7 @@ def test_a_growth_that_fails_beside_people_who_are_served_is_no_silence(cluster:
     """The server has room for one more only: who waits gets the line of the one before, and a restart is still waited for."""
     with psycopg.connect(cluster.address, autocommit=True) as owner:
         owner.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
-    store = PostgresStore(cluster.address.replace("postgres@", "narrow@", 1), patience=PATIENCE)
+    store = PostgresStore(cluster.address.replace("postgres@", "narrow@", 1), wait_limit=PATIENCE)
     with store._lines.line():
         waits = threading.Thread(target=asked, args=(store,))
         waits.start()
@@ -164,7 +164,7 @@ def test_a_growth_that_fails_beside_people_who_are_served_is_no_silence(cluster:
 
 def test_a_server_that_is_frozen_is_given_up(cluster: Cluster) -> None:
     """It takes whatever is said, and answers nothing: the kernel says that all is well."""
-    store = PostgresStore(cluster.address, patience=1.0)
+    store = PostgresStore(cluster.address, wait_limit=1.0)
     with store.unit() as unit:
         assert unit is not None
     processes = [*cluster.processes()]
@@ -229,7 +229,7 @@ class Far:
 def test_a_server_that_is_far_away_is_served_by_again(cluster: Cluster) -> None:
     """Each answer takes longer than a glance: once it has answered, it is waited for as ever."""
     far = Far(cluster.port, 0.15)
-    store = PostgresStore(cluster.address.replace(str(cluster.port), str(far.port)), patience=1.0)
+    store = PostgresStore(cluster.address.replace(str(cluster.port), str(far.port)), wait_limit=1.0)
     assert asked(store)[0]
     cluster.stop("fast")
     far.cut()

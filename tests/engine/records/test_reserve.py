@@ -27,10 +27,10 @@ class Disk:
 def test_by_default_it_follows_the_size_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk(monkeypatch, 1_000 * MEGABYTE, LEAST + 10)
     kept = Reserve((tmp_path,))
-    assert kept.room() == 10
+    assert kept.free_bytes() == 10
     disk.total = 1_000_000 * MEGABYTE
-    assert kept.room() == LEAST + 10 - disk.total // 50
-    assert Reserve((tmp_path,), 0).room() == LEAST + 10, "as an installation sets it"
+    assert kept.free_bytes() == LEAST + 10 - disk.total // 50
+    assert Reserve((tmp_path,), 0).free_bytes() == LEAST + 10, "as an installation sets it"
 
 
 def test_who_is_unproven_is_refused_first(

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.operations.store_factory import open_shelf
+from engine.operations.store_factory import open_blob_store
 from engine.storage.files.attachments import AttachmentStore, Lost
-from engine.storage.files.blob_store import Bucket, FolderShelf, Shelf, WrongShelf
+from engine.storage.files.blob_store import BlobStore, Bucket, FolderBlobStore, WrongBlobStore
 from engine.storage.files.encryption import FileKeys, add_key
 from engine.storage.files.resumable_uploads import AT_ONCE
-from engine.storage.files.s3 import SWEPT, BucketShelf
+from engine.storage.files.s3 import SWEPT, S3BlobStore
 from engine.storage.unit_of_work import Busy
 from tests.bucket import Service, service
 from tests.engine.office.world import keys, pdf
@@ -30,13 +30,13 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def bucket() -> BucketShelf:
-    return BucketShelf(service().a_bucket())
+def bucket() -> S3BlobStore:
+    return S3BlobStore(service().a_bucket())
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
-    return open_shelf(tmp_path / "files" if request.param == "folder" else service().a_bucket("office/files"))
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return open_blob_store(tmp_path / "files" if request.param == "folder" else service().a_bucket("office/files"))
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def ring(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(shelf: Shelf, ring: Path) -> AttachmentStore:
+def store(shelf: BlobStore, ring: Path) -> AttachmentStore:
     return AttachmentStore(shelf, FileKeys.open(ring))
 
 
-def names(shelf: Shelf, under: str = "") -> list[str]:
+def names(shelf: BlobStore, under: str = "") -> list[str]:
     return [one.name for one in shelf.lies(under)]
 
 
@@ -61,7 +61,7 @@ def soon() -> float:
 # -- the shelf ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read_and_written_over_whole(shelf: Shelf) -> None:
+def test_what_is_written_is_read_and_written_over_whole(shelf: BlobStore) -> None:
     assert shelf.read(NAME) is None
     assert names(shelf) == []
     for data in (b"first", b"", b"x" * 3_000_000, b"last"):
@@ -75,7 +75,7 @@ def test_what_is_written_is_read_and_written_over_whole(shelf: Shelf) -> None:
     assert shelf.read(NAME) is None
 
 
-def test_a_folder_of_names_is_not_another_that_begins_alike(shelf: Shelf) -> None:
+def test_a_folder_of_names_is_not_another_that_begins_alike(shelf: BlobStore) -> None:
     for name in ("a/b/2", "a/b/1", "a/bc/3", "d/4"):
         shelf.write(name, b"", lasting=False)
     assert names(shelf, "a/b") == ["a/b/1", "a/b/2"]
@@ -83,7 +83,7 @@ def test_a_folder_of_names_is_not_another_that_begins_alike(shelf: Shelf) -> Non
     assert names(shelf, "none") == []
 
 
-def test_only_what_is_old_is_taken_away(shelf: Shelf) -> None:
+def test_only_what_is_old_is_taken_away(shelf: BlobStore) -> None:
     shelf.write(NAME, b"x")
     assert not shelf.take_away(NAME, time.time() - 60)
     assert shelf.read(NAME) == b"x"
@@ -94,7 +94,7 @@ def test_only_what_is_old_is_taken_away(shelf: Shelf) -> None:
     assert shelf.read(NAME) is None
 
 
-def test_many_write_one_name_and_one_of_them_is_there_whole(shelf: Shelf) -> None:
+def test_many_write_one_name_and_one_of_them_is_there_whole(shelf: BlobStore) -> None:
     said = [bytes([65 + n]) * 200_000 for n in range(8)]
     with ThreadPoolExecutor(8) as hands:
         list(hands.map(lambda data: shelf.write(NAME, data), said))
@@ -104,7 +104,7 @@ def test_many_write_one_name_and_one_of_them_is_there_whole(shelf: Shelf) -> Non
 
 def test_what_goes_while_it_is_tidied_up_was_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody writes meanwhile: half a file that was there a moment ago has its name now."""
-    shelf, is_file = FolderShelf(tmp_path), Path.is_file
+    shelf, is_file = FolderBlobStore(tmp_path), Path.is_file
 
     def put_in_its_place(path: Path) -> bool:
         found = is_file(path)
@@ -122,7 +122,7 @@ class Killed(BaseException):
     """A process that ends between two lines."""
 
 
-def killed_while_sweeping(shelf: FolderShelf, patch: pytest.MonkeyPatch, limit: float) -> None:
+def killed_while_sweeping(shelf: FolderBlobStore, patch: pytest.MonkeyPatch, limit: float) -> None:
     """Between the two names that it gives to what was made young again."""
     rename = Path.rename
 
@@ -141,7 +141,7 @@ def killed_while_sweeping(shelf: FolderShelf, patch: pytest.MonkeyPatch, limit: 
 def test_what_a_sweep_that_was_killed_left_aside_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    shelf = FolderShelf(tmp_path / "files")
+    shelf = FolderBlobStore(tmp_path / "files")
     shelf.write(NAME, b"x")
     killed_while_sweeping(shelf, monkeypatch, time.time() - 60)
     assert shelf.read(NAME) == b"x", "until then it is read where it lies"
@@ -154,7 +154,7 @@ def test_what_a_sweep_that_was_killed_left_aside_comes_back(
 def test_what_was_written_again_since_stays_and_what_nobody_names_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = FolderShelf(tmp_path / "files")
+    shelf = FolderBlobStore(tmp_path / "files")
     shelf.write(NAME, b"x")
     killed_while_sweeping(shelf, monkeypatch, time.time() - 60)
     shelf.write(NAME, b"again")
@@ -165,7 +165,7 @@ def test_what_was_written_again_since_stays_and_what_nobody_names_goes(
     assert shelf.read(NAME) is None
 
 
-def test_the_place_is_tried(shelf: Shelf) -> None:
+def test_the_place_is_tried(shelf: BlobStore) -> None:
     shelf.check()
     assert names(shelf) == []
 
@@ -177,8 +177,8 @@ def test_a_file_is_kept_sealed_read_lost_and_swept(store: AttachmentStore) -> No
     first, second = (store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, one).sha256 for one in ("d1", "d2"))
     assert first == second
     assert store.read(first, "d1") == store.read(first, "d2") == pdf()
-    assert len(names(store.shelf)) == 2
-    assert all(b"PDF" not in (store.shelf.read(name) or b"PDF") for name in names(store.shelf))
+    assert len(names(store.blobs)) == 2
+    assert all(b"PDF" not in (store.blobs.read(name) or b"PDF") for name in names(store.blobs))
     with pytest.raises(Lost):
         store.read(first, "d3")
     store.keep(a_png(), "b.png", ("png",), 1_000_000, "d2")
@@ -192,9 +192,9 @@ def test_a_file_is_kept_sealed_read_lost_and_swept(store: AttachmentStore) -> No
 
 def test_what_is_changed_there_is_seen(store: AttachmentStore) -> None:
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1").sha256
-    (name,) = names(store.shelf)
-    sealed = store.shelf.read(name) or b""
-    store.shelf.write(name, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    (name,) = names(store.blobs)
+    sealed = store.blobs.read(name) or b""
+    store.blobs.write(name, sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with pytest.raises(Lost):
         store.read(kept, "d1")
     store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1")  # handed in again: whole again
@@ -203,13 +203,13 @@ def test_what_is_changed_there_is_seen(store: AttachmentStore) -> None:
 
 def test_a_new_key_comes_without_the_content(store: AttachmentStore, ring: Path) -> None:
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1").sha256
-    (name,) = names(store.shelf)
-    before, new = store.shelf.read(name) or b"", add_key(ring)
-    fresh = AttachmentStore(store.shelf, FileKeys.open(ring))
+    (name,) = names(store.blobs)
+    before, new = store.blobs.read(name) or b"", add_key(ring)
+    fresh = AttachmentStore(store.blobs, FileKeys.open(ring))
     assert fresh.rewrap([("d1", kept)]) == (1, ())
     assert fresh.rewrap([("d1", kept)]) == (0, ())
     assert fresh.sealed_under(("d1", kept)) == new
-    assert (store.shelf.read(name) or b"")[72:] == before[72:]
+    assert (store.blobs.read(name) or b"")[72:] == before[72:]
     assert store.read(kept, "d1") == pdf()
 
 
@@ -226,13 +226,13 @@ def test_pieces_of_a_file_come_together(store: AttachmentStore) -> None:
         arriving.add("d1", f"{n:064x}", 0, b"x")
     assert arriving.received("d1", key) == 0, "the oldest made room"
     arriving.sweep(datetime.now(UTC) + DAY)
-    assert names(store.shelf) == []
+    assert names(store.blobs) == []
 
 
 # -- a bucket's own ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_handed_in_again_while_it_is_swept_is_not_lost(bucket: BucketShelf) -> None:
+def test_what_is_handed_in_again_while_it_is_swept_is_not_lost(bucket: S3BlobStore) -> None:
     bucket.write(NAME, b"x")
     assert bucket.take_away(NAME, soon())
     assert bucket.read(NAME) == b"x", "what fell under the sweep is read where it lies aside"
@@ -245,8 +245,8 @@ def test_what_is_handed_in_again_while_it_is_swept_is_not_lost(bucket: BucketShe
     assert bucket.read(NAME) == b"x"
 
 
-def test_two_prefixes_of_a_bucket_are_two_places(bucket: BucketShelf) -> None:
-    other = BucketShelf(replace(bucket.bucket, address=bucket.bucket.address.replace("/files", "/files-2")))
+def test_two_prefixes_of_a_bucket_are_two_places(bucket: S3BlobStore) -> None:
+    other = S3BlobStore(replace(bucket.bucket, address=bucket.bucket.address.replace("/files", "/files-2")))
     bucket.write(NAME, b"x")
     assert other.read(NAME) is None
     assert names(other) == []
@@ -265,10 +265,10 @@ def another_key(one: Bucket) -> Bucket:
 
 
 @pytest.mark.parametrize("wrong", [none_of_this_name, another_secret, another_key])
-def test_a_place_that_does_not_let_us_in_is_told_and_no_file_is_called_lost(bucket: BucketShelf, wrong) -> None:  # type: ignore[no-untyped-def]
+def test_a_place_that_does_not_let_us_in_is_told_and_no_file_is_called_lost(bucket: S3BlobStore, wrong) -> None:  # type: ignore[no-untyped-def]
     bucket.write(NAME, b"x")
-    poor = BucketShelf(wrong(bucket.bucket))
-    with pytest.raises(WrongShelf):
+    poor = S3BlobStore(wrong(bucket.bucket))
+    with pytest.raises(WrongBlobStore):
         poor.check()
     for act in (lambda: poor.read(NAME), lambda: poor.write(NAME, b"y"), lambda: names(poor)):
         with pytest.raises(Busy):
@@ -285,8 +285,8 @@ def test_a_place_that_does_not_let_us_in_is_told_and_no_file_is_called_lost(buck
 )  # fmt: skip
 def test_what_is_said_badly_is_told_before_anything_is_asked(change: dict[str, object]) -> None:
     sound = Bucket("s3://papers/files", "https://files.example", "key", "secret")
-    with pytest.raises(WrongShelf, match="GUICHET_FILES") as told:
-        open_shelf(replace(sound, **change))  # type: ignore[arg-type]
+    with pytest.raises(WrongBlobStore, match="GUICHET_FILES") as told:
+        open_blob_store(replace(sound, **change))  # type: ignore[arg-type]
     assert "secret" not in str(told.value).lower().replace("guichet_files_secret", "")
 
 
@@ -299,7 +299,7 @@ def own_service() -> Iterator[Service]:
 
 @pytest.mark.slow
 def test_a_service_that_is_cut_is_busy_and_then_all_is_there(own_service: Service, ring: Path) -> None:
-    store = AttachmentStore(BucketShelf(own_service.a_bucket()), FileKeys.open(ring))
+    store = AttachmentStore(S3BlobStore(own_service.a_bucket()), FileKeys.open(ring))
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1").sha256
     own_service.stop()
     with pytest.raises(Busy):
@@ -307,15 +307,15 @@ def test_a_service_that_is_cut_is_busy_and_then_all_is_there(own_service: Servic
     with pytest.raises(Busy):
         store.keep(a_png(), "b.png", ("png",), 1_000_000, "d1")
     with pytest.raises(Busy):
-        store.shelf.check()
+        store.blobs.check()
     own_service.start()
     assert store.read(kept, "d1") == pdf()
-    assert len(names(store.shelf)) == 1
+    assert len(names(store.blobs)) == 1
 
 
 def test_a_folder_may_be_named_too(tmp_path: Path) -> None:
-    assert isinstance(open_shelf(tmp_path), FolderShelf)
-    assert str(open_shelf(tmp_path)) == str(tmp_path)
+    assert isinstance(open_blob_store(tmp_path), FolderBlobStore)
+    assert str(open_blob_store(tmp_path)) == str(tmp_path)
 
 
 def a_png() -> bytes:

@@ -16,11 +16,11 @@ import pytest
 
 from engine.storage.schema import migration_list as sqlite_schema
 from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
-from engine.storage.sql.search import tray_query
+from engine.storage.sql.search import dossier_query
 from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.migrations import MIGRATIONS
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Damaged, Finding, Store, Tray
+from engine.storage.unit_of_work import Busy, Damaged, DossierQuery, IntegrityFinding, Store
 from tests.engine.records.makers import (
     NOON,
     a_booking,
@@ -180,7 +180,7 @@ def test_a_timer_belongs_to_the_dossier_it_is_set_for(store: SqliteStore) -> Non
 
 @pytest.fixture
 def impatient(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT_LIMIT", 0.05)
     monkeypatch.setitem(SETTINGS, "busy_timeout", "50")
     one = SqliteStore(path)
     one.migrate()
@@ -244,13 +244,13 @@ def test_a_fault_of_ours_is_no_busy(store: SqliteStore) -> None:
 def test_a_reader_keeps_its_snapshot_while_another_writes(store: SqliteStore) -> None:
     opened(store)
     with store.unit() as unit:
-        assert unit.count_dossiers(Tray()) == 1
+        assert unit.count_dossiers(DossierQuery()) == 1
         writer = threading.Thread(target=opened, args=(store, a_dossier("d2")))
         writer.start()
         writer.join()
-        assert unit.count_dossiers(Tray()) == 1
+        assert unit.count_dossiers(DossierQuery()) == 1
     with store.unit() as unit:
-        assert unit.count_dossiers(Tray()) == 2
+        assert unit.count_dossiers(DossierQuery()) == 2
 
 
 def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> None:
@@ -273,23 +273,27 @@ def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> N
 @pytest.mark.parametrize(
     "tray",
     [
-        Tray(),
-        Tray(open_only=False),
-        Tray(places=(("permit", "review"),)),
-        Tray(places=(("permit", "review"), ("permit", "printing"), ("other", "review")), offices=frozenset({"lome"})),
-        Tray(places=(("permit", "review"),), unassigned=True, late_at=NOON),
-        Tray(places=(("permit", "review"),), unassigned=True, roles=("hall/roads", "land/keeper")),
-        Tray(places=(("permit", "review"), ("other", "review")), parts_done=True, roles=("hall/roads",)),
-        Tray(assigned="afi"),
-        Tray(assigned="afi", places=(("permit", "review"), ("other", "review"))),
+        DossierQuery(),
+        DossierQuery(open_only=False),
+        DossierQuery(places=(("permit", "review"),)),
+        DossierQuery(
+            places=(("permit", "review"), ("permit", "printing"), ("other", "review")), offices=frozenset({"lome"})
+        ),
+        DossierQuery(places=(("permit", "review"),), unassigned=True, late_at=NOON),
+        DossierQuery(places=(("permit", "review"),), unassigned=True, roles=("hall/roads", "land/keeper")),
+        DossierQuery(places=(("permit", "review"), ("other", "review")), parts_done=True, roles=("hall/roads",)),
+        DossierQuery(assigned="afi"),
+        DossierQuery(assigned="afi", places=(("permit", "review"), ("other", "review"))),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("after", [None, ("2026", "d1")])
-def test_no_list_is_sorted_or_walked_whole(store: SqliteStore, tray: Tray, after: tuple[str, str] | None) -> None:
+def test_no_list_is_sorted_or_walked_whole(
+    store: SqliteStore, tray: DossierQuery, after: tuple[str, str] | None
+) -> None:
     with store.unit() as unit:
         connection: sqlite3.Connection = unit._connection  # type: ignore[attr-defined]
-        sql, cells = tray_query(unit._row, tray, "id, due_order", after)  # type: ignore[attr-defined]
+        sql, cells = dossier_query(unit._row, tray, "id, due_order", after)  # type: ignore[attr-defined]
         plan = connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY due_order, id LIMIT 50", cells).fetchall()
     steps = [step[-1] for step in plan]
     assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step or step == "SCAN dossier"], steps
@@ -428,4 +432,4 @@ def test_a_flip_in_each_byte_of_a_kept_entry_is_found(store: SqliteStore, path: 
 def test_a_finding_says_what_it_is_about(store: SqliteStore, path: Path) -> None:
     a_whole_life(store)
     by_hand(path, "UPDATE entry SET actor = 'x' WHERE n = 2")
-    assert list(store.findings()) == [Finding("chain", "d1", {"n": 2, "reason": "changed"})]
+    assert list(store.findings()) == [IntegrityFinding("chain", "d1", {"n": 2, "reason": "changed"})]

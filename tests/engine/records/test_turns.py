@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from engine.storage.fair_lock import Turns
+from engine.storage.fair_lock import FairLock
 
 
 def started(run: Callable[[], None]) -> threading.Thread:
@@ -17,7 +17,7 @@ def started(run: Callable[[], None]) -> threading.Thread:
 
 
 def test_who_waits_longest_is_next() -> None:
-    turns, order = Turns(), []
+    turns, order = FairLock(), []
     assert turns.take(1)
 
     def waits(n: int) -> None:
@@ -34,7 +34,7 @@ def test_who_waits_longest_is_next() -> None:
 
 
 def test_who_gives_up_is_passed_over() -> None:
-    turns, answers = Turns(), []
+    turns, answers = FairLock(), []
     assert turns.take(1)
     impatient = started(lambda: answers.append(turns.take(0.02)))
     patient = started(lambda: answers.append(turns.take(5)))

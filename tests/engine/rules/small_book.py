@@ -13,15 +13,14 @@ from engine.model import (
     APPLICANT,
     APPLICATION,
     Appointment,
-    Clock,
     Delay,
     Effects,
     Fee,
+    FeeLine,
     Field,
     Form,
     Hours,
     Identity,
-    Line,
     Notice,
     Option,
     Output,
@@ -31,6 +30,7 @@ from engine.model import (
     Sensitive,
     State,
     Task,
+    TimeLimit,
     Transition,
 )
 from engine.model.directory import Agency, Calendar, Closure, Directory, Office, Role
@@ -140,7 +140,7 @@ def book(
     fields: tuple[Field, ...] = (),
     outputs: tuple[Output, ...] = (),
     notices: tuple[Notice, ...] = (),
-    clocks: tuple[Clock, ...] = (),
+    clocks: tuple[TimeLimit, ...] = (),
     sensitive: Mapping[str, Sensitive] | None = None,
     office: Expression | None = None,
     name: str = "essai",
@@ -173,7 +173,7 @@ def book(
 
 FRAIS = Fee(
     id="frais", label=Text.of("Frais"), by=(APPLICANT,),
-    lines=(Line(id="frais", label=Text.of("Frais"), amount=constant(30_000, Type("money"))),),
+    lines=(FeeLine(id="frais", label=Text.of("Frais"), amount=constant(30_000, Type("money"))),),
 )  # fmt: skip
 DEPOT = Appointment(
     id="depot", label=Text.of("Dépôt"), by=("guichet",), lasts=Span(20, "minute"), weekdays=(0, 2, 4),

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import standing_before
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.announced import announced_price
 from engine.domain.workflow.fee_quotes import quotes
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Field, Procedure, Scenario
 from engine.model.types import Constant
-from engine.simulation.environment import Stage
-from engine.simulation.player import StoryFailed, Told
+from engine.simulation.environment import ScenarioEnvironment
+from engine.simulation.player import ScenarioFailed, ScenarioRun
 from tests.engine.rules.test_fees import HEAD, fee
 from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_shared, the_words
 
@@ -37,11 +37,11 @@ def owed_in(procedure: Procedure, scenario: Scenario) -> int | None:
     book = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
     catalogue = Catalogue.of([procedure], the_shared())
     catalogue = replace(catalogue, procedures=MappingProxyType({book.id: book}))
-    stage = Stage.set_for(catalogue, the_words(), scenario.at)
-    told = Told(book, scenario, stage)
+    stage = ScenarioEnvironment.set_for(catalogue, the_words(), scenario.at)
+    told = ScenarioRun(book, scenario, stage)
     try:
         told.tell()
-    except StoryFailed as failed:  # pragma: no cover
+    except ScenarioFailed as failed:  # pragma: no cover
         raise AssertionError(failed.found) from failed
     finally:
         stage.office.store.close()
@@ -76,7 +76,7 @@ def cases(procedure: Procedure) -> Iterator[int]:
     for answers in product(*told.values()):
         given = dict(zip(told, answers, strict=True))
         whole = {**example_answers(procedure, given, TODAY, the_directory()), **given}
-        scope = standing_before(procedure, whole, TODAY, the_directory()).scope
+        scope = evaluated_before(procedure, whole, TODAY, the_directory()).scope
         found = quotes(procedure, scope, "fr", the_words())
         if not any(one.missing for one in found):
             yield sum(one.amount for one in found)

@@ -16,7 +16,7 @@ from engine.core.problems import Refusal, Refused
 from engine.core.values import Span
 from engine.domain.appointments.appointments import (
     arrived,
-    desks_of,
+    capacity_of,
     free_slots,
     offices_for,
     place,
@@ -135,7 +135,7 @@ def test_full_slots_and_full_days_are_left_out() -> None:
     [(None, 6, 1), (3, 6, 3), (3, 2, 2)],
 )
 def test_desks(asked: int | None, there: int, desks: int) -> None:
-    assert desks_of(replace(DEPOT, desks=asked), replace(CENTRE, desks=there)) == desks
+    assert capacity_of(replace(DEPOT, desks=asked), replace(CENTRE, desks=there)) == desks
 
 
 def test_the_first_free_seat_is_given() -> None:

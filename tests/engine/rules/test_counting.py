@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.reporting.counters import Case, counts_of
-from engine.journal.chain import Entry, seal
+from engine.domain.reporting.counters import CountedDossier, counts_of
+from engine.journal.chain import JournalEntry, seal
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR
-from engine.records.statistics import COUNTED, STANDING, Count
+from engine.records.statistics import COUNTED, CURRENT, Count
 from tests.makers import a_procedure, a_sent_dossier, the_directory
 
 FORM = """
@@ -66,15 +66,15 @@ def at(text: str) -> datetime:
 Told = tuple[str, str, dict[str, Plain]]
 
 
-def a_case(book: Procedure, *told: Told) -> Case:
-    dossier, entries = a_sent_dossier(book, nom="Ama"), list[Entry]()
+def a_case(book: Procedure, *told: Told) -> CountedDossier:
+    dossier, entries = a_sent_dossier(book, nom="Ama"), list[JournalEntry]()
     for when, kind, body in told:
         before = entries[-1] if entries else None
         entries.append(seal(before, dossier.id, at(when), SYSTEM_ACTOR, kind, book.fingerprint, body))
-    return Case(dossier, tuple(entries), {book.fingerprint: book})
+    return CountedDossier(dossier, tuple(entries), {book.fingerprint: book})
 
 
-def counted(case: Case, new: set[int] | None = None) -> dict[tuple[str, str], int]:
+def counted(case: CountedDossier, new: set[int] | None = None) -> dict[tuple[str, str], int]:
     """By figure and detail."""
     numbers = {one.n for one in case.entries if one.kind in COUNTED} if new is None else new
     found: Counter[tuple[str, str]] = Counter()
@@ -115,11 +115,11 @@ def test_each_entry_is_counted_when_it_is_new_and_at_its_office(plain: Procedure
     assert first == {
         Count("essai", "2026-11", "opened", "", "counter"): 1,
         Count("essai", "2026-11", "received", "mairie_1", "web"): 1,
-        Count("essai", STANDING, "standing", "mairie_1", ""): 1,
+        Count("essai", CURRENT, "standing", "mairie_1", ""): 1,
         Count("", "2026-11", "received", "", "web"): 1,
-        Count("", STANDING, "standing", "", ""): 1,
+        Count("", CURRENT, "standing", "", ""): 1,
     }
-    assert dict(counts_of(case, {3}, the_directory()))[Count("essai", STANDING, "standing", "mairie_1", "")] == -1
+    assert dict(counts_of(case, {3}, the_directory()))[Count("essai", CURRENT, "standing", "mairie_1", "")] == -1
 
 
 @pytest.mark.parametrize(
@@ -260,5 +260,5 @@ def test_a_payment_has_one_end() -> None:
 
 
 def test_an_edition_that_is_lost_leaves_what_is_known_without_it(plain: Procedure) -> None:
-    case = replace(a_case(plain, sent(), GRANTED), books={})
+    case = replace(a_case(plain, sent(), GRANTED), definitions={})
     assert counted(case) == {("received", "web"): 1, ("standing", ""): 1}

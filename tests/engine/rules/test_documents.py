@@ -14,7 +14,7 @@ from engine.domain.documents.documents import (
     check_claims,
     document_claims,
     document_number,
-    is_in_hand,
+    is_issued,
     masked,
     prepare_document,
     series_of,
@@ -24,7 +24,7 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.actions import submit
 from engine.model import Appeal, EvidenceTerms, Field, Output, Procedure, Sensitive, Template
 from engine.model.types import TEXT, Type
-from engine.records.dossier import Dossier, IssuedDocument, Taken
+from engine.records.dossier import Dossier, IssuedDocument, TakenTransition
 from tests.engine.rules.small_book import (
     DIRECTORY,
     FORMULAIRE,
@@ -86,7 +86,7 @@ def test_who_signs_is_said_as_people_call_them() -> None:
     assert prepared(with_output(replace(PASSEPORT, signed_by=None))).signed_by is None
 
 
-def refusal_letter(state: str, *taken: Taken, appeals: bool = True) -> tuple[tuple[str, str], ...]:
+def refusal_letter(state: str, *taken: TakenTransition, appeals: bool = True) -> tuple[tuple[str, str], ...]:
     """What the letter of a dossier in this state says."""
     gracious = Appeal(id="gracieux", label=Text.of("Recours gracieux"), within=span("2 months"))
     identity = replace(PASSPORT.identity, appeals={"gracieux": gracious} if appeals else {})
@@ -98,8 +98,8 @@ def refusal_letter(state: str, *taken: Taken, appeals: bool = True) -> tuple[tup
     ).content  # fmt: skip
 
 
-def taken(target: str, reason: str | None) -> Taken:
-    return Taken("refuser", "conformite", target, MONDAY, "agent_1", "agent", reason)
+def taken(target: str, reason: str | None) -> TakenTransition:
+    return TakenTransition("refuser", "conformite", target, MONDAY, "agent_1", "agent", reason)
 
 
 def test_a_letter_of_refusal_says_why_and_how_it_is_contested() -> None:
@@ -192,9 +192,9 @@ def test_worth_on_a_day(status: str, day: date, worth: str) -> None:
     document = replace(prepared(), status=status)  # type: ignore[arg-type]
     assert status_of(document, day) == worth
     dossier = draft(PASSPORT, documents=(document,))
-    assert is_in_hand(dossier, "passeport", None, day) is (worth in ("valid", "suspended"))
-    assert not is_in_hand(dossier, "passeport", 0, day)
-    assert not is_in_hand(dossier, "lettre", None, day)
+    assert is_issued(dossier, "passeport", None, day) is (worth in ("valid", "suspended"))
+    assert not is_issued(dossier, "passeport", 0, day)
+    assert not is_issued(dossier, "lettre", None, day)
 
 
 def test_the_signature_covers_what_the_paper_shows_and_names_nobody() -> None:

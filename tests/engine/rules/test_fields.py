@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.values import Plain, Span, Text
-from engine.domain.fields.field_type import KINDS, Asking, FieldKind, Speech, field_kind
+from engine.domain.fields.field_type import KINDS, FieldContext, FieldKind, Speech, field_kind
 from engine.domain.fields.field_types import adopt, field_problems, kind_of, read_field, text, typed
 from engine.domain.fields.files import with_file, without_file
 from engine.domain.fields.raw_answers import CODES, fill_template, is_wrong, tidy
@@ -26,7 +26,7 @@ SCHEMES = {
     "passport": Scheme("passport", Text.of("Passeport"), "[A-Z0-9]{5,15}", None, "EB123456"),
     "card": Scheme("card", Text.of("Carte"), r"\d{2,20}", "luhn", "79927398713"),
 }
-ASKING = Asking(Scope({}, TODAY), LISTS, SCHEMES)
+ASKING = FieldContext(Scope({}, TODAY), LISTS, SCHEMES)
 
 
 class Words:
@@ -68,7 +68,7 @@ def read(field: Field, *values: str, **more: str) -> Plain:
     return read_field(field, raw, "q", {}, ASKING)["q"]
 
 
-def codes(field: Field, plain: Plain, asking: Asking = ASKING, **more: Plain) -> list[str]:
+def codes(field: Field, plain: Plain, asking: FieldContext = ASKING, **more: Plain) -> list[str]:
     return [one.code for one in field_problems(field, {"q": plain, **more}, "q", asking)]
 
 
@@ -258,7 +258,7 @@ def test_several_choices_keep_the_order_of_the_list() -> None:
 
 def test_options_under_another_answer() -> None:
     field = a_field("choice", options=(option("a1", parent="a"), option("b1", parent="b")), under="top")
-    under_a = Asking(Scope({"top": "a"}, TODAY))
+    under_a = FieldContext(Scope({"top": "a"}, TODAY))
     assert [one.code for one in kind_of(field).options(field, under_a)] == ["a1"]
     assert codes(field, "a1", under_a) == []
     assert codes(field, "b1", under_a) == ["choice"]

@@ -21,7 +21,7 @@ from engine.domain.reporting.figures import (
     share,
     stock_then,
 )
-from engine.records.statistics import STANDING, Count
+from engine.records.statistics import CURRENT, Count
 
 
 def some(*counts: tuple[str, str, int], office: str = "lome", month: str = "2026-10") -> dict[Count, int]:
@@ -68,7 +68,7 @@ def test_the_stock_of_a_month_is_what_waits_now_without_what_moved_since() -> No
     counts = {
         **some(("received", "web", 30), ("answered", "granted", 10)),
         **some(("received", "web", 5), ("answered", "refused", 9), month="2026-11"),
-        Count("permis", STANDING, "standing", "lome"): 16,
+        Count("permis", CURRENT, "standing", "lome"): 16,
     }
     assert stock_then(counts, "2026-11") == 16
     assert stock_then(counts, "2026-10") == 20

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import CODES
-from engine.domain.fields.scope import scope_of, standing_of
+from engine.domain.fields.scope import evaluate_answers, scope_of
 from engine.domain.fields.views import AnswerProblem, FieldView, PageView
 from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
 from engine.domain.forms.pages import (
@@ -36,7 +36,7 @@ from engine.domain.forms.pages import (
 )
 from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
 from engine.model import Field, Procedure
-from engine.records.dossier import Actor, Attachment, Correction, Dossier
+from engine.records.dossier import Actor, Attachment, CorrectionRequest, Dossier
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_procedure, the_words
 
 BOOK = a_procedure("""
@@ -140,7 +140,7 @@ def check(**answers: Plain) -> list[tuple[str, str]]:
 
 
 def page_of(page: str, dossier: Dossier, **keys: Any) -> PageView:
-    found = view_page(standing_of(BOOK, dossier, TODAY, DIRECTORY), page, dossier, the_words(), **keys)
+    found = view_page(evaluate_answers(BOOK, dossier, TODAY, DIRECTORY), page, dossier, the_words(), **keys)
     assert found is not None
     return found
 
@@ -161,7 +161,7 @@ form:
 
 def communes(**answers: Plain) -> list[tuple[str, str]]:
     dossier = a_dossier(ADDRESS, **answers)
-    found = view_page(standing_of(ADDRESS, dossier, TODAY, DIRECTORY), "demande", dossier, the_words())
+    found = view_page(evaluate_answers(ADDRESS, dossier, TODAY, DIRECTORY), "demande", dossier, the_words())
     assert found is not None
     options = next(field for field in found.fields if field.id == "commune").options
     return [(option.code, str(option.group or "")) for option in options]
@@ -460,7 +460,7 @@ def test_sensitive_answers_are_masked(reader: Actor | None, naissance: bool, loy
 
 # -- once sent ---------------------------------------------------------------------------------------------------------
 
-CORRECTED = Correction({"nom": "Illisible", "nature": "Fausse"}, "Corrigez", NOW, "a1")
+CORRECTED = CorrectionRequest({"nom": "Illisible", "nature": "Fausse"}, "Corrigez", NOW, "a1")
 
 
 def to_correct(**answers: Plain) -> Dossier:
@@ -618,7 +618,7 @@ def test_what_rows_come_to_is_not_told_before_the_first_row() -> None:
     """)
     for rows, said in (([], ["", ""]), ([{"watts": 4}], ["4", "8"])):
         dossier = a_dossier(book, lampes=rows)
-        page = view_page(standing_of(book, dossier, TODAY, DIRECTORY), "d", dossier, the_words())
+        page = view_page(evaluate_answers(book, dossier, TODAY, DIRECTORY), "d", dossier, the_words())
         assert [one.text for one in page.fields if one.computed] == said
 
 
@@ -726,7 +726,7 @@ def test_in_any_definition_a_post_writes_only_what_is_shown(
     for raw in (first, second):
         found = read_page(book, dossier, page, raw, TODAY, DIRECTORY)
         dossier = replace(dossier, answers=found.answers)
-        standing = standing_of(book, dossier, TODAY, DIRECTORY)
+        standing = evaluate_answers(book, dossier, TODAY, DIRECTORY)
         own = {field.id for one in book.form.pages if one.id == page for field in one.fields}
         for name in found.changed:
             field = book.fields[name]

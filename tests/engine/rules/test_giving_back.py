@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.records.dossier import Payment
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -21,9 +21,9 @@ def payment(name: str, payer: str) -> Payment:
 KNOWN = [payment("one", "ama"), payment("two", "kofi"), payment("three", "ama")]
 
 
-def journal(*said: tuple[str, dict[str, Any]]) -> list[Entry]:
+def journal(*said: tuple[str, dict[str, Any]]) -> list[JournalEntry]:
     return [
-        Entry("d", n, NOW, "system", "system", kind, "", body, "", "") for n, (kind, body) in enumerate(said, 1)
+        JournalEntry("d", n, NOW, "system", "system", kind, "", body, "", "") for n, (kind, body) in enumerate(said, 1)
     ]  # fmt: skip
 
 

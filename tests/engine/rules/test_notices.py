@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.core.gsm7 import Parts, sms_parts, to_gsm
+from engine.core.gsm7 import SmsParts, sms_parts, to_gsm
 from engine.core.values import Text
 from engine.domain.appointments.appointments import place
 from engine.domain.common.decision import Act, Decision
 from engine.domain.messages.notifications import letters_for
 from engine.domain.workflow.actions import pay, submit, take
 from engine.domain.workflow.timers import time_over
-from engine.model import Clock, Notice, Procedure, Template
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, IssuedDocument, Letter
+from engine.model import Notice, Procedure, Template, TimeLimit
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, IssuedDocument, OutboundMessage
 from tests.engine.rules.small_book import (
     CHECKER,
     DIRECTORY,
@@ -50,14 +50,14 @@ def sent(procedure: Procedure, **more: object) -> Dossier:
     return submit(procedure, draft(procedure, **more), OWNER, MONDAY, DIRECTORY, WORDS).dossier
 
 
-def letters(procedure: Procedure, before: Dossier, decision: Decision) -> tuple[Letter, ...]:
+def letters(procedure: Procedure, before: Dossier, decision: Decision) -> tuple[OutboundMessage, ...]:
     numbers = count(1)
     return letters_for(
         procedure, before, decision, OWNER, MONDAY, DIRECTORY, WORDS, "guichet.tg/s", lambda: f"l{next(numbers)}"
     )
 
 
-def accepted(procedure: Procedure, dossier: Dossier) -> tuple[Letter, ...]:
+def accepted(procedure: Procedure, dossier: Dossier) -> tuple[OutboundMessage, ...]:
     return letters(procedure, dossier, take(procedure, dossier, Act("conforme"), CHECKER, MONDAY, DIRECTORY, WORDS))
 
 
@@ -205,7 +205,9 @@ def test_lateness_is_told_to_the_applicant_and_to_those_who_are_late() -> None:
 def test_notices_before_wait_for_their_time() -> None:
     tacit = notice("silence", to="chef", before=span("5 days"), inbox=template("Avant le {due}", "due"))
     soon = notice("conformite", before=span("1 working day"), sms=template("Bientôt"))
-    clock = Clock(id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"conformite"}))
+    clock = TimeLimit(
+        id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"conformite"})
+    )
     procedure = passport(notices=(tacit, soon), clocks=(clock,))
     before = draft(procedure)
     decision = submit(procedure, before, OWNER, MONDAY, DIRECTORY, WORDS)
@@ -248,21 +250,21 @@ def test_definitions_may_be_said() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("", Parts(1, 0, False)),
-        ("a" * 160, Parts(1, 160, False)),
-        ("a" * 161, Parts(2, 161, False)),
-        ("é" * 306, Parts(2, 306, False)),
-        ("é" * 307, Parts(3, 307, False)),
-        ("€" * 80, Parts(1, 160, False)),
-        ("€" * 81, Parts(2, 162, False)),
-        ("ê" + "a" * 69, Parts(1, 70, True)),
-        ("ê" + "a" * 70, Parts(2, 71, True)),
-        ("🙂" * 35, Parts(1, 70, True)),  # two units each
-        ("ç", Parts(1, 1, True)),
-        ("Ç", Parts(1, 1, False)),
+        ("", SmsParts(1, 0, False)),
+        ("a" * 160, SmsParts(1, 160, False)),
+        ("a" * 161, SmsParts(2, 161, False)),
+        ("é" * 306, SmsParts(2, 306, False)),
+        ("é" * 307, SmsParts(3, 307, False)),
+        ("€" * 80, SmsParts(1, 160, False)),
+        ("€" * 81, SmsParts(2, 162, False)),
+        ("ê" + "a" * 69, SmsParts(1, 70, True)),
+        ("ê" + "a" * 70, SmsParts(2, 71, True)),
+        ("🙂" * 35, SmsParts(1, 70, True)),  # two units each
+        ("ç", SmsParts(1, 1, True)),
+        ("Ç", SmsParts(1, 1, False)),
     ],
 )
-def test_parts_of_an_sms(text: str, parts: Parts) -> None:
+def test_parts_of_an_sms(text: str, parts: SmsParts) -> None:
     assert sms_parts(text) == parts
 
 

@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from engine.domain.appointments.appointments import desks_of, free_slots, slot_starts, why_closed
-from engine.domain.appointments.opening_changes import Places, days_of, is_shut_out, over, places, reason_of, shut_on
-from engine.domain.common.working_time import doors_open
+from engine.domain.appointments.appointments import capacity_of, free_slots, slot_starts, why_closed
+from engine.domain.appointments.opening_changes import (
+    DayCapacity,
+    days_of,
+    is_shut_out,
+    over,
+    places,
+    reason_of,
+    shut_on,
+)
+from engine.domain.common.working_time import opening_hours
 from engine.records.administration import OpeningChange
 from engine.records.dossier import Booking
 from tests.engine.rules.small_book import DEPOT, DIRECTORY
@@ -97,10 +105,10 @@ def minute(clock: str) -> int:
 
 def test_more_hours_leave_the_usual_slots_where_they_are() -> None:
     """Doors that open before, between and after: the slots known keep their hours."""
-    usual = doors_open(DIRECTORY.offices["centre"], FREE, DIRECTORY.calendar)
+    usual = opening_hours(DIRECTORY.offices["centre"], FREE, DIRECTORY.calendar)
     opens, shuts = usual[0].start - 45, usual[-1].end + 50
     directory = over(DIRECTORY, [change("open", from_minute=opens, to_minute=shuts)])
-    doors = doors_open(directory.offices["centre"], FREE, directory.calendar)
+    doors = opening_hours(directory.offices["centre"], FREE, directory.calendar)
     assert doors[: len(usual)] == usual
     assert sum(one.end - one.start for one in doors) == shuts - opens
     whole = replace(DEPOT, hours=(), weekdays=())
@@ -121,8 +129,8 @@ def test_an_office_opens_on_a_sunday_and_on_a_feast() -> None:
 def test_so_many_desks_that_day_alone_the_last_word_counts() -> None:
     directory = over(DIRECTORY, [change("desks", desks=4), change("desks", desks=2, n=2)])
     office = directory.offices["centre"]
-    assert [desks_of(DEPOT, office, day) for day in (FREE, date(2026, 12, 10))] == [2, 1]
-    assert desks_of(DEPOT, office) == 1
+    assert [capacity_of(DEPOT, office, day) for day in (FREE, date(2026, 12, 10))] == [2, 1]
+    assert capacity_of(DEPOT, office) == 1
     free = free_slots(DEPOT, office, {}, datetime(2026, 12, 8, 7, tzinfo=UTC), directory.calendar, FREE, 1)
     assert [one.left for one in free] == [2]
 
@@ -173,14 +181,14 @@ def test_places_are_free_booked_or_closed() -> None:
     whole = len(starts(DIRECTORY))
     taken = {one: frozenset({1}) for one in slot_starts(DEPOT, usual, FREE, DIRECTORY.calendar)[:1]}
 
-    def counted(*changes: OpeningChange, quota: int | None = None) -> Places:
+    def counted(*changes: OpeningChange, quota: int | None = None) -> DayCapacity:
         directory = over(DIRECTORY, changes)
         task = replace(DEPOT, quota=quota)
         there = directory.offices["centre"]
         return places(task, there, usual, taken, FREE, NOW, directory.calendar, DIRECTORY.calendar)
 
-    assert counted() == Places(whole - 1, 1, 0)
-    assert counted(change()) == Places(0, 1, whole)
-    assert counted(change("holiday", office="")) == Places(0, 1, whole)
-    assert counted(change("desks", desks=3)) == Places(3 * whole - 1, 1, 0)
-    assert counted(quota=2) == Places(1, 1, 0)
+    assert counted() == DayCapacity(whole - 1, 1, 0)
+    assert counted(change()) == DayCapacity(0, 1, whole)
+    assert counted(change("holiday", office="")) == DayCapacity(0, 1, whole)
+    assert counted(change("desks", desks=3)) == DayCapacity(3 * whole - 1, 1, 0)
+    assert counted(quota=2) == DayCapacity(1, 1, 0)

@@ -11,9 +11,9 @@ from engine.domain.common.decision import Act
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.actions import pay, submit, take
 from engine.domain.workflow.progress import applicants_act, likely_path, public_key, public_status, timeline
-from engine.model import Clock, Procedure
+from engine.model import Procedure, TimeLimit
 from engine.model.types import TRUE
-from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, Taken
+from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, TakenTransition
 from tests.engine.rules.small_book import (
     APPLICANT,
     CHECKER,
@@ -98,7 +98,7 @@ def test_in_parallel_the_applicant_s_part_comes_first() -> None:
 
 
 def test_why_the_applicant_acted_is_told_as_long_as_nobody_acted_since() -> None:
-    asked = Taken("contester", "refuse", "examen", MONDAY, "afi", "applicant", "J’y habite")
+    asked = TakenTransition("contester", "refuse", "examen", MONDAY, "afi", "applicant", "J’y habite")
     dossier = replace(sent(), taken=(asked,))
     assert applicants_act(dossier) == asked
     for last in (replace(asked, reason=None), replace(asked, by_kind="agent"), replace(asked, by_kind="system")):
@@ -159,7 +159,7 @@ def test_silence_is_not_what_usually_happens() -> None:
         state("tacite", "end", outcome="granted"),
     )  # fmt: skip
     silence = auto("a", "silence", "tacite")
-    clock = Clock(id="silence", label=Text.of("Silence"), lasts=TRUE, runs_in=frozenset({"a"}))
+    clock = TimeLimit(id="silence", label=Text.of("Silence"), lasts=TRUE, runs_in=frozenset({"a"}))
     for acts, end in (((act("signer", "a", "signe", "controleur"),), "signe"), ((), "tacite")):
         procedure = replace(book(states, (silence, *acts)), clocks={"silence": clock})
         scope = scope_of(procedure, draft(procedure), local_day(MONDAY), DIRECTORY)

@@ -11,7 +11,7 @@ import pytest
 from engine.core.values import Plain
 from engine.domain.editions.prefill import Reusable, asked_anew, reusable
 from engine.model import Procedure
-from engine.records.dossier import Attachment, Correction, Dossier
+from engine.records.dossier import Attachment, CorrectionRequest, Dossier
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory
 
 LICENCE = """
@@ -150,7 +150,7 @@ def test_a_file_that_does_not_fit_is_left_out(kind: str) -> None:
 
 def test_what_an_agent_asked_to_correct_and_nobody_did_is_asked_anew() -> None:
     before = replace(
-        earlier(), correction=Correction({"nom": "Illisible", "sexe": ""}, "", NOW, "a", frozenset({"sexe"}))
+        earlier(), correction=CorrectionRequest({"nom": "Illisible", "sexe": ""}, "", NOW, "a", frozenset({"sexe"}))
     )
     found = taken(before=before).answers
     assert "nom" not in found

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.fields.scope import scope_of, standing_of
+from engine.domain.fields.scope import evaluate_answers, scope_of
 from engine.model import APPLICATION
 from engine.model.types import Value
-from engine.records.dossier import Correction, Done, Taken
+from engine.records.dossier import CorrectionRequest, Done, TakenTransition
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory
 
 PROCEDURE = a_procedure("""
@@ -110,15 +110,15 @@ def test_a_sent_form_keeps_its_day_while_the_circuit_goes_on() -> None:
 
 def test_what_a_correction_reopens_sees_the_present_day() -> None:
     sent = a_sent_dossier(PROCEDURE, "a_corriger", naissance="1966-11-25")
-    sent = replace(sent, correction=Correction({"doyen": "Vérifiez"}, "Vérifiez", NOW, "agent"))
-    standing = standing_of(PROCEDURE, sent, date(2027, 3, 1), the_directory())
+    sent = replace(sent, correction=CorrectionRequest({"doyen": "Vérifiez"}, "Vérifiez", NOW, "agent"))
+    standing = evaluate_answers(PROCEDURE, sent, date(2027, 3, 1), the_directory())
     assert standing.scope.get("doyen") is True
     assert standing.asking_for(("doyen", "genre")).scope.today == date(2027, 3, 1)
     assert standing.asking_for(("genre",)).scope.today == TODAY
 
 
 def test_history() -> None:
-    taken = Taken("corriger", "examen", "a_corriger", NOW, "agent", "agent")
+    taken = TakenTransition("corriger", "examen", "a_corriger", NOW, "agent", "agent")
     dossier = replace(
         a_sent_dossier(PROCEDURE), done={APPLICATION: Done(NOW, "ama")}, missed={"depot": 2}, taken=(taken, taken)
     )

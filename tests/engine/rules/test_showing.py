@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from engine.domain.fields.scope import standing_of
+from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import FieldView, FormView
 from engine.domain.forms import views_of_fields as showing
 from engine.domain.forms.pages import view_form, view_page
@@ -44,7 +44,7 @@ def test_what_is_settled_once_is_what_would_be_worked_out(filled: bool, monkeypa
     once, again = seen(quick, **answers), seen(quick, **answers)
     monkeypatch.setattr(showing, "_is_settled", lambda one: False)
     assert once == again == seen(slow, **answers)
-    books = {one.id: one.book for one in once.pages[0].fields}
+    books = {one.id: one.definition for one in once.pages[0].fields}
     assert {name for name, book in books.items() if book is not None} == {
         "nom",
         "oui",
@@ -53,7 +53,7 @@ def test_what_is_settled_once_is_what_would_be_worked_out(filled: bool, monkeypa
         "depuis",
         "frais",
     } & books.keys()
-    assert books == {one.id: one.book for one in again.pages[0].fields}
+    assert books == {one.id: one.definition for one in again.pages[0].fields}
 
 
 def test_nothing_of_anybody_is_kept_with_a_question() -> None:
@@ -84,7 +84,7 @@ def test_an_answer_replaces_what_it_says_and_no_more() -> None:
 def test_a_page_that_is_not_judged_says_nothing_wrong_and_is_not_whole() -> None:
     book = a_procedure("form: {d: {title: Nom, fields: {nom: {label: Nom, example: Afi}}}}")
     dossier = a_dossier(book)
-    standing = standing_of(book, dossier, TODAY, the_directory())
+    standing = evaluate_answers(book, dossier, TODAY, the_directory())
     judged, not_judged = (view_page(standing, "d", dossier, the_words(), judged=one) for one in (True, False))
     assert judged is not None
     assert not_judged is not None

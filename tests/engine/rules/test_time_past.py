@@ -10,7 +10,7 @@ from engine.domain.appointments.appointments import missed
 from engine.domain.workflow import opinions as gathering
 from engine.domain.workflow.actions import open_transitions
 from engine.domain.workflow.timers import time_over
-from engine.model import APPLICANT, APPLICATION, Clock, Consulted, Form, Page, Procedure
+from engine.model import APPLICANT, APPLICATION, Consulted, Form, Page, Procedure, TimeLimit
 from engine.model.directory import Calendar
 from engine.records.dossier import Actor
 from tests.engine.rules.small_book import (
@@ -76,7 +76,7 @@ def silence_book(**clock: object) -> Procedure:
         act("reprendre", "perime", "examen", APPLICANT),
         auto("perime", "due", "retire"),
     )
-    silence = Clock(
+    silence = TimeLimit(
         id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"examen", "payer"}),
         paused_in=frozenset({"pieces", "avis", "perime"}),
     )  # fmt: skip
@@ -90,7 +90,7 @@ def at(story: Story, instant: datetime) -> Story:
 
 
 def closed(story: Story, name: str, who: Actor = CHECKER) -> str | None:
-    found = open_transitions(story.book, story.dossier, who, story.now, DIRECTORY, WORDS)
+    found = open_transitions(story.definition, story.dossier, who, story.now, DIRECTORY, WORDS)
     one = next(offer for offer in found if offer.transition.id == name)
     return one.closed.code if one.closed else None
 
@@ -103,7 +103,7 @@ def test_to_the_second_the_agent_may_refuse_and_then_the_law_has_granted() -> No
         assert closed(story, "refuser") == "time_past"
         error = refused("time_past", lambda: story.take("refuser"))
         assert dict(error.reason.facts) == {"until": END.isoformat(), "state": "tacite"}
-    story.keep(time_over(story.book, story.dossier, "silence", story.now, DIRECTORY, WORDS))
+    story.keep(time_over(story.definition, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert (story.state, story.folds()) == ("tacite", True)
 
 
@@ -120,14 +120,14 @@ def test_a_holiday_decreed_meanwhile_counts() -> None:
     at(story, end)
     assert closed(story, "refuser") == "time_past"
     decreed = replace(DIRECTORY, calendar=Calendar(holidays={date(2026, 11, 30): Text.of("Deuil")}))
-    found = open_transitions(story.book, story.dossier, CHECKER, end, decreed, WORDS)
+    found = open_transitions(story.definition, story.dossier, CHECKER, end, decreed, WORDS)
     assert all(one.open for one in found if one.transition.id == "refuser")
 
 
 def test_a_clock_that_leads_nowhere_from_there_closes_nothing() -> None:
     ways = (act("refuser", "examen", "non", "controleur"),)
     states = (state("examen", "by", by=("controleur",)), state("non", "end", outcome="refused"))
-    only_told = Clock(id="alerte", label=Text.of("Alerte"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
+    only_told = TimeLimit(id="alerte", label=Text.of("Alerte"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
     story = at(Story(book(states, ways, clocks=(only_told,))).submit(), END)
     assert story.take("refuser").state == "non"
 
@@ -144,9 +144,9 @@ def test_a_way_that_the_book_forbids_closes_nothing() -> None:
         act("refuser", "examen", "non", "controleur"), auto("examen", "silence", "ici"), auto("ici", "done", "la"),
         auto("la", "done", "ici"),
     )  # fmt: skip
-    clock = Clock(id="silence", label=Text.of("S"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
+    clock = TimeLimit(id="silence", label=Text.of("S"), lasts=lasting("3 days"), runs_in=frozenset({"examen"}))
     story = at(Story(book(states, ways, clocks=(clock,))).submit(), END)
-    refused("endless", lambda: time_over(story.book, story.dossier, "silence", story.now, DIRECTORY, WORDS))
+    refused("endless", lambda: time_over(story.definition, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert story.take("refuser").state == "non"
 
 
@@ -191,7 +191,7 @@ def test_a_late_way_that_may_have_been_closed_when_it_rang_closes_nothing() -> N
 def give(story: Story, service: str, who: Actor) -> Story:
     said = {"opinion": "unfavourable"}
     return story.keep(
-        gathering.give_opinion(story.book, story.dossier, service, said, who, story.now, DIRECTORY, WORDS), who
+        gathering.give_opinion(story.definition, story.dossier, service, said, who, story.now, DIRECTORY, WORDS), who
     )
 
 
@@ -201,7 +201,7 @@ def test_an_opinion_comes_too_late_once_silence_has_answered() -> None:
     refused("silence_past", lambda: give(story, "feu", CHIEF))
     assert closed(story, "abreger") is None  # the other service is still awaited
     assert give(story, "eau", CHECKER).state == "avis"
-    story.keep(time_over(story.book, story.dossier, "feu", story.now, DIRECTORY, WORDS))
+    story.keep(time_over(story.definition, story.dossier, "feu", story.now, DIRECTORY, WORDS))
     assert (story.state, story.dossier.answers["feu"]) == ("recours", "favourable")
 
 
@@ -219,7 +219,7 @@ def test_money_is_kept_and_the_clock_decides() -> None:
     owed = story.dossier.owed["frais"].amount
     at(story, END + timedelta(days=2)).pay(owed)
     assert (story.state, story.dossier.owed["frais"].left, story.dossier.clocks["silence"].over) == ("payer", 0, False)
-    story.keep(time_over(story.book, story.dossier, "silence", story.now, DIRECTORY, WORDS))
+    story.keep(time_over(story.definition, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert (story.state, story.folds()) == ("tacite", True)
 
 
@@ -230,11 +230,11 @@ def test_an_absence_is_noted_and_the_clock_decides() -> None:
         state("non", "end", outcome="refused"),
     )
     ways = (auto("venir", "done", "tacite"), auto("venir", "missed", "non"), auto("venir", "silence", "tacite"))
-    clock = Clock(id="silence", label=Text.of("S"), lasts=lasting("8 days"), runs_in=frozenset({"venir"}))
+    clock = TimeLimit(id="silence", label=Text.of("S"), lasts=lasting("8 days"), runs_in=frozenset({"venir"}))
     story = Story(book(states, ways, (replace(DEPOT, no_show=0),), clocks=(clock,))).submit()
     story.book_slot("2026-12-02 08:30")
     at(story, MONDAY + timedelta(days=12))
-    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.dossier.missed["depot"]) == ("venir", 1)
-    story.keep(time_over(story.book, story.dossier, "silence", story.now, DIRECTORY, WORDS))
+    story.keep(time_over(story.definition, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert (story.state, story.folds()) == ("tacite", True)

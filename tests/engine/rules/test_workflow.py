@@ -20,10 +20,10 @@ from engine.domain.workflow.actions import answer_look_up, no_show, open_transit
 from engine.domain.workflow.tasks import open_tasks
 from engine.domain.workflow.timers import time_over
 from engine.domain.workflow.transition_context import Moment
-from engine.journal.chain import Entry
-from engine.model import APPLICANT, APPLICATION, Clock, Effects, Fee, Form, Line, Page, Procedure
+from engine.journal.chain import JournalEntry
+from engine.model import APPLICANT, APPLICATION, Effects, Fee, FeeLine, Form, Page, Procedure, TimeLimit
 from engine.model.types import DATE, Type, constant
-from engine.records.dossier import SYSTEM_ACTOR, Actor, ClockState, Correction, Dossier, IssuedDocument
+from engine.records.dossier import SYSTEM_ACTOR, Actor, ClockState, CorrectionRequest, Dossier, IssuedDocument
 from tests.engine.rules.small_book import (
     CHECKER,
     CLERK,
@@ -59,7 +59,7 @@ class Story:
     """A dossier whose decisions are kept one after the other, with its whole journal."""
 
     def __init__(self, procedure: Procedure, now: datetime = MONDAY, **more: object) -> None:
-        self.book, self.now, self.journal = procedure, now, []
+        self.definition, self.now, self.journal = procedure, now, []
         self.dossier: Dossier = draft(procedure, **more)
         self.last: Decision | None = None
         self.seats = 0
@@ -68,7 +68,9 @@ class Story:
         """What the office does, as far as the rules can tell."""
         for one in decision.entries:
             self.journal.append(
-                Entry("d1", len(self.journal) + 1, self.now, who.kind, who.id, one.kind, "f", dict(one.body), "", "")
+                JournalEntry(
+                    "d1", len(self.journal) + 1, self.now, who.kind, who.id, one.kind, "f", dict(one.body), "", ""
+                )
             )
         new = tuple(self._issued(order) for order in decision.issue)
         self.dossier = replace(
@@ -86,33 +88,35 @@ class Story:
         )
 
     def submit(self) -> Story:
-        return self.keep(submit(self.book, self.dossier, OWNER, self.now, DIRECTORY, WORDS), OWNER)
+        return self.keep(submit(self.definition, self.dossier, OWNER, self.now, DIRECTORY, WORDS), OWNER)
 
     def take(self, name: str, who: Actor = CHECKER, **more: object) -> Story:
         decided = Act(name, **more)  # type: ignore[arg-type]
-        return self.keep(take(self.book, self.dossier, decided, who, self.now, DIRECTORY, WORDS), who)
+        return self.keep(take(self.definition, self.dossier, decided, who, self.now, DIRECTORY, WORDS), who)
 
     def pay(self, amount: int, fee: str = "frais") -> Story:
-        return self.keep(pay(self.book, self.dossier, (fee,), amount, SYSTEM_ACTOR, self.now, DIRECTORY, WORDS))
+        return self.keep(pay(self.definition, self.dossier, (fee,), amount, SYSTEM_ACTOR, self.now, DIRECTORY, WORDS))
 
     def done(self, task: str, who: Actor = SYSTEM_ACTOR, **answers: object) -> Story:
         booking = self.dossier.bookings.get(task)
         if booking is not None and booking.status == "booked":
             self.now = max(self.now, booking.start)  # nobody is received before the day
-        decision = task_done(self.book, self.dossier, task, who, self.now, DIRECTORY, WORDS, answers)  # type: ignore[arg-type]
+        decision = task_done(self.definition, self.dossier, task, who, self.now, DIRECTORY, WORDS, answers)  # type: ignore[arg-type]
         return self.keep(decision, who)
 
     def book_slot(self, start: str, name: str = "depot") -> Story:
         self.seats += 1
         at = datetime.fromisoformat(start).replace(tzinfo=UTC)
         return self.keep(
-            place(self.book, self.dossier, name, "centre", at, {}, OWNER, self.now, DIRECTORY, WORDS,
+            place(self.definition, self.dossier, name, "centre", at, {}, OWNER, self.now, DIRECTORY, WORDS,
                   booking_id=f"b{self.seats}"),
             OWNER,
         )  # fmt: skip
 
     def looked_up(self, value: str, name: str = "recherche", **answers: object) -> Story:
-        return self.keep(answer_look_up(self.book, self.dossier, name, value, answers, self.now, DIRECTORY, WORDS))  # type: ignore[arg-type]
+        return self.keep(
+            answer_look_up(self.definition, self.dossier, name, value, answers, self.now, DIRECTORY, WORDS)
+        )  # type: ignore[arg-type]
 
     def corrected(self) -> Story:
         asked = self.dossier.correction
@@ -130,7 +134,7 @@ class Story:
                 break
             self.now = max(self.now, ripe[0].due_at)
             self.fired.add((ripe[0].name, ripe[0].entry))
-            self.keep(time_over(self.book, self.dossier, ripe[0].name, self.now, DIRECTORY, WORDS))
+            self.keep(time_over(self.definition, self.dossier, ripe[0].name, self.now, DIRECTORY, WORDS))
         self.now = end
         return self
 
@@ -171,7 +175,7 @@ def test_from_sending_to_the_passport_in_hand() -> None:
     assert story.dossier.form_day == date(2026, 11, 23)
     story.take("faire_corriger", reason="Illisible", correction={"nom": ""})
     assert story.state == "a_corriger"
-    assert story.dossier.correction == Correction({"nom": ""}, "Illisible", MONDAY, "agent_1")
+    assert story.dossier.correction == CorrectionRequest({"nom": ""}, "Illisible", MONDAY, "agent_1")
     assert APPLICATION not in story.dossier.done
     story.wait("2 days").corrected()
     assert (story.state, story.dossier.correction) == ("conformite", None)
@@ -203,14 +207,14 @@ def test_unpaid_after_thirty_days_it_is_closed() -> None:
 
 def test_one_absence_is_made_good_the_second_closes() -> None:
     story = Story(passport()).submit().take("conforme").pay(30_000).book_slot("2026-12-02 08:30")
-    refused("too_soon", lambda: no_show(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
+    refused("too_soon", lambda: no_show(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, 9, tzinfo=UTC)
-    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.dossier.missed["depot"]) == ("rendez_vous", 1)
     story.book_slot("2026-12-07 08:30")
     assert story.dossier.bookings["depot"].moves == 0  # a new visit, not a moved one
     story.now = datetime(2026, 12, 7, 9, tzinfo=UTC)
-    story.keep(missed(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("abandonne", True)
 
 
@@ -246,7 +250,7 @@ def test_withdrawn_by_the_owner_only() -> None:
 
 
 def reasons(story: Story, who: Actor) -> dict[str, str | None]:
-    offers = open_transitions(story.book, story.dossier, who, story.now, DIRECTORY, WORDS)
+    offers = open_transitions(story.definition, story.dossier, who, story.now, DIRECTORY, WORDS)
     return {one.transition.id: one.closed.code if one.closed else None for one in offers}
 
 
@@ -306,7 +310,7 @@ def test_a_reason_for_each_answer_to_correct_is_reason_enough() -> None:
 def test_acts_that_lack_what_they_ask(given: Act, code: str) -> None:
     story = Story(passport()).submit()
     before = story.dossier
-    refused(code, lambda: take(story.book, story.dossier, given, CHECKER, MONDAY, DIRECTORY, WORDS))
+    refused(code, lambda: take(story.definition, story.dossier, given, CHECKER, MONDAY, DIRECTORY, WORDS))
     assert story.dossier == before
 
 
@@ -328,8 +332,8 @@ def test_an_incomplete_correction_is_not_sent() -> None:
 
 def test_a_draft_is_sent_once_by_its_owner() -> None:
     story = Story(passport())
-    refused("role", lambda: submit(story.book, story.dossier, STRANGER, MONDAY, DIRECTORY, WORDS))
-    refused("role", lambda: submit(story.book, story.dossier, CHECKER, MONDAY, DIRECTORY, WORDS))
+    refused("role", lambda: submit(story.definition, story.dossier, STRANGER, MONDAY, DIRECTORY, WORDS))
+    refused("role", lambda: submit(story.definition, story.dossier, CHECKER, MONDAY, DIRECTORY, WORDS))
     story.submit()
     refused("already_submitted", story.submit)
 
@@ -371,10 +375,10 @@ def test_money_that_comes_too_late_is_credited_and_moves_nothing() -> None:
 
 ENVOI = Fee(
     id="envoi", label=Text.of("Envoi"), when=is_("mode", "poste"),
-    lines=(Line(id="envoi", label=Text.of("Envoi"), amount=constant(1_500, Type("money"))),),
+    lines=(FeeLine(id="envoi", label=Text.of("Envoi"), amount=constant(1_500, Type("money"))),),
 )  # fmt: skip
 FREE = Fee(
-    id="libre", label=Text.of("Libre"), lines=(Line(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),)
+    id="libre", label=Text.of("Libre"), lines=(FeeLine(id="l", label=Text.of("L"), amount=constant(0, Type("money"))),)
 )
 
 
@@ -394,7 +398,7 @@ def test_each_fee_whose_condition_holds_is_owed(mode: str, owed: dict[str, int])
     story = Story(two_fees(), answers={"mode": mode}).submit()
     assert {name: one.amount for name, one in story.dossier.owed.items()} == owed
     everything = pay(
-        story.book, story.dossier, ("frais", "envoi"), sum(owed.values()), SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS
+        story.definition, story.dossier, ("frais", "envoi"), sum(owed.values()), SYSTEM_ACTOR, MONDAY, DIRECTORY, WORDS
     )
     story.keep(everything)
     assert story.state == "fini"  # nothing owed is paid at once
@@ -406,7 +410,7 @@ def test_a_price_is_frozen_until_it_is_asked_anew() -> None:
     price = {"now": 100}
     fee = replace(
         FRAIS,
-        lines=(Line(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),),
+        lines=(FeeLine(id="l", label=Text.of("L"), amount=rule("p", lambda scope: price["now"], type_=Type("money"))),),
     )
     states = (
         state("a_payer", "pay", "to_pay", waits=("frais",)),
@@ -516,12 +520,12 @@ def test_an_agent_s_lateness_only_escalates_once() -> None:
 )
 def test_a_timer_that_no_longer_stands_changes_nothing(name: str) -> None:
     story = Story(passport()).submit().take("refuser", reason="non")
-    refused("void_timer", lambda: time_over(story.book, story.dossier, name, MONDAY, DIRECTORY, WORDS))
+    refused("void_timer", lambda: time_over(story.definition, story.dossier, name, MONDAY, DIRECTORY, WORDS))
 
 
 def test_a_due_is_not_fired_early() -> None:
     story = Story(passport()).submit().take("conforme")
-    refused("void_timer", lambda: time_over(story.book, story.dossier, "due", MONDAY, DIRECTORY, WORDS))
+    refused("void_timer", lambda: time_over(story.definition, story.dossier, "due", MONDAY, DIRECTORY, WORDS))
 
 
 def test_a_draft_is_reminded_then_closed() -> None:
@@ -548,7 +552,7 @@ def test_the_due_date_stands_still_while_a_slot_is_held() -> None:
     assert story.last
     assert [one.name for one in story.last.timers] == ["visit:depot:0", "reminder:depot:0:0", "reminder:depot:0:1"]
     story.now = MONDAY + timedelta(days=2)
-    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
+    story.keep(release(story.definition, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
     assert (story.dossier.due_at, story.dossier.due_paused_at) == (due + timedelta(days=2), None)
     assert story.last.releases == ("b1",)
     assert story.folds()
@@ -559,7 +563,7 @@ def test_two_minutes_with_a_slot_give_no_day_more() -> None:
     due = story.dossier.due_at
     story.book_slot("2026-12-02 08:30")
     story.now = MONDAY + timedelta(minutes=2)
-    story.keep(release(story.book, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
+    story.keep(release(story.definition, story.dossier, "depot", OWNER, story.now, DIRECTORY, WORDS), OWNER)
     assert (story.dossier.due_at, story.dossier.due_paused_at) == (due, None)
 
 
@@ -573,7 +577,7 @@ def test_a_visit_that_nobody_marks_holds_the_time_no_longer_than_its_day() -> No
     assert [one.due_at for one in story.last.timers if one.name == "visit:depot:0"] == [over]
 
     def day_over(now: datetime) -> Decision:
-        return time_over(story.book, story.dossier, "visit:depot:0", now, DIRECTORY, WORDS)
+        return time_over(story.definition, story.dossier, "visit:depot:0", now, DIRECTORY, WORDS)
 
     refused("void_timer", lambda: day_over(over - timedelta(seconds=1)))
     story.now = over + timedelta(days=3)  # however late the tour comes
@@ -584,7 +588,7 @@ def test_a_visit_that_nobody_marks_holds_the_time_no_longer_than_its_day() -> No
     assert [one.name for one in story.last.timers if one.name.partition(":")[0] in ("due", "visit")] == ["due"]
     refused("void_timer", lambda: day_over(story.now))
     assert story.folds()
-    late = time_over(story.book, story.dossier, "due", due + timedelta(days=9), DIRECTORY, WORDS)
+    late = time_over(story.definition, story.dossier, "due", due + timedelta(days=9), DIRECTORY, WORDS)
     assert late.dossier.state != "rendez_vous"
 
 
@@ -610,9 +614,9 @@ def test_a_book_state_is_left_as_soon_as_the_slot_is_taken() -> None:
     story = Story(book(states, ways, (DEPOT,))).submit().book_slot("2026-12-02 08:30")
     assert (story.state, story.dossier.due_paused_at) == ("venir", MONDAY)
     eve = datetime(2026, 12, 1, 23, 59, tzinfo=UTC)
-    refused("visit_ahead", lambda: attended(story.book, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
+    refused("visit_ahead", lambda: attended(story.definition, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, tzinfo=UTC)  # the first minute of the day of the visit
-    story.keep(attended(story.book, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(attended(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("fini", True)
 
 
@@ -643,7 +647,7 @@ def gather_book() -> Procedure:
         act("revoir", "decision", "instruction", "controleur", reopens=("rapport",)),
         act("refuser", "decision", "non", "controleur"),
     )
-    silence = Clock(
+    silence = TimeLimit(
         id="silence", label=Text.of("Silence"), lasts=lasting("30 days"), runs_in=frozenset({"instruction", "decision"}),
         paused_in=frozenset({"pieces"}),
     )  # fmt: skip
@@ -727,7 +731,7 @@ def test_kept_to_the_hand_that_began_unless_it_left() -> None:
     story = Story(book(states, ways)).submit().take("ouvrir")
     refused("same_as", lambda: story.take("fermer", SECOND))
     people = {CHECKER.id: replace(CHECKER, roles=frozenset())}
-    offers = open_transitions(story.book, story.dossier, SECOND, MONDAY, DIRECTORY, WORDS, people)
+    offers = open_transitions(story.definition, story.dossier, SECOND, MONDAY, DIRECTORY, WORDS, people)
     assert offers[0].open
     assert story.take("fermer").state == "c"
 
@@ -838,8 +842,8 @@ def _act_open(story: Story, number: int) -> tuple[str, Actor] | None:
     ways = [
         (offer.transition.id, who)
         for who in PEOPLE
-        for offer in open_transitions(story.book, story.dossier, who, story.now, DIRECTORY, WORDS)
-        if offer.open and (number % 5 == 0 or not story.book.state(offer.transition.target).is_end)
+        for offer in open_transitions(story.definition, story.dossier, who, story.now, DIRECTORY, WORDS)
+        if offer.open and (number % 5 == 0 or not story.definition.state(offer.transition.target).is_end)
     ]
     return ways[number % len(ways)] if ways else None
 
@@ -850,34 +854,38 @@ def _try(story: Story, verb: str, name: str, who: Actor, number: int) -> None:
         chosen = _act_open(story, number)
         if chosen:
             name, who = chosen
-            given = {"avis": "bon"} if any(w.fills == "rapport" for w in story.book.transitions if w.id == name) else {}
+            given = (
+                {"avis": "bon"}
+                if any(w.fills == "rapport" for w in story.definition.transitions if w.id == name)
+                else {}
+            )
             story.keep(
-                take(story.book, story.dossier, Act(name, "motif", {"nom": "flou"}, given), who, *where[1:]), who
+                take(story.definition, story.dossier, Act(name, "motif", {"nom": "flou"}, given), who, *where[1:]), who
             )
     elif verb == "settle":
-        for task in open_tasks(story.book, story.dossier, Moment(story.book, *where).scope(story.dossier)):
+        for task in open_tasks(story.definition, story.dossier, Moment(story.definition, *where).scope(story.dossier)):
             _try(story, "pay" if isinstance(task, Fee) else "done", task.id, SYSTEM_ACTOR, 60)
             break
     elif verb == "take":
         given = Act(name, "motif", {"nom": "flou"}, {"avis": "bon"} if number % 2 else {})
-        story.keep(take(story.book, story.dossier, given, *where), where[0])
+        story.keep(take(story.definition, story.dossier, given, *where), where[0])
     elif verb == "done":
         if name == APPLICATION and story.dossier.correction:
             made = frozenset(story.dossier.correction.fields)
             story.dossier = replace(story.dossier, correction=replace(story.dossier.correction, made=made))
-        story.keep(task_done(story.book, story.dossier, name, *where), where[0])
+        story.keep(task_done(story.definition, story.dossier, name, *where), where[0])
     elif verb == "pay":
-        story.keep(pay(story.book, story.dossier, ("frais", "envoi"), number * 1_000, *where), where[0])
+        story.keep(pay(story.definition, story.dossier, ("frais", "envoi"), number * 1_000, *where), where[0])
     elif verb == "book":
         day = (story.now + timedelta(days=number % 20)).replace(hour=8, minute=30, second=0, microsecond=0)
         story.book_slot(day.replace(tzinfo=None).isoformat())
     elif verb == "missed":
-        story.keep(no_show(story.book, story.dossier, "depot", *where), where[0])
+        story.keep(no_show(story.definition, story.dossier, "depot", *where), where[0])
     elif verb == "release":
-        story.keep(release(story.book, story.dossier, "depot", *where), where[0])
+        story.keep(release(story.definition, story.dossier, "depot", *where), where[0])
     elif verb == "time":
         timer = TIMERS[number % len(TIMERS)]
-        story.keep(time_over(story.book, story.dossier, timer, story.now, DIRECTORY, WORDS))
+        story.keep(time_over(story.definition, story.dossier, timer, story.now, DIRECTORY, WORDS))
     elif verb == "look_up":
         story.looked_up("found" if number % 2 else "not_found")
     else:
