@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer bucket spreadsheet proxy test quick fuzz faults faults-long lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer bucket spreadsheet proxy test quick nightly fuzz faults faults-long lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -46,14 +46,17 @@ spreadsheet: install ## Gnumeric, which opens the tables that people take away (
 proxy: install ## nginx, for the tests of the documented proxy (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.nginx --install
 
-test: browser database tracer bucket spreadsheet proxy ## every test, as the continuous integration runs them
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+test: browser database tracer bucket spreadsheet proxy ## what continuous integration runs: all but what waits for the night
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not nightly'
 
 quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not browser'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not browser and not nightly'
 
-fuzz: EFFORT ?= 100
-fuzz: install ## what tries at random, a hundred times over: 10,000 mutants of each shipped file (most of an hour)
+nightly: browser database tracer bucket spreadsheet proxy ## what make test leaves out, file after file (PARTS='walks crash_bar'): stopped, it goes on where it was
+	$(BIN)/python -m tests.long nightly $(PARTS)
+
+fuzz: EFFORT ?= 200
+fuzz: install ## what tries at random, two hundred times over: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz
 
 faults: database tracer bucket spreadsheet ## money, files, texts, crashes, power cuts: what must hold, each with twins that turn the bar red
@@ -61,7 +64,7 @@ faults: database tracer bucket spreadsheet ## money, files, texts, crashes, powe
 
 faults-long: EFFORT ?= 8
 faults-long: database tracer bucket spreadsheet ## the same eight times over, bar after bar (BARS='power seats'): stopped, it goes on where it was
-	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.faults.long $(BARS)
+	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.long faults $(BARS)
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,13 @@ from werkzeug.routing import Rule
 from engine.services.keys import secrets
 from tests.bucket import close_service
 from tests.postgres import drop_database
+from tests.tiers import COLLECTED, collected
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` leaves some out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = collected(items)
+    items.sort(key=lambda one: one.get_closest_marker("slow") is None)  # at the end no worker waits for a long one
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -19,6 +27,13 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_stays_is_not_looked_at_again() -> None:
+    """Eleven thousand tests and the modules they are in are no garbage, and each collection would go over them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -41,16 +56,25 @@ def cheap_passwords() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def routes_of_this_run() -> Iterator[None]:
-    """Werkzeug compiles how to build each of 290 addresses, which takes longer than most tests; every application has the same."""
-    known: dict[object, Any] = {}
-    compiled = Rule._compile_builder
+    """Werkzeug reads 290 addresses and compiles how to build each, which takes longer than most tests; every application has the same."""
+    known: dict[object, tuple[Any, ...]] = {}
+    compiled = Rule.compile
 
-    def once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, append_unknown, tuple(rule._trace), repr(rule.defaults))
+    def once(rule: Rule) -> None:
+        assert rule.map is not None
+        domain = rule.host if rule.map.host_matching else rule.subdomain
+        key = (rule.rule, domain, rule.merge_slashes, repr(rule.defaults), repr(sorted(rule.map.converters)))
         if key not in known:
-            known[key] = compiled(rule, append_unknown)
-        return known[key]
+            compiled(rule)
+            known[key] = (
+                rule._parts, rule._trace, rule._converters, frozenset(rule.arguments),
+                rule._build.__func__, rule._build_unknown.__func__,  # type: ignore[attr-defined]
+            )  # fmt: skip
+            return
+        rule._parts, rule._trace, rule._converters, arguments, build, unknown = known[key]
+        rule.arguments |= arguments
+        rule._build, rule._build_unknown = build.__get__(rule), unknown.__get__(rule)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", once)
+        patch.setattr(Rule, "compile", once)
         yield

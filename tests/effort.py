@@ -1,4 +1,5 @@
-"""How hard the tests that try at random try: once over in `make test`, as often as wanted in `make fuzz EFFORT=100`."""
+"""How hard the tests that try at random try: once over in `make test`, twice in `make nightly`, as often as
+wanted in `make fuzz EFFORT=200`."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from engine.language.source.loader import Tree, read_source
 from engine.prover.checks.runner import prove
 from engine.simulation.scenarios import play
 from renderers.i18n.translations import load_words
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 TUTORIALS = ("tutorial.fr.md", "tutorial.md")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from engine.core.problems import Problem
 from engine.language.catalogue.catalogue import Catalogue, Checked, check_definition, load_catalogue
@@ -139,12 +140,21 @@ def test_no_story_is_left_out() -> None:
     assert told == _scenarios()
 
 
-@pytest.mark.parametrize(
-    "keeps", [None, pytest.param(an_empty_store, marks=pytest.mark.slow)], ids=["sqlite", "postgresql"]
-)
-@pytest.mark.parametrize(("path", "scenario"), _scenarios(), ids=lambda value: getattr(value, "stem", value))
+def _on_each_store() -> Iterator[ParameterSet]:
+    """By day on SQLite, and on PostgreSQL the first story of each shipped procedure."""
+    told = set[Path]()
+    for path, scenario in _scenarios():
+        night = [] if path in SHIPPED and path not in told else [pytest.mark.nightly("store")]
+        told.add(path)
+        yield pytest.param(None, path, scenario, id=f"{path.stem}-{scenario}-sqlite")
+        yield pytest.param(
+            an_empty_store, path, scenario, id=f"{path.stem}-{scenario}-postgresql", marks=[pytest.mark.slow, *night]
+        )
+
+
+@pytest.mark.parametrize(("keeps", "path", "scenario"), [*_on_each_store()])
 def test_a_story_is_true(
-    path: Path, scenario: str, keeps: Callable[[], Store] | None, shared: Shared
+    keeps: Callable[[], Store] | None, path: Path, scenario: str, shared: Shared
 ) -> None:  # fmt: skip
     """On each store, as everything that is done with an office: the same story, the same end."""
     procedure = _read(path).procedure
@@ -184,7 +194,7 @@ def test_no_mutant_passes_for_a_traceback(path: Path, shared: Shared) -> None:
     """Read or refused with file:line:column, never an exception, never without end."""
     original = path.read_text("utf-8")
     dice = random.Random(path.stem)
-    for _ in range(tries(100)):
+    for _ in range(tries(50)):
         text = _mutated(original, dice)
         checked = check_definition(text.encode("utf-8", "surrogatepass"), str(path), shared)
         for one in checked.report:

@@ -108,6 +108,7 @@ def a_page_that_writes(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:
     patch.setitem(site.app.view_functions, "agent_dossier.show", show)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "line", "seen"),
     [
@@ -132,6 +133,7 @@ def test_a_defence_taken_away_is_seen(
     assert any(one.startswith(seen) for one in found(site, row))
 
 
+@pytest.mark.nightly("mutant")
 def test_a_form_without_a_token_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     row = row_of("messages.write POST sent")
     test_access_matrix.test_no_form_passes_without_its_token(site, row)
@@ -142,6 +144,7 @@ def test_a_form_without_a_token_is_seen(site: AccessWorld, monkeypatch: pytest.M
         test_access_matrix.test_no_form_passes_without_its_token(site, row)
 
 
+@pytest.mark.nightly("mutant")
 def test_a_route_that_the_table_does_not_know_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     door = Blueprint("door", __name__)
     door.add_url_rule("/porte/<number>", "open", lambda number: number)

@@ -67,6 +67,7 @@ def everything_is_sent(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(forms, "live_answers", lambda book, dossier, day, directory: dict(dossier.answers))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "seen"),
     [

@@ -127,7 +127,7 @@ def every_byte(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 @pytest.mark.parametrize("number", range(1, len(NAMES)) if tries(1) > 1 else (1, 11, len(NAMES) - 1))
 def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World, kind: str, number: int) -> None:
     """Last night's, on the morning of a new release; it stays what it is."""
@@ -145,6 +145,7 @@ def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World,
     assert every_byte(made) == before
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize("beside", [(), ("-wal",)], ids=["the file", "the file and what it waits for"])
 def test_a_copy_of_the_file_is_seen(tmp_path: Path, beside: tuple[str, ...]) -> None:
     """The twin: `cp`, of the file alone or of its companion too."""

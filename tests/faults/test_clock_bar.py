@@ -37,7 +37,7 @@ TEN_YEARS = timedelta(days=3650)
 ASKS = "+22890000009"  # who pays from it confirms on the operator's own page
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     one = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     yield one
@@ -273,6 +273,7 @@ def test_a_payment_begun_under_a_wrong_clock_is_asked_about_and_holds_nobody_up(
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_a_worker_that_trusts_any_clock_is_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = a_market(tmp_path, store)
     closed, waiting, draft = people_of(world)
@@ -283,6 +284,7 @@ def test_a_worker_that_trusts_any_clock_is_seen(tmp_path: Path, store: Store, mo
     assert len(lost(world, closed, waiting, draft)) == 3
 
 
+@pytest.mark.nightly("mutant")
 def test_moments_left_ahead_are_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ClockQueries, "bring_back", lambda *about: 0)
     with pytest.raises(Refused, match="code_too_soon"):

@@ -105,6 +105,7 @@ def the_reader_that_everybody_has(text: Any, file: str) -> source.Source:
     return read_source(yaml.safe_dump(yaml.safe_load(text), allow_unicode=True, sort_keys=False), file)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("case", "seen"),
     [
@@ -121,6 +122,7 @@ def test_another_reader_is_seen(monkeypatch: pytest.MonkeyPatch, case: str, seen
     assert f"{case} {seen}" in list(faults_of({case: hostile()[case]}))
 
 
+@pytest.mark.nightly("mutant")
 def test_a_reader_that_follows_every_alias_is_seen() -> None:
     ended, said = judged_apart("a bomb of aliases", "follow")
     assert (ended, said) == (-signal.SIGPROF, '{"at": "a bomb of aliases"}')

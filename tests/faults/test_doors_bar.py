@@ -105,6 +105,7 @@ def a_closed_account_is_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(staff, "sign_in", sign_in)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "who"),
     [

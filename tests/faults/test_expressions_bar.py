@@ -43,6 +43,7 @@ def test_each_is_refused_at_its_place_or_worth_something_within_bounds() -> None
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "at"),
     [
@@ -80,6 +81,7 @@ def quiet_refusals(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expression_reader._Reading, "refuse", lambda *_: None)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "case", "seen"),
     [

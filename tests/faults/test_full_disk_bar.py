@@ -139,6 +139,7 @@ def test_a_full_disk_is_said_and_passes(tmp_path: Path, way: str) -> None:
         assert faults_of(house, load.done.all()) == []
 
 
+@pytest.mark.nightly("mutant")
 def test_a_full_disk_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
     with bounded(tmp_path, "size", twin="a_disk_never_fills") as (house, disk):
         with under_load(house, people=6) as load:

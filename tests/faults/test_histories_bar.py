@@ -110,6 +110,7 @@ def a_reader_that_drops_what_it_does_not_know(patch: pytest.MonkeyPatch) -> None
     patch.setattr("tests.faults.test_histories_bar.projection_of", lambda one: real(replace(one, done={})))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "what"),
     [

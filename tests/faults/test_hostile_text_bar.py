@@ -370,6 +370,7 @@ def formulas_after_a_space(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "seen"),
     [
@@ -388,11 +389,13 @@ def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [one for one in found if seen in one]
 
 
+@pytest.mark.nightly("mutant")
 def test_an_address_that_only_begins_like_ours_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "safe_next", lambda given, other: given if given.startswith("/") else other)
     assert "//zzxss.example" in led_away(site)
 
 
+@pytest.mark.nightly("mutant")
 def test_an_address_that_is_asked_because_somebody_wrote_it_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,6 +413,7 @@ def test_an_address_that_is_asked_because_somebody_wrote_it_is_seen(
     assert [one for one in machines_asked(tmp_path) if "127.0.0.1" in one]
 
 
+@pytest.mark.nightly("mutant")
 def test_a_name_joined_to_a_path_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     def serve(name: str) -> bytes | tuple[str, int]:
         path = Path("renderers/static") / name

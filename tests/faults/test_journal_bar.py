@@ -265,6 +265,7 @@ def test_a_long_journal_is_read_fast() -> None:
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_with_nothing_kept_outside_a_journal_written_again_is_not_seen(owned: Owned) -> None:
     rewrite(owned, {dossier for dossier, _ in owned.rows()})
     world = owned.world
@@ -272,6 +273,7 @@ def test_with_nothing_kept_outside_a_journal_written_again_is_not_seen(owned: Ow
     assert owned.fsck() == set()
 
 
+@pytest.mark.nightly("mutant")
 def test_with_notes_that_nobody_signs_it_is_not_seen(owned: Owned, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever writes in the folder too, without the keys, writes other notes: only the signature tells."""
     rewrite(owned, {dossier for dossier, _ in owned.rows()})
@@ -287,6 +289,7 @@ def test_with_notes_that_nobody_signs_it_is_not_seen(owned: Owned, monkeypatch: 
     assert owned.fsck() == set()
 
 
+@pytest.mark.nightly("mutant")
 def test_with_chains_and_no_tree_a_chain_written_again_is_not_seen(owned: Owned) -> None:
     rewrite(owned, {owned.rows()[0][0]}, also_tree=False)
     assert owned.asked() == {"leaf_differs"}

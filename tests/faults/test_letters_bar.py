@@ -49,7 +49,7 @@ class Fickle:
         self.left.append(letter)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     one: Store = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     yield one
@@ -116,6 +116,7 @@ def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(timers, "_again", lambda letter, now, reason, for_good: replace(letter, failed=reason))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize("twin", [sent_before_it_is, given_up_at_once], ids=lambda one: one.__name__)
 def test_a_letter_lost_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any) -> None:
     twin(monkeypatch)

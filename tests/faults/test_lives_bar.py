@@ -203,6 +203,7 @@ def _after(dossier: Any) -> Any:
     return replace(dossier, revision=dossier.revision + 1)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "names", "seen"),
     [
@@ -227,6 +228,7 @@ def test_a_defence_taken_away_is_seen(
     raise AssertionError("nothing was seen")
 
 
+@pytest.mark.nightly("mutant")
 def test_half_a_command_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dead at each statement in turn of a request that is begun, filled and sent."""
     half_a_command_is_kept(monkeypatch)

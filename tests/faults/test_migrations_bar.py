@@ -310,6 +310,7 @@ def test_many_dossiers_come_here_in_no_time(tmp_path: Path, lived: World, kind: 
 # -- twin --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_migrations_that_are_not_whole_or_nothing_are_seen(
     tmp_path: Path, lived: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,7 @@ def test_an_operator_that_answers_nothing_keeps_no_page_waiting(tmp_path: Path) 
         assert house.findings() == []
 
 
+@pytest.mark.nightly("mutant")
 def test_a_call_made_in_a_request_is_seen(tmp_path: Path) -> None:
     twin = "an_operator_answers_nothing a_request_makes_the_call"
     with begun(tmp_path, servers=1, threads=THREADS, twin=twin) as house:

@@ -131,6 +131,7 @@ def test_what_several_were_told_fits_one_order(tmp_path: Path, address: str) -> 
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_who_saves_last_without_having_seen_is_seen(tmp_path: Path) -> None:
     with begun(tmp_path, twin="whatever_was_seen") as house:
         assert "no order of what was done fits what was told" in list(faults_of(house, lived(house, kills=0)))

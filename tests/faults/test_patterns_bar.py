@@ -66,18 +66,21 @@ def test_no_page_hands_a_pattern_to_a_browser(tmp_path: Path) -> None:
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_patterns_read_by_python_are_seen() -> None:
     ended, said = judged_apart("(a+)+!", "python_reads_them")
     assert ended == -signal.SIGPROF
     assert said[-1] == {"at": "(a+)+!"}
 
 
+@pytest.mark.nightly("mutant")
 def test_a_pattern_that_nobody_refuses_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shape_rules, "_is_readable", lambda _: True)
     with pytest.raises(re2.error):
         list(faults_of(REFUSED[:1]))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     "means",
     [

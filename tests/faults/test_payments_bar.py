@@ -98,6 +98,7 @@ def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hmac, "compare_digest", lambda one, other: True)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "seen"),
     [
@@ -117,6 +118,7 @@ def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
         assert any(one.startswith(seen) for one in faults_of(bar))
 
 
+@pytest.mark.nightly("mutant")
 def test_an_office_that_never_asks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_bar(tmp_path, SqliteStore(":memory:"), "paygate") as bar:
         monkeypatch.setattr(settlement, "_to_ask", lambda unit, now, limit, without=(): [])

@@ -150,6 +150,7 @@ def test_every_store_that_may_be_found_is_whole(tmp_path: Path) -> None:
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(("synchronous", "seen"), [("1", "lost"), ("0", "unreadable")], ids=["normal", "off"])
 def test_a_disk_that_is_not_waited_for_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synchronous: str, seen: str

@@ -60,6 +60,7 @@ def says_a_policy_of_its_own() -> Any:
     return Response("", headers={"Content-Security-Policy": "default-src *"})
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("page", "seen"),
     [
@@ -82,6 +83,7 @@ def test_a_page_that_does_not_hold_is_seen(
     assert any(seen in fault for fault in faults_of(site, asked))
 
 
+@pytest.mark.nightly("mutant")
 def test_a_site_without_its_shields_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(site.app.after_request_funcs, None, [])
     assert any("X-Frame-Options" in fault for fault in faults_of(site, [Asked("none", "GET", "/", {})]))

@@ -84,11 +84,13 @@ def test_a_file_says_nothing_and_opens_in_its_place_alone(folder: Path) -> None:
     assert opened_elsewhere(folder) == []
 
 
+@pytest.mark.nightly("mutant")
 def test_seals_that_are_of_no_place_are_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments, "_bound", lambda place: b"file 1")
     assert any("opens as" in fault for fault in opened_elsewhere(folder))
 
 
+@pytest.mark.nightly("mutant")
 def test_files_that_nothing_seals_are_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FileKeys, "seal", lambda ring, bound, data: data)
     assert any("is readable" in fault for fault in opened_elsewhere(folder))
@@ -220,6 +222,7 @@ def only_what_comes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AttachmentStore, "rewrap", lambda store, known: (0, ()))
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "seen"),
     [

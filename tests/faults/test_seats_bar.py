@@ -166,6 +166,7 @@ def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, address: str) ->
 # -- twins -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("mutant")
 def test_a_seat_that_nothing_holds_is_sold_twice(tmp_path: Path) -> None:
     """Counted, then inserted: neither the constraint nor the turn at the office."""
     with database() as address, a_crowd(tmp_path, address, 80, twin="no_turn_at_an_office") as crowd:
@@ -178,6 +179,7 @@ def test_a_seat_that_nothing_holds_is_sold_twice(tmp_path: Path) -> None:
         assert crowd.house.findings() != []
 
 
+@pytest.mark.nightly("mutant")
 def test_seats_left_empty_are_seen(tmp_path: Path) -> None:
     """The constraint alone: nothing is sold twice, and people are told that an hour is full which is not."""
     with database() as address, a_crowd(tmp_path, address, 80, twin="no_turn_at_an_office") as crowd:

@@ -114,6 +114,7 @@ def meeting_before_it_is_kept(patch: pytest.MonkeyPatch) -> Together:
     return place
 
 
+@pytest.mark.nightly("mutant")
 def test_whoever_writes_last_is_seen(tmp_path: Path, on_postgres: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = a_market(tmp_path, on_postgres)
     meeting_before_it_is_kept(monkeypatch)
@@ -159,6 +160,7 @@ def test_a_way_is_judged_where_it_is_taken(tmp_path: Path, store: Store, monkeyp
     assert set(told) <= {"done", "Refused"}
 
 
+@pytest.mark.nightly("mutant")
 def test_what_is_judged_beforehand_is_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world, place = a_market(tmp_path, store), Together(5.0)
 
@@ -254,6 +256,7 @@ def test_nobody_waits_for_who_waits_for_them(
     assert undone == [], "the order in which rows are held is not everybody's"
 
 
+@pytest.mark.nightly("mutant")
 def test_payments_held_before_their_dossier_are_seen(
     tmp_path: Path, on_postgres: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +311,7 @@ def test_who_holds_every_table_gives_way_to_who_writes(on_postgres: PostgresStor
     assert held_while_somebody_writes(on_postgres) == "held 0"
 
 
+@pytest.mark.nightly("mutant")
 def test_who_holds_every_table_and_gives_up_is_seen(
     on_postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,6 +423,7 @@ def never_claimed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(timers, "_fire", fire)
 
 
+@pytest.mark.nightly("mutant")
 def test_what_is_claimed_apart_is_lost_and_seen(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     world = a_market(tmp_path, store)
     dossiers = due(world, 2)
@@ -427,6 +432,7 @@ def test_what_is_claimed_apart_is_lost_and_seen(tmp_path: Path, store: Store, mo
     assert late(world, dossiers)[0] == 1
 
 
+@pytest.mark.nightly("mutant")
 def test_what_is_never_claimed_is_done_twice_and_seen(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

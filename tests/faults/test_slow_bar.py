@@ -118,6 +118,7 @@ def test_who_crawls_takes_nobody_s_place_and_is_shown_out(tmp_path: Path) -> Non
         assert house.accidents() == []
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(("twin", "count"), [("a_thread_a_connection", 20), ("a_hundred_connections", 120)])
 def test_a_place_that_is_taken_is_seen(tmp_path: Path, twin: str, count: int) -> None:
     with begun(tmp_path, servers=1, twin=twin) as house:
@@ -223,6 +224,7 @@ def test_one_connection_has_one_answer_lie_ready() -> None:
         assert came.count(b"HTTP/1.1 200 OK") == 1
 
 
+@pytest.mark.nightly("mutant")
 def test_a_thread_that_waits_for_its_reader_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_serving, "_READY", 16 << 20)
     with a_door() as front, ExitStack() as kept:
@@ -232,6 +234,7 @@ def test_a_thread_that_waits_for_its_reader_is_seen(monkeypatch: pytest.MonkeyPa
         assert not is_served(front)
 
 
+@pytest.mark.nightly("mutant")
 def test_a_reader_whom_nobody_shows_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waitress by itself closes a connection only where it may write to it."""
     monkeypatch.setattr(Front, "_cut_the_slow", lambda front: None)

@@ -66,6 +66,9 @@ def slowest(took: list[float]) -> float:
     return took[len(took) * 99 // 100]
 
 
+@pytest.mark.parametrize(
+    "address", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True
+)
 def test_fifty_people_are_answered_at_once(tmp_path: Path, address: str) -> None:
     with begun(tmp_path, address) as house:
         warm = journeys(house, 4)
@@ -78,6 +81,9 @@ def test_fifty_people_are_answered_at_once(tmp_path: Path, address: str) -> None
         assert house.findings() == []
 
 
+@pytest.mark.parametrize(
+    "address", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True
+)
 def test_sending_costs_little(tmp_path: Path, address: str) -> None:
     with begun(tmp_path, address) as house:
         filling(house, journeys(house, 4), 1)  # what a server does once is done
@@ -97,6 +103,7 @@ def test_sending_costs_little(tmp_path: Path, address: str) -> None:
         assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor at a pace of {max(paces):.2f}"
 
 
+@pytest.mark.nightly("mutant")
 def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
     with begun(tmp_path, twin="whoever_writes_takes_their_time") as house:
         took, _ = filling(house, journeys(house, 20), 3, cut=True)

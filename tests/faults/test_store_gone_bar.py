@@ -153,6 +153,7 @@ def test_a_server_that_stays_away(tmp_path: Path) -> None:
         assert house.accidents() == []
 
 
+@pytest.mark.nightly("mutant")
 def test_a_server_that_is_always_waited_for_is_seen(tmp_path: Path) -> None:
     with (
         a_cluster() as cluster,
@@ -162,6 +163,7 @@ def test_a_server_that_is_always_waited_for_is_seen(tmp_path: Path) -> None:
         assert longest > 2 * TOLD
 
 
+@pytest.mark.nightly("mutant")
 def test_a_cut_line_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
     with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1, twin="a_line_is_never_cut") as house:
         with under_load(house, people=PEOPLE) as load:

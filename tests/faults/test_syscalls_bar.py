@@ -222,6 +222,7 @@ def test_a_call_that_fails_leaves_nothing_half_there(tmp_path: Path, ready: Path
     assert KILLED in {ended for ended, _ in suffering}, "no fault came"
 
 
+@pytest.mark.nightly("mutant")
 def test_a_file_that_comes_after_its_row_is_seen(tmp_path: Path, ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep_file, once, owed = papers.keep_file, papers.once, []
     aside = AttachmentStore(tmp_path / "aside")

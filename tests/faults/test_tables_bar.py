@@ -76,6 +76,7 @@ def test_another_separator_begins_no_formula(tmp_path: Path, text: str, monkeypa
     assert any(FORMULA.match(one) for one in split_otherwise(tables.csv_text([["zz", text, "zz"]])))
 
 
+@pytest.mark.nightly("mutant")
 def test_a_cell_written_as_it_is_is_reckoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     formulas_as_they_are(monkeypatch)
     for text in FORMULAS:

@@ -154,6 +154,7 @@ def test_the_row_is_named_to_who_can_have_it_repaired(site: AccessWorld) -> None
     assert "entry " not in mine
 
 
+@pytest.mark.nightly("mutant")
 def test_a_page_that_breaks_down_is_seen(site: AccessWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     handlers: dict[Any, Any] = site.app.error_handler_spec[None][None]
     for damage in (refusals.Unreadable, refusals.EditionMissing):

@@ -165,6 +165,7 @@ def on_the_disk_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AttachmentStore, "keep", kept)
 
 
+@pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("twin", "case", "seen"),
     [
@@ -190,6 +191,7 @@ def test_a_defence_taken_away_is_seen(
     assert any(seen in fault for fault in found) if seen else not found
 
 
+@pytest.mark.nightly("mutant")
 def test_a_file_that_eats_the_processor_is_seen(tmp_path: Path) -> None:
     ended, said = judged_apart(tmp_path / "files", "gone over", "MOST_SCANS")
     assert ended == -signal.SIGPROF

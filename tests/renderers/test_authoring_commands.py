@@ -15,12 +15,13 @@ from engine.language.source.loader import read_source
 from renderers.cli import authoring as console_authoring
 from renderers.cli.autofix import repaired
 from renderers.cli.main import console
+from tests.makers import the_shared
 
 pytestmark = pytest.mark.slow  # commands in processes of their own
 
 ROOT = Path(__file__).resolve().parents[2]
 BAD, GOOD = ROOT / "tests/bad", ROOT / "tests/good"
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 
 
 def guichet(*words: object, typed: str | None = None) -> Result:

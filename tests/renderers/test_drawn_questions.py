@@ -67,16 +67,19 @@ def views(draw: Any) -> FieldView:
     return view
 
 
-KEPT = {language: FieldCache(macro(language)) for language in ("fr", "en")}  # shared: later examples meet kept pieces
+@cache
+def kept(language: str) -> FieldCache:
+    """Shared: later examples meet kept pieces."""
+    return FieldCache(macro(language))
 
 
 @settings(max_examples=400, deadline=None)
 @given(views(), st.sampled_from(("fr", "en")))
 def test_kept_pieces_say_what_the_macro_says(view: FieldView, language: str) -> None:
     plain = macro(language)(field_control(view, DRAW[language]))
-    assert KEPT[language].question(view, DRAW[language]) == plain
-    assert KEPT[language].question(view, DRAW[language]) == plain
-    assert KEPT[language].question(replace(view, definition=book_of(view)), DRAW[language]) == plain
+    assert kept(language).question(view, DRAW[language]) == plain
+    assert kept(language).question(view, DRAW[language]) == plain
+    assert kept(language).question(replace(view, definition=book_of(view)), DRAW[language]) == plain
 
 
 BOOKS: dict[FieldView, object] = {}

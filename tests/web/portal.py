@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from engine.integrations.simulated_operator import SandboxOperator
@@ -19,8 +20,9 @@ from engine.services.context.app_context import AppContext
 from engine.services.core.heartbeat import beat
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import run_pass
-from renderers.cli.admin.installation import open_office
+from renderers.cli.admin import installation
 from server import DEMO_PASSWORD, Settings, create_app
+from tests.engine.office.world import shipped
 from tests.web.listening import listening
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,7 +84,9 @@ def open_portal(folder: Path, database: str = "", **other: object) -> Iterator[P
     """Serves the portal from an empty folder on a free port until the block ends, on SQLite unless the address of an empty
     `database` is given; `other` parts stand in its office."""
     settings = Settings(procedures=ROOT / "procedures", data=folder, demo=True, database=database)
-    office, operator = open_office(settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(installation, "_files", lambda _: shipped())  # read once for all portals of a process
+        office, operator = installation.open_office(settings)
     assert operator is not None
     clock = MovableClock()
     operator._clock = clock

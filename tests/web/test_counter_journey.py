@@ -13,6 +13,7 @@ from tests.web.portal import PASSWORD, Portal, wait_until
 from tests.web.test_journeys import LOCAL, MOBILE, _ended, agent, asked_again, attach, decide, paper, pdf_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AT_NIGHT = pytest.mark.nightly("walk")
 
 HOME = "/agent/guichet"
 
@@ -53,7 +54,9 @@ def filled(me: Person, scripts: bool) -> None:
     me.press("Continuer")
 
 
-@pytest.mark.parametrize(("scripts", "viewport"), [(False, PHONE), (True, DESK)], ids=["no-js 360", "js 1280"])
+@pytest.mark.parametrize(
+    ("scripts", "viewport"), [pytest.param(False, PHONE, marks=AT_NIGHT), (True, DESK)], ids=["no-js 360", "js 1280"]
+)
 def test_a_passport_at_the_counter(enter: Enter, portal: Portal, scripts: bool, viewport: dict[str, int]) -> None:
     me = enter("dgdn.guichet", viewport, scripts, limit=60_000, looks=scripts)
     seated(me)
@@ -99,7 +102,9 @@ def come_back(me: Person, number: str, code: str) -> None:
     assert me.title == "Récépissé de demande", me.text()
 
 
-@pytest.mark.parametrize(("scripts", "viewport"), [(False, PHONE), (True, DESK)], ids=["no-js 360", "js 1280"])
+@pytest.mark.parametrize(
+    ("scripts", "viewport"), [(False, PHONE), pytest.param(True, DESK, marks=AT_NIGHT)], ids=["no-js 360", "js 1280"]
+)
 def test_a_passport_of_who_has_no_telephone(
     enter: Enter, portal: Portal, scripts: bool, viewport: dict[str, int]
 ) -> None:  # fmt: skip

@@ -1,25 +1,31 @@
-"""Every page that the site may answer, looked at in a real browser, at 320 pixels without scripts and at 1280 with them.
+"""Every page that the site may answer, read from its HTML, and looked at in a real browser, at 320 pixels without scripts and at
+1280 with them.
 
 The world of the access matrix holds something for every route. Each is asked by one person of every kind of answer it has, well
-and badly; whatever comes back as a page is shown, once for each shape; on the wide screen once for each route and status.
+and badly. What comes back as a page is read; the first page of each template is shown. At night every page is shown, once for
+each shape; on the wide screen once for each route and status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser
 from werkzeug.test import TestResponse
 
+from renderers.html.templates import Pages
 from tests.web.access import ASKED, PERSONAS, POSTED, Row, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
-from tests.web.looking import pieces_of, technical_names
+from tests.web.looking import faults_of, pieces_of, technical_names
+from tests.web.markup import read_markup
 from tests.web.page_states import WAYS, Way
-from tests.web.windows import Sight, Window, is_page
+from tests.web.windows import BLANKS, Sight, Window, is_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# one world, and each shape once: a second worker would look at the same again
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("every page")]
 
 ENDPOINTS: Final = sorted({row.endpoint for row in table()})
 FILES: Final = [
@@ -103,6 +109,55 @@ def known() -> set[object]:
     return set()
 
 
+@pytest.fixture(scope="module")
+def rendered() -> Iterator[list[str]]:
+    """The templates, in the order in which they were rendered."""
+    told, honest = list[str](), Pages.render
+
+    def render(pages: Pages, template: str, language: str, context: Mapping[str, object]) -> str:
+        told.append(template)
+        return honest(pages, template, language, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pages, "render", render)
+        yield told
+
+
+@dataclass
+class FirstOfEach:
+    """Reads the HTML of every page, and shows the first of each template, answered well or not."""
+
+    window: Window
+    names: frozenset[str]
+    rendered: list[str]
+    shown: set[tuple[str, bool]] = field(default_factory=set)
+
+    def faults(self, sight: Sight) -> list[str]:
+        refuses = sight.answer.status_code >= 400
+        told = faults_of(read_markup(sight.html), sight.language, self.names, refuses)
+        found = [
+            f"{sight.path} ({sight.answer.status_code}): {one}" for one in told if not sight.blanks or one not in BLANKS
+        ]
+        kind = (self.rendered[-1] if self.rendered else "", refuses)
+        if kind not in self.shown:
+            self.shown.add(kind)
+            found += self.window.faults(sight)
+        return found
+
+
+@pytest.fixture(scope="module")
+def first(site: AccessWorld, window: Window, rendered: list[str]) -> FirstOfEach:
+    return FirstOfEach(window, frozenset().union(*map(technical_names, site.world.office.catalogue.all())), rendered)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_what_the_pages_of_a_route_say(site: AccessWorld, first: FirstOfEach, endpoint: str) -> None:
+    rows = [row for row in table() if row.endpoint == endpoint]
+    faults = [fault for row in rows for sight in sights(site, row) for fault in first.faults(sight)]
+    assert not faults, "\n".join(dict.fromkeys(faults))
+
+
+@pytest.mark.nightly("screen")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_every_page_of_a_route(site: AccessWorld, window: Window, known: set[object], endpoint: str) -> None:
     faults = []
@@ -146,6 +201,16 @@ def seen_by_itself(site: AccessWorld, way: Way) -> Iterator[tuple[str, Sight]]:
             yield named, Sight(path, answer, answers)
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_what_the_pages_on_a_way_say(site: AccessWorld, first: FirstOfEach, way: Way) -> None:
+    faults = []
+    for named, sight in seen_by_itself(site, way):
+        assert not named.isdigit() or sight.answer.status_code == int(named), (named, sight.answer.status_code)
+        faults += first.faults(sight)
+    assert not faults, "\n".join(dict.fromkeys(faults))
+
+
+@pytest.mark.nightly("screen")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_every_page_on_a_way(site: AccessWorld, window: Window, way: Way) -> None:
     faults = []

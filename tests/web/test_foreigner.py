@@ -22,7 +22,11 @@ HOLDER = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("scripts", "screen"), [(False, PHONE), (True, DESK)], ids=["no-js-360", "js-1280"])
+@pytest.mark.parametrize(
+    ("scripts", "screen"),
+    [(False, PHONE), pytest.param(True, DESK, marks=pytest.mark.nightly("walk"))],
+    ids=["no-js-360", "js-1280"],
+)
 def test_a_visa_is_paid_by_card(enter: Enter, portal: Portal, scripts: bool, screen: dict[str, int]) -> None:
     reader = Reader(enter("form", scripts=False, looks=False))  # the form with scripts is walked elsewhere
     number = apply(reader, portal, sign_in_by_mail)

@@ -1,6 +1,6 @@
 """The two procedures from the home page to the verified document, by a citizen, agents and an auditor, in a real browser.
 
-Each runs with and without JavaScript. axe looks at every page reached; every page is weighed; screens are counted.
+Each runs with and without JavaScript, one of the two by day, the passport with. axe looks at every page reached; every page is weighed; screens are counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOBILE, LOCAL = "+22890123456", "90 12 34 56"
 MOST_SCREENS = 17
 MOST_TO_CORRECT = 6  # screens, from the link of the SMS to the two points sent back
-SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
+AT_NIGHT = pytest.mark.nightly("walk")
 
 
 def paper(name: str = "photo.jpg") -> dict[str, object]:
@@ -96,7 +96,7 @@ def audit(enter: Enter, portal: Portal, number: str, tmp_path: Path) -> None:
     auditor.check()
 
 
-@SCRIPTS
+@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=AT_NIGHT)], ids=["js", "no-js"])
 def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -> None:
     me = enter("citizen", PHONE, scripts, looks=scripts)
     number = apply_for_passport(me, portal, scripts)
@@ -249,7 +249,7 @@ def verify_document(me: Person, portal: Portal, number: str, output: str, holder
     assert me.sees("Document inconnu")
 
 
-@SCRIPTS
+@pytest.mark.parametrize("scripts", [pytest.param(True, marks=AT_NIGHT), False], ids=["js", "no-js"])
 def test_criminal_record(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -> None:
     """Paid at once, asked of the register, a namesake checked by one agent, signed by another, sent by post."""
     me = enter("citizen", PHONE, scripts, looks=scripts)

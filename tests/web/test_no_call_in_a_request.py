@@ -76,6 +76,7 @@ def test_nor_does_paying_to_its_end(tmp_path: Path) -> None:
     assert seen == []
 
 
+@pytest.mark.nightly("mutant")
 def test_a_call_in_a_request_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = payments.start_payment
 

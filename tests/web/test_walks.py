@@ -1,7 +1,8 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
 All of them without scripts at 320 pixels, the five longest with nothing but a keyboard; the two on which the most people work with
-scripts at 1280, by keyboard too, on PostgreSQL. `make fuzz` walks the five longest in every other way as well. `-s` prints what each asked of people,
+scripts at 1280, by keyboard too, on PostgreSQL. `make test` walks one or two in each of these ways, `make nightly` the others;
+`make fuzz` walks the five longest in every other way as well. `-s` prints what each asked of people,
 until it was sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens, and the seconds.
 """
 
@@ -16,6 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from playwright.sync_api import Browser
 
 from engine.model import Procedure, Scenario
@@ -64,6 +66,13 @@ WAYS = [
     *(Way(slug, True, PHONE) for slug in WITH_SCRIPTS),
     *(Way(slug, True, LARGE, keys=True, store="postgresql") for slug in ON_A_DESK),
 ]
+BY_DAY = [
+    Way("copie-acte-etat-civil", False, SMALL),
+    Way("regularite-fiscale", False, SMALL),
+    Way(PASSPORT, False, SMALL, keys=True),
+    Way("permis-de-conduire", True, PHONE),
+    Way("e-visa", True, LARGE, keys=True, store="postgresql"),
+]
 LONG_RUN = [
     *(Way(slug, True, LARGE, keys=True, store="postgresql") for slug in LONGEST if slug not in ON_A_DESK),
     *(Way(slug, True, SMALL) for slug in LONGEST),
@@ -99,8 +108,21 @@ def test_every_procedure_is_walked() -> None:
     assert len(SLUGS) >= 15
 
 
+def test_each_way_is_walked_by_day() -> None:
+    assert [way for way in BY_DAY if way not in WAYS] == []
+    for same in ("scripts", "keys", "store"):
+        assert {getattr(way, same) for way in BY_DAY} == {getattr(way, same) for way in WAYS}
+    assert {way.screen["width"] for way in BY_DAY} == {way.screen["width"] for way in WAYS}
+
+
+def _by_day_or_night(way: Way) -> ParameterSet:
+    return pytest.param(way, marks=[] if way in BY_DAY else [pytest.mark.nightly("walk")])
+
+
 @pytest.mark.parametrize(
-    "way", [*WAYS, *(pytest.param(way, marks=pytest.mark.fuzz) for way in LONG_RUN if EFFORT > 1)], ids=str
+    "way",
+    [*map(_by_day_or_night, WAYS), *(pytest.param(way, marks=pytest.mark.fuzz) for way in LONG_RUN if EFFORT > 1)],
+    ids=str,
 )
 def test_a_walk(
     browser: Browser, portals: Callable[[str], Portal], registers: ScenarioRegister, looker: Looker, way: Way,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from engine.language.catalogue.catalogue import check_definition, load_catalogue
-from engine.language.compiler.shared_files import load_shared
 from engine.language.lint.workflow_rules import _judging, _refusals
 from engine.model.graph import edges
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 BACK = (ROOT / "tests" / "good" / "appeal-by-another.yaml").read_text("utf-8")  # the appeal goes back to who examines
 APART = (ROOT / "tests" / "bad" / "V770_judge_of_ones_own_refusal.yaml").read_text("utf-8")  # a state of its own
 

@@ -60,7 +60,7 @@ WORDS = Vocabulary(
     maybe_empty=frozenset(NAMES),
 )
 quick = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-deep = settings(max_examples=tries(800), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+deep = settings(max_examples=tries(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 # -- expressions that are well typed, by construction --------------------------------------------------------------------

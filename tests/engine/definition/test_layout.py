@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from engine.core.problems import InvalidDefinition
 from engine.language.catalogue.catalogue import check_definition
-from engine.language.compiler.shared_files import load_shared
 from engine.language.source.formatter import lay_out, write_tree
 from engine.language.source.layout import comments_of
 from engine.language.source.loader import read_source
 from tests.effort import tries
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "procedures"
 SHIPPED = sorted(FOLDER.rglob("*.yaml"))
 FILES = [*SHIPPED, *sorted((ROOT / "tests/good").glob("*.yaml")), *sorted((ROOT / "tests/golden").rglob("*.yaml"))]
-SHARED, _ = load_shared(FOLDER)
+SHARED = the_shared()
 
 
 def laid(text: str) -> str:
@@ -129,8 +129,9 @@ def written(draw: st.DrawFn, tree: object, depth: int = 0) -> str:
     return "".join(lines)
 
 
+@pytest.mark.fuzz
 @given(st.dictionaries(keys, trees, min_size=1, max_size=4).flatmap(lambda tree: written(tree)))
-@settings(max_examples=tries(100), deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_any_layout_becomes_ours_with_its_comments(text: str) -> None:
     try:
         source = read_source(text, "essai.yaml")
@@ -153,7 +154,7 @@ def test_a_comment_beside_a_list_inside_lists_stands_above_the_outermost_dash() 
 @given(
     st.sampled_from(SHIPPED), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 8), st.sampled_from([0, 1, 2, 3])))
 )
-@settings(max_examples=tries(25), deadline=None)
+@settings(max_examples=tries(13), deadline=None)
 def test_a_shipped_file_with_comments_anywhere(file: Path, changes: list[tuple[int, int, int]]) -> None:
     lines = file.read_text("utf-8").split("\n")
     for at, column, kind in changes:

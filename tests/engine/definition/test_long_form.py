@@ -8,14 +8,14 @@ import pytest
 
 from engine.language.catalogue.catalogue import check_definition
 from engine.language.compiler.includes import combine, long_form
-from engine.language.compiler.shared_files import load_shared
 from engine.language.diff.compare import compare
 from engine.language.source.formatter import write_tree
 from engine.language.source.loader import read_source
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = [*sorted((ROOT / "procedures").glob("*.yaml")), *sorted((ROOT / "tests/good").glob("*.yaml"))]
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 
 
 def expanded(file: Path) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.language.catalogue.catalogue import check_definition
-from engine.language.compiler.shared_files import load_shared
+from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 BASE = (ROOT / "tests" / "bad" / "N311_answer_opens_an_sms.yaml").read_text("utf-8")
 NOTICE = "accorde: {sms: '{nom} : votre attestation est prête, dossier {dossier}.'}"
 TYPED = "nom: {label: Votre nom, example: AMEGAN}"

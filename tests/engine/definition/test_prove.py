@@ -31,6 +31,7 @@ from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 from renderers.i18n.problem_messages import message
+from tests.effort import tries
 from tests.makers import PROCEDURES, TODAY, a_dossier, a_procedure, compiled, the_directory, the_procedure
 
 LAW = "legal_basis:\n  loi: {title: Une loi, status: sourced, source: JO}\n"
@@ -349,7 +350,7 @@ CONDITION = st.recursive(
     ),
     max_leaves=4,
 )
-honest = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+honest = settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @lru_cache(maxsize=1)
@@ -359,6 +360,7 @@ def the_form() -> Procedure:
 
 @honest
 @given(CONDITION)
+@pytest.mark.fuzz
 @pytest.mark.slow
 def test_what_the_solver_holds_possible_is_true_and_what_it_denies_is_never_seen(text: str) -> None:
     procedure, directory = the_form(), the_directory()

@@ -168,7 +168,7 @@ def test_the_solver_reads_an_expression_as_we_do(text: str, answers: dict[str, V
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(usual, max_examples=tries(400))
+@settings(usual, max_examples=tries(200))
 @given(EXACT, GIVEN, st.booleans())
 def test_the_solver_reads_many_expressions_as_we_do(text: str, answers: dict[str, Value], done: bool) -> None:
     agree(text, answers, done)

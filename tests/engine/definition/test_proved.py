@@ -15,14 +15,14 @@ from click.testing import CliRunner
 
 from engine.language.catalogue.cache import CheckCache, checker_files, proof_key
 from engine.language.catalogue.catalogue import check_definition
-from engine.language.compiler.shared_files import load_shared
 from engine.model import Procedure
 from renderers.cli import main as console
+from tests.makers import the_shared
 
 ROOT = Path(__file__).parents[3]
 MINIMAL = ROOT / "tests" / "good" / "minimal.yaml"
 DAY = date(2026, 11, 25)
-SHARED, _ = load_shared(ROOT / "procedures")
+SHARED = the_shared()
 
 
 def minimal() -> Procedure:

@@ -315,7 +315,7 @@ def mutant(tree: Any, chance: random.Random) -> Any:
 def test_misshapen_trees_never_crash_the_check(path: Path) -> None:
     source = read_source(path.read_bytes(), path.name)
     chance = random.Random(path.stem)
-    for _ in range(tries(25)):
+    for _ in range(tries(13)):
         tree = source.tree
         for _ in range(chance.choice((1, 1, 3))):
             tree = mutant(tree, chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from engine.core.values import Text, new_id
 from engine.domain.common.access import may_read
 from engine.domain.common.decision import Act
 from engine.language.catalogue.catalogue import Catalogue, check_definition
-from engine.language.compiler.shared_files import load_shared
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.directory import Office as Place
@@ -28,15 +28,17 @@ from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Conflict
 from tests.engine.office.world import ROOT, World, a_world
+from tests.makers import the_shared
 from tests.postgres import an_empty_store
 
 GOOD = ROOT / "tests" / "good"
 VOIRIE, FONCIER, FEU = "mairie/voirie", "gfu/conservateur", "sapeurs_pompiers/prevention"
 
 
+@cache
 def good(*names: str) -> Catalogue:
     """A catalogue of good files."""
-    shared, _ = load_shared(ROOT / "procedures")
+    shared = the_shared()
     found = [check_definition((GOOD / f"{name}.yaml").read_bytes(), f"{name}.yaml", shared).procedure for name in names]
     return Catalogue.of([one for one in found if one is not None], shared)
 

@@ -363,6 +363,7 @@ def test_an_option_of_another_act_is_no_option(tmp_path: Path, words: list[str])
     assert "--now va avec sign" in said.stderr
 
 
+@pytest.mark.xdist_group("bucket")
 def test_files_move_to_a_bucket_and_back_and_a_backup_of_it_comes_back(world: World, tmp_path: Path) -> None:
     bucket, run = service().a_bucket("prefecture/files"), CliRunner().invoke
     place_of = lambda address: bucket if address == bucket.address else Path(address)  # noqa: E731

@@ -23,6 +23,8 @@ from engine.storage.unit_of_work import Busy
 from tests.bucket import Service, service
 from tests.engine.office.world import keys, pdf
 
+pytestmark = pytest.mark.xdist_group("bucket")  # the service takes seconds to start
+
 NAME = "ab/cd/abcdef.d1"
 DAY = timedelta(days=1)
 

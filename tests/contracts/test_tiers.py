@@ -1,0 +1,58 @@
+"""Three tiers: what waits for the night says why, and leaves something of it in `make test`; none is skipped."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.long import RUNS, parts_of
+from tests.tiers import COLLECTED, REASONS, Collected, faults_of
+
+TESTS = Path(__file__).resolve().parents[1]
+ON_A_DISK_OF_ITS_OWN = ("faults/test_full_disk_bar.py",)  # where a machine lets us have one
+
+
+def test_what_waits_for_the_night_has_a_reason(request: pytest.FixtureRequest) -> None:
+    """All that this run collected, also what it leaves out."""
+    assert faults_of(request.config.stash[COLLECTED]) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "left", "seen"),
+    [
+        ("mutant", "tests/a.py::test_other", ""),
+        ("store", "tests/a.py::test_one[sqlite]", ""),
+        ("late", "tests/a.py::test_other", "is no reason"),
+        ("", "tests/a.py::test_other", "is no reason"),
+        ("mutant", "tests/b.py::test_other", "nothing of it is left"),
+        ("store", "tests/a.py::test_other", "nothing of it is left"),
+    ],
+)
+def test_a_reason_that_does_not_hold_is_told(reason: str, left: str, seen: str) -> None:
+    def test(ident: str, *reasons: str) -> Collected:
+        return Collected(ident, ident.partition("::")[0], ident.partition("[")[0], reasons, False)
+
+    found = faults_of([test("tests/a.py::test_one[postgresql]", reason), test(left)])
+    assert any(seen in one for one in found) if seen else not found
+
+
+def test_none_is_skipped() -> None:
+    skipping = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in ("skip", "skipif", "xfail", "skipTest"):
+                skipping.append(str(path.relative_to(TESTS)))
+    assert skipping == [*ON_A_DISK_OF_ITS_OWN]
+
+
+def test_each_file_with_something_for_the_night_is_a_part_of_it() -> None:
+    """Marks are found in the text of a file, so that nothing is collected twice."""
+    parts = parts_of("nightly")
+    marked = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py") if "mark.nightly(" in path.read_text()}
+    assert marked - {str(Path(__file__).relative_to(TESTS))} == {
+        file.removeprefix("tests/") for part in parts for file in part.files if part.marked == "nightly"
+    }
+    assert {*REASONS} == {"mutant", "walk", "screen", "store", "fuzz"}
+    assert {*RUNS} == {"nightly", "faults"}
