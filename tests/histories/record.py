@@ -17,15 +17,15 @@ from engine.core.values import canonical_json
 from engine.domain.reporting.journal_state import fold
 from engine.domain.workflow.actions import open_transitions
 from engine.domain.workflow.progress import public_status
-from engine.journal.chain import Entry
+from engine.journal.chain import JournalEntry
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure, Scenario
 from engine.records.codec import instant_text, to_plain
 from engine.records.dossier import Actor, Dossier
 from engine.records.publications import Edition
 from engine.services.context.app_context import pinned
-from engine.simulation.environment import Stage
-from engine.simulation.player import Told
+from engine.simulation.environment import ScenarioEnvironment
+from engine.simulation.player import ScenarioRun
 from renderers.i18n.translations import load_words
 from tests.engine.office.world import shipped
 
@@ -40,13 +40,13 @@ class Moment:
 
     act: str
     now: datetime
-    entries: tuple[Entry, ...]
+    entries: tuple[JournalEntry, ...]
     dossier: Dossier
     seen: dict[str, Any] = field(default_factory=dict)
 
 
 def seen(
-    procedure: Procedure, entries: tuple[Entry, ...], dossier: Dossier, now: datetime, catalogue: Catalogue
+    procedure: Procedure, entries: tuple[JournalEntry, ...], dossier: Dossier, now: datetime, catalogue: Catalogue
 ) -> Any:
     """What the rules make of it: the journal folded, what the applicant is told, each act open to whoever may do it, or why
     it is closed."""
@@ -63,8 +63,8 @@ def seen(
 
 def lived(procedure: Procedure, scenario: Scenario, catalogue: Catalogue) -> list[Moment]:
     """One story, act by act."""
-    stage = Stage.set_for(catalogue, load_words(), scenario.at)
-    told, moments, known = Told(procedure, scenario, stage), list[Moment](), 0
+    stage = ScenarioEnvironment.set_for(catalogue, load_words(), scenario.at)
+    told, moments, known = ScenarioRun(procedure, scenario, stage), list[Moment](), 0
 
     def note(act: str) -> None:
         nonlocal known
@@ -78,7 +78,7 @@ def lived(procedure: Procedure, scenario: Scenario, catalogue: Catalogue) -> lis
         known = len(entries)
 
     assert told.prepare()
-    told.hand_in()
+    told.submit()
     note("hand in")
     for step in scenario.steps:
         told.step = step
