@@ -62,7 +62,7 @@ def agent_account(world: World) -> Account:
 def test_whose_door_is_shut_does_not_open_it_by_a_wish(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     account = agent_account(world)
     closing = crossing(
-        monkeypatch, tidings, "with_tidings", lambda: people.close_person(world.office, SYSTEM_ACTOR, account.id)
+        monkeypatch, tidings, "with_notifications", lambda: people.close_person(world.office, SYSTEM_ACTOR, account.id)
     )
     tidings.choose_notifications(world.office, account.actor(), "morning", "a@exemple.tg", "fr")
     closing.join()

@@ -179,7 +179,7 @@ PARTS = (
     "run_timers",
     "follow_links",
     "carry_orders",
-    "tell_agents",
+    "notify_agents",
     "sweep",
     "sign_journal",
 )

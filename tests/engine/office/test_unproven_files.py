@@ -307,7 +307,7 @@ def test_a_file_sent_while_another_of_that_person_is_judged_is_not_counted(
 
 
 def test_who_has_no_telephone_leaves_a_place_to_who_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.office.attachments._judging, "_patience", 0.05)
+    monkeypatch.setattr(world.office.attachments._judging, "_wait_limit", 0.05)
     _, who, draft = begun(world)
     with world.office.store.unit(write=True) as unit:
         unit.put_account(Account("mail", "applicant", "", "a@example.org"))
