@@ -75,7 +75,6 @@ from renderers.web.platform import languages, probes
 from renderers.web.platform import request_log as watch
 from renderers.web.platform.access import check_guards
 from renderers.web.platform.assets import Assets
-from renderers.web.platform.kept_pages import KeptPages
 from renderers.web.platform.probes import Probes, Readers
 from renderers.web.platform.proxies import Proxies
 from renderers.web.platform.request_context import Site, SiteSettings
@@ -88,7 +87,6 @@ DEMO_PASSWORD: Final = PASSWORD
 MOST_BYTES: Final = 64 * 1024 * 1024  # of one request; pages set lower limits
 PASS_EVERY: Final = 3.0  # seconds between two worker passes
 THREADS: Final = 8  # that serve requests, by default
-KEPT_FOR: Final = 2.0  # seconds that a page equal for all visitors is cached
 
 
 # -- the web -----------------------------------------------------------------------------------------------------------
@@ -99,13 +97,11 @@ def create_app(
     ctx: AppContext | None = None,
     operator: SandboxOperator | None = None,
     source: RefreshSource | None = None,
-    kept_for: float = 0,
 ) -> Flask:
     """Return the WSGI application of an installation.
 
     `ctx` and `operator` are opened from the settings if `ctx` is None. With a `source` the site notices what another
-    process publishes. `kept_for` is the number of seconds that pages equal for all visitors are cached. 0 caches
-    none.
+    process publishes.
     """
     if ctx is None:
         ctx, operator = open_office(settings)
@@ -118,8 +114,6 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, TRUSTED_HOSTS=list(settings.hosts) or None,
     )  # fmt: skip
-    if kept_for:
-        app.wsgi_app = KeptPages(app.wsgi_app, lambda: serving(app), kept_for)  # type: ignore[method-assign]
     if settings.proxies:
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
@@ -302,7 +296,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
     office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_source(settings, say_trouble), KEPT_FOR)
+    app = create_app(settings, office, operator, open_source(settings, say_trouble))
     try:
         front = Front(app, host, port, threads, MOST_BYTES)
     except OSError as taken:

@@ -8,12 +8,14 @@ import shlex
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import tomllib
 from collections.abc import Iterator
 from configparser import RawConfigParser
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -296,8 +298,8 @@ def test_files_are_taken_where_a_form_has_them_and_little_elsewhere(tmp_path: Pa
     assert LARGEST_BODY < 50 << 20
 
 
-def nginx(folder: Path, port: int) -> str:
-    """The documented file inside a main one that says what its head asks for, on a port of this machine."""
+def nginx(folder: Path, port: int, behind: int = 9) -> str:
+    """The documented file inside a main one with what its head asks for. `behind`: the port of the portal, none by default."""
     text = (FOLDER / "nginx.conf").read_text("utf-8")
     head = "\n".join(re.findall(r"^#     (.*)$", text, re.MULTILINE))
     secret = ec.generate_private_key(ec.SECP256R1())
@@ -307,8 +309,8 @@ def nginx(folder: Path, port: int) -> str:
     (folder / "fullchain.pem").write_bytes(paper.sign(secret, hashes.SHA256()).public_bytes(Encoding.PEM))
     kept = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "privkey.pem").write_bytes(kept)
-    text = re.sub(r"/etc/letsencrypt/live/guichet.example|/var/log/nginx", str(folder), text)
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{port + 1};").replace("127.0.0.1:8000", "127.0.0.1:9")
+    text = re.sub(r"/etc/letsencrypt/live/guichet.example|/var/log/nginx|/var/cache/nginx", str(folder), text)
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port + 1};").replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
@@ -317,28 +319,92 @@ def nginx(folder: Path, port: int) -> str:
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[int]:
+def proxy(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of the documented proxy, in front of the portal of a test that asks for one."""
     tmp_path.chmod(0o755)
+    behind = request.getfixturevalue("portal").server_port if "portal" in request.fixturenames else 9
     port = 20_000 + 2 * (os.getpid() % 5_000)
-    (tmp_path / "main.conf").write_text(nginx(tmp_path, port), "utf-8")
+    (tmp_path / "main.conf").write_text(nginx(tmp_path, port, behind), "utf-8")
     command = [program(), "-c", str(tmp_path / "main.conf"), "-e", str(tmp_path / "error.log")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     with subprocess.Popen(command) as process:
+        _until_it_listens(port)
         yield port
         process.terminate()
+
+
+def _until_it_listens(port: int) -> None:
+    for _ in range(200):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on {port}")
+
+
+SHARED_PAGE, OWN_PAGE = "public, max-age=60", "no-store"
+
+
+class Portal(ThreadingHTTPServer):
+    """Counts what reaches the portal; each path is answered with its own headers."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.asked: list[str] = []
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Portal)
+        self.server.asked.append(self.path)
+        self.send_response(404 if self.path == "/absent" else 200)
+        self.send_header("Cache-Control", OWN_PAGE if self.path == "/own" else SHARED_PAGE)
+        if self.path == "/form":
+            self.send_header("Set-Cookie", "session=1")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    with Portal() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "made"),
+    [
+        ("/", "", 1),
+        ("/", "Cookie: guichet=1\r\n", 3),
+        ("/", "Authorization: Basic eA==\r\n", 3),
+        ("/?q=passeport", "", 3),
+        ("/own", "", 3),
+        ("/form", "", 3),
+        ("/absent", "", 3),
+    ],
+)
+def test_the_proxy_caches_pages_equal_for_all_visitors(
+    proxy: int, portal: Portal, path: str, headers: str, made: int
+) -> None:
+    for _ in range(3):
+        said, _seconds = through(
+            proxy, f"GET {path} HTTP/1.1\r\nHost: guichet.example\r\n{headers}Connection: close\r\n\r\n".encode()
+        )
+        assert said.startswith(b"HTTP/1.1 404" if path == "/absent" else b"HTTP/1.1 200"), said
+    assert portal.asked == [path] * made
 
 
 def through(port: int, sent: bytes) -> tuple[bytes, float]:
     """What comes back, and after how many seconds the proxy closes."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for _ in range(100):
-        try:
-            line = socket.create_connection(("127.0.0.1", port), 30)
-            break
-        except OSError:
-            time.sleep(0.1)
+    line = socket.create_connection(("127.0.0.1", port), 30)
     with context.wrap_socket(line, server_hostname="guichet.example") as secure:
         began, said = time.monotonic(), b""
         secure.sendall(sent)
