@@ -78,7 +78,7 @@ class MortalStore(SqliteStore):
                 raise Died
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         with super().unit(write) as unit:
             if write and self.dies_at is not None:
                 unit._connection = _Counted(unit._connection, self)  # type: ignore[attr-defined]

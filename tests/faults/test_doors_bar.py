@@ -40,7 +40,7 @@ class Watched(SqliteStore):
 
     units = 0
 
-    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> AbstractContextManager[Unit]:
         self.units += 1
         return super().unit(write)
 

@@ -40,7 +40,7 @@ class Watched(SqliteStore):
         self._reported = told
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         with super().unit(write) as unit:
             yield unit
         if write:

@@ -86,7 +86,7 @@ def served(house: Installation, seconds: float, patience: float = 30.0) -> tuple
     statuses: list[int] = []
 
     def reads(place: int) -> None:
-        person = applicant(house.ports, tokens[place], patience=patience)
+        person = applicant(house.ports, tokens[place], wait_limit=patience)
         while time.monotonic() < end:
             for address in PAGES:
                 began = time.monotonic()

@@ -35,8 +35,8 @@ PATHS = [*GOOD.glob("*.yaml"), *PROCEDURES.glob("*.yaml")]
 
 # What the text does not say of the model, and why.
 UNSAID: Final[Mapping[str, str]] = {
-    "Thing.id": "a name of the file, never shown: labels are",
-    "Thing.where": "a place in the file",
+    "NamedElement.id": "a name of the file, never shown: labels are",
+    "NamedElement.where": "a place in the file",
     "Field.value_type": "follows from its type",
     "Field.example": "for previews and stories; no rule of the procedure",
     "Option.code": "a name of the file",
@@ -226,7 +226,7 @@ def another(kind: type, name: str, record: Any, book: Procedure) -> Any:
         return TRIED[tried]
     if tried == "Field.type":
         return "text" if value == "integer" else "integer"
-    if tried == "Line.basis":  # without a law of its own, a line rests on its fee's
+    if tried == "FeeLine.basis":  # without a law of its own, a line rests on its fee's
         return (
             {"*": next(one for one in book.laws if one not in value.values())}
             if len(book.laws) > len(value) > 0

@@ -42,7 +42,7 @@ class _Stuck:
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
-    def unit(self, write: bool = False, patience: float | None = None) -> AbstractContextManager[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> AbstractContextManager[Unit]:
         if write or not self._reads:
             raise self._error
         return self._store.unit()

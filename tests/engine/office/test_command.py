@@ -34,7 +34,7 @@ class Failing:
         return getattr(self.store, name)
 
     @contextmanager
-    def unit(self, write: bool = False, patience: float | None = None) -> Iterator[Unit]:
+    def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         if write and self.before:
             raise self.before.pop(0)
         with self.store.unit(write) as unit:

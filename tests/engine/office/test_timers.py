@@ -373,7 +373,7 @@ class TestRegisters:
         dossier = world.paid(world.sent())
 
         class Held(SqliteStore):
-            def unit(self, write: bool = False, patience: float | None = None) -> Any:
+            def unit(self, write: bool = False, wait_limit: float | None = None) -> Any:
                 if write:
                     raise Busy("SQLITE_BUSY")
                 return super().unit(write)
