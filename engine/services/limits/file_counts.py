@@ -10,11 +10,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from engine.core.problems import Refused, refusal
+from engine.core.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, count, give_back, left_of, minutes_of, too_many
 from engine.storage.files.attachments import Uploader
+from engine.storage.unit_of_work import Unit
 
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 DAY: Final = timedelta(days=1)
@@ -37,17 +38,33 @@ def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", b
 
     `client` and `browser` identify the sender. Raises Refused("too_many_tries").
     """
-    owner = dossier.owner
-    limits = [Limit(f"bytes:{owner}", BYTES_A_DAY // _KILO, DAY)]
     with ctx.store.unit(write=True) as unit:
-        account = unit.account(owner)
-        if account is not None and not account.is_claimed and not _has_telephone(account):
-            limits.append(Limit(f"bytes-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
-            limits.append(Limit(f"bytes@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
         closed = too_many(unit, ctx.now(), _files(dossier))
-        closed = closed or too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
+        closed = closed or _too_many_bytes(ctx, unit, "bytes", dossier.owner, size, client, browser)
     if closed is not None:
         raise Refused(closed)
+
+
+def count_piece(ctx: AppContext, owner: str, size: int, client: str = "", browser: str = "") -> None:
+    """Count a piece of a file of an applicant, whether the file is ever complete or not.
+
+    Raises Refused("too_many_tries").
+    """
+    with ctx.store.unit(write=True) as unit:
+        closed = _too_many_bytes(ctx, unit, "pieces", owner, size, client, browser)
+    if closed is not None:
+        raise Refused(closed)
+
+
+def _too_many_bytes(
+    ctx: AppContext, unit: Unit, what: str, owner: str, size: int, client: str, browser: str
+) -> Refusal | None:
+    limits = [Limit(f"{what}:{owner}", BYTES_A_DAY // _KILO, DAY)]
+    account = unit.account(owner)
+    if account is not None and not account.is_claimed and not _has_telephone(account):
+        limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
+        limits.append(Limit(f"{what}@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
+    return too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
 
 
 def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixels: int) -> None:

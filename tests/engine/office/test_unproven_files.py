@@ -255,6 +255,23 @@ def test_accounts_without_a_telephone_share_the_bytes_of_their_place(
         assert bool(refusals) is refused
 
 
+@pytest.mark.parametrize("bound", ["BYTES_A_DAY", "BYTES_PER_ADDRESS", "BYTES_PER_BROWSER"])
+def test_pieces_of_files_that_are_never_handed_in_are_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(file_counts, bound, 2_000)
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account(owner.id)
+        assert account is not None
+        unit.put_account(replace(account, login="email:a@example.org"))
+    for file in range(2):
+        assert receive_piece(world.office, owner, draft.id, f"{file:064x}", 0, b"x" * 900, HERE, "browser") == 900
+    with pytest.raises(Refused, match="too_many_tries"):
+        receive_piece(world.office, owner, draft.id, f"{2:064x}", 0, b"x" * 900, HERE, "browser")
+
+
 def test_pixels_of_unproven_visitors_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_counts, "PIXELS", 2_000_000)  # each picture counts for a million at least
     _, who, draft = begun(world)
