@@ -216,7 +216,7 @@ def said() -> Iterator[str]:
     yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"
     yield f"{picture_content.MOST_SCANS} scans"
     yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.WAIT_LIMIT:.0f} s at most"
-    yield f"{file_counts.SECONDS} an account in a quarter of an hour; without a proven telephone {file_counts.SECONDS_UNPROVEN}, and"
+    yield f"{file_counts.SECONDS} an account in a quarter of an hour; without a proven telephone {file_counts.SECONDS_UNPROVEN}, and {file_counts.SECONDS_UNPROVEN} a browser, {file_counts.SECONDS_PER_ADDRESS} an address"
     yield f"no more of a picture than {picture_content.MOST_PIXELS_OF_A_BYTE} for each of its bytes"
     yield f"{pdf_content.MOST_READS:,} reads of what lies outside streams, {pdf_content.MOST_DIGITS:,} bytes of hexadecimal"
     yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_DECODED:,} bytes unfolded"

@@ -94,7 +94,7 @@ def attach(
         spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
     before_it_lies = partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
     weigh = partial(count_pixels, ctx, actor, client, browser) if actor.unproven else None
-    sender = sender_of(ctx, actor, browser)
+    sender = sender_of(ctx, actor, browser, client)
     count_file(ctx, dossier, len(file.data), client, browser)
     kept = keep_file(ctx, dossier, spot, file, before_it_lies, weigh, sender)
     if isinstance(kept, AnswerProblem):

@@ -29,6 +29,7 @@ PIXELS_PER_ADDRESS: Final = 40_000_000_000  # an hour: thousands of people are b
 HOUR: Final = timedelta(hours=1)
 SECONDS: Final = 60  # of the processor, to inspect the files of one person in a quarter of an hour: two hundred photos
 SECONDS_UNPROVEN: Final = 20  # of one account without a phone number, and of its browser
+SECONDS_PER_ADDRESS: Final = 200  # of these accounts: more than a thousand photos
 _KILO: Final = 1_000
 _MILLION: Final = 1_000_000
 
@@ -83,7 +84,7 @@ def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixel
         raise Refused(closed)
 
 
-def sender_of(ctx: AppContext, actor: Actor, browser: str = "") -> Uploader:
+def sender_of(ctx: AppContext, actor: Actor, browser: str = "", client: str = "") -> Uploader:
     """Return the sender of a file as the file store knows them.
 
     Raises Refused("too_many_tries") when the inspection of their files took too long.
@@ -97,10 +98,11 @@ def sender_of(ctx: AppContext, actor: Actor, browser: str = "") -> Uploader:
         limits = [Limit(f"judged:{actor.id}", _KILO * (SECONDS if known else SECONDS_UNPROVEN))]
         if not known:
             limits.append(Limit(f"judged-browser@{browser}", _KILO * SECONDS_UNPROVEN))
+            limits.append(Limit(f"judged@{client}", _KILO * SECONDS_PER_ADDRESS))
         left = max(left_of(unit, ctx.now(), limit) for limit in limits)
     if left:
         raise Refused(refusal("too_many_tries", minutes=minutes_of(left)))
-    return Uploader(names, known, partial(_spent, ctx, limits))
+    return Uploader(names, known, "" if known else client, partial(_spent, ctx, limits))
 
 
 def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:

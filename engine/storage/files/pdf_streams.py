@@ -19,7 +19,7 @@ from pypdf.generic import ArrayObject, IndirectObject, NullObject, StreamObject
 from engine.storage.files.content import Rejected
 
 PIECE: Final = 65_536  # bytes passed from filter to filter
-MOST_SECONDS: Final = 3.0  # of processor time for one PDF; a stream may decode to nothing and take long
+MOST_SECONDS: Final = 2.0  # of processor time for one PDF; a stream may decode to nothing and take long
 MOST_FILTERS: Final = 4
 _PICTURES: Final = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/CCITTFaxDecode", "/CCF", "/JBIG2Decode"})
 _BLANKS: Final = re.compile(rb"[\0\t\n\f\r ]+")

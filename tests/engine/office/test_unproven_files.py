@@ -323,6 +323,20 @@ def test_a_file_sent_while_another_of_that_person_is_judged_is_not_counted(
         send(world, owner, draft, 3)
 
 
+def test_files_of_unproven_visitors_of_one_address_are_judged_for_so_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_counts, "SECONDS_PER_ADDRESS", 0.001)
+    _, who, draft = begun(world)
+    send(world, who, draft, 1)
+    _, another, theirs = begun(world)
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, another, theirs, 2)
+    send(world, another, theirs, 2, client="10.0.0.2")
+    owner = world.applicant("+22890112277")
+    send(world, owner, world.draft(B3, owner), 3)
+
+
 def test_who_has_no_telephone_leaves_a_place_to_who_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.office.attachments._judging, "_wait_limit", 0.05)
     _, who, draft = begun(world)
