@@ -298,7 +298,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     office, operator = open_office(settings)
     app = create_app(settings, office, operator, open_source(settings, say_trouble))
     try:
-        front = Front(app, host, port, threads, MOST_BYTES)
+        front = Front(app, host, port, threads, MOST_BYTES, settings.proxies)
     except OSError as taken:
         again = "make run" if demo else "guichet serve"
         raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} {again}") from None

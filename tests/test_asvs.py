@@ -21,6 +21,7 @@ from engine.services.applications import document_links as sharing
 from engine.services.applications import draft_answers as answering
 from engine.services.applications import messages, notes
 from engine.services.applications import unverified_files as unproven_files
+from engine.services.appointments import bookings
 from engine.services.audit import exports
 from engine.services.context.app_context import AppSettings
 from engine.services.core import jobs as orders
@@ -215,7 +216,7 @@ def said() -> Iterator[str]:
     yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"
     yield f"{picture_content.MOST_SCANS} scans"
     yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.WAIT_LIMIT:.0f} s at most"
-    yield f"{file_counts.SECONDS} an account in a quarter of an hour; without a proven telephone {file_counts.SECONDS_UNPROVEN}, and"
+    yield f"{file_counts.SECONDS} an account in a quarter of an hour; without a proven telephone {file_counts.SECONDS_UNPROVEN}, and {file_counts.SECONDS_UNPROVEN} a browser, {file_counts.SECONDS_PER_ADDRESS} an address"
     yield f"no more of a picture than {picture_content.MOST_PIXELS_OF_A_BYTE} for each of its bytes"
     yield f"{pdf_content.MOST_READS:,} reads of what lies outside streams, {pdf_content.MOST_DIGITS:,} bytes of hexadecimal"
     yield f"{pdf_content.MOST_PAGES} pages, {pdf_content.MOST_OBJECTS:,} objects, {pdf_content.MOST_DECODED:,} bytes unfolded"
@@ -223,6 +224,7 @@ def said() -> Iterator[str]:
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
+    yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"
     yield f"{file_counts.BYTES_PER_BROWSER:,} a browser, {file_counts.BYTES_PER_ADDRESS:,} an address and day"
     yield f"{file_counts.PIXELS:,} a draft's account and a browser in a quarter of an hour, {file_counts.PIXELS_PER_ADDRESS:,} an address and hour"
     yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")

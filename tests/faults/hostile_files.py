@@ -186,6 +186,55 @@ def lzw(rounds: int) -> bytes:
     return int(written, 2).to_bytes(len(written) // 8, "big")
 
 
+def clears(size: int) -> bytes:
+    """So many bytes of LZW that say « begin again » with each code, and nothing else."""
+    return int(f"{256:09b}" * 8, 2).to_bytes(9, "big") * (size // 9)
+
+
+def indexes(count: int, names: bytes, data: bytes) -> bytes:
+    """A paper with so many indexes, each naming the one before."""
+    body = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % one for one in enumerate(BASE, 1))
+    before = b""
+    for number in range(9, 9 + count):
+        index = b"/Type/XRef/Size 9/W[1 2 1]/Root 1 0 R/Filter" + names + before
+        before = b"/Prev %d" % len(body)
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, stream(data, index))
+    return body + b"startxref\n%s\n%%%%EOF\n" % before.removeprefix(b"/Prev ")
+
+
+def slow_papers() -> Iterator[Hostile]:
+    """Papers that decode to little, or to nothing, and take minutes or hours to say so."""
+    two, wide = b"[/FlateDecode/LZWDecode]", b"/Filter[/FlateDecode/ASCII85Decode]"
+    yield Hostile(
+        "slow: codes of nothing",
+        "a.pdf",
+        a_pdf(stream(zlib.compress(clears(100_000_000), 9), b"/Filter" + two)),
+        "file_unreadable",
+    )
+    yield Hostile(
+        "slow: base 85", "a.pdf", a_pdf(stream(zlib.compress(b"z" * 25_000_000 + b"~>", 9), wide)), "file_unreadable"
+    )
+    yield Hostile(
+        "slow: an index of nothing", "a.pdf", indexes(1, two, zlib.compress(clears(15_000_000), 9)), "file_unreadable"
+    )
+    yield Hostile(
+        "slow: many indexes of little", "a.pdf", indexes(40, two, zlib.compress(clears(990_000), 9)), "file_unreadable"
+    )
+    escapes = zlib.compress(b"9 0 (" + b"\\101" * 3_700_000 + b")", 9)
+    folds = stream(escapes, b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode")
+    yield Hostile("slow: a string of escapes", "a.pdf", a_pdf(folds), "file_unreadable")
+
+
+def slow_pictures() -> Iterator[Hostile]:
+    """Pictures of a few pixels and millions of parts."""
+    photo, drawing = a_jpeg(), a_png(8, 8)
+    head = 8 + 25  # what a PNG begins with, and its first chunk
+    note = (0).to_bytes(4, "big") + b"aaAa" + zlib.crc32(b"aaAa").to_bytes(4, "big")
+    yield Hostile("slow: markers", "a.jpg", photo[:2] + b"\xff\xe5\0\2" * 2_500_000 + photo[2:], "file_broken")
+    yield Hostile("slow: a long filling", "a.jpg", photo[:2] + b"\xff" * 10_000_000 + photo[2:], "file_broken")
+    yield Hostile("slow: chunks", "a.png", drawing[:head] + note * 800_000 + drawing[head:], "file_broken")
+
+
 def bombs() -> Iterator[Hostile]:
     """Papers that are small until their streams are decoded."""
     twice, runs = zlib.compress(zeros(), 9), b"\x81\0" * 1_500_000

@@ -125,7 +125,7 @@ def whoever_writes_takes_their_time() -> None:
 class _Pool:
     """A server that reads each request in the thread that will answer it."""
 
-    def __init__(self, app: Any, host: str, port: int, threads: int, largest: int) -> None:
+    def __init__(self, app: Any, host: str, port: int, threads: int, largest: int, proxies: int = 0) -> None:
         class Server(ThreadingMixIn, WSGIServer):
             def process_request(self, request: Any, address: Any) -> None:
                 pool.submit(self.process_request_thread, request, address)

@@ -14,9 +14,9 @@ LARGEST = 64 * 1024 * 1024
 
 
 @contextmanager
-def fronting(application: WSGIApplication, threads: int = 4) -> Iterator[int]:
+def fronting(application: WSGIApplication, threads: int = 4, proxies: int = 0) -> Iterator[int]:
     """The port, until the block ends."""
-    front, stopping = Front(application, "127.0.0.1", 0, threads, LARGEST), threading.Event()
+    front, stopping = Front(application, "127.0.0.1", 0, threads, LARGEST, proxies), threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:

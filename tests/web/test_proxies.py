@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +165,29 @@ def test_a_site_answers_to_its_names_whoever_says_them(tmp_path: Path, proxies: 
     with fronting(create_app(settings, world.office, world.operator)) as port:
         assert asked(port, "/aide", said)[0] == status
         assert asked(port, "/healthz", said)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "flood"), [(1, "203.0.113.7"), (1, "198.51.100.{}, 203.0.113.7"), (1, "203.0.113.7:47{}"), (2, "203.0.113.7, 192.0.2.9")]
+)  # fmt: skip
+def test_each_address_has_its_turn(proxies: int, flood: str) -> None:
+    """Sixty requests of one address wait for one thread; another address is served once the one under way is, not after the sixty,
+    and a header that the client wrote itself makes it no other address."""
+    served, begun = list[str](), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun.set()
+        time.sleep(0.05)
+        served.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return [b"served"]
+
+    with fronting(slow, threads=1, proxies=proxies) as port, ThreadPoolExecutor(60) as people:
+        many = [people.submit(asked, port, "/many", FORWARDED + flood.format(n)) for n in range(60)]
+        begun.wait(10)
+        time.sleep(0.5)
+        before = len(served)
+        assert before < 40, "the sixty are still waiting"
+        assert asked(port, "/one", FORWARDED + "203.0.113.99, 192.0.2.9"[: 27 if proxies == 2 else 12])[0] == 200
+        assert served.index("/one") <= before + 4
+        assert [one.result()[0] for one in many] == [200] * 60

@@ -32,7 +32,7 @@ def _fold(text: str) -> str:
 
 def _month(text: str) -> int | None:
     if text.isdigit():
-        return int(text)
+        return _small(text)
     if len(text) < 3:
         return None
     found = [n for n, names in enumerate(_MONTHS, 1) if any(name.startswith(text) for name in names)]

@@ -14,6 +14,7 @@ from engine.domain.messages.preferences import WISHES, NotificationPreferences, 
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
 from engine.services.accounts.contact_change import change_phone, is_bare, leave, write_to
+from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
@@ -137,7 +138,8 @@ def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
 
 
 def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> None:
-    """Save the data that new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long."""
+    """Save the data that new requests begin with. Raises Refused: birth_date_wrong, name_signs, name_long,
+    too_many_tries."""
     profile: dict[str, Plain] = {}
     for name in WORDS:
         if said := " ".join(given.get(name, "").split())[:LONGEST]:
@@ -153,7 +155,7 @@ def save_profile(ctx: AppContext, actor: Actor, given: Mapping[str, str]) -> Non
         kept = {name: value for name, value in account.profile.items() if name in {WISHES, ASSURANCE, *fixed}}
         profile |= kept  # data of an identity provider is not changed here
         name = " ".join(str(profile[part]) for part in NAMES if part in profile)
-        unit.put_account(replace(account, profile=profile, name=name))
+        _keep(ctx, unit, actor, account, replace(account, profile=profile, name=name))
 
 
 def _birth(text: str, today: date) -> str:
@@ -171,7 +173,14 @@ def save_wishes(ctx: AppContext, actor: Actor, wishes: NotificationPreferences) 
     kept: Plain = {"language": wishes.language, "email": wishes.email, "reminders": wishes.reminders}
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
-        unit.put_account(replace(account, profile={**account.profile, WISHES: kept}))
+        _keep(ctx, unit, actor, account, replace(account, profile={**account.profile, WISHES: kept}))
+
+
+def _keep(ctx: AppContext, unit: Unit, actor: Actor, before: Account, after: Account) -> None:
+    """Store a changed account. Without a change, nothing is journalled. Raises Refused("too_many_tries")."""
+    if after != before:
+        count_change(ctx, unit, actor)
+        unit.put_account(after)
 
 
 # -- erasure -----------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from engine.services.applications.unverified_files import (
 )
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, Memory, once
-from engine.services.limits.file_counts import count_file, count_pixels, forget_file, sender_of
+from engine.services.limits.file_counts import count_file, count_piece, count_pixels, forget_file, sender_of
 from engine.storage.files.attachments import OURSELVES, Before, Lost, StoredFile, Uploader, Weigh
 from engine.storage.files.inspection import Rejected
 from engine.storage.files.reserve import NoRoom
@@ -94,7 +94,7 @@ def attach(
         spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
     before_it_lies = partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
     weigh = partial(count_pixels, ctx, actor, client, browser) if actor.unproven else None
-    sender = sender_of(ctx, actor, browser)
+    sender = sender_of(ctx, actor, browser, client)
     count_file(ctx, dossier, len(file.data), client, browser)
     kept = keep_file(ctx, dossier, spot, file, before_it_lies, weigh, sender)
     if isinstance(kept, AnswerProblem):
@@ -334,7 +334,7 @@ def _changed_at(
 
 
 def receive_piece(
-    ctx: AppContext, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = ""
+    ctx: AppContext, actor: Actor, dossier_id: str, key: str, at: int, data: bytes, client: str = "", browser: str = ""
 ) -> int:  # fmt: skip
     """Store a piece of a file.
 
@@ -343,6 +343,8 @@ def receive_piece(
     """
     dossier = _of(ctx, actor, dossier_id)
     ctx.attachments.reserve.check(len(data), unproven=actor.unproven)
+    if actor.kind == "applicant" and not actor.unproven:
+        count_piece(ctx, actor.owns, len(data), client, browser)
     arriving = ctx.attachments.arriving
     if actor.unproven and at <= (there := arriving.received(dossier, key)):
         count_pieces_in(ctx, dossier, key, max(there, min(at + len(data), LARGEST)), client)

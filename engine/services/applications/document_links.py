@@ -21,6 +21,7 @@ from engine.domain.documents.documents import is_erased, status_of
 from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, IssuedDocument
 from engine.records.exchanges import Share
+from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.checkpoints import ASTRAY
 from engine.services.core.journalling import journalise
@@ -45,7 +46,7 @@ class Lent:
 def lend(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, *, token: str | None = None) -> str:
     """Create a link and return its token, shown once.
 
-    The same form sent twice gives one link. Raises `NotFound`. Raises Refused: shares_many.
+    The same form sent twice gives one link. Raises `NotFound`. Raises Refused: shares_many, too_many_tries.
     """
     secret = new_token() if token is None else _worked_out(ctx, document_id, token)
     now = ctx.now()
@@ -55,6 +56,7 @@ def lend(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, *, to
             return secret
         if len(list(_open(unit.shares_of(dossier.id), now))) >= MOST:
             raise Refused(refusal("shares_many", maximum=MOST))
+        count_change(ctx, unit, actor)
         unit.put_share(Share(token_digest(secret), dossier.id, document.id, now, now + LASTS))
         journalise(unit, dossier, [EntryDraft("shared", {"number": document.number})], actor, now)
     return secret

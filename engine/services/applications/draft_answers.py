@@ -89,7 +89,7 @@ def keep_answers(
     if after == before:
         return before
     if actor.kind != "system":
-        _count(ctx, unit, actor)
+        count_change(ctx, unit, actor)
     procedure = pinned(ctx, unit, before)
     label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
     changed = changed_answers(before, after)
@@ -101,7 +101,8 @@ def keep_answers(
     return keep(ctx, unit, before, replace(after, label=label), [draft], actor)
 
 
-def _count(ctx: AppContext, unit: Unit, actor: Actor) -> None:
+def count_change(ctx: AppContext, unit: Unit, actor: Actor) -> None:
+    """Count one change that a journal keeps for good. Raises Refused("too_many_tries")."""
     closed = too_many(
         unit, ctx.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
     )

@@ -26,6 +26,7 @@ from engine.services.applications.corrections import save_corrections, see_corre
 from engine.services.applications.draft_answers import (
     Saved,
     SavedAnswers,
+    count_change,
     keep_answers,
     own_draft,
     remember_written,
@@ -98,7 +99,7 @@ def open_dossier(
     """Open a draft, or return the existing one of this person.
 
     Raises `NotFound`. Raises Refused: role, mandate_bounds, not_in_force, channel, criteria_missing,
-    ineligible (criterion, because, instead), unproven (too many drafts).
+    ineligible (criterion, because, instead), unproven (too many drafts), too_many_tries.
     """
     procedure = _in_service(ctx, procedure_id)
     if actor.kind != "applicant" and not actor.principal:
@@ -119,6 +120,7 @@ def open_dossier(
             return keep_answers(ctx, unit, draft, after, "saved", actor)
         if actor.unproven and _unproven_drafts(unit, actor) >= MOST_UNPROVEN:
             raise Refused(refusal("unproven"))
+        count_change(ctx, unit, actor)  # the journal of a deleted draft stays
         return _new_draft(ctx, unit, procedure, actor, answers, channel, language)
 
     arguments = (procedure_id, criteria, channel, language)

@@ -35,12 +35,14 @@ from engine.records.exchanges import SeatHold
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
+from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
+BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends an SMS, as each cancellation does
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
 
@@ -201,7 +203,7 @@ def book_slot(
 
     The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
     and then sees the seat taken. Raises `NotFound`, `Conflict`. Raises Refused: slot_full (nearest),
-    slot_closed, too_early, too_many_moves…
+    slot_closed, too_early, too_many_moves, too_many_tries…
     """
 
     def work(unit: Unit) -> Dossier:
@@ -214,6 +216,10 @@ def book_slot(
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
+        if actor.kind == "applicant":
+            closed = too_many(unit, now, Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1)))
+            if closed is not None:
+                raise Refused(closed)
         return carry_out(ctx, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)

@@ -10,11 +10,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from engine.core.problems import Refused, refusal
+from engine.core.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, count, give_back, left_of, minutes_of, too_many
 from engine.storage.files.attachments import Uploader
+from engine.storage.unit_of_work import Unit
 
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
 DAY: Final = timedelta(days=1)
@@ -28,6 +29,7 @@ PIXELS_PER_ADDRESS: Final = 40_000_000_000  # an hour: thousands of people are b
 HOUR: Final = timedelta(hours=1)
 SECONDS: Final = 60  # of the processor, to inspect the files of one person in a quarter of an hour: two hundred photos
 SECONDS_UNPROVEN: Final = 20  # of one account without a phone number, and of its browser
+SECONDS_PER_ADDRESS: Final = 200  # of these accounts: more than a thousand photos
 _KILO: Final = 1_000
 _MILLION: Final = 1_000_000
 
@@ -37,17 +39,33 @@ def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", b
 
     `client` and `browser` identify the sender. Raises Refused("too_many_tries").
     """
-    owner = dossier.owner
-    limits = [Limit(f"bytes:{owner}", BYTES_A_DAY // _KILO, DAY)]
     with ctx.store.unit(write=True) as unit:
-        account = unit.account(owner)
-        if account is not None and not account.is_claimed and not _has_telephone(account):
-            limits.append(Limit(f"bytes-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
-            limits.append(Limit(f"bytes@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
         closed = too_many(unit, ctx.now(), _files(dossier))
-        closed = closed or too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
+        closed = closed or _too_many_bytes(ctx, unit, "bytes", dossier.owner, size, client, browser)
     if closed is not None:
         raise Refused(closed)
+
+
+def count_piece(ctx: AppContext, owner: str, size: int, client: str = "", browser: str = "") -> None:
+    """Count a piece of a file of an applicant, whether the file is ever complete or not.
+
+    Raises Refused("too_many_tries").
+    """
+    with ctx.store.unit(write=True) as unit:
+        closed = _too_many_bytes(ctx, unit, "pieces", owner, size, client, browser)
+    if closed is not None:
+        raise Refused(closed)
+
+
+def _too_many_bytes(
+    ctx: AppContext, unit: Unit, what: str, owner: str, size: int, client: str, browser: str
+) -> Refusal | None:
+    limits = [Limit(f"{what}:{owner}", BYTES_A_DAY // _KILO, DAY)]
+    account = unit.account(owner)
+    if account is not None and not account.is_claimed and not _has_telephone(account):
+        limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
+        limits.append(Limit(f"{what}@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
+    return too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
 
 
 def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixels: int) -> None:
@@ -66,7 +84,7 @@ def count_pixels(ctx: AppContext, actor: Actor, client: str, browser: str, pixel
         raise Refused(closed)
 
 
-def sender_of(ctx: AppContext, actor: Actor, browser: str = "") -> Uploader:
+def sender_of(ctx: AppContext, actor: Actor, browser: str = "", client: str = "") -> Uploader:
     """Return the sender of a file as the file store knows them.
 
     Raises Refused("too_many_tries") when the inspection of their files took too long.
@@ -80,10 +98,11 @@ def sender_of(ctx: AppContext, actor: Actor, browser: str = "") -> Uploader:
         limits = [Limit(f"judged:{actor.id}", _KILO * (SECONDS if known else SECONDS_UNPROVEN))]
         if not known:
             limits.append(Limit(f"judged-browser@{browser}", _KILO * SECONDS_UNPROVEN))
+            limits.append(Limit(f"judged@{client}", _KILO * SECONDS_PER_ADDRESS))
         left = max(left_of(unit, ctx.now(), limit) for limit in limits)
     if left:
         raise Refused(refusal("too_many_tries", minutes=minutes_of(left)))
-    return Uploader(names, known, partial(_spent, ctx, limits))
+    return Uploader(names, known, "" if known else client, partial(_spent, ctx, limits))
 
 
 def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:

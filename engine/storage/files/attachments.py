@@ -63,12 +63,13 @@ class StoredFile:
 class Uploader:
     """The person who uploads. Of callers that share a name (account, browser), one file is inspected at a time.
 
-    A caller that is not `known` leaves one place to those that are. `spent` receives the processor seconds of the
+    A caller that is not `known` leaves one place to those that are; `place` is its address. `spent` receives the processor seconds of the
     inspection, whatever its result.
     """
 
     names: tuple[str, ...] = ()
     known: bool = True
+    place: str = ""
     spent: Callable[[float], None] | None = None
 
 
@@ -114,7 +115,7 @@ class AttachmentStore:
     def _judged(
         self, data: bytes, name: str, accept: tuple[str, ...], weigh: Weigh | None, sender: Uploader
     ) -> Content:
-        with self._judging.turn(*sender.names, known=sender.known):
+        with self._judging.turn(*sender.names, known=sender.known, place=sender.place):
             began = time.thread_time()
             try:
                 return judged(data, name, accept, weigh)

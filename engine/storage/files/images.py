@@ -15,6 +15,9 @@ MOST_PHOTO_PIXELS: Final = 110_000_000  # of a JPEG with one scan, decoded at th
 MOST_SIDE: Final = 20_000  # beyond, a narrow image needs ten times its own memory
 MOST_PIXELS_OF_A_BYTE: Final = 400  # as in an image of one colour; a header can claim any size
 MOST_SCANS: Final = 20  # a photo has a dozen at most; each decodes every pixel again
+MOST_PARTS: Final = (
+    50_000  # chunks of a PNG, or markers and fill bytes of a JPEG; the decoder reads each one separately
+)
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
 HEAVY_PNG: Final = 1_000_000  # bytes; a larger PNG is a photo and becomes a JPEG
@@ -31,7 +34,7 @@ def pixels_of(data: bytes, kind: str) -> int:
     Raises `Rejected`: `file_size` for too many pixels, `file_broken` for too many scans or an unreadable header.
     """
     scans = _scans(data) if kind == "jpg" else 0
-    if scans > MOST_SCANS:
+    if scans > MOST_SCANS or (kind == "png" and _chunks(data) > MOST_PARTS):
         raise Rejected("file_broken")
     most = MOST_PHOTO_PIXELS if scans == 1 else MOST_PIXELS
     try:
@@ -62,11 +65,25 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 
 
 def _scans(data: bytes) -> int:
-    """Return the number of scans of a JPEG, up to its end marker. Markers inside comments do not count."""
-    at, found = 2, 0
+    """Return the number of scans of a JPEG, up to its end marker. Markers inside comments do not count.
+
+    Raises `Rejected`: too many parts.
+    """
+    at, found, parts = 2, 0, 0
     while (marker := _MARKER.search(data, at)) is not None and marker[1] != _END and found <= MOST_SCANS:
+        parts += marker.end() - (marker.start() if found else at) - 1  # only markers precede the first scan
+        if parts > MOST_PARTS:
+            raise Rejected("file_broken")
         found += marker[1] == _SCAN
         at = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+    return found
+
+
+def _chunks(data: bytes) -> int:
+    """Return the number of chunks of a PNG. The count stops above `MOST_PARTS`."""
+    at, found = 8, 0
+    while at < len(data) and found <= MOST_PARTS:
+        at, found = at + 12 + int.from_bytes(data[at : at + 4], "big"), found + 1
     return found
 
 

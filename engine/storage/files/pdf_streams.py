@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
@@ -18,6 +19,7 @@ from pypdf.generic import ArrayObject, IndirectObject, NullObject, StreamObject
 from engine.storage.files.content import Rejected
 
 PIECE: Final = 65_536  # bytes passed from filter to filter
+MOST_SECONDS: Final = 2.0  # of processor time for one PDF; a stream may decode to nothing and take long
 MOST_FILTERS: Final = 4
 _PICTURES: Final = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/CCITTFaxDecode", "/CCF", "/JBIG2Decode"})
 _BLANKS: Final = re.compile(rb"[\0\t\n\f\r ]+")
@@ -26,18 +28,32 @@ Pieces: TypeAlias = Iterable[bytes]
 
 
 class Budget:
-    """Bytes that the streams of one PDF may still decode to. Beyond it `Rejected` is raised."""
+    """Bytes that the streams of one PDF may still decode to, and the processor time that remains.
+
+    Beyond either, `Rejected` is raised. The time is that of this thread.
+    """
 
     def __init__(self, most: int) -> None:
-        self.left = most
+        self.left, self._until = most, time.thread_time() + MOST_SECONDS
 
     def spend(self, pieces: Pieces) -> Iterator[bytes]:
         """Yield the same pieces, and subtract each from the budget. Raises `Rejected`."""
-        for piece in pieces:
+        for piece in self.in_time(pieces):
             self.left -= len(piece)
             if self.left < 0:
                 raise Rejected("file_unreadable")
             yield piece
+
+    def in_time(self, pieces: Pieces) -> Iterator[bytes]:
+        """Yield the same pieces while time remains. Raises `Rejected`."""
+        for piece in pieces:
+            self.check_time()
+            yield piece
+
+    def check_time(self) -> None:
+        """Raises `Rejected` when no time remains."""
+        if time.thread_time() > self._until:
+            raise Rejected("file_unreadable")
 
     def count(self, pieces: Pieces) -> None:
         """Subtract all pieces from the budget. Raises `Rejected`."""
@@ -51,7 +67,7 @@ def decoded(stream: StreamObject, budget: Budget) -> Iterator[bytes]:
     if len(names) > MOST_FILTERS:
         raise Rejected("file_unreadable")
     data: bytes = stream._data
-    pieces: Pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    pieces: Pieces = budget.in_time(data[at : at + PIECE] for at in range(0, len(data), PIECE))
     for place, name in enumerate(names, 1):
         if name in _PICTURES and place == len(names):
             break
@@ -179,7 +195,10 @@ def _lzw(pieces: Pieces) -> Iterator[bytes]:
 
 
 def _lzw_table() -> list[bytes]:
-    return [*(bytes((one,)) for one in range(256)), b"", b""]
+    return [*_LZW_FIRST]  # a copy: a stream can reset the table at each code
+
+
+_LZW_FIRST: Final = (*(bytes((one,)) for one in range(256)), b"", b"")
 
 
 _FILTERS: Final[dict[str, Callable[[Pieces], Iterator[bytes]]]] = {

@@ -25,6 +25,12 @@ _LIMITS: Final = get_configuration().with_overwrites(
     zlib_maximum_output_length=MOST_FOLDED, lzw_maximum_output_length=MOST_FOLDED, run_length_maximum_output_length=MOST_FOLDED,
     stream_decoding_work_maximum_length=2 * MOST_FOLDED, zlib_maximum_recovery_input_length=100_000,
 )  # fmt: skip
+# The limits while the reader loads the indexes. Those of a file of MOST_OBJECTS hold some 200,000 bytes.
+MOST_INDEXED: Final = 1_000_000
+_OPENING: Final = _LIMITS.with_overwrites(
+    zlib_maximum_output_length=MOST_INDEXED, lzw_maximum_output_length=MOST_INDEXED, run_length_maximum_output_length=MOST_INDEXED,
+    stream_decoding_work_maximum_length=2 * MOST_INDEXED,
+)  # fmt: skip
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it would log each oddity of each uploaded file
 
@@ -42,7 +48,7 @@ _EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream
 _ACTIVE_BYTES: Final = (b"/JavaScript", b"/EmbeddedFile", b"/RichMedia", b"/Launch", b"/SubmitForm")
 
 
-_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+")
+_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+|\\")  # escapes of other strings are as slow
 _LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # shorter ones occur by chance in the bytes of an image
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
@@ -64,7 +70,8 @@ def read_through(data: bytes) -> Content:
 def _pages(data: bytes) -> int:
     """Return the number of pages of a file that was read through."""
     Budget(MOST_DIGITS).count(_LONG_DIGITS.findall(data))
-    reader = PdfReader(_Counted(data))
+    with apply_configuration(_OPENING):
+        reader = PdfReader(_Counted(data))
     if reader.is_encrypted:
         raise Rejected("file_locked")
     _refuse_written(data)
@@ -73,14 +80,18 @@ def _pages(data: bytes) -> int:
 
 
 class _Counted(io.BytesIO):
-    """The file, with a limit on the number of reads. A stream is one read."""
+    """The file, with a limit on the number of reads and on time. A stream is one read."""
 
-    left = MOST_READS
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.left, self._time = MOST_READS, Budget(0)
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= 1
         if self.left < 0:
             raise Rejected("file_unreadable")
+        if not self.left % 64:  # not at each read: most are of one or two bytes
+            self._time.check_time()
         return super().read(size)
 
 
@@ -107,6 +118,7 @@ def _walk(reader: PdfReader) -> None:
         if isinstance(item, StreamObject):
             _measure(item, budget, held, digits)
     for number, generation in (*written, *folded):
+        budget.check_time()
         _refuse_acting(reader.get_object(IndirectObject(number, generation, reader)))
 
 

@@ -18,6 +18,7 @@ from engine.storage.files.encryption import FileKeys, Undecryptable
 ARRIVING: Final = "arriving"
 LARGEST: Final = 12_000_000  # bytes of one file; the limit of the question applies to the whole file
 LARGEST_PIECE: Final = 512_000
+MOST_PIECES: Final = 200  # of one file; each is a file on the disk, and a script sends about a hundred
 AT_ONCE: Final = 8  # uploads in progress for one dossier; a new one replaces the oldest
 
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
@@ -39,9 +40,12 @@ class Arrivals:
         """Store the new part of a piece, and return the number of bytes received. A piece beyond a limit, or after a
         gap, is not stored."""
         place = _place(dossier, key)
-        before = self.received(dossier, key)
+        there = [length for _, length in self._pieces(place)]
+        before = sum(there)
         fresh = data[max(0, before - at) :]
         if at > before or not fresh or len(data) > LARGEST_PIECE or before + len(fresh) > LARGEST:
+            return before
+        if len(there) >= MOST_PIECES:
             return before
         if not before:
             self._free_space(place)

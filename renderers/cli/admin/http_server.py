@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
@@ -19,7 +20,9 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ThreadedTaskDispatcher
 
+from engine.services.context.rate_limit import network_of
 from renderers.cli.admin.bodies import Request
 
 _TURN: Final = 0.2  # seconds between two checks of the requests under way
@@ -87,13 +90,55 @@ class Channel(HTTPChannel):
         return self.request is not None and now > self._until
 
 
+class Turns:
+    """The requests that wait for a thread, by address. It replaces the single queue of waitress.
+
+    Each address has its turn, so that one address with 200 requests does not delay the others. The caller holds
+    the lock of the dispatcher. `proxies` is the number of trusted proxies.
+    """
+
+    def __init__(self, proxies: int) -> None:
+        self._proxies = proxies
+        self._waiting: dict[str, deque[HTTPChannel]] = {}  # in the order of their turns
+
+    def append(self, channel: HTTPChannel) -> None:
+        self._waiting.setdefault(self._address(channel), deque()).append(channel)
+
+    def popleft(self) -> HTTPChannel:
+        address = next(iter(self._waiting))
+        line = self._waiting.pop(address)
+        first = line.popleft()
+        if line:
+            self._waiting[address] = line  # at the end
+        return first
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def _address(self, channel: HTTPChannel) -> str:
+        """Return the address that the trusted proxies report. Entries written by the client are ignored."""
+        said = channel.requests[0].headers.get("X_FORWARDED_FOR", "") if self._proxies and channel.requests else ""
+        told = said.split(",")[-self._proxies :][0].strip().strip('"') if said else str(channel.addr[0])
+        bare = told.partition(":")[0] if told.count(":") == 1 else told.lstrip("[").partition("]")[0]
+        return network_of(bare.partition("%")[0])  # malformed addresses share one turn
+
+
+def turns_of(threads: int, proxies: int) -> ThreadedTaskDispatcher:
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.queue = Turns(proxies)
+    dispatcher.set_thread_count(threads)
+    return dispatcher
+
+
 class Front:
     """The listening server. Raises OSError if the port is in use."""
 
-    def __init__(self, app: WSGIApplication, host: str, port: int, threads: int, largest: int) -> None:
+    def __init__(
+        self, app: WSGIApplication, host: str, port: int, threads: int, largest: int, proxies: int = 0
+    ) -> None:  # fmt: skip
         self._map: dict[int, Any] = {}
         self._server = create_server(
-            app, map=self._map, host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
+            app, map=self._map, _dispatcher=turns_of(threads, proxies), host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
             connection_limit=_AT_ONCE, channel_timeout=_IDLE, cleanup_interval=_IDLE // 6, backlog=_AT_ONCE,
             outbuf_high_watermark=_READY,
             # X-Forwarded-* headers reach the application, which knows how many proxies are trusted (`renderers/web/platform/proxies.py`)

@@ -194,6 +194,8 @@ def identity() -> Response:
     try:
         save_profile(app_ctx(), myself(), given)
     except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            raise
         return _identity_page(given, sentence(closed.reason), _wrong(closed, given))
     session["note"] = say("own.identity_kept")
     return go("/compte")

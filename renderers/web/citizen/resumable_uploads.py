@@ -10,7 +10,7 @@ from engine.services.applications.attachments import receive_piece, received
 from engine.storage.files.resumable_uploads import LARGEST, LARGEST_PIECE
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case
-from renderers.web.platform.request_context import actor, app_ctx, client
+from renderers.web.platform.request_context import actor, app_ctx, asker, client
 
 blueprint = Blueprint("arrivals", __name__)
 
@@ -46,7 +46,9 @@ def take_piece(one: DossierContext, key: str) -> Response:
     if (request.content_length or 0) > LARGEST_PIECE or int(at) >= LARGEST:
         abort(413)
     data = request.get_data(cache=False)
-    return jsonify({"received": receive_piece(app_ctx(), actor(), one.id, _known(key), int(at), data, client())})
+    return jsonify(
+        {"received": receive_piece(app_ctx(), actor(), one.id, _known(key), int(at), data, client(), asker().browser)}
+    )
 
 
 def _known(key: str) -> str:

@@ -160,6 +160,17 @@ class TestTaking:
         assert world.booked(cancelled, "depot").bookings["depot"].status == "booked"
         assert fsck(world.office) == ()
 
+    def test_taken_and_given_back_again_and_again_sends_so_many_messages_a_day(self, world: World) -> None:
+        dossier = to_book(world)
+        for _ in range(bookings.BOOKED_A_DAY):
+            bookings.cancel_booking(world.office, world.owner(dossier), world.booked(dossier, "depot").id, "depot")
+        told = world.read(lambda unit: len(unit.letters_of(dossier.id)))
+        with pytest.raises(Refused, match="too_many_tries"):
+            world.booked(dossier, "depot")
+        assert world.read(lambda unit: len(unit.letters_of(dossier.id))) == told
+        world.wait(days=1, hours=2)
+        assert world.booked(dossier, "depot").bookings["depot"].status == "booked"
+
     @pytest.mark.parametrize("days", [0, 365])
     def test_times_that_cannot_be_taken(self, world: World, days: int) -> None:
         dossier = to_book(world)

@@ -277,6 +277,17 @@ class TestSending:
         world.wait(minutes=16)
         intake.save_page(world.office, owner, draft.id, "identite", {"nom": ["Other"]})
 
+    def test_drafts_begun_and_given_up_again_and_again_are_counted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answering, "SAVED", 4)
+        for _ in range(4):
+            intake.drop_draft(world.office, world.applicant(), opened(world).id)
+        with pytest.raises(Refused, match="too_many_tries"):
+            opened(world)
+        world.wait(minutes=16)
+        assert opened(world).is_open_draft
+
     def test_a_dropped_draft_is_forgotten(self, world: World) -> None:
         owner, dossier = world.applicant(), world.filled()
         intake.drop_draft(world.office, owner, dossier.id, token="t")

@@ -17,6 +17,7 @@ from engine.records.dossier import Actor
 from engine.services.accounts import applicant_account as own_account
 from engine.services.accounts.access_log import note_visit
 from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.messages import write_message
 from engine.services.applications.notes import write_note
@@ -139,6 +140,22 @@ class TestWhatIsKnown:
 
 
 class TestOnesData:
+    def test_the_journal_of_an_account_grows_by_what_changed_and_so_often(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(answering, "SAVED", 4)
+        afi = world.applicant()
+        for number in range(4):
+            for _ in range(2):
+                own_account.save_wishes(world.office, afi, NotificationPreferences("fr", bool(number % 2), True))
+        own_account.save_wishes(world.office, afi, NotificationPreferences("fr", True, True))
+        with pytest.raises(Refused, match="too_many_tries"):
+            own_account.save_wishes(world.office, afi, NotificationPreferences("en", True, True))
+        with pytest.raises(Refused, match="too_many_tries"):
+            own_account.save_profile(world.office, afi, {"family_name": "Mensah"})
+        world.wait(minutes=16)
+        own_account.save_profile(world.office, afi, {"family_name": "Mensah"})
+
     def test_everything_is_taken_away_and_nothing_of_others(self, world: World) -> None:
         afi = world.applicant()
         dossier = world.paid(world.sent(B3))

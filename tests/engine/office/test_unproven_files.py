@@ -255,6 +255,23 @@ def test_accounts_without_a_telephone_share_the_bytes_of_their_place(
         assert bool(refusals) is refused
 
 
+@pytest.mark.parametrize("bound", ["BYTES_A_DAY", "BYTES_PER_ADDRESS", "BYTES_PER_BROWSER"])
+def test_pieces_of_files_that_are_never_handed_in_are_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(file_counts, bound, 2_000)
+    owner = world.applicant()
+    draft = world.draft(B3, owner)
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account(owner.id)
+        assert account is not None
+        unit.put_account(replace(account, login="email:a@example.org"))
+    for file in range(2):
+        assert receive_piece(world.office, owner, draft.id, f"{file:064x}", 0, b"x" * 900, HERE, "browser") == 900
+    with pytest.raises(Refused, match="too_many_tries"):
+        receive_piece(world.office, owner, draft.id, f"{2:064x}", 0, b"x" * 900, HERE, "browser")
+
+
 def test_pixels_of_unproven_visitors_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_counts, "PIXELS", 2_000_000)  # each picture counts for a million at least
     _, who, draft = begun(world)
@@ -304,6 +321,20 @@ def test_a_file_sent_while_another_of_that_person_is_judged_is_not_counted(
     send(world, owner, draft, 2)
     with pytest.raises(Refused, match="too_many_tries"):
         send(world, owner, draft, 3)
+
+
+def test_files_of_unproven_visitors_of_one_address_are_judged_for_so_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_counts, "SECONDS_PER_ADDRESS", 0.001)
+    _, who, draft = begun(world)
+    send(world, who, draft, 1)
+    _, another, theirs = begun(world)
+    with pytest.raises(Refused, match="too_many_tries"):
+        send(world, another, theirs, 2)
+    send(world, another, theirs, 2, client="10.0.0.2")
+    owner = world.applicant("+22890112277")
+    send(world, owner, world.draft(B3, owner), 3)
 
 
 def test_who_has_no_telephone_leaves_a_place_to_who_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

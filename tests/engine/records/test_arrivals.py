@@ -11,7 +11,7 @@ import pytest
 
 from engine.storage.files.blob_store import FolderBlobStore
 from engine.storage.files.encryption import FileKeys
-from engine.storage.files.resumable_uploads import AT_ONCE, LARGEST, LARGEST_PIECE, Arrivals
+from engine.storage.files.resumable_uploads import AT_ONCE, LARGEST, LARGEST_PIECE, MOST_PIECES, Arrivals
 
 DATA = random.Random(7).randbytes(1_000)
 KEY = hashlib.sha256(DATA).hexdigest()
@@ -50,6 +50,12 @@ def test_too_much_is_not_kept(arrivals: Arrivals) -> None:
     while (now := arrivals.add("d", KEY, at, b"x" * LARGEST_PIECE)) > at:
         at = now
     assert LARGEST - LARGEST_PIECE < at <= LARGEST
+
+
+def test_a_file_has_so_many_pieces(arrivals: Arrivals) -> None:
+    for at in range(MOST_PIECES):
+        assert arrivals.add("d", KEY, at, b"x") == at + 1
+    assert arrivals.add("d", KEY, MOST_PIECES, b"x") == MOST_PIECES
 
 
 def test_few_at_once_for_one_dossier(arrivals: Arrivals) -> None:

@@ -96,3 +96,30 @@ def test_strangers_do_not_fill_the_line_of_callers_that_are_known() -> None:
     for one in strangers:
         one.join(10)
     assert told == ["queue", "queue", "in"]
+
+
+def test_strangers_of_one_address_leave_others_their_turn() -> None:
+    """Whoever comes again and again from one address neither fills the line nor goes before another that waits."""
+    gate, over = AdmissionGate(2, 4, wait_limit=1, kept=1), threading.Event()
+
+    def comes_again(name: str) -> None:
+        while not over.is_set():
+            try:
+                with gate.turn(name, known=False, place="203.0.113.7"):
+                    time.sleep(0.1)
+            except Crowded:
+                time.sleep(0.001)
+
+    crowd = [threading.Thread(target=comes_again, args=(f"account:{number}",)) for number in range(12)]
+    for one in crowd:
+        one.start()
+    try:
+        time.sleep(0.3)
+        for _ in range(10):
+            began = time.monotonic()
+            with gate.turn("account:other", known=False, place="198.51.100.1"):
+                assert time.monotonic() - began < 0.3
+    finally:
+        over.set()
+        for one in crowd:
+            one.join(10)

@@ -1,4 +1,4 @@
-"""Streams of a PDF are decoded as others encode them, in pieces of any size; and no paper makes the reader hold much."""
+"""Streams of a PDF are decoded as others encode them, in pieces of any size; and no paper makes the reader hold much, or long."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import random
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 from pypdf._codecs._codecs import LzwCodec
 
 from engine.storage.files import pdf_streams
-from tests.faults.hostile_files import bombs
+from engine.storage.files.inspection import Rejected, judged
+from tests.faults.hostile_files import Hostile, bombs, slow_papers, slow_pictures
 
 ROOT = Path(__file__).resolve().parents[3]
 HELD = 128 * 1024  # kilobytes that reading one paper may add to a process
@@ -69,3 +71,13 @@ def test_no_paper_makes_the_reader_hold_much(tmp_path: Path) -> None:
     )
     for file, held in zip(files, told.stdout.split(), strict=True):
         assert int(held) < HELD, file.case
+
+
+@pytest.mark.parametrize("file", [*slow_papers(), *slow_pictures()], ids=lambda file: file.case)
+def test_no_file_is_judged_for_long(file: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_streams, "MOST_SECONDS", 0.5)
+    began = time.thread_time()
+    with pytest.raises(Rejected) as refused:
+        judged(file.data, file.name, ("pdf", "jpg", "png"))
+    assert refused.value.code == file.must
+    assert time.thread_time() - began < 2.5

@@ -224,6 +224,12 @@ def test_a_date_comes_from_three_boxes() -> None:
     assert kind_of(field).boxes("1990-03-07") == ("7", "3", "1990")
 
 
+@pytest.mark.parametrize("month", ["²", "٣", "003", "9" * 5_000])
+def test_what_is_no_month_is_a_fault(month: str) -> None:
+    field = a_field("date")
+    assert codes(field, read(field, day="27", month=month, year="1990")) == ["date"]
+
+
 @pytest.mark.parametrize(("required", "expected"), [(TRUE, ["empty"]), (FALSE, [])])
 def test_blank_is_a_fault_only_where_required(required: Any, expected: list[str]) -> None:
     assert codes(a_field("text", required=required), None) == expected
