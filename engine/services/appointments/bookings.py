@@ -38,11 +38,13 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
+from engine.services.limits.file_counts import has_telephone
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
 What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
 BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends an SMS, as each cancellation does
+BOOKED_PER_ADDRESS: Final = 20  # an hour, by accounts without a telephone behind one address
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
 
@@ -197,11 +199,11 @@ def _days(
 
 def book_slot(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
-    revision: int | None = None, token: str | None = None,
+    revision: int | None = None, token: str | None = None, client: str = "",
 ) -> Dossier:  # fmt: skip
     """Book a seat, or move the booking to it: the old seat becomes free once the new one is taken.
 
-    The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
+    `client` is the address of the applicant's network. The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
     and then sees the seat taken. Raises `NotFound`, `Conflict`. Raises Refused: slot_full (nearest),
     slot_closed, too_early, too_many_moves, too_many_tries…
     """
@@ -216,14 +218,22 @@ def book_slot(
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
-        if actor.kind == "applicant":
-            closed = too_many(unit, now, Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1)))
-            if closed is not None:
-                raise Refused(closed)
+        if actor.kind == "applicant" and (closed := too_many(unit, now, *_limits(unit, dossier, client))) is not None:
+            raise Refused(closed)
         return carry_out(ctx, unit, dossier, decision, actor)
 
     arguments = (dossier_id, appointment_id, office_id, start, revision)
     return once(ctx, actor, "book_slot", token, arguments, work, DOSSIER)
+
+
+def _limits(unit: Unit, dossier: Dossier, client: str) -> tuple[Limit, ...]:
+    """Return the limits on bookings by applicants. An account without a telephone costs nothing, so those of one
+    address share a limit: they could take all the seats of an office before a fee is due."""
+    own = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1))
+    account = unit.account(dossier.owner)
+    if not client or account is None or has_telephone(account):
+        return (own,)
+    return own, Limit(f"booked@{client}", BOOKED_PER_ADDRESS, timedelta(hours=1))
 
 
 def _placed(

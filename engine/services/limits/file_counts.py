@@ -62,7 +62,7 @@ def _too_many_bytes(
 ) -> Refusal | None:
     limits = [Limit(f"{what}:{owner}", BYTES_A_DAY // _KILO, DAY)]
     account = unit.account(owner)
-    if account is not None and not account.is_claimed and not _has_telephone(account):
+    if account is not None and not account.is_claimed and not has_telephone(account):
         limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
         limits.append(Limit(f"{what}@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
     return too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
@@ -94,7 +94,7 @@ def sender_of(ctx: AppContext, actor: Actor, browser: str = "", client: str = ""
         return Uploader(names)
     with ctx.store.unit() as unit:
         account = unit.account(actor.id)
-        known = account is not None and _has_telephone(account)
+        known = account is not None and has_telephone(account)
         limits = [Limit(f"judged:{actor.id}", _KILO * (SECONDS if known else SECONDS_UNPROVEN))]
         if not known:
             limits.append(Limit(f"judged-browser@{browser}", _KILO * SECONDS_UNPROVEN))
@@ -111,7 +111,8 @@ def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:
             count(unit, ctx.now(), limit, weight=-(-int(seconds * 1e6) // _KILO))
 
 
-def _has_telephone(account: Account) -> bool:
+def has_telephone(account: Account) -> bool:
+    """Return whether the account signs in with a verified telephone number, which costs more than an e-mail address."""
     return account.login.startswith("+")
 
 

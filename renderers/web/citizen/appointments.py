@@ -208,7 +208,7 @@ class Counter:
         try:
             dossier = book_slot(
                 app_ctx(), self.who, self.one.id, self.task.id, office_id, start, revision=form_revision(),
-                token=form_token(),
+                token=form_token(), client=client(),
             )  # fmt: skip
         except Refused as closed:
             if closed.reason.code not in _GONE:

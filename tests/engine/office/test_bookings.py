@@ -171,6 +171,27 @@ class TestTaking:
         world.wait(days=1, hours=2)
         assert world.booked(dossier, "depot").bookings["depot"].status == "booked"
 
+    def test_accounts_without_a_telephone_at_one_address_take_so_many_seats_an_hour(self, world: World) -> None:
+        def books(number: int, client: str, telephone: bool = False) -> Dossier:
+            dossier = to_book(world, number)
+            if not telephone:
+                with world.office.store.unit(write=True) as unit:
+                    account = unit.account(dossier.owner)
+                    assert account is not None
+                    unit.put_account(replace(account, login=f"mail-{number}"))
+            slot = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot").first_free
+            assert slot
+            return bookings.book_slot(
+                world.office, world.owner(dossier), dossier.id, "depot", slot.office, slot.start, client=client
+            )
+
+        for number in range(bookings.BOOKED_PER_ADDRESS):
+            books(number, "203.0.113.7")
+        with pytest.raises(Refused, match="too_many_tries"):
+            books(bookings.BOOKED_PER_ADDRESS, "203.0.113.7")
+        assert books(90, "203.0.113.7", telephone=True).bookings
+        assert books(91, "203.0.113.8").bookings
+
     @pytest.mark.parametrize("days", [0, 365])
     def test_times_that_cannot_be_taken(self, world: World, days: int) -> None:
         dossier = to_book(world)
