@@ -54,7 +54,7 @@ class Notice(NamedElement):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A kind of identifier that several procedures share."""
+    """A format of official numbers, such as a tax number, that several procedures share."""
 
     id: str
     label: Text

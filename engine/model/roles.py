@@ -8,7 +8,7 @@ from engine.model import APPLICANT, COUNTER, SYSTEM, Appointment, Form, Procedur
 
 
 def role_key(procedure: Procedure, role: str) -> str:
-    """Return `agency/role` of a role as the definition writes it. `applicant` and `system` do not change."""
+    """Return the key `agency/role` of a role that a definition names alone. `applicant` and `system` do not change."""
     if role in (APPLICANT, SYSTEM) or "/" in role:
         return role
     return f"{procedure.identity.agency}/{role}"

@@ -150,7 +150,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class FollowingState:
-    """State of the publication follower: the last commit seen, and the trouble that prevents reading, if any."""
+    """State of the process that follows a git repository: the last commit seen, and the error that prevents reading."""
 
     source: str
     at: datetime

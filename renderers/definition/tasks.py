@@ -57,7 +57,7 @@ class WaitReader(FormReader):
     # -- forms filled later --------------------------------------------------------------------------------------------
 
     def later(self) -> Iterator[Clause]:
-        """Yield the later forms, with their questions and rules."""
+        """Yield the forms filled in after submission, by the applicant or a service, with their questions and rules."""
         for task in self.definition.forms():
             if not task.services and task.register is None and not isinstance(task, Link):
                 yield self._later(task)

@@ -116,7 +116,7 @@ class FieldKind:
         return "Exemple"[: field.bounds.max_length]
 
     def shape(self, field: Field, asking: FieldContext) -> str:
-        """Return an example answer as text, for the sentence of a fault."""
+        """Return an example answer as text, to print in an error message."""
         written = field.example.value(asking.scope) if field.example else None
         plain = self.plain(written) if written is not None else self.example(field, asking)
         return str(plain) if isinstance(plain, str | int) and not isinstance(plain, bool) else ""

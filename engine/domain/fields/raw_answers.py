@@ -120,7 +120,7 @@ def _sign(sign: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Return True when tidied text contained a control character."""
+    """Return True when the posted text held a control character, which U+FFFD now replaces."""
     return _REPLACED in text
 
 

@@ -112,7 +112,7 @@ class Index:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return the two times of change in nanoseconds and the size in bytes, as one number."""
+    """Return the modification time, the metadata time (nanoseconds) and the size (bytes) of a file, in one integer."""
     return (status.st_mtime_ns << _TOUCHED | status.st_ctime_ns) << _SIZE | status.st_size
 
 

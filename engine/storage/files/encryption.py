@@ -147,7 +147,7 @@ def key_of(sealed: bytes) -> str:
 
 
 def add_key(file: Path) -> str:
-    """Add a new key to the front of the ring and return its id. Files under older keys still decrypt. Raises
+    """Add a key, which encrypts all new files, and return its id. Files under older keys still decrypt. Raises
     `NoKeyRing`."""
     key = new_file_key()
 

@@ -211,7 +211,7 @@ def refused_mandates(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[19])
 def phone_moves(db: Database) -> None:
-    """Pending phone changes asked for at a counter."""
+    """Create the table of changes of a telephone number that an applicant asked for at a counter."""
     db.executescript(PHONE_MOVES)
 
 

@@ -258,7 +258,7 @@ class SqliteStore:
             migrate(connection)
 
     def settings(self) -> Mapping[str, str]:
-        """Return the SQLite version and the settings in use."""
+        """Return the SQLite version and the values of the PRAGMAs in use."""
         with self._connection(alone=False) as connection:
             return {"store": "sqlite", "version": sqlite3.sqlite_version, **read_settings(connection)}
 

@@ -42,7 +42,7 @@ blueprint = Blueprint("beginning", __name__)
 def check_right(slug: str) -> Response:
     """Show the next eligibility question, the reason to stop, or the start page.
 
-    The answers travel in the address and are copied into the form.
+    The answers are in the query string and are copied into the form.
     """
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)

@@ -37,7 +37,7 @@ class Assets:
         return f"/static/{self._by_name[name].address}"
 
     def served(self, address: str) -> Asset | None:
-        """Return the file of an address, None if there is none."""
+        """Return the static file served under a URL path, None if there is none."""
         return self._by_address.get(address)
 
 

@@ -89,7 +89,7 @@ def people(ids: Iterable[str | None]) -> Mapping[str, str]:
 
 
 def assisted_by(dossier: Dossier) -> str:
-    """Return the agents who filled in the request with its owner, empty if none did."""
+    """Return the names of the agents who filled in the dossier with its owner, empty if none did."""
     if not dossier.assisted:
         return ""
     names = people(dossier.assisted)
