@@ -196,7 +196,7 @@ def test_every_facet_that_is_weighed_has_its_name() -> None:
 
 def test_every_feeling_is_said_in_both_languages() -> None:
     source = "".join(path.read_text("utf-8") for path in DIFF)
-    feels = set(re.findall(r'Weight\(\s*"(?:safe|review|breaking)", "([a-z_]+)"', source)) - {"wording", "layout"}
+    feels = set(re.findall(r'ImpactDetail\(\s*"(?:safe|review|breaking)", "([a-z_]+)"', source)) - {"wording", "layout"}
     assert len(feels) > 50
     for language in ("fr", "en"):
         path = RENDERERS / "i18n" / "catalogues" / f"words_changes.{language}.yaml"

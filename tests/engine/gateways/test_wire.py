@@ -160,7 +160,7 @@ def its_own(folder: Path) -> ssl.SSLContext:
 def test_whom_we_call_stands_in_the_files_of_an_administrator() -> None:
     """Every place that opens a line to another machine, and where its address comes from; another one is judged, then added."""
     opens = re.compile(
-        r"\b(?:Wire|create_connection|SMTP|SMTP_SSL|_Session|_TlsSession|PoolManager|urlopen|HTTPConnection|HTTPSConnection|S3Store)\("
+        r"\b(?:HttpClient|create_connection|SMTP|SMTP_SSL|_Session|_TlsSession|PoolManager|urlopen|HTTPConnection|HTTPSConnection|S3Store)\("
     )
     found = {
         (path.relative_to(ROOT).as_posix(), called.strip("("))

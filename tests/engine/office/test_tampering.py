@@ -209,7 +209,7 @@ def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Hand]) -> None:
 
 def test_every_code_has_its_sentence_in_both_languages() -> None:
     """Those that the engine writes out, and those of the questions in SQL."""
-    written = set(re.findall(r'Finding\(\s*"([a-z_]+)"', "".join(one.read_text("utf-8") for one in CODE)))
+    written = set(re.findall(r'IntegrityFinding\(\s*"([a-z_]+)"', "".join(one.read_text("utf-8") for one in CODE)))
     for language in ("fr", "en"):
         texts = yaml.safe_load((ROOT / f"renderers/i18n/catalogues/words_fsck.{language}.yaml").read_text("utf-8"))[
             "fsck"
