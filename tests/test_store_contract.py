@@ -241,11 +241,11 @@ def a_full_house(store: Store) -> None:
         store,
         sent("a", due_at=later(days=2), label="KOFFI Élodie", number="26482911374"),
         sent("b", due_at=later(days=1), label="Koffi-Améyo Kossi", assigned="afi"),
-        sent("c", label="ɖaŋu Eʋa", ctx="kara"),
+        sent("c", label="ɖaŋu Eʋa", office="kara"),
         sent("d", due_at=later(days=1), state="printing", assigned="afi"),
         sent("e", due_at=later(days=1), due_paused_at=NOON, procedure="other"),
         sent("f", state="end", closed_at=NOON, label="Koffi fermé"),
-        sent("g", ctx=None, label=""),
+        sent("g", office=None, label=""),
     )  # type: ignore[arg-type]
 
 

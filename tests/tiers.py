@@ -57,7 +57,8 @@ def faults_of(tests: Iterable[Collected]) -> list[str]:
     for one in tests:
         bar = BARS.get(one.file, one.file)
         for reason in one.reasons:
-            alone = bar in every - files or (reason == "store" and one.function not in functions)
+            of_a_mutant = "mutant" in one.reasons  # its fault test stays, whatever the store
+            alone = bar in every - files or (reason == "store" and not of_a_mutant and one.function not in functions)
             found += [f"{one.id}: {reason!r} is no reason"] if reason not in REASONS else []
             found += [f"{one.id}: nothing of it is left in make test"] if alone else []
         found += [f"{one.id}: is skipped"] if one.reasons and one.skipped else []

@@ -273,12 +273,12 @@ def test_every_entry_of_a_journal_has_its_words(words: Translations) -> None:
             text = path.read_text()
             kinds |= set(re.findall(r"""(?:EntryDraft|\.note)\(\s*"([a-z_]+)\"""", text))
             kinds |= set(
-                re.findall(r"""(?:\b_note\(unit, \w+|keep_answers\(office, unit, \w+, after), "([a-z_]+)\"""", text)
+                re.findall(r"""(?:\b_note\(unit, \w+|keep_answers\(ctx, unit, \w+, after), "([a-z_]+)\"""", text)
             )
             facts |= set(re.findall(r"""\bbody\["([a-z_]+)"\]""", text))
             for line in re.findall(r"(?:\.note\(|EntryDraft\(|\bbody(?:: dict\[str, Plain\])? = \{)[^\n]*", text):
                 facts |= set(re.findall(r"""[{,] ?"([a-z_]+)":""", line))
-            for line in re.findall(r"(?:\b_note\(unit|keep_answers\(office)[^\n]*", text):
+            for line in re.findall(r"(?:\b_note\(unit|keep_answers\(ctx)[^\n]*", text):
                 facts |= set(re.findall(r" ([a-z_]+)=", line))
     assert {"payment_ended", "saved", "part_done", "overpaid"} <= kinds
     assert {"why", "part", "event", "page"} <= facts
