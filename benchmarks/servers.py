@@ -127,7 +127,7 @@ def _pages(port: int, store_file: Path) -> dict[str, Callable[[HTTPConnection], 
     fields = {**hidden(page), **answers(), "go": "later"}
     fields.pop("revision", None)
     return {
-        "home": getting("/"), "form": getting(path, person.cookie()), "post": posting(path, person.cookie(), fields, True)
+        "home": getting("/"), "form": getting(path, person.cookie()), "post": posting([(path, person.cookie(), fields)], True)
     }  # fmt: skip
 
 
