@@ -58,16 +58,12 @@ def write_message(
     Raises `NotFound`. Raises Refused: messages_closed, message_empty, message_long, messages_many,
     too_many_tries.
     """
-    text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
     side = _side(dossier, actor)
     if (closed := why_not(dossier)) is not None:
         raise Refused(closed)
-    if not text:
-        raise Refused(refusal("message_empty"))
-    if len(text) > LONGEST:
-        raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
+    text = _checked(body)
     try:
         files = (_kept(ctx, actor, dossier, file),) if file is not None else ()
     except Rejected as rejected:
@@ -96,6 +92,16 @@ def write_message(
 
     digests = [one.sha256 for one in files]
     return once(ctx, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
+
+
+def _checked(body: str) -> str:
+    """Return the text without trailing spaces. Raises Refused: message_empty, message_long."""
+    text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
+    if not text:
+        raise Refused(refusal("message_empty"))
+    if len(text) > LONGEST:
+        raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
+    return text
 
 
 def _recall(unit: Unit, kept: Plain) -> SentMessage:
