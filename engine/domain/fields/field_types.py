@@ -17,7 +17,7 @@ from engine.model import Field
 from engine.model.types import Value
 
 REGISTERED: Final = (words, numbers, days, choices, papers)
-"""The rooms whose kinds are registered by being read. `rows` is not a kind: it is a form within the form."""
+"""Modules imported so that they register their kinds. `rows` has no kind: it is a form inside the form."""
 
 
 def kind_of(field: Field) -> FieldKind:
