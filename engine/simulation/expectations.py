@@ -15,9 +15,9 @@ from engine.domain.appointments.appointments import free_slots
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
-from engine.domain.workflow.available_actions import acts_of
 from engine.domain.workflow.due_dates import clock_left
 from engine.domain.workflow.progress import public_key
+from engine.domain.workflow.state_machine import circuit_of
 from engine.model import Appointment, Procedure, Step
 from engine.model.types import Scope
 from engine.records.dossier import Dossier
@@ -174,7 +174,7 @@ def instead(
     if why in _TIMES and isinstance(step.value, dict):
         asked = step.value.items()
         return {"slots": tuple(one for name, at in asked for one in _slots(procedure, name, str(at), ctx, places))}
-    acts = acts_of(procedure, dossier.state)
+    acts = circuit_of(procedure).acts.get(dossier.state, {})
     if why == "role" and str(step.value) in acts:
         own = f"{procedure.identity.agency}/"
         return {"roles": tuple(role.removeprefix(own) for role in acts[str(step.value)][0].by)}

@@ -18,8 +18,9 @@ from engine.domain.common.task_parts import OPINIONS, parts_left
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.scope import scope_of
 from engine.domain.forms.sample_answers import example_filling
-from engine.domain.workflow.available_actions import acts_of, correctable_fields
+from engine.domain.workflow.available_actions import correctable_fields
 from engine.domain.workflow.due_dates import held_bookings
+from engine.domain.workflow.state_machine import circuit_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.model import (
     APPLICANT,
@@ -107,7 +108,7 @@ class NextSteps:
     # -- actions -------------------------------------------------------------------------------------------------------
 
     def _acts(self) -> Iterator[Step]:
-        for name, ways in acts_of(self.procedure, self.dossier.state).items():
+        for name, ways in circuit_of(self.procedure).acts.get(self.dossier.state, {}).items():
             closed: Refusal | None = None
             opened = False
             for role in ways[0].by:

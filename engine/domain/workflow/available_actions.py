@@ -18,37 +18,26 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.raw_answers import OTHER
 from engine.domain.workflow.elapsed import ElapsedOutcome, closed_by_time, time_past
+from engine.domain.workflow.state_machine import act_trigger, circuit_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Form, Procedure, Transition
 from engine.model.directory import Directory
 from engine.model.roles import role_key
-from engine.model.types import Scope
+from engine.model.types import TRUE, Scope
 from engine.records.dossier import Actor, Dossier
 
 People = Mapping[str, Actor]  # account id → the actor with today's roles
 
 
-def acts_of(procedure: Procedure, state: str) -> dict[str, tuple[Transition, ...]]:
-    """Return the human acts of a state by id, in the order of the file. The transitions of each are by rank."""
-    found: dict[str, list[Transition]] = {}
-    for way in procedure.leaving.get(state, ()):
-        if way.event is None:
-            found.setdefault(way.id, []).append(way)
-    return {name: tuple(sorted(ways, key=lambda way: way.rank)) for name, ways in found.items()}
-
-
 def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[AvailableAction, ...]:
     """Return every act of the present state, possible or refused for the moment's actor."""
-    if dossier.is_draft or dossier.state not in moment.procedure.states:
-        return ()
-    scope = moment.scope(dossier)
-    acts = acts_of(moment.procedure, dossier.state).values()
+    acts = {} if dossier.is_draft else circuit_of(moment.procedure).acts.get(dossier.state, {})
     past = time_past(moment, dossier) if acts else None
-    return tuple(AvailableAction(ways, closed_because(moment, dossier, ways, scope, people, past)) for ways in acts)
+    return tuple(AvailableAction(ways, closed_because(moment, dossier, ways, people, past)) for ways in acts.values())
 
 
 def closed_because(
-    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], scope: Scope, people: People | None, past: ElapsedOutcome | None
+    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], people: People | None, past: ElapsedOutcome | None
 ) -> Refusal | None:  # fmt: skip
     """Return the first reason against an act, None when it is possible. `past` is the elapsed outcome (`time_past`)."""
     way, procedure, actor = ways[0], moment.procedure, moment.actor
@@ -59,7 +48,7 @@ def closed_because(
         or _four_eyes(procedure, dossier, way, actor)
         or _same_as(procedure, dossier, way, actor, people)
         or _correction(dossier, way)
-        or _guard(procedure, ways, scope)
+        or _guard(procedure, ways, moment.scope(dossier))
     )
 
 
@@ -123,10 +112,11 @@ def _correction(dossier: Dossier, way: Transition) -> Refusal | None:
 
 def _guard(procedure: Procedure, ways: tuple[Transition, ...], scope: Scope) -> Refusal | None:
     """Return `guard` when no transition's condition holds. One over answers that the act fills is evaluated later."""
-    filled = filled_names(procedure, ways[0])
-    if any(way.when.names & filled or way.when.holds(scope) for way in ways):
+    way, filled = ways[0], filled_names(procedure, ways[0])
+    if any(one.when is TRUE or one.when.names & filled for one in ways):  # most acts: the machine takes longer
         return None
-    return guard_refusal(ways[-1])
+    taken = circuit_of(procedure).way(way.source, act_trigger(way.id), scope)
+    return None if taken else guard_refusal(ways[-1])
 
 
 def guard_refusal(way: Transition) -> Refusal:

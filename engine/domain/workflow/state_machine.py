@@ -1,19 +1,18 @@
-"""State machine on `transitions`: from a state and a trigger, which transition is taken.
+"""State machine on `transitions`: the acts of a state, whether a guard holds, and which transition a trigger takes.
 
 The only module that imports the library. Each procedure has one machine, built once, and the most recent ones
 stay in memory. The machine contains no dossier: a small token passes through it. Its callbacks are our own
-functions and never text of a definition. They only record the transition.
+functions and never text of a definition. They evaluate a guard or record the transition.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, cast
 
 from transitions import EventData, Machine
+from transitions import Transition as MachineTransition
 
 from engine.model import Procedure, Transition
 from engine.model.types import Scope
@@ -31,16 +30,37 @@ class MachineToken:
         self.taken: Transition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledMachine:
-    """The machine of one procedure."""
+class GuardedTransition(MachineTransition):
+    """A transition of the library that carries the one of the procedure."""
 
-    transitions: tuple[Transition, ...]
-    machine: Any
+    def __init__(self, *parts: Any, way: Transition) -> None:
+        super().__init__(*parts)
+        self.way = way
+
+
+class CompiledMachine(Machine):
+    """The machine of one procedure. `acts` has the human acts of a state by id, in the order of the file, with the
+    transitions of each by rank."""
+
+    transition_cls = GuardedTransition
+
+    def __init__(self, procedure: Procedure) -> None:
+        super().__init__(
+            model=None, states=list(procedure.states), initial=procedure.start, auto_transitions=False, send_event=True,
+            before_state_change=_note,
+        )  # fmt: skip
+        self.transitions = procedure.transitions
+        for way in sorted(procedure.transitions, key=lambda way: way.rank):
+            trigger = act_trigger(way.id) if way.event is None else event_trigger(way.event)
+            self.add_transition(trigger, way.source, way.target, conditions=_guard, way=way)
+        self.acts: dict[str, dict[str, tuple[Transition, ...]]] = {state: {} for state in procedure.states}
+        for way in map(_way_of, self.get_transitions()):  # trigger by trigger
+            if way.event is None:
+                self.acts[way.source][way.id] = (*self.acts[way.source].get(way.id, ()), way)
 
     def way(self, state: str, trigger: str, scope: Scope) -> Transition | None:
         """Return the first transition from `state` on `trigger` whose condition holds, None without one."""
-        event = self.machine.events.get(trigger)
+        event = self.events.get(trigger)
         if event is None or state not in event.transitions:
             return None
         token = MachineToken(state)
@@ -58,26 +78,16 @@ def event_trigger(event: str) -> str:
     return "event:" + event
 
 
-def _guard(transition: Transition) -> Callable[[EventData], bool]:
-    return lambda data: transition.when.holds(data.kwargs["scope"])
+def _way_of(transition: MachineTransition | None) -> Transition:
+    return cast(GuardedTransition, transition).way
 
 
-def _note(transition: Transition) -> Callable[[EventData], None]:
-    def note(data: EventData) -> None:
-        cast(MachineToken, data.model).taken = transition
-
-    return note
+def _guard(data: EventData) -> bool:
+    return _way_of(data.transition).when.holds(data.kwargs["scope"])
 
 
-def _build(procedure: Procedure) -> CompiledMachine:
-    machine = Machine(
-        model=None, states=list(procedure.states), initial=procedure.start, auto_transitions=False, send_event=True
-    )
-    for ways in procedure.leaving.values():
-        for way in sorted(ways, key=lambda way: way.rank):
-            trigger = act_trigger(way.id) if way.event is None else event_trigger(way.event)
-            machine.add_transition(trigger, way.source, way.target, conditions=[_guard(way)], before=[_note(way)])
-    return CompiledMachine(procedure.transitions, machine)
+def _note(data: EventData) -> None:
+    cast(MachineToken, data.model).taken = _way_of(data.transition)
 
 
 _circuits: OrderedDict[tuple[str, int, str], CompiledMachine] = OrderedDict()
@@ -91,7 +101,7 @@ def circuit_of(procedure: Procedure) -> CompiledMachine:
         if known and (known.transitions is procedure.transitions or known.transitions == procedure.transitions):
             _circuits.move_to_end(procedure.key)
             return known
-    circuit = _build(procedure)
+    circuit = CompiledMachine(procedure)
     with _lock:
         _circuits[procedure.key] = circuit
         while len(_circuits) > _KEPT:

@@ -17,6 +17,7 @@ from engine.domain.appointments.appointments import attended, missed, place, rel
 from engine.domain.common.decision import Act, Decision, IssueOrder
 from engine.domain.reporting.journal_state import Projection, differences, fold, projection_of
 from engine.domain.workflow.actions import answer_look_up, no_show, open_transitions, pay, submit, take, task_done
+from engine.domain.workflow.state_machine import circuit_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.domain.workflow.timers import time_over
 from engine.domain.workflow.transition_context import Moment
@@ -262,6 +263,26 @@ def test_every_act_is_shown_open_or_closed_and_why() -> None:
     assert reasons(story, OWNER)["retirer"] is None
     assert set(reasons(story, replace(CHECKER, offices=frozenset({"port"}))).values()) == {"other_office", "role"}
     assert set(reasons(story, Actor("agent", OWNER.id, roles=CHECKER.roles)).values()) == {"own_dossier"}
+
+
+def test_acts_are_listed_in_the_order_of_the_file() -> None:
+    states = (
+        state("avant", "by", by=("chef",)),
+        state("apres", "by", by=("chef",)),
+        state("fini", "end", outcome="granted"),
+    )
+    ways = [
+        act(name, source, "fini", "chef")
+        for name, source in (("b", "avant"), ("c", "apres"), ("a", "avant"), ("a", "apres"))
+    ]
+    other = (act("b", "avant", "apres", "chef", rank=1), act("avancer", "avant", "apres", "chef"))
+    acts = circuit_of(book(states, (*ways, *other), name="ordre")).acts
+    assert {name: [*found] for name, found in acts.items()} == {
+        "avant": ["b", "a", "avancer"],
+        "apres": ["c", "a"],
+        "fini": [],
+    }
+    assert acts["avant"]["b"] == (ways[0], other[0])
 
 
 def test_exactly_the_declared_roles_may_take_each_act() -> None:
