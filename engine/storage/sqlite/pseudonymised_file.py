@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from sqlite_utils import Database
 
 Cell: TypeAlias = str | int | None
 Columns: TypeAlias = Mapping[str, type]
-
-_SLICE: Final = 1_000  # rows written at once
 
 
 def write_masked(
@@ -43,25 +43,15 @@ def _filled(
     rows: Iterable[tuple[str, Mapping[str, Cell]]],
 ) -> dict[str, int]:
     db = Database(file)
-    counts, waiting = dict.fromkeys(tables, 0), {name: list[Mapping[str, Cell]]() for name in tables}
-
-    def put(name: str) -> None:
-        db.table(name).insert_all(dict(row) for row in waiting[name])
-        counts[name] += len(waiting[name])
-        waiting[name].clear()
-
     try:
         for name, columns in tables.items():
             db.table(name).create(dict(columns), strict=True)
-        for name, row in rows:
-            waiting[name].append(row)
-            if len(waiting[name]) >= _SLICE:
-                put(name)
-        for name in tables:
-            put(name)
+        with db.atomic():
+            for name, run in groupby(rows, itemgetter(0)):
+                db.table(name).insert_all(dict(row) for _, row in run)
         for name, column in indexes:
             db.table(name).create_index([column])
         db.analyze()
+        return {name: db.table(name).count for name in tables}
     finally:
         db.close()
-    return counts
