@@ -389,8 +389,6 @@ def migrate(connection: sqlite3.Connection) -> None:
     if strangers := had - set(NAMES):
         raise ForeignSchema(min(strangers))
     if had != set(NAMES):
-        from engine.storage.sqlite.migrations import (
-            apply_pending,
-        )  # sqlite-utils takes 2 MiB of memory and is seldom needed
+        from engine.storage.sqlite.migrations import apply_pending  # sqlite-utils takes 5 MiB and is seldom needed
 
         apply_pending(connection)
