@@ -66,18 +66,19 @@ def back_up(
 ) -> Backup:  # fmt: skip
     """Save everything in a new folder, except missing files.
 
-    The installation may run meanwhile. Raises Refused: `backup_exists`. Raises `NoFileKey`, `Busy`.
+    The installation may run meanwhile. A store of an earlier release is saved as that release keeps it, so it
+    is saved before it is migrated. Raises Refused: `backup_exists`. Raises `NoFileKey`, `Busy`, `NotWhole`.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Refused(refusal("backup_exists", name=folder.name))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    copy = SqliteStore(folder / STORE)
-    try:
-        copy.migrate()
+    state = source.migration_state()
+    later = () if state.untouched else state.pending
+    with closing(SqliteStore(folder / STORE)) as copy:
+        copy.migrate(without=later)
         moved = move(source, copy, lambda one: reported(one.table), held=False)
-        named = list(places(copy))
-    finally:
-        copy.close()
+    with _store_of(folder / STORE, bool(later)) as readable:
+        named = list(places(readable))
     reported(FILES)
     there = AttachmentStore(folder / FILES, attachments.keys)
     found: dict[str, list[Place]] = {"held": [], "erased": [], "lost": []}

@@ -28,11 +28,11 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.table_copy import contents
+from engine.storage.table_copy import NotWhole, contents
 from engine.storage.unit_of_work import Busy, Damaged, Store
 from tests.effort import tries
 from tests.engine.office.world import MONDAY, ROOT, World, keys
-from tests.faults.test_migrations_bar import sqlite_of, whole_lives
+from tests.faults.test_migrations_bar import both, sqlite_of, whole_lives
 from tests.postgres import an_empty_store, database
 from tests.test_races import acknowledged
 
@@ -143,6 +143,33 @@ def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World,
         assert fsck(replace(lived.office, store=empty, attachments=back)) == ()
         assert list(empty.all_dossiers()) == list(lived.office.store.all_dossiers())
     assert every_byte(made) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("sqlite", 0), ("sqlite", 1), ("sqlite", len(NAMES) - 1), ("postgresql", len(NAMES) - 1)]
+)
+def test_a_store_of_an_earlier_release_is_saved_before_it_is_migrated(
+    tmp_path: Path, lived: World, kind: str, number: int
+) -> None:
+    """`guichet doctor` of the new release asks for it. It is a backup of the earlier release, which that one restores."""
+    ring, made = tmp_path / "keys.json", tmp_path / "backup"
+    keys().save(ring)
+    with both(kind, tmp_path, number, lived) as another, closing(another()()) as store:
+        before = store.migration_state()
+        if before.untouched:
+            with pytest.raises(NotWhole):
+                back_up(store, lived.office.attachments, ring, made, MONDAY)
+            return
+        back_up(store, lived.office.attachments, ring, made, MONDAY)
+        assert store.migration_state().pending == before.pending == NAMES[number:]
+    with closing(SqliteStore(made / STORE)) as copy:
+        assert copy.migration_state().pending == NAMES[number:]
+    with closing(SqliteStore(tmp_path / "back.db")) as empty:
+        empty.migrate()
+        bring_back(made, empty, tmp_path / "there", tmp_path / "back.json")
+        back = AttachmentStore(tmp_path / "there", FileKeys.open(tmp_path / "back.json"))
+        assert fsck(replace(lived.office, store=empty, attachments=back)) == ()
+        assert list(empty.all_dossiers()) == list(lived.office.store.all_dossiers())
 
 
 @pytest.mark.nightly("mutant")

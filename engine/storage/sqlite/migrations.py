@@ -9,6 +9,7 @@ one corrects it.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Final
 
 from sqlite_utils import Database, Migrations
@@ -51,11 +52,12 @@ from engine.storage.sql.row_journal import ROW_ENTRIES
 MIGRATIONS: Final = Migrations("guichet")
 
 
-def apply_pending(connection: sqlite3.Connection) -> None:
-    """Apply pending migrations, each with its record in one transaction. Safe to run twice at once."""
+def apply_pending(connection: sqlite3.Connection, without: Collection[str] = ()) -> None:
+    """Apply pending migrations `without` some, each with its record in one transaction. Safe to run twice at once."""
     db = Database(connection, recursive_triggers=False, execute_plugins=False)
     for migration in MIGRATIONS.pending(db):
-        _apply_one(db, migration.name)
+        if migration.name not in without:
+            _apply_one(db, migration.name)
 
 
 def _apply_one(db: Database, name: str) -> None:

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -252,10 +252,10 @@ class SqliteStore:
 
     # -- maintenance -------------------------------------------------------------------------------------------------
 
-    def migrate(self) -> None:
-        """Apply pending migrations. Raises `ForeignSchema`."""
+    def migrate(self, without: Collection[str] = ()) -> None:
+        """Apply pending migrations, `without` those that an earlier release lacks. Raises `ForeignSchema`."""
         with self._connection(alone=True) as connection:
-            migrate(connection)
+            migrate(connection, without)
 
     def settings(self) -> Mapping[str, str]:
         """Return the SQLite version and the values of the PRAGMAs in use."""
@@ -382,7 +382,7 @@ def _passing() -> Iterator[None]:
         raise Damaged(error.sqlite_errorname) from error
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, without: Collection[str] = ()) -> None:
     """Apply pending migrations, each with its record in one transaction. Safe to run twice at once. Raises
     `ForeignSchema`."""
     had = applied(connection)
@@ -391,4 +391,4 @@ def migrate(connection: sqlite3.Connection) -> None:
     if had != set(NAMES):
         from engine.storage.sqlite.migrations import apply_pending  # sqlite-utils takes 5 MiB and is seldom needed
 
-        apply_pending(connection)
+        apply_pending(connection, without)

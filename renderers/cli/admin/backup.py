@@ -84,6 +84,7 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.core.problems import Refused
         from engine.operations.backup import back_up
         from engine.storage.files.encryption import NoFileKey, NoKeyRing
+        from engine.storage.table_copy import NotWhole
         from engine.storage.unit_of_work import Busy
 
         words, place = wording(), installed()
@@ -97,6 +98,8 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
                 without_ring(words, place, ring, language)
             except NoFileKey as missing:
                 fail(words, "no_file_key", language, name=str(missing))
+            except NotWhole as different:
+                fail(words, "not_whole", language, why=str(different))
             except Busy as busy:
                 fail(words, "busy", language, why=str(busy))
         files = words.say("operations.files", language, {"count": str(done.files)})
