@@ -28,7 +28,7 @@ from engine.services.sign_in.applicant_sign_in import check_code, send_code
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
 
-ROUNDS, REQUESTS = 9, 60
+ROUNDS, REQUESTS = 9, 29  # one person may change a draft 300 times in a quarter of an hour
 Ask = Callable[[], int]
 
 

@@ -105,9 +105,9 @@ def _begun(folder: Path) -> Iterator[Server]:
         yield server
 
 
-def _fills(server: Server, token: str) -> tuple[str, str, dict[str, str]]:
+def fills(port: int, token: str) -> tuple[str, str, dict[str, str]]:
     """A signed-in person who opens the form: its address, their cookie and what they post."""
-    person = Browser(server.port)
+    person = Browser(port)
     person.cookies["guichet"] = token
     path = person.open_draft("trente-questions")
     _, page = person.get(path)
@@ -119,7 +119,7 @@ def _fills(server: Server, token: str) -> tuple[str, str, dict[str, str]]:
 def measures() -> Iterator[Measure]:
     """Every line, as it is measured."""
     with tempfile.TemporaryDirectory() as folder, _begun(Path(folder)) as server, bare_page() as bare:
-        people = [_fills(server, token) for token in sessions(Path(folder), "")[:PEOPLE]]
+        people = [fills(server.port, token) for token in sessions(Path(folder), "")[:PEOPLE]]
         path, cookie, _ = people[0]
         ok, seen = frozenset({200}), frozenset({200, 302, 303})
         empty = bare, getting("/")

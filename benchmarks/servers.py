@@ -16,21 +16,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
+from benchmarks.journey import people
 from benchmarks.measure import percentile
-from benchmarks.pages import getting, posting
+from benchmarks.pages import PEOPLE, fills, getting, posting
 from benchmarks.peers import PLACE, peers
-from benchmarks.portal import ROOT, Browser, answers, free_port, hidden, write_procedures
-from engine.operations.settings import DATABASE
-from engine.records.dossier import Account
-from engine.records.people import Session
-from engine.services.keys.secrets import new_token, token_digest
-from engine.storage.sqlite.store import SqliteStore
+from benchmarks.portal import ROOT, free_port, write_procedures
 
 SECONDS, ROUNDS, CLIENTS, SLOW = 3.0, 5, 4, 100
 APP = "benchmarks.served:app"
@@ -94,7 +89,7 @@ def behind(name: str) -> Iterator[Behind]:
         )
         try:
             _answers(port, process)
-            yield Behind(name, port, process.pid, _pages(port, folder / "data" / DATABASE))
+            yield Behind(name, port, process.pid, _pages(port, folder))
         finally:
             process.terminate()
             process.wait(20)
@@ -114,21 +109,11 @@ def _answers(port: int, process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"{process.args!r} does not answer")
 
 
-def _pages(port: int, store_file: Path) -> dict[str, Callable[[HTTPConnection], int]]:
-    """A draft of the long page, and what asks for it."""
-    now, token = datetime.now(UTC), new_token()
-    with closing(SqliteStore(store_file)) as store, store.unit(write=True) as unit:
-        unit.put_account(Account("mesures", "applicant", "", "+22890112233"))
-        unit.put_session(Session(token_digest(token), "mesures", now, now, now + timedelta(days=1)))
-    person = Browser(port)
-    person.cookies["guichet"] = token
-    path = person.open_draft("trente-questions")
-    _, page = person.get(path)
-    fields = {**hidden(page), **answers(), "go": "later"}
-    fields.pop("revision", None)
-    return {
-        "home": getting("/"), "form": getting(path, person.cookie()), "post": posting([(path, person.cookie(), fields)], True)
-    }  # fmt: skip
+def _pages(port: int, folder: Path) -> dict[str, Callable[[HTTPConnection], int]]:
+    """Twenty drafts of the long page, and what asks for them."""
+    filling = [fills(port, token) for token in people(folder, "")[:PEOPLE]]
+    path, cookie, _ = filling[0]
+    return {"home": getting("/"), "form": getting(path, cookie), "post": posting(filling, True)}
 
 
 def load(
