@@ -89,8 +89,8 @@ def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
         for table in ("second_factor", "phone_move"):
             names = columns(table)
             for row in ask(_between(table, names, "account"), (first, last)):
-                value = row_value(names, row)
-                found.setdefault(f"account/{value['account']}", {})[table] = value
+                account = row[names.index("account")]
+                found.setdefault(f"account/{account}", {})[table] = row_value(names, row)
         yield found
 
 

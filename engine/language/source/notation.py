@@ -20,6 +20,7 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 _SLASHED: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _THOUSANDS: Final = re.compile(r"\d{1,3}([ \u00a0\u202f]\d{3})+")
 _UNITS: Final = ("minute", "hour", "day", "week", "month", "year")
+_MOST_COUNTED: Final[Mapping[str, int]] = {"month": 9_999, "year": 999}  # beyond, dates leave the calendar
 _SPAN: Final = re.compile(r"(0|[1-9]\d{0,4}) (working )?(minute|hour|day|week|month|year)(s?)", re.ASCII)
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 _SIZE: Final = re.compile(r"([1-9]\d{0,5}) (KB|MB)", re.ASCII)
@@ -54,13 +55,14 @@ def likely_number(text: str) -> str | None:
 def read_span(text: object) -> Span | None:
     """Return `3 working days` as Span(3, "day", True), None when it cannot be read.
 
-    Singular for 1 (`1 day`), plural otherwise. Only hours and days may be working ones.
+    Singular for 1 (`1 day`), plural otherwise. Only hours and days may be working ones. At most 999 years or 9,999
+    months.
     """
     match = _SPAN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
     count, working, unit, plural = int(match[1]), bool(match[2]), match[3], bool(match[4])
-    if plural is (count == 1) or (working and unit not in ("hour", "day")):
+    if plural is (count == 1) or (working and unit not in ("hour", "day")) or count > _MOST_COUNTED.get(unit, count):
         return None
     return Span(count, unit, working)
 

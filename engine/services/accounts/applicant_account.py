@@ -19,7 +19,14 @@ from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
 from engine.services.limits.askers import UNKNOWN_ASKER, Asker
-from engine.services.sign_in.applicant_sign_in import CodeSent, read_code, send_code, send_email_code, taken_code
+from engine.services.sign_in.applicant_sign_in import (
+    CodeSent,
+    free_login,
+    read_code,
+    send_code,
+    send_email_code,
+    taken_code,
+)
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
 from engine.storage.unit_of_work import AlreadyExists, Unit
 
@@ -115,9 +122,11 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
     if known is not None:
         unit.drop_identifier("email", email)
         leave(unit, known.account)
-    for one in unit.identifiers_of(account.id):
-        if one.kind == "email":
-            unit.drop_identifier("email", one.value)
+    former = {one.value for one in unit.identifiers_of(account.id) if one.kind == "email"}
+    for address in former:
+        unit.drop_identifier("email", address)
+    if account.login in former:
+        unit.put_account(replace(account, login=free_login(unit, "email", email, account.id)))
     unit.add_identifier(Identifier("email", email, account.id, ctx.now()))
     write_to(ctx, unit, account, actor, email=email)
 

@@ -276,7 +276,7 @@ def give(
 ) -> Mandate:  # fmt: skip
     """Give a mandate for the person this actor acts for, in general or for one dossier.
 
-    Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past,
+    It ends with the mandate of the manager who gives it, or earlier. Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past,
     procedure_unknown, too_many_tries, invitations_many, invitations_paused.
     """
     phone = read_phone(phone_raw)
@@ -288,6 +288,7 @@ def give(
         own = own if own and own.holder == actor.id and own.principal == actor.principal else None
         if principal is None or not may_give(actor, own, ctx.day()):
             raise Refused(refusal("mandate_bounds"))
+        until = min(filter(None, (until, own.until if own else None)), default=None)
         dossiers: tuple[str, ...] = ()
         number = ""
         if dossier_id:

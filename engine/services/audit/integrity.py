@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -164,14 +164,15 @@ def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFind
     `before` receives the counts of rows that cannot be checked.
     """
     yield from ctx.store.findings()
-    try:
-        yield from broken_publications(ctx.store)
-        yield from broken_checkpoints(ctx)
-        yield from broken_rights(ctx)
-        yield from broken_orders(ctx)
-        yield from broken_openings(ctx)
-    except (Damaged, Unreadable) as unread:
-        yield IntegrityFinding("unread", None, {"said": str(unread)})
+    checks: tuple[Callable[[], Iterator[IntegrityFinding]], ...] = (
+        lambda: broken_publications(ctx.store), lambda: broken_checkpoints(ctx), lambda: broken_rights(ctx),
+        lambda: broken_orders(ctx), lambda: broken_openings(ctx),
+    )  # fmt: skip
+    for check in checks:  # what one of them cannot read hides nothing of the others
+        try:
+            yield from check()
+        except (Damaged, Unreadable) as unread:
+            yield IntegrityFinding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []
     given: dict[str, int] = {}
     for dossier_id in ctx.store.all_dossiers():

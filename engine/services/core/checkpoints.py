@@ -183,26 +183,28 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 
 
 def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Compare each note of the folder with the present journal.
+    """Compare each note of the folder, and the note in the store, with the present journal.
 
-    Each noted length must still begin it, leaf by leaf. The note in the store must be signed by this
-    installation, since receipts carry it.
+    Each noted length must still begin it, leaf by leaf. The note in the store is compared also without a
+    folder, as in a restored backup. Receipts carry it.
     """
     folder, keys = ctx.settings.checkpoints, ctx.keys.public_keys()
     with ctx.store.unit() as unit:
         tree = unit.tree()
-    if tree is not None and tree.note:
-        yield from _wrong("(store)", lambda: tree.note, keys)
-    if folder is None or not folder.is_dir():
-        return
+        whole = not unit.owed_leaves(1)
+    texts: list[tuple[str, Callable[[], str]]] = []
+    if tree is not None and (tree.note or (tree.size and whole)):  # without a note only until it is first signed
+        texts.append(("(store)", lambda: tree.note))
+    if folder is not None:
+        files = sorted(folder.rglob("*.note"))
+        texts += [(str(file.relative_to(folder)), partial(file.read_text, "utf-8")) for file in files]
     notes: dict[int, list[tuple[str, Checkpoint]]] = {}
-    for file in sorted(folder.rglob("*.note")):
-        name = str(file.relative_to(folder))
-        wrong = list(_wrong(name, partial(file.read_text, "utf-8"), keys))
+    for name, text in texts:
+        wrong = list(_wrong(name, text, keys))
         yield from wrong
         if wrong:
             continue
-        one = read_note(file.read_text("utf-8"))
+        one = read_note(text())
         notes.setdefault(one.size, []).append((name, one))
     yield from _of_lengths(ctx.store, notes)
     yield from _backdated(ctx.store, notes)

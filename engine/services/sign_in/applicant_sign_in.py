@@ -178,15 +178,26 @@ def prove_link(ctx: AppContext, phone_raw: str, code: str, *, mark: str = "") ->
 
 
 def applicant_known_by(unit: Unit, kind: IdentifierKind, value: str, now: datetime) -> Account:
-    """Return the account with this phone, address or provider identity; create one if there is none."""
+    """Return the account with this phone, address or provider identity; create one if there is none.
+
+    Only a phone is looked for among the logins. The login of an account may be an address that it left.
+    """
     known = unit.identifier(kind, value)
-    account = unit.account(known.account) if known else unit.account_of("applicant", value)
+    account = unit.account(known.account) if known else None
+    if account is None and kind == "phone":
+        account = unit.account_of("applicant", value)
     if account is None:
-        account = Account(new_id(), "applicant", "", value)
+        account_id = new_id()
+        account = Account(account_id, "applicant", "", free_login(unit, kind, value, account_id))
         unit.put_account(account)
         if kind != "phone":  # the login of an account is its phone, when it has one
             unit.add_identifier(Identifier(kind, value, account.id, now))
     return account
+
+
+def free_login(unit: Unit, kind: IdentifierKind, value: str, account_id: str) -> str:
+    """Return the login of an account with this identifier: the value, or its id where another account has it."""
+    return value if unit.account_of("applicant", value) is None else f"{kind}:{account_id}"
 
 
 def read_code(code: str) -> str:

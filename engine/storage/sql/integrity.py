@@ -140,8 +140,14 @@ def _broken_copies(ask: Ask, dossier: Dossier) -> Iterator[IntegrityFinding]:
 
 
 def _kept(ask: Ask, shape: TableMapping[Any], dossier_id: str, also: str = "") -> dict[str, dict[str, Plain]]:
-    rows = ask(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,))
-    return {one.id: to_plain(one) for one in shape.read_all(rows)}
+    """Return the rows of a dossier by id. One that cannot be read is empty, so that it equals no record."""
+    found: dict[str, dict[str, Plain]] = {}
+    for row in ask(f"{shape.select} WHERE dossier = ?{also}", (dossier_id,)):
+        try:
+            found[str(row[shape.names.index("id")])] = to_plain(shape.read(row))
+        except Unreadable:
+            found[str(row[shape.names.index("id")])] = {}
+    return found
 
 
 def _differ(these: dict[str, dict[str, Plain]], those: dict[str, dict[str, Plain]]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain as joined
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from engine.journal.row_journal import (
     row_value,
     ways_value,
 )
+from engine.records.codec import Unreadable
 from engine.records.dossier import Account
 from engine.records.people import Identifier, Mandate, PhoneMove, SecondFactor
 from engine.storage.sql.connection import Queries, TableMapping, read_json
@@ -116,17 +117,26 @@ def _opens(sealed: str, salt: str, value: Plain) -> bool:
         return False
 
 
+def _said(body: str) -> tuple[Mapping[str, Plain], Sequence[Plain]]:
+    """Return the commitments and the deleted rows of an entry; none where it cannot be read: its chain is broken."""
+    try:
+        said = read_json(body)
+    except Unreadable:
+        said = None
+    commits, gone = (said.get(COMMITS), said.get(GONE)) if isinstance(said, dict) else (None, None)
+    return commits if isinstance(commits, dict) else {}, gone if isinstance(gone, list) else []
+
+
 def _reported(ask: Ask, first: str, last: str) -> dict[str, dict[str, tuple[str, str]]]:
     """Return, by chain, the last commitment and the salt of each row that should exist."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
     sql = "SELECT dossier, body FROM row_entry WHERE dossier >= ? AND dossier <= ? ORDER BY dossier, n"
     for chain, body in ask(sql, (first, last)):
         rows = found.setdefault(chain, {})
-        said = read_json(body)
-        for name, sealed in said.get(COMMITS, {}).items():
-            rows[name] = (str(sealed), "")
-        for name in said.get(GONE, ()):
-            rows.pop(name, None)
+        commits, gone = _said(body)
+        rows |= {name: (str(sealed), "") for name, sealed in commits.items()}
+        for name in gone:
+            rows.pop(str(name), None)
     for chain, name, salt in ask(
         "SELECT dossier, name, salt FROM row_salt WHERE dossier >= ? AND dossier <= ?", (first, last)
     ):

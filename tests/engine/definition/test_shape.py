@@ -235,6 +235,7 @@ def test_a_register_names_only_what_it_answers(tmp_path: Path) -> None:
         ("1 day", Span(1, "day")), ("3 working days", Span(3, "day", True)), ("72 hours", Span(72, "hour")),
         ("4 working hours", Span(4, "hour", True)), ("0 days", Span(0, "day")), ("1 days", None), ("2 month", None),
         ("2 working months", None), ("-1 days", None), ("02 days", None), ("2  days", None), ("", None), (3, None),
+        ("999 years", Span(999, "year")), ("1000 years", None), ("10000 months", None), ("99999 days", Span(99999, "day")),
     ],
 )  # fmt: skip
 def test_spans(text: object, span: Span | None) -> None:

@@ -220,6 +220,19 @@ def test_a_tree_rewritten_with_it_is_found_by_the_note_outside(world: World) -> 
     assert found == {"checkpoint_differs"}
 
 
+def test_without_the_folder_the_note_in_the_store_finds_it(world: World) -> None:
+    """As in a backup restored elsewhere, or once somebody threw the folder away."""
+    dossier = world.sent(B3)
+    sign_journal(world.office)
+    world.office = replace(world.office, settings=replace(world.office.settings, checkpoints=None))
+    assert codes(world) == set()
+    found = rewritten(world, lambda connection: resealed(connection, world, dossier.id, also_leaves=True))
+    assert found == {"checkpoint_differs"}
+    assert "checkpoint_unreadable" in rewritten(
+        world, lambda connection: connection.execute("UPDATE tree SET note = ''")
+    )
+
+
 def test_a_journal_cut_short_is_found(world: World) -> None:
     world.sent(B3)
     sign_journal(world.office)

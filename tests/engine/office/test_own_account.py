@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,9 +45,9 @@ def by_phone(world: World, phone: str) -> Actor:
     return accounts.check_code(world.office, phone, code_in(world, phone)).actor
 
 
-def by_mail(world: World) -> Actor:
-    sent = mail_links.send_link(world.office, EMAIL)
-    found = re.search(r"/connexion/lien/([\w-]+)", world.letters(EMAIL)[-1])
+def by_mail(world: World, address: str = EMAIL) -> Actor:
+    sent = mail_links.send_link(world.office, address)
+    found = re.search(r"/connexion/lien/([\w-]+)", world.letters(address)[-1])
     assert found
     return mail_links.follow_link(world.office, found[1], sent.mark).actor
 
@@ -105,6 +106,25 @@ class TestBeingKnown:
         joined(world, afi, "phone", NEW)
         own_account.drop_email(world.office, afi, EMAIL)
         assert own_account.own(world.office, afi).emails == ()
+
+    def test_an_address_that_was_left_does_not_sign_in_any_more(self, world: World) -> None:
+        afi = by_mail(world)
+        joined(world, afi, "email", "afi@nouveau.tg")
+        stranger = by_mail(world)
+        assert stranger.id != afi.id
+        assert own_account.own(world.office, stranger).emails == (EMAIL,)
+        assert by_mail(world, "afi@nouveau.tg").id == afi.id
+        account = world.read(lambda unit: unit.account(afi.id))
+        assert account.login == "afi@nouveau.tg"
+
+    def test_nor_one_that_an_earlier_release_left_as_login(self, world: World) -> None:
+        afi = by_mail(world)
+        joined(world, afi, "email", "afi@nouveau.tg")
+        with world.office.store.unit(write=True) as unit:
+            account = unit.account(afi.id)
+            assert account
+            unit.put_account(replace(account, login=EMAIL))
+        assert by_mail(world).id not in (afi.id, by_mail(world, "afi@nouveau.tg").id)
         assert by_mail(world).id != afi.id
 
 

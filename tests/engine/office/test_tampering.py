@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -94,6 +95,24 @@ def test_every_column_that_is_changed_is_told(owned: tuple[World, Hand], table: 
 def told_of(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Of the answers of operators those that credit."""
     return [row for row in rows if not (table == "pay_event" and _is_untold(table, names, row))]
+
+
+@pytest.mark.parametrize("cell", ["[", "[]", "1"])
+@pytest.mark.parametrize("table", TRIED)
+def test_a_cell_that_cannot_be_read_hides_nothing_else(owned: tuple[World, Hand], table: str, cell: str) -> None:
+    """All is inspected to the end, and what was changed elsewhere is told too."""
+    world, hand = owned
+    names, rows = hand.columns(table), hand.rows(table)
+    spoilt = "salt" if table != "salt" else "timer"
+    with hand.changed(f"DELETE FROM {spoilt}", spoilt):
+        for at, name in enumerate(names):
+            row = next((n for n, one in enumerate(rows) if isinstance(one[at], str)), None)
+            if row is None or (table, name) in FIXED or name in {"id", "dossier"}:
+                continue
+            spoiled = [*rows[row][:at], cell, *rows[row][at + 1 :]]
+            with suppress(psycopg.errors.CheckViolation), hand.altered(table, [*rows[:row], spoiled, *rows[row + 1 :]]):
+                found = {one.code for one in fsck(world.office)}
+                assert found & {"salts_missing", "timers_differ"}, (table, name)
 
 
 @pytest.mark.parametrize("table", TRIED)
