@@ -21,14 +21,13 @@ from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 from engine.core.clock import ZONE, local_day
 from engine.core.problems import Refusal, Refused
 from engine.domain.common.sms_policy import SmsPolicy
-from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.message_sender import MessageSender, NotSent
+from engine.integrations.gateways import Gateways, MessageSender, NotSent, UnreadGateways, WrongGateways
 from engine.journal.leaves import Tree
 from engine.operations.follower import waiting
 from engine.operations.metrics import LEAST_FREE
 from engine.publication.mirror import Followed
 from engine.records.statistics import MigrationState, Queues
-from engine.services.core.heartbeat import LOST, last_beat
+from engine.services.core.call_queue import LOST, last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
 from engine.services.worker.clock_watch import PROOF, ClockWatch, clock_seen

@@ -11,7 +11,7 @@ from typing import Final
 
 from engine.records.statistics import OverdueCount
 from engine.services.context.app_context import AppContext
-from engine.services.core.heartbeat import last_beat
+from engine.services.core.call_queue import last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
 from engine.storage.unit_of_work import Busy, Damaged

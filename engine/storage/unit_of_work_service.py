@@ -9,11 +9,9 @@ from typing import Protocol
 from engine.journal.chain import JournalEntry
 from engine.journal.leaves import Leaf, Tree
 from engine.journal.search import EventsAsked, Facets, JournalEvent
-from engine.records.administration import Hold, OpeningChange
+from engine.records.administration import Hold, OpeningChange, Snippet
 from engine.records.jobs import Job, JobChunk, JobItem
-from engine.records.sms_counts import SmsCount
-from engine.records.snippets import Snippet
-from engine.records.statistics import Count, CounterQuery, JournalCursor, Queues
+from engine.records.statistics import Count, CounterQuery, JournalCursor, Queues, SmsCount
 
 
 class ServiceUnit(Protocol):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from engine.core.clock import FixedClock, local_day
 from engine.core.problems import Refused
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.model import Procedure, Scenario
 from engine.operations import migration

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Payment
-from engine.services.core.heartbeat import beat
+from engine.services.core.call_queue import beat
 from engine.services.sign_in import sessions
 from renderers.web.shared.payment_stages import following
 from tests.web.visitor import NOON, Visitor, a_visitor

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from engine.integrations.message_sender import ConsoleSender, NotSent
+from engine.integrations.gateways import ConsoleSender, NotSent
 from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.keys.secrets import hash_secret
 from engine.services.sign_in.security_log import logged as told_at

@@ -18,7 +18,7 @@ from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
 from engine.storage.unit_of_work import AlreadyExists, Unit

@@ -18,7 +18,7 @@ from engine.domain.reporting.journal_state import differences, fold, projection_
 from engine.domain.workflow.transition_context import codes
 from engine.journal.chain import COMMITS, Break, JournalEntry, commit_value, export_plain, verify
 from engine.journal.checkpoint import Checkpoint, read_note
-from engine.journal.row_commitments import ROWS
+from engine.journal.row_journal import ROWS
 from engine.model import Appointment, Form, Procedure, directory
 from engine.publication.publications import broken_publications
 from engine.records.codec import Unreadable

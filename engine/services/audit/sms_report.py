@@ -12,7 +12,7 @@ from engine.core.gsm7 import sms_parts
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.integrations.gateways import OTHER_COUNTRY
 from engine.records.dossier import Actor, OutboundMessage
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.context.app_context import AppContext, NotFound
 from engine.storage.unit_of_work import Unit
 

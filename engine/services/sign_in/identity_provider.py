@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
-from engine.integrations.identity_provider import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
+from engine.integrations.gateways import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier

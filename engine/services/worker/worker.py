@@ -22,7 +22,7 @@ from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
 from engine.domain.workflow.timers import time_over
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed

@@ -9,7 +9,7 @@ from typing import Final
 from engine.core.values import canonical_json
 from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
-from engine.journal.row_commitments import BODY, WHOLE
+from engine.journal.row_journal import BODY, WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.storage.sql.connection import Queries, TableMapping, read_json

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.journal.row_commitments import message_row, note_row, share_row
+from engine.journal.row_journal import message_row, note_row, share_row
 from engine.records.codec import instant_text, read_instant
 from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
 from engine.storage.sql.connection import Queries, TableMapping

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from engine.journal.row_commitments import booking_row, event_row, payment_row
+from engine.journal.row_journal import booking_row, event_row, payment_row
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, PublishedEdition

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.values import Plain
-from engine.journal.row_commitments import TIMERS as TIMERS_NAME
-from engine.journal.row_commitments import letter_row
+from engine.journal.row_journal import TIMERS as TIMERS_NAME
+from engine.journal.row_journal import letter_row
 from engine.records.codec import instant_text
 from engine.records.dossier import SECRET_LETTERS, OutboundMessage, Timer
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.storage.sql.connection import Queries, TableMapping
 
 LETTERS: Final = TableMapping(OutboundMessage, "letter")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.records.snippets import Snippet
+from engine.records.administration import Snippet
 from engine.storage.sql.connection import Queries, TableMapping
 
 SHAPE: Final = TableMapping(Snippet, "snippet", ("id", "version"))

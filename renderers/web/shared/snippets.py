@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request, session
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import administers
 from engine.domain.messages.snippets import VARIABLES
-from engine.records.snippets import Snippet
+from engine.records.administration import Snippet
 from engine.services.accounts.snippets import agencies_of, keep_snippet, snippet_text, snippet_versions, snippets_for
 from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent

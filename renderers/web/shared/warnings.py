@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.records.dossier import Dossier
 from engine.services.accounts.lost_phones import move_waiting
-from engine.services.audit.departures import departures
+from engine.services.audit.integrity_rows import departures
 from renderers.web.platform.request_context import actor, app_ctx, moment_of, myself, say
 
 

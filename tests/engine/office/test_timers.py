@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine.core.values import new_id
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.integrations.registers import RegisterAnswer
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage
