@@ -45,7 +45,7 @@ from engine.publication.publications import FOLDER, Decided, OriginOf, arranged,
 from engine.publication.signed_history import GOOD
 from engine.records.publications import FollowingState, Gate, GateFinding, Origin, Publication
 from engine.services.context.app_context import AppContext, publish_editions
-from engine.simulation.scenarios import play
+from engine.simulation.player import play
 from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
 
 log = logging.getLogger("guichet")

@@ -20,8 +20,16 @@ from engine.language.source.loader import read_source, read_texts
 from engine.model import DRAFT
 from engine.services.context.contact_parsing import read_phone
 from renderers.html.templates import Pages
-from renderers.i18n.language_spans import joined
-from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Translations, in_language, load_words, typographic
+from renderers.i18n.translations import (
+    OFFERED,
+    REFERENCE,
+    SAMPLES,
+    Translations,
+    in_language,
+    joined,
+    load_words,
+    typographic,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip

@@ -25,7 +25,7 @@ from engine.storage.postgres.connection_errors import await_server, check_addres
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.sql.accounts import SecurityLogQueries
-from engine.storage.sql.administration import OpeningQueries
+from engine.storage.sql.administration import OpeningQueries, SnippetQueries
 from engine.storage.sql.clock import ClockQueries
 from engine.storage.sql.connection import Queries
 from engine.storage.sql.dossiers import DossierQueries
@@ -38,7 +38,6 @@ from engine.storage.sql.outbox import OutboxQueries
 from engine.storage.sql.people import PeopleQueries
 from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetQueries
 from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, migration_state
 from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.table_copy import TABLES, Use

@@ -21,7 +21,7 @@ from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import LOCKED_AFTER, FairLock
 from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
 from engine.storage.sql.accounts import SecurityLogQueries
-from engine.storage.sql.administration import OpeningQueries
+from engine.storage.sql.administration import OpeningQueries, SnippetQueries
 from engine.storage.sql.clock import ClockQueries
 from engine.storage.sql.dossiers import DossierQueries
 from engine.storage.sql.exchanges import ExchangeQueries
@@ -33,7 +33,6 @@ from engine.storage.sql.outbox import OutboxQueries
 from engine.storage.sql.people import PeopleQueries
 from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetQueries
 from engine.storage.sql.statistics import CLOCK, CounterQueries, MigrationStateQueries, migration_state
 from engine.storage.sql.unverified_files import UnprovenFileQueries
 from engine.storage.sqlite.write_queue import Flush

@@ -13,7 +13,7 @@ from engine.domain.common.access import in_mandate
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model.summary import EditionSummary
 from engine.services.applications.casework import list_inbox
-from engine.services.audit.current_counts import current_counts
+from engine.services.audit.statistics import current_counts
 from engine.storage.unit_of_work import DossierQuery
 from renderers.html.pagination import Paged, paged
 from renderers.web.platform.access import auditor

@@ -45,8 +45,7 @@ from renderers.web.shared.messages import unread_of
 from renderers.web.shared.money import money_lines, payment_lines
 from renderers.web.shared.row_results import RowResult, document_line, row_results
 from renderers.web.shared.staff import assisted_by
-from renderers.web.shared.statuses import TAGS, line_title, lines_public
-from renderers.web.shared.warnings import move_notice
+from renderers.web.shared.statuses import TAGS, line_title, lines_public, move_notice
 
 blueprint = Blueprint("tracking", __name__)
 

@@ -11,7 +11,7 @@ from engine.core.values import Span
 from engine.language.diff.population import Count
 from engine.model import Procedure
 from engine.publication.publications import EditionRecord, edition_records
-from engine.services.audit.current_counts import FEW, current_counts
+from engine.services.audit.statistics import FEW, current_counts
 from engine.services.context.app_context import NotFound
 from renderers.definition.document import CHAPTERS, OPTIONAL, definition_text
 from renderers.definition.parts import MatrixRow
