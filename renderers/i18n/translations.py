@@ -129,10 +129,6 @@ class Translations:
                 return own, _counted(texts, key, facts.get("count", ""), own)
         raise LookupError(key)
 
-    def every_key(self, language: str = REFERENCE) -> frozenset[str]:
-        """Return the keys of a language. Plurals appear with their `.one` and `.many`."""
-        return frozenset(self._texts.get(language, {}))
-
     def texts(self, language: str) -> Mapping[str, str]:
         """Return the sentences of a language as written, by key."""
         return self._texts.get(language, {})
