@@ -109,15 +109,11 @@ def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Do
     sealed = {f"answers.{key}" for key in changed}
     sealed |= {f"files.{one.id}" for one in before.attachments if one.id not in left}
     known = {reported for names in unit.salts(before.id).values() for reported in names}
-    erased = [one for one in known if one in sealed or _is_part(one, sealed)]
+    erased = [one for one in known if one in sealed or one.rpartition(".")[0] in sealed]
     unit.erase_salts(before.id, erased)
     body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name], "salts": codes(erased)}
     _set_timers(ctx, unit, procedure, after)
     return _written(ctx, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
-
-
-def _is_part(reported: str, sealed: set[str]) -> bool:
-    return reported.rpartition(".")[0] in sealed
 
 
 def _forget_document(ctx: AppContext, unit: Unit, before: Dossier, document_id: str) -> Dossier:

@@ -63,10 +63,6 @@ def read_body(body: str, name: str = "") -> Dossier:
         raise
 
 
-def _body_of(dossier: Dossier) -> bytes:
-    return canonical_json(to_plain(dossier))
-
-
 class DossierQueries(Queries):
     """Queries of `Unit` on dossiers, lists and journals."""
 
@@ -128,7 +124,7 @@ class DossierQueries(Queries):
 
     def _body(self, dossier: Dossier) -> str:
         """Return the text to store, to which the next entry commits."""
-        body = _body_of(dossier)
+        body = canonical_json(to_plain(dossier))
         self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
         return body.decode()
 
