@@ -38,7 +38,7 @@ from engine.storage.files import attachments, reserve
 from engine.storage.files import images as picture_content
 from engine.storage.files import pdfs as pdf_content
 from engine.storage.files import resumable_uploads as arrivals
-from engine.storage.unit_of_work import GLANCE
+from engine.storage.results import GLANCE
 from renderers.cli.admin import bodies as console_bodies
 from renderers.cli.admin.http_server import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web.platform import security as hardening

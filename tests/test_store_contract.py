@@ -30,8 +30,9 @@ from engine.records.publications import (
     PublishedEdition,
 )
 from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor, SmsCount
+from engine.storage.results import AlreadyExists, Conflict, DossierQuery, Reply
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import AlreadyExists, Conflict, DossierQuery, Reply, Store, Unit
+from engine.storage.unit_of_work import Store, Unit
 from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,

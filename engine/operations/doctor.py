@@ -33,8 +33,9 @@ from engine.services.limits.code_limits import new_numbers
 from engine.services.worker.clock_watch import PROOF, ClockWatch, clock_seen
 from engine.storage.files.blob_store import BlobStore, WrongBlobStore
 from engine.storage.files.reserve import Reserve
+from engine.storage.results import Busy, Damaged, Unreachable
 from engine.storage.schema.migration_list import READ_ONLY
-from engine.storage.unit_of_work import Busy, Damaged, Store, Unreachable
+from engine.storage.unit_of_work import Store
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
 

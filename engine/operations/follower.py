@@ -46,7 +46,8 @@ from engine.publication.signed_history import GOOD
 from engine.records.publications import FollowingState, Gate, GateFinding, Origin, Publication
 from engine.services.context.app_context import AppContext, publish_editions
 from engine.simulation.player import play
-from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
+from engine.storage.results import Busy, Conflict, Damaged
+from engine.storage.unit_of_work import Store
 
 log = logging.getLogger("guichet")
 

@@ -14,7 +14,7 @@ from engine.services.context.app_context import AppContext
 from engine.services.core.call_queue import last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
-from engine.storage.unit_of_work import Busy, Damaged
+from engine.storage.results import Busy, Damaged
 
 LEAST_FREE: Final = (
     64 * 1024 * 1024

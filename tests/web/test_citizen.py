@@ -22,7 +22,7 @@ from engine.services.limits.code_limits import CHECKS_PER_BROWSER
 from engine.services.payments import settlement
 from engine.services.payments.receipts import receipt_code
 from engine.services.worker.worker import run_timers
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.web.citizen import payments
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app

@@ -21,7 +21,8 @@ from engine.services.core.commit import forget_draft
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import CodeSent, read_code, send_code, send_email_code, taken_code
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 NAMES: Final = ("family_name", "given_names")
 WORDS: Final = (*NAMES, "birth_place", "residence")  # text fields of the profile, besides sex and birth date

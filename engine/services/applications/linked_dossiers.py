@@ -20,7 +20,8 @@ from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.register_lookups import next_in_states
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import prove_link, send_link_code
-from engine.storage.unit_of_work import Conflict, Unit
+from engine.storage.results import Conflict
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.tour")
 

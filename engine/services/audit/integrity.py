@@ -34,7 +34,8 @@ from engine.services.core.checkpoints import broken_checkpoints, receipt_of
 from engine.services.core.jobs import broken_orders
 from engine.services.core.journalling import Debt, debts
 from engine.services.core.stored_files import places_of
-from engine.storage.unit_of_work import Damaged, IntegrityFinding, Unit
+from engine.storage.results import Damaged, IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 

@@ -35,7 +35,8 @@ from engine.records.codec import instant_text
 from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 from engine.services.context.app_context import AppContext, seen
-from engine.storage.unit_of_work import IntegrityFinding, Unit
+from engine.storage.results import IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 Salts = Mapping[int, Mapping[str, str]]
 _SALT_SIGNS: Final = 32

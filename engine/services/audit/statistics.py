@@ -27,7 +27,8 @@ from engine.records.dossier import Actor
 from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
 from engine.services.context.app_context import AppContext
 from engine.services.context.edition_cache import EditionMissing
-from engine.storage.unit_of_work import Conflict, DossierQuery, Unit
+from engine.storage.results import Conflict, DossierQuery
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.statistics")
 

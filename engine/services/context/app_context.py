@@ -36,7 +36,8 @@ from engine.records.people import Reading
 from engine.services.context.edition_cache import EditionCache
 from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
-from engine.storage.unit_of_work import Conflict, Store, Unit
+from engine.storage.results import Conflict
+from engine.storage.unit_of_work import Store, Unit
 
 
 class DirectoryCache:

@@ -23,7 +23,8 @@ from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: the level, and the names of the fields that the provider confirmed
 

@@ -22,7 +22,8 @@ from engine.services.context.rate_limit import Limit, too_many
 from engine.services.keys.secrets import new_token, token_digest
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.payments.customers import HOLDER
-from engine.storage.unit_of_work import GLANCE, Busy, Unit
+from engine.storage.results import GLANCE, Busy
+from engine.storage.unit_of_work import Unit
 
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session records its last use at most this often
 LONGEST_DEVICE: Final = 60

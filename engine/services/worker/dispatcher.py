@@ -21,7 +21,7 @@ from engine.services.core.register_lookups import ask_register
 from engine.services.payments.order_placement import place_order
 from engine.services.payments.settlement import ask_again, ask_reported, due_to_ask, is_due
 from engine.services.worker.worker import deliver_channel
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 log = logging.getLogger("guichet.dispatcher")
 

@@ -55,7 +55,8 @@ from engine.services.worker.retention import (
     is_of_keeping,
     overdue,
 )
-from engine.storage.unit_of_work import Busy, Unit
+from engine.storage.results import Busy
+from engine.storage.unit_of_work import Unit
 
 SHARE: Final = timedelta(seconds=30)
 SILENCES: Final = 2  # one after another

@@ -12,9 +12,9 @@ from engine.journal.leaves import OWE
 from engine.journal.row_journal import BODY, WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
+from engine.storage.results import Conflict, DossierLine, DossierQuery, ResultPage
 from engine.storage.sql.connection import Queries, TableMapping, read_json
 from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
-from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, ResultPage
 
 LINES: Final = TableMapping(DossierLine, "dossier")
 ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
@@ -74,7 +74,8 @@ class DossierQueries(Queries):
         return read_body(row[0], dossier_id) if row else None
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
-        """Return the dossier, or None while another unit locks it."""
+        """Return the dossier, or None while another unit locks it. Used for dossiers other than the one acted on, so
+        that two units never wait for each other."""
         row = self._row(_BODY + "?" + self.claim, (dossier_id,))
         if row:
             self._has(dossier_id)
@@ -105,7 +106,7 @@ class DossierQueries(Queries):
         self._add_words(dossier)
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
-        """Replace the dossier; its revision must be expected + 1."""
+        """Replace the dossier; its revision must be expected + 1. Raises `Conflict` if the stored one is not expected."""
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
         row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))

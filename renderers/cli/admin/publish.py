@@ -103,7 +103,7 @@ def _roll_back(
 ) -> int:  # fmt: skip
     from engine.core.problems import Refused
     from engine.publication.publications import roll_back
-    from engine.storage.unit_of_work import Busy, Conflict
+    from engine.storage.results import Busy, Conflict
 
     if which is not None and not (which.isascii() and which.isdigit() and len(which) < 9):
         raise click.UsageError(words.say("publication.did.which", language, {}))
@@ -134,7 +134,7 @@ def _publish(
 ) -> int:
     from engine.core.problems import Refused
     from engine.operations.follower import Follower
-    from engine.storage.unit_of_work import Busy, Conflict
+    from engine.storage.results import Busy, Conflict
 
     logging.getLogger("guichet").addHandler(logging.NullHandler())  # the command prints sentences instead of log lines
     office, source = opened()

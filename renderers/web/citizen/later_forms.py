@@ -16,7 +16,7 @@ from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.casework import read_filling
 from engine.services.applications.opinions import AwaitedPart, awaited_parts, do_part, read_part
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in

@@ -16,7 +16,7 @@ from engine.services.applications.casework import letters_of
 from engine.services.applications.drafts import mine
 from engine.services.applications.messages import unread
 from engine.services.sign_in.unverified_drafts import waiting as waiting_here
-from engine.storage.unit_of_work import DossierLine
+from engine.storage.results import DossierLine
 from renderers.html.controls import every_field
 from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital

@@ -28,7 +28,7 @@ from engine.services.context.rate_limit import network_of
 from engine.services.limits.code_limits import Asker
 from engine.services.limits.guesses import with_account
 from engine.services.sign_in.sessions import SignedIn, actor_of, sign_out
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.translations import Translations, as_text

@@ -10,7 +10,7 @@ from engine.records.dossier import Dossier
 from engine.services.accounts.lost_phones import move_waiting
 from engine.services.audit.integrity_rows import departures
 from engine.services.payments.payments import awaited_among
-from engine.storage.unit_of_work import DossierLine
+from engine.storage.results import DossierLine
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, moment_of, myself, say
 

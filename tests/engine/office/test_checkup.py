@@ -42,9 +42,9 @@ from engine.services.core.call_queue import LOST, beat
 from engine.services.core.checkpoints import sign_journal
 from engine.storage.files.reserve import Reserve
 from engine.storage.postgres.store import PostgresStore
+from engine.storage.results import Busy, Damaged, Unreachable
 from engine.storage.schema.migration_list import UnsafeSettings
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Damaged, Unreachable
 from renderers.cli.admin.doctor import found as words_of
 from renderers.cli.admin.installation import opened_to_publish
 from renderers.cli.admin.publish import publish_command
