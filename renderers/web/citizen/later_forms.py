@@ -103,7 +103,7 @@ def show_later_form(one: DossierContext, form_id: str) -> Response:
 @signed_in
 def fill(number: str, form_id: str) -> Response:
     """Save a later form and redirect to the dossier."""
-    return fill_later_form(case(number), form_id, None)
+    return fill_later_form(case(number), form_id)
 
 
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
@@ -167,7 +167,7 @@ def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> F
     return Filled(found.page, found.problems, found.answers)
 
 
-def fill_later_form(one: DossierContext, form_id: str, part: str | None) -> Response:
+def fill_later_form(one: DossierContext, form_id: str, part: str | None = None) -> Response:
     """Save a later form or one row of it once it has no error, then redirect.
 
     Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.
