@@ -27,6 +27,7 @@ from engine.domain.common.text_provider import Wording
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.model import Procedure
+from engine.publication.dry_run import file_text
 from engine.publication.gates import (
     FILES,
     HISTORY,
@@ -242,7 +243,7 @@ class Follower:
                 found,
                 self.judge,
                 local_day(now),
-                FileNames(self.mirror.place, _text),
+                FileNames(self.mirror.place, file_text),
             )
         except Refused as refused:
             return self._refuse(ctx, origin, [shut(FILES, refused.reason)])
@@ -394,13 +395,6 @@ def _taken(handle: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 # -- state for display -------------------------------------------------------------------------------------------------

@@ -173,13 +173,14 @@ def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: T
 
 def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations, language: str) -> int:
     """Publish the files of the folder. Definitions that cannot be served are reported like `guichet lint`."""
+    from engine.publication.dry_run import file_text
     from renderers.reports.problems import render_report
 
     before = ctx.published
     ctx = source.renew(ctx)
     refused = [report for _, report in sorted(ctx.catalogue.warnings.items())]
     for report in refused:
-        texts = {one.where.file: _text(one.where.file) for one in report}
+        texts = {one.where.file: file_text(one.where.file) for one in report}
         click.echo(render_report(report, texts, language=language))
     with ctx.store.unit() as unit:
         reported = unit.publications(before)
@@ -188,13 +189,6 @@ def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations,
     if not reported and not refused:
         click.echo(words.say("publication.did.same", language, {"what": str(ctx.catalogue.folder)}))
     return 1 if refused else 0
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _say_placed(ctx: AppContext, reported: Publication, did: str, words: Translations, language: str) -> None:
