@@ -42,7 +42,7 @@ _OLD_LETTERS: Final = (
 
 
 class SecurityLogQueries(RowQueries):
-    """Queries of `Unit` on accounts and sign-in, and of `Unit` on replies."""
+    """Queries of `Unit` on accounts, sign-in and replies."""
 
     def account(self, account_id: str) -> Account | None:
         """Return the account, or None, without a lock."""

@@ -45,7 +45,7 @@ def _but(providers: Sequence[str]) -> str:
 class LedgerQueries(Queries):
     # payments
 
-    """Queries of `Unit` on payments, seats and documents, and of `Unit` on editions."""
+    """Queries of `Unit` on payments, seats, documents and editions."""
 
     def add_payment(self, payment: Payment) -> None:
         """Insert a payment. The next entry of the dossier commits to it."""

@@ -45,7 +45,7 @@ _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # a timer that 
 
 
 class OutboxQueries(Queries):
-    """Queries of `Unit` on outbound messages and timers, and of `Unit` on SMS counts."""
+    """Queries of `Unit` on outbound messages, timers and SMS counts."""
 
     def add_letter(self, letter: OutboundMessage) -> bool:
         """Add an outbound message. Returns False if its `dedupe` key exists."""
@@ -143,7 +143,7 @@ class OutboxQueries(Queries):
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
         """Return rows of the dossier written since its last entry, by name, for the next entry. A second call returns
-        none."""
+        none. Timers are read again, as `set_timers` omits fired ones."""
         rows = super().uncommitted(dossier_id)
         return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
 

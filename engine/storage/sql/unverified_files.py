@@ -15,7 +15,7 @@ _ONE: Final = " WHERE dossier = ? AND name = ?"
 
 
 class UnprovenFileQueries(Queries):
-    """Queries of `Unit`."""
+    """Queries of `Unit` on files of unverified applicants."""
 
     def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
         """Return the row, or None. A writing unit locks it."""
