@@ -40,7 +40,7 @@ from engine.services.worker.clock_watch import guarded_pass
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import run_pass
 from engine.simulation.preview import PreviewSession, StatePaths
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.cli.admin.agents import agent_command
 from renderers.cli.admin.backup import backup_command, copy_command, restore_command
 from renderers.cli.admin.doctor import doctor_command

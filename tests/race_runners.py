@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.operations.store_factory import open_store
-from engine.storage.unit_of_work import AlreadyExists, Store
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Store
 from tests.engine.records.makers import a_booking, a_dossier, a_letter, a_timer, journal, later
 
 

@@ -26,7 +26,7 @@ from engine.services.audit import exports
 from engine.services.context.app_context import AppSettings
 from engine.services.core import jobs as orders
 from engine.services.keys import secrets
-from engine.services.limits import askers, code_limits, file_counts, guesses, known_browsers
+from engine.services.limits import code_limits, file_counts, guesses
 from engine.services.payments import payments as cashier
 from engine.services.sign_in import agent_sign_in as staff
 from engine.services.sign_in import applicant_sign_in as accounts
@@ -38,7 +38,7 @@ from engine.storage.files import attachments, reserve
 from engine.storage.files import images as picture_content
 from engine.storage.files import pdfs as pdf_content
 from engine.storage.files import resumable_uploads as arrivals
-from engine.storage.unit_of_work import GLANCE
+from engine.storage.results import GLANCE
 from renderers.cli.admin import bodies as console_bodies
 from renderers.cli.admin.http_server import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
 from renderers.web.platform import security as hardening
@@ -157,7 +157,7 @@ def guessing() -> Iterator[str]:
     yield f"{few} wrong ones in {minutes(minute)} minutes, {more} in an hour, {most} in a day"
     assert hour == timedelta(hours=1)
     yield f"neither use up its {SETTINGS.code_tries} tries"
-    yield f"for each account, {known_browsers.MOST_TAGS} at most"
+    yield f"for each account, {guesses.MOST_TAGS} at most"
     yield f"{staff.POSTS_PER_CLIENT} passwords in a quarter of an hour"
     yield f"judges {secrets.AT_ONCE} at once, {secrets.WAITING} more wait {gate.WAIT_LIMIT:.0f} s at most; beyond"
     yield f"tried {assistance.NUMBERS_TRIED} times in a quarter of an hour by one agent"
@@ -170,17 +170,17 @@ def guessing() -> Iterator[str]:
 
 
 def asking() -> Iterator[str]:
-    (soon, ten), (most, hour) = askers.FIRST_PER_ADDRESS
-    again, same = askers.AGAIN_PER_ADDRESS
+    (soon, ten), (most, hour) = code_limits.FIRST_PER_ADDRESS
+    again, same = code_limits.AGAIN_PER_ADDRESS
     assert (minutes(ten), hour, same) == (10, timedelta(hours=1), hour)
     yield f"{SETTINGS.code_tries} a code; [sent](#sending-codes) {code_limits.CODES_PER_NUMBER} times a number"
     yield f"[sent](#sending-codes) {code_limits.LINKS_PER_EMAIL} times an address"
-    yield f"{askers.PER_BROWSER} in a quarter of an hour; an agent at a counter {askers.PER_AGENT}"
-    yield f"{askers.PER_BROWSER} in a quarter of an hour; all of both of an address together {again:,} an hour"
+    yield f"{code_limits.PER_BROWSER} in a quarter of an hour; an agent at a counter {code_limits.PER_AGENT}"
+    yield f"{code_limits.PER_BROWSER} in a quarter of an hour; all of both of an address together {again:,} an hour"
     yield f"all of an address together: {soon} in ten minutes, {most:,} an hour"
     yield f"{code_limits.CODES_PER_NUMBER} codes, {code_limits.LINKS_PER_EMAIL} links in a quarter of an hour, half of them"
     yield f"{code_limits.A_DAY} a day, {code_limits.A_DAY // 4} of them from one address |"
-    yield f"to verify papers | {askers.CHECKS_PER_BROWSER} in a quarter of an hour, an agent too"
+    yield f"to verify papers | {code_limits.CHECKS_PER_BROWSER} in a quarter of an hour, an agent too"
     assert code_limits.CODES_PER_NUMBER == 2 * (code_limits.CODES_PER_NUMBER // 2)
     assert code_limits.A_DAY == 4 * (code_limits.A_DAY // 4)
     yield (

@@ -15,7 +15,7 @@ from engine.language.compiler.shared_files import Shared, load_shared
 from engine.language.source.formatter import lay_out, write_tree
 from engine.language.source.loader import Tree, read_source
 from engine.prover.checks.runner import prove
-from engine.simulation.scenarios import play
+from engine.simulation.player import play
 from renderers.i18n.translations import load_words
 from tests.makers import the_shared
 

@@ -17,7 +17,7 @@ from engine.language.catalogue.catalogue import Catalogue, Checked, check_defini
 from engine.language.compiler.shared_files import Shared, load_shared
 from engine.model import Procedure, Scenario
 from engine.prover.checks.runner import prove
-from engine.simulation.scenarios import play
+from engine.simulation.player import play
 from engine.storage.unit_of_work import Store
 from renderers.i18n.problem_messages import codes
 from renderers.i18n.translations import load_words

@@ -21,8 +21,9 @@ import pytest
 from engine.journal.chain import verify
 from engine.journal.leaves import Tree
 from engine.operations.store_factory import open_store
+from engine.storage.results import AlreadyExists, Conflict, Reply
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import AlreadyExists, Conflict, Reply, Store
+from engine.storage.unit_of_work import Store
 from tests.engine.records.makers import (
     NOON,
     a_booking,

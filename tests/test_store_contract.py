@@ -13,7 +13,7 @@ import pytest
 
 from engine.journal.chain import seal, verify
 from engine.journal.search import EventsAsked, mark_of
-from engine.records.administration import OpeningChange
+from engine.records.administration import OpeningChange, Snippet
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
 from engine.records.exchanges import Message, Note, SeatHold, Share, WaitingListEntry
 from engine.records.jobs import Job, JobChunk, JobItem, Work
@@ -29,11 +29,10 @@ from engine.records.publications import (
     Publication,
     PublishedEdition,
 )
-from engine.records.sms_counts import SmsCount
-from engine.records.snippets import Snippet
-from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor
+from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor, SmsCount
+from engine.storage.results import AlreadyExists, Conflict, DossierQuery, Reply
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import AlreadyExists, Conflict, DossierQuery, Reply, Store, Unit
+from engine.storage.unit_of_work import Store, Unit
 from tests.beside import Beside
 from tests.engine.records.makers import (
     AGENT,

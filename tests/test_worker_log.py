@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import server
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 
 def test_a_store_that_is_away_is_told_once_and_once_that_it_is_back(

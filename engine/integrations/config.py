@@ -55,10 +55,15 @@ from engine.integrations.cinetpay import CinetPay
 from engine.integrations.clamav import ClamAV
 from engine.integrations.fedapay import ADDRESS as FEDAPAY
 from engine.integrations.fedapay import FedaPay, FedaPayCard, Mode
-from engine.integrations.gateways import OTHER_COUNTRY, Gateways, UnreadGateways, WrongGateways
+from engine.integrations.gateways import (
+    OTHER_COUNTRY,
+    Gateways,
+    IdentityProvider,
+    MessageSender,
+    UnreadGateways,
+    WrongGateways,
+)
 from engine.integrations.http_client import HttpClient, InsecureAddress
-from engine.integrations.identity_provider import IdentityProvider
-from engine.integrations.message_sender import MessageSender
 from engine.integrations.paydunya import ADDRESS as PAYDUNYA
 from engine.integrations.paydunya import PayDunya, Wallet
 from engine.integrations.paygate import ADDRESS as PAYGATE

@@ -25,8 +25,8 @@ from joserfc.jwk import KeySet
 
 from engine.core.clock import Clock
 from engine.core.values import Plain
+from engine.integrations.gateways import NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.http_client import HttpClient, InsecureAddress
-from engine.integrations.identity_provider import NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 
 ALGORITHMS: Final = [

@@ -42,7 +42,7 @@ class PayGate(Wallet):
     def start(self, order: PaymentOrder) -> Started:
         """Place an order. An already known reference is a success. Raises `ProviderDown`, also for a refused order."""
         answer = self._wire.post("/api/v1/pay", {
-            "auth_token": self._token, "phone_number": _national(order.payer), "amount": order.amount,
+            "auth_token": self._token, "phone_number": order.payer.removeprefix("+228"), "amount": order.amount,
             "description": order.label, "identifier": order.reference, "network": self._network,
         })  # fmt: skip
         if answer.text("status") == _REGISTERED:
@@ -72,8 +72,3 @@ class PayGate(Wallet):
         named = answer.text("identifier") or reference
         amount = whole_francs(answer.at("amount")) if answer.at("amount") is not None else None
         return ProviderStatus(kind, amount, CURRENCY, named, reason, answer.text("tx_reference") or None)
-
-
-def _national(phone: str) -> str:
-    """Return the eight digits of a Togolese number, the form that PayGate accepts."""
-    return phone.removeprefix("+228")

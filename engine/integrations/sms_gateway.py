@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from engine.integrations.gateways import NotSent
 from engine.integrations.http_client import HttpClient
-from engine.integrations.message_sender import NotSent
 from engine.integrations.payment_provider import ProviderDown, ProviderSilent
 from engine.records.dossier import OutboundMessage
 

@@ -15,8 +15,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any, Final, Literal
 
+from engine.integrations.gateways import NotSent
 from engine.integrations.http_client import SocketDeadline
-from engine.integrations.message_sender import NotSent
 from engine.records.dossier import OutboundMessage
 
 Security = Literal["starttls", "tls", "none"]

@@ -1,4 +1,4 @@
-"""The Merkle tree of a log, hashed as in RFC 6962 and RFC 9162: roots, inclusion proofs, consistency proofs.
+"""The Merkle tree of a log, hashed as in RFC 6962 and RFC 9162: roots and inclusion proofs.
 
 A tree is read through `Nodes`: the hashes of whole subtrees at the stored levels, 0 (the leaves), 8, 16… A
 proof reads at most a few hundred of them, whatever the length of the log.
@@ -64,49 +64,6 @@ def root_from(at: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes |
             reached = node_hash(reached, step)
         first, last = first >> 1, last >> 1
     return reached if last == 0 else None
-
-
-def consistency(old: int, new: int, nodes: Nodes) -> list[bytes]:
-    """Return the proof that the tree of `new` leaves begins with that of `old`. Empty if there is nothing to
-    prove."""
-    if not 0 < old < new:
-        return []
-    return _consistency(old, 0, new, True, nodes)
-
-
-def _consistency(old: int, low: int, high: int, whole: bool, nodes: Nodes) -> list[bytes]:
-    if old == high - low:
-        return [] if whole else [_range(low, high, nodes)]
-    half = _half(high - low)
-    if old <= half:
-        return [*_consistency(old, low, low + half, whole, nodes), _range(low + half, high, nodes)]
-    return [*_consistency(old - half, low + half, high, False, nodes), _range(low, low + half, nodes)]
-
-
-def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Return whether a proof shows that one tree begins with the other (RFC 9162, 2.1.4.2)."""
-    if old == new:
-        return not proof and old_root == new_root
-    if not 0 < old < new:
-        return old == 0 and not proof
-    steps = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
-    if not steps:
-        return False
-    first, last = old - 1, new - 1
-    while first % 2:
-        first, last = first >> 1, last >> 1
-    before = after = steps[0]
-    for step in steps[1:]:
-        if last == 0:
-            return False
-        if first % 2 or first == last:
-            before, after = node_hash(step, before), node_hash(step, after)
-            while first and not first % 2:
-                first, last = first >> 1, last >> 1
-        else:
-            after = node_hash(after, step)
-        first, last = first >> 1, last >> 1
-    return last == 0 and (before, after) == (old_root, new_root)
 
 
 class Growing:

@@ -27,9 +27,10 @@ from engine.services.payments.settlement import forget_orders
 from engine.storage.files.attachments import AttachmentStore, FileErased, Lost, Place
 from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.encryption import FileKeys, NoFileKey
+from engine.storage.results import LATEST, Busy, Damaged
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import NotEmpty, check_empty, contents, move
-from engine.storage.unit_of_work import LATEST, Busy, Damaged, Store
+from engine.storage.unit_of_work import Store
 
 STORE: Final = "guichet.db"
 FILES: Final = "files"

@@ -21,21 +21,21 @@ from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 from engine.core.clock import ZONE, local_day
 from engine.core.problems import Refusal, Refused
 from engine.domain.common.sms_policy import SmsPolicy
-from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.message_sender import MessageSender, NotSent
+from engine.integrations.gateways import Gateways, MessageSender, NotSent, UnreadGateways, WrongGateways
 from engine.journal.leaves import Tree
 from engine.operations.follower import waiting
 from engine.operations.metrics import LEAST_FREE
 from engine.publication.mirror import Followed
 from engine.records.statistics import MigrationState, Queues
-from engine.services.core.heartbeat import LOST, last_beat
+from engine.services.core.call_queue import LOST, last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
 from engine.services.worker.clock_watch import PROOF, ClockWatch, clock_seen
 from engine.storage.files.blob_store import BlobStore, WrongBlobStore
 from engine.storage.files.reserve import Reserve
+from engine.storage.results import Busy, Damaged, Unreachable
 from engine.storage.schema.migration_list import READ_ONLY
-from engine.storage.unit_of_work import Busy, Damaged, Store, Unreachable
+from engine.storage.unit_of_work import Store
 
 Level: TypeAlias = Literal["well", "watch", "mend"]
 

@@ -27,6 +27,7 @@ from engine.domain.common.text_provider import Wording
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.model import Procedure
+from engine.publication.dry_run import file_text
 from engine.publication.gates import (
     FILES,
     HISTORY,
@@ -45,8 +46,9 @@ from engine.publication.publications import FOLDER, Decided, OriginOf, arranged,
 from engine.publication.signed_history import GOOD
 from engine.records.publications import FollowingState, Gate, GateFinding, Origin, Publication
 from engine.services.context.app_context import AppContext, publish_editions
-from engine.simulation.scenarios import play
-from engine.storage.unit_of_work import Busy, Conflict, Damaged, Store
+from engine.simulation.player import play
+from engine.storage.results import Busy, Conflict, Damaged
+from engine.storage.unit_of_work import Store
 
 log = logging.getLogger("guichet")
 
@@ -241,7 +243,7 @@ class Follower:
                 found,
                 self.judge,
                 local_day(now),
-                FileNames(self.mirror.place, _text),
+                FileNames(self.mirror.place, file_text),
             )
         except Refused as refused:
             return self._refuse(ctx, origin, [shut(FILES, refused.reason)])
@@ -393,13 +395,6 @@ def _taken(handle: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 # -- state for display -------------------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from typing import Final
 
 from engine.records.statistics import OverdueCount
 from engine.services.context.app_context import AppContext
-from engine.services.core.heartbeat import last_beat
+from engine.services.core.call_queue import last_beat
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.services.limits.code_limits import new_numbers
-from engine.storage.unit_of_work import Busy, Damaged
+from engine.storage.results import Busy, Damaged
 
 LEAST_FREE: Final = (
     64 * 1024 * 1024
@@ -70,7 +70,7 @@ def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]
         *_of_store(ctx),
         *(_of_keys(ring) if ring else ()),
         *_of_disk(data),
-        *(() if _serves(ctx) else ("no_edition",)),
+        *(() if ctx.catalogue.procedures.keys() else ("no_edition",)),
     )
 
 
@@ -102,7 +102,3 @@ def _of_disk(data: Path) -> tuple[str, ...]:
         return ("disk_full",) if shutil.disk_usage(data).free < LEAST_FREE else ()
     except OSError:
         return ("data_unreachable",)
-
-
-def _serves(ctx: AppContext) -> bool:
-    return bool(ctx.catalogue.procedures.keys())

@@ -20,7 +20,8 @@ from engine.services.applications.draft_answers import without_orphans
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
-from engine.storage.unit_of_work import Busy, Damaged, Unit
+from engine.storage.results import Busy, Damaged
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.migration")
 

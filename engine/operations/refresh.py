@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from engine.operations.follower import renew
 from engine.publication.gates import Judge
 from engine.services.context.app_context import AppContext
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 log = logging.getLogger("guichet")
 

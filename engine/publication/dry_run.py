@@ -138,7 +138,7 @@ class _Past:
     @property
     def places(self) -> FileNames:
         """The names and texts of files, with repository paths instead of paths of the temporary folder."""
-        return FileNames(lambda file: _named(file, self.top, self.within), _text)
+        return FileNames(lambda file: _named(file, self.top, self.within), file_text)
 
     def at(self, commit: str, *, must: bool = False) -> Catalogue:
         """Return the catalogue of a commit, empty when the folder did not exist. With `must`, raises `Refused` instead."""
@@ -252,7 +252,8 @@ def _named(file: str, top: Path, within: PurePosixPath) -> str:
     return str(within / Path(*path.relative_to(top).parts[1:]).as_posix())
 
 
-def _text(file: str) -> str:
+def file_text(file: str) -> str:
+    """Return the text of a file, empty if it cannot be read."""
     try:
         return Path(file).read_text("utf-8", "replace")
     except OSError:

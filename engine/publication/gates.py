@@ -44,7 +44,7 @@ class ProofRunner(Protocol):
     def __call__(self, procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]: ...
 
 
-# The steps that fail in the scenarios of a procedure, played with its shared files (`engine.simulation.scenarios`).
+# The steps that fail in the scenarios of a procedure, played with its shared files (`engine.simulation.player`).
 Player: TypeAlias = Callable[[Procedure, Shared], Iterable[Problem]]
 
 

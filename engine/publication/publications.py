@@ -33,7 +33,8 @@ from engine.records.publications import (
     PublishedLine,
     lines_of,
 )
-from engine.storage.unit_of_work import Conflict, IntegrityFinding, Store, Unit
+from engine.storage.results import Conflict, IntegrityFinding
+from engine.storage.unit_of_work import Store, Unit
 
 FOLDER: Final = Origin("folder")  # the files of the installation, without a known commit
 _TRIES: Final = 5

@@ -1,8 +1,9 @@
-"""Counters by procedure, month and office, stored apart from the dossiers, so that no page reads all
-dossiers.
+"""Counters of the journal by procedure, month and office, and of SMS, stored apart from the dossiers.
 
-They come from the journal, which is never rewritten. Each entry is counted once, in the order of time, up to
-a `JournalCursor`. They hold codes and numbers, no personal data. The table text serves both databases.
+The former come from the journal, which is never rewritten. Each entry is counted once, in the order of time, up to
+a `JournalCursor`. They hold codes and numbers, no personal data.
+
+An SMS is counted once, in the transaction that marks it as sent. The table text serves both databases.
 """
 
 from __future__ import annotations
@@ -135,3 +136,35 @@ class MigrationState:
     strange: tuple[str, ...]
     at: datetime
     untouched: bool
+
+
+SMS_COUNTS: Final = """
+CREATE TABLE sms_count (
+  month TEXT NOT NULL,
+  procedure TEXT NOT NULL,
+  country TEXT NOT NULL,
+  messages INTEGER NOT NULL,
+  segments INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  PRIMARY KEY (month, procedure, country)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsCount:
+    """The SMS sent in a month (`2026-11`) for a procedure to a country (ISO 3166, empty when unknown).
+
+    `procedure` is empty for messages without a dossier: sign-in codes, mandates. `segments` are the billed
+    units, and `unpriced` those sent while no price was set. `cost` is that of the others, in hundredths of a
+    franc.
+    """
+
+    month: str
+    procedure: str
+    country: str
+    messages: int
+    segments: int
+    unpriced: int
+    cost: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 State: TypeAlias = Literal["kept", "spare", "going"]  # in use; unused; being removed from the blob store
 
@@ -52,35 +52,3 @@ class UnprovenFile:
     bytes: int
     at: datetime
     state: State = "kept"
-
-
-class UnprovenUnit(Protocol):
-    """The queries of one transaction on these rows."""
-
-    def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
-        """Return the row, or None. A writing unit locks it."""
-
-    def put_unproven_file(self, file: UnprovenFile) -> None:
-        """Insert the row, or replace the one with the same dossier and name."""
-
-    def spare_unproven_file(self, file: UnprovenFile) -> None:
-        """Mark a file that nothing names. Does nothing if it is being removed, or was rewritten since it was read."""
-
-    def claim_unproven_file(self, file: UnprovenFile, now: datetime) -> UnprovenFile | None:
-        """Claim the removal of a file and return its row. None if the row is gone, or was rewritten or
-        claimed since it was read."""
-
-    def drop_unproven_file(self, claimed: UnprovenFile) -> None:
-        """Delete the row after its file was removed. Does nothing if another process claimed it meanwhile."""
-
-    def prove_files(self, dossier_id: str) -> None:
-        """Stop counting the files of a dossier whose owner verified the phone number. Removals that began go on."""
-
-    def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
-        """Return the files to remove so that the others sum to `most` bytes: unused ones first, then the oldest."""
-
-    def unproven_files_idle(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
-        """Return files stored before this instant, in drafts whose owner was not seen since."""
-
-    def unproven_files_going(self, before: datetime, limit: int) -> tuple[UnprovenFile, ...]:
-        """Return files whose removal began before this instant and is not finished."""

@@ -18,7 +18,7 @@ from engine.core.clock import ZONE, FixedClock, MovedClock
 from engine.core.values import Plain, new_id
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.files import files_of
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.payment_provider import Method, PaymentProvider
 from engine.integrations.registers import RegisterAnswer
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider

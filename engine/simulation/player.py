@@ -8,8 +8,9 @@ through worker passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from engine.core.clock import ZONE
@@ -17,6 +18,7 @@ from engine.core.problems import NOWHERE, Fact, Position, Problem, Refused, prob
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import Act, EntryDraft
 from engine.domain.common.task_parts import parts_left
+from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.forms.eligibility import adopt_criteria, stopped_by
 from engine.domain.forms.part_forms import example_part
@@ -25,8 +27,9 @@ from engine.domain.workflow.linked_dossiers import link_ended
 from engine.domain.workflow.transition_context import codes
 from engine.integrations.registers import Found, RegisterAnswer
 from engine.integrations.simulated_operator import SandboxCard
+from engine.language.catalogue.catalogue import Catalogue
 from engine.language.source.notation import read_span
-from engine.model import APPLICANT, Appointment, Form, Procedure, Scenario, Step
+from engine.model import APPLICANT, DRAFT, Appointment, Form, Procedure, Scenario, Step
 from engine.model.roles import role_key
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
 from engine.services.applications.casework import take_transition
@@ -43,6 +46,7 @@ from engine.services.payments.payments import least_owed, owed, start_payment, w
 from engine.services.payments.settlement import check_payment
 from engine.simulation.environment import CARD_CHOICES, PAYERS, ScenarioEnvironment, fresh_token
 from engine.simulation.expectations import ObservedDossier, instead, spot, unexpected, unmet
+from engine.storage.unit_of_work import Store
 
 
 class ScenarioFailed(Exception):
@@ -400,3 +404,43 @@ _VERBS: Final[Mapping[str, Callable[[ScenarioRun, Step], None]]] = {
     "look_up": ScenarioRun._look_up, "wait": ScenarioRun._wait, "do": ScenarioRun._fill, "opinion": ScenarioRun._give,
     "linked": ScenarioRun._linked,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a scenario. `states` and `acts` are what it passed through, for coverage."""
+
+    scenario: str
+    story: str
+    steps: int
+    failure: Problem | None
+    states: frozenset[str] = frozenset()
+    acts: frozenset[str] = frozenset()
+
+
+def play(
+    procedure: Procedure, catalogue: Catalogue, wording: Wording, scenario: Scenario, store: Store | None = None
+) -> Outcome:  # fmt: skip
+    """Play one scenario from an empty context, as if the edition were in force.
+
+    In memory, unless an empty store is given, which is then closed. It raises no error on a wrong
+    scenario: the failure is a problem with its place.
+    """
+    procedure = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
+    catalogue = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
+    stage = ScenarioEnvironment.set_for(catalogue, wording, scenario.at, store)
+    reported = ScenarioRun(procedure, scenario, stage)
+    failure: Problem | None = None
+    try:
+        reported.tell()
+    except ScenarioFailed as failed:
+        failure = failed.found
+    finally:
+        stage.office.store.close()
+    dossier = reported.dossier
+    passed = {taken.source for taken in dossier.taken} | {taken.target for taken in dossier.taken} if dossier else set()
+    states = passed | ({dossier.state} - {DRAFT} if dossier else set())
+    acts = {f"{taken.source}.{taken.transition}" for taken in dossier.taken} if dossier else set()
+    return Outcome(
+        scenario.id, scenario.story.in_("fr"), reported.played, failure, frozenset(states), frozenset(acts)
+    )  # fmt: skip

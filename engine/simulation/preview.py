@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from engine.core.clock import MovedClock, local, local_day
 from engine.core.values import Plain, Text
 from engine.domain.common.text_provider import Wording
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.registers import FileRegister, RegisterAnswer
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.language.catalogue.catalogue import Catalogue

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 WAIT_LIMIT: Final = 1.0  # seconds to wait in the queue
 

@@ -100,17 +100,13 @@ def in_french(message: str) -> str:
             facts["name"] = _arguments(facts["name"])
         if "range" in facts:
             facts["range"] = _range(facts["range"])
-        text = say(f"click.{key}", "fr", **{name: _names(text) for name, text in facts.items()})
+        text = say(f"click.{key}", "fr", **{name: text.replace("'", "") for name, text in facts.items()})
         if near := re.findall(r"'(.*?)'", facts.get("near", "")):
             text += " " + say("click.near", "fr", names=_either(near))
         if choose := re.findall(r"[\w.-]+", facts.get("choose", "").partition("\n")[2]):
             text += " " + say("click.choose", "fr", names=", ".join(choose))
         return text
     return message
-
-
-def _names(text: str) -> str:
-    return text.replace("'", "")
 
 
 def _either(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from renderers.definition.expressions import ExpressionWriter
 from renderers.definition.fees import MoneyReader
 from renderers.definition.parts import Clause, DefinitionText, LawText, capital
 from renderers.definition.reader import ProcedureReader, TitleOf, spelled
-from renderers.definition.tasks import WaitReader
+from renderers.definition.tasks import WaitReader, spelled_name
 from renderers.definition.workflow import CircuitReader
 from renderers.i18n.problem_messages import explanation
 from renderers.i18n.translations import Translations, quoted
@@ -98,7 +98,10 @@ class _Reader(ProcedureReader):
         if identity.category:
             key = f"theme.{identity.category}"
             known = self.words.has(key)
-            yield self.say("category"), self.words.say(key, self.language, {}) if known else _spelled(identity.category)
+            yield (
+                self.say("category"),
+                self.words.say(key, self.language, {}) if known else spelled_name(identity.category),
+            )
         if identity.life_events:
             yield self.say("life_events"), ", ".join(map(self._life_event, identity.life_events))
         yield (
@@ -116,7 +119,7 @@ class _Reader(ProcedureReader):
 
     def _life_event(self, name: str) -> str:
         key = f"definition.life_event.{name}"
-        return self.words.say(key, self.language, {}) if self.words.has(key) else _spelled(name)
+        return self.words.say(key, self.language, {}) if self.words.has(key) else spelled_name(name)
 
     def _listed(self, group: str, names: tuple[str, ...], between: str = ", ") -> str:
         return between.join(self.words.say(f"{group}_{one}", self.language, {}) for one in names)
@@ -311,15 +314,10 @@ class _Reader(ProcedureReader):
         facet = f"changes.facet.{rest}"
         if rest and self.words.has(facet):
             return f"{said}, {self.words.say(facet, self.language, {})}"
-        return said if said != name else _spelled(place)
+        return said if said != name else spelled_name(place)
 
 
 def _named(code: str, language: str) -> str:
     """Return the title of an advice. Its code is of use to authors only."""
     known = explanation(code, language)
     return known.title if known else code
-
-
-def _spelled(name: str) -> str:
-    """Return a name of the file as words, for elements without label."""
-    return name.replace("_", " ").replace(".", ", ")

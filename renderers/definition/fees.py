@@ -12,7 +12,7 @@ from engine.model import Appointment, Cut, Fee, FeeLine, Field, Instalments, Tab
 from engine.model.types import TRUE, Constant, Expression, Value
 from renderers.definition.parts import Clause, FeeText, PriceText, TableText
 from renderers.definition.reader import ProcedureReader
-from renderers.i18n.language_spans import joined
+from renderers.i18n.translations import joined
 
 
 class MoneyReader(ProcedureReader):

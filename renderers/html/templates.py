@@ -21,8 +21,15 @@ from engine.core.values import Span, Text, group_number
 from engine.domain.fields.views import PageView
 from renderers.html.controls import DrawingContext
 from renderers.html.field_cache import FieldCache
-from renderers.i18n.language_spans import LanguageSpan, as_text
-from renderers.i18n.translations import FIXED_SPACE, REFERENCE, Translations, first_capital, in_language
+from renderers.i18n.translations import (
+    FIXED_SPACE,
+    REFERENCE,
+    LanguageSpan,
+    Translations,
+    as_text,
+    first_capital,
+    in_language,
+)
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end

@@ -3,6 +3,10 @@
 `words*.<language>.yaml` hold the sentences, each file one part of the project. A key with the children `one` and
 `many` is a plural, chosen by its fact `count`. A sentence missing in a language is given in French, the reference,
 and marked as French.
+
+A span is text in another language than its page, marked with `lang` in HTML. Screen readers, hyphenation and
+translation then use the right language. Templates insert a span like any text: between tags its HTML is used, in an
+attribute its plain text.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +24,48 @@ from engine.core.problems import Fact
 from engine.core.values import Text, group_number
 from engine.domain.fields.views import AnswerProblem
 from engine.language.source.loader import read_texts
-from renderers.i18n.language_spans import LanguageSpan, html_of
+
+
+class LanguageSpan(str):
+    """Text of which a part, or all, is in another language than the page."""
+
+    __slots__ = ("_html",)
+    _html: str
+
+    @classmethod
+    def made_of(cls, text: str, html: str) -> LanguageSpan:
+        """Return the text with `html` as its marked form, which the caller has escaped."""
+        said = cls(text)
+        said._html = html
+        return said
+
+    @classmethod
+    def in_language(cls, text: str, language: str) -> LanguageSpan:
+        """Return the text with all of it marked as that language."""
+        return cls.made_of(text, f'<span lang="{escape(language)}">{html_of(text)}</span>')
+
+    def __html__(self) -> str:
+        return self._html
+
+
+def html_of(text: str) -> str:
+    """Return the text escaped for HTML, or the marked form of a span."""
+    return text.__html__() if isinstance(text, LanguageSpan) else escape(text)
+
+
+def joined(separator: str, parts: Iterable[str]) -> str:
+    """Return the texts as one, a span if one of them is a span."""
+    found = list(parts)
+    text = separator.join(found)
+    if not any(isinstance(part, LanguageSpan) for part in found):
+        return text
+    return LanguageSpan.made_of(text, escape(separator).join(html_of(part) for part in found))
+
+
+def as_text(value: object) -> str:
+    """Return a value as the text of a sentence's hole. A text is returned as it is, so a span stays one."""
+    return value if isinstance(value, str) else str(value)
+
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
@@ -82,10 +128,6 @@ class Translations:
             if f"{key}.one" in texts:
                 return own, _counted(texts, key, facts.get("count", ""), own)
         raise LookupError(key)
-
-    def every_key(self, language: str = REFERENCE) -> frozenset[str]:
-        """Return the keys of a language. Plurals appear with their `.one` and `.many`."""
-        return frozenset(self._texts.get(language, {}))
 
     def texts(self, language: str) -> Mapping[str, str]:
         """Return the sentences of a language as written, by key."""

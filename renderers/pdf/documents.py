@@ -14,11 +14,6 @@ from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
 
 
-def group_code(code: str) -> str:
-    """Group the digits of a code by four for reading aloud: `1234 5678 9012`."""
-    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
-
-
 def document_pdf(
     document: IssuedDocument,
     procedure: Procedure,
@@ -70,7 +65,7 @@ def receipt_pdf(
     """
     reference = payment.receipt or payment.reference
     francs = _say(wording, "pdf.francs", language)
-    lines = _lines(dossier, payment.fees)
+    lines = tuple(line for fee in payment.fees if fee in dossier.owed for line in dossier.owed[fee].lines)
     whole = sum(line.amount for line in lines)
     if whole != payment.amount:  # a part payment or its remainder
         lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
@@ -235,13 +230,9 @@ def _verification(
         "verify_title": _say(wording, "pdf.verify_title", language),
         "verify_text": _say(wording, text_key, language),
         "verify_url": url,
-        "code": group_code(code) if code.isdigit() else code,
+        "code": " ".join(code[start : start + 4] for start in range(0, len(code), 4)) if code.isdigit() else code,
         "qr_alt": _say(wording, "pdf.qr_alt", language),
     }
-
-
-def _lines(dossier: Dossier, fees: Sequence[str]) -> tuple[OwedLine, ...]:
-    return tuple(line for fee in fees if fee in dossier.owed for line in dossier.owed[fee].lines)
 
 
 def _in_words(amount: int, language: str) -> str:

@@ -11,8 +11,7 @@ from engine.model import Procedure, State
 from engine.model.directory import Calendar, Closure, ExtraOpening, Office
 from engine.model.graph import closure, successors
 from engine.model.types import TRUE
-from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import REFERENCE, Translations, in_language
+from renderers.i18n.translations import REFERENCE, Translations, as_text, in_language, joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from engine.model.directory import Directory, Office
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
-from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import Translations, in_language
+from renderers.i18n.translations import Translations, as_text, in_language, joined
 from renderers.procedure.appointments import opening_hours, visit_lines, visits_of, visits_tag
 from renderers.procedure.prices import price_cases
 from renderers.procedure.steps import StepWriter

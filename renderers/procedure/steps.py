@@ -11,8 +11,7 @@ from engine.domain.workflow.progress import likely_path
 from engine.model import Appointment, Fee, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Expression
-from renderers.i18n.language_spans import as_text, joined
-from renderers.i18n.translations import Translations, in_language
+from renderers.i18n.translations import Translations, as_text, in_language, joined
 
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 

@@ -16,7 +16,6 @@ from renderers.html.templates import Pages
 from renderers.reports.changes import ChangeLine, ChangeWriter
 from renderers.reports.changes_summary import COUNTS, Sides, nothing, refused, remarks, summary, title
 
-FRAGMENT: Final = "auditor/changes.html"
 PAGE: Final = "auditor/changes_page.html"
 _LINES_OF_FILE: Final = 400
 _KINDS: Final[Mapping[str, str]] = {"safe": "ok", "review": "act", "breaking": "bad", "accepted": "act"}
@@ -71,16 +70,7 @@ class ChangePage:
 
 def changes_html(writer: ChangeWriter, sides: Sides, show_all: bool = False) -> str:
     """Return a complete page without external files."""
-    return _rendered(PAGE, writer, page_of(writer, sides, show_all), None)
-
-
-def changes_fragment(writer: ChangeWriter, sides: Sides, pages: Pages | None = None, show_all: bool = False) -> str:
-    """Return the part of a site page below its title, as safe HTML with all values escaped."""
-    return _rendered(FRAGMENT, writer, page_of(writer, sides, show_all), pages)
-
-
-def _rendered(template: str, writer: ChangeWriter, sheet: ChangePage, pages: Pages | None) -> str:
-    return (pages or Pages(writer.words)).render(template, writer.language, {"sheet": sheet})
+    return Pages(writer.words).render(PAGE, writer.language, {"sheet": page_of(writer, sides, show_all)})
 
 
 def page_of(writer: ChangeWriter, sides: Sides, show_all: bool = False, published: bool = False) -> ChangePage:

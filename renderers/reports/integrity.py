@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.values import Plain, group_number
 from engine.services.audit.integrity import Inspected
-from engine.storage.unit_of_work import IntegrityFinding
+from engine.storage.results import IntegrityFinding
 from renderers.i18n.translations import Translations
 
 NAMED: Final = 5  # dossiers shown for each kind of finding

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.publication.gates import facts_of, problem_of
 from engine.publication.publications import EditionRecord
@@ -169,9 +168,3 @@ def _short(line: ChangeLine, words: Translations, language: str) -> str:
     return (
         words.say("publication.history.change", language, {"label": line.label, "what": what}) if what else line.label
     )
-
-
-def placed_day(begins: date | None, at: datetime) -> date | None:
-    """Return the first day in force if it is later than the publication, else None."""
-    day = local_day(at)
-    return begins if begins is not None and begins > day else None

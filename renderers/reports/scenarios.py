@@ -14,7 +14,7 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.model import Procedure, Scenario, Step, Transition
 from engine.simulation.coverage import Record, recorded
-from engine.simulation.scenarios import Outcome, play
+from engine.simulation.player import Outcome, play
 from renderers.i18n.problem_messages import message, visible
 from renderers.i18n.translations import load_words
 from renderers.reports.problems import render_problem

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.audit.sms_report import PORTAL
 
 COLUMNS: Final = ("month", "procedure", "country", "messages", "segments", "unpriced_segments", "cost_xof")

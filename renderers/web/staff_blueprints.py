@@ -21,15 +21,12 @@ from renderers.web.agents import later_forms as agent_errand
 from renderers.web.auditors import dossiers as auditor
 from renderers.web.auditors import journal_search as auditor_events
 from renderers.web.auditors import procedures as auditor_procedures
-from renderers.web.counter import corrections as counter_corrections
 from renderers.web.counter import counter
-from renderers.web.counter import errands as counter_errands
-from renderers.web.counter import links as counter_links
 from renderers.web.counter import payment as counter_payment
 from renderers.web.counter import read_aloud as counter_reading
 from renderers.web.counter import receipt as counter_receipt
 from renderers.web.counter import routes as counter_form
-from renderers.web.counter import visits as counter_visits
+from renderers.web.counter import shared_pages as counter_pages
 from renderers.web.public import comparisons, definitions, open_data, publications, statistics
 from renderers.web.shared import snippets
 
@@ -40,6 +37,6 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent_errand.blueprint, agent_slots.blueprint, walk_ins.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
-    counter.blueprint, counter_form.blueprint, counter_links.blueprint, counter_payment.blueprint, counter_reading.blueprint,
-    counter_receipt.blueprint, counter_corrections.blueprint, counter_errands.blueprint, counter_visits.blueprint,
+    counter.blueprint, counter_form.blueprint, counter_payment.blueprint, counter_reading.blueprint,
+    counter_receipt.blueprint, *counter_pages.BLUEPRINTS,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from engine.core.clock import FixedClock, local_day
 from engine.core.problems import Refused
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.model import Procedure, Scenario
 from engine.operations import migration
@@ -32,8 +32,9 @@ from engine.simulation.next_steps import NextSteps
 from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
+from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict, Unit
+from engine.storage.unit_of_work import Unit
 from renderers.i18n.translations import load_words
 from tests.engine.office.editions import publish
 from tests.engine.office.world import keys, shipped
@@ -81,7 +82,7 @@ class MortalStore(SqliteStore):
     def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         with super().unit(write) as unit:
             if write and self.dies_at is not None:
-                unit._connection = _Counted(unit._connection, self)  # type: ignore[attr-defined]
+                unit._connection = _Counted(unit._connection, self)  # type: ignore[assignment]
             yield unit
             if write:
                 self.one_more()  # all was said, and not kept

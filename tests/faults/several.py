@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.core.clock import FixedClock
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue

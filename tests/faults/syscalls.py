@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from tests.faults.installation import patient
 
 CALLS: Final = (

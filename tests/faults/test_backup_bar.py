@@ -26,10 +26,11 @@ from engine.services.audit.integrity import fsck
 from engine.services.core.stored_files import places
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
+from engine.storage.results import Busy, Damaged
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import NotWhole, contents
-from engine.storage.unit_of_work import Busy, Damaged, Store
+from engine.storage.unit_of_work import Store
 from tests.effort import tries
 from tests.engine.office.world import MONDAY, ROOT, World, keys
 from tests.faults.test_migrations_bar import both, sqlite_of, whole_lives

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.records.dossier import OutboundMessage
 from engine.services.worker import worker as timers
 from engine.storage.sqlite.store import SqliteStore

@@ -209,7 +209,7 @@ def test_who_was_there_before_the_journal_of_rows_is_journalled_from_then_on(
         assert (told.findings, set(told.before)) == ((), {"account"})
         assert told.before["account"] == len(lived.people)
         with store.unit(write=True) as unit:
-            unit._change("UPDATE account SET secret = 'x' WHERE login = 'chief'")  # type: ignore[attr-defined]
+            unit._change("UPDATE account SET secret = 'x' WHERE login = 'chief'")
         assert [(one.code, one.facts["about"]) for one in fsck(office)] == [("account_differs", "chief")]
 
 
@@ -362,7 +362,7 @@ def test_a_company_keeps_its_name_where_an_agent_accepted_it(tmp_path: Path, liv
         with closing(opening()) as store:
             with store.unit(write=True) as unit:
                 for statement in companies_of_before():
-                    unit._change(statement)  # type: ignore[attr-defined]
+                    unit._change(statement)
             store.migrate()
             with store.unit() as unit:
                 names = {one: unit.account(one).name for one in ("pending", "accepted", "refused", "lent", "handled")}

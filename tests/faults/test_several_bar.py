@@ -30,10 +30,11 @@ from engine.services.worker import worker as timers
 from engine.storage.postgres import store as postgres
 from engine.storage.postgres import store as postgres_tables
 from engine.storage.postgres.store import PostgresQueries, PostgresStore
+from engine.storage.results import Busy, Conflict
 from engine.storage.sql.dossiers import DossierQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import TABLES
-from engine.storage.unit_of_work import Busy, Conflict, Store
+from engine.storage.unit_of_work import Store
 from tests import worker
 from tests.effort import tries
 from tests.engine.office.world import World

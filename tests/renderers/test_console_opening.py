@@ -20,7 +20,7 @@ from engine.publication.mirror import Followed
 from engine.storage.postgres import connection_errors as postgres_reach
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.store import PostgresStore
-from engine.storage.unit_of_work import Busy, Unreachable
+from engine.storage.results import Busy, Unreachable
 from renderers.cli.admin.installation import open_office
 from renderers.cli.admin.installation_commands import cause_of, opening
 from renderers.i18n.translations import load_words

@@ -20,8 +20,16 @@ from engine.language.source.loader import read_source, read_texts
 from engine.model import DRAFT
 from engine.services.context.contact_parsing import read_phone
 from renderers.html.templates import Pages
-from renderers.i18n.language_spans import joined
-from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Translations, in_language, load_words, typographic
+from renderers.i18n.translations import (
+    OFFERED,
+    REFERENCE,
+    SAMPLES,
+    Translations,
+    in_language,
+    joined,
+    load_words,
+    typographic,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -165,7 +173,7 @@ def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why:
 
 def of_people(words: Translations, language: str) -> set[str]:
     """The keys of a language; the English of the command line is in its code."""
-    return {key for key in words.every_key(language) if not key.startswith("commands.")}
+    return {key for key in words.texts(language) if not key.startswith("commands.")}
 
 
 def holes(sentence: str) -> set[str]:
@@ -221,7 +229,7 @@ def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Translatio
 
 def test_a_plural_has_both_its_forms(words: Translations) -> None:
     for language in OFFERED:
-        keys = words.every_key(language)
+        keys = words.texts(language).keys()
         ones, manies = ({key.removesuffix(end) for key in keys if key.endswith(end)} for end in (".one", ".many"))
         assert ones == manies
 
@@ -328,7 +336,7 @@ def test_the_definitions_own_words_win(words: Translations) -> None:
 
 
 def messages(words: Translations) -> list[str]:
-    return sorted(key for key in words.every_key() if key.endswith(".sms"))
+    return sorted(key for key in words.texts("fr") if key.endswith(".sms"))
 
 
 @pytest.mark.parametrize("language", OFFERED)
@@ -356,7 +364,7 @@ class Hostile(dict[str, str]):
 
 @pytest.mark.parametrize("language", OFFERED)
 def test_an_sms_opens_with_fixed_words_and_holds_no_address_but_ours(words: Translations, language: str) -> None:
-    keys = [key for key in words.every_key() if re.search(r"^(letter|notice|visit|message)\..*sms(_\w+)?$", key)]
+    keys = [key for key in words.texts("fr") if re.search(r"^(letter|notice|visit|message)\..*sms(_\w+)?$", key)]
     assert set(messages(words)) - {"bulk.sms", "changes.facet.sms", "doctor.part.sms", "openings.sms", "sent.sms"} <= {
         *keys
     }
@@ -381,7 +389,7 @@ def test_the_code_is_bound_to_the_site(words: Translations, language: str) -> No
 
 
 def test_sentences_are_short_and_plain(words: Translations) -> None:
-    texts = {key: words.say(key, "fr", {}) for key in words.every_key() if not key.endswith((".one", ".many"))}
+    texts = {key: words.say(key, "fr", {}) for key in words.texts("fr") if not key.endswith((".one", ".many"))}
     for key, text in texts.items():
         assert not re.search(r"\bveuillez\b|\boups\b", text, re.IGNORECASE), key
         longest = max(len(sentence.split()) for sentence in re.split(r"[.!?:]\s", text))

@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 
 from engine.core.clock import FixedClock, local_day
 from engine.core.values import new_id
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue

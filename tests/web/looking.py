@@ -18,7 +18,7 @@ RULES: Final[Mapping[str, Any]] = {"resultTypes": ["violations"], "rules": {"tar
 _AXE: Final = Axe().axe_script
 _FAULTS: Final = """(rules) => axe.run(document, rules).then((found) => found.violations.map(
   (one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]))"""
-_KEYS: Final = load_words().every_key()
+_KEYS: Final = load_words().texts("fr").keys()
 _SIGNS: Final = re.compile(r"[{}]|\b(?:null|undefined|NaN)\b|&\w+;|</?[A-Za-z]\w*")
 _PYTHON: Final = re.compile(r"\b(?:None|True|False)\b")  # "None" is a word of English
 _NAMES: Final = re.compile(r"[a-z][a-z0-9]*(?:[_./][a-z0-9]+)+")

@@ -20,7 +20,7 @@ from engine.records.dossier import SYSTEM_ACTOR
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
 from engine.services.context.app_context import publish_editions
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.web.platform.security import LARGEST_BODY
 from server import Settings, create_app
 from tests.makers import compiled, the_shared

@@ -17,7 +17,7 @@ from PIL import Image
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.records.dossier import Dossier
 from engine.services.context.app_context import AppContext
-from engine.services.core.heartbeat import beat
+from engine.services.core.call_queue import beat
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import run_pass
 from renderers.cli.admin import installation

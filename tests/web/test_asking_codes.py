@@ -13,7 +13,7 @@ import pytest
 
 from engine.domain.common.sms_policy import SmsPolicy
 from engine.services.limits import code_limits
-from engine.services.limits.askers import AGAIN_PER_ADDRESS, FIRST_PER_ADDRESS, PER_BROWSER
+from engine.services.limits.code_limits import AGAIN_PER_ADDRESS, FIRST_PER_ADDRESS, PER_BROWSER
 from server import Settings, create_app
 from tests.engine.office.world import PHONE, World, a_world
 from tests.faults.people import _CSRF, Answer, Browser

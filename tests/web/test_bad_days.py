@@ -15,8 +15,9 @@ import pytest
 from engine.records.dossier import Account
 from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import hash_secret
-from engine.services.limits.askers import PER_BROWSER
-from engine.storage.unit_of_work import Away, Busy, Store, Unit
+from engine.services.limits.code_limits import PER_BROWSER
+from engine.storage.results import Away, Busy
+from engine.storage.unit_of_work import Store, Unit
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

@@ -18,11 +18,11 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, OutboundMessage
 from engine.services.applications import draft_answers as answering
 from engine.services.appointments.bookings import mark
-from engine.services.limits.askers import CHECKS_PER_BROWSER
+from engine.services.limits.code_limits import CHECKS_PER_BROWSER
 from engine.services.payments import settlement
 from engine.services.payments.receipts import receipt_code
 from engine.services.worker.worker import run_timers
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.web.citizen import payments
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.values import group_number
-from engine.services.limits.askers import PER_BROWSER
+from engine.services.limits.code_limits import PER_BROWSER
 from renderers.web.platform.access import serves_unproven
 from tests.web.visitor import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Payment
-from engine.services.core.heartbeat import beat
+from engine.services.core.call_queue import beat
 from engine.services.sign_in import sessions
-from renderers.web.shared.payment_stages import following
+from renderers.web.shared.payment_methods import following
 from tests.web.visitor import NOON, Visitor, a_visitor
 from tests.worker import work_off
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from engine.integrations.message_sender import ConsoleSender, NotSent
+from engine.integrations.gateways import ConsoleSender, NotSent
 from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.keys.secrets import hash_secret
 from engine.services.sign_in.security_log import logged as told_at
 from engine.services.sign_in.sessions import SignedIn
 from engine.services.worker.worker import run_pass
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.i18n.log_format import speak
 from renderers.web.platform.access import public
 from server import Settings, create_app

@@ -14,9 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from engine.operations.metrics import LEAST_FREE, not_ready
+from engine.services.core.call_queue import beat
 from engine.services.core.checkpoints import sign_journal
-from engine.services.core.heartbeat import beat
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.web.platform import probes
 from renderers.web.platform.probes import Readers
 from server import Settings, create_app

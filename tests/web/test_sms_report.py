@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.accounts import agents as people
 from engine.services.context.app_context import AppContext
 from renderers.cli.admin.sms import sms_report_command

@@ -31,7 +31,7 @@ from engine.domain.common.working_time import (
 from engine.domain.workflow.actions import no_show, task_done, visit_ahead
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
-from engine.domain.workflow.tasks import drop_slot, is_satisfied, task_blockers
+from engine.domain.workflow.tasks import drop_slot, holds_slot, is_satisfied, task_blockers
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
 from engine.model.directory import Calendar, Directory, Office
@@ -221,7 +221,7 @@ def has_use_of_seat(procedure: Procedure, dossier: Dossier, appointment: str, sc
     task = procedure.tasks.get(appointment)
     if not isinstance(task, Appointment) or is_done_with(procedure, dossier, appointment, scope):
         return False
-    return _is_held(dossier, appointment) or _is_awaited(procedure, dossier, task, scope)
+    return holds_slot(dossier, appointment) or _is_awaited(procedure, dossier, task, scope)
 
 
 def is_done_with(procedure: Procedure, dossier: Dossier, appointment: str, scope: Scope) -> bool:
@@ -230,12 +230,7 @@ def is_done_with(procedure: Procedure, dossier: Dossier, appointment: str, scope
     if not isinstance(task, Appointment) or dossier.closed_at is not None or dossier.state not in procedure.states:
         return True
     over = procedure.state(dossier.state).is_end or is_satisfied(task, dossier, scope)
-    return over and not _is_held(dossier, appointment)
-
-
-def _is_held(dossier: Dossier, appointment: str) -> bool:
-    booking = dossier.bookings.get(appointment)
-    return booking is not None and booking.status == "booked"
+    return over and not holds_slot(dossier, appointment)
 
 
 def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:

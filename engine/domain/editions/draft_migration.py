@@ -54,7 +54,7 @@ def redraft(
 ) -> Redrafted | None:  # fmt: skip
     """Return the draft under the later edition, None where it stays. `moment` uses the later edition."""
     paid = tuple(payments)
-    if _holds_more(kept, paid):
+    if paid or kept.owed or kept.bookings or kept.documents or kept.done or kept.links:
         crossing = cross(translation, kept, paid, moment)
         return (
             _reported(translation, kept, crossing.before, crossing.decision, moment, ())
@@ -77,10 +77,6 @@ def redraft(
     commits = {**gone, **sealed_anew(translation.after, kept.answers, there.answers)}
     passage = TransitionContext.of(there).note("migrated", body, commits)
     return _reported(translation, kept, there, finished(passage, moment), moment, lost)
-
-
-def _holds_more(kept: Dossier, payments: tuple[Payment, ...]) -> bool:
-    return bool(payments or kept.owed or kept.bookings or kept.documents or kept.done or kept.links)
 
 
 def _reported(

@@ -36,7 +36,7 @@ class _NumberKind(FieldKind):
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """Return the fault of a number outside its bounds or beyond `LARGEST`."""
-        value = _number(self.typed(field, plain)) or Decimal(0)
+        value = decimal_of(self.typed(field, plain)) or Decimal(0)
         minimum, maximum = self._bounds(field, asking)
         facts = {
             name: f"{limit:f}" for name, limit in (("minimum", minimum), ("maximum", maximum)) if limit is not None
@@ -51,7 +51,7 @@ class _NumberKind(FieldKind):
 
     def _bounds(self, field: Field, asking: FieldContext) -> tuple[Decimal | None, Decimal | None]:
         minimum = self.floor if field.bounds.minimum is None else bound(field.bounds.minimum, asking)
-        return _number(minimum), _number(bound(field.bounds.maximum, asking))
+        return decimal_of(minimum), decimal_of(bound(field.bounds.maximum, asking))
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
         """Return the smallest valid whole number from 1 on."""
@@ -60,7 +60,8 @@ class _NumberKind(FieldKind):
         return self.plain(min(value, int(maximum)) if maximum is not None else value)
 
 
-def _number(value: Value) -> Decimal | None:
+def decimal_of(value: Value) -> Decimal | None:
+    """Return a number as an exact decimal, None for any other value."""
     return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 

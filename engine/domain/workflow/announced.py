@@ -11,6 +11,7 @@ from math import floor
 from typing import Final, Literal
 
 from engine.core.values import Plain, Text
+from engine.domain.fields.numbers import decimal_of
 from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.scope import Values
 from engine.domain.workflow.fee_quotes import in_force
@@ -19,7 +20,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Ambient, Arithmetic, Happened, If, Lookup, Name, Node, walk
 from engine.model import Fee, FeeLine, Field, Procedure
 from engine.model.graph import awaited, surely_done
-from engine.model.types import TRUE, Constant, Expression, Scope, Value
+from engine.model.types import TRUE, Constant, Expression, Scope
 
 MOST_CASES: Final = 200  # combinations of answers tried for one price
 
@@ -238,7 +239,9 @@ class _Case:
         return floor((unit or 0) * (times or 0) * rows)
 
     def _worth(self, expression: Expression) -> Decimal | None:
-        return _number(expression.value(self._scope)) if self._is_settled(expression) else self._low(tree(expression))
+        return (
+            decimal_of(expression.value(self._scope)) if self._is_settled(expression) else self._low(tree(expression))
+        )
 
     def _rows(self, line: FeeLine) -> int:
         """Return how many times a line certainly applies: once, or once per row."""
@@ -253,7 +256,7 @@ class _Case:
     def _low(self, node: Node) -> Decimal | None:
         """Return the least value of a number, None where it is unknown."""
         if isinstance(node, Constant):
-            return _number(node.value)
+            return decimal_of(node.value)
         match node:
             case Name():
                 return self._least_answer(node.id)
@@ -285,13 +288,9 @@ class _Case:
             if not key.from_ and isinstance(argument, Name) and argument.id in self._settled:
                 rows = [row for row in rows if row[0][at] == self._scope.get(argument.id)]
         given = [
-            number for number in map(_number, (*(found for _, found in rows), table.otherwise)) if number is not None
+            number for number in map(decimal_of, (*(found for _, found in rows), table.otherwise)) if number is not None
         ]
         return min(given, default=None)
-
-
-def _number(value: Value) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 def _least_of(*numbers: Decimal | None) -> Decimal | None:

@@ -10,8 +10,9 @@ from math import ceil, floor
 
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.field_type import Speech
+from engine.domain.fields.numbers import decimal_of
 from engine.model import Cut, Fee, FeeLine, Procedure
-from engine.model.types import Expression, Scope, Value
+from engine.model.types import Expression, Scope
 from engine.records.dossier import Owed, OwedLine
 
 
@@ -117,15 +118,11 @@ def _line(
 
 def _amount(expression: Expression, scope: Scope, missing: dict[str, None]) -> Decimal | None:
     """Return an exact number, None when it is empty. The empty names are then added to `missing`."""
-    found = _number(expression.value(scope))
+    found = decimal_of(expression.value(scope))
     if found is None:
         lacking = [name for name in sorted(expression.names) if scope.get(name) is None]
         missing.update(dict.fromkeys(lacking or [expression.text]))
     return found
-
-
-def _number(value: Value) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
 def _figures(times: Decimal, speech: Speech) -> str:
@@ -146,17 +143,17 @@ def _cuts(fee: Fee, total: int, scope: Scope, language: str) -> Iterator[OwedLin
 
 
 def _cut(cut: Cut, total: int, scope: Scope) -> int:
-    percent = _number(cut.percent.value(scope)) if cut.percent else None
+    percent = decimal_of(cut.percent.value(scope)) if cut.percent else None
     if percent is not None:
         return floor(total * percent / 100)
-    amount = _number(cut.amount.value(scope)) if cut.amount else None
+    amount = decimal_of(cut.amount.value(scope)) if cut.amount else None
     return floor(amount) if amount is not None else 0
 
 
 def _to_bounds(fee: Fee, total: int, scope: Scope, speech: Speech) -> Iterator[OwedLine]:
     """Yield the line that raises the total to `at_least` or lowers it to `at_most`."""
-    least = _number(fee.at_least.value(scope)) if fee.at_least else None
-    most = _number(fee.at_most.value(scope)) if fee.at_most else None
+    least = decimal_of(fee.at_least.value(scope)) if fee.at_least else None
+    most = decimal_of(fee.at_most.value(scope)) if fee.at_most else None
     for key, limit, beyond in (("at_least", least, 1), ("at_most", most, -1)):
         if limit is not None and (floor(limit) - total) * beyond > 0:
             label = speech.wording.say(f"fee.{key}", speech.language, {})

@@ -14,7 +14,7 @@ from typing import Final
 from engine.core.problems import Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.language.expressions.parser import rename_names
-from engine.language.source.loader import Path, Source, Tree, walk
+from engine.language.source.loader import Path, Source, Tree, node_at, walk
 
 _ABOUT_PRESET: Final = ("preset", "title", "needs")
 _CONDITIONS: Final = ("when", "required", "value", "default", "minimum", "maximum", "example", "must", "should")
@@ -70,15 +70,7 @@ class CombinedTree:
 
     def at(self, path: Path) -> Tree:
         """Return the value at a path, None where there is none."""
-        node = self.tree
-        for step in path:
-            if isinstance(node, dict) and isinstance(step, str):
-                node = node.get(step)
-            elif isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
-                node = node[step]
-            else:
-                return None
-        return node
+        return node_at(self.tree, path)
 
 
 def combine(

@@ -325,17 +325,13 @@ def _users(procedure: Procedure, name: str) -> Iterator[str]:
             yield notice.event
     for task in procedure.tasks.values():
         if isinstance(task, Fee) and any(
-            _reads(one, name) for line in task.lines for one in (line.amount, line.times, line.when)
+            one is not None and name in one.names for line in task.lines for one in (line.amount, line.times, line.when)
         ):
             yield task.id
 
 
 def _prints(template: Template | None, name: str) -> bool:
     return template is not None and name in template.names
-
-
-def _reads(expression: Expression | None, name: str) -> bool:
-    return expression is not None and name in expression.names
 
 
 # -- accepted breaks ---------------------------------------------------------------------------------------------------

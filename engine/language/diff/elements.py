@@ -189,12 +189,8 @@ def _forms(procedure: Procedure) -> Iterator[Element]:
             yield from _later(form)
         for page in form.pages:
             if form.id == APPLICATION:
-                yield _page(page)
+                yield _element(page, ("pages", page.id), **order_of(page.fields))
             yield from _questions(page, form)
-
-
-def _page(page: Page) -> Element:
-    return _element(page, ("pages", page.id), **order_of(page.fields))
 
 
 def _later(form: Form) -> Iterator[Element]:

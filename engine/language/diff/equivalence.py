@@ -7,7 +7,7 @@ difference: spaces of an expression, the order of an `and` and renames of `migra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -46,7 +46,7 @@ class Equivalence:
         """Return the key of a value of that facet."""
         key = self._key(value, facet in _OF_IDS)
         if facet in _WITHOUT_ORDER and isinstance(value, (tuple, frozenset)):
-            return tuple(sorted(set(_parts(key)), key=repr))
+            return tuple(sorted(set(key if isinstance(key, tuple) else (key,)), key=repr))
         return key
 
     def name(self, name: str) -> str:
@@ -130,10 +130,6 @@ class Equivalence:
         if isinstance(beside, Name) and isinstance(value, str):
             return self.moves.get(f"{beside.id}.{value}", f".{value}").rpartition(".")[2]
         return value
-
-
-def _parts(key: object) -> Iterable[object]:
-    return key if isinstance(key, tuple) else (key,)
 
 
 def moves_between(before: Procedure, after: Procedure) -> Mapping[str, str | None]:

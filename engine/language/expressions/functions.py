@@ -133,7 +133,8 @@ def add_span(scope: Scope, day: date, span: Span, sign: int) -> date | None:
     return None
 
 
-def _date(year: int, month: int, day: int) -> date | None:
+def date_or_none(year: int, month: int, day: int) -> date | None:
+    """Return the date, None if the calendar has no such day."""
     try:
         return date(year, month, day)
     except (ValueError, OverflowError):
@@ -161,7 +162,7 @@ _ALL: Final = (
     Function("age", ("date",), 1, 2, INTEGER, lambda scope, birth, at=None: years_between(birth, at or scope.today)),
     Function("year", ("date_or_partial",), 1, 1, INTEGER, lambda scope, day: _year(day)),
     Function("month", ("date",), 1, 1, INTEGER, lambda scope, day: day.month),
-    Function("date", ("integer",), 3, 3, _DATE, lambda scope, year, month, day: _date(year, month, day)),
+    Function("date", ("integer",), 3, 3, _DATE, lambda scope, year, month, day: date_or_none(year, month, day)),
     Function("days_between", ("date",), 2, 2, INTEGER, lambda scope, start, end: (end - start).days),
     Function("months_between", ("date",), 2, 2, INTEGER, lambda scope, start, end: months_between(start, end)),
     Function("days", ("integer",), 1, 1, _SPAN, _span("day")),

@@ -25,14 +25,6 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(parsed) if isinstance(node, ast.Name) and id(node) not in called)
 
 
-@lru_cache(_KEPT)
-def calls_in(text: str) -> frozenset[str]:
-    """Return the functions and tables that a text calls."""
-    parsed, _ = read_syntax(ExpressionSource.of(text, NOWHERE))
-    nodes = ast.walk(parsed) if parsed is not None else ()
-    return frozenset(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
-
-
 def all_names(written: Tree, definitions: Mapping[str, Definition] | None = None) -> frozenset[str]:
     """Return the names that a value of the file mentions, with the names of the definitions it uses.
 

@@ -15,7 +15,7 @@ from engine.core.problems import Problem, problem
 from engine.language.lint.rule_registry import rule
 from engine.model import APPLICANT, Form, Notice, Procedure, Template
 from engine.model.directory import Directory
-from engine.model.types import TEXT, Expression
+from engine.model.types import TEXT
 
 _FREE_TYPES: Final = frozenset({"text", "address", "email"})
 _OPENING: Final = re.compile(r"\W*\{(\w+)\}")  # no word before it
@@ -56,12 +56,8 @@ def _is_typed(procedure: Procedure, name: str, met: frozenset[str]) -> bool:
     field = procedure.fields.get(name)
     computed = procedure.definitions.get(name) or (field.value if field else None)
     if computed is not None:
-        return _says_text(computed) and any(_is_typed(procedure, one, met | {name}) for one in computed.names)
+        return computed.type == TEXT and any(_is_typed(procedure, one, met | {name}) for one in computed.names)
     return field is not None and (field.type in _FREE_TYPES or field.other) and name in _asked(procedure)
-
-
-def _says_text(computed: Expression) -> bool:
-    return computed.type == TEXT
 
 
 def _asked(procedure: Procedure) -> frozenset[str]:

@@ -111,7 +111,7 @@ def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> 
         for earlier in task.after if task.id in expected else ():
             if earlier not in expected | filled(procedure):
                 yield problem("C509", task.where, at=task.id, name=task.id, after=earlier)
-            elif task.id in _before(procedure, earlier):
+            elif task.id in closure([earlier], {one.id: one.after for one in procedure.tasks.values()}):
                 yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="circle")
             else:
                 late = [one for one in procedure.states.values()
@@ -119,11 +119,6 @@ def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> 
                 for state in late[:1]:
                     yield problem("C509", task.where, at=task.id, name=task.id, after=earlier, fault="later",
                                   state=state.id)  # fmt: skip
-
-
-def _before(procedure: Procedure, task_id: str) -> frozenset[str]:
-    """The task and all tasks that it comes after."""
-    return closure([task_id], {one.id: one.after for one in procedure.tasks.values()})
 
 
 @rule("C510")

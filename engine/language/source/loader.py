@@ -77,15 +77,19 @@ class Source:
 
     def at(self, path: Path) -> Tree:
         """Return the value at a path, None where there is none."""
-        node = self.tree
-        for step in path:
-            if isinstance(node, dict) and isinstance(step, str):
-                node = node.get(step)
-            elif isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
-                node = node[step]
-            else:
-                return None
-        return node
+        return node_at(self.tree, path)
+
+
+def node_at(tree: Tree, path: Path) -> Tree:
+    """Return the value at a path of a tree, None where there is none."""
+    for step in path:
+        if isinstance(tree, dict) and isinstance(step, str):
+            tree = tree.get(step)
+        elif isinstance(tree, list) and isinstance(step, int) and 0 <= step < len(tree):
+            tree = tree[step]
+        else:
+            return None
+    return tree
 
 
 def walk(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:

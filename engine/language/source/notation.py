@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Final
 
 from engine.core.values import Span
@@ -156,8 +155,3 @@ def read_weekday_hours(value: object) -> Mapping[int, tuple[Hours, ...]] | None:
         for day in days:
             found[day] = tuple(sorted((one for one in hours if one), key=lambda one: one.start))
     return found
-
-
-def read_number(value: object) -> int | Decimal | None:
-    """Return an integer or exact decimal of the file, None for any other value. A yes/no is not a number."""
-    return value if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None

@@ -16,7 +16,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import FunctionCall, If, Name, Node
 from engine.model import APPLICANT, SYSTEM, Appointment, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
-from engine.model.types import Constant, Expression
+from engine.model.types import Constant
 from engine.prover.checks.established_facts import ProofContext
 
 _MOST_DAYS: Final = 400
@@ -108,14 +108,10 @@ def _offices(places: ProofContext, visit: Appointment) -> tuple[Office, ...]:
     """The offices that the appointment may use: its own, else that of the dossier."""
     directory, agency = places.definition.directory, places.procedure.identity.agency
     said = visit.office or places.procedure.office
-    codes = _codes(places, said) if said is not None else None
+    codes = _worth(places, tree(said)) if said is not None else None
     if codes is None:
         return directory.offices_of(agency)[:1]
     return tuple(directory.offices[code] for code in sorted(codes) if code in directory.offices)
-
-
-def _codes(places: ProofContext, said: Expression) -> frozenset[str] | None:
-    return _worth(places, tree(said))
 
 
 def _worth(places: ProofContext, node: Node) -> frozenset[str] | None:

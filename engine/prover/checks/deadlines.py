@@ -14,7 +14,7 @@ from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.model import Appointment, Procedure, State, TimeLimit, Transition
 from engine.model.graph import closure, edges, successors
-from engine.model.types import TRUE, Expression
+from engine.model.types import TRUE
 from engine.prover.checks.announced_delay import spans_of
 
 _HOURS: Final = {"minute": 1 / 60, "hour": 1}
@@ -153,7 +153,7 @@ def _only_by(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) ->
 
 def _late(procedure: Procedure, state: State) -> Iterator[Problem]:
     late = next((way for way in procedure.leaving.get(state.id, ()) if way.event == "due"), None)
-    dues = _spans(state.due)
+    dues = spans_of(state.due) if state.due is not None else ()
     if late is None or not dues:
         return
     for one in _leavings(procedure, state):
@@ -163,7 +163,3 @@ def _late(procedure: Procedure, state: State) -> Iterator[Problem]:
             yield problem("P1", late.where, at=late.id, fault="late", name=state.id, lasts=str(dues[0]),
                           days=one.at_most(dues[0].working), state=state.id, target=one.way.target)  # fmt: skip
             return
-
-
-def _spans(time: Expression | None) -> tuple[Span, ...]:
-    return spans_of(time) if time is not None else ()

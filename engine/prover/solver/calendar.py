@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import z3
 
-from engine.language.expressions.functions import add_months, months_between
+from engine.language.expressions.functions import add_months, date_or_none, months_between
 
 Z: TypeAlias = Any
 
@@ -97,7 +97,7 @@ class SolverCalendar:
         """Return the day of these three numbers, and whether it exists."""
         year, month, day = (z3.simplify(one) for one in (year, month, day))
         if all(z3.is_int_value(one) for one in (year, month, day)):
-            found = _date(year.as_long(), month.as_long(), day.as_long())
+            found = date_or_none(year.as_long(), month.as_long(), day.as_long())
             return z3.IntVal(found.toordinal() if found else 1), z3.BoolVal(found is not None)
         exists = z3.And(
             year >= 1, year <= 9999, month >= 1, month <= 12, day >= 1, day <= _length(year, month)
@@ -164,13 +164,6 @@ def _known_day(value: Z) -> date | None:
     if z3.is_int_value(value) and FIRST <= value.as_long() <= LAST:
         return date.min + timedelta(days=value.as_long() - 1)
     return None
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _leap(year: Z) -> Z:

@@ -18,7 +18,8 @@ from engine.records.people import Reading
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
-from engine.storage.unit_of_work import GLANCE, Busy, Unit
+from engine.storage.results import GLANCE, Busy
+from engine.storage.unit_of_work import Unit
 
 LONGEST_MOTIVE: Final = 500
 _READING: Final[Memory[str]] = Memory(lambda reading: reading, lambda unit, kept: str(kept))

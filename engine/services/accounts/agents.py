@@ -22,7 +22,8 @@ from engine.records.people import CHAIN
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.keys.secrets import hash_secret, new_password
 from engine.services.sign_in.agent_sign_in import Kind
-from engine.storage.unit_of_work import AlreadyExists, IntegrityFinding, Unit
+from engine.storage.results import AlreadyExists, IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80

@@ -18,7 +18,7 @@ from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import (
     CodeSent,
     free_login,
@@ -28,7 +28,8 @@ from engine.services.sign_in.applicant_sign_in import (
     taken_code,
 )
 from engine.services.sign_in.identity_provider import ASSURANCE, vouched
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 NAMES: Final = ("family_name", "given_names")
 WORDS: Final = (*NAMES, "birth_place", "residence")  # text fields of the profile, besides sex and birth date

@@ -31,8 +31,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFo
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import keep
-from engine.services.limits.guesses import count_wrong, limits_of, shut
-from engine.services.limits.known_browsers import is_known
+from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
 from engine.services.sign_in.applicant_sign_in import SEND, applicant_known_by, prove_consent
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session

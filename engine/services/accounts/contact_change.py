@@ -17,7 +17,8 @@ from engine.domain.messages.preferences import wishes_of
 from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.core.commit import keep
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 MOST_DOSSIERS: Final = 500
 _OVER: Final = frozenset({"ended", "refused"})  # states of a mandate that is over

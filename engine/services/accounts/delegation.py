@@ -22,12 +22,12 @@ from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
-from engine.services.accounts.mandate_names import COMPANY, PAPER, MandateView, called
+from engine.services.accounts.mandates import COMPANY, PAPER, MandateView, called
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.limits.file_counts import sender_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.storage.files.inspection import Rejected

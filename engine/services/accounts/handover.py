@@ -25,7 +25,8 @@ from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import MOST_LINES, ORDER, carry_lines, give
-from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, Unit
+from engine.storage.results import Conflict, DossierLine, DossierQuery
+from engine.storage.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)

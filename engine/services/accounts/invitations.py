@@ -16,8 +16,7 @@ from engine.domain.messages.preferences import wishes_of
 from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
-from engine.services.limits.code_limits import refuse_sms
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of, refuse_sms
 from engine.storage.unit_of_work import Unit
 
 DAY: Final = timedelta(days=1)

@@ -26,7 +26,8 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.journalling import journalise
 from engine.services.sign_in.applicant_sign_in import MOVE, prove_consent
-from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
+from engine.storage.results import AlreadyExists, Busy
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.tour")
 

@@ -14,7 +14,7 @@ from engine.records.codec import instant_text
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import PhoneMove
 from engine.services.accounts.applicant_account import MOST_DOSSIERS, own
-from engine.services.accounts.delegation_files import paper_of
+from engine.services.accounts.mandates import paper_of
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.outbound_messages import readable
 from engine.services.sign_in.sessions import sessions_of

@@ -13,9 +13,9 @@ from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of
 from engine.domain.messages.snippets import filled, why_not_snippet
 from engine.journal.chain import seal
+from engine.records.administration import Snippet
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN
-from engine.records.snippets import Snippet
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import Memory, once
 from engine.storage.unit_of_work import Unit

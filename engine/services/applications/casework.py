@@ -25,7 +25,8 @@ from engine.services.core.commit import carry_out, keep, letters_owed, successio
 from engine.services.core.fee_accounts import given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
-from engine.storage.unit_of_work import DossierQuery, ResultPage, Unit
+from engine.storage.results import DossierQuery, ResultPage
+from engine.storage.unit_of_work import Unit
 
 
 class Colleagues(Mapping[str, Actor]):

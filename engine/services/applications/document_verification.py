@@ -18,8 +18,8 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, IssuedDocument
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import too_many
-from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
-from engine.storage.unit_of_work import GLANCE
+from engine.services.limits.code_limits import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
+from engine.storage.results import GLANCE
 
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
 

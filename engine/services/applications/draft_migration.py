@@ -16,7 +16,8 @@ from engine.services.applications.draft_answers import own_draft, without_orphan
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
-from engine.storage.unit_of_work import GLANCE, Busy, Unit
+from engine.storage.results import GLANCE, Busy
+from engine.storage.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)

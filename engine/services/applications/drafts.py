@@ -42,7 +42,8 @@ from engine.services.core.commit import carry_out, forget_draft
 from engine.services.core.idempotency import DOSSIER, NOTHING, once
 from engine.services.core.journalling import journalise
 from engine.services.keys.secrets import random_digits
-from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, DossierLine, Unit
+from engine.storage.results import AlreadyExists, Busy, Conflict, DossierLine
+from engine.storage.unit_of_work import Unit
 
 __all__ = [
     "Attached",

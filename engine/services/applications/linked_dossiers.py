@@ -18,9 +18,10 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.register_lookups import next_in_states
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.sign_in.applicant_sign_in import prove_link, send_link_code
-from engine.storage.unit_of_work import Conflict, Unit
+from engine.storage.results import Conflict
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.tour")
 

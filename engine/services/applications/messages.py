@@ -27,7 +27,8 @@ from engine.services.limits.file_counts import count_file, forget_file, sender_o
 from engine.storage.files.attachments import Lost
 from engine.storage.files.inspection import Rejected
 from engine.storage.gate import Crowded
-from engine.storage.unit_of_work import GLANCE, Busy, Unit
+from engine.storage.results import GLANCE, Busy
+from engine.storage.unit_of_work import Unit
 
 LONGEST: Final = 1000
 MOST_A_DAY: Final = 20

@@ -21,7 +21,8 @@ from engine.services.applications.draft_answers import keep_answers, without_orp
 from engine.services.context.app_context import AppContext
 from engine.services.core.stored_files import is_named
 from engine.storage.files.resumable_uploads import ARRIVING
-from engine.storage.unit_of_work import Busy, Unit
+from engine.storage.results import Busy
+from engine.storage.unit_of_work import Unit
 
 PER_DRAFT: Final = 64_000_000  # bytes
 PER_ADDRESS: Final = 4_000_000_000

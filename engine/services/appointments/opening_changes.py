@@ -27,7 +27,8 @@ from engine.services.appointments.lost_appointments import LostAppointment, fore
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import Memory, once
-from engine.storage.unit_of_work import IntegrityFinding, Unit
+from engine.storage.results import IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 _WHOLE: Final = 2**31  # number of entries: the whole journal
 _REPORTED: Final = frozenset({"openings_changed", "openings_restored"})

@@ -22,7 +22,8 @@ from engine.services.applications.casework import QUEUES, inbox_query, list_inbo
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import ORDER, give, giver, note, progress
-from engine.storage.unit_of_work import AlreadyExists, DossierLine, Unit
+from engine.storage.results import AlreadyExists, DossierLine
+from engine.storage.unit_of_work import Unit
 
 FILE_KEPT: Final = timedelta(days=7)
 MOST_ROWS: Final = 100_000

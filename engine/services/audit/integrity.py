@@ -18,7 +18,7 @@ from engine.domain.reporting.journal_state import differences, fold, projection_
 from engine.domain.workflow.transition_context import codes
 from engine.journal.chain import COMMITS, Break, JournalEntry, commit_value, export_plain, verify
 from engine.journal.checkpoint import Checkpoint, read_note
-from engine.journal.row_commitments import ROWS
+from engine.journal.row_journal import ROWS
 from engine.model import Appointment, Form, Procedure, directory
 from engine.publication.publications import broken_publications
 from engine.records.codec import Unreadable
@@ -34,7 +34,8 @@ from engine.services.core.checkpoints import broken_checkpoints, receipt_of
 from engine.services.core.jobs import broken_orders
 from engine.services.core.journalling import Debt, debts
 from engine.services.core.stored_files import places_of
-from engine.storage.unit_of_work import Damaged, IntegrityFinding, Unit
+from engine.storage.results import Damaged, IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused", "adopted", "submitted", "dropped"})
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.domain.appointments.appointments import iso_minute, resource_key
+from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.domain.workflow.transition_context import codes
 from engine.journal.chain import COMMITS, JournalEntry, commit_value
-from engine.journal.row_commitments import (
+from engine.journal.row_journal import (
     BODY,
     ROWS,
     TIMERS,
@@ -31,9 +32,11 @@ from engine.journal.row_commitments import (
 )
 from engine.model import Appointment, Procedure
 from engine.records.codec import instant_text
-from engine.records.dossier import RECEIVED, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
+from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
-from engine.storage.unit_of_work import IntegrityFinding, Unit
+from engine.services.context.app_context import AppContext, seen
+from engine.storage.results import IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 Salts = Mapping[int, Mapping[str, str]]
 _SALT_SIGNS: Final = 32
@@ -319,3 +322,20 @@ def given_numbers(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, int]]:
         year, _, number = rest.partition("-")
         if year.isdecimal() and number.isdecimal():
             yield f"receipt/{year}", int(number)
+
+
+CUT: Final = "cut"
+
+
+def departures(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...]:
+    """Return what differs between a stored dossier and its journal (see `journal_state`).
+
+    A row was changed from outside, or the journal was cut.
+    `cut` is added where the signed journal has later entries. Empty: they agree. Raises `NotFound`.
+    """
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        entries, tree = unit.entries(dossier.id), unit.tree()
+        last = unit.last_leaf(dossier.id, tree.size) if tree is not None else None
+    cut = last is not None and last[1].n > len(entries)
+    return (*((CUT,) if cut else ()), *differences(fold(entries), projection_of(dossier)))

@@ -24,7 +24,8 @@ from engine.services.audit.exports import MOST_ROWS, carry_parts
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import NOTHING, once
 from engine.services.core.jobs import ORDER, give
-from engine.storage.unit_of_work import Conflict, Unit
+from engine.storage.results import Conflict
+from engine.storage.unit_of_work import Unit
 
 QUESTIONS: Final[tuple[Asks, ...]] = ("late", "night", "same_hands", "taken_refused", "bulk")
 READ: Final = "events_read"

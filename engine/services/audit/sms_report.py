@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import phonenumbers
@@ -12,7 +12,7 @@ from engine.core.gsm7 import sms_parts
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.integrations.gateways import OTHER_COUNTRY
 from engine.records.dossier import Actor, OutboundMessage
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.context.app_context import AppContext, NotFound
 from engine.storage.unit_of_work import Unit
 
@@ -35,7 +35,7 @@ def _counted(ctx: AppContext, unit: Unit, letter: OutboundMessage) -> SmsCount |
     if procedure is None or letter.sent_at is None:  # counted by another worker, or erased with its dossier
         return None
     country, segments = country_of(letter.to), sms_parts(letter.body).count
-    price = price_to(ctx.sms_prices, country)
+    price = ctx.sms_prices.get(country, ctx.sms_prices.get(OTHER_COUNTRY))
     month = f"{local_day(letter.sent_at):%Y-%m}"
     return SmsCount(
         month, procedure, country, 1, segments, 0 if price is not None else segments, segments * (price or 0)
@@ -48,11 +48,6 @@ def country_of(phone: str) -> str:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone, None)) or ""
     except phonenumbers.NumberParseException:
         return ""
-
-
-def price_to(prices: Mapping[str, int], country: str) -> int | None:
-    """Return the price of one segment, in hundredths of a franc; None where none is set."""
-    return prices.get(country, prices.get(OTHER_COUNTRY))
 
 
 def may_read_report(actor: Actor) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from engine.domain.common.access import in_mandate
@@ -18,13 +19,16 @@ from engine.domain.common.agent_rights import administers
 from engine.domain.common.working_time import add_months
 from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.domain.reporting.figures import FLOWING
+from engine.language.diff.population import Count as StateCount
+from engine.language.diff.population import Snapshot, added
 from engine.model import Procedure
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
 from engine.services.context.app_context import AppContext
 from engine.services.context.edition_cache import EditionMissing
-from engine.storage.unit_of_work import Conflict, Unit
+from engine.storage.results import Conflict, DossierQuery
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.statistics")
 
@@ -289,3 +293,27 @@ def own_acts(ctx: AppContext, actor: Actor, first: datetime, end: datetime) -> O
         acts = unit.acts_of(actor.id, first, end)
     steps, dossiers = acts.get("transition", (0, 0))
     return OwnActs(steps, dossiers, acts.get("message", (0, 0))[0])
+
+
+FEW: Final = 10  # below this number, the public sees `<10`
+_MOST: Final = 100_000
+
+
+def current_counts(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Mapping[str, StateCount]:
+    """Return the dossiers by state, of all editions, open or closed.
+
+    A count below `few` is replaced by the text `<few`.
+    """
+    with ctx.store.unit() as unit:
+        counts = {
+            one: unit.count_dossiers(DossierQuery(((procedure.id, one),), open_only=False), _MOST)
+            for one in procedure.states
+        }
+    return MappingProxyType({one: f"<{few}" if 0 < count < few else count for one, count in counts.items()})
+
+
+def running(ctx: AppContext, procedure: Procedure, *, few: int = 0) -> Snapshot:
+    """Return the running dossiers by non-final state, for a comparison of editions."""
+    counts = current_counts(ctx, procedure, few=few)
+    states = {one: count for one, count in counts.items() if count and not procedure.states[one].is_end}
+    return Snapshot(added(states.values()), states=MappingProxyType(states))

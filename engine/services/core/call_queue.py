@@ -1,18 +1,23 @@
-"""The queue of calls to payment operators and registers, which the worker makes.
+"""The queue of calls to payment operators and registers, and the heartbeats of the workers that make them.
 
 A call is queued in the transaction that needs it and made outside any transaction. The first worker
 that takes it makes it.
+
+Heartbeats use the clock of the store, so that machines with different clocks agree.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias, cast
 
 from engine.core.values import Plain
 from engine.model import Form
+from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
 Kind: TypeAlias = Literal["order", "told", "register"]
@@ -66,3 +71,41 @@ def _read(key: str, body: Plain) -> QueuedCall:
     kind, _, rest = key.removeprefix(_PREFIX).partition("/")
     partner, _, subject = rest.rpartition("/")
     return QueuedCall(cast(Kind, kind), partner, subject, body)
+
+
+EVERY: Final = timedelta(seconds=5)
+LOST: Final = timedelta(seconds=30)  # a worker silent for so long counts as dead
+GONE: Final = timedelta(hours=1)  # the row of a worker silent for so long is deleted: many rows would hide live workers
+_WORKERS: Final = "worker/"
+_MOST_WORKERS: Final = 1000
+
+
+def beat(ctx: AppContext) -> None:
+    """Record that the worker of this process is alive."""
+    host = socket.gethostname()
+    with ctx.store.unit(write=True) as unit:
+        now = unit.clock(ctx.now())
+        for key, _, at in unit.asides(_WORKERS, _MOST_WORKERS):
+            if now - at >= GONE:
+                unit.taken_aside(key)
+        unit.keep_aside(f"{_WORKERS}{host}/{os.getpid()}", host, now)
+
+
+def last_beat(unit: Unit, now: datetime) -> tuple[str, timedelta] | None:
+    """Return the host of the latest heartbeat and its age; None without any."""
+    beats = [(at, str(host)) for _, host, at in unit.asides(_WORKERS, _MOST_WORKERS)]
+    if not beats:
+        return None
+    at, host = max(beats)
+    return host, max(timedelta(), unit.clock(now) - at)
+
+
+def is_served(ctx: AppContext, unit: Unit) -> bool:
+    """Return whether a live worker would make a call at once.
+
+    An installation that expects no worker always gets True.
+    """
+    if not ctx.settings.expects_worker:
+        return True
+    last = last_beat(unit, ctx.now())
+    return last is not None and last[1] < LOST

@@ -27,7 +27,8 @@ from engine.journal.row_journal import ROW_CHAIN
 from engine.records.codec import instant_text
 from engine.services.context.app_context import AppContext
 from engine.services.keys.signing_keys import has_signed
-from engine.storage.unit_of_work import EARLIEST, Conflict, IntegrityFinding, Store, Unit
+from engine.storage.results import EARLIEST, Conflict, IntegrityFinding
+from engine.storage.unit_of_work import Store, Unit
 
 log = logging.getLogger("guichet.checkpoints")
 

@@ -36,7 +36,8 @@ from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
 from engine.services.keys.secrets import random_digits
 from engine.services.limits.code_limits import refuse_sms
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 _MOST_SERIALS: Final = 100  # a number already given by another series is skipped
 

@@ -19,7 +19,8 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint
 from engine.records.dossier import Actor, Dossier
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
-from engine.storage.unit_of_work import AlreadyExists, Busy, Conflict, Reply, Unit
+from engine.storage.results import AlreadyExists, Busy, Conflict, Reply
+from engine.storage.unit_of_work import Unit
 
 T = TypeVar("T")
 

@@ -22,7 +22,8 @@ from engine.records.jobs import Job, JobItem, Outcome, Work
 from engine.records.people import CHAIN
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned
 from engine.services.core.idempotency import Memory
-from engine.storage.unit_of_work import Busy, Conflict, IntegrityFinding, Unit
+from engine.storage.results import Busy, Conflict, IntegrityFinding
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.orders")
 

@@ -21,7 +21,8 @@ from engine.services.context.app_context import AppContext, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.call_queue import QueuedCall, queue_look_ups, queued_calls, take_call
 from engine.services.core.commit import carry_out
-from engine.storage.unit_of_work import Busy, Conflict, DossierQuery, Unit
+from engine.storage.results import Busy, Conflict, DossierQuery
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.lookups")
 

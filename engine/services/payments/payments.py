@@ -23,8 +23,7 @@ from engine.records.dossier import Actor, Dossier, Owed, Payment, PaymentEvent
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.core.call_queue import QueuedCall, queue_call
-from engine.services.core.heartbeat import is_served
+from engine.services.core.call_queue import QueuedCall, is_served, queue_call
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.payments.customers import seal_customer

@@ -22,7 +22,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinne
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
 from engine.services.limits import guesses
-from engine.services.limits.askers import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
+from engine.services.limits.code_limits import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.unit_of_work import Unit
 
 NUMBER: Final = re.compile(r"Q-[0-9]{4}-[0-9]{6,9}")

@@ -26,7 +26,8 @@ from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls
 from engine.services.core.commit import carry_out
 from engine.services.core.journalling import journalise, journalise_message
 from engine.services.core.outbound_messages import payment_letter
-from engine.storage.unit_of_work import Busy, Unit
+from engine.storage.results import Busy
+from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.settlement")
 

@@ -21,8 +21,7 @@ from engine.records.people import SecondFactor
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.secrets import hash_secret, is_secret, new_token, token_digest
-from engine.services.limits.guesses import count_wrong, limits_of, shut
-from engine.services.limits.known_browsers import is_known
+from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import is_invented
 from engine.services.sign_in.passwords import why_not_password

@@ -20,9 +20,8 @@ from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.context.rate_limit import Limit, count, left_of
 from engine.services.keys.secrets import new_code, token_digest
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
-from engine.services.limits.code_limits import refuse_code
-from engine.services.limits.known_browsers import is_known
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, refuse_code
+from engine.services.limits.guesses import is_known
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit

@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
-from engine.integrations.identity_provider import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
+from engine.integrations.gateways import IdentityProvider, NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.payment_provider import ProviderDown
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
@@ -23,7 +23,8 @@ from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
-from engine.storage.unit_of_work import AlreadyExists, Unit
+from engine.storage.results import AlreadyExists
+from engine.storage.unit_of_work import Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: the level, and the names of the fields that the provider confirmed
 

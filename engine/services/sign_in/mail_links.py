@@ -18,8 +18,7 @@ from engine.records.dossier import OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker
-from engine.services.limits.code_limits import refuse_link
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, refuse_link
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session

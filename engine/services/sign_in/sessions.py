@@ -20,9 +20,10 @@ from engine.records.people import Session
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.keys.secrets import new_token, token_digest
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.payments.customers import HOLDER
-from engine.storage.unit_of_work import GLANCE, Busy, Unit
+from engine.storage.results import GLANCE, Busy
+from engine.storage.unit_of_work import Unit
 
 TOUCH_EVERY: Final = timedelta(seconds=60)  # a session records its last use at most this often
 LONGEST_DEVICE: Final = 60

@@ -20,9 +20,10 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.commit import forget_draft, keep
 from engine.services.keys.secrets import token_digest
-from engine.services.limits.askers import UNKNOWN_ASKER, Asker, limits_of
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.sign_in.sessions import SignedIn, is_alive, open_session
-from engine.storage.unit_of_work import AlreadyExists, Busy, Unit
+from engine.storage.results import AlreadyExists, Busy
+from engine.storage.unit_of_work import Unit
 
 MOST_LINES: Final = 500
 CLOSED_AT_ONCE: Final = 500  # by one sweep

@@ -16,13 +16,12 @@ from functools import partial
 from typing import Final
 
 from engine.services.context.app_context import AppContext
-from engine.services.core.call_queue import QueuedCall, queued_calls
-from engine.services.core.heartbeat import EVERY, beat
+from engine.services.core.call_queue import EVERY, QueuedCall, beat, queued_calls
 from engine.services.core.register_lookups import ask_register
 from engine.services.payments.order_placement import place_order
 from engine.services.payments.settlement import ask_again, ask_reported, due_to_ask, is_due
 from engine.services.worker.worker import deliver_channel
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 log = logging.getLogger("guichet.dispatcher")
 

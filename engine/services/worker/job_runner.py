@@ -15,7 +15,7 @@ from engine.services.audit.exports import FILES, run_export
 from engine.services.audit.journal_search import carry_events
 from engine.services.context.app_context import AppContext
 from engine.services.core.jobs import LEASE
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 log = logging.getLogger("guichet.orders")
 

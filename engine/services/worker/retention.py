@@ -1,12 +1,17 @@
-"""Retention: a closed dossier is erased when the time of its procedure is over.
+"""Retention: a closed dossier is erased when the time of its procedure is over, a code once it was sent.
 
 Its journal chain stays whole. One unit erases answers, files, messages, the number of the payer and the
 salts, with one entry.
+
+One-time codes and sign-in links in messages are erased once the message was sent or expired. An unsent
+message keeps its text, for it is tried again. A demonstration keeps all texts: its page `/_boite` shows
+them as the phone of invented people.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from engine.core.clock import local_day
@@ -25,7 +30,7 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import timers_of
 from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage
 from engine.services.applications.draft_answers import without_orphans
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.commit import keep
@@ -104,15 +109,11 @@ def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Do
     sealed = {f"answers.{key}" for key in changed}
     sealed |= {f"files.{one.id}" for one in before.attachments if one.id not in left}
     known = {reported for names in unit.salts(before.id).values() for reported in names}
-    erased = [one for one in known if one in sealed or _is_part(one, sealed)]
+    erased = [one for one in known if one in sealed or one.rpartition(".")[0] in sealed]
     unit.erase_salts(before.id, erased)
     body: dict[str, Plain] = {"revision": before.revision + 1, "answers": [name], "salts": codes(erased)}
     _set_timers(ctx, unit, procedure, after)
     return _written(ctx, unit, before, after, body, sealed_anew(procedure, before.answers, answers))
-
-
-def _is_part(reported: str, sealed: set[str]) -> bool:
-    return reported.rpartition(".")[0] in sealed
 
 
 def _forget_document(ctx: AppContext, unit: Unit, before: Dossier, document_id: str) -> Dossier:
@@ -138,3 +139,16 @@ def _written(
 def _set_timers(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier) -> None:
     scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
     unit.set_timers(dossier.id, timers_of(procedure, dossier, ctx.now(), ctx.directory, scope))
+
+
+OVER: Final = timedelta(hours=1)  # longer than any code or link is valid
+
+
+def forgetful(ctx: AppContext, letter: OutboundMessage) -> OutboundMessage:
+    """Return a message as it is stored after sending: without its secret, except in a demonstration."""
+    return letter if ctx.settings.demo else letter.without_secret()
+
+
+def erase_codes(ctx: AppContext, unit: Unit) -> int:
+    """Erase the secrets in old messages of earlier releases or of a demonstration. Return how many."""
+    return 0 if ctx.settings.demo else unit.erase_secrets(ctx.now() - OVER)

@@ -22,12 +22,12 @@ from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
 from engine.domain.workflow.timers import time_over
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed
-from engine.services.accounts.delegation_files import forget_papers
 from engine.services.accounts.lost_phones import make_moves
+from engine.services.accounts.mandates import forget_papers
 from engine.services.applications.linked_dossiers import follow_links
 from engine.services.applications.unverified_files import end_removals, remove_idle
 from engine.services.audit.sms_report import count_sms
@@ -45,11 +45,43 @@ from engine.services.payments.settlement import ask_all_reported, reconcile
 from engine.services.sign_in.sessions import ASIDE_LASTS
 from engine.services.sign_in.unverified_drafts import close_forsaken
 from engine.services.worker.agent_notifications import notify_agents
-from engine.services.worker.erasing import erase_codes, forgetful
 from engine.services.worker.job_runner import carry_orders
-from engine.services.worker.retention import AT_ONCE, forget, forget_overdue, is_of_keeping, overdue
-from engine.services.worker.time_budget import TimeBudget
-from engine.storage.unit_of_work import Busy, Unit
+from engine.services.worker.retention import (
+    AT_ONCE,
+    erase_codes,
+    forget,
+    forget_overdue,
+    forgetful,
+    is_of_keeping,
+    overdue,
+)
+from engine.storage.results import Busy
+from engine.storage.unit_of_work import Unit
+
+SHARE: Final = timedelta(seconds=30)
+SILENCES: Final = 2  # one after another
+
+
+class TimeBudget:
+    """The time limit of one channel in a delivery.
+
+    Without it, a silent gateway could hold messages beyond their lease, and another worker would send them
+    too. It ends with its share of time, or after `SILENCES` tries without an answer. Messages not tried are
+    returned unchanged.
+    """
+
+    def __init__(self, ctx: AppContext) -> None:
+        self._office, self._until = ctx, ctx.now() + SHARE
+        self._silences = 0
+
+    def is_over(self) -> bool:
+        """Return whether no further message may be tried."""
+        return self._silences >= SILENCES or self._office.now() >= self._until
+
+    def note(self, answered: bool) -> None:
+        """Record the end of a try. Any answer, even a refusal, shows that the gateway is reachable."""
+        self._silences = 0 if answered else self._silences + 1
+
 
 log = logging.getLogger("guichet.tour")
 

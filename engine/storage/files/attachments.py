@@ -23,7 +23,7 @@ from engine.storage.files.inspection import Content, Rejected, judged
 from engine.storage.files.reserve import Reserve
 from engine.storage.files.resumable_uploads import Arrivals
 from engine.storage.gate import AdmissionGate
-from engine.storage.unit_of_work import IntegrityFinding
+from engine.storage.results import IntegrityFinding
 
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # files inspected at once: an image may take 150 MB of memory

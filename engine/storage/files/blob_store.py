@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from engine.storage.files.reserve import NoRoom
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 SCHEME: Final = "s3://"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

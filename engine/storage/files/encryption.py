@@ -22,7 +22,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 MAGIC: Final = b"GCF1"
 FIRST: Final = "00000000"  # derived from the installation's secret, so that an older ring encrypts too

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 LEAST: Final = 256 * 1024 * 1024  # bytes; or `SHARE` of the disk, whichever is larger
 SHARE: Final = 0.02

@@ -22,7 +22,7 @@ from obstore.store import S3Store
 
 from engine.storage.files.blob_store import SCHEME, Bucket, StoredObject, WrongBlobStore
 from engine.storage.files.reserve import NoRoom
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 SWEPT: Final = "swept"
 _NO_BUCKET: Final = "NoSuchBucket"

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from engine.storage.unit_of_work import Unreachable
+from engine.storage.results import Unreachable
 
 # Defaults: an unplugged machine never answers, and the wait would last a quarter of an hour.
 _LINE: Final = {

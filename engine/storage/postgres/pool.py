@@ -19,7 +19,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from engine.storage.postgres.connection_errors import line_settings
-from engine.storage.unit_of_work import Away, Busy
+from engine.storage.results import Away, Busy
 
 WAIT_LIMIT: Final = 10.0  # seconds to wait for a connection or a row
 MOST: Final = 16  # connections of one process

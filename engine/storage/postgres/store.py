@@ -24,25 +24,13 @@ from engine.storage.fair_lock import Waits
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
-from engine.storage.sql.accounts import SecurityLogQueries
-from engine.storage.sql.administration import OpeningQueries
-from engine.storage.sql.clock import ClockQueries
+from engine.storage.results import AlreadyExists, Away, Busy, Damaged, IntegrityFinding
 from engine.storage.sql.connection import Queries
-from engine.storage.sql.dossiers import DossierQueries
-from engine.storage.sql.exchanges import ExchangeQueries
 from engine.storage.sql.integrity import broken_promises
-from engine.storage.sql.jobs import JobQueries
-from engine.storage.sql.journal import EventQueries, LeafQueries
-from engine.storage.sql.ledger import LedgerQueries, RefundQueries
-from engine.storage.sql.outbox import OutboxQueries
-from engine.storage.sql.people import PeopleQueries
-from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetQueries
-from engine.storage.sql.statistics import CounterQueries, MigrationStateQueries, migration_state
-from engine.storage.sql.unverified_files import UnprovenFileQueries
+from engine.storage.sql.statistics import migration_state
 from engine.storage.table_copy import TABLES, Use
-from engine.storage.unit_of_work import AlreadyExists, Away, Busy, Damaged, IntegrityFinding, Unit
+from engine.storage.unit_of_work import Unit
 
 _TRIES: Final = 10
 
@@ -220,11 +208,7 @@ class PostgresQueries(Queries):
         return done
 
 
-class PostgresUnit(
-    PostgresQueries, DossierQueries, OutboxQueries, LedgerQueries, PublicationQueries, SecurityLogQueries, PeopleQueries, ExchangeQueries,
-    CounterQueries, JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
-    UnprovenFileQueries,
-):  # fmt: skip
+class PostgresUnit(PostgresQueries, Unit):
     """One transaction with every query of `Unit`."""
 
 

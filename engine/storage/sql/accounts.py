@@ -10,9 +10,9 @@ from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account
 from engine.records.people import Session, SignInCode
+from engine.storage.results import Reply
 from engine.storage.sql.connection import TableMapping, read_json
 from engine.storage.sql.row_journal import ACCOUNTS, RowQueries
-from engine.storage.unit_of_work import Reply
 
 SESSIONS: Final = TableMapping(Session, "session", ("token_sha256",))
 CODES: Final = TableMapping(SignInCode, "sign_in_code", ("phone",))
@@ -42,7 +42,7 @@ _OLD_LETTERS: Final = (
 
 
 class SecurityLogQueries(RowQueries):
-    """Queries of `PeopleUnit` on accounts and sign-in, and of `Unit` on replies."""
+    """Queries of `Unit` on accounts, sign-in and replies."""
 
     def account(self, account_id: str) -> Account | None:
         """Return the account, or None, without a lock."""
@@ -112,7 +112,8 @@ class SecurityLogQueries(RowQueries):
         return tries
 
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
-        """Return the number of tries in each of these windows that has any."""
+        """Return the number of tries in each of these windows that has any. A writing unit locks the key, so no other
+        unit counts meanwhile."""
         self._turn("tries", key)
         among = ", ".join("?" * len(windows)) or "NULL"
         return dict(
@@ -120,7 +121,8 @@ class SecurityLogQueries(RowQueries):
         )
 
     def keep_aside(self, key: str, body: Plain, at: datetime) -> None:
-        """Save a row under a key: posted answers of a lost session, a reading to log, a pending call, a heartbeat."""
+        """Save a row under a key: posted answers of a lost session, a reading to log, a pending call, a heartbeat.
+        Replaces the former row."""
         self._change(_ASIDE, (key, canonical_json(body).decode(), instant_text(at)))
 
     def taken_aside(self, key: str) -> Plain:
@@ -153,7 +155,9 @@ class SecurityLogQueries(RowQueries):
         self._change(REPLIES.insert(), REPLIES.cells(reply))
 
     def sweep(self, before: datetime, posts_before: datetime | None = None) -> int:
-        """Delete short-lived rows from before `before`: tries, replies, saved rows, ended sessions and codes."""
+        """Delete short-lived rows from before `before`: tries, replies, saved rows, ended sessions and codes. Also
+        finished messages of no dossier or of a closed draft. Posts saved for a sign-in go by `posts_before`. Returns
+        their number."""
         text = instant_text(before)
         gone = sum(self._change(f"DELETE FROM {table} WHERE {column} < ?", (text,)) for table, column in _SWEPT)
         gone += self._change(_OLD_POSTS, (instant_text(posts_before or before),))

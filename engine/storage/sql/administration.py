@@ -1,4 +1,4 @@
-"""Queries on opening changes. One small row, the head, counts them.
+"""Queries on opening changes and on snippets. One small row, the head, counts the changes.
 
 A unit that takes a seat locks the head as shared, a unit that changes openings locks it alone. So no seat is taken
 beside a closure that the unit does not see.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.records.administration import Hold, OpeningChange
+from engine.records.administration import Hold, OpeningChange, Snippet
 from engine.storage.sql.connection import Queries, TableMapping
 
 SHAPE: Final = TableMapping(OpeningChange, "opening_change")
@@ -17,10 +17,13 @@ _BEGIN: Final = "INSERT INTO opening_head (one, n) VALUES (1, 0) ON CONFLICT DO 
 
 
 class OpeningQueries(Queries):
-    """Queries of `ServiceUnit` on opening changes."""
+    """Queries of `Unit` on opening changes."""
 
     def openings_head(self, hold: Hold | None = None) -> int:
-        """Return how often openings were changed. A writing unit may lock it, before it locks any dossier."""
+        """Return how often openings were changed. A writing unit may lock it, before it locks any dossier.
+
+        `share`: no opening changes until the unit ends. `change`: no seat is taken either.
+        """
         lock = {"share": self.steady, "change": self.lock}[hold] if hold else ""
         sql = f"SELECT n FROM opening_head WHERE one = 1{lock}"
         found = self._row(sql)
@@ -58,7 +61,32 @@ class OpeningQueries(Queries):
         return SHAPE.read_all(self._rows(f"{SHAPE.select} ORDER BY n"))
 
     def opening_changes_of(self, offices: Sequence[str], limit: int = 50) -> tuple[OpeningChange, ...]:
-        """Return the opening changes of these offices, lifted or not, the newest first."""
+        """Return the opening changes of these offices, lifted or not, the newest first. The empty office name selects
+        holidays."""
         among = ", ".join("?" * len(offices)) or "NULL"
         sql = f"{SHAPE.select} WHERE office IN ({among}) ORDER BY n DESC LIMIT ?"
         return SHAPE.read_all(self._rows(sql, [*offices, limit]))
+
+
+SNIPPET: Final = TableMapping(Snippet, "snippet", ("id", "version"))
+_LAST_VERSION: Final = "version = (SELECT max(s.version) FROM snippet s WHERE s.id = snippet.id)"
+
+
+class SnippetQueries(Queries):
+    """Queries of `Unit` on snippets."""
+
+    def add_snippet(self, snippet: Snippet) -> None:
+        """Insert a snippet version. Raises `AlreadyExists` if this version exists."""
+        self._change(SNIPPET.insert(), SNIPPET.cells(snippet))
+
+    def snippets(self, agencies: Sequence[str]) -> tuple[Snippet, ...]:
+        """Return the last version of each snippet of these agencies, by agency and title. Retired ones are left out."""
+        among = ", ".join("?" * len(agencies)) or "NULL"
+        sql = (
+            f"{SNIPPET.select} WHERE agency IN ({among}) AND {_LAST_VERSION} AND retired = 0 ORDER BY agency, title, id"
+        )
+        return SNIPPET.read_all(self._rows(sql, list(agencies)))
+
+    def snippet_versions(self, snippet_id: str) -> tuple[Snippet, ...]:
+        """Return all versions of a snippet, the newest first."""
+        return SNIPPET.read_all(self._rows(f"{SNIPPET.select} WHERE id = ? ORDER BY version DESC", (snippet_id,)))

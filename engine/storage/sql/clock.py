@@ -34,7 +34,8 @@ class ClockQueries(RowQueries):
     """The query `Unit.bring_back`."""
 
     def bring_back(self, now: datetime, astray: timedelta) -> int:
-        """Correct times written by a clock that was ahead."""
+        """Correct times written by a clock that was ahead. Future sessions and codes end, leases end, and payments
+        begin now. `astray`: the tolerated difference of clocks. Returns the number of changed rows."""
         changed = 0
         for sql, times, ahead in _BROUGHT_BACK:
             changed += self._change(sql, [*[instant_text(now)] * times, instant_text(now + astray + ahead)])

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import Codec, Unreadable, codec_of, plain_hints
-from engine.storage.unit_of_work import AlreadyExists
+from engine.storage.results import AlreadyExists
 
 T = TypeVar("T")
 Cell = str | int | None
@@ -135,7 +135,8 @@ class Queries:
         self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows that no entry commits to yet
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
-        """Return and clear the rows of a dossier that no entry commits to yet."""
+        """Return rows of the dossier written since its last entry, by name, for the next entry. A second call returns
+        none."""
         return self._uncommitted.pop(dossier_id, {})
 
     def _commit_to(self, dossier_id: str, name: str, value: Plain) -> None:

@@ -9,12 +9,12 @@ from typing import Final
 from engine.core.values import canonical_json
 from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
-from engine.journal.row_commitments import BODY, WHOLE
+from engine.journal.row_journal import BODY, WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
+from engine.storage.results import Conflict, DossierLine, DossierQuery, ResultPage
 from engine.storage.sql.connection import Queries, TableMapping, read_json
 from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
-from engine.storage.unit_of_work import Conflict, DossierLine, DossierQuery, ResultPage
 
 LINES: Final = TableMapping(DossierLine, "dossier")
 ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
@@ -63,10 +63,6 @@ def read_body(body: str, name: str = "") -> Dossier:
         raise
 
 
-def _body_of(dossier: Dossier) -> bytes:
-    return canonical_json(to_plain(dossier))
-
-
 class DossierQueries(Queries):
     """Queries of `Unit` on dossiers, lists and journals."""
 
@@ -78,7 +74,8 @@ class DossierQueries(Queries):
         return read_body(row[0], dossier_id) if row else None
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
-        """Return the dossier, or None while another unit locks it."""
+        """Return the dossier, or None while another unit locks it. Used for dossiers other than the one acted on, so
+        that two units never wait for each other."""
         row = self._row(_BODY + "?" + self.claim, (dossier_id,))
         if row:
             self._has(dossier_id)
@@ -109,7 +106,7 @@ class DossierQueries(Queries):
         self._add_words(dossier)
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
-        """Replace the dossier; its revision must be expected + 1."""
+        """Replace the dossier; its revision must be expected + 1. Raises `Conflict` if the stored one is not expected."""
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
         row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))
@@ -128,7 +125,7 @@ class DossierQueries(Queries):
 
     def _body(self, dossier: Dossier) -> str:
         """Return the text to store, to which the next entry commits."""
-        body = _body_of(dossier)
+        body = canonical_json(to_plain(dossier))
         self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
         return body.decode()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.journal.row_commitments import message_row, note_row, share_row
+from engine.journal.row_journal import message_row, note_row, share_row
 from engine.records.codec import instant_text, read_instant
 from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
 from engine.storage.sql.connection import Queries, TableMapping
@@ -70,7 +70,8 @@ class ExchangeQueries(Queries):
     # held seats
 
     def hold_seat(self, hold: SeatHold, now: datetime) -> None:
-        """Hold a seat, replacing the hold of this dossier and appointment."""
+        """Hold a seat, replacing the hold of this dossier and appointment. Raises `AlreadyExists` if another dossier
+        holds it."""
         self.drop_hold(hold.dossier, hold.appointment)
         over = "DELETE FROM seat_hold WHERE resource = ? AND office = ? AND start = ? AND seat = ? AND until <= ?"
         place = (hold.resource, hold.office, instant_text(hold.start), hold.seat)
@@ -118,7 +119,11 @@ class ExchangeQueries(Queries):
         self, resource: str, office: str, limit: int = 50, *,
         reported_before: datetime | None = None, after: WaitingListEntry | None = None,
     ) -> tuple[WaitingListEntry, ...]:  # fmt: skip
-        """Return entries of open dossiers that wait for a seat there."""
+        """Return entries of open dossiers that wait for a seat there.
+
+        Never notified ones come first, then the longest ago, then the longest waiting. Entries notified after
+        `reported_before` are left out. The page begins behind `after`.
+        """
         sql, cells = f"{WAITING.select} WHERE resource = ? AND office = ? AND {_OPEN}", [resource, office]
         if reported_before is not None:
             sql, cells = f"{sql} AND {_REPORTED} <= ?", [*cells, instant_text(reported_before)]

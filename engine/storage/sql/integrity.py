@@ -13,6 +13,7 @@ from engine.journal.leaves import LEAF_DIFFERS, LEAF_MISSING, TREE_DIFFERS
 from engine.records.codec import Unreadable, to_plain
 from engine.records.dossier import Dossier
 from engine.records.statistics import COUNTS_DIFFER
+from engine.storage.results import IntegrityFinding
 from engine.storage.sql.connection import TableMapping
 from engine.storage.sql.dossiers import ENTRIES, LINES, line_of, read_body
 from engine.storage.sql.ledger import BOOKINGS, ISSUED
@@ -20,7 +21,6 @@ from engine.storage.sql.people import RIGHTS
 from engine.storage.sql.publications import DEEDS
 from engine.storage.sql.row_journal import ROW_ENTRIES, ROW_QUESTIONS, broken_rows
 from engine.storage.sql.search import label_words
-from engine.storage.unit_of_work import IntegrityFinding
 
 # An SQL query and its parameters → its rows, read one by one.
 Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]

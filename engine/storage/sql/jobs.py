@@ -20,7 +20,7 @@ _TO_DO: Final = (
 
 
 class JobQueries(Queries):
-    """Queries of `ServiceUnit` on jobs."""
+    """Queries of `Unit` on jobs."""
 
     def add_order(self, order: Job, lines: Iterable[JobItem] = ()) -> None:
         """Insert a job and its items."""

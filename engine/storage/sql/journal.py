@@ -10,8 +10,8 @@ from engine.journal.leaves import SEALED, Leaf, Tree
 from engine.journal.merkle import STEP, leaf_hash, node_hash
 from engine.journal.search import COLUMNS, FROM, EventsAsked, Facets, JournalEvent, counted, events_where
 from engine.records.codec import Unreadable, instant_text, read_instant
+from engine.storage.results import AlreadyExists, Conflict
 from engine.storage.sql.connection import Queries, TableMapping, read_json
-from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 _OWED: Final = "SELECT chain, n, hash FROM leaf_owed ORDER BY chain, n LIMIT ?"
 _SETTLE: Final = "DELETE FROM leaf_owed WHERE chain = ? AND n = ?"
@@ -23,7 +23,7 @@ _LAST: Final = "SELECT seq, n, hash FROM leaf WHERE chain = ? AND seq < ? AND n 
 
 
 class LeafQueries(Queries):
-    """Queries of `ServiceUnit` on the tree of the journal."""
+    """Queries of `Unit` on the tree of the journal."""
 
     def tree(self) -> Tree | None:
         """Return the tree, None before the first worker began it. A writing unit locks it."""
@@ -89,7 +89,7 @@ _BY: Final = "actor_kind, actor, office, procedure, channel"
 
 
 class EventQueries(Queries):
-    """Queries of `ServiceUnit` on entries of all journals."""
+    """Queries of `Unit` on entries of all journals."""
 
     def find_events(
         self, asked: EventsAsked, before: tuple[str, str, int] | None = None, limit: int = 50

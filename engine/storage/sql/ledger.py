@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from engine.journal.row_commitments import booking_row, event_row, payment_row
+from engine.journal.row_journal import booking_row, event_row, payment_row
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, PublishedEdition
 from engine.records.refunds import Refund, RefundMark
+from engine.storage.results import EARLIEST, LATEST
 from engine.storage.sql.connection import Cell, Queries, TableMapping
-from engine.storage.unit_of_work import EARLIEST, LATEST
 
 PAYMENTS: Final = TableMapping(Payment, "payment")
 EVENTS: Final = TableMapping(PaymentEvent, "pay_event", ("provider", "event_id"))
@@ -45,7 +45,7 @@ def _but(providers: Sequence[str]) -> str:
 class LedgerQueries(Queries):
     # payments
 
-    """Queries of `Unit` on payments, seats and documents, and of `PublicationUnit` on editions."""
+    """Queries of `Unit` on payments, seats, documents and editions."""
 
     def add_payment(self, payment: Payment) -> None:
         """Insert a payment. The next entry of the dossier commits to it."""
@@ -77,7 +77,11 @@ class LedgerQueries(Queries):
         self, checked_before: datetime, limit: int = 50, *, started_after: datetime = EARLIEST,
         started_by: datetime = LATEST, without: Sequence[str] = (),
     ) -> tuple[Payment, ...]:  # fmt: skip
-        """Return pending or unknown payments to check, the longest unchecked first."""
+        """Return pending or unknown payments to check, the longest unchecked first.
+
+        Last checked (else started) by `checked_before`. Left out: providers `without`, and unexpired orders that were
+        not yet sent to the operator.
+        """
         checked = instant_text(checked_before)
         cells = (checked, instant_text(started_after), instant_text(started_by), checked, *without, limit)
         return PAYMENTS.read_all(self._rows(_PENDING + _but(without) + _LONGEST_UNASKED, cells))
@@ -85,7 +89,8 @@ class LedgerQueries(Queries):
     def ended_payments(
         self, ended_after: datetime, checked_before: datetime, limit: int = 50, without: Sequence[str] = ()
     ) -> tuple[Payment, ...]:
-        """Return payments that failed or expired after `ended_after`, last checked by `checked_before`."""
+        """Return payments that failed or expired after `ended_after`, last checked by `checked_before`. The longest
+        unchecked come first, without the providers `without`."""
         cells = (instant_text(ended_after), instant_text(checked_before), *without, limit)
         return PAYMENTS.read_all(self._rows(_ENDED + _but(without) + _LONGEST_UNASKED, cells))
 
@@ -116,7 +121,8 @@ class LedgerQueries(Queries):
     def seats_taken(
         self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
     ) -> Mapping[datetime, frozenset[int]]:
-        """Return the booked seats, by start time."""
+        """Return the booked seats, by start time. With `alone`, other units with `alone` wait until this unit ends, as
+        one of the free seats will be taken."""
         if alone:  # two units at once would choose the same free seat, and one would fail
             self._turn("seats", resource, office)
         sql = (
@@ -130,7 +136,8 @@ class LedgerQueries(Queries):
         return {read_instant(start): frozenset(seats) for start, seats in taken.items()}
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
-        """Insert a booking."""
+        """Insert a booking. Raises `AlreadyExists` if the seat is taken, or the dossier has another future booking of
+        this appointment. To move one, release it first."""
         self._change(BOOKINGS.insert("resource", "dossier"), [*BOOKINGS.cells(booking), resource, dossier_id])
         self._commit_to(dossier_id, *booking_row(resource, booking))
 
@@ -210,7 +217,8 @@ class LedgerQueries(Queries):
         return EDITIONS.read(row) if row else None
 
     def edition_heads(self, procedure: str | None = None) -> tuple[PublishedEdition, ...]:
-        """Return all editions, or those of one procedure, without their texts."""
+        """Return all editions, or those of one procedure, without their texts. The order is by procedure, then as in
+        `editions`."""
         of, cells = ("", ()) if procedure is None else (" WHERE procedure = ?", (procedure,))
         sql = (
             f"SELECT procedure, edition, fingerprint FROM edition{of} ORDER BY procedure, edition, published_at, rowid"
@@ -250,7 +258,7 @@ class RefundQueries(Queries):
     def refunds_open(
         self, procedures: Sequence[str], offices: frozenset[str] | None, after: RefundMark | None, limit: int
     ) -> tuple[Refund, ...]:
-        """Return unpaid refunds of these procedures, of dossiers of these offices or of none."""
+        """Return unpaid refunds of these procedures, of dossiers of these offices or of none. The oldest come first."""
         cells: list[Cell] = [*procedures]
         where = f"procedure IN ({', '.join('?' * len(procedures)) or 'NULL'}) AND paid_at IS NULL"
         if after is not None:

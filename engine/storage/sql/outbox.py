@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.values import Plain
-from engine.journal.row_commitments import TIMERS as TIMERS_NAME
-from engine.journal.row_commitments import letter_row
+from engine.journal.row_journal import TIMERS as TIMERS_NAME
+from engine.journal.row_journal import letter_row
 from engine.records.codec import instant_text
 from engine.records.dossier import SECRET_LETTERS, OutboundMessage, Timer
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.storage.sql.connection import Queries, TableMapping
 
 LETTERS: Final = TableMapping(OutboundMessage, "letter")
@@ -45,7 +45,7 @@ _ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # a timer that 
 
 
 class OutboxQueries(Queries):
-    """Queries of `Unit` on outbound messages and timers, and of `ServiceUnit` on SMS counts."""
+    """Queries of `Unit` on outbound messages, timers and SMS counts."""
 
     def add_letter(self, letter: OutboundMessage) -> bool:
         """Add an outbound message. Returns False if its `dedupe` key exists."""
@@ -57,7 +57,8 @@ class OutboxQueries(Queries):
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
     ) -> tuple[OutboundMessage, ...]:
-        """Claim due messages for one worker until the lease ends, the oldest first. Each attempt is counted."""
+        """Claim due messages for one worker until the lease ends, the oldest first. Each attempt is counted. Messages
+        of channels in `without` are left out."""
         others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
         due_first = (
             "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
@@ -74,7 +75,8 @@ class OutboxQueries(Queries):
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
     def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
-        """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`."""
+        """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`. Raises `LookupError` if
+        the message is gone, or its lease does not end at `lent_until`."""
         lent = "" if lent_until is None else " AND claimed_until = ?"
         cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]
         if self._change(_SETTLE + lent, cells) != 1:
@@ -93,7 +95,7 @@ class OutboxQueries(Queries):
         return self._change(_SILENCE, (why, letter_id)) == 1
 
     def unsent_for(self, letter_id: str) -> str | None:
-        """Return the procedure of an unsent message, empty without a dossier. None if it is sent or unknown."""
+        """Return the procedure of an unsent message, empty without a dossier. None if it is sent or unknown. Locks it."""
         row = self._row(_UNSENT + self.lock, (letter_id,))
         return str(row[0]) if row else None
 
@@ -107,7 +109,8 @@ class OutboxQueries(Queries):
         return SMS.read_all(self._rows(f"{SMS.select} {condition}ORDER BY month DESC, procedure, country", cells))
 
     def erase_secrets(self, before: datetime) -> int:
-        """Empty finished messages that hold a code or sign-in link."""
+        """Empty finished messages that hold a code or sign-in link. Unsent ones created before this instant fail,
+        because their code has expired. Returns the number of changed messages."""
         return self._change(_GIVE_UP, (instant_text(before),)) + self._change(_ERASE)
 
     def letters_to(self, address: str, limit: int = 20) -> tuple[OutboundMessage, ...]:
@@ -139,7 +142,8 @@ class OutboxQueries(Queries):
         return [[*row] for row in sorted(map(tuple, self._rows(sql, (dossier_id,))))]
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
-        """Return and clear the uncommitted rows. Timers are read again, as `set_timers` omits fired ones."""
+        """Return rows of the dossier written since its last entry, by name, for the next entry. A second call returns
+        none. Timers are read again, as `set_timers` omits fired ones."""
         rows = super().uncommitted(dossier_id)
         return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
 
@@ -151,7 +155,7 @@ class OutboxQueries(Queries):
         return TIMERS.read_all(self._rows(sql, (instant_text(now), *kinds, limit)))
 
     def fire_timer(self, timer: Timer, at: datetime) -> bool:
-        """Mark the timer as fired. Returns False if it was fired or replaced."""
+        """Mark the timer as fired. Returns False if it was fired or replaced. An entry must follow and commits to it."""
         sql = (
             "UPDATE timer SET fired_at = ?"
             " WHERE dossier = ? AND name = ? AND entry = ? AND due_at = ? AND fired_at IS NULL"

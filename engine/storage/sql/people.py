@@ -9,9 +9,9 @@ from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
 from engine.records.codec import instant_text
 from engine.records.people import Identifier, Mandate, PhoneMove, Reading, SecondFactor, Session
+from engine.storage.results import AlreadyExists, Conflict
 from engine.storage.sql.connection import TableMapping
 from engine.storage.sql.row_journal import FACTORS, IDENTIFIERS, MANDATES, MOVES, RowQueries
-from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 READINGS: Final = TableMapping(Reading, "reading", ("dossier", "account", "day"))
 RIGHTS: Final = TableMapping(JournalEntry, "people_entry", ("n",))
@@ -26,7 +26,7 @@ _HANDLED: Final = (  # an erased dossier has no owner, and a closed draft holds 
 
 
 class PeopleQueries(RowQueries):
-    """Queries of `PeopleUnit` beside accounts and sign-in."""
+    """Queries of `Unit` beside accounts and sign-in."""
 
     def second_factor(self, account_id: str) -> SecondFactor | None:
         """Return the second factor of the account, or None. A writing unit locks it."""
@@ -120,7 +120,8 @@ class PeopleQueries(RowQueries):
         return MANDATES.read_all(self._rows(f"{MANDATES.select} WHERE {where} ORDER BY created_at, id", ()))
 
     def handled_under(self, mandate: Mandate, until: datetime) -> bool:
-        """Return whether a stored dossier of the principal was handled under the mandate by `until`."""
+        """Return whether a stored dossier of the principal was handled under the mandate by `until`. Actors are its
+        holder and all holders of mandates made by them in turn."""
         span = (instant_text(mandate.created_at), instant_text(until))
         return self._row(_HANDLED, (mandate.id, mandate.principal, mandate.principal, *span)) is not None
 

@@ -7,8 +7,8 @@ from typing import Final
 from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
 from engine.records.publications import FollowingState, Publication
+from engine.storage.results import AlreadyExists, Conflict
 from engine.storage.sql.connection import Queries, TableMapping
-from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 PUBLICATIONS: Final = TableMapping(Publication, "publication", ("n",))
 DEEDS: Final = TableMapping(JournalEntry, "publication_entry", ("n",))
@@ -16,7 +16,7 @@ WATCHES: Final = TableMapping(FollowingState, "watch", ("source",))
 
 
 class PublicationQueries(Queries):
-    """Queries of `PublicationUnit` on publications and the follower."""
+    """Queries of `Unit` on publications and the follower."""
 
     def last_publication(self) -> int:
         """Return the number of the last publication, 0 before the first. Processes poll it to see news."""

@@ -25,8 +25,8 @@ from engine.journal.row_journal import (
 from engine.records.codec import Unreadable
 from engine.records.dossier import Account
 from engine.records.people import Identifier, Mandate, PhoneMove, SecondFactor
+from engine.storage.results import IntegrityFinding
 from engine.storage.sql.connection import Queries, TableMapping, read_json
-from engine.storage.unit_of_work import IntegrityFinding
 
 ACCOUNTS: Final = TableMapping(Account, "account")
 FACTORS: Final = TableMapping(SecondFactor, "second_factor", ("account",))

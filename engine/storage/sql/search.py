@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.values import canonical_json
 from engine.records.codec import instant_text
-from engine.storage.unit_of_work import DossierLine, DossierQuery, ResultPage
+from engine.storage.results import DossierLine, DossierQuery, ResultPage
 
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]

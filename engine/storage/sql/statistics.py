@@ -22,9 +22,9 @@ from engine.records.statistics import (
     Queues,
     where,
 )
+from engine.storage.results import AlreadyExists, Conflict
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sql.connection import Queries
-from engine.storage.unit_of_work import AlreadyExists, Conflict
 
 _ADD: Final = (
     "INSERT INTO tally (procedure, month, figure, office, detail, n) VALUES (?, ?, ?, ?, ?, ?)"
@@ -44,7 +44,7 @@ _BY: Final = (
 
 
 class CounterQueries(Queries):
-    """Queries of `ServiceUnit` on counters."""
+    """Queries of `Unit` on counters."""
 
     def tally_mark(self) -> JournalCursor | None:
         """Return the cursor of the counters in the journal, None before the first count."""
@@ -52,7 +52,8 @@ class CounterQueries(Queries):
         return JournalCursor(read_instant(row[0]), row[1], row[2]) if row else None
 
     def counted_after(self, mark: JournalCursor | None, until: datetime, limit: int) -> tuple[JournalCursor, ...]:
-        """Return entries to count (kinds `COUNTED`) after the cursor and not after `until`, in order of time."""
+        """Return entries to count (kinds `COUNTED`) after the cursor and not after `until`, in order of time. Each
+        names the dossier and the number in its journal."""
         begin = (instant_text(mark.at), mark.dossier, mark.n) if mark else ("", "", 0)
         rows = self._rows(_AFTER, (*begin, instant_text(until), limit))
         return tuple(JournalCursor(read_instant(at), dossier, n) for at, dossier, n in rows)
@@ -113,7 +114,7 @@ CLOCK: Final = "SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
 
 
 class MigrationStateQueries(Queries):
-    """Queries of `ServiceUnit` on queues and the clock."""
+    """Queries of `Unit` on queues and the clock."""
 
     def queues(self, now: datetime) -> Queues:
         """Return what waits in the store, overdue at `now`."""

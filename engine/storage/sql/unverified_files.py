@@ -15,7 +15,7 @@ _ONE: Final = " WHERE dossier = ? AND name = ?"
 
 
 class UnprovenFileQueries(Queries):
-    """Queries of `UnprovenUnit`."""
+    """Queries of `Unit` on files of unverified applicants."""
 
     def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
         """Return the row, or None. A writing unit locks it."""
@@ -32,7 +32,8 @@ class UnprovenFileQueries(Queries):
         self._change(sql, (file.dossier, file.name, instant_text(file.at)))
 
     def claim_unproven_file(self, file: UnprovenFile, now: datetime) -> UnprovenFile | None:
-        """Claim the removal of a file and return its row."""
+        """Claim the removal of a file and return its row. None if the row is gone, or was rewritten or
+        claimed since it was read."""
         same = "at = ? AND state = 'going'" if file.state == "going" else "at = ? AND state <> 'going'"
         sql = f"UPDATE unproven_file SET state = 'going', at = ?{_ONE} AND {same}"
         claimed = self._change(sql, (instant_text(now), file.dossier, file.name, instant_text(file.at))) == 1

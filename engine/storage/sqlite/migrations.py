@@ -17,14 +17,12 @@ from sqlite_utils import Database, Migrations
 from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.journal.search import EVENTS
-from engine.records.administration import LOST, OPENINGS
+from engine.records.administration import LOST, OPENINGS, SNIPPETS
 from engine.records.exchanges import EXCHANGES, NOTES
 from engine.records.jobs import ORDERS
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
-from engine.records.sms_counts import SMS_COUNTS
-from engine.records.snippets import SNIPPETS
-from engine.records.statistics import TALLIES
+from engine.records.statistics import SMS_COUNTS, TALLIES
 from engine.records.unverified_files import UNPROVEN_FILES, unproven_so_far
 from engine.storage.schema.ddl_dossiers import (
     DOCUMENTS,

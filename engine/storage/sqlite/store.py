@@ -19,26 +19,14 @@ from typing import Any, Final
 
 from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import LOCKED_AFTER, FairLock
+from engine.storage.results import Busy, Damaged, IntegrityFinding
 from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
-from engine.storage.sql.accounts import SecurityLogQueries
-from engine.storage.sql.administration import OpeningQueries
-from engine.storage.sql.clock import ClockQueries
-from engine.storage.sql.dossiers import DossierQueries
-from engine.storage.sql.exchanges import ExchangeQueries
 from engine.storage.sql.integrity import broken_promises
-from engine.storage.sql.jobs import JobQueries
-from engine.storage.sql.journal import EventQueries, LeafQueries
-from engine.storage.sql.ledger import LedgerQueries, RefundQueries
-from engine.storage.sql.outbox import OutboxQueries
-from engine.storage.sql.people import PeopleQueries
-from engine.storage.sql.publications import PublicationQueries
 from engine.storage.sql.row_journal import FOUND_ROWS
-from engine.storage.sql.snippets import SnippetQueries
-from engine.storage.sql.statistics import CLOCK, CounterQueries, MigrationStateQueries, migration_state
-from engine.storage.sql.unverified_files import UnprovenFileQueries
+from engine.storage.sql.statistics import CLOCK, migration_state
 from engine.storage.sqlite.write_queue import Flush
 from engine.storage.table_copy import ORDERED, Use, in_batches
-from engine.storage.unit_of_work import Busy, Damaged, IntegrityFinding, Unit
+from engine.storage.unit_of_work import Unit
 
 
 class SqliteRows:
@@ -92,14 +80,6 @@ _PASSING: Final = frozenset(
 )  # fmt: skip
 
 
-class SqliteUnit(
-    DossierQueries, OutboxQueries, LedgerQueries, PublicationQueries, SecurityLogQueries, PeopleQueries, ExchangeQueries, CounterQueries,
-    JobQueries, EventQueries, SnippetQueries, OpeningQueries, MigrationStateQueries, LeafQueries, RefundQueries, ClockQueries,
-    UnprovenFileQueries,
-):  # fmt: skip
-    """One transaction with every query of `Unit`."""
-
-
 class SqliteStore:
     """A store in a file, or in memory with `:memory:` for tests and scenarios. A missing file is created, readable by
     its owner only."""
@@ -135,10 +115,10 @@ class SqliteStore:
         """Open a unit: writers share a flush, readers see one snapshot. Raises `RuntimeError` inside another unit."""
         if write and not self._in_memory:
             with self._shared(WAIT_LIMIT if wait_limit is None else wait_limit) as connection:
-                yield SqliteUnit(connection, write)
+                yield Unit(connection, write)
         else:
             with self._connection(alone=write) as connection, _transaction(connection, write):
-                yield SqliteUnit(connection, write)
+                yield Unit(connection, write)
 
     @contextmanager
     def _shared(self, wait_limit: float) -> Iterator[sqlite3.Connection]:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from engine.storage.results import Busy
 from engine.storage.schema.migration_list import SETTINGS
-from engine.storage.unit_of_work import Busy
 
 MOST: Final = 16  # units of one flush
 LONGEST: Final = 0.02  # seconds after which no unit joins, so that the first does not wait long

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from renderers.cli.admin.installation_commands import wording
+
 if TYPE_CHECKING:
     from engine.records.dossier import Account
     from engine.services.accounts.agents import Given, Person
@@ -58,7 +60,7 @@ def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContex
         """
         from engine.core.problems import Refused
 
-        words = _words()
+        words = wording()
         if action != "list" and not login:
             raise click.UsageError("Missing argument 'LOGIN'.")
         office = kept() if action != "add" else opened()
@@ -150,12 +152,6 @@ def _rights(words: Translations, ctx: AppContext, account: Account, language: st
     said += list(account.procedures)
     said += [words.say("people.until", language, {"day": account.until.isoformat()})] if account.until else []
     return said if account.is_open(day) else [*said, words.say("people.is_closed", language, {})]
-
-
-def _words() -> Translations:
-    from renderers.i18n.translations import load_words
-
-    return load_words()
 
 
 def _fail(said: str) -> NoReturn:

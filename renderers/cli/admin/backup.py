@@ -84,8 +84,8 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.core.problems import Refused
         from engine.operations.backup import back_up
         from engine.storage.files.encryption import NoFileKey, NoKeyRing
+        from engine.storage.results import Busy
         from engine.storage.table_copy import NotWhole
-        from engine.storage.unit_of_work import Busy
 
         words, place = wording(), installed()
         with opening():
@@ -132,8 +132,8 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
         from engine.core.problems import Refused
         from engine.operations.backup import bring_back, read_contents
         from engine.operations.store_factory import open_blob_store
+        from engine.storage.results import Busy
         from engine.storage.table_copy import NotWhole
-        from engine.storage.unit_of_work import Busy
 
         words, place = wording(), installed()
         with opening():
@@ -160,8 +160,8 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
 
 def _copy_store(source: str, target: str, language: str) -> None:
     """Copy a database into another, empty one, and report each table."""
+    from engine.storage.results import Busy
     from engine.storage.table_copy import NotEmpty, NotWhole, move
-    from engine.storage.unit_of_work import Busy
 
     words = wording()
     if source == target:
@@ -188,7 +188,7 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
     from engine.operations.backup import copy_files
     from engine.storage.files.attachments import Lost
     from engine.storage.files.encryption import NoFileKey
-    from engine.storage.unit_of_work import Busy
+    from engine.storage.results import Busy
 
     words, there = wording(), place.place_of(address)
     if there == place.files:

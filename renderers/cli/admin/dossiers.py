@@ -41,7 +41,7 @@ def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
         from engine.core.problems import Refused
         from engine.operations.migration import migrate as bring_over
         from engine.services.context.app_context import NotFound
-        from engine.storage.unit_of_work import Busy
+        from engine.storage.results import Busy
         from renderers.i18n.translations import load_words
         from renderers.reports.migration import MigrationWriter, exit_code
 

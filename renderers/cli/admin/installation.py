@@ -21,8 +21,14 @@ import click
 
 from engine.core.clock import SystemClock
 from engine.core.problems import Refusal
-from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
-from engine.integrations.message_sender import ConsoleSender, InboxSender, MessageSender
+from engine.integrations.gateways import (
+    ConsoleSender,
+    Gateways,
+    InboxSender,
+    MessageSender,
+    UnreadGateways,
+    WrongGateways,
+)
 from engine.integrations.payment_provider import PaymentProvider
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider

@@ -24,8 +24,8 @@ def opening() -> Iterator[None]:
     from engine.services.keys.signing_keys import NoKeys
     from engine.storage.files.blob_store import WrongBlobStore
     from engine.storage.files.encryption import NoKeyRing
+    from engine.storage.results import Busy, Damaged, Unreachable
     from engine.storage.schema.migration_list import READ_ONLY, ForeignSchema, UnsafeSettings
-    from engine.storage.unit_of_work import Busy, Damaged, Unreachable
 
     kinds = (
         (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongBlobStore, "wrong_files"), (NoKeyRing, "no_ring"), (NoKeys, "no_ring"),

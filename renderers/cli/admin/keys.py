@@ -169,7 +169,7 @@ def _list_keys(words: Translations, place: Installation, store: Store, language:
 def _rotate(words: Translations, place: Installation, store: Store, again: bool, language: str) -> None:
     from engine.services.core.stored_files import is_named, places
     from engine.storage.files.encryption import NoFileKey, NoKeyRing, add_key
-    from engine.storage.unit_of_work import Busy
+    from engine.storage.results import Busy
 
     try:
         if not again:

@@ -103,7 +103,7 @@ def _roll_back(
 ) -> int:  # fmt: skip
     from engine.core.problems import Refused
     from engine.publication.publications import roll_back
-    from engine.storage.unit_of_work import Busy, Conflict
+    from engine.storage.results import Busy, Conflict
 
     if which is not None and not (which.isascii() and which.isdigit() and len(which) < 9):
         raise click.UsageError(words.say("publication.did.which", language, {}))
@@ -134,7 +134,7 @@ def _publish(
 ) -> int:
     from engine.core.problems import Refused
     from engine.operations.follower import Follower
-    from engine.storage.unit_of_work import Busy, Conflict
+    from engine.storage.results import Busy, Conflict
 
     logging.getLogger("guichet").addHandler(logging.NullHandler())  # the command prints sentences instead of log lines
     office, source = opened()
@@ -173,13 +173,14 @@ def _publish_head(ctx: AppContext, follower: Follower, rewritten: bool, words: T
 
 def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations, language: str) -> int:
     """Publish the files of the folder. Definitions that cannot be served are reported like `guichet lint`."""
+    from engine.publication.dry_run import file_text
     from renderers.reports.problems import render_report
 
     before = ctx.published
     ctx = source.renew(ctx)
     refused = [report for _, report in sorted(ctx.catalogue.warnings.items())]
     for report in refused:
-        texts = {one.where.file: _text(one.where.file) for one in report}
+        texts = {one.where.file: file_text(one.where.file) for one in report}
         click.echo(render_report(report, texts, language=language))
     with ctx.store.unit() as unit:
         reported = unit.publications(before)
@@ -188,13 +189,6 @@ def _publish_folder(ctx: AppContext, source: RefreshSource, words: Translations,
     if not reported and not refused:
         click.echo(words.say("publication.did.same", language, {"what": str(ctx.catalogue.folder)}))
     return 1 if refused else 0
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _say_placed(ctx: AppContext, reported: Publication, did: str, words: Translations, language: str) -> None:

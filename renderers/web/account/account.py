@@ -48,7 +48,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.shared.staff import procedure_of, role_label
-from renderers.web.shared.warnings import move_notice
+from renderers.web.shared.statuses import move_notice
 
 blueprint = Blueprint("own", __name__)
 

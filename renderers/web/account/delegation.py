@@ -14,7 +14,7 @@ from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
 from engine.records.dossier import Actor
 from engine.records.people import Mandate, MandateRole
 from engine.services.accounts import delegation as representation
-from engine.services.accounts.mandate_names import COMPANY, MandateView, holder_shown, principal_shown
+from engine.services.accounts.mandates import COMPANY, MandateView, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound

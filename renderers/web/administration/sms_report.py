@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, request
 
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.audit.sms_report import may_read_report, sms_report
 from renderers.reports.sms import SmsTotal, csv_rows, total
 from renderers.web.platform.access import agent

@@ -14,17 +14,16 @@ from engine.domain.common.agent_rights import (
     administers,
     agency_of,
     is_absent,
-    is_administrator,
     why_not_person,
 )
 from engine.journal.chain import JournalEntry
 from engine.model import Procedure
-from engine.records.dossier import Account, Actor
+from engine.records.dossier import Account
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
 from engine.services.appointments.opening_changes import current_change
 from engine.services.sign_in import agent_sign_in as staff
-from renderers.web.administration.openings import change_lines
+from renderers.web.administration.openings import administrator, change_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
@@ -74,12 +73,6 @@ class AgencyBox:
         return any(one.held for one in self.roles) or any(chosen for _, _, chosen in self.offices)
 
 
-def _administrator() -> Actor:
-    if not is_administrator(actor()):
-        abort(403)
-    return actor()
-
-
 def _everywhere() -> bool:
     return administers(actor(), (EVERYWHERE,))
 
@@ -91,7 +84,7 @@ def _everywhere() -> bool:
 @agent()
 def home() -> Response:
     """Show the team by name. `q` narrows it to a part of the name or login."""
-    who, asked = _administrator(), request.args.get("q", "").strip()[:60]
+    who, asked = administrator(), request.args.get("q", "").strip()[:60]
     found = [one for one in people.team(app_ctx(), who) if asked.lower() in f"{one.name} {one.login}".lower()]
     return staff_page(
         "agent/team.html", lines=[_line(one) for one in found], q=asked, note=session.pop("desk_note", "")
@@ -144,7 +137,7 @@ def add() -> Response:
 
     A post creates the account and shows its password once.
     """
-    who = _administrator()
+    who = administrator()
     is_auditor = request.values.get("genre") == "controleur" and _everywhere()
     kind: staff.Kind = "auditor" if is_auditor else "agent"
     blank = Account("", kind, "", request.form.get("login", "")[:60])
@@ -163,7 +156,7 @@ def add() -> Response:
 @agent()
 def one(account_id: str) -> Response:
     """Show the rights of a person. A post changes them and redirects to the team."""
-    who = _administrator()
+    who = administrator()
     account = people.member(app_ctx(), who, account_id[:60])
     if request.method == "GET":
         return _form_page(account, _HOME)
@@ -188,7 +181,7 @@ def change(account_id: str, act: str) -> Response:
 
     Redirects to the team, or shows the password once.
     """
-    who = _administrator()
+    who = administrator()
     verbs: dict[str, Callable[..., Account | Given]] = {
         "fermer": people.close_person, "ouvrir": people.reopen_person, "mot-de-passe": people.give_password,
         "telephone": people.reset_factor,
@@ -308,7 +301,7 @@ def _shown(account: Account, asked: Person) -> Account:
 @agent()
 def journal() -> Response:
     """Show who changed whose rights, the newest first."""
-    entries = people.journal_of_rights(app_ctx(), _administrator())
+    entries = people.journal_of_rights(app_ctx(), administrator())
     names = names_of(name for entry in entries for name in (entry.actor, _reported(entry, "account")))
     return staff_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
 

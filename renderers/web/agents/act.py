@@ -22,7 +22,7 @@ from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, preview_transition, read_filling, take_transition
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files, problem_sentence
 from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import paper

@@ -40,7 +40,7 @@ def piece(number: str, attachment_id: str) -> Response:
     ]  # fmt: skip
     place = [kept.id for kept in order].index(attachment.id)
     correcting = correction_offer(offers(app_ctx(), actor(), one.id))
-    field = _root(attachment.field)
+    field = attachment.field.split(".")[0]
     correct = ""
     if correcting and field in correctable_of(one, correcting.transition):
         correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
@@ -53,10 +53,6 @@ def piece(number: str, attachment_id: str) -> Response:
         before=one.at(f"/pieces/{order[place - 1].id}") if place else "",
         after=one.at(f"/pieces/{order[place + 1].id}") if place + 1 < len(order) else "",
     )  # fmt: skip
-
-
-def _root(path: str) -> str:
-    return path.split(".")[0]
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")

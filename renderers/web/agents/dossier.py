@@ -37,8 +37,7 @@ from renderers.web.shared.staff import (
     staff_page,
     who_did,
 )
-from renderers.web.shared.statuses import TAGS
-from renderers.web.shared.warnings import departs_from_journal
+from renderers.web.shared.statuses import TAGS, departs_from_journal
 
 blueprint = Blueprint("agent_dossier", __name__)
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, stream_with_context
 from engine.core.problems import Refused
 from engine.services.audit.exports import InboxExport, export_row, order_export, take_file
 from engine.services.worker.job_runner import carry_at_once
-from engine.storage.unit_of_work import DossierLine
+from engine.storage.results import DossierLine
 from renderers.web.agents.inbox import QUEUES, asked_of_form
 from renderers.web.platform.access import agent
 from renderers.web.platform.csv import CSV, csv_text, named_file

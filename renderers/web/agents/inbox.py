@@ -22,7 +22,7 @@ from engine.services.applications.casework import assign, inbox_counts, list_inb
 from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
-from engine.storage.unit_of_work import Conflict, DossierLine
+from engine.storage.results import Conflict, DossierLine
 from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
 from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label

@@ -26,6 +26,7 @@ from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
 from renderers.web.shared.money import francs, provider_label
+from renderers.web.shared.snippets import agency_label
 from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("refunds", __name__)
@@ -74,14 +75,9 @@ def to_pay() -> Response:
     more = {**({"agence": agency} if agency else {}), "apres": found.after or ""}
     return staff_page(
         "agent/refunds.html", rows=[_row(line) for line in found.lines], agency=agency, here=HOME,
-        agencies=[(one, _agency(one)) for one in agencies] if len(agencies) > 1 else [],
+        agencies=[(one, agency_label(one)) for one in agencies] if len(agencies) > 1 else [],
         first=first if request.args.get("apres") else "", next=f"{HOME}?{urlencode(more)}" if found.after else "",
     )  # fmt: skip
-
-
-def _agency(agency: str) -> str:
-    found = app_ctx().directory.agencies.get(agency)
-    return label(found.label) if found else agency
 
 
 def _row(line: OwedBack) -> RefundRow:

@@ -44,7 +44,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.money import provider_label
 from renderers.web.shared.staff import role_label, sign_in_page, sign_out_of, staff_page
-from renderers.web.shared.warnings import departs_from_journal
+from renderers.web.shared.statuses import departs_from_journal
 
 blueprint = Blueprint("auditor", __name__)
 

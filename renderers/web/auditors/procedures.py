@@ -13,8 +13,8 @@ from engine.domain.common.access import in_mandate
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model.summary import EditionSummary
 from engine.services.applications.casework import list_inbox
-from engine.services.audit.current_counts import current_counts
-from engine.storage.unit_of_work import DossierQuery
+from engine.services.audit.statistics import current_counts
+from engine.storage.results import DossierQuery
 from renderers.html.pagination import Paged, paged
 from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import csv_response

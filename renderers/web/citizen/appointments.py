@@ -18,7 +18,7 @@ from engine.services.appointments.bookings import book_slot, cancel_booking, hel
 from engine.services.context.app_context import NotFound
 from engine.services.core.appointment_links import held_visit
 from engine.services.core.waiting_list import stop_waiting, wait_for_seat, waits_at
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.i18n.translations import first_capital
 from renderers.pdf.icalendar import ics
 from renderers.web.platform.access import signed_in

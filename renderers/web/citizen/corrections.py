@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request, session
 from engine.core.problems import Refused
 from engine.domain.fields.views import FieldView, FormView, PageView
 from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in

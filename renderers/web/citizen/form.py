@@ -16,7 +16,7 @@ from engine.domain.forms.pages import path
 from engine.model import Procedure
 from engine.model.types import TRUE, Expression
 from engine.services.applications.drafts import drop_draft, read_attachment, save_page
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import control_id, error_summary, every_field, has_files
 from renderers.html.row_pages import RowPages, find_row, is_long, row_page
 from renderers.web.citizen.draft_migration import change_of, current_case

@@ -16,7 +16,7 @@ from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.casework import read_filling
 from engine.services.applications.opinions import AwaitedPart, awaited_parts, do_part, read_part
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
@@ -103,7 +103,7 @@ def show_later_form(one: DossierContext, form_id: str) -> Response:
 @signed_in
 def fill(number: str, form_id: str) -> Response:
     """Save a later form and redirect to the dossier."""
-    return fill_later_form(case(number), form_id, None)
+    return fill_later_form(case(number), form_id)
 
 
 @blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
@@ -167,7 +167,7 @@ def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> F
     return Filled(found.page, found.problems, found.answers)
 
 
-def fill_later_form(one: DossierContext, form_id: str, part: str | None) -> Response:
+def fill_later_form(one: DossierContext, form_id: str, part: str | None = None) -> Response:
     """Save a later form or one row of it once it has no error, then redirect.
 
     Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.

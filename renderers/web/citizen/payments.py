@@ -64,13 +64,14 @@ from renderers.web.shared.money import (
 )
 from renderers.web.shared.payment_methods import (
     ProviderChoice,
+    following,
     holder_page,
     method_names,
     offered,
+    page_left,
     read_holder,
     seems_elsewhere,
 )
-from renderers.web.shared.payment_stages import following, page_left
 
 blueprint = Blueprint("payments", __name__)
 

@@ -20,7 +20,7 @@ from renderers.web.platform.dossier_context import DossierContext, label, place_
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say, site
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
 from renderers.web.shared.money import francs, provider_label
-from renderers.web.shared.payment_stages import page_left
+from renderers.web.shared.payment_methods import page_left
 from renderers.web.shared.statuses import BOXES, TAGS
 
 

@@ -14,7 +14,7 @@ from engine.records.dossier import Actor
 from engine.services.applications.drafts import CheckSheet, check, submit
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.payments.payments import awaited_payment, owed
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from renderers.html.controls import control_id, national, problem_sentence
 from renderers.html.row_pages import find_row, row_at
 from renderers.i18n.translations import whole_number

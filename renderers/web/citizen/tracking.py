@@ -16,7 +16,7 @@ from engine.services.applications.casework import letters_of
 from engine.services.applications.drafts import mine
 from engine.services.applications.messages import unread
 from engine.services.sign_in.unverified_drafts import waiting as waiting_here
-from engine.storage.unit_of_work import DossierLine
+from engine.storage.results import DossierLine
 from renderers.html.controls import every_field
 from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital
@@ -45,8 +45,7 @@ from renderers.web.shared.messages import unread_of
 from renderers.web.shared.money import money_lines, payment_lines
 from renderers.web.shared.row_results import RowResult, document_line, row_results
 from renderers.web.shared.staff import assisted_by
-from renderers.web.shared.statuses import TAGS, line_title, lines_public
-from renderers.web.shared.warnings import move_notice
+from renderers.web.shared.statuses import TAGS, line_title, lines_public, move_notice
 
 blueprint = Blueprint("tracking", __name__)
 

@@ -44,10 +44,6 @@ class Assets:
 def _asset(path: Path) -> Asset:
     body = path.read_bytes()
     if path.suffix == ".css":
-        body = _without_comments(body)
+        body = re.sub(rb"\n\s*", b"\n", re.sub(rb"/\*.*?\*/", b"", body, flags=re.S)).strip()
     digest = hashlib.sha256(body).hexdigest()[:12]
     return Asset(f"{path.stem}.{digest}{path.suffix}", _TYPES[path.suffix], body, gzip.compress(body, 9, mtime=0))
-
-
-def _without_comments(sheet: bytes) -> bytes:
-    return re.sub(rb"\n\s*", b"\n", re.sub(rb"/\*.*?\*/", b"", sheet, flags=re.S)).strip()

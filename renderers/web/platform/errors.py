@@ -22,7 +22,7 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.sign_in.sessions import without_secrets
 from engine.storage.files.reserve import NoRoom
-from engine.storage.unit_of_work import Away, Busy, Conflict, Damaged
+from engine.storage.results import Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
 from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site

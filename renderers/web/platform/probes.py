@@ -13,7 +13,7 @@ from typing import Final, cast
 from flask import Blueprint, Response, abort, current_app, make_response, request
 
 from engine.operations.metrics import MetricValues, gauges
-from engine.storage.unit_of_work import Busy, Damaged
+from engine.storage.results import Busy, Damaged
 from renderers.web.platform.access import unasked
 from renderers.web.platform.metrics import CONTENT_TYPE, exposition
 from renderers.web.platform.request_context import app_ctx

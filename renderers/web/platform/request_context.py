@@ -25,14 +25,13 @@ from engine.services.accounts.assistance import helping, person_named
 from engine.services.accounts.delegation import acting_for, principal_name
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.rate_limit import network_of
-from engine.services.limits.askers import Asker
-from engine.services.limits.known_browsers import with_account
+from engine.services.limits.code_limits import Asker
+from engine.services.limits.guesses import with_account
 from engine.services.sign_in.sessions import SignedIn, actor_of, sign_out
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
-from renderers.i18n.language_spans import as_text
-from renderers.i18n.translations import Translations
+from renderers.i18n.translations import Translations, as_text
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 
@@ -224,7 +223,7 @@ def asker() -> Asker:
 
 
 def note_served() -> None:
-    """Mark the browser as served. From now on it has its own count (`askers`)."""
+    """Mark the browser as served. From now on it has its own count (`code_limits`)."""
     session.setdefault(_SERVED, new_token())
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request
 
 from engine.model import Procedure
 from engine.publication.publications import edition_records
-from engine.services.audit.current_counts import FEW, running
+from engine.services.audit.statistics import FEW, running
 from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_page import page_of
 from renderers.reports.changes_report import changes_json

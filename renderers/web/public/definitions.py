@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from engine.core.values import Span
 from engine.language.diff.population import Count
 from engine.model import Procedure
 from engine.publication.publications import EditionRecord, edition_records
-from engine.services.audit.current_counts import FEW, current_counts
+from engine.services.audit.statistics import FEW, current_counts
 from engine.services.context.app_context import NotFound
 from renderers.definition.document import CHAPTERS, OPTIONAL, definition_text
 from renderers.definition.parts import MatrixRow
@@ -234,14 +233,10 @@ def _role(role: str) -> str:
 def _delay(procedure: Procedure, way: DiagramRow) -> str:
     """Return the time limit of the act, or that of the state. Empty without one."""
     if way.transition.within is not None:
-        return say("audit.within", span=_span(way.transition.within))
+        return say("audit.within", span=span_text(site().words, way.transition.within, language()))
     state = procedure.state(way.source)
     theirs = way.event == "due" or set(way.by) & set(state.by)
     return writer_of(procedure).value(state.due) if state.due is not None and theirs else ""
-
-
-def _span(span: Span) -> str:
-    return span_text(site().words, span, language())
 
 
 def _message(procedure: Procedure, way: DiagramRow) -> str:

@@ -1,20 +1,26 @@
-"""Methods of payment: operators offered, data of a card holder, and the operator of a phone number."""
+"""Methods of payment: operators offered, data of a card holder, the operator of a number, stages of a payment.
+
+On the page that follows a payment only its age counts, so a reload, a lost page or a second tab changes nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from flask import Response, request
 
 from engine.core.countries import ALPHA_2, COUNTRIES
 from engine.core.problems import Refused
 from engine.integrations.payment_provider import NO_CUSTOMER, Asked, Customer, PaymentProvider
+from engine.records.dossier import Payment
 from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import ways_to_pay
+from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
@@ -128,3 +134,48 @@ def _answered(one: DossierContext, kind: str) -> str:
         if field.type == kind and isinstance(said, str):
             return said
     return ""
+
+
+Stage: TypeAlias = Literal["asking", "slow", "confirm", "page"]
+
+SLOW: Final = timedelta(seconds=10)  # age from which the page calls the operator slow
+# seconds until the next refresh, by the age of the payment; each one costs the payer data
+_AGES: Final = ((timedelta(seconds=6), 2), (timedelta(seconds=14), 4), (timedelta(seconds=30), 8))
+_LATER: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a pending payment waits for.
+
+    `left`: whole minutes, at least 1. `again`: seconds until the next refresh.
+    """
+
+    stage: Stage
+    left: int
+    again: int
+
+    @property
+    def mark(self) -> str:
+        """A value that changes whenever the text of the page changes."""
+        return f"{self.stage}-{self.left}" if self.stage in ("confirm", "page") else self.stage
+
+
+def page_left(payment: Payment, now: datetime) -> str:
+    """Return the operator's page of an open payment, empty once another payment may be started."""
+    usable = payment.status in OPEN and now < payment.started_at + SECOND_THOUGHTS
+    return (payment.page or "") if usable else ""
+
+
+def following(payment: Payment, now: datetime) -> Following:
+    """Return the stage of a pending payment."""
+    age = now - payment.started_at
+    left = max(1, -((now - payment.expires_at) // timedelta(minutes=1)))
+    again = next((seconds for until, seconds in _AGES if age < until), _LATER)
+    if is_placing(payment):
+        return Following("slow" if age >= SLOW else "asking", left, again)
+    if payment.page:
+        return Following("page", left, _LATER)
+    return Following(
+        "slow" if payment.method == "card" else "confirm", left, again
+    )  # a card is typed only on the operator's page

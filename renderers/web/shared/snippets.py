@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request, session
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import administers
 from engine.domain.messages.snippets import VARIABLES
-from engine.records.snippets import Snippet
+from engine.records.administration import Snippet
 from engine.services.accounts.snippets import agencies_of, keep_snippet, snippet_text, snippet_versions, snippets_for
 from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
@@ -54,7 +54,7 @@ def home() -> Response:
     """Show the snippets of the agent's agencies, by agency."""
     found = snippets_for(app_ctx(), actor())
     groups = [
-        (_agency(agency), _writes(agency), [_card(one) for one in found if one.agency == agency])
+        (agency_label(agency), _writes(agency), [_card(one) for one in found if one.agency == agency])
         for agency in agencies_of(app_ctx(), actor())
     ]
     shown = [group for group in groups if group[2]]
@@ -64,7 +64,8 @@ def home() -> Response:
     )  # fmt: skip
 
 
-def _agency(agency: str) -> str:
+def agency_label(agency: str) -> str:
+    """Return the label of an agency, its id if it is no longer in the directory."""
     found = app_ctx().directory.agencies.get(agency)
     return label(found.label) if found else agency
 
@@ -129,8 +130,8 @@ def _form(
     return staff_page(
         "agent/snippet.html", 422 if error else 200, before=before, errors=[("#body", error)] if error else [],
         title_of=request.form.get("title", before.title if before else ""),
-        body=request.form.get("body", before.body if before else ""), agency=_agency(agencies[0]) if before else "",
-        agencies=[(one, _agency(one)) for one in agencies], chosen=request.form.get("agence", ""), home=HOME,
+        body=request.form.get("body", before.body if before else ""), agency=agency_label(agencies[0]) if before else "",
+        agencies=[(one, agency_label(one)) for one in agencies], chosen=request.form.get("agence", ""), home=HOME,
         writes=_writes(agencies[0]) and not (before and before.retired), versions=said, token=new_token(),
         variables=[(f"{{{name}}}", say(f"snippet.var_{name}")) for name in VARIABLES],
         version=before.version if before else 0,

@@ -1,4 +1,4 @@
-"""Public label of a dossier in lists: its word and its colour."""
+"""Public label of a dossier in lists, its word and its colour; warnings on several pages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.model import DRAFT
+from engine.records.dossier import Dossier
+from engine.services.accounts.lost_phones import move_waiting
+from engine.services.audit.integrity_rows import departures
 from engine.services.payments.payments import awaited_among
-from engine.storage.unit_of_work import DossierLine
+from engine.storage.results import DossierLine
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx
+from renderers.web.platform.request_context import actor, app_ctx, moment_of, myself, say
 
 TAGS: Final = {
     "draft": "act", "to_pay": "act", "checking": "we", "sent": "we", "in_review": "we", "to_correct": "act", "to_book": "act",
@@ -45,3 +48,15 @@ def line_title(line: DossierLine) -> str:
     """Return the title of the procedure, or its address if it is no longer served."""
     summary = app_ctx().catalogue.summary(line.procedure)
     return label(summary.title) if summary else line.procedure
+
+
+def departs_from_journal(one: Dossier) -> str:
+    """Return one sentence that names the differences, empty if there are none."""
+    found = departures(app_ctx(), actor(), one.id)
+    return say("audit.departs_text", names=", ".join(say(f"audit.part_{name}") for name in found)) if found else ""
+
+
+def move_notice() -> str:
+    """Return the sentence about a pending new number of the person signed in, empty if there is none."""
+    move = move_waiting(app_ctx(), myself())
+    return say("own.move_text", moment=moment_of(move.due_at), end=move.phone[-2:]) if move else ""

@@ -11,9 +11,8 @@ import pytest
 
 from engine.core.clock import FixedClock
 from engine.integrations.config import read_gateways
-from engine.integrations.gateways import WrongGateways
+from engine.integrations.gateways import NotProven, SignInStart, VerifiedIdentity, WrongGateways
 from engine.integrations.http_client import InsecureAddress
-from engine.integrations.identity_provider import NotProven, SignInStart, VerifiedIdentity
 from engine.integrations.openid import Client, OpenIdProvider
 from engine.integrations.payment_provider import ProviderDown
 from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, a_key, local_identity

@@ -19,9 +19,8 @@ from aiosmtpd.controller import Controller
 from engine.core.clock import FixedClock
 from engine.integrations import smtp as mail
 from engine.integrations.config import read_gateways
-from engine.integrations.gateways import WrongGateways
+from engine.integrations.gateways import NotSent, WrongGateways
 from engine.integrations.http_client import HttpClient
-from engine.integrations.message_sender import NotSent
 from engine.integrations.sms_gateway import SmsGateway
 from engine.integrations.smtp import MailServer
 from engine.records.dossier import OutboundMessage

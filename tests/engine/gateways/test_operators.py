@@ -21,7 +21,7 @@ from engine.integrations.payment_provider import BadCallback, PaymentOrder, Paym
 from engine.records.dossier import Dossier, Payment
 from engine.services.payments import order_placement as placing
 from engine.services.payments import settlement
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from tests import worker
 from tests.engine.gateways.local_operators import (
     LocalCinetPay,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.values import Plain
-from engine.integrations.message_sender import ConsoleSender, InboxSender
+from engine.integrations.gateways import ConsoleSender, InboxSender
 from engine.integrations.registers import FileRegister
 from engine.records.dossier import OutboundMessage
 

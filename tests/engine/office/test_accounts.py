@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from engine.core.problems import Refused
-from engine.services.limits.known_browsers import with_account
+from engine.services.limits.guesses import with_account
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import sessions
 from engine.services.sign_in.sessions import SignedIn

@@ -19,7 +19,7 @@ from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.applications.draft_answers import keep_answers
 from engine.services.context.app_context import NotFound
-from engine.services.limits.known_browsers import with_account
+from engine.services.limits.guesses import with_account
 from engine.services.payments.payments import cash_due, take_cash
 from engine.services.sign_in.applicant_sign_in import check_code, send_help_code
 from tests.engine.office.world import PASSPORT, PHONE, World, _without_files, pdf

@@ -19,8 +19,8 @@ from engine.services.audit import integrity as inspection
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.core import outbound_messages as letters
 from engine.services.payments import payments as cashier
+from engine.storage.results import Conflict
 from engine.storage.sql.accounts import SecurityLogQueries
-from engine.storage.unit_of_work import Conflict
 from tests import worker
 from tests.engine.office.world import PASSPORT, World
 

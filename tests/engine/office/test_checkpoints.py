@@ -23,8 +23,9 @@ from engine.services.core import checkpoints
 from engine.services.core.checkpoints import LATEST, _kept, sign_journal
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.worker.worker import run_pass
+from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict, Store
+from engine.storage.unit_of_work import Store
 from renderers.cli.main import console
 from tests.beside import Beside, beside
 from tests.engine.office.world import B3, PASSPORT, World, a_world
@@ -56,7 +57,7 @@ def latest(world: World) -> str:
 def all_entries(world: World) -> int:
     ids = list(world.office.store.all_dossiers())
     with world.office.store.unit() as unit:
-        ((rows,),) = unit._rows("SELECT count(*) FROM row_entry")  # type: ignore[attr-defined]
+        ((rows,),) = unit._rows("SELECT count(*) FROM row_entry")
         return sum(len(unit.entries(one)) for one in ids) + len(unit.deeds()) + len(unit.rights(10_000)) + int(rows)
 
 

@@ -22,9 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.core.problems import Refused
 from engine.integrations.clamav import ClamAV
-from engine.integrations.gateways import Gateways, UnreadGateways, WrongGateways
+from engine.integrations.gateways import Gateways, NotSent, UnreadGateways, WrongGateways
 from engine.integrations.http_client import HttpClient
-from engine.integrations.message_sender import NotSent
 from engine.integrations.sms_gateway import SmsGateway
 from engine.integrations.smtp import MailServer
 from engine.language.catalogue.catalogue import Catalogue
@@ -39,13 +38,13 @@ from engine.publication.gates import Judge
 from engine.publication.git import root_of
 from engine.publication.mirror import Followed, Mirror
 from engine.records.publications import FollowingState
+from engine.services.core.call_queue import LOST, beat
 from engine.services.core.checkpoints import sign_journal
-from engine.services.core.heartbeat import LOST, beat
 from engine.storage.files.reserve import Reserve
 from engine.storage.postgres.store import PostgresStore
+from engine.storage.results import Busy, Damaged, Unreachable
 from engine.storage.schema.migration_list import UnsafeSettings
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Damaged, Unreachable
 from renderers.cli.admin.doctor import found as words_of
 from renderers.cli.admin.installation import opened_to_publish
 from renderers.cli.admin.publish import publish_command

@@ -15,8 +15,9 @@ from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.core import idempotency as command
 from engine.services.core.idempotency import DOSSIER, digestible, once
+from engine.storage.results import Busy, Conflict, Reply
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Conflict, Reply, Store, Unit
+from engine.storage.unit_of_work import Store, Unit
 from tests.beside import Beside, beside
 from tests.engine.office.world import B3, World, a_world
 from tests.postgres import an_empty_store

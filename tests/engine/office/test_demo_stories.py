@@ -14,7 +14,7 @@ import pytest
 import server
 from engine.core.clock import FixedClock, local_day
 from engine.core.problems import NOWHERE, problem
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import load_catalogue
 from engine.records.dossier import Actor, Dossier

@@ -19,7 +19,7 @@ from engine.integrations.payment_provider import ProviderSilent, ProviderStatus
 from engine.records.dossier import Dossier, OutboundMessage, Payment
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext
-from engine.services.core import heartbeat
+from engine.services.core import call_queue
 from engine.services.core.call_queue import queued_calls
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
@@ -286,9 +286,9 @@ class TestNotHandedOver:
         first, second, third = (owing(world, n) for n in range(3))
         with pytest.raises(Refused, match="payments_closed"):
             begin(world, "gate", first)
-        heartbeat.beat(world.office)
+        call_queue.beat(world.office)
         begun = begin(world, "gate", second)
-        world.wait(seconds=heartbeat.LOST.total_seconds())
+        world.wait(seconds=call_queue.LOST.total_seconds())
         with pytest.raises(Refused, match="payments_closed"):
             begin(world, "gate", third)
         assert begin(world, "gate", second).id == begun.id, "the same click again is the payment that it began"
@@ -297,7 +297,7 @@ class TestNotHandedOver:
     def test_a_worker_says_that_it_is_alive(self, tmp_path: Path) -> None:
         world = a_world(tmp_path, SqliteStore(tmp_path / "g.db"))
         with running(world.office):
-            soon(lambda: world.read(lambda unit: heartbeat.last_beat(unit, world.clock.now())))
+            soon(lambda: world.read(lambda unit: call_queue.last_beat(unit, world.clock.now())))
 
     @pytest.mark.parametrize("behind", [-timedelta(hours=2), -timedelta(minutes=2), timedelta(hours=2)])
     def test_machines_whose_clocks_differ_agree_that_a_worker_is_alive(self, tmp_path: Path, behind: timedelta) -> None:
@@ -307,15 +307,15 @@ class TestNotHandedOver:
             portal.office = replace(portal.office, settings=replace(portal.office.settings, expects_worker=True))
             worker = replace(portal.office, clock=FixedClock(portal.office.now() - behind))
             dossier = owing(portal)
-            heartbeat.beat(worker)
+            call_queue.beat(worker)
             assert begin(portal, "gate", dossier).status == "pending"
             with store.unit() as unit:
-                found = heartbeat.last_beat(unit, portal.office.now())
+                found = call_queue.last_beat(unit, portal.office.now())
             assert found is not None
-            assert found[1] < heartbeat.LOST
+            assert found[1] < call_queue.LOST
             with store.unit(write=True) as unit:
                 for key, host, at in unit.asides("worker/"):
-                    unit.keep_aside(key, host, at - heartbeat.LOST)
+                    unit.keep_aside(key, host, at - call_queue.LOST)
             with pytest.raises(Refused, match="payments_closed"):
                 begin(portal, "gate", owing(portal, 1))
         finally:

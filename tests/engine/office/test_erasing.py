@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.integrations.message_sender import InboxSender, NotSent
+from engine.integrations.gateways import InboxSender, NotSent
 from engine.operations.backup import back_up, bring_back
 from engine.records.dossier import OutboundMessage
 from engine.services.sign_in.applicant_sign_in import check_code, send_code, send_help_code, send_link_code

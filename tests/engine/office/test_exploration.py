@@ -13,7 +13,7 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.services.applications import casework
 from engine.simulation.exploration import ExplorationFinding, Explored, Explorer, turns_of
-from engine.simulation.scenarios import Outcome, play
+from engine.simulation.player import Outcome, play
 from renderers.reports.exploration import exploration_report, story_of
 from tests.makers import a_procedure, the_shared, the_words
 

@@ -26,8 +26,8 @@ from engine.publication.mirror import Followed, Mirror
 from engine.publication.publications import decided, edition_records, roll_back
 from engine.records.publications import Publication
 from engine.services.audit.integrity import fsck
+from engine.storage.results import Busy
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy
 from renderers.cli.admin.installation import say_trouble
 from renderers.i18n.translations import load_words
 from tests.engine.office.repository import SECOND, TEXT, Agency, an_agency, another_accounts, git

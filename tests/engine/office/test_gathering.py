@@ -25,8 +25,8 @@ from engine.services.appointments import bookings
 from engine.services.audit.integrity import export
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.worker.worker import run_pass
+from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict
 from tests.engine.office.world import ROOT, World, a_world
 from tests.makers import the_shared
 from tests.postgres import an_empty_store

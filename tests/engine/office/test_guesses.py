@@ -19,8 +19,17 @@ from engine.core.problems import Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.services.accounts import agents as people
 from engine.services.keys.signing_keys import SigningKeys
-from engine.services.limits.guesses import DAY, GROWING, count_wrong, limits_of, shut
-from engine.services.limits.known_browsers import MOST_TAGS, browser_key, is_known, with_account
+from engine.services.limits.guesses import (
+    DAY,
+    GROWING,
+    MOST_TAGS,
+    browser_key,
+    count_wrong,
+    is_known,
+    limits_of,
+    shut,
+    with_account,
+)
 from engine.services.sign_in import agent_sign_in as staff
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.agent_sign_in import Halfway

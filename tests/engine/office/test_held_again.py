@@ -22,8 +22,8 @@ from engine.services.sign_in import agent_sign_in as staff
 from engine.services.worker import retention
 from engine.services.worker.worker import run_pass
 from engine.storage.postgres.store import PostgresUnit
-from engine.storage.sqlite.store import SqliteStore, SqliteUnit
-from engine.storage.unit_of_work import Store
+from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Store, Unit
 from tests.beside import Beside, beside
 from tests.engine.office.test_bookings import to_book
 from tests.engine.office.test_openings import LOME, STRIKE, _refuses, chief, on
@@ -43,7 +43,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 def unit_of(world: World) -> type[Any]:
-    return SqliteUnit if isinstance(world.office.store, SqliteStore) else PostgresUnit
+    return Unit if isinstance(world.office.store, SqliteStore) else PostgresUnit
 
 
 def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: World) -> None:

@@ -16,7 +16,7 @@ from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext
 from engine.services.core.journalling import journalise
-from engine.storage.unit_of_work import IntegrityFinding
+from engine.storage.results import IntegrityFinding
 from tests.engine.office.world import B3, PASSPORT, World
 
 Body = dict[str, Any]
@@ -31,11 +31,11 @@ def issued(world: World) -> Dossier:
 def rewrite(office: AppContext, dossier: Dossier, change: Callable[[Body], None]) -> None:
     """Edits the kept row by SQL, as whoever holds the file could."""
     with office.store.unit(write=True) as unit:
-        rows = unit._rows("SELECT body FROM dossier_body WHERE dossier = ?", (dossier.id,))  # type: ignore[attr-defined]
+        rows = unit._rows("SELECT body FROM dossier_body WHERE dossier = ?", (dossier.id,))
         body = json.loads(next(iter(rows))[0])
         change(body)
         text = json.dumps(body)
-        unit._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (text, dossier.id))  # type: ignore[attr-defined]
+        unit._change("UPDATE dossier_body SET body = ? WHERE dossier = ?", (text, dossier.id))
 
 
 def differing(findings: tuple[IntegrityFinding, ...]) -> list[str]:
@@ -174,5 +174,5 @@ def test_a_visit_that_was_moved_stays_where_it_was(world: World, tampering: str,
     world.booked(world.booked(world.paid(checked), "depot"), "depot", 3)
     assert fsck(world.office) == ()
     with world.office.store.unit(write=True) as unit:
-        unit._change(tampering)  # type: ignore[attr-defined]
+        unit._change(tampering)
     assert {one.code for one in fsck(world.office)} == told

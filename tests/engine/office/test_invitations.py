@@ -15,12 +15,11 @@ from engine.records.people import CHAIN, Mandate
 from engine.services.accounts import delegation as representation
 from engine.services.accounts.applicant_account import save_profile
 from engine.services.accounts.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
-from engine.services.accounts.mandate_names import called, holder_shown, principal_shown
+from engine.services.accounts.mandates import called, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import tried
-from engine.services.limits.askers import Asker, limits_of
-from engine.services.limits.code_limits import new_numbers
+from engine.services.limits.code_limits import Asker, limits_of, new_numbers
 from engine.services.sign_in.applicant_sign_in import applicant_known_by, send_code
 from tests.engine.office.test_representation import OTHER, administrator, company, refused
 from tests.engine.office.world import B3, PHONE, World, pdf

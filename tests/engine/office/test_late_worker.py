@@ -98,7 +98,7 @@ def test_what_the_law_grants_is_not_taken_away_in_the_database(
     dossier = world.sent(SLUG)
     assert fsck(world.office) == ()
     with world.office.store.unit(write=True) as unit:
-        unit._change(tampering, (dossier.id,))  # type: ignore[attr-defined]
+        unit._change(tampering, (dossier.id,))
     assert [(one.code, one.dossier) for one in fsck(world.office)] == [("timers_differ", dossier.id)]
     refuse(world, urbaniste, dossier)
     assert fsck(world.office) == ()

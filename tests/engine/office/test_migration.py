@@ -18,8 +18,8 @@ from engine.services.applications.opinions import fill_row, give_opinion
 from engine.services.audit.integrity import checked_journal, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker.worker import run_pass
+from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Conflict
 from renderers.i18n.translations import load_words
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world

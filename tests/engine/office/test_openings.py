@@ -119,7 +119,7 @@ class TestClosing:
         openings.take_back(world.office, chief(world), done.change.id)
         assert fsck(world.office) == ()
         with world.office.store.unit(write=True) as unit:
-            unit._change(statement)  # type: ignore[attr-defined]
+            unit._change(statement)
         assert code in {one.code for one in fsck(world.office)}
 
     def test_the_visit_is_given_back_told_and_chosen_again_without_a_move(self, world: World) -> None:

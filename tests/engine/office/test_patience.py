@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.records.dossier import OutboundMessage
-from engine.services.worker import time_budget as patience
+from engine.services.worker import worker as patience
 from engine.services.worker import worker as timers
 from tests.engine.office.world import World, a_world
 

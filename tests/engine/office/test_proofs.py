@@ -19,7 +19,7 @@ from engine.services.audit import integrity as inspection
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound, publish_editions
 from engine.services.keys.signing_keys import SigningKeys, announce_key, sign_with_announced
-from engine.services.limits.askers import CHECKS_PER_BROWSER, FIRST_PER_ADDRESS, Asker
+from engine.services.limits.code_limits import CHECKS_PER_BROWSER, FIRST_PER_ADDRESS, Asker
 from engine.services.worker.worker import run_timers
 from engine.storage.sqlite.store import SqliteStore
 from tests import worker

@@ -11,7 +11,7 @@ from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.records.dossier import Dossier, Payment
 from engine.services.keys.signing_keys import SigningKeys
-from engine.services.limits.askers import Asker
+from engine.services.limits.code_limits import Asker
 from engine.services.payments import receipts
 from engine.services.payments.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
 from engine.services.payments.refunds import pay_back, refunds_to_pay

@@ -14,7 +14,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier, LinkedDossier
 from engine.services.applications.draft_migration import Renewed, renew
 from engine.services.applications.drafts import check, submit
 from engine.services.audit.integrity import fsck
-from engine.storage.unit_of_work import Conflict
+from engine.storage.results import Conflict
 from tests.engine.office.editions import MAP, edition, first, publish, renamed
 from tests.engine.office.world import World, a_world
 

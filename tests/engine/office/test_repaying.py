@@ -176,7 +176,7 @@ def test_fsck_sees_what_was_changed(owing: tuple[World, Dossier], spoilt: str, c
     pay_back(world.office, clerk(world), dossier.id, line.refund.entry, REFERENCE)
     assert fsck(world.office) == ()
     with world.office.store.unit(write=True) as unit:
-        unit._change(spoilt, ())  # type: ignore[attr-defined]
+        unit._change(spoilt, ())
     assert code in {one.code for one in fsck(world.office)}
 
 

@@ -20,7 +20,7 @@ from engine.services.applications.drafts import submit
 from engine.services.applications.opinions import fill_row, give_opinion
 from engine.services.worker.worker import run_pass
 from engine.simulation.environment import ScenarioEnvironment
-from engine.simulation.scenarios import play
+from engine.simulation.player import play
 from renderers.cli.admin.dossiers import replay_command
 from renderers.reports.replay import ReplayWriter
 from tests.engine.office.editions import MAP, edition, first, publish, renamed

@@ -17,7 +17,7 @@ from engine.services.accounts import agents as people
 from engine.services.accounts import delegation as representation
 from engine.services.accounts.agents import Person
 from engine.services.accounts.applicant_account import erase_own
-from engine.services.accounts.mandate_names import principal_shown
+from engine.services.accounts.mandates import principal_shown
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import drafts as intake
 from engine.services.applications.attachments import Upload

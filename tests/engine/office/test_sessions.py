@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import canonical_json
-from engine.services.limits.askers import Asker
+from engine.services.limits.code_limits import Asker
 from engine.services.sign_in.sessions import (
     ASIDES_PER_ACCOUNT,
     LONGEST_ASIDE,

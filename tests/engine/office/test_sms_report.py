@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from engine.core.values import new_id
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.records.dossier import SYSTEM_ACTOR, Actor, OutboundMessage
-from engine.records.sms_counts import SmsCount
+from engine.records.statistics import SmsCount
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
 from engine.services.audit.sms_report import count_sms, country_of, sms_report

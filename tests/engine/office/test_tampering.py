@@ -14,10 +14,10 @@ import yaml
 
 from engine.core.values import group_number
 from engine.services.audit.integrity import Inspected, _of_dossier, findings, fsck, inspect, number_of
+from engine.storage.results import IntegrityFinding
 from engine.storage.sql.connection import Queries
 from engine.storage.sql.integrity import QUESTIONS
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import IntegrityFinding
 from renderers.i18n.translations import load_words
 from renderers.reports.integrity import _REMEDIES, findings_report
 from tests.engine.office.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
@@ -162,7 +162,7 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
     told = inspect(world.office)
     assert (told.findings, told.before) == ((), {"letter": letters, "payment": 1, "event": 1})
     with world.office.store.unit(write=True) as unit:
-        unit._change("DELETE FROM letter WHERE created_at = (SELECT max(created_at) FROM letter)")  # type: ignore[attr-defined]
+        unit._change("DELETE FROM letter WHERE created_at = (SELECT max(created_at) FROM letter)")
     assert {one.code for one in fsck(world.office)} == {"letter_deleted"}
     store.close()
 

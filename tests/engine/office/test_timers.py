@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine.core.values import new_id
-from engine.integrations.message_sender import NotSent
+from engine.integrations.gateways import NotSent
 from engine.integrations.registers import RegisterAnswer
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage
@@ -28,8 +28,8 @@ from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.worker import worker as timers
+from engine.storage.results import Busy, DossierQuery
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, DossierQuery
 from tests import worker
 from tests.engine.office.world import B3, PASSPORT, PHONE, World, a_world, left_salts
 

@@ -28,8 +28,9 @@ from engine.storage.files.attachments import Lost
 from engine.storage.files.inspection import Rejected
 from engine.storage.files.resumable_uploads import Arrivals
 from engine.storage.gate import Crowded
+from engine.storage.results import Busy, Conflict
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Conflict, Store
+from engine.storage.unit_of_work import Store
 from tests.engine.office.world import B3, World, a_world
 from tests.postgres import an_empty_store
 

@@ -18,7 +18,7 @@ from engine.core.values import Plain, new_id
 from engine.domain.common.decision import Act
 from engine.domain.fields.files import evidence_parts
 from engine.domain.forms.sample_answers import example_answers
-from engine.integrations.message_sender import InboxSender
+from engine.integrations.gateways import InboxSender
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue

@@ -30,7 +30,7 @@ from engine.storage.files.attachments import AttachmentStore, Lost, StoredFile, 
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.images import LONGEST_SIDE, MOST_SCANS
 from engine.storage.files.inspection import Rejected
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 ALL = ("pdf", "jpg", "png")
 SIZE = 5_000_000

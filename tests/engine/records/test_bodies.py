@@ -29,8 +29,9 @@ from engine.records.dossier import (
 )
 from engine.records.people import Session, SignInCode
 from engine.records.publications import Edition
+from engine.storage.results import DossierLine, Reply
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import DossierLine, Reply, Store, Unit
+from engine.storage.unit_of_work import Store, Unit
 from tests.engine.records.makers import NOON, a_booking, a_dossier, opened
 
 RECORDS = (

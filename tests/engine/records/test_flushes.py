@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.storage.fair_lock import FairLock
+from engine.storage.results import Busy
 from engine.storage.sqlite import write_queue as flushes
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.sqlite.write_queue import Flush
-from engine.storage.unit_of_work import Busy
 from tests.engine.records.makers import a_dossier, a_letter
 
 BEHIND = 5
@@ -138,7 +138,7 @@ def test_a_fault_that_undoes_all_is_told_to_all(store: SqliteStore) -> None:
 
     def disk_fails() -> str:
         with store.unit(write=True) as unit:
-            unit._connection.execute("ROLLBACK")  # type: ignore[attr-defined]
+            unit._connection.execute("ROLLBACK")
             raise LookupError
 
     assert waiting_behind(store, *keeping(store, 2), disk_fails) == ["Busy", "Busy", "Busy", "LookupError"]

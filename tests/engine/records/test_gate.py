@@ -8,7 +8,7 @@ import time
 import pytest
 
 from engine.storage.gate import AdmissionGate, Crowded
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 
 def test_few_are_in_few_wait_and_all_others_are_told_at_once() -> None:

@@ -10,7 +10,8 @@ import pytest
 from engine.journal.leaves import OWED_SO_FAR, Leaf, Tree
 from engine.journal.merkle import Growing, leaf_hash, root_of
 from engine.records.codec import instant_text
-from engine.storage.unit_of_work import Conflict, Store
+from engine.storage.results import Conflict
+from engine.storage.unit_of_work import Store
 from tests.engine.records.makers import NOON, a_dossier, journal, later
 from tests.test_store_contract import store
 
@@ -72,7 +73,7 @@ def test_a_leaf_stays(store: Store) -> None:
         unit.add_leaves(0, some(1))
     for statement in ("UPDATE leaf SET n = 2", "DELETE FROM leaf"):
         with pytest.raises(Exception, match="the journal is never"), store.unit(write=True) as unit:
-            unit._change(statement)  # type: ignore[attr-defined]
+            unit._change(statement)
 
 
 def test_what_was_sealed_before_the_tree_is_owed_to_it(store: Store) -> None:

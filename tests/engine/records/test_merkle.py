@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.journal.merkle import (
     EMPTY,
     STEP,
     Growing,
-    consistency,
     inclusion,
-    is_consistent,
     leaf_hash,
     node_hash,
     root_from,
@@ -101,19 +97,6 @@ def test_every_leaf_is_proven_in_and_nowhere_else(size: int) -> None:
             assert root_from(at, size, LEAVES[at], [node_hash(proof[0], b""), *proof[1:]]) != root
     assert root_from(size, size, LEAVES[0], []) is None
     assert root_from(-1, size, LEAVES[0], []) is None
-
-
-@given(st.integers(1, 1000), st.integers(1, 1000))
-def test_a_longer_log_is_proven_to_begin_with_a_shorter_one(one: int, other: int) -> None:
-    old, new = sorted((one, other))
-    proof = consistency(old, new, KEPT)
-    before, after = root_of(old, KEPT), root_of(new, KEPT)
-    assert is_consistent(old, new, before, after, proof)
-    assert not is_consistent(old, new, leaf_hash(b"rewritten"), after, proof)
-    assert not is_consistent(old, new, before, leaf_hash(b"rewritten"), proof)
-    if proof:
-        assert not is_consistent(old, new, before, after, proof[:-1])
-        assert not is_consistent(old, new, before, after, [*proof, before])
 
 
 def test_no_question_asks_for_many_hashes() -> None:

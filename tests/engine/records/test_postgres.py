@@ -21,9 +21,9 @@ from engine.storage.postgres import pool as postgres_lines
 from engine.storage.postgres import store as postgres
 from engine.storage.postgres.migrations import NAMES, check_settings, migrate
 from engine.storage.postgres.store import PostgresStore
+from engine.storage.results import Busy, Damaged
 from engine.storage.schema.migration_list import ForeignSchema, UnsafeSettings
 from engine.storage.table_copy import Use
-from engine.storage.unit_of_work import Busy, Damaged
 from renderers.cli.admin.installation_commands import opening
 from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
 from tests.postgres import an_empty_store, database

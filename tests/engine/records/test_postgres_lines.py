@@ -17,7 +17,7 @@ from engine.storage.postgres.connection_errors import line_settings
 from engine.storage.postgres.pool import _ANSWERS as ANSWERS
 from engine.storage.postgres.pool import GLANCE, TRIED_FOR
 from engine.storage.postgres.store import PostgresStore
-from engine.storage.unit_of_work import Away, Busy
+from engine.storage.results import Away, Busy
 from tests.faults.cluster import Cluster, a_cluster
 from tests.postgres import database
 

@@ -19,7 +19,7 @@ from engine.storage.files.blob_store import BlobStore, Bucket, FolderBlobStore, 
 from engine.storage.files.encryption import FileKeys, add_key
 from engine.storage.files.resumable_uploads import AT_ONCE
 from engine.storage.files.s3 import SWEPT, S3BlobStore
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 from tests.bucket import Service, service
 from tests.engine.office.world import keys, pdf
 

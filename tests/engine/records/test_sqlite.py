@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
+from engine.storage.results import Busy, Damaged, DossierQuery, IntegrityFinding
 from engine.storage.schema import migration_list as sqlite_schema
 from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
 from engine.storage.sql.search import dossier_query
 from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.migrations import MIGRATIONS
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.unit_of_work import Busy, Damaged, DossierQuery, IntegrityFinding, Store
+from engine.storage.unit_of_work import Store
 from tests.engine.records.makers import (
     NOON,
     a_booking,
@@ -148,7 +149,7 @@ def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.M
 def test_what_is_sealed_is_never_rewritten(store: SqliteStore, statement: str) -> None:
     a_whole_life(store)
     with store.unit(write=True) as unit, pytest.raises(sqlite3.IntegrityError):
-        unit._connection.execute(statement)  # type: ignore[attr-defined]
+        unit._connection.execute(statement)
     assert list(store.findings()) == []
 
 
@@ -231,13 +232,13 @@ def test_a_full_disk_is_busy_keeps_nothing_half_and_passes(store: SqliteStore) -
 
 def fill(store: SqliteStore, pages: int) -> None:
     with store.unit(write=True) as unit:
-        unit._connection.execute(f"PRAGMA max_page_count = {pages}")  # type: ignore[attr-defined]
+        unit._connection.execute(f"PRAGMA max_page_count = {pages}")
         unit.add_dossier(a_dossier("d2", answers={"much": "x" * 100_000}))
 
 
 def test_a_fault_of_ours_is_no_busy(store: SqliteStore) -> None:
     with pytest.raises(sqlite3.OperationalError), store.unit(write=True) as unit:
-        unit._connection.execute("SELECT * FROM nowhere")  # type: ignore[attr-defined]
+        unit._connection.execute("SELECT * FROM nowhere")
     opened(store)
 
 
@@ -292,8 +293,8 @@ def test_no_list_is_sorted_or_walked_whole(
     store: SqliteStore, tray: DossierQuery, after: tuple[str, str] | None
 ) -> None:
     with store.unit() as unit:
-        connection: sqlite3.Connection = unit._connection  # type: ignore[attr-defined]
-        sql, cells = dossier_query(unit._row, tray, "id, due_order", after)  # type: ignore[attr-defined]
+        connection: sqlite3.Connection = unit._connection
+        sql, cells = dossier_query(unit._row, tray, "id, due_order", after)
         plan = connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY due_order, id LIMIT 50", cells).fetchall()
     steps = [step[-1] for step in plan]
     assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step or step == "SCAN dossier"], steps

@@ -452,5 +452,5 @@ def test_tidying_twice_changes_nothing(text_: str, lines: bool) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_fault_has_a_sentence(code: str) -> None:
-    sentences = {key.removesuffix(".one").removesuffix(".many") for key in load_words().every_key("fr")}
+    sentences = {key.removesuffix(".one").removesuffix(".many") for key in load_words().texts("fr")}
     assert sentences & {f"problem.{kind}.{code}" for kind in ("any", *KINDS)}

@@ -1,14 +1,23 @@
-"""Names of the parties of a mandate as each other sees them, from checked or verified data."""
+"""Mandates: the names of their parties as each other sees them, and the time of their documents.
+
+A document is stored for `mandate_papers` (12 months, `GUICHET_KEEP_MANDATES`) after the mandate ended,
+was refused or expired. It stays as long as a dossier that was handled under it. The data of the mandate
+stays unchanged.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
 
 from engine.core.values import national
+from engine.domain.common.access import over_since
 from engine.domain.common.names import readable_name
+from engine.domain.common.working_time import add_span
 from engine.records.dossier import Account
 from engine.records.people import Mandate
+from engine.services.context.app_context import AppContext
+from engine.storage.unit_of_work import Unit
 
 COMPANY: Final = "company:"  # prefix of the login of a company, before its number
 PAPER: Final = "person:"  # prefix of the login of a person without a phone
@@ -65,3 +74,38 @@ def holder_shown(one: MandateView) -> str:
     if one.principal.login.startswith((COMPANY, PAPER)):
         return called(holder)
     return ", ".join(filter(None, (readable_name(mandate.declared or holder.name), reached(holder))))
+
+
+PaperOutcome: TypeAlias = Literal["kept", "erased"]
+_ON_PAPER: Final = ("company:", "person:")  # logins of principals whose mandate rests on a document
+
+
+def forget_papers(ctx: AppContext) -> int:
+    """Erase every document whose time is over. Return how many. The sweep deletes the files themselves."""
+    with ctx.store.unit() as unit:
+        late = [one.id for one in unit.mandates_with_papers() if _is_late(ctx, unit, one)]
+    return sum(_forget(ctx, one) for one in late)
+
+
+def _forget(ctx: AppContext, mandate_id: str) -> bool:
+    with ctx.store.unit(write=True) as unit:
+        mandate = unit.mandate(mandate_id)
+        if mandate is None or not mandate.proof or not _is_late(ctx, unit, mandate):
+            return False
+        unit.put_mandate(replace(mandate, proof="", proof_name=""))
+        return True
+
+
+def _is_late(ctx: AppContext, unit: Unit, mandate: Mandate) -> bool:
+    over = over_since(mandate, ctx.now())
+    if over is None or ctx.now() < add_span(over, ctx.settings.mandate_papers, ctx.directory.calendar):
+        return False
+    return mandate.status == "refused" or not unit.handled_under(mandate, over)
+
+
+def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None:
+    """Return whether the document of a mandate is stored or erased; None if it never had one."""
+    if mandate.proof:
+        return "kept"
+    asked = mandate.made_by == mandate.holder and principal is not None and principal.login.startswith(_ON_PAPER)
+    return "erased" if asked else None
