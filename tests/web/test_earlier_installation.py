@@ -30,7 +30,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.services.accounts.delegation import check, proof_of, to_check
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, pinned
-from engine.services.core.heartbeat import beat
+from engine.services.core.call_queue import beat
 from engine.services.worker.worker import run_pass
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sqlite.store import SqliteStore
