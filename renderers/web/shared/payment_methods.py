@@ -15,6 +15,7 @@ from engine.integrations.payment_provider import NO_CUSTOMER, Asked, Customer, P
 from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import ways_to_pay
+from renderers.i18n.formats import listed
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
@@ -56,7 +57,7 @@ def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
 def method_names(one: DossierContext) -> str:
     """Return the methods of payment in words: `argent mobile ou carte bancaire`."""
     names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
-    return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
+    return listed(names, language(), "or")
 
 
 def seems_elsewhere(provider: str, payer: str) -> str:
