@@ -6,7 +6,7 @@ false. The public page uses the shorter `condition_text`, for simple conditions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -36,6 +36,7 @@ from engine.model import Field, Option, Procedure
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Constant, Expression, Value
 from renderers.html.templates import span_text
+from renderers.i18n.formats import listed
 from renderers.i18n.translations import Translations, in_language, quoted
 
 LONGEST: Final = 600  # characters; a longer text is replaced by the expression as written
@@ -130,7 +131,7 @@ class ExpressionWriter:
     def _joined(self, node: Node, items: tuple[Node, ...], negated: bool, inside: bool) -> str:
         """Join conditions. A negated `and` stays whole: its parts cannot be negated one by one if some are empty."""
         parts = [self._holds(item, inside=True) for item in items]
-        said = self._list_of(parts, "and" if isinstance(node, And) else "or")
+        said = listed(parts, self._language, "standard" if isinstance(node, And) else "or")
         if negated:
             return self._say("not_true", of=said)
         return f"({said})" if inside else said
@@ -149,7 +150,7 @@ class ExpressionWriter:
         return self._say(f"not_{key}" if negated else key, left=self._worth(left), right=self._coded(left, right))
 
     def _chosen(self, what: str, choices: list[str], negated: bool) -> str:
-        return self._say("none_of" if negated else "one_of", left=what, right=self._list_of(choices, "or"))
+        return self._say("none_of" if negated else "one_of", left=what, right=listed(choices, self._language, "or"))
 
     # -- what it is worth ----------------------------------------------------------------------------------------------
 
@@ -205,7 +206,7 @@ class ExpressionWriter:
                 return "-".join(map(str, numbers))
         said = [self._worth(one) for one in arguments]
         if function in ("min", "max"):
-            return self._say(function, of=self._list_of(said, "and"))
+            return self._say(function, of=listed(said, self._language))
         key = f"{function}_at" if function == "age" and len(said) > 1 else function
         names = dict(zip(("first", "second", "third"), said, strict=False))
         return self._say(f"call.{key}", **names)
@@ -275,27 +276,18 @@ class ExpressionWriter:
             return span_text(self._words, value, self._language)
         if isinstance(value, date):
             return self._words.plain_day(value, self._language)
-        if isinstance(value, int):
-            return (
-                self._words.money(value, self._language)
-                if kind == "money"
-                else self._words.number(value, self._language)
-            )
-        if isinstance(value, Decimal):
-            text = format(value.normalize(), "f")
-            return text.replace(".", ",") if self._language == "fr" else text
+        if isinstance(value, int) and kind == "money":
+            return self._words.money(value, self._language)
+        if isinstance(value, int | Decimal):
+            return self._words.number(value, self._language)
         if isinstance(value, tuple):
-            return self._list_of([str(one) for one in value], "and")
+            return listed([str(one) for one in value], self._language)
         office = self._directory.offices.get(value)
         return in_language(office.label, self._language) if office else quoted(value, self._language)
 
     def _list(self, list_id: str) -> str:
         listed = self._procedure.lists.get(list_id)
         return in_language(listed.title, self._language) if listed else list_id
-
-    def _list_of(self, parts: Iterable[str], word: str) -> str:
-        *first, last = list(parts) or [""]
-        return f"{', '.join(first)} {self._say(word)} {last}" if first else last
 
 
 def _options(field: Field) -> tuple[Option, ...]:
@@ -355,9 +347,9 @@ class _Reader:
         """Return the condition of a node, empty if it cannot be written simply."""
         match node:
             case And(items):
-                return self._joined(items, "sheet.joined_and")
+                return self._joined(items, "standard")
             case Or(items):
-                return self._joined(items, "sheet.joined_or")
+                return self._joined(items, "or")
             case Name(id=name) if node.type.kind == "yes_no":
                 return self._about(name, "sheet.when_yes")
             case Not(item=Name(id=name)) if name in self._procedure.fields:
@@ -373,14 +365,9 @@ class _Reader:
             case _:
                 return ""
 
-    def _joined(self, items: tuple[Node, ...], key: str) -> str:
+    def _joined(self, items: tuple[Node, ...], word: str) -> str:
         parts = [self.said(item) for item in items]
-        if not all(parts):
-            return ""
-        text = parts[0]
-        for part in parts[1:]:
-            text = self._words.say(key, self._language, {"first": text, "second": part})
-        return text
+        return listed(parts, self._language, word) if all(parts) else ""
 
     def _compared(self, left: Node, sign: str, right: Node) -> str:
         match left, right:

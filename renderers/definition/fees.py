@@ -12,7 +12,7 @@ from engine.model import Appointment, Cut, Fee, FeeLine, Field, Instalments, Tab
 from engine.model.types import TRUE, Constant, Expression, Value
 from renderers.definition.parts import Clause, FeeText, PriceText, TableText
 from renderers.definition.reader import ProcedureReader
-from renderers.i18n.translations import joined
+from renderers.i18n.formats import listed, weekday
 
 
 class MoneyReader(ProcedureReader):
@@ -123,7 +123,7 @@ class MoneyReader(ProcedureReader):
             *self.rest(table, "tables", "keys", "gives", "rows", "otherwise"),
         )
         gives = self.say(f"type.{table.gives.kind}")
-        keys = joined(f" {self.words.say('expr.and', self.language, {})} ", heads)
+        keys = listed(heads, self.language)
         title = self.say("table", number=self.expressions.table(table.id), gives=gives, keys=keys)
         return TableText(title, (*starts, gives), rows, notes, self.basis(table, "tables"))
 
@@ -145,7 +145,7 @@ class MoneyReader(ProcedureReader):
 
     def visit(self, one: Appointment) -> Clause:
         """Return an appointment: place, length, opening hours, capacity, moves, missed visits and reminders."""
-        days = [self.words.say(f"weekday.n{day}", self.language, {}) for day in one.weekdays]
+        days = [weekday(day, self.language) for day in one.weekdays]
         lines = [
             self.when("asked_when", one.when), self._place(one), self.say("visit_lasts", span=self.span(one.lasts)),
             self.say("visit_days", days=", ".join(days) or self.values.say("changes.every_day")),

@@ -19,7 +19,8 @@ from engine.model.roles import role_key
 from engine.model.types import FALSE, Expression
 from renderers.definition.expressions import ExpressionWriter
 from renderers.html.templates import span_text
-from renderers.i18n.translations import LanguageSpan, Translations, in_language, typographic
+from renderers.i18n.language_spans import LanguageSpan
+from renderers.i18n.translations import Translations, in_language, typographic
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from engine.model import Contact, Cut, Delay, Hours, Instalments, Procedure, Tem
 from engine.model.directory import Directory
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.parts import DefinitionReader
+from renderers.i18n.formats import weekday
 from renderers.i18n.translations import Translations, quoted
 
 _CONDITIONS: Final = frozenset({"when", "exempt", "stop_when", "holds"})
 _ROLES: Final = frozenset({"by", "seen_by", "escalate", "proposed_by", "signed_by", "to"})
-_DAYS: Final = "weekday"
 
 
 class ChangeValues:
@@ -167,7 +167,7 @@ class ChangeValues:
         return self.reader.t(agency.label) if agency else value
 
     def _weekday(self, day: int) -> str:
-        return self.words.say(f"{_DAYS}.n{day}", self.language, {})
+        return weekday(day, self.language)
 
     def _weekdays(self, days: tuple[int, ...]) -> str:
         return ", ".join(map(self._weekday, days)) or self.say("changes.every_day")

@@ -16,7 +16,8 @@ from engine.core.values import Plain
 from engine.core.values import national as national
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
-from renderers.i18n.translations import FIXED_SPACE, Translations, in_language
+from renderers.i18n.formats import FIXED_SPACE
+from renderers.i18n.translations import Translations, in_language
 
 RADIOS_AT_MOST: Final = 20
 _FILES: Final = frozenset({"file", "photo", "evidence"})

@@ -17,19 +17,12 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from engine.core.clock import local, local_day
-from engine.core.values import Span, Text, group_number
+from engine.core.values import Span, Text
 from engine.domain.fields.views import PageView
 from renderers.html.controls import DrawingContext
 from renderers.html.field_cache import FieldCache
-from renderers.i18n.translations import (
-    FIXED_SPACE,
-    REFERENCE,
-    LanguageSpan,
-    Translations,
-    as_text,
-    first_capital,
-    in_language,
-)
+from renderers.i18n.language_spans import LanguageSpan, as_text
+from renderers.i18n.translations import REFERENCE, Translations, first_capital, in_language, whole_number
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end
@@ -174,7 +167,7 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
             "hour": lambda minutes: words.hour(minutes, language),
             "size": lambda octets: words.size(octets, language),
             "span": lambda span: span_text(words, span, language),
-            "number": lambda number: group_number(number).replace(" ", FIXED_SPACE),
+            "number": whole_number,
             "local": local,
         }
     )

@@ -3,10 +3,6 @@
 `words*.<language>.yaml` hold the sentences, each file one part of the project. A key with the children `one` and
 `many` is a plural, chosen by its fact `count`. A sentence missing in a language is given in French, the reference,
 and marked as French.
-
-A span is text in another language than its page, marked with `lang` in HTML. Screen readers, hyphenation and
-translation then use the right language. Templates insert a span like any text: between tags its HTML is used, in an
-attribute its plain text.
 """
 
 from __future__ import annotations
@@ -14,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -24,67 +20,29 @@ from engine.core.problems import Fact
 from engine.core.values import Text, group_number
 from engine.domain.fields.views import AnswerProblem
 from engine.language.source.loader import read_texts
-
-
-class LanguageSpan(str):
-    """Text of which a part, or all, is in another language than the page."""
-
-    __slots__ = ("_html",)
-    _html: str
-
-    @classmethod
-    def made_of(cls, text: str, html: str) -> LanguageSpan:
-        """Return the text with `html` as its marked form, which the caller has escaped."""
-        said = cls(text)
-        said._html = html
-        return said
-
-    @classmethod
-    def in_language(cls, text: str, language: str) -> LanguageSpan:
-        """Return the text with all of it marked as that language."""
-        return cls.made_of(text, f'<span lang="{escape(language)}">{html_of(text)}</span>')
-
-    def __html__(self) -> str:
-        return self._html
-
-
-def html_of(text: str) -> str:
-    """Return the text escaped for HTML, or the marked form of a span."""
-    return text.__html__() if isinstance(text, LanguageSpan) else escape(text)
-
-
-def joined(separator: str, parts: Iterable[str]) -> str:
-    """Return the texts as one, a span if one of them is a span."""
-    found = list(parts)
-    text = separator.join(found)
-    if not any(isinstance(part, LanguageSpan) for part in found):
-        return text
-    return LanguageSpan.made_of(text, escape(separator).join(html_of(part) for part in found))
-
-
-def as_text(value: object) -> str:
-    """Return a value as the text of a sentence's hole. A text is returned as it is, so a span stays one."""
-    return value if isinstance(value, str) else str(value)
-
+from renderers.i18n import formats
+from renderers.i18n.formats import FIXED_SPACE, NARROW_SPACE
+from renderers.i18n.language_spans import LanguageSpan, html_of
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")
 SAMPLES: Final = ("ee",)  # a few sentences, not yet reviewed by native speakers
 SPOKEN: Final = OFFERED + SAMPLES
-FIXED_SPACE: Final = "\u00a0"
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 _MONTHS: Final = r"\b(janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
 _KEPT: Final = re.compile(
-    r" (?=[:;?!»%])|(?<=«) |(?<=[nN]°) (?=\S)|(?<=\bart\.) (?=\d)|(?<=\d) (?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[KM]o\b)|(?<=\d h) (?=\d)"
+    r" (?=[:;?!»%])|(?<=«) |(?<=[nN]°) (?=\S)|(?<=\bart\.) (?=\d)|(?<=\d) (?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[kM]o\b)|(?<=\d h) (?=\d)"
     r"|(?<=[\d}]) (?=F\b|FCFA\b)"
     rf"|(?:(?<=\d)|(?<=\b1er)) (?={_MONTHS}\b)"
 )
+_GROUPED: Final = re.compile(r"(?<=\d) (?=\d{3}\b)")  # as Babel groups
 _KEPT_YEAR: Final = re.compile(rf"{_MONTHS} (?=\d{{4}}\b)")
 _KEPT_DAY: Final = re.compile(  # in English the name of a month alone may be another word
     r"(?<=\d) (January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
 )
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _FOLDER: Final = Path(__file__).parent / "catalogues"
 
@@ -135,26 +93,29 @@ class Translations:
 
     # -- numbers and dates ---------------------------------------------------------------------------------------------
 
-    def amount(self, amount: int, language: str) -> str:
+    def amount(self, amount: int | Decimal, language: str) -> str:
         """Return a number with its thousands separated: a fixed space, or a comma in English."""
-        return f"{amount:,}".replace(",", "," if language == "en" else FIXED_SPACE)
+        return formats.number(amount, language)
 
-    def number(self, number: int, language: str) -> str:
+    def number(self, number: int | Decimal, language: str) -> str:
         """Format a number that may be a year: `1990`, not `1 990`. Digits are grouped from `10 000`."""
-        return self.amount(number, language) if abs(number) >= 10_000 else str(number)
+        return f"{number:.0f}" if number % 1 == 0 and -10_000 < number < 10_000 else self.amount(number, language)
 
     def money(self, amount: int, language: str) -> str:
         """Format an amount as `30 000 FCFA`, without a line break inside."""
         return f"{self.amount(amount, language)}{FIXED_SPACE}FCFA"
 
+    def percent(self, value: Decimal, language: str) -> str:
+        """Format a percentage as `12,5 %`."""
+        return formats.percent(value, language)
+
     def day(self, day: date, language: str) -> str:
         """Format a day with its weekday: `mardi 1er décembre 2026`."""
-        return f"{self._name('weekday', day.weekday(), language)} {self.plain_day(day, language)}"
+        return formats.day(day, language)
 
     def plain_day(self, day: date, language: str) -> str:
         """Format a day as `1er décembre 2026`, without a line break inside."""
-        number = "1er" if day.day == 1 and language == "fr" else str(day.day)
-        return FIXED_SPACE.join((number, self._name("month", day.month - 1, language), str(day.year)))
+        return formats.day(day, language, weekday=False)
 
     def short_day(self, day: date, language: str) -> str:
         """Format a day as `01/12/2026` in all languages."""
@@ -163,7 +124,7 @@ class Translations:
     def hour(self, minutes: int, language: str) -> str:
         """Format minutes since midnight as `8 h 15`."""
         hours, rest = divmod(minutes, 60)
-        if language == "en":
+        if language in ("en", "ee"):
             return f"{hours:02d}:{rest:02d}"
         return f"{hours}{FIXED_SPACE}h" + (f"{FIXED_SPACE}{rest:02d}" if rest else "")
 
@@ -174,28 +135,20 @@ class Translations:
 
     def moment(self, instant: datetime, language: str) -> str:
         """Format the local day and hour of an instant."""
-        join = " at " if language == "en" else " à "
-        return self.day(local(instant).date(), language) + join + self.clock(instant, language)
+        return formats.moment(self.day(local(instant).date(), language), self.clock(instant, language), language)
 
     def yes_no(self, value: bool, language: str) -> str:
         """Return the words of a positive or negative answer."""
         return self.say("answer.positive" if value else "answer.negative", language, {})
 
     def size(self, octets: int, language: str) -> str:
-        """Format a number of bytes as `430 Ko` or `1,2 Mo`."""
-        small, big = ("KB", "MB") if language == "en" else ("Ko", "Mo")
-        if octets < 1_000_000:
-            return f"{max(1, round(octets / 1000))}{FIXED_SPACE}{small}"
-        text = f"{octets / 1_000_000:.1f}".removesuffix(".0")
-        return f"{text if language == 'en' else text.replace('.', ',')}{FIXED_SPACE}{big}"
+        """Format a number of bytes as `430 ko` or `1,2 Mo`."""
+        return formats.size(octets, language)
 
     def span(self, count: int, unit: str, working: bool, language: str) -> str:
         """Format a length of time as `20 jours ouvrés`."""
         kind = f"span.{'working_' if working else ''}{unit}"
         return self.say(kind, language, {"count": self.amount(count, language)})
-
-    def _name(self, kind: str, index: int, language: str) -> str:
-        return self.say(f"{kind}.n{index}", language, {})
 
     # -- what is wrong -------------------------------------------------------------------------------------------------
 
@@ -211,7 +164,7 @@ class Translations:
             said |= self._bounds(code, kind, said, language)
         if code == "date_incomplete":
             parts = [self.say(f"part.{part}", language, {}) for part in _tuple(facts.get("missing"))]
-            said["missing"] = self.say("part.joined", language, {}).join(parts)
+            said["missing"] = formats.listed(parts, language)
         keys = (
             f"problem.{kind}.{code}", f"problem.any.{code}_{facts.get('why')}", f"problem.any.{code}", "problem.any.other"
         )  # fmt: skip
@@ -219,11 +172,11 @@ class Translations:
 
     def _bounds(self, code: str, kind: str, said: Mapping[str, str], language: str) -> dict[str, str]:
         """Return the limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""
-        bounds = {name: said[name] for name in ("minimum", "maximum") if name in said}
-        if kind == "money":
-            bounds = {
-                name: self.amount(int(text), language) if text.isdecimal() else text for name, text in bounds.items()
-            }
+        write = self.amount if kind == "money" else self.number
+        bounds = {
+            name: write(Decimal(said[name]), language) if _NUMBER.fullmatch(said[name]) else said[name]
+            for name in ("minimum", "maximum") if name in said
+        }  # fmt: skip
         unit = "FCFA" if kind == "money" else said.get("unit", "")
         last = "maximum" if code == "between" else code
         return {**bounds, last: f"{bounds[last]}{FIXED_SPACE}{unit}"} if unit and last in bounds else bounds
@@ -303,7 +256,9 @@ def typographic(text: str, language: str) -> str:
     """
     if language == "en":
         return _KEPT_DAY.sub(rf"{FIXED_SPACE}\1{FIXED_SPACE}", text)
-    return _KEPT_YEAR.sub(rf"\1{FIXED_SPACE}", _KEPT.sub(FIXED_SPACE, text)) if language == REFERENCE else text
+    if language != REFERENCE:
+        return text
+    return _KEPT_YEAR.sub(rf"\1{FIXED_SPACE}", _KEPT.sub(FIXED_SPACE, _GROUPED.sub(NARROW_SPACE, text)))
 
 
 def whole_number(number: str) -> str:

@@ -64,7 +64,6 @@ def receipt_pdf(
     `verify_url` is the page where its two numbers are typed. The QR code holds `verify_url/<code>`.
     """
     reference = payment.receipt or payment.reference
-    francs = _say(wording, "pdf.francs", language)
     lines = tuple(line for fee in payment.fees if fee in dossier.owed for line in dossier.owed[fee].lines)
     whole = sum(line.amount for line in lines)
     if whole != payment.amount:  # a part payment or its remainder
@@ -80,9 +79,9 @@ def receipt_pdf(
             [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
         ],
         "lines_title": _say(wording, "pdf.lines", language),
-        "lines": [[line.label, f"{wording.amount(line.amount, language)} {francs}"] for line in lines],
+        "lines": [[line.label, wording.money(line.amount, language)] for line in lines],
         "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
-        "total": f"{wording.amount(payment.amount, language)} {francs}",
+        "total": wording.money(payment.amount, language),
         "in_words": f"{_in_words(payment.amount, language)} {_say(wording, 'pdf.francs_long', language)}",
         **_verification(reference, verify_url, wording, language, "pdf.verify_payment"),
     }

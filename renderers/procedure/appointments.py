@@ -11,7 +11,9 @@ from engine.model import Procedure, State
 from engine.model.directory import Calendar, Closure, ExtraOpening, Office
 from engine.model.graph import closure, successors
 from engine.model.types import TRUE
-from renderers.i18n.translations import REFERENCE, Translations, as_text, in_language, joined
+from renderers.i18n.formats import listed, weekday
+from renderers.i18n.language_spans import as_text, joined
+from renderers.i18n.translations import REFERENCE, Translations, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,11 @@ def visits_tag(visits: Visits, say: Callable[..., str]) -> str:
     return say("catalogue.with_our_visit" if visits.there else "catalogue.online")
 
 
-def visit_lines(visits: Visits, say: Callable[..., str]) -> tuple[str, ...]:
+def visit_lines(visits: Visits, say: Callable[..., str], language: str) -> tuple[str, ...]:
     """Return the number and purposes of visits to an office, then the visits at the applicant's address."""
     names, perhaps = [one for one in visits.here if one not in visits.either], visits.perhaps
     if visits.either:
-        said = visits.either[0]
-        for other in visits.either[1:]:
-            said = say("sheet.joined_or", first=said, second=other)
+        said = listed(visits.either, language, "or")
         names, perhaps = [*names, said], perhaps | {said}
     keys = dict.fromkeys(visits.called, "sheet.visit_called") | dict.fromkeys(perhaps, "sheet.visit_perhaps")
     here = [say(keys[one], what=one) if one in keys else one for one in names]
@@ -123,26 +123,26 @@ def opening_hours(office: Office, words: Translations, language: str) -> str:
     Example: `lundi à vendredi : 7 h 30 à 12 h, 14 h 30 à 17 h`.
     """
     said: list[tuple[int, int, str]] = []
-    for weekday in range(7):
+    for day in range(7):
         text = ", ".join(
             words.say(
                 "sheet.hours",
                 language,
                 {"start": words.hour(one.start, language), "end": words.hour(one.end, language)},
             )
-            for one in office.hours.get(weekday, ())
+            for one in office.hours.get(day, ())
         )
-        if text and said and said[-1][1] == weekday - 1 and said[-1][2] == text:
-            said[-1] = (said[-1][0], weekday, text)
+        if text and said and said[-1][1] == day - 1 and said[-1][2] == text:
+            said[-1] = (said[-1][0], day, text)
         elif text:
-            said.append((weekday, weekday, text))
+            said.append((day, day, text))
     return (" ; " if language == REFERENCE else "; ").join(
         _days(first, last, text, words, language) for first, last, text in said
     )
 
 
 def _days(first: int, last: int, text: str, words: Translations, language: str) -> str:
-    names = [words.say(f"weekday.n{one}", language, {}) for one in (first, last)]
+    names = [weekday(one, language) for one in (first, last)]
     if first == last:
         return words.say("text.named", language, {"name": names[0], "text": text})
     days = words.say("sheet.days", language, {"first": names[0], "last": names[1]})

@@ -18,7 +18,9 @@ from engine.model.directory import Directory, Office
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
-from renderers.i18n.translations import Translations, as_text, in_language, joined
+from renderers.i18n.formats import listed
+from renderers.i18n.language_spans import as_text, joined
+from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, visit_lines, visits_of, visits_tag
 from renderers.procedure.prices import price_cases
 from renderers.procedure.steps import StepWriter
@@ -233,16 +235,10 @@ class SheetWriter:
     def _audience(self) -> str:
         """Return who may apply: kinds of persons, then nationality."""
         said = {one: self.say(f"sheet.audience_{one}") for one in self.procedure.identity.audience}
-        kinds = self._either([said[one] for one in ("natural_person", "legal_person") if one in said])
-        nations = self._either([said[one] for one in ("national", "foreigner") if one in said])
+        kinds = listed([said[one] for one in ("natural_person", "legal_person") if one in said], self.language, "or")
+        nations = listed([said[one] for one in ("national", "foreigner") if one in said], self.language, "or")
         text = ", ".join(filter(None, (kinds, nations)))
         return f"{text[:1].upper()}{text[1:]}."
-
-    def _either(self, parts: list[str], key: str = "sheet.joined_or") -> str:
-        text = parts[0] if parts else ""
-        for part in parts[1:]:
-            text = self.say(key, first=text, second=part)
-        return text
 
     def agency(self) -> str:
         """Return the label of the agency, or its key if the directory lacks it."""
@@ -274,7 +270,9 @@ class SheetWriter:
         if identity.delay.entries:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
         yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
-        yield SheetFact(self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say))
+        yield SheetFact(
+            self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say, self.language)
+        )
         yield from self._validity()
 
     def _validity(self) -> Iterator[SheetFact]:
@@ -322,8 +320,7 @@ class SheetWriter:
             return SheetPaper(label, "", "")
         if terms.any_of:
             choices = [in_language(option.label, self.language) for option in terms.any_of]
-            listed = joined(", ", filter(None, (joined(", ", choices[:-2]), self._either(choices[-2:]))))
-            label = self.say("text.named", name=label, text=listed)
+            label = self.say("text.named", name=label, text=listed(choices, self.language, "or"))
         how = [self.say(f"sheet.how_{one}") for one in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("piece.copies", count=terms.copies))
@@ -354,7 +351,7 @@ class SheetWriter:
         said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
         if not all(said):
             return self.say("sheet.situation_other").lower()
-        return self._either(said, "sheet.joined_and")
+        return listed(said, self.language)
 
     def _exempt(self, fee: Fee) -> str:
         said = self._both(fee.exempt) if fee.exempt else ""

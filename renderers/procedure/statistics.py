@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from engine.core.values import Text
 from engine.domain.reporting.figures import Cell
 from engine.model import Procedure
 from renderers.html.templates import span_text
+from renderers.i18n import formats
 from renderers.i18n.translations import Translations, in_language
 
 FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # values for machines in place of a hidden figure
@@ -201,8 +203,9 @@ class StatisticsWriter:
 
     def period(self, key: str) -> str:
         """Return a period in words: `octobre 2026` for `2026-10`, `Année 2026` for `2026`."""
-        year, _, month = key.partition("-")
-        return f"{self.say(f'month.n{int(month) - 1}')} {year}" if month else self.say("stat.year", year=year)
+        if "-" in key:
+            return formats.month(date.fromisoformat(f"{key}-01"), self.language)
+        return self.say("stat.year", year=key)
 
     # -- in a sentence -------------------------------------------------------------------------------------------------
 

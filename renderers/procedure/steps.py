@@ -11,7 +11,9 @@ from engine.domain.workflow.progress import likely_path
 from engine.model import Appointment, Fee, Procedure, Task
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Expression
-from renderers.i18n.translations import Translations, as_text, in_language, joined
+from renderers.i18n.formats import listed
+from renderers.i18n.language_spans import as_text, joined
+from renderers.i18n.translations import Translations, in_language
 
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
@@ -78,9 +80,7 @@ class StepWriter:
         sure = [in_language(one.title, self.language) for one in granted if not self._is_chosen(one.when)]
         chosen = [in_language(one.title, self.language) for one in granted if self._is_chosen(one.when)]
         if chosen:
-            *others, last = chosen
-            either = self.say("sheet.joined_or", first=joined(", ", others), second=last) if others else last
-            sure.append(self.say("sheet.visit_perhaps", what=either))
+            sure.append(self.say("sheet.visit_perhaps", what=listed(chosen, self.language, "or")))
         return joined(", ", sure)
 
     def _is_chosen(self, when: Expression) -> bool:

@@ -52,13 +52,14 @@ IMPORTERS = {
     "cryptography": ("engine.storage.files.encryption", "engine.services.keys.signing_keys"),
     "icalendar": ("renderers.pdf.icalendar",),
     "num2words": ("renderers.pdf.documents",),
+    "babel": ("renderers.i18n.formats",),
     "z3": ("engine.prover.solver.",),
     "prometheus_client": ("renderers.web.platform.metrics",),
     "waitress": ("server", "renderers.cli."),
 }
 # `lint` must not load flask, nor jsonschema for files without a fault. What only some requests need is loaded by the first that does.
 LAZY = (
-    "renderers.cli.", "server", "engine.language.source.schema", "engine.storage.files.inspection",
+    "renderers.cli.", "renderers.i18n.formats", "server", "engine.language.source.schema", "engine.storage.files.inspection",
     "engine.operations.store_factory", "renderers.pdf.", "engine.storage.sqlite.store", "engine.integrations.config",
 )  # fmt: skip
 IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")

@@ -114,7 +114,7 @@ def test_the_page_stands_alone_light_and_well_formed() -> None:
 
 
 def test_the_page_tells_both_sides_whom_it_touches_and_what_is_accepted() -> None:
-    page = sheet("html").replace("\u00a0", " ")
+    page = sheet("html").replace("\u00a0", " ").replace("\u202f", " ")
     assert "<del>25 000 FCFA par m²</del></td><td><ins>30 000 FCFA par m²</ins>" in page
     assert "212 dossiers déjà chiffrés gardent leur prix" in page
     assert "moins de 5 dossiers y ont répondu" in page
@@ -268,7 +268,7 @@ def test_a_snapshot_says_whom_it_touches(tmp_path: Path) -> None:
     path = variant(tmp_path, ("amount: 25000", "amount: 26000"))
     found = guichet(BEFORE, path, "--snapshot", str(GOLDEN / "counts.json"))
     assert "212 dossiers déjà chiffrés gardent leur prix" in found.output
-    assert "1\u00a0742 dossiers en cours" in found.output
+    assert "1\u202f742 dossiers en cours" in found.output
     wrong = tmp_path / "wrong.json"
     counts = json.loads((GOLDEN / "counts.json").read_text("utf-8"))
     counts["procedures"]["essai"]["editions"]["6"]["states"]["controle"] = "40"

@@ -38,6 +38,7 @@ def said(condition: str) -> str:
         ExpressionWriter(book, the_directory(), the_words(), "fr")
         .condition(book.fields["essai"].when)
         .replace("\u00a0", " ")
+        .replace("\u202f", " ")
     )
 
 

@@ -100,4 +100,4 @@ def test_visits(book: str, tag: str, lines: tuple[str, ...]) -> None:
         return words.say(key, "fr", {name: str(value) for name, value in facts.items()}).replace("\u00a0", " ")
 
     found = visits_of(a_procedure(book), "fr")
-    assert (visits_tag(found, say), visit_lines(found, say)) == (tag, lines)
+    assert (visits_tag(found, say), visit_lines(found, say, "fr")) == (tag, lines)

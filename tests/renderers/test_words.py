@@ -20,16 +20,8 @@ from engine.language.source.loader import read_source, read_texts
 from engine.model import DRAFT
 from engine.services.context.contact_parsing import read_phone
 from renderers.html.templates import Pages
-from renderers.i18n.translations import (
-    OFFERED,
-    REFERENCE,
-    SAMPLES,
-    Translations,
-    in_language,
-    joined,
-    load_words,
-    typographic,
-)
+from renderers.i18n.language_spans import joined
+from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Translations, in_language, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ("draft", "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed")  # fmt: skip
@@ -63,7 +55,7 @@ def test_days(words: Translations, day: date, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "kept"), [("fr", "mardi 1er~décembre~2026 à 8~h"), ("en", "Tuesday 1~December~2026 at 08:00")]
+    ("language", "kept"), [("fr", "mardi 1er~décembre~2026 à 8~h"), ("en", "Tuesday, 1~December~2026 at 08:00")]
 )
 def test_a_day_its_month_and_its_year_stay_on_one_line(words: Translations, language: str, kept: str) -> None:
     assert words.moment(datetime(2026, 12, 1, 8, tzinfo=UTC), language).replace("\u00a0", "~") == kept
@@ -77,16 +69,16 @@ def test_a_day_written_in_an_english_text_stays_whole(words: Translations) -> No
 def test_moments_hours_and_money(words: Translations) -> None:
     assert words.moment(datetime(2026, 12, 1, 8, 15, tzinfo=UTC), "fr").endswith("2026 à 8\u00a0h\u00a015")
     assert words.hour(9 * 60, "fr") == "9\u00a0h"
-    assert words.money(30000, "fr") == "30\u00a0000\u00a0FCFA"
+    assert words.money(30000, "fr") == "30\u202f000\u00a0FCFA"
     assert words.money(30000, "en") == "30,000\u00a0FCFA"
     assert words.short_day(date(2026, 12, 1), "fr") == "01/12/2026"
 
 
 @pytest.mark.parametrize(
-    ("octets", "said"), [(430_000, "430 Ko"), (12, "1 Ko"), (1_200_000, "1,2 Mo"), (5_000_000, "5 Mo")]
+    ("octets", "said"), [(430_000, "430 ko"), (12, "1 ko"), (1_200_000, "1,2 Mo"), (5_000_000, "5 Mo")]
 )
 def test_sizes(words: Translations, octets: int, said: str) -> None:
-    assert words.size(octets, "fr").replace("\u00a0", " ") == said
+    assert words.size(octets, "fr").replace("\u202f", " ") == said
 
 
 @pytest.mark.parametrize(("count", "said"), [("0", "0 jour"), ("1", "1 jour"), ("3", "3 jours"), ("20", "20 jours")])
@@ -111,7 +103,7 @@ def test_a_line_never_begins_with_a_sign(words: Translations) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ("Payez 1 000 F avant le 1er mars 2026", "Payez 1~000~F avant le 1er~mars~2026"),
+        ("Payez 1 000 F avant le 1er mars 2026", "Payez 1_000~F avant le 1er~mars~2026"),
         ("Depuis mars 2026, puis en mai 2027", "Depuis mars~2026, puis en mai~2027"),
         ("Bulletin n° 3", "Bulletin n°~3"),
         ("N° {number}, délivré le {day}", "N°~{number}, délivré le {day}"),
@@ -123,7 +115,7 @@ def test_a_line_never_begins_with_a_sign(words: Translations) -> None:
     ],
 )
 def test_a_number_stays_with_what_it_counts(written: str, kept: str) -> None:
-    assert typographic(written, "fr").replace("\u00a0", "~") == kept
+    assert typographic(written, "fr").replace("\u00a0", "~").replace("\u202f", "_") == kept
 
 
 def test_what_is_missing_in_a_language_is_said_in_french(words: Translations) -> None:
@@ -144,6 +136,8 @@ def test_a_fact_is_never_read_as_a_hole(words: Translations) -> None:
     [
         ("integer", "minimum", {"minimum": "50", "unit": "cm"}, "« Taille » doit être au moins 50 cm"),
         ("integer", "maximum", {"minimum": "50", "maximum": "250", "unit": "cm"}, "« Taille » doit être entre 50 et 250 cm"),
+        ("decimal", "minimum", {"minimum": "0.5", "unit": "m"}, "« Taille » doit être au moins 0,5 m"),
+        ("integer", "minimum", {"minimum": "1900"}, "« Taille » doit être au moins 1900"),
         ("money", "maximum", {"maximum": "10000"}, "« Taille » doit être au plus 10 000 FCFA"),
         ("date", "minimum", {"minimum": "1900-01-01"}, "« Taille » doit être le 1er janvier 1900 ou plus tard"),
         ("phone", "phone", {}, "Le numéro « Taille » doit avoir 8 chiffres, par exemple 90 12 34 56"),
@@ -156,7 +150,12 @@ def test_a_fact_is_never_read_as_a_hole(words: Translations) -> None:
 def test_a_fault_says_the_limit_as_people_read_it(
     words: Translations, kind: str, code: str, facts: dict, said: str
 ) -> None:
-    assert words.problem(AnswerProblem("x", code, facts), kind, "Taille", "fr").replace("\u00a0", " ") == said
+    assert (
+        words.problem(AnswerProblem("x", code, facts), kind, "Taille", "fr")
+        .replace("\u00a0", " ")
+        .replace("\u202f", " ")
+        == said
+    )
 
 
 @pytest.mark.parametrize(

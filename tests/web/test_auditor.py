@@ -286,7 +286,7 @@ def test_the_trail_says_what_people_say(desks: Desks) -> None:
     assert "« Couleur des yeux », autre réponse" in plain(trail)
     assert "yeux_other" not in trail
     assert "Taille du fichier" in trail
-    assert re.search(r"\d (Ko|Mo)", plain(trail))
+    assert re.search(r"\d (ko|Mo)", plain(trail))
     dossier = world.sent(B3)
     provider, named = next(iter(world.office.providers.items()))
     worker.start_payment(world.office, world.applicant(), dossier.id, provider=provider, payer="+22890000001")

@@ -76,7 +76,7 @@ def test_the_history_says_each_edition_in_a_sentence_and_to_machines(site: Site)
             (2, site.second, True),
             (1, site.first, False),
         ]
-        assert "35\u00a0000" in told["editions"][0]["sentences"][0]
+        assert "35\u202f000" in told["editions"][0]["sentences"][0]
 
 
 @pytest.mark.parametrize("how", ["version=1", "fingerprint={first}"])
@@ -115,7 +115,7 @@ def test_two_editions_are_compared(site: Site) -> None:
         assert seat.get(f"{BASE}/compare/{nothing}").status_code == 404
     told = plain(site.desks, f"{BASE}/compare/1...2.json")
     assert [one["sentence"] for one in told["changes"]] == [
-        "paie plus\u00a0: 30\u00a0000 → 35\u00a0000\u00a0FCFA (+ 5\u00a0000, + 17\u00a0%)"
+        "paie plus\u00a0: 30\u202f000 → 35\u202f000\u00a0FCFA (+ 5\u202f000, + 17\u00a0%)"
     ]
     assert told["changes"][0]["where_after"].startswith(f"{PASSPORT}.yaml:")
     assert told["running"] == {"dossiers": "<10", "states": {"conformite": "<10"}}
@@ -165,7 +165,7 @@ def test_the_feed_says_what_changed(site: Site) -> None:
     entries = feed.findall(f"{ATOM}entry")
     assert entries[0].findtext(f"{ATOM}title") == "Passeport ordinaire\u00a0: prix modifié"
     assert [one.get("term") for one in entries[0].findall(f"{ATOM}category")] == ["price"]
-    assert "35\u00a0000" in (entries[0].findtext(f"{ATOM}summary") or "")
+    assert "35\u202f000" in (entries[0].findtext(f"{ATOM}summary") or "")
     assert len({one.findtext(f"{ATOM}id") for one in entries}) == len(entries)
     held = {"If-None-Match": answer.headers["ETag"]}
     assert site.desks.app.test_client().get("/demarches.atom", headers=held).status_code == 304

@@ -145,7 +145,7 @@ def test_the_help_page_says_which_days_are_not_as_usual(site: Closing) -> None:
     assert "17 h Fermé le mercredi 25 novembre 2026 : Grève du personnel" in reader.see("/aide")
     site.close(du="2026-11-26", de="14:00", a="16:00")
     assert "Fermé le jeudi 26 novembre 2026, de 14 h à 16 h : Grève" in reader.see("/aide")
-    assert "Closed on Wednesday 25 November 2026: Staff on strike" in site.owner("en").see("/aide")
+    assert "Closed on Wednesday, 25 November 2026: Staff on strike" in site.owner("en").see("/aide")
 
 
 def test_the_day_of_an_office_says_that_it_is_closed(site: Closing) -> None:
@@ -253,7 +253,7 @@ def test_it_is_told_in_english_too(site: Closing) -> None:
     page = owner.see(f"{base}/rendez-vous?quoi=depot")
     assert "Reason: Staff on strike" in page
     site.chief.client.set_cookie("langue", "en")
-    assert "Wednesday 25 November Closed: Staff on strike 0 0 20" in site.chief.see(HERE)
+    assert "Wednesday, 25 November Closed: Staff on strike 0 0 20" in site.chief.see(HERE)
     assert "Public holidays" in site.chief.see("/agent/equipe/feries")
 
 

@@ -235,7 +235,7 @@ def here(agency: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Age
 def run(*arguments: str) -> tuple[int, str]:
     told = CliRunner().invoke(publish, arguments)
     assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
-    return told.exit_code, told.output.replace("\u00a0", " ")
+    return told.exit_code, told.output.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_a_commit_is_checked_before_it_is_merged(here: Agency) -> None:

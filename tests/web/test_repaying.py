@@ -8,7 +8,7 @@ import pytest
 
 from engine.records.refunds import Refund
 from engine.services.audit.integrity import fsck
-from renderers.i18n.translations import FIXED_SPACE
+from renderers.i18n.formats import FIXED_SPACE
 from tests.web.test_messages import at_the_desk, the_dossier
 from tests.web.visitor import Visitor, a_visitor, later
 

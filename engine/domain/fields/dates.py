@@ -230,10 +230,8 @@ class TimeKind(FieldKind):
         value = self.typed(field, plain)
         if not isinstance(value, str):
             return typed_text(plain)
-        if speech.language == "en":
-            return value
         hour, minute = value.split(":")
-        return f"{int(hour)}\u00a0h" + (f"\u00a0{minute}" if minute != "00" else "")
+        return speech.wording.hour(int(hour) * 60 + int(minute), speech.language)
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
         """Return 08:00."""

@@ -63,8 +63,6 @@ def value_words(value: Value, speech: Speech) -> str:
         return speech.wording.yes_no(value, speech.language)
     if isinstance(value, date):
         return speech.wording.day(value, speech.language)
-    if isinstance(value, int):
+    if isinstance(value, int | Decimal):
         return speech.wording.amount(value, speech.language)
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
     return value if isinstance(value, str) else ""

@@ -93,9 +93,9 @@ class WholeKind(_NumberKind):
         value = self.typed(field, plain)
         if not isinstance(value, int):
             return typed_text(plain)
-        words = speech.wording.amount(value, speech.language)
         if field.type == "money":
-            return f"{words}\u00a0FCFA"
+            return speech.wording.money(value, speech.language)
+        words = speech.wording.amount(value, speech.language)
         if field.unit:
             return f"{words}\u00a0{field.unit}"
         return words if abs(value) >= 10_000 else str(value)  # it may be a year: `2019`, not `2 019`
@@ -129,9 +129,7 @@ class DecimalKind(_NumberKind):
         value = self.typed(field, plain)
         if is_wrong(plain) or not isinstance(value, Decimal):
             return typed_text(plain)
-        whole, _, part = f"{abs(value):f}".partition(".")
-        words = ("-" if value < 0 else "") + speech.wording.amount(int(whole), speech.language)
-        if part:
-            words += ("," if speech.language != "en" else ".") + part
-        unit = "%" if field.type == "percent" else field.unit
-        return f"{words}\u00a0{unit}" if unit else words
+        if field.type == "percent":
+            return speech.wording.percent(value, speech.language)
+        words = speech.wording.amount(value, speech.language)
+        return f"{words}\u00a0{field.unit}" if field.unit else words

@@ -22,6 +22,7 @@ from engine.services.appointments.opening_changes import (
     managed_office,
     managed_offices,
 )
+from renderers.i18n.formats import weekday
 from renderers.i18n.translations import first_capital
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
@@ -154,7 +155,7 @@ def usual_hours(there: Place) -> Iterator[str]:
         elif hours:
             groups.append((day, day, hours))
     for first, last, hours in groups:
-        days = say(f"weekday.n{first}") + (f"–{say(f'weekday.n{last}')}" if last > first else "")
+        days = "–".join(weekday(one, language()) for one in sorted({first, last}))
         yield say("text.named", name=first_capital(days), text=", ".join(map(span_of, hours)))
 
 

@@ -19,7 +19,7 @@ from engine.services.payments.refunds import (
     refunds_to_pay,
 )
 from renderers.html.controls import national
-from renderers.i18n.translations import FIXED_SPACE
+from renderers.i18n.formats import FIXED_SPACE
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence

@@ -31,7 +31,7 @@ from engine.services.payments.receipts import receipt_code
 from engine.services.payments.refunds import owed_back
 from engine.services.payments.settlement import SECOND_THOUGHTS, record_callback
 from renderers.html.controls import national
-from renderers.i18n.translations import FIXED_SPACE
+from renderers.i18n.formats import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case

@@ -19,6 +19,7 @@ from engine.records.dossier import Actor
 from engine.services.applications.drafts import open_dossier, see_form
 from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.context.app_context import NotFound
+from renderers.i18n.formats import listed
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, walk_criteria
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
@@ -79,7 +80,7 @@ def _earlier(found: EarlierDossier) -> Mapping[str, str]:
     counts += [say("reuse.files", count=found.files)] if found.files else []
     return {
         "number": found.dossier.number, "day": sent_day(found.dossier.submitted_at or found.dossier.created_at),
-        "title": label(found.definition.identity.title), "name": found.dossier.label, "what": say("reuse.both").join(counts),
+        "title": label(found.definition.identity.title), "name": found.dossier.label, "what": listed(counts, language()),
     }  # fmt: skip
 
 

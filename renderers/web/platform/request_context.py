@@ -31,7 +31,8 @@ from engine.services.sign_in.sessions import SignedIn, actor_of, sign_out
 from engine.storage.results import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
-from renderers.i18n.translations import Translations, as_text
+from renderers.i18n.language_spans import as_text
+from renderers.i18n.translations import Translations
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 

@@ -11,7 +11,8 @@ from flask import Blueprint, Response, abort, make_response, request
 from engine.core.values import Span
 from renderers.html.pagination import paged
 from renderers.html.templates import span_text
-from renderers.i18n.translations import REFERENCE, SAMPLES, joined
+from renderers.i18n.language_spans import joined
+from renderers.i18n.translations import REFERENCE, SAMPLES
 from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label

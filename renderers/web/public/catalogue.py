@@ -18,7 +18,8 @@ from engine.model import Procedure
 from engine.services.applications.drafts import mine
 from engine.services.audit.statistics import received_lately
 from renderers.html.pagination import ON_A_PAGE, paged
-from renderers.i18n.translations import REFERENCE, LanguageSpan
+from renderers.i18n.language_spans import LanguageSpan
+from renderers.i18n.translations import REFERENCE
 from renderers.procedure.page import ProcedureCard
 from renderers.procedure.search import Searched, WordIndex
 from renderers.web.platform.access import public, unproven_too

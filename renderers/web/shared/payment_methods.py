@@ -21,6 +21,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import ways_to_pay
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
+from renderers.i18n.formats import listed
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
@@ -62,7 +63,7 @@ def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
 def method_names(one: DossierContext) -> str:
     """Return the methods of payment in words: `argent mobile ou carte bancaire`."""
     names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
-    return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
+    return listed(names, language(), "or")
 
 
 def seems_elsewhere(provider: str, payer: str) -> str:

@@ -200,7 +200,7 @@ def test_it_is_said_in_sentences(world: World, language: str) -> None:
         ("amount: 2000", "amount: 2500"),
         ("      vente:", "      adresse: {label: Où, example: M}\n      vente:"),
     )
-    text = ReplayWriter(found, the_words(), language).text().replace("\u00a0", " ")
+    text = ReplayWriter(found, the_words(), language).text().replace("\u00a0", " ").replace("\u202f", " ")
     said = {
         "fr": ("2 dossiers clos rejoués", "1 dossier : Taxe : 2 500 FCFA au lieu de 2 000 FCFA",
                "2 dossiers : la réponse à Où manquerait"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -49,8 +50,17 @@ AUDITOR = Actor("auditor", "audit")
 class PlainWords:
     """A wording that says the bare facts."""
 
-    def amount(self, amount: int, language: str) -> str:
+    def amount(self, amount: int | Decimal, language: str) -> str:
         return f"{amount:,}".replace(",", "\u00a0")
+
+    def money(self, amount: int, language: str) -> str:
+        return f"{self.amount(amount, language)}\u00a0FCFA"
+
+    def percent(self, value: Decimal, language: str) -> str:
+        return f"{value}\u00a0%"
+
+    def hour(self, minutes: int, language: str) -> str:
+        return "{:02}:{:02}".format(*divmod(minutes, 60))
 
     def day(self, day: date, language: str) -> str:
         return day.isoformat()

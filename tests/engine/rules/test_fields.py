@@ -32,8 +32,17 @@ ASKING = FieldContext(Scope({}, TODAY), LISTS, SCHEMES)
 class Words:
     """The least wording the rules need."""
 
-    def amount(self, amount: int, language: str) -> str:
-        return f"{amount:,}".replace(",", " ")
+    def amount(self, amount: int | Decimal, language: str) -> str:
+        return f"{amount:,}".replace(",", " ").replace(".", ",")
+
+    def money(self, amount: int, language: str) -> str:
+        return f"{self.amount(amount, language)}\u00a0FCFA"
+
+    def percent(self, value: Decimal, language: str) -> str:
+        return f"{self.amount(value, language)}\u00a0%"
+
+    def hour(self, minutes: int, language: str) -> str:
+        return "{}\u00a0h\u00a0{:02}".format(*divmod(minutes, 60))
 
     def plain_day(self, day: date, language: str) -> str:
         return f"{day:%d/%m/%Y}"
