@@ -1,0 +1,85 @@
+"""Files of unverified visitors from many addresses at once: whose address used the least time comes first. Over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from engine.operations.settings import Settings
+from engine.services.sign_in.unverified_drafts import go_on_unproven
+from engine.storage.sqlite.store import SqliteStore
+from server import create_app
+from tests.engine.office.test_unproven_files import photo
+from tests.engine.office.world import B3, World, a_world
+from tests.faults.hostile_files import a_pdf, clears, stream
+from tests.faults.installation import patient
+from tests.web.fronts import fronting
+
+pytestmark = pytest.mark.slow
+
+SLOW = a_pdf(stream(zlib.compress(clears(100_000_000), 9), b"/Filter[/FlateDecode/LZWDecode]"))  # two processor seconds
+
+
+class Sender:
+    """A browser at an address, with a draft begun without a code."""
+
+    def __init__(self, world: World, port: int, address: str) -> None:
+        signed = go_on_unproven(world.office, "+22890112233")
+        world.people[signed.actor.id] = signed.actor
+        self._page = f"/dossiers/{world.draft(B3, signed.actor).number}/demande/personne"
+        self._port, self._headers = port, {"Cookie": f"guichet-claim={signed.token}", "X-Forwarded-For": address}
+        with self._asked("GET") as answer:
+            self._token = re.findall(r'name="csrf_token" value="([^"]+)"', answer.read().decode())[0]
+            session = str(answer.headers["Set-Cookie"]).partition(";")[0]
+        self._headers["Cookie"] += f"; {session}"
+
+    def _asked(self, method: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        line.request(method, self._page, body, self._headers | headers)
+        return line.getresponse()
+
+    def sends(self, file: bytes, name: str) -> int:
+        """The status of the answer to a file."""
+        mark = uuid4().hex
+        parts = [f'name="csrf_token"\r\n\r\n{self._token}'.encode(), b'name="end"\r\n\r\n1']
+        parts.insert(1, f'name="file:justificatif"; filename="{name}"\r\n\r\n'.encode() + file)
+        lines = [f"--{mark}\r\nContent-Disposition: form-data; ".encode() + part + b"\r\n" for part in parts]
+        kind = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+        with self._asked("POST", b"".join([*lines, f"--{mark}--\r\n".encode()]), **kind) as answer:
+            return answer.status
+
+
+def test_several_addresses_together_keep_no_other_visitor_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, over = a_world(tmp_path, SqliteStore(tmp_path / "store.db")), threading.Event()
+    app = create_app(Settings(data=tmp_path, proxies=1), world.office, world.operator)
+    monkeypatch.setattr(world.office.attachments._judging, "_unknown_wait_limit", patient(4), raising=False)
+    with fronting(app, threads=8, proxies=1) as port:
+        crowd = [Sender(world, port, f"198.51.100.{number}") for number in range(4)]
+        crowd += [Sender(world, port, f"2001:db8:7:{number}::1") for number in range(2)]
+
+        def repeats(one: Sender) -> None:
+            while not over.is_set():
+                with suppress(OSError):
+                    one.sends(SLOW, "a.pdf")
+                over.wait(0.2)
+
+        threads = [threading.Thread(target=repeats, args=(one,)) for one in crowd]
+        try:
+            visitors = [Sender(world, port, f"203.0.113.{number}") for number in range(2)]
+            for thread in threads:
+                thread.start()
+            time.sleep(patient(1))
+            told = [one.sends(photo(number), "a.jpg") for number, one in enumerate(visitors)]
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(60)
+    assert 503 not in told, told
