@@ -12,6 +12,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from configparser import RawConfigParser
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -351,12 +352,15 @@ class Portal(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answering)
         self.asked: list[str] = []
+        self.meeting: threading.Barrier | None = None  # requests that have to be here at once
 
 
 class Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Portal)
         self.server.asked.append(self.path)
+        if self.server.meeting is not None:
+            self.server.meeting.wait(3)
         self.send_response(404 if self.path == "/absent" else 200)
         self.send_header("Cache-Control", OWN_PAGE if self.path == "/own" else SHARED_PAGE)
         if self.path == "/form":
@@ -398,6 +402,15 @@ def test_the_proxy_caches_pages_equal_for_all_visitors(
         )
         assert said.startswith(b"HTTP/1.1 404" if path == "/absent" else b"HTTP/1.1 200"), said
     assert portal.asked == [path] * made
+
+
+def test_new_visitors_do_not_wait_for_each_other_before_a_form(proxy: int, portal: Portal) -> None:
+    asked = b"GET /form HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
+    portal.meeting = threading.Barrier(3)
+    with ThreadPoolExecutor(3) as visitors:
+        told = list(visitors.map(lambda _: through(proxy, asked)[0], range(3)))
+    assert told == [b"HTTP/1.1 200 OK"] * 3
+    assert not portal.meeting.broken
 
 
 def through(port: int, sent: bytes) -> tuple[bytes, float]:

@@ -64,11 +64,14 @@ class PayGate(Wallet):
         return PaymentNotice(theirs, reference, theirs, "paid", amount, CURRENCY, self._clock.now())
 
     def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
-        """Return the state of an order by our reference. The amount is None when PayGate names none. Raises `ProviderDown`."""
+        """Return the state of an order by our reference. The amount is None when PayGate names none, 0 when unreadable.
+
+        Raises `ProviderDown`.
+        """
         answer = self._wire.post("/api/v2/status", {"auth_token": self._token, "identifier": reference})
         if answer.status == 404:
             return ProviderStatus("unknown", 0, CURRENCY, reference, "no_such_order")
         kind, reason = _KINDS.get(answer.text("status"), ("unknown", None))
         named = answer.text("identifier") or reference
-        amount = whole_francs(answer.at("amount")) if answer.at("amount") is not None else None
+        amount = (whole_francs(answer.at("amount")) or 0) if answer.at("amount") is not None else None
         return ProviderStatus(kind, amount, CURRENCY, named, reason, answer.text("tx_reference") or None)

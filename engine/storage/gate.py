@@ -4,91 +4,154 @@ threads serve the other pages."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from math import exp2
+from typing import Final
 
 from engine.storage.results import Busy
 
 WAIT_LIMIT: Final = 1.0  # seconds to wait in the queue
+UNKNOWN_WAIT_LIMIT: Final = 4.0  # for unknown callers: several times `GRANTED`, for a busy processor
+GRANTED: Final = 0.5  # processor seconds inside after which an unknown caller makes way: a scan of 12 MB takes 0.4
+HALF: Final = 300.0  # seconds after which half of the time that an address spent inside is forgotten
+REFUSED: Final = 0.1  # seconds that a refusal counts: the next try of the same address comes after first tries
+MOST_PLACES: Final = 10_000
 
 
 class Crowded(Busy):
     """The gate refused the caller: nothing was begun."""
 
 
-class _Caller(NamedTuple):
+class TimeSpent:
+    """Seconds that each address spent inside a gate, with a half-life. It forgets the smallest beyond `MOST_PLACES`."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, float]] = {}  # seconds, and when they were counted
+
+    def of(self, place: str, now: float) -> float:
+        """Return the seconds of an address that still count."""
+        seconds, at = self._spent.get(place, (0.0, 0.0))
+        return seconds * exp2((at - now) / HALF)
+
+    def add(self, place: str, seconds: float, now: float) -> None:
+        """Count seconds of an address."""
+        self._spent[place] = self.of(place, now) + seconds, now
+        if len(self._spent) > MOST_PLACES:
+            del self._spent[min(self._spent, key=lambda one: self.of(one, now))]
+
+
+@dataclass(eq=False, slots=True)
+class _Caller:
     known: bool
     place: str
+    nth: int  # callers of the same address that were there before
+    is_displaced: bool = False
 
 
 class AdmissionGate:
     """Limits on threads: `at_once` inside and `waiting` in the queue, for at most `wait_limit` seconds.
 
     `kept` places of both are for known callers. A caller has one place: none of its names may be present twice.
-    The unknown callers of one address leave a place of the queue to those of another. After their turn they let
-    the others enter first.
+    Of unknown callers, the one whose address spent the least time inside enters first. It takes the place in the
+    queue of the one whose address spent the most. So several addresses together cannot keep another one out.
+    Work inside may ask now and then whether it has to make way.
     """
 
-    def __init__(self, at_once: int, waiting: int, wait_limit: float = WAIT_LIMIT, kept: int = 0) -> None:
-        self._at_once, self._waiting, self._wait_limit, self._kept = at_once, waiting, wait_limit, kept
+    def __init__(
+        self, at_once: int, waiting: int, wait_limit: float = WAIT_LIMIT, kept: int = 0,
+        unknown_wait_limit: float = UNKNOWN_WAIT_LIMIT, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._at_once, self._waiting, self._kept = at_once, waiting, kept
+        self._wait_limit, self._unknown_wait_limit = wait_limit, unknown_wait_limit
         self._change = threading.Condition()
         self._names = set[str]()  # of callers inside or in the queue
         self._inside: list[_Caller] = []
         self._in_line: list[_Caller] = []
-        self._last = ""  # the address of the last unknown caller that entered
+        self._clock, self._spent = clock, TimeSpent()
 
     @contextmanager
-    def turn(self, *names: str, known: bool = True, place: str = "") -> Iterator[None]:
+    def turn(self, *names: str, known: bool = True, place: str = "") -> Iterator[Callable[[], None]]:
         """Enter the gate while the context is open. Raises `Crowded`.
 
-        It raises at once if one of these names is present or the queue is full. It raises after `wait_limit` if no
-        place became free. A caller without names may be present any number of times. `place` is the address of an
-        unknown caller.
+        It raises at once if one of these names is present or the queue is full. It raises after the time limit if no
+        place became free, and earlier if another caller takes the place in the queue. A caller without names may be
+        present any number of times. `place` is the address of an unknown caller. The context is a function to call
+        from the same thread: it raises once the work took `GRANTED` and a caller waits whose address spent less.
         """
-        caller = _Caller(known, place)
         with self._change:
             if not self._names.isdisjoint(names):
                 raise Crowded("twice")
+            same = sum(not one.known and one.place == place for one in (*self._inside, *self._in_line))
+            caller = _Caller(known, place, 0 if known or not place else same)
             self._names.update(names)
             try:
                 self._enter(caller)
             except Crowded:
+                self._count(caller, REFUSED)
                 self._names.difference_update(names)
                 raise
+        began, until = self._clock(), time.thread_time() + GRANTED
         try:
-            yield
+            yield lambda: self._make_way(caller, until)
         finally:
             with self._change:
+                self._count(caller, self._clock() - began)
                 self._names.difference_update(names)
                 self._inside.remove(caller)
                 self._change.notify_all()
 
+    def _count(self, caller: _Caller, seconds: float) -> None:
+        if not caller.known and caller.place:
+            self._spent.add(caller.place, seconds, self._clock())
+
     def _enter(self, caller: _Caller) -> None:
         if not self._may_enter(caller):
-            if not self._has_space(self._in_line, self._waiting, caller.known) or self._fills_the_queue(caller):
-                raise Crowded("queue")
-            self._in_line.append(caller)
+            self._queue(caller)
+            limit = self._wait_limit if caller.known else self._unknown_wait_limit
             try:
-                if not self._change.wait_for(lambda: self._may_enter(caller), self._wait_limit):
+                called = self._change.wait_for(lambda: caller.is_displaced or self._may_enter(caller), limit)
+                if caller.is_displaced or not called:
                     raise Crowded("turn")
             finally:
                 self._in_line.remove(caller)
                 self._change.notify_all()  # another caller may have let this one enter first
         self._inside.append(caller)
-        if not caller.known:
-            self._last = caller.place
+
+    def _queue(self, caller: _Caller) -> None:
+        """Append the caller to the queue, if need be in the place of the last caller in order. Raises `Crowded`."""
+        if not self._has_space(self._in_line, self._waiting, caller.known):
+            others, order = [one for one in self._in_line if not one.known and not one.is_displaced], self._order()
+            last = max(reversed(others), key=order, default=caller)  # of equals the one that came last
+            if order(last) <= order(caller):
+                raise Crowded("queue")
+            last.is_displaced = True
+            self._change.notify_all()
+        self._in_line.append(caller)
 
     def _may_enter(self, caller: _Caller) -> bool:
         if not self._has_space(self._inside, self._at_once, caller.known):
             return False
-        had_a_turn = not caller.known and caller.place != "" and caller.place == self._last
-        return not had_a_turn or all(one.known or one.place == caller.place for one in self._in_line)
+        rivals = [one for one in self._in_line if one.known == caller.known and not one.is_displaced]
+        order = self._order()
+        first = min(rivals, key=order, default=caller)  # of equals the one that waits longest
+        return first is caller or order(caller) < order(first)
 
-    def _fills_the_queue(self, caller: _Caller) -> bool:
-        """Whether one address would leave no place of the queue to another."""
-        most = max(1, self._waiting - self._kept - 1)
-        return not caller.known and caller.place != "" and self._in_line.count(caller) >= most
+    def _make_way(self, caller: _Caller, until: float) -> None:
+        if caller.known or time.thread_time() < until:
+            return
+        with self._change:
+            order = self._order()
+            if any(not one.known and order(one)[0] < order(caller)[0] for one in self._in_line):
+                raise Crowded("turn")
+
+    def _order(self) -> Callable[[_Caller], tuple[float, int]]:
+        """Return the present order of callers: time spent inside by their address, then its callers that came before."""
+        now = self._clock()
+        return lambda caller: (0.0 if caller.known else self._spent.of(caller.place, now), caller.nth)
 
     def _has_space(self, there: list[_Caller], most: int, known: bool) -> bool:
+        there = [one for one in there if not one.is_displaced]
         return len(there) < most and (known or sum(not one.known for one in there) < most - self._kept)

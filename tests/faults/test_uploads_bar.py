@@ -140,7 +140,7 @@ def whatever_acts(patch: pytest.MonkeyPatch) -> None:
 
 
 def only_what_is_written_out(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pdf_content, "_walk", lambda reader: None)
+    patch.setattr(pdf_content, "_walk", lambda reader, make_way: None)
 
 
 def any_beginning(patch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_the_sms_of_a_shipped_procedure_stay_in_the_alphabet_of_sms(name: str) -
 @pytest.mark.parametrize("language", OFFERED)
 def test_standard_sms_stay_in_the_alphabet_of_sms(language: str) -> None:
     facts = {"amount": WORDS.amount(1_000_000, language), "due": WORDS.short_day(FIRST.date(), language)}
-    for key in WORDS.every_key():
+    for key in WORDS.texts("fr"):
         if key.endswith(".sms"):
             assert not sms_parts(to_gsm(WORDS.say(key, language, facts))).foreign, key
 

@@ -150,8 +150,12 @@ def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
     return may_give(actor, own if own and own.holder == actor.id else None, ctx.day())
 
 
-def declare_company(ctx: AppContext, actor: Actor, number: str, name: str, proof: Upload | None) -> Mandate:
+def declare_company(
+    ctx: AppContext, actor: Actor, number: str, name: str, proof: Upload | None, *, client: str = "", browser: str = ""
+) -> Mandate:  # fmt: skip
     """Ask to act for a company by its number and a document, which an agent checks first.
+
+    `client` and `browser` identify the sender of the document.
 
     Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
     proof_unfit, already_asked, too_many_tries.
@@ -167,19 +171,21 @@ def declare_company(ctx: AppContext, actor: Actor, number: str, name: str, proof
         known = unit.account_of("applicant", f"{COMPANY}{number}")
         return known or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
 
-    return _claimed(ctx, actor, mandate, proof, company)
+    return _claimed(ctx, actor, mandate, proof, company, client, browser)
 
 
-def declare_proxy(ctx: AppContext, actor: Actor, profile: Mapping[str, str], proof: Upload | None) -> Mandate:
+def declare_proxy(
+    ctx: AppContext, actor: Actor, profile: Mapping[str, str], proof: Upload | None, *, client: str = "", browser: str = ""
+) -> Mandate:  # fmt: skip
     """Ask to act for a person without a phone by their signed proxy, which an agent checks first.
 
-    Raises Refused: name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries.
+    `client`, `browser`: see `declare_company`. Raises Refused: name_missing, name_signs, name_long, proof_missing, proof_unfit, too_many_tries.
     """
     known, person_id = _names(profile), new_id()
     name = f"{known['family_name']} {known['given_names']}"
     person = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=known)
     mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, ctx.now())
-    return _claimed(ctx, actor, mandate, proof, lambda unit: person)
+    return _claimed(ctx, actor, mandate, proof, lambda unit: person, client, browser)
 
 
 def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
@@ -187,8 +193,9 @@ def _names(profile: Mapping[str, str]) -> dict[str, Plain]:
 
 
 def _claimed(
-    ctx: AppContext, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account]
-) -> Mandate:
+    ctx: AppContext, actor: Actor, mandate: Mandate, proof: Upload | None, of: Callable[[Unit], Account], client: str,
+    browser: str,
+) -> Mandate:  # fmt: skip
     """Store the document, then save the mandate to check."""
     if proof is None:
         raise Refused(refusal("proof_missing"))
@@ -196,7 +203,7 @@ def _claimed(
         closed = _many(ctx, unit, actor)
     if closed:  # before a file is written
         raise Refused(closed)
-    sender = sender_of(ctx, actor)
+    sender = sender_of(ctx, actor, browser, client)
     try:
         kept = ctx.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
     except Rejected:

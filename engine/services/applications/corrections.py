@@ -43,9 +43,10 @@ def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
 
 def save_corrections(
     ctx: AppContext, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]],
-    files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None,
+    files: Mapping[str, Upload] | None = None, *, revision: int | None = None, token: str | None = None, client: str = "",
+    browser: str = "",
 ) -> Saved:  # fmt: skip
-    """Save new answers and files.
+    """Save new answers and files. `client` and `browser` identify the sender of the files.
 
     Faulty ones are reported, the rest is saved. A question counts as corrected once it is answered
     without error; a file, once a new one is uploaded. Raises `NotFound`, `Conflict`, Refused.
@@ -54,9 +55,9 @@ def save_corrections(
         dossier = _correcting(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
     spots = [spot_of(ctx, procedure, dossier, path) for path in files or {}]
-    sender = sender_of(ctx, actor)
+    sender = sender_of(ctx, actor, browser, client)
     for file in (files or {}).values():
-        count_file(ctx, dossier, len(file.data))
+        count_file(ctx, dossier, len(file.data), client, browser)
     judged = [(spot, keep_file(ctx, dossier, spot, (files or {})[spot.path], sender=sender)) for spot in spots]
 
     def work(unit: Unit) -> SavedAnswers:

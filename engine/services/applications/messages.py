@@ -53,8 +53,10 @@ def write_message(
     file: Upload | None = None,
     *,
     token: str | None = None,
+    client: str = "",
+    browser: str = "",
 ) -> SentMessage:
-    """Write a message to the other side.
+    """Write a message to the other side. `client` and `browser` identify the sender of a file.
 
     Raises `NotFound`. Raises Refused: messages_closed, message_empty, message_long, messages_many,
     too_many_tries.
@@ -66,7 +68,7 @@ def write_message(
         raise Refused(closed)
     text = _checked(body)
     try:
-        files = (_kept(ctx, actor, dossier, file),) if file is not None else ()
+        files = (_kept(ctx, actor, dossier, file, client, browser),) if file is not None else ()
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": "file", **rejected.facts}
         return SentMessage(None, AnswerProblem(_FILE, rejected.code, facts))
@@ -176,9 +178,11 @@ def _side(dossier: Dossier, actor: Actor) -> Side:
     raise NotFound
 
 
-def _kept(ctx: AppContext, actor: Actor, dossier: Dossier, file: Upload) -> Attachment:
-    sender = sender_of(ctx, actor)
-    count_file(ctx, dossier, len(file.data))
+def _kept(
+    ctx: AppContext, actor: Actor, dossier: Dossier, file: Upload, client: str, browser: str
+) -> Attachment:  # fmt: skip
+    sender = sender_of(ctx, actor, browser, client)
+    count_file(ctx, dossier, len(file.data), client, browser)
     try:
         kept = ctx.attachments.keep(file.data, file.name, FILE_KINDS, LARGEST_FILE, dossier.id, sender=sender)
     except Crowded:

@@ -45,6 +45,11 @@ def network_of(address: str) -> str:
     return str(read.ipv4_mapped or ip_network((read.packed, 64), strict=False))
 
 
+def block_of(client: str) -> str:
+    """Return the key of the block of a client: IPv4 whole, IPv6 by its /48, which one line may have."""
+    return str(ip_network(client).supernet(new_prefix=48)) if client.endswith("/64") else client
+
+
 def too_many(unit: Unit, now: datetime, *limits: Limit | tuple[str, int], weight: int = 1) -> Refusal | None:
     """Count one try, or `weight` units (bytes, pixels), under each limit in order.
 

@@ -13,7 +13,7 @@ from typing import Final
 from engine.core.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.context.app_context import AppContext
-from engine.services.context.rate_limit import Limit, count, give_back, left_of, minutes_of, too_many
+from engine.services.context.rate_limit import Limit, block_of, count, give_back, left_of, minutes_of, too_many
 from engine.storage.files.attachments import Uploader
 from engine.storage.unit_of_work import Unit
 
@@ -102,7 +102,7 @@ def sender_of(ctx: AppContext, actor: Actor, browser: str = "", client: str = ""
         left = max(left_of(unit, ctx.now(), limit) for limit in limits)
     if left:
         raise Refused(refusal("too_many_tries", minutes=minutes_of(left)))
-    return Uploader(names, known, "" if known else client, partial(_spent, ctx, limits))
+    return Uploader(names, known, "" if known else block_of(client), partial(_spent, ctx, limits))
 
 
 def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:

@@ -63,8 +63,8 @@ class StoredFile:
 class Uploader:
     """The person who uploads. Of callers that share a name (account, browser), one file is inspected at a time.
 
-    A caller that is not `known` leaves one place to those that are; `place` is its address. `spent` receives the processor seconds of the
-    inspection, whatever its result.
+    A caller that is not `known` leaves one place to those that are; `place` is the block of its address. `spent`
+    receives the processor seconds of the inspection, whatever its result.
     """
 
     names: tuple[str, ...] = ()
@@ -115,10 +115,10 @@ class AttachmentStore:
     def _judged(
         self, data: bytes, name: str, accept: tuple[str, ...], weigh: Weigh | None, sender: Uploader
     ) -> Content:
-        with self._judging.turn(*sender.names, known=sender.known, place=sender.place):
+        with self._judging.turn(*sender.names, known=sender.known, place=sender.place) as make_way:
             began = time.thread_time()
             try:
-                return judged(data, name, accept, weigh)
+                return judged(data, name, accept, weigh, make_way)
             finally:
                 if sender.spent is not None:
                     sender.spent(time.thread_time() - began)

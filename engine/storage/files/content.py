@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from engine.core.problems import Fact
+
+MakeWay: TypeAlias = Callable[[], None]  # called now and then by long work, which ends with what it raises
+
+
+def never() -> None:
+    """Make way for no other caller."""
 
 
 class Rejected(Exception):

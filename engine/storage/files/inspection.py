@@ -6,28 +6,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from engine.storage.files.content import Content, Rejected
+from engine.storage.files.content import Content, MakeWay, Rejected, never
 
 __all__ = ["Content", "Rejected", "judged", "kind_of"]
 
 
 def judged(
-    data: bytes, name: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None = None
+    data: bytes, name: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None = None,
+    make_way: MakeWay = never,
 ) -> Content:  # fmt: skip
     """Return the content to store of an uploaded file. `weigh` receives the pixels of an image before decoding. Raises
-    `Rejected`, and what `weigh` raises."""
+    `Rejected`, what `weigh` raises, and what `make_way` raises while a PDF is read."""
     kind = kind_of(data)
     if kind is None:
         raise Rejected("file_type", found=_claimed_kind(data, name), accept=accept)
     if kind not in accept:
         raise Rejected(_NOT_HERE[kind], found=kind, accept=accept)
-    return _pdf(data) if kind == "pdf" else _picture(data, kind, accept, weigh)
+    return _pdf(data, make_way) if kind == "pdf" else _picture(data, kind, accept, weigh)
 
 
-def _pdf(data: bytes) -> Content:
+def _pdf(data: bytes, make_way: MakeWay) -> Content:
     from engine.storage.files.pdfs import read_through  # its reader takes 6 MiB of memory: loaded for the first PDF
 
-    return read_through(data)
+    return read_through(data, make_way)
 
 
 def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None) -> Content:

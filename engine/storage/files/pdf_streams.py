@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from pypdf.generic import ArrayObject, IndirectObject, NullObject, StreamObject
 
-from engine.storage.files.content import Rejected
+from engine.storage.files.content import MakeWay, Rejected, never
 
 PIECE: Final = 65_536  # bytes passed from filter to filter
 MOST_SECONDS: Final = 2.0  # of processor time for one PDF; a stream may decode to nothing and take long
@@ -30,11 +30,11 @@ Pieces: TypeAlias = Iterable[bytes]
 class Budget:
     """Bytes that the streams of one PDF may still decode to, and the processor time that remains.
 
-    Beyond either, `Rejected` is raised. The time is that of this thread.
+    Beyond either, `Rejected` is raised. The time is that of this thread. `make_way` is called at each check.
     """
 
-    def __init__(self, most: int) -> None:
-        self.left, self._until = most, time.thread_time() + MOST_SECONDS
+    def __init__(self, most: int, make_way: MakeWay = never) -> None:
+        self.left, self._make_way, self._until = most, make_way, time.thread_time() + MOST_SECONDS
 
     def spend(self, pieces: Pieces) -> Iterator[bytes]:
         """Yield the same pieces, and subtract each from the budget. Raises `Rejected`."""
@@ -51,7 +51,8 @@ class Budget:
             yield piece
 
     def check_time(self) -> None:
-        """Raises `Rejected` when no time remains."""
+        """Raises `Rejected` when no time remains, and what `make_way` raises."""
+        self._make_way()
         if time.thread_time() > self._until:
             raise Rejected("file_unreadable")
 

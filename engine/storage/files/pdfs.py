@@ -11,8 +11,9 @@ from typing import Final
 from pypdf import PdfReader, apply_configuration, get_configuration
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
-from engine.storage.files.content import Content, Rejected
+from engine.storage.files.content import Content, MakeWay, Rejected, never
 from engine.storage.files.pdf_streams import Budget, decoded
+from engine.storage.unit_of_work import Busy
 
 MOST_OBJECTS: Final = 20_000
 MOST_PAGES: Final = 300
@@ -53,12 +54,12 @@ _LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # shorter ones occu
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
-def read_through(data: bytes) -> Content:
-    """Return the PDF unchanged if nothing in it acts. Raises `Rejected`."""
+def read_through(data: bytes, make_way: MakeWay = never) -> Content:
+    """Return the PDF unchanged if nothing in it acts. Raises `Rejected`, and what `make_way` raises."""
     try:
         with apply_configuration(_LIMITS):
-            pages = _pages(data)
-    except Rejected:
+            pages = _pages(data, make_way)
+    except (Rejected, Busy):
         raise
     except Exception:  # any error of the reader on hostile bytes means a broken file
         raise Rejected("file_unreadable") from None
@@ -67,24 +68,24 @@ def read_through(data: bytes) -> Content:
     return Content("pdf", data, pages)
 
 
-def _pages(data: bytes) -> int:
+def _pages(data: bytes, make_way: MakeWay) -> int:
     """Return the number of pages of a file that was read through."""
-    Budget(MOST_DIGITS).count(_LONG_DIGITS.findall(data))
+    Budget(MOST_DIGITS, make_way).count(_LONG_DIGITS.findall(data))
     with apply_configuration(_OPENING):
-        reader = PdfReader(_Counted(data))
+        reader = PdfReader(_Counted(data, make_way))
     if reader.is_encrypted:
         raise Rejected("file_locked")
     _refuse_written(data)
-    _walk(reader)
+    _walk(reader, make_way)
     return len(reader.pages)
 
 
 class _Counted(io.BytesIO):
     """The file, with a limit on the number of reads and on time. A stream is one read."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, make_way: MakeWay) -> None:
         super().__init__(data)
-        self.left, self._time = MOST_READS, Budget(0)
+        self.left, self._time = MOST_READS, Budget(0, make_way)
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.left -= 1
@@ -102,7 +103,7 @@ def _refuse_written(data: bytes) -> None:
             raise Rejected("file_active")
 
 
-def _walk(reader: PdfReader) -> None:
+def _walk(reader: PdfReader, make_way: MakeWay) -> None:
     """Read every object of the file, referenced or not. Raises `Rejected` at the first that acts, or beyond a budget.
 
     Streams come first, including object streams. Their objects are read only after all of them were counted.
@@ -111,7 +112,7 @@ def _walk(reader: PdfReader) -> None:
     folded = sorted({(number, 0) for number in reader.xref_objStm} - set(written))
     if len(written) + len(folded) > MOST_OBJECTS:
         raise Rejected("file_unreadable")
-    budget, held, digits = Budget(MOST_DECODED), Budget(MOST_FOLDED), Budget(MOST_DIGITS)
+    budget, held, digits = (Budget(most, make_way) for most in (MOST_DECODED, MOST_FOLDED, MOST_DIGITS))
     _refuse_acting(reader.trailer)
     for number, generation in written:
         item = reader.get_object(IndirectObject(number, generation, reader))

@@ -26,6 +26,7 @@ from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     asker,
+    client,
     day_of,
     dossier_number,
     file_response,
@@ -147,7 +148,9 @@ def company() -> Response:
     if request.method == "GET":
         return _form("company", given)
     try:
-        representation.declare_company(app_ctx(), myself(), given["number"], given["name"], _proof())
+        representation.declare_company(
+            app_ctx(), myself(), given["number"], given["name"], _proof(), client=client(), browser=asker().browser
+        )  # fmt: skip
     except Refused as closed:
         fields = {"company_number": "number", "already_asked": "number", **dict.fromkeys(REFUSALS, "name")}
         return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
@@ -162,7 +165,9 @@ def proxy() -> Response:
     if request.method == "GET":
         return _form("proxy", given)
     try:
-        representation.declare_proxy(app_ctx(), myself(), given, _proof())
+        representation.declare_proxy(
+            app_ctx(), myself(), given, _proof(), client=client(), browser=asker().browser
+        )  # fmt: skip
     except Refused as closed:
         return _form("proxy", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "proof")
     return _done("company")

@@ -15,7 +15,9 @@ from renderers.web.platform.dossier_context import DossierContext, case, drawing
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    asker,
     at_counter,
+    client,
     form_revision,
     form_token,
     go,
@@ -61,7 +63,8 @@ def keep_corrections(one: DossierContext) -> Response:
         return go(one.at())
     try:
         saved = save_corrections(
-            app_ctx(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token()
+            app_ctx(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token(),
+            client=client(), browser=asker().browser,
         )  # fmt: skip
     except (Conflict, Refused) as clash:
         if not is_clash(clash):

@@ -26,6 +26,8 @@ from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    asker,
+    client,
     file_response,
     form_token,
     go,
@@ -139,7 +141,9 @@ def _write(one: DossierContext) -> Response:
         return _page(one, inserted(one, body))
     upload = Upload(file.filename, file.read()) if file is not None and file.filename else None
     try:
-        written = write_message(app_ctx(), actor(), one.id, body, upload, token=form_token())
+        written = write_message(
+            app_ctx(), actor(), one.id, body, upload, token=form_token(), client=client(), browser=asker().browser
+        )  # fmt: skip
     except Refused as closed:
         return _page(one, body, {"body": sentence(closed.reason)})
     if written.problem is not None:

@@ -62,7 +62,8 @@ class LocalPayGate(LocalOperator):
         if reference not in self.orders:
             return 404, {"status": 4}
         order = self.orders[reference]
-        return 200, {"tx_reference": order["number"], "identifier": reference, "status": int(order["status"])}
+        told = {"tx_reference": order["number"], "identifier": reference, "status": int(order["status"])}
+        return 200, told | ({"amount": order["told"]} if "told" in order else {})
 
     def callback(self, reference: str, **changes: Any) -> tuple[dict[str, str], bytes]:
         order = self.orders[reference]

@@ -211,6 +211,20 @@ def test_a_whole_story_with_an_operator_that_signs_nothing(tmp_path: Path) -> No
         assert world.kinds(dossier).count("credited") == 1
 
 
+@pytest.mark.parametrize("told", [4999.5, "-5000", "5 000", [5000], True, 1, 4_000_000])
+def test_another_amount_than_ordered_credits_nothing_readable_or_not(told: Any, tmp_path: Path) -> None:
+    with serving(LocalPayGate()) as operator:
+        world = a_world(tmp_path, providers={"pg": provider_of(operator)})
+        dossier = world.sent(B3)
+        payment = start(world, dossier, "pg")
+        operator.orders[payment.reference]["told"] = told
+        operator.end(payment.reference, "0")
+        assert settlement.check_payment(world.office, payment.id).status == "pending"
+        assert "payment_mismatch" in world.kinds(dossier)
+        operator.orders[payment.reference]["told"] = str(payment.amount)
+        assert settlement.check_payment(world.office, payment.id).status == "paid"
+
+
 def hear_paydunya(world: World, operator: LocalPayDunya, reference: str) -> str:
     return worker.record_callback(world.office, "pd", *operator.callback(reference, "master")).code
 

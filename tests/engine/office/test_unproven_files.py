@@ -339,7 +339,7 @@ def test_files_of_unproven_visitors_of_one_address_are_judged_for_so_long(
 
 
 def test_who_has_no_telephone_leaves_a_place_to_who_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.office.attachments._judging, "_wait_limit", 0.05)
+    monkeypatch.setattr(world.office.attachments._judging, "_unknown_wait_limit", 0.05)
     _, who, draft = begun(world)
     with world.office.store.unit(write=True) as unit:
         unit.put_account(Account("mail", "applicant", "", "a@example.org"))

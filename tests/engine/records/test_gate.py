@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from engine.storage.gate import AdmissionGate, Crowded
+from engine.storage import gate as gate_module
+from engine.storage.gate import AdmissionGate, Crowded, TimeSpent
 from engine.storage.results import Busy
 
 
@@ -65,7 +68,7 @@ def test_a_caller_is_there_once_by_any_of_its_names() -> None:
 
 
 def test_a_place_is_kept_for_callers_that_are_known() -> None:
-    gate = AdmissionGate(2, 2, wait_limit=0.2, kept=1)
+    gate = AdmissionGate(2, 2, wait_limit=0.2, kept=1, unknown_wait_limit=0.2)
     with gate.turn("account:a", known=False):
         with pytest.raises(Crowded, match="turn"), gate.turn("account:b", known=False):
             pass
@@ -123,3 +126,71 @@ def test_strangers_of_one_address_leave_others_their_turn() -> None:
         over.set()
         for one in crowd:
             one.join(10)
+
+
+@contextmanager
+def busy(gate: AdmissionGate, address: str, told: list[str] | None = None) -> Iterator[None]:
+    """Somebody unknown who is inside, or waits and then tells how it ended."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def stays() -> None:
+        try:
+            with gate.turn(known=False, place=address):
+                inside.set()
+                leave.wait(10)
+                end = "in"
+        except Crowded as crowded:
+            end = str(crowded)
+        if told is not None:
+            told.append(f"{address} {end}")
+
+    one = threading.Thread(target=stays)
+    one.start()
+    inside.wait(0.2)
+    try:
+        yield
+    finally:
+        leave.set()
+        one.join(10)
+
+
+def test_the_address_that_spent_least_takes_the_place_of_the_one_that_spent_most() -> None:
+    now, told = [0.0], list[str]()
+    gate = AdmissionGate(2, 3, kept=1, unknown_wait_limit=9, clock=lambda: now[0])
+    for address, seconds in (("a", 2.0), ("b", 3.0)):
+        with gate.turn(known=False, place=address):
+            now[0] += seconds
+    with ExitStack() as waiting, gate.turn(known=False, place="c"):
+        for address in ("a", "b", "new"):
+            waiting.enter_context(busy(gate, address, told))
+        assert told == ["b turn"]
+        with pytest.raises(Crowded, match="queue"), gate.turn(known=False, place="b"):
+            pass
+    assert sorted(told) == ["a in", "b turn", "new in"]
+    assert [gate._spent.of(address, now[0]) > 0 for address in ("a", "b", "new")] == [True, True, False]
+
+
+def test_what_takes_long_makes_way_for_an_address_that_spent_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_module, "GRANTED", 0.0)
+    gate, told = AdmissionGate(2, 3, kept=1, unknown_wait_limit=9), list[str]()
+    with gate.turn(known=False, place="a"):
+        time.sleep(0.05)
+    with gate.turn(known=False, place="b") as make_way, busy(gate, "a"):
+        make_way()
+    with ExitStack() as waiting, gate.turn(known=False, place="a") as make_way:
+        waiting.enter_context(busy(gate, "a"))
+        make_way()
+        waiting.enter_context(busy(gate, "new", told))
+        with pytest.raises(Crowded, match="turn"):
+            make_way()
+    assert told == ["new in"]
+
+
+def test_what_an_address_spent_is_forgotten_and_few_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent, later = TimeSpent(), 2 * gate_module.HALF
+    spent.add("a", 8.0, 0.0)
+    assert spent.of("a", later) == pytest.approx(2.0)
+    monkeypatch.setattr(gate_module, "MOST_PLACES", 2)
+    spent.add("b", 1.0, later)
+    spent.add("c", 3.0, later)
+    assert [spent.of(address, later) > 0 for address in "abc"] == [True, False, True]
