@@ -13,7 +13,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamO
 
 from engine.storage.files.content import Content, MakeWay, Rejected, never
 from engine.storage.files.pdf_streams import Budget, decoded
-from engine.storage.unit_of_work import Busy
+from engine.storage.results import Busy
 
 MOST_OBJECTS: Final = 20_000
 MOST_PAGES: Final = 300
