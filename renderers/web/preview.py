@@ -176,7 +176,7 @@ def workbench() -> Response:
     if note:
         _choose(note="")
     return page(
-        "preview/bench.html", draft=draft, procedure=procedure, file=preview.watched_file.file.name, note=note,
+        "preview/page.html", draft=draft, procedure=procedure, file=preview.watched_file.file.name, note=note,
         fault=_report(draft, errors=True) if draft.is_broken else "", advice=_report(draft, errors=False),
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],

@@ -143,7 +143,7 @@ def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
         "/demarches/essai",
     ):
         assert re.search(r'href="/deconnexion"', visitor.open(path).html), path
-    for frame in ("desk/base.html", "base.html"):
+    for frame in ("staff/base.html", "base.html"):
         assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
 
 

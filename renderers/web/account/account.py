@@ -136,7 +136,12 @@ def _ask_way(place: str) -> Response:
 def _way_page(place: str, typed: str = "", error: str = "") -> Response:
     errors = [("#way", error)] if error else []
     return page(
-        "citizen/account_way.html", 422 if error else 200, errors=errors, place=place, typed=typed, back="/compte"
+        "citizen/account_identifier.html",
+        422 if error else 200,
+        errors=errors,
+        place=place,
+        typed=typed,
+        back="/compte",
     )
 
 
@@ -289,7 +294,7 @@ def consultations() -> Response:
         for reading, dossier in readings_of_mine(app_ctx(), myself())
         for procedure in (procedure_of(dossier.procedure),)
     ]
-    return page("citizen/account_readings.html", errors=[], lines=lines, back="/compte")
+    return page("citizen/account_access_log.html", errors=[], lines=lines, back="/compte")
 
 
 def _reader(role: str) -> str:

@@ -106,7 +106,7 @@ def choose() -> Response:
         return close_session(go(where_next(myself())), CLAIM)
     asked = [_asked(one, request.method == "POST") for one in found]
     errors = [(f"#{one.name}", one.error) for one in asked if one.error]
-    return page("citizen/claim.html", 422 if errors else 200, asked=asked, errors=errors)
+    return page("citizen/unverified_drafts.html", 422 if errors else 200, asked=asked, errors=errors)
 
 
 def _chosen(one: UnverifiedDraft) -> Choice | None:

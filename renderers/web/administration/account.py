@@ -54,7 +54,7 @@ def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Re
     """Show the account. `error` is about the code, or about the typed preferences in `wish`."""
     factor, here = factor_of(app_ctx(), actor()), _area()
     return staff_page(
-        "desk/account.html", 422 if error else 200, home=f"/{here}",
+        "staff/account.html", 422 if error else 200, home=f"/{here}",
         errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
         tidings=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
         tidings_error=error if wish else "",
@@ -148,7 +148,7 @@ def _password() -> Response:
 def _password_page(error: str = "") -> Response:
     errors = [("#password", error)] if error else []
     back = f"/{_area()}/compte"
-    return staff_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
+    return staff_page("staff/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
 
 
 @blueprint.get("/audit/mes-consultations")
@@ -180,7 +180,7 @@ def _readings(at: str) -> Response:
         (moment_of(one.at), say(f"events.noted_{one.kind}"), *_question(one.body))
         for one in my_questions(app_ctx(), actor())
     ]
-    return staff_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_area()}")
+    return staff_page("staff/access_log.html", lines=lines, asked=asked, home=f"/{_area()}")
 
 
 def _question(body: Plain) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
     shut = shut_on(app_ctx().directory, [chosen] if chosen else [name for name, _ in places], when)
     kept = {"bureau": chosen, "q": query}
     return staff_page(
-        "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
+        "agent/day_sheet.html" if request.args.get("porte") else "agent/day.html", status,
         day_=when, visits=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
         counts=[say(f"day.{key}", count=counts[name]) for key, name in
                 (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))

@@ -209,7 +209,7 @@ def _given_page(given: Given) -> Response:
     """Show the new password, only this once."""
     area = "/audit" if given.account.kind == "auditor" else "/agent"
     return staff_page(
-        "agent/team_given.html", login=given.account.login, password=given.password, name=given.account.name,
+        "agent/team_credentials.html", login=given.account.login, password=given.password, name=given.account.name,
         door=app_ctx().settings.base_url + area, back=_HOME,
     )  # fmt: skip
 

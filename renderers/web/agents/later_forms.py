@@ -148,7 +148,7 @@ def _form(
     thing, number = part.wait.thing, part.number
     rows = rows_of(view, form.each)
     return staff_page(
-        "agent/errand.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
+        "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=part.title(view), action=part.action, errors=errors, help=label(page.help),
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),

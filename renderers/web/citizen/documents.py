@@ -167,7 +167,7 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
 
 def _verdict_page(kind: str, title: str, lines: list[str], facts: list[tuple[str, str]]) -> Response:
     answer = page(
-        "citizen/verdict.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
+        "citizen/verification.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
         host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"

@@ -53,7 +53,7 @@ def acting_for_another() -> Response | None:
         return None
     kept = request.method == "POST" and _kept()
     return page(
-        "citizen/other_hat.html", 404, now=principal_name(app_ctx(), actor()), hat=acting_for, kept=kept, files=bool(request.files),
+        "citizen/other_principal.html", 404, now=principal_name(app_ctx(), actor()), hat=acting_for, kept=kept, files=bool(request.files),
         lost=request.method == "POST" and not kept,
         next="/reprendre" if kept else request.path,
     )  # fmt: skip

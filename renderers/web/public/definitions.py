@@ -146,7 +146,7 @@ def circuit(slug: str) -> Response:
     """Show the workflow of an edition as diagram and table. Small counts are hidden."""
     procedure = edition_asked(slug)
     return page(
-        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
         lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, FEW), text=_matrix(procedure),
         svg=f"/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=False, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
@@ -159,7 +159,7 @@ def circuit_for_controllers(slug: str) -> Response:
     """Show the workflow for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return staff_page(
-        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
         lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, 0), text=_matrix(procedure),
         svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=True, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",

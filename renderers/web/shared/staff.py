@@ -225,7 +225,7 @@ def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
 def _sign_in_form(area: str, following: str, login: str = "", error: str = "") -> Response:
     errors = [("#login", error)] if error else []
     return staff_page(
-        "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
+        "staff/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
         errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(area),
         note=session.pop("desk_note", ""),
         password=PASSWORD,
