@@ -82,9 +82,9 @@ class TableText:
 class StateText:
     title: str
     shown_as: str
-    waits: str
+    tasks: str
     time: str
-    leads: tuple[str, ...]
+    exits: tuple[str, ...]
     notes: tuple[str, ...]
     law: str
 

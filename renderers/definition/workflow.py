@@ -32,9 +32,9 @@ class CircuitReader(ProcedureReader):
     def state(self, state: State) -> StateText:
         """Return a state: public label, task, due date, automatic transitions and effects."""
         ways = self.definition.leaving.get(state.id, ())
-        leads = [self._lead(way) for way in ways if way.event is not None]
+        exits = [self._lead(way) for way in ways if way.event is not None]
         if acted := [way.target for way in ways if way.event is None]:
-            leads.insert(0, self.say("acts_to", states=self.state_labels(acted)))
+            exits.insert(0, self.say("acts_to", states=self.state_labels(acted)))
         notes = (
             *self._effects(state.effects), self.say("help", help=self.t(state.help)) if state.help else "",
             *self.rest(state, "states", "label", "mode", "by", "waits", "booked", "correct", "wait", "outcome", "public", "help",
@@ -42,7 +42,7 @@ class CircuitReader(ProcedureReader):
         )  # fmt: skip
         return StateText(
             self.t(state.label), self.words.say(f"status.{state.public}", self.language, {}), self._waits(state),
-            self.expressions.value(state.due) if state.due else "", tuple(leads), tuple(filter(None, notes)),
+            self.expressions.value(state.due) if state.due else "", tuple(exits), tuple(filter(None, notes)),
             self.basis(state, "states", needs="due" if state.due else ""),
         )  # fmt: skip
 

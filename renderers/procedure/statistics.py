@@ -102,7 +102,7 @@ class ChartColumn:
     month: str
     received: int
     answered: int
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

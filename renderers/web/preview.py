@@ -180,10 +180,10 @@ def workbench() -> Response:
         fault=_report(draft, errors=True) if draft.is_broken else "", advice=_report(draft, errors=False),
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
-        stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
-        number=newest.number if newest else "", state=newest.state if newest else "", standing=_state_label(procedure, newest), leads=preview.leads is not None,
+        scenarios=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
+        number=newest.number if newest else "", state=newest.state if newest else "", state_label=_state_label(procedure, newest), has_paths=preview.leads is not None,
         now=moment_of(preview.session.office.now()), due=_due(preview.session),
-        width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
+        width=_width(), widths=WIDTHS, languages=_languages(procedure), language=language(), view=_view(procedure),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, nodes
 
 from tests.contracts.figures import (
     ALL,
@@ -67,6 +68,7 @@ MOST_LINES = 460
 MOST_MODULES = 18  # of a package
 MOST_SMALL = 58  # to be brought down to 35
 LEAST_DOCUMENTED = 99  # percent of the public functions
+TEMPLATES = ROOT / "renderers/templates"
 # Private words of the first releases. The standard word of each stands in docs/glossary.md.
 BANNED = frozenset({
     "book", "house", "room", "floor", "door", "desk", "hand", "face", "told", "tell", "tidings", "tour", "patience",
@@ -212,6 +214,15 @@ def test_names_hold_no_private_word() -> None:
     assert len(found) <= MOST_BANNED, sorted(found)
 
 
+def test_templates_hold_no_private_word() -> None:
+    """Names of files, and of the variables, attributes, blocks and macros inside."""
+    files = [path for path in TEMPLATES.rglob("*") if path.is_file()]
+    names = {part for path in files for part in path.relative_to(TEMPLATES).with_suffix("").parts}
+    names |= {name for path in files if path.suffix == ".html" for name in _names_in_template(path)}
+    assert len(files) > 100
+    assert not {name for name in names if _has_private_word(name)} - ALLOWED
+
+
 @pytest.mark.parametrize(
     ("name", "is_private"), [("last_hand", True), ("LetterShelf", True), ("handle", False), ("desks_of", True)]
 )
@@ -228,6 +239,15 @@ def _names_given(tree: ast.Module) -> Iterator[str]:
             yield node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
+
+
+def _names_in_template(path: Path) -> Iterator[str]:
+    """The names that a template gives or reads. The facts of a sentence keep the names of its key."""
+    tree = Environment(autoescape=True).parse(path.read_text("utf-8"))
+    for node in tree.find_all((nodes.Name, nodes.Block, nodes.Macro, nodes.Getattr, nodes.Import)):
+        for field in ("name", "attr", "target"):
+            if isinstance(name := getattr(node, field, None), str):
+                yield name
 
 
 def _has_private_word(name: str) -> bool:

@@ -74,9 +74,9 @@ def home() -> Response:
     """Show the account, with all that can be changed in it."""
     known = own(app_ctx(), myself())
     return page(
-        "citizen/account.html", known=known, move=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        "citizen/account.html", known=known, phone_change=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=app_ctx().identity.label if app_ctx().identity else "", level=vouched(known.account.profile)[1],
-        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(app_ctx(), myself())), note=session.pop("note", ""),
+        vouched=bool(vouched(known.account.profile)[0]), preferences=_wishes(known.wishes), devices=len(sessions_of(app_ctx(), myself())), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def messages() -> Response:
         return page(
             "citizen/account_messages.html",
             errors=[],
-            wishes=known.wishes,
+            preferences=known.wishes,
             languages=OFFERED,
             emails=known.emails,
             back="/compte",

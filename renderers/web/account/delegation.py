@@ -50,7 +50,7 @@ def home() -> Response:
     """Show the mandates held, and those given by the person or company acted for now."""
     given = [one for one in representation.given(app_ctx(), actor()) if one.mandate.holder != actor().id]
     return page(
-        "citizen/delegation.html", errors=[], held=[_line(one) for one in representation.held(app_ctx(), myself())],
+        "citizen/delegation.html", errors=[], mandates=[_line(one) for one in representation.held(app_ctx(), myself())],
         given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
         may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
     )  # fmt: skip
@@ -125,7 +125,7 @@ def _sure(mandate_id: str, said: str) -> Response:
     return page(
         "citizen/confirm.html", title=say(f"acting.{said}_title", name=name), procedure="", back=_HOME, errors=[], token="",
         revision=None, files=False, lines=[line["text"], say(f"acting.{said}_text", name=name)], warn=True, reason="",
-        ask_reason=say("acting.why_optional") if said == "decline" else "", keep=say("acting.sure_keep"),
+        ask_reason=say("acting.why_optional") if said == "decline" else "", back_label=say("acting.sure_keep"),
         button=say("acting.refuse" if said == "decline" else "acting.lay_down"),
         hidden=[("do", "refuse" if said == "decline" else "end")],
     )  # fmt: skip

@@ -51,7 +51,7 @@ def _email_page(following: str, typed: str = "", error: str = "") -> Response:
     errors = [("#email", error)] if error else []
     return page(
         "citizen/sign_in_email.html", 422 if error else 200, errors=errors, email=typed, next=following, back="/connexion",
-        kept=bool(session.get("aside")),
+        has_saved_post=bool(session.get("aside")),
     )  # fmt: skip
 
 

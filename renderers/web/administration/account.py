@@ -56,8 +56,8 @@ def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Re
     return staff_page(
         "staff/account.html", 422 if error else 200, home=f"/{here}",
         errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
-        tidings=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
-        tidings_error=error if wish else "",
+        notifications=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
+        notifications_error=error if wish else "",
         factor=moment_of(factor.since) if factor and factor.since else "",
         left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
         sessions=[(one.device or say("account.some_device"), moment_of(one.seen_at))
@@ -66,7 +66,7 @@ def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Re
 
 
 def _area() -> str:
-    return str(g.get("desk", AGENT_AREA))
+    return str(g.get("area", AGENT_AREA))
 
 
 @blueprint.post("/agent/compte")

@@ -69,7 +69,7 @@ def _page(one: Account, error: str = "", at: str = "#au") -> Response:
         "agent/assigned_dossiers.html", 422 if error else 200, name=one.name, lines=lines, back=_TEAM, here=f"{_TEAM}/{one.id}/dossiers",
         absence=f"{_TEAM}/{one.id}/absence", first=request.form.get("du", away.first.isoformat() if away else ""),
         last=request.form.get("au", away.last.isoformat() if away else ""), away=_said(one),
-        hands=[(QUEUE, say("handover.queue")), *((person.id, person.name) for person in receivers_for(app_ctx(), actor(), one.id))],
+        receivers=[(QUEUE, say("handover.queue")), *((person.id, person.name) for person in receivers_for(app_ctx(), actor(), one.id))],
         errors=[(at, error)] if error else [], note=session.pop("desk_note", ""), most=MOST_LINES,
         capped=len(lines) >= MOST_LINES,
     )  # fmt: skip

@@ -140,7 +140,7 @@ def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Respo
     until = order.until if order.until and order.until > app_ctx().now() else None
     return staff_page(
         "staff/export.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
-        again=here, poll=f"{here}.json?vus={found.done}", facts=filters_said(order), home=home,
+        again=here, poll=f"{here}.json?vus={found.done}", details=filters_said(order), home=home,
         files=[(f"{here}/{name}", text) for name, text in kinds] if until else [], gone=found.ended and until is None,
     )  # fmt: skip
 

@@ -285,7 +285,7 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(way.label)), thing="", action=one.at(f"/acte/{way.id}"),
-        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_reported(one, way, typed),
+        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), tracking_lines=_reported(one, way, typed),
         given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
         token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),

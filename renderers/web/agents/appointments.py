@@ -69,7 +69,7 @@ def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime)
     return staff_page(
         "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
-        facts=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
+        details=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
         office_id=office_id, start=start.isoformat(timespec="minutes"),
     )  # fmt: skip
 

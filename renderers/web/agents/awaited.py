@@ -35,7 +35,7 @@ class WaitLine:
     tag: DueDateTag
     text: str
     href: str = ""
-    verb: str = ""
+    action_label: str = ""
     is_row: bool = False
     is_done: bool = False
     arrival: str = ""  # address to record a walk-in
@@ -68,9 +68,9 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
     if isinstance(thing.task, Appointment):
         return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
     href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
-    verb = _verb(thing) if wait.is_mine else ""
+    action_label = _action_label(thing) if wait.is_mine else ""
     is_row = thing.part is not None and thing.part.isdecimal()
-    return WaitLine(title, tag, text, href if wait.is_mine else "", verb, is_row, thing.status == "done")
+    return WaitLine(title, tag, text, href if wait.is_mine else "", action_label, is_row, thing.status == "done")
 
 
 def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
@@ -80,11 +80,11 @@ def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
     if wait.closed is not None:
         return line
     held = task.id in one.dossier.bookings and one.dossier.bookings[task.id].status == "booked"
-    verb = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
-    return replace(line, href=one.at(f"/creneau/{task.id}"), verb=verb)
+    action_label = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
+    return replace(line, href=one.at(f"/creneau/{task.id}"), action_label=action_label)
 
 
-def _verb(thing: Awaited) -> str:
+def _action_label(thing: Awaited) -> str:
     if isinstance(thing.task, Form) and thing.task.services:
         return say("waits.give_opinion")
     return say("waits.change" if thing.status == "done" else "waits.fill")

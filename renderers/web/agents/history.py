@@ -33,8 +33,8 @@ class Event:
     title: str
     text: str
     reason: str = ""
-    letters: tuple[tuple[str, str], ...] = ()
-    papers: tuple[Paper, ...] = ()
+    messages: tuple[tuple[str, str], ...] = ()
+    files: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Moment:
     title: str
     by: str
     reason: str = ""
-    papers: tuple[Paper, ...] = ()
+    files: tuple[Paper, ...] = ()
 
 
 def events(one: AgentCase) -> list[Event]:
@@ -58,7 +58,7 @@ def events(one: AgentCase) -> list[Event]:
         by_moment.setdefault(place, []).append(letter)
     return [
         Event(
-            moment.title, _by(moment), moment.reason, tuple(map(_said, by_moment.get(number, ()))), moment.papers
+            moment.title, _by(moment), moment.reason, tuple(map(_said, by_moment.get(number, ()))), moment.files
         )
         for number, moment in enumerate(moments)
     ]  # fmt: skip

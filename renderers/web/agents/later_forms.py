@@ -121,7 +121,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
     lines = _lines(one, form)
     if not lines:
         raise NotFound
-    left = sum(1 for line in lines if line.verb == say("waits.fill"))
+    left = sum(1 for line in lines if line.action_label == say("waits.fill"))
     return staff_page(
         "agent/rows.html", dossier=one.dossier, procedure=one.title, base=one.at(),
         title=say("errand.rows", task=label(form.label)), lines=lines, errors=[],
@@ -153,7 +153,7 @@ def _form(
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
-        notes=_notes(part), judged=row_answers(one, view, form.each, number) if number is not None else (),
+        notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",
         button=say("errand.save_next" if number is not None and _next_row(part) else "errand.go"),
@@ -275,7 +275,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
-        told=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
+        tracking_lines=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
     )  # fmt: skip
 
 

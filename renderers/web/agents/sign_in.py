@@ -65,7 +65,7 @@ def _ticket(area: str) -> str:
 
 def next_step(area: str) -> Response:
     """Show the next step of the sign-in, or check its answer. Redirects to the start if the ticket expired."""
-    g.desk = area
+    g.area = area
     ticket = _ticket(area)
     wants = wanted_of(app_ctx(), _KINDS[area], ticket)
     if wants is None:

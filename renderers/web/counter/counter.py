@@ -74,7 +74,7 @@ def home() -> Response:
     helps = assistance.helping(app_ctx(), actor())
     if helps is None:
         return _sign_in_form()
-    g.desk = COUNTER_AREA
+    g.area = COUNTER_AREA
     return _choices(helps.dossiers)
 
 

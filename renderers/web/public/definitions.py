@@ -147,7 +147,7 @@ def circuit(slug: str) -> Response:
     procedure = edition_asked(slug)
     return page(
         "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
-        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, FEW), text=_matrix(procedure),
+        lines=[_way_line(procedure, way) for way in ways(procedure, language())], counts=current_lines(procedure, FEW), text=_matrix(procedure),
         svg=f"/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=False, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
@@ -160,7 +160,7 @@ def circuit_for_controllers(slug: str) -> Response:
     procedure = edition_asked(mandated(slug))
     return staff_page(
         "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
-        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, 0), text=_matrix(procedure),
+        lines=[_way_line(procedure, way) for way in ways(procedure, language())], counts=current_lines(procedure, 0), text=_matrix(procedure),
         svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=True, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip

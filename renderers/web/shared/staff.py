@@ -206,7 +206,7 @@ def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
 
     An unknown login and a wrong password give the same message.
     """
-    g.desk = area
+    g.area = area
     if request.method == "GET":
         return _sign_in_form(area, safe_next(request.args.get("suite"), ""))
     login, following = request.form.get("login", "")[:100], safe_next(request.form.get("suite"), "")
@@ -226,7 +226,7 @@ def _sign_in_form(area: str, following: str, login: str = "", error: str = "") -
     errors = [("#login", error)] if error else []
     return staff_page(
         "staff/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
-        errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(area),
+        errors=errors, login=login, next=following, has_saved_post=bool(session.get("aside")), guests=_guests(area),
         note=session.pop("desk_note", ""),
         password=PASSWORD,
     )  # fmt: skip
@@ -250,7 +250,7 @@ def _guests(area: str) -> list[DemoSignIn]:
 
 def sign_out_of(area: str, page: str) -> Response:
     """Close the session of an area, discard its saved post, and go to the page."""
-    g.desk = area
+    g.area = area
     session.pop("aside", None)
     return close_session(go(page), area)
 
