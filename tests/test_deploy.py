@@ -42,7 +42,7 @@ from renderers.cli.admin.http_server import _AT_ONCE
 from renderers.cli.main import console
 from renderers.web.platform.security import LARGEST_BODY
 from server import create_app
-from tests.engine.office.world import a_world
+from tests.engine.services.world import a_world
 from tests.nginx import program
 from tests.postgres import server
 

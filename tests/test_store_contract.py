@@ -34,7 +34,7 @@ from engine.records.snippets import Snippet
 from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import AlreadyExists, Conflict, DossierQuery, Reply, Store, Unit
-from tests.beside import Beside
+from tests.concurrent_units import Beside
 from tests.engine.records.makers import (
     AGENT,
     NOON,

@@ -30,7 +30,7 @@ from renderers.cli.main import console
 from renderers.web import preview
 from renderers.web.platform import languages
 from renderers.web.platform import request_context as base
-from tests.web.visitor import a_visitor
+from tests.web.client import a_visitor
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROZEN: Final = Path(__file__).with_name("frozen_names.json")

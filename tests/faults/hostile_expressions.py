@@ -24,7 +24,7 @@ from engine.language.expressions.functions import LARGEST
 from engine.language.expressions.parser import Definition, Vocabulary, parse_expression
 from engine.model.types import Expression, constant
 from tests.effort import tries
-from tests.engine.definition.test_expression_properties import HERE, SCRAPS, WORDS, scope
+from tests.engine.language.test_expression_properties import HERE, SCRAPS, WORDS, scope
 from tests.faults.limits import each_within, limit_memory
 
 MEMORY: Final = 50_000_000  # bytes that judging may add to the program

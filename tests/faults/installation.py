@@ -272,7 +272,7 @@ def installed(
     **environ: str,
 ) -> Iterator[Installation]:
     """So many server processes and workers beside them, over a folder of our own and the store at an address (a file of the
-    folder when empty). None is started yet. `weighed`: each tells what it holds when asked (`tests/faults/weighing.py`)."""
+    folder when empty). None is started yet. `weighed`: each tells what it holds when asked (`tests/faults/memory_use.py`)."""
     procedures = folder / "procedures"
     if not procedures.exists():
         procedures.mkdir(parents=True)
@@ -282,7 +282,7 @@ def installed(
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
     stand = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.stand"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.faults.fork_server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
     )  # fmt: skip
     held = Installation(folder, office, folder / "servers.log", stand)

@@ -31,7 +31,7 @@ from engine.services.payments import settlement
 from engine.storage.unit_of_work import Store
 from server import Settings, create_app
 from tests import worker
-from tests.engine.gateways.local_operators import (
+from tests.engine.integrations.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
     LocalOperator,
@@ -39,7 +39,7 @@ from tests.engine.gateways.local_operators import (
     LocalPayGate,
     serving,
 )
-from tests.engine.office.world import World, a_world
+from tests.engine.services.world import World, a_world
 from tests.race_runners import together
 
 Letter = tuple[str, dict[str, str], bytes, str]  # where it is posted, its headers and body, what it is worth

@@ -17,9 +17,9 @@ from engine.services.applications.attachments import Upload
 from engine.services.payments import settlement
 from engine.services.sign_in.demo_accounts import open_demo
 from tests import worker
-from tests.engine.office.world import B3, PASSPORT, pdf
-from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
+from tests.engine.services.world import B3, PASSPORT, pdf
 from tests.web.portal import photograph
+from tests.web.staff_site import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

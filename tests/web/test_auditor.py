@@ -23,11 +23,11 @@ from renderers.html.diagram import ways
 from renderers.i18n.translations import load_words
 from renderers.web.auditors.dossiers import _facts
 from tests import worker
-from tests.engine.office.test_bookings import to_book
-from tests.engine.office.test_openings import WEDNESDAY, on
-from tests.engine.office.world import B3, PASSPORT
+from tests.engine.services.test_bookings import to_book
+from tests.engine.services.test_openings import WEDNESDAY, on
+from tests.engine.services.world import B3, PASSPORT
 from tests.makers import PROCEDURES, the_shared
-from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks, read
+from tests.web.staff_site import CLERK, GATEKEEPER, Desks, Seat, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

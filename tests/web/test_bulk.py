@@ -12,10 +12,10 @@ from engine.records.dossier import Dossier
 from engine.services.applications import bulk_actions as bulk
 from engine.services.audit.exports import FILE_KEPT
 from engine.services.worker.job_runner import carry_orders
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3
-from tests.web.desks import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
-from tests.web.visitor import Visitor
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3
+from tests.web.client import Visitor
+from tests.web.staff_site import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

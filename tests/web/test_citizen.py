@@ -27,7 +27,7 @@ from renderers.web.citizen import payments
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
-from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 from tests.worker import start_payment, work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test

@@ -10,8 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from engine.services.audit.integrity import fsck
+from tests.web.client import STALL, Visitor, a_visitor, later
 from tests.web.test_messages import at_the_desk, the_dossier
-from tests.web.visitor import STALL, Visitor, a_visitor, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

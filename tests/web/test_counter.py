@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from engine.records.dossier import Account, Dossier
 from engine.services.keys.secrets import hash_secret
-from tests.web.visitor import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test

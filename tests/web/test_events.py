@@ -13,9 +13,9 @@ import pytest
 from engine.services.applications import bulk_actions as bulk
 from engine.services.applications.casework import assign
 from engine.services.worker.job_runner import carry_orders
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3, PASSPORT
-from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, hidden, open_desks
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3, PASSPORT
+from tests.web.staff_site import CLERK, GATEKEEPER, Desks, Seat, hidden, open_desks
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

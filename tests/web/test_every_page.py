@@ -19,10 +19,10 @@ from werkzeug.test import TestResponse
 from renderers.html.templates import Pages
 from tests.web.access import ASKED, PERSONAS, POSTED, Row, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
-from tests.web.looking import faults_of, pieces_of, technical_names
 from tests.web.markup import read_markup
+from tests.web.offline_browser import BLANKS, Sight, Window, is_page
+from tests.web.page_checks import faults_of, pieces_of, technical_names
 from tests.web.page_states import WAYS, Way
-from tests.web.windows import BLANKS, Sight, Window, is_page
 
 # one world, and each shape once: a second worker would look at the same again
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("every page")]

@@ -8,9 +8,9 @@ import pytest
 
 from engine.records.dossier import Dossier
 from engine.services.applications.casework import assign
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3
-from tests.web.desks import CLERK, OTHER_CLERK, Desks, hidden, open_desks, read
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3
+from tests.web.staff_site import CLERK, OTHER_CLERK, Desks, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -12,10 +12,10 @@ from playwright.sync_api import Browser
 
 from engine.integrations.openid import Client, OpenIdProvider
 from server import Settings, create_app
-from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
-from tests.web.browsing import DESK, Person
-from tests.web.listening import listening
-from tests.web.visitor import Visitor, a_visitor, another, later
+from tests.engine.integrations.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
+from tests.web.browser_person import DESK, Person
+from tests.web.client import Visitor, a_visitor, another, later
+from tests.web.live_site import listening
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

@@ -13,10 +13,10 @@ from engine.language.lint.general_rules import every_text, untranslated
 from engine.services.applications import drafts as intake
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
-from tests.engine.office.world import PASSPORT, a_world
+from tests.engine.services.world import PASSPORT, a_world
 from tests.makers import the_procedure, the_shared
-from tests.web.reading import FRENCH, french_in
-from tests.web.visitor import PHONE, Visitor, a_visitor
+from tests.web.client import PHONE, Visitor, a_visitor
+from tests.web.page_language import FRENCH, french_in
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

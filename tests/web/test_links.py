@@ -19,7 +19,7 @@ from engine.services.context.app_context import publish_editions
 from engine.services.keys.secrets import hash_secret
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
-from tests.web.visitor import PHONE, Seen, Visitor, a_visitor, another
+from tests.web.client import PHONE, Seen, Visitor, a_visitor, another
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -23,7 +23,7 @@ from engine.storage.unit_of_work import Busy
 from renderers.i18n.log_format import speak
 from renderers.web.platform.access import public
 from server import Settings, create_app
-from tests.engine.office.world import B3, PHONE, World, a_world
+from tests.engine.services.world import B3, PHONE, World, a_world
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.visitor import Visitor, a_visitor, another, later
+from tests.web.client import Visitor, a_visitor, another, later
 
 EMAIL = "afi@exemple.tg"
 

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Dialog, Route
 
 from tests.faults import hostile_texts
 from tests.faults.hostile_texts import MARK
-from tests.faults.test_hostile_text_bar import a_hostile_world, labels_marked_safe
+from tests.faults.test_hostile_text_faults import a_hostile_world, labels_marked_safe
 from tests.web.access import ASKED, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld
-from tests.web.windows import HOST, is_page
+from tests.web.offline_browser import HOST, is_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WHO: Final = ("ownr", "offi", "admi", "audi")

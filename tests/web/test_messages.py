@@ -19,7 +19,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.keys.secrets import token_digest
 from engine.services.worker.worker import sweep
-from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later, picture
+from tests.web.client import MAYOR, Visitor, a_visitor, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

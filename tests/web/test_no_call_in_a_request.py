@@ -12,8 +12,8 @@ from engine.services.payments.order_placement import place_orders
 from renderers.web.citizen import payments
 from tests.web.access import ask, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
+from tests.web.client import Visitor, a_visitor
 from tests.web.page_states import WAYS
-from tests.web.visitor import Visitor, a_visitor
 
 CALLS = ("start", "status", "ask", "send")
 ASKING = ("ownr", "coll", "offi", "admi")

@@ -14,8 +14,8 @@ from engine.services.applications.notes import LONGEST, notes_of, write_note
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker.worker import sweep
+from tests.web.client import MAYOR, Visitor, a_visitor, later
 from tests.web.test_messages import at_the_desk, owner_of, the_dossier
-from tests.web.visitor import MAYOR, Visitor, a_visitor, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -18,11 +18,11 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.publication.publications import publish
-from tests.engine.office.world import B3, PASSPORT
+from tests.engine.services.world import B3, PASSPORT
 from tests.makers import the_shared
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, open_desks
 from tests.web.portal import Portal
+from tests.web.staff_site import Desks, open_desks
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

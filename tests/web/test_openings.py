@@ -23,13 +23,13 @@ from engine.services.core.appointment_links import visit_token
 from engine.services.sign_in.sessions import open_session
 from renderers.web.administration import office_day as agent_day
 from tests import worker
-from tests.engine.office.test_bookings import to_book
-from tests.engine.office.test_openings import LOME, WEDNESDAY, on
-from tests.engine.office.world import PASSPORT, World
-from tests.web.browsing import DESK
+from tests.engine.services.test_bookings import to_book
+from tests.engine.services.test_openings import LOME, WEDNESDAY, on
+from tests.engine.services.world import PASSPORT, World
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, Seat, hidden, open_desks, read
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import Desks, Seat, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -14,7 +14,7 @@ from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
 from engine.integrations.simulated_operator import SandboxCard, SandboxProvider
 from engine.records.dossier import Payment
-from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later
+from tests.web.client import STALL, Seen, Visitor, a_visitor, another, later
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test

@@ -11,8 +11,8 @@ from engine.integrations.cinetpay import CinetPay
 from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import PaymentProvider
 from engine.records.dossier import Payment
-from tests.engine.gateways.local_operators import LocalCinetPay, serving
-from tests.web.visitor import Visitor, a_visitor, another
+from tests.engine.integrations.local_operators import LocalCinetPay, serving
+from tests.web.client import Visitor, a_visitor, another
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test

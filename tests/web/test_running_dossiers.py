@@ -10,9 +10,9 @@ import pytest
 from engine.operations.migration import migrate
 from engine.services.audit.integrity import fsck
 from engine.services.worker.worker import run_pass
-from tests.engine.office.editions import first, publish, renamed
-from tests.engine.office.world import B3
-from tests.web.desks import CLERK, Desks, open_desks
+from tests.engine.services.editions import first, publish, renamed
+from tests.engine.services.world import B3
+from tests.web.staff_site import CLERK, Desks, open_desks
 from tests.web.test_auditor import open_trail
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test

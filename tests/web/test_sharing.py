@@ -9,8 +9,8 @@ import pytest
 
 from engine.services.appointments.bookings import mark
 from engine.services.audit.integrity import fsck
-from tests.web.test_visits import ready, starts, take
-from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later
+from tests.web.client import MAYOR, Visitor, a_visitor, another, later
+from tests.web.test_appointments import ready, starts, take
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.engine.office.world import PASSPORT
-from tests.web.browsing import MOST_BYTES, MOST_REQUESTS, PHONE
+from tests.engine.services.world import PASSPORT
+from tests.web.browser_person import MOST_BYTES, MOST_REQUESTS, PHONE
+from tests.web.form_filler import MOST_AFTER, Walker
 from tests.web.portal import Portal
-from tests.web.test_desk_pages import sent
-from tests.web.walker import MOST_AFTER, Walker
+from tests.web.test_staff_pages_in_a_browser import sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

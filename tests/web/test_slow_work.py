@@ -17,8 +17,8 @@ from PIL import Image
 
 from engine.services.keys import secrets
 from tests.faults.installation import patient
-from tests.web.listening import listening
-from tests.web.visitor import ANSWERS, Visitor, a_visitor
+from tests.web.client import ANSWERS, Visitor, a_visitor
+from tests.web.live_site import listening
 
 THREADS: Final = 8  # of a server
 SENT: Final = 24

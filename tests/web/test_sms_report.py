@@ -13,10 +13,10 @@ from engine.records.sms_counts import SmsCount
 from engine.services.accounts import agents as people
 from engine.services.context.app_context import AppContext
 from renderers.cli.admin.sms import sms_report_command
-from tests.web.browsing import DESK
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, open_desks
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import Desks, open_desks
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Dossier
-from tests.engine.office.world import PASSPORT
-from tests.web.desks import CLERK, GATEKEEPER, Desks, hidden, open_desks, read
+from tests.engine.services.world import PASSPORT
+from tests.web.staff_site import CLERK, GATEKEEPER, Desks, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

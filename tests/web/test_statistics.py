@@ -18,9 +18,9 @@ from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.records.statistics import CURRENT, Count, JournalCursor
 from engine.services.audit.statistics import count_up
-from tests.engine.office.world import B3, MONDAY, PASSPORT
+from tests.engine.services.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
-from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks
+from tests.web.staff_site import CLERK, GATEKEEPER, Desks, Seat, open_desks
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.services.accounts import agents as people
-from tests.web.browsing import DESK
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, Seat, hidden, open_desks, read
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import Desks, Seat, hidden, open_desks, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

@@ -11,9 +11,9 @@ from engine.records.dossier import Booking, Dossier
 from engine.services.appointments import bookings
 from engine.services.appointments.bookings import mark
 from engine.services.context.edition_cache import EditionMissing
-from tests.web.desks import DESK, GATEKEEPER, Desks, open_desks, read
-from tests.web.test_visits import ready, starts, take
-from tests.web.visitor import MAYOR, STALL, Visitor, a_visitor
+from tests.web.client import MAYOR, STALL, Visitor, a_visitor
+from tests.web.staff_site import DESK, GATEKEEPER, Desks, open_desks, read
+from tests.web.test_appointments import ready, starts, take
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from engine.storage.files import reserve
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.blob_store import Bucket
 from engine.storage.files.reserve import LEAST, NoRoom, Reserve
-from tests.engine.office.world import pdf
+from tests.engine.services.world import pdf
 
 
 class Disk:
