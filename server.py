@@ -230,7 +230,7 @@ def work(
             except Busy:  # locked, full or cut: not an error of this process, logged once
                 silent = True
             except Exception:
-                log.exception("a tour failed")
+                log.exception("a worker pass failed")
         if silent is not before:
             log.warning(_SILENT if silent else "the store answers again")
         stop.wait(PASS_EVERY)
@@ -241,7 +241,7 @@ def _run_pass(ctx: AppContext) -> None:
     guarded_pass(ctx, calls=False)
 
 
-_SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
+_SILENT: Final = "the store does not answer (guichet doctor says why); the next worker pass does what this one could not"
 
 
 def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:

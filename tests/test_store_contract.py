@@ -428,14 +428,14 @@ def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> No
         assert [(one.id, one.attempts) for one in lent] == [("l1", 1), ("l2", 1)]
         assert unit.claim_letters(NOON, later(minutes=5)) == ()
         assert [one.id for one in unit.claim_letters(later(minutes=2), later(minutes=9))] == ["l3"]
-        unit.settle_letter(replace(lent[0], sent_at=NOON))
+        unit.update_outbound_message(replace(lent[0], sent_at=NOON))
         again = unit.claim_letters(later(minutes=6), later(minutes=9))
         assert [(one.id, one.attempts) for one in again] == [("l2", 2)]
-        unit.settle_letter(replace(again[0], due_at=later(minutes=20)))  # to try again
+        unit.update_outbound_message(replace(again[0], due_at=later(minutes=20)))  # to try again
         assert unit.claim_letters(later(minutes=10), later(minutes=11), 1)[0].id == "l3"
         (retried,) = unit.claim_letters(later(minutes=20), later(minutes=30), 1)[:1]
         assert retried.id in ("l2", "l3")
-        unit.settle_letter(replace(again[0], failed="no such number"))
+        unit.update_outbound_message(replace(again[0], failed="no such number"))
         assert "l2" not in {one.id for one in unit.claim_letters(later(days=9), later(days=10))}
 
 
@@ -445,10 +445,10 @@ def test_a_lease_that_is_another_s_settles_nothing(store: Store) -> None:
         (first,) = unit.claim_letters(NOON, later(minutes=2))
         (second,) = unit.claim_letters(later(minutes=3), later(minutes=5))
         with pytest.raises(LookupError):
-            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
-        unit.settle_letter(replace(second, sent_at=later(minutes=3)), later(minutes=5))
+            unit.update_outbound_message(replace(first, attempts=0), later(minutes=2))
+        unit.update_outbound_message(replace(second, sent_at=later(minutes=3)), later(minutes=5))
         with pytest.raises(LookupError):
-            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
+            unit.update_outbound_message(replace(first, attempts=0), later(minutes=2))
         [kept] = unit.letters_to(first.to)
         assert (kept.sent_at, kept.attempts) == (later(minutes=3), 2)
 
@@ -466,15 +466,15 @@ def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
 
     other = Beside(store, silence)
     with store.unit(write=True) as unit:
-        unit.settle_letter(replace(lent["left"], sent_at=NOON))
-        unit.settle_letter(replace(lent["refused"], failed="no such number"))
+        unit.update_outbound_message(replace(lent["left"], sent_at=NOON))
+        unit.update_outbound_message(replace(lent["refused"], failed="no such number"))
         other.begin()
     assert other.end() == [False, True, False, False]
     with store.unit(write=True) as unit:
         fates = {one.id: (one.sent_at, one.failed) for one in unit.letters_of("d1")}
         assert fates == {"left": (NOON, None), "waits": (None, "slot_lost"), "refused": (None, "no such number")}
         with pytest.raises(LookupError):  # whoever it was lent to tells nothing more of it
-            unit.settle_letter(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
+            unit.update_outbound_message(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
 
 
 def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> None:
@@ -489,7 +489,7 @@ def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> Non
         for month, name in (("2026-11", procedure), ("2026-11", procedure), ("2026-12", "")):
             unit.add_sms(SmsCount(month, name, "TG", 1, 2, 1, 10**12))
         lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=5))}
-        unit.settle_letter(replace(lent["l1"], sent_at=NOON))
+        unit.update_outbound_message(replace(lent["l1"], sent_at=NOON))
     with store.unit(write=True) as unit:
         assert unit.unsent_for("l1") is None, "it left"
         december, november = unit.sms_counts()
@@ -511,7 +511,7 @@ def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
     with store.unit(write=True) as unit:
         assert unit.unsent_for("l1") == ""
         other.begin()
-        unit.settle_letter(replace(lent, sent_at=NOON))
+        unit.update_outbound_message(replace(lent, sent_at=NOON))
     assert other.end() is None, "it waited, then read what the first one had written"
 
 

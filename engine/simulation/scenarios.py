@@ -43,7 +43,7 @@ def play(
     reported = ScenarioRun(procedure, scenario, stage)
     failure: Problem | None = None
     try:
-        reported.tell()
+        reported.play()
     except ScenarioFailed as failed:
         failure = failed.found
     finally:

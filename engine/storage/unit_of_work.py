@@ -196,7 +196,7 @@ class Unit(PeopleUnit, PublicationUnit, ServiceUnit, UnprovenUnit, Protocol):
         """Claim due messages for one worker until the lease ends, the oldest first. Each attempt is counted. Messages
         of channels in `without` are left out."""
 
-    def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
+    def update_outbound_message(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
         """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`. Raises `LookupError` if
         the message is gone, or its lease does not end at `lent_until`."""
 

@@ -88,7 +88,7 @@ class PreviewSite:
                     self.session.renew(draft.good, draft.shared)
                     app.extensions["guichet"] = replace(app.extensions["guichet"], office=self.session.office)
             if time.monotonic() - self.toured > _PASS_EVERY:
-                self.session.move(timedelta())
+                self.session.pass_time_by(timedelta())
                 self.toured = time.monotonic()
         return draft
 
@@ -325,7 +325,7 @@ def move_clock() -> Response:
     if by == "due":
         session.move_to_due()
     elif by in STEPS_OF_TIME:
-        session.move(STEPS_OF_TIME[by])
+        session.pass_time_by(STEPS_OF_TIME[by])
     else:
         abort(400)
     return go(HOME)

@@ -83,7 +83,6 @@ ALLOWED = frozenset({
     "floor", "FloorDiv", "ROUND_FLOOR",  # of a number
     "standing", "standing_as", "told_at",  # fields of stored records
 })  # fmt: skip
-MOST_BANNED = 20  # to be brought down to 0
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
@@ -211,7 +210,7 @@ def test_each_class_has_one_name() -> None:
 
 def test_names_hold_no_private_word() -> None:
     found = {name for _, path in ALL for name in _names_given(tree_of(path)) if _has_private_word(name)} - ALLOWED
-    assert len(found) <= MOST_BANNED, sorted(found)
+    assert not found
 
 
 def test_templates_hold_no_private_word() -> None:

@@ -19,7 +19,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.payments import payments as cashier
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import second_factor
-from engine.services.sign_in.mail_links import send_link, why_not_link
+from engine.services.sign_in.mail_links import refusal_for_link, send_link
 from engine.services.sign_in.sessions import actor_of, open_session
 from engine.services.worker import clock_watch
 from engine.services.worker.clock_watch import PROOF, guarded_pass
@@ -186,7 +186,7 @@ def test_a_session_and_a_link_of_a_wrong_clock_are_over_with_it(tmp_path: Path, 
     token = letter.body.rpartition("/")[2].split()[0] if "/" in letter.body else ""
     set_back(world, TEN_YEARS)
     assert actor_of(world.office, signed.token) is None
-    assert why_not_link(world.office, token, link.mark) == "link_over"
+    assert refusal_for_link(world.office, token, link.mark) == "link_over"
 
 
 def test_a_session_of_before_goes_on_and_ends_in_its_time(tmp_path: Path, store: Store) -> None:

@@ -106,7 +106,7 @@ def sent_before_it_is(patch: pytest.MonkeyPatch) -> None:
 
     def carry(office: Any, letter: OutboundMessage, now: Any, patience: Any) -> OutboundMessage:
         with office.store.unit(write=True) as unit:
-            unit.settle_letter(replace(letter, sent_at=now))
+            unit.update_outbound_message(replace(letter, sent_at=now))
         return real(office, letter, now, patience)
 
     patch.setattr(timers, "_carry", carry)

@@ -29,7 +29,7 @@ from engine.services.keys.signing_keys import SigningKeys
 from engine.services.worker import worker as timers
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys, add_key
-from engine.storage.files.reserve import NoRoom
+from engine.storage.files.reserve import NoSpace
 from engine.storage.sqlite.store import SqliteStore
 from tests import worker
 from tests.effort import EFFORT
@@ -102,7 +102,7 @@ def upload(folder: Path) -> Work:
     def attached() -> None:
         told = intake.attach(world.office, owner, dossier.id, at, intake.Upload("acte.pdf", pdf()), token="t")
         if told.problem is not None:  # said at the question, the answers kept
-            raise NoRoom(told.problem.code)
+            raise NoSpace(told.problem.code)
 
     return attached
 

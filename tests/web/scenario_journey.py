@@ -90,7 +90,7 @@ class Walk:
         return [f"{name} {fault}" for name, one in {"citizen": self.me, **self.people}.items() for fault in one.faults]
 
     def _tell_registers(self) -> None:
-        self.registers.told.clear()
+        self.registers.answers.clear()
         for step in self.story.steps:
             for name, said in step.value.items() if step.verb == "look_up" and isinstance(step.value, dict) else ():
                 task = self.procedure.tasks[name]
@@ -98,7 +98,7 @@ class Walk:
                 assert task.register is not None
                 result = "found" if isinstance(said, dict) else said
                 answers = said if isinstance(said, dict) else {}
-                self.registers.told[task.register] = RegisterAnswer(result, answers)  # type: ignore[arg-type]
+                self.registers.answers[task.register] = RegisterAnswer(result, answers)  # type: ignore[arg-type]
 
     def _enter(self) -> None:
         """Who they are is asked when it must be known."""

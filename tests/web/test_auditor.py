@@ -19,7 +19,7 @@ from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
 from engine.services.core.checkpoints import sign_journal
 from engine.storage.sqlite.store import SqliteStore
-from renderers.html.diagram import ways
+from renderers.html.diagram import diagram_rows
 from renderers.i18n.translations import load_words
 from renderers.web.auditors.dossiers import _facts
 from tests import worker
@@ -136,7 +136,7 @@ def test_the_definition_in_words_leaves_nothing_out(desks: Desks, name: str) -> 
 def test_the_circuit_is_a_picture_and_a_table_that_says_the_same(desks: Desks) -> None:
     book = desks.world.office.catalogue.procedures[B3]
     page = desks.stranger().get(f"/demarches/{B3}/circuit")
-    assert page.get_data(as_text=True).count('data-l="N°"') == len(ways(book, "fr"))
+    assert page.get_data(as_text=True).count('data-l="N°"') == len(diagram_rows(book, "fr"))
     picture = desks.stranger().get(f"/demarches/{B3}/circuit.svg?fingerprint={book.fingerprint}")
     assert picture.mimetype == "image/svg+xml"
     for state in book.states.values():

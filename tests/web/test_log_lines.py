@@ -276,7 +276,7 @@ def test_where_people_are_invented_a_terminal_shows_all(log: Callable[..., str])
     try:
         raise ValueError("what went wrong")
     except ValueError:
-        logging.getLogger("guichet").exception("a tour failed")
+        logging.getLogger("guichet").exception("a worker pass failed")
     assert "ValueError: what went wrong" in log()
 
 

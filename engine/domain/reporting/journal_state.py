@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.editions.renaming import way_name
+from engine.domain.editions.renaming import transition_name
 from engine.domain.workflow.transition_context import instant_text
 from engine.journal.chain import JournalEntry
 from engine.model import DRAFT
@@ -43,7 +43,7 @@ class Projection:
     done: frozenset[str] = frozenset()
     closed: bool = False
     revision: int = 0
-    hands: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
+    done_by: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
     taken: tuple[RecordedTransition, ...] = ()
     priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
 
@@ -67,8 +67,8 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
         done=done,
         revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
         closed=closed if isinstance(closed, bool) else before.closed,
-        hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
-        taken=(*before.taken, _way(entry, body)) if entry.kind == "transition" else before.taken,
+        done_by={name: by for name, by in {**before.done_by, **_persons(entry, body)}.items() if name in done},
+        taken=(*before.taken, _transition(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
     )
     if "state" in body and "due" in body:
@@ -85,16 +85,16 @@ def _renamed(before: Projection, names: Plain) -> Projection:
     return replace(
         before,
         done=frozenset(kept[one] for one in before.done if one in kept),
-        hands={kept[name]: by for name, by in before.hands.items() if name in kept},
+        done_by={kept[name]: by for name, by in before.done_by.items() if name in kept},
         priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
         taken=tuple(
             replace(
-                way,
-                transition=way_name(moves, way.transition),
-                source=moves.get(way.source) or way.source,
-                target=moves.get(way.target) or way.target,
+                transition,
+                transition=transition_name(moves, transition.transition),
+                source=moves.get(transition.source) or transition.source,
+                target=moves.get(transition.target) or transition.target,
             )
-            for way in before.taken
+            for transition in before.taken
         ),
     )
 
@@ -106,7 +106,7 @@ def _persons(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
     return {name: str(persons.get(name, entry.actor)) for name in _names(body.get("done"))}
 
 
-def _way(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
+def _transition(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
     """Return the transition of an entry. One that an event caused is attributed to the system."""
     by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
     return RecordedTransition(

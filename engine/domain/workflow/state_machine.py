@@ -38,7 +38,7 @@ class CompiledMachine:
     transitions: tuple[Transition, ...]
     machine: Any
 
-    def way(self, state: str, trigger: str, scope: Scope) -> Transition | None:
+    def transition(self, state: str, trigger: str, scope: Scope) -> Transition | None:
         """Return the first transition from `state` on `trigger` whose condition holds, None without one."""
         event = self.machine.events.get(trigger)
         if event is None or state not in event.transitions:
@@ -73,10 +73,16 @@ def _build(procedure: Procedure) -> CompiledMachine:
     machine = Machine(
         model=None, states=list(procedure.states), initial=procedure.start, auto_transitions=False, send_event=True
     )
-    for ways in procedure.leaving.values():
-        for way in sorted(ways, key=lambda way: way.rank):
-            trigger = act_trigger(way.id) if way.event is None else event_trigger(way.event)
-            machine.add_transition(trigger, way.source, way.target, conditions=[_guard(way)], before=[_note(way)])
+    for transitions in procedure.leaving.values():
+        for transition in sorted(transitions, key=lambda transition: transition.rank):
+            trigger = act_trigger(transition.id) if transition.event is None else event_trigger(transition.event)
+            machine.add_transition(
+                trigger,
+                transition.source,
+                transition.target,
+                conditions=[_guard(transition)],
+                before=[_note(transition)],
+            )
     return CompiledMachine(procedure.transitions, machine)
 
 

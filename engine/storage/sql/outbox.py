@@ -73,7 +73,7 @@ class OutboxQueries(Queries):
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
-    def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
+    def update_outbound_message(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
         """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`."""
         lent = "" if lent_until is None else " AND claimed_until = ?"
         cells = [*LETTERS.cells(letter), letter.id, *(() if lent_until is None else (instant_text(lent_until),))]

@@ -25,7 +25,7 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
-from renderers.web.shared.agent_dossier import why_not
+from renderers.web.shared.agent_dossier import refusal_text
 from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("handover", __name__)
@@ -142,5 +142,5 @@ def _line(one: Handed) -> HeldLine:
     state = procedure.states.get(one.dossier.state) if procedure else None
     text = label(state.label) if state else one.dossier.state
     if one.closed is not None:
-        text = why_not(procedure, one.closed) if procedure else sentence(one.closed)
+        text = refusal_text(procedure, one.closed) if procedure else sentence(one.closed)
     return HeldLine(one.dossier.number, label(procedure.identity.title) if procedure else one.dossier.procedure, text)

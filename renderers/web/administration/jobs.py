@@ -18,7 +18,7 @@ from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, say
-from renderers.web.shared.agent_dossier import act_label, why_not
+from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import people, procedure_of, staff_page
 
@@ -222,7 +222,7 @@ def _result(order: Job, line: JobItem, name: str) -> Result:
     why = ""
     if line.why:
         reason, procedure = closed_by(line), procedure_of(str(asked(order).get("procedure", "")))
-        why = why_not(procedure, reason) if procedure else sentence(reason)
+        why = refusal_text(procedure, reason) if procedure else sentence(reason)
     return Result(
         f"/agent/dossiers/{line.number}",
         whole_number(line.number),

@@ -192,7 +192,7 @@ def _lost_line(one: LostAppointment) -> LostLine:
 
 
 def _done(done: Changed, back: str) -> Response:
-    said = say("openings.done", count=done.told) if done.told else say("openings.done_none")
+    said = say("openings.done", count=done.notified) if done.notified else say("openings.done_none")
     if done.unread:
         numbers = ", ".join(map(whole_number, done.unread[:_NAMED])) + ("…" if len(done.unread) > _NAMED else "")
         said = f"{said} {say('openings.done_unread', count=len(done.unread), numbers=numbers)}"

@@ -15,7 +15,7 @@ from engine.domain.common.agent_rights import (
     agency_of,
     is_absent,
     is_administrator,
-    why_not_person,
+    refusal_for_person,
 )
 from engine.journal.chain import JournalEntry
 from engine.model import Procedure
@@ -217,7 +217,7 @@ def _given_page(given: Given) -> Response:
 def _form_page(account: Account, back: str, error: str = "") -> Response:
     member = people.member(app_ctx(), actor(), account.id) if account.id else None
     errors = [("#name", error)] if error else []
-    closed = why_not_person(actor(), member) if member else None
+    closed = refusal_for_person(actor(), member) if member else None
     own = member is not None and member.id == actor().id
     return staff_page(
         "agent/team_person.html", 422 if error else 200, errors=errors, account=account, agencies=_boxes(account), back=back,

@@ -74,7 +74,7 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
         entries = unit.entries(one.id)
     names = people(entry.actor for entry in entries if entry.actor_kind == "agent")
     yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
-    ways = iter(one.dossier.taken)
+    transitions = iter(one.dossier.taken)
     passed = {
         entry.at for entry in entries if entry.kind == "transition"
     }  # the transition that a payment caused shows it already
@@ -82,7 +82,7 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
         if entry.kind == "transition":
-            asked, taken = body.get("fields", asked), next(ways, None)
+            asked, taken = body.get("fields", asked), next(transitions, None)
             if taken is not None:
                 yield _taken(one, taken, names)
         elif entry.kind in _REPORTED and not (entry.kind == "paid" and entry.at in passed):

@@ -34,7 +34,7 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.platform.saved_posts import taken_aside
-from renderers.web.shared.agent_dossier import AgentCase, agent_case, row_name, why_not
+from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text, row_name
 from renderers.web.shared.staff import role_label, staff_page
 
 blueprint = Blueprint("agent_errand", __name__)
@@ -177,7 +177,7 @@ def _notes(part: PartInProgress) -> list[str]:
 def _closed(part: PartInProgress) -> Response:
     """Redirect to the dossier with the reason: another agent was first, or the part is for others."""
     closed, given = part.wait.closed, given_already(part.one, part.form.id, part.part)
-    reason = why_not(part.one.procedure, closed) if closed else say("errand.already")
+    reason = refusal_text(part.one.procedure, closed) if closed else say("errand.already")
     session["desk_note"] = say("errand.given", hand=given) if given else reason
     return go(part.one.at())
 
@@ -238,7 +238,7 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     reason = wait.closed if wait and wait.closed else refusal("not_now")
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=True, happened=last_event(one),
-        act=label(named), closed=say("stale.closed", why=why_not(one.procedure, reason)), carried=[], resume=False,
+        act=label(named), closed=say("stale.closed", why=refusal_text(one.procedure, reason)), carried=[], resume=False,
         written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
         revision=None,
     )  # fmt: skip
@@ -267,7 +267,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     except WrongAnswers as wrong:
         return _form(part, answered, wrong.problems)
     except Refused as closed:
-        session["desk_note"] = why_not(one.procedure, closed.reason)
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     shown = preview_context(one, preview)
     confirm = say("act.confirm", state=str(shown["state"])) if shown["moves"] else say("errand.confirm")
@@ -295,7 +295,7 @@ def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     except WrongAnswers as wrong:
         return _form(part, answered, wrong.problems)
     except Refused as closed:
-        session["desk_note"] = why_not(one.procedure, closed.reason)
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     session["desk_note"] = say("errand.done", task=part.title(application(one)))
     if after.taken != one.dossier.taken:

@@ -295,5 +295,5 @@ def _named(procedure: Procedure, text: str) -> str:
     thing = procedure.fields.get(code) or procedure.tasks.get(code) or procedure.things.get(code)
     found = getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:
-        found = next((way.label for way in procedure.transitions if way.id == code), None)
+        found = next((transition.label for transition in procedure.transitions if transition.id == code), None)
     return quoted(label(found), language()) if found else text

@@ -172,8 +172,8 @@ class _Typed:
 def _choose_page(
     one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
 ) -> Response:  # fmt: skip
-    ways = offered(one)
-    providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
+    choices = offered(one)
+    providers = [ProviderChoice(name, choice.label) for name, choice in choices.items()]
     provider = providers[0].id if len(providers) == 1 else typed.provider
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
@@ -191,8 +191,8 @@ def _choose_page(
         cash=not providers and takes_cash(app_ctx(), actor(), one.id), closed=session.pop("payments_closed", False),
         only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
-        wallets=any("payer" in choice.asks for choice in ways.values()),
-        cards=any(choice.method == "card" for choice in ways.values()),
+        wallets=any("payer" in choice.asks for choice in choices.values()),
+        cards=any(choice.method == "card" for choice in choices.values()),
     )  # fmt: skip
 
 

@@ -249,10 +249,10 @@ def _letters(one: DossierContext) -> list[MessageRow]:
 
 
 def _message(same: list[OutboundMessage]) -> MessageRow:
-    ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
-    at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
+    channels = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
+    at, key = moment_of(same[0].created_at), "_".join(sorted(channels, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
-    return MessageRow(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
+    return MessageRow(say(f"track.told_{key}", moment=at) if key else at, fullest.body)
 
 
 def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:

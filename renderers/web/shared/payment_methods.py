@@ -14,7 +14,7 @@ from engine.core.problems import Refused
 from engine.integrations.payment_provider import NO_CUSTOMER, Asked, Customer, PaymentProvider
 from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
-from engine.services.payments.payments import ways_to_pay
+from engine.services.payments.payments import payment_methods_of
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
@@ -49,13 +49,13 @@ class HolderField:
 
 def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
     """Return the operators for all fees due now. At a counter no card is typed on the agent's screen."""
-    ways = ways_to_pay(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
-    return {name: choice for name, choice in app_ctx().providers.items() if choice.method in ways}
+    methods = payment_methods_of(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
+    return {name: choice for name, choice in app_ctx().providers.items() if choice.method in methods}
 
 
 def method_names(one: DossierContext) -> str:
     """Return the methods of payment in words: `argent mobile ou carte bancaire`."""
-    names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
+    names = [say(f"pay.method_{name}") for name in sorted(payment_methods_of(app_ctx(), actor(), one.id))]
     return say("sheet.joined_or", first=names[0], second=names[1]) if len(names) == 2 else ", ".join(names)
 
 

@@ -165,11 +165,11 @@ def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str
     return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
 
 
-def event_label(procedure: Procedure, way: Transition) -> str:
+def event_label(procedure: Procedure, transition: Transition) -> str:
     """Return the cause of an automatic transition: a completed task, or time."""
-    event = way.event or ""
-    if event == "done" and site().words.has(f"event.done_{procedure.state(way.source).mode}"):
-        return say(f"event.done_{procedure.state(way.source).mode}")
+    event = transition.event or ""
+    if event == "done" and site().words.has(f"event.done_{procedure.state(transition.source).mode}"):
+        return say(f"event.done_{procedure.state(transition.source).mode}")
     if site().words.has(f"event.short_{event}"):
         return say(f"event.short_{event}")
     thing = procedure.tasks.get(event) or procedure.clocks.get(event)

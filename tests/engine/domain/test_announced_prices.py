@@ -40,7 +40,7 @@ def owed_in(procedure: Procedure, scenario: Scenario) -> int | None:
     stage = ScenarioEnvironment.set_for(catalogue, the_words(), scenario.at)
     told = ScenarioRun(book, scenario, stage)
     try:
-        told.tell()
+        told.play()
     except ScenarioFailed as failed:  # pragma: no cover
         raise AssertionError(failed.found) from failed
     finally:

@@ -14,7 +14,7 @@ from engine.core.gsm7 import SmsParts, sms_parts, to_gsm
 from engine.core.values import Text
 from engine.domain.appointments.appointments import place
 from engine.domain.common.decision import Act, Decision
-from engine.domain.messages.notifications import letters_for
+from engine.domain.messages.notifications import notifications_for
 from engine.domain.workflow.actions import pay, submit, take
 from engine.domain.workflow.timers import time_over
 from engine.model import Notice, Procedure, Template, TimeLimit
@@ -52,7 +52,7 @@ def sent(procedure: Procedure, **more: object) -> Dossier:
 
 def letters(procedure: Procedure, before: Dossier, decision: Decision) -> tuple[OutboundMessage, ...]:
     numbers = count(1)
-    return letters_for(
+    return notifications_for(
         procedure, before, decision, OWNER, MONDAY, DIRECTORY, WORDS, "guichet.tg/s", lambda: f"l{next(numbers)}"
     )
 

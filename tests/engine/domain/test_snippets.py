@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.domain.messages.snippets import LONGEST_TITLE, filled, why_not_snippet
+from engine.domain.messages.snippets import LONGEST_TITLE, filled, refusal_for_snippet
 
 GOOD = "Dossier {dossier} : envoyez une photo nette avant le {due}."
 
@@ -28,7 +28,7 @@ GOOD = "Dossier {dossier} : envoyez une photo nette avant le {due}."
     ],
 )
 def test_what_is_wrong_with_a_sentence(title: str, body: str, code: str | None) -> None:
-    found = why_not_snippet(title, body)
+    found = refusal_for_snippet(title, body)
     assert (found and found.code) == code
 
 

@@ -319,7 +319,7 @@ def a_whole_life(store: Store) -> None:
         unit.add_credit("p1", "d1", 500, NOON)
         unit.add_letter(a_letter(dossier="d1"))
         (lent,) = unit.claim_letters(NOON, later(minutes=1))
-        unit.settle_letter(replace(lent, sent_at=NOON))
+        unit.update_outbound_message(replace(lent, sent_at=NOON))
         unit.set_timers("d1", [a_timer("due"), a_timer("remind")])
         unit.fire_timer(a_timer("due"), later(minutes=1))
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.storage.postgres.store import PostgresRows, PostgresStore
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.table_copy import TABLES, NotEmpty, NotWhole, move
+from engine.storage.table_copy import TABLES, NotEmpty, NotWhole, copy_tables
 from tests.engine.records.makers import NOON, a_code, a_dossier, a_letter, a_session, opened
 from tests.engine.services.world import B3, a_world
 from tests.postgres import an_empty_store
@@ -49,13 +49,13 @@ def whole(store: Any) -> dict[str, list[Any]]:
 
 
 def test_there_and_back(source: SqliteStore, target: PostgresStore, tmp_path: Path) -> None:
-    there = move(source, target)
+    there = copy_tables(source, target)
     assert {one.table for one in there} == set(TABLES)
     assert whole(target) == whole(source)
     assert list(target.findings()) == []
     again = SqliteStore(tmp_path / "back.db")
     again.migrate()
-    assert move(target, again) == there
+    assert copy_tables(target, again) == there
     assert whole(again) == whole(source)
     assert list(again.findings()) == []
     with again.unit() as unit, source.unit() as other:
@@ -65,12 +65,12 @@ def test_there_and_back(source: SqliteStore, target: PostgresStore, tmp_path: Pa
 
 def test_letters_of_one_microsecond_arrive_too(source: SqliteStore, target: PostgresStore, tmp_path: Path) -> None:
     """PostgreSQL tells the order of insertion by its clock, which several may read at once; SQLite wants places apart."""
-    move(source, target)
+    copy_tables(source, target)
     with psycopg.connect(target.address, autocommit=True) as db:
         db.execute("UPDATE letter SET rowid = 7 WHERE id LIKE 'same-instant-%'")
     back = SqliteStore(tmp_path / "back.db")
     back.migrate()
-    move(target, back)
+    copy_tables(target, back)
     with back.unit() as unit:
         found = [one.id for one in unit.letters_to("+22890000000")]
     assert found == sorted(found, reverse=True), "of one place, by their key"
@@ -81,7 +81,7 @@ def test_letters_of_one_microsecond_arrive_too(source: SqliteStore, target: Post
 def test_a_store_that_keeps_something_is_not_filled(source: SqliteStore, target: PostgresStore) -> None:
     opened(target, a_dossier())
     with pytest.raises(NotEmpty):
-        move(source, target)
+        copy_tables(source, target)
     assert list(target.all_dossiers()) == ["d1"]
 
 
@@ -95,7 +95,7 @@ def test_what_does_not_arrive_whole_leaves_nothing(
 
     monkeypatch.setattr(PostgresRows, "write", loses_a_row)
     with pytest.raises(NotWhole, match="letter"):
-        move(source, target)
+        copy_tables(source, target)
     assert not any(whole(target).values())
 
 
@@ -109,6 +109,6 @@ def test_nobody_writes_meanwhile(source: SqliteStore, target: PostgresStore) -> 
         except sqlite3.OperationalError as locked:
             tried.append(str(locked))
 
-    move(source, target, told)
+    copy_tables(source, target, told)
     assert tried == ["database is locked"] * len(TABLES)
     other.close()

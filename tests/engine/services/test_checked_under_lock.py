@@ -59,7 +59,7 @@ def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: Wor
     left = replace(reminders()[0], sent_at=world.office.now())
     closing = Beside(world.office.store, lambda: openings.change_openings(world.office, administrator, CLOSED).told)
     with world.office.store.unit(write=True) as unit:
-        unit.settle_letter(left)
+        unit.update_outbound_message(left)
         closing.begin()
     assert closing.end() == 1
     assert reminders() == [left]

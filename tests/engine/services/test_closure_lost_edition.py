@@ -69,7 +69,7 @@ def test_it_closes_and_tells_everybody(
     assert seen[other.id].procedure
     with caplog.at_level(logging.WARNING, "guichet.openings"):
         done = openings.change_openings(world.office, boss, asked, token="t")
-    assert (done.told, done.unread) == (2, (lost.number,))
+    assert (done.notified, done.unread) == (2, (lost.number,))
     assert lost.id in caplog.text
     assert openings.change_openings(world.office, boss, asked, token="t") == done
     for dossier in (lost, other):

@@ -11,7 +11,7 @@ from engine.core.problems import Refused
 from engine.core.values import Text
 from engine.domain.common.decision import Decision
 from engine.domain.common.sms_policy import SmsPolicy
-from engine.domain.messages.notifications import letters_for
+from engine.domain.messages.notifications import notifications_for
 from engine.model import Notice, Procedure, Template
 from engine.operations.settings import Settings, WrongSetting
 from engine.records.dossier import Dossier, OutboundMessage
@@ -91,9 +91,9 @@ def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_
         procedure: Procedure, before: Dossier, decision: Decision, *rest: Any
     ) -> tuple[OutboundMessage, ...]:
         notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=told)
-        return letters_for(replace(procedure, notices=(notice,)), before, decision, *rest)
+        return notifications_for(replace(procedure, notices=(notice,)), before, decision, *rest)
 
-    monkeypatch.setattr(carrying, "letters_for", with_a_notice)
+    monkeypatch.setattr(carrying, "notifications_for", with_a_notice)
     world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=1)))
     outcomes = []
     for owner in (PHONE, "+22891223344"):

@@ -186,7 +186,7 @@ def test_a_number_whose_holder_begins_something_is_theirs(world: World, monkeypa
     me, holder = world.applicant(), world.applicant(NEW)
     accounts.send_code(world.office, NEW)
     code = code_in(world, NEW)
-    other = Beside(world.office.store, lambda: own_account.add_way(world.office, me, "phone", NEW, code))
+    other = Beside(world.office.store, lambda: own_account.add_identifier(world.office, me, "phone", NEW, code))
     beside(monkeypatch, intake, "journalise", other)
     begun = intake.open_dossier(world.office, holder, COPY, criteria={"mairie": "golfe_1"}, token=new_id())
     assert refusal(other.end()) == "address_taken"

@@ -98,7 +98,7 @@ def test_what_an_earlier_release_left_is_swept_and_what_is_owed_is_not(world: Wo
     ask_all(world)
     for letter in world.read(lambda unit: unit.letters_to(PHONE)):
         with world.office.store.unit(write=True) as unit:
-            unit.settle_letter(replace(letter, sent_at=world.office.now()))
+            unit.update_outbound_message(replace(letter, sent_at=world.office.now()))
     world.wait(minutes=1)
     sweep(world.office)
     assert [bool(one) for one in bodies(world)] == [False, False, False, True]

@@ -83,7 +83,7 @@ def played_again(text: str, finding: ExplorationFinding) -> Outcome:
 
 def test_a_sound_procedure_is_played_whole() -> None:
     found = explored(SOUND)
-    assert (found.findings, found.whole, found.states_left, found.ways_left) == ((), True, (), ())
+    assert (found.findings, found.whole, found.states_left, found.transitions_left) == ((), True, (), ())
 
 
 def test_the_same_seed_explores_the_same() -> None:

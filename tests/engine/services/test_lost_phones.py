@@ -158,7 +158,7 @@ def test_no_number_is_changed_beside_while_another_waits(world: World) -> None:
     asked(world, dossier, agent)
     afi, other = signed_in(world, PHONE), "+22891445577"
     own_account.send_proof(world.office, "phone", other)
-    add = own_account.add_way
+    add = own_account.add_identifier
     assert refused(add, world.office, afi, "phone", other, code_in(world, other)) == "move_waits"
     lost_phones.refuse_move(world.office, afi)
     world.wait(minutes=5)
@@ -195,7 +195,7 @@ class TestTheDaysOfTheNumberBefore:
             for _ in range(attempts):
                 claimed = unit.claim_letters(now, now)
             [letter] = [one for one in claimed if one.id == move.letter]
-            unit.settle_letter(replace(letter, failed="unreachable"))
+            unit.update_outbound_message(replace(letter, failed="unreachable"))
         world.wait(days=4)
         timers.run_pass(world.office)
         assert (world.kept(dossier).contact_phone == NEW) is moves
@@ -274,7 +274,7 @@ def test_the_address_is_told_too(world: World) -> None:
     agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
     own_account.send_proof(world.office, "email", "afi@exemple.tg")
     afi = world.applicant()
-    own_account.add_way(world.office, afi, "email", "afi@exemple.tg", code_in(world, "afi@exemple.tg"))
+    own_account.add_identifier(world.office, afi, "email", "afi@exemple.tg", code_in(world, "afi@exemple.tg"))
     world.wait(minutes=5)
     asked(world, dossier, agent)
     assert "move_asked" in world.letters("afi@exemple.tg")[-1]

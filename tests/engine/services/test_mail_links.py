@@ -50,14 +50,14 @@ def test_the_same_person_comes_back(world: World) -> None:
 def test_ten_minutes(world: World) -> None:
     sent = mail_links.send_link(world.office, EMAIL)
     world.wait(minutes=10)
-    assert mail_links.why_not_link(world.office, link_in(world), sent.mark) == "link_over"
+    assert mail_links.refusal_for_link(world.office, link_in(world), sent.mark) == "link_over"
     assert refused(world, link_in(world), sent.mark) == "link_over"
 
 
 def test_looking_at_a_link_uses_nothing_up(world: World) -> None:
     sent = mail_links.send_link(world.office, EMAIL)
     for _ in range(3):
-        assert mail_links.why_not_link(world.office, link_in(world), sent.mark) is None
+        assert mail_links.refusal_for_link(world.office, link_in(world), sent.mark) is None
     assert mail_links.follow_link(world.office, link_in(world), sent.mark)
 
 

@@ -125,7 +125,7 @@ class TestClosing:
     def test_the_visit_is_given_back_told_and_chosen_again_without_a_move(self, world: World) -> None:
         dossier = on(world, to_book(world), WEDNESDAY)
         done = openings.change_openings(world.office, chief(world), STRIKE, token="t")
-        assert done.told == 1
+        assert done.notified == 1
         lost = world.kept(dossier)
         booking = lost.bookings["depot"]
         assert (booking.status, booking.lost, booking.moves) == ("cancelled", done.change.id, 0)
@@ -249,7 +249,7 @@ class TestTakenBack:
         dossier = on(world, to_book(world), WEDNESDAY)
         done = openings.change_openings(world.office, chief(world), STRIKE)
         back = openings.take_back(world.office, chief(world), done.change.id, token="b")
-        assert back.told == 1
+        assert back.notified == 1
         assert back.change.lifted_by == chief(world).id
         assert openings.take_back(world.office, chief(world), done.change.id, token="b") == back
         assert world.kept(dossier).bookings["depot"].status == "cancelled"
@@ -283,7 +283,7 @@ class TestOpening:
         waiting = to_book(world, 1)
         waiting_list.wait_for_seat(world.office, world.owner(waiting), waiting.id, "depot", LOME)
         done = openings.change_openings(world.office, chief(world), self.NOON)
-        assert done.told == 1
+        assert done.notified == 1
         slots = offered(world, to_book(world), WEDNESDAY)
         assert len(slots) > before
         noon = next(one for one in slots if one.start.hour == 12)
@@ -318,7 +318,7 @@ class TestHoliday:
     def test_it_closes_every_office_and_is_told(self, world: World) -> None:
         dossier = on(world, to_book(world), WEDNESDAY)
         done = openings.change_openings(world.office, chief(world, "*"), self.EVE)
-        assert done.told == 1
+        assert done.notified == 1
         assert world.kept(dossier).bookings["depot"].lost == done.change.id
         sheet = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", from_day=WEDNESDAY)
         note = next(one.note for one in sheet.days if one.day == WEDNESDAY)

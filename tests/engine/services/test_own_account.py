@@ -36,7 +36,7 @@ def code_in(world: World, to: str) -> str:
 
 def joined(world: World, actor: Actor, kind: str, to: str) -> None:
     own_account.send_proof(world.office, kind, to)
-    own_account.add_way(world.office, actor, kind, to, code_in(world, to))
+    own_account.add_identifier(world.office, actor, kind, to, code_in(world, to))
 
 
 def by_phone(world: World, phone: str) -> Actor:
@@ -86,17 +86,22 @@ class TestBeingKnown:
         afi, koffi = world.applicant(), world.applicant(NEW)
         world.draft(owner=koffi)
         own_account.send_proof(world.office, "phone", NEW)
-        assert refused(own_account.add_way, world.office, afi, "phone", NEW, code_in(world, NEW)) == "address_taken"
+        assert (
+            refused(own_account.add_identifier, world.office, afi, "phone", NEW, code_in(world, NEW)) == "address_taken"
+        )
         joined(world, koffi, "email", EMAIL)
         world.wait(minutes=5)
         own_account.send_proof(world.office, "email", EMAIL)
-        assert refused(own_account.add_way, world.office, afi, "email", EMAIL, code_in(world, EMAIL)) == "address_taken"
+        assert (
+            refused(own_account.add_identifier, world.office, afi, "email", EMAIL, code_in(world, EMAIL))
+            == "address_taken"
+        )
 
     def test_without_the_code_nothing_changes(self, world: World) -> None:
         afi = world.applicant()
         own_account.send_proof(world.office, "phone", NEW)
         wrong = "000000" if code_in(world, NEW) != "000000" else "111111"
-        assert refused(own_account.add_way, world.office, afi, "phone", NEW, wrong) == "code_wrong"
+        assert refused(own_account.add_identifier, world.office, afi, "phone", NEW, wrong) == "code_wrong"
         assert own_account.own(world.office, afi).phone == PHONE
 
     def test_the_only_way_in_is_not_dropped(self, world: World) -> None:

@@ -21,7 +21,7 @@ from engine.services.sign_in.sessions import (
 )
 from engine.services.sign_in.unverified_drafts import go_on_unproven
 from engine.services.worker.worker import sweep
-from engine.storage.files.reserve import NoRoom, Reserve
+from engine.storage.files.reserve import NoSpace, Reserve
 from tests.engine.services.world import B3, PHONE, World
 
 TYPED = [*((name, "M0t-de-p4sse") for name in ("before", "password", "again", "code")), ("reason", "Incomplet")]
@@ -148,6 +148,6 @@ def test_no_post_is_kept_on_a_disk_that_is_down_to_its_reserve(world: World, tmp
     world.office.attachments.reserve = Reserve((tmp_path,), 2**62)
     there = f"/dossiers/{world.draft(B3).number}/demande/vous"
     for session, address in ((token, PAGE), ("", there), ("", PAGE)):  # nobody learns whether there is a dossier
-        with pytest.raises(NoRoom):
+        with pytest.raises(NoSpace):
             put_aside(world.office, session, address, TYPED)
     assert rows(world) == []

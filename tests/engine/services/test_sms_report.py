@@ -91,7 +91,7 @@ def test_a_message_handed_over_twice_is_counted_once(world: World) -> None:
     letter = replace(owe(world), sent_at=world.office.now())
     with world.office.store.unit(write=True) as unit:
         count_sms(world.office, unit, [letter])
-        unit.settle_letter(letter)
+        unit.update_outbound_message(letter)
     with world.office.store.unit(write=True) as unit:
         count_sms(world.office, unit, [letter, replace(letter, id="erased")])
     assert [one.messages for one in report(world)] == [1]
