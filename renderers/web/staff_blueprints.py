@@ -6,40 +6,38 @@ from typing import Final
 
 from flask import Blueprint
 
-from renderers.web.administration import account as own_desk
-from renderers.web.administration import handover, opening_forms, openings, sms_report, team
-from renderers.web.administration import jobs as orders
-from renderers.web.administration import office_day as agent_day
+from renderers.web.administration import account as staff_account
+from renderers.web.administration import handover, jobs, office_day, opening_forms, openings, sms_report, team
 from renderers.web.agents import act as agent_act
-from renderers.web.agents import appointments as agent_slots
-from renderers.web.agents import attachments as agent_pieces
+from renderers.web.agents import appointments as agent_appointments
+from renderers.web.agents import attachments as agent_attachments
 from renderers.web.agents import bulk as agent_bulk
 from renderers.web.agents import dossier as agent_dossier
 from renderers.web.agents import exports, notes, refunds, walk_ins
 from renderers.web.agents import inbox as agent
-from renderers.web.agents import later_forms as agent_errand
+from renderers.web.agents import later_forms as agent_later_forms
 from renderers.web.auditors import dossiers as auditor
 from renderers.web.auditors import journal_search as auditor_events
 from renderers.web.auditors import procedures as auditor_procedures
+from renderers.web.counter import appointments as counter_appointments
 from renderers.web.counter import corrections as counter_corrections
 from renderers.web.counter import counter
-from renderers.web.counter import errands as counter_errands
+from renderers.web.counter import later_forms as counter_later_forms
 from renderers.web.counter import links as counter_links
 from renderers.web.counter import payment as counter_payment
 from renderers.web.counter import read_aloud as counter_reading
 from renderers.web.counter import receipt as counter_receipt
 from renderers.web.counter import routes as counter_form
-from renderers.web.counter import visits as counter_visits
 from renderers.web.public import comparisons, definitions, open_data, publications, statistics
 from renderers.web.shared import snippets
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
-    agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
-    agent_bulk.blueprint, orders.blueprint,
+    agent.blueprint, agent_dossier.blueprint, agent_attachments.blueprint, agent_act.blueprint,
+    agent_bulk.blueprint, jobs.blueprint,
     exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
-    agent_errand.blueprint, agent_slots.blueprint, walk_ins.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
+    agent_later_forms.blueprint, agent_appointments.blueprint, walk_ins.blueprint, office_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
-    publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
+    publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, staff_account.blueprint,
     counter.blueprint, counter_form.blueprint, counter_links.blueprint, counter_payment.blueprint, counter_reading.blueprint,
-    counter_receipt.blueprint, counter_corrections.blueprint, counter_errands.blueprint, counter_visits.blueprint,
+    counter_receipt.blueprint, counter_corrections.blueprint, counter_later_forms.blueprint, counter_appointments.blueprint,
 )  # fmt: skip

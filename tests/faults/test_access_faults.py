@@ -146,7 +146,7 @@ def test_a_form_without_a_token_is_seen(site: AccessWorld, monkeypatch: pytest.M
 
 @pytest.mark.nightly("mutant")
 def test_a_route_that_the_table_does_not_know_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Blueprint("door", __name__)
+    door = Blueprint("auth", __name__)
     door.add_url_rule("/porte/<number>", "open", lambda number: number)
     there = blueprints()
     monkeypatch.setattr(test_access_matrix, "blueprints", lambda: [*there, door])

@@ -44,7 +44,7 @@ SOME = frozenset(
         "agent_dossier.show",
         "definitions.definition",
         "catalogue.sheet",
-        "errands.show_part",
+        "later_forms.show_part",
     }
 )
 TURN = 11  # texts further at each round, so that no place has the same one twice

@@ -22,7 +22,7 @@ TABLES = {
     "exports.take",
     "auditor_events.take",
     "auditor_procedures.procedures_csv",
-    "orders.report",
+    "jobs.report",
 }  # that say a text
 INSIDE = (
     "zz;=7*7191;zz", "zz; =7*7191;zz", "zz\t=7*7191\tzz", "zz\r=7*7191", "zz\n=7*7191\nzz", "zz\r\n=7*7191", 'zz;"=7*7191;zz', "zz;;=7*7191",

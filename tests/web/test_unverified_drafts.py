@@ -287,8 +287,8 @@ def test_so_many_begin_from_one_browser_and_no_more(visitor: Visitor) -> None:
 # -- nothing else ------------------------------------------------------------------------------------------------------
 
 OPEN = {
-    "arrivals.piece", "arrivals.so_far", "beginning.start", "catalogue.home", "catalogue.sheet", "form.drop", "form.piece",
-    "form.save", "form.show", "form.tasks", "rows.remove", "rows.save", "rows.show", "sending.send", "sending.verify",
+    "resumable_uploads.receive", "resumable_uploads.so_far", "start.start", "catalogue.home", "catalogue.sheet", "form.drop", "form.attachment",
+    "form.save", "form.show", "form.tasks", "rows.remove", "rows.save", "rows.show", "submit.send", "submit.verify",
     "tracking.dossiers",
 }  # fmt: skip
 

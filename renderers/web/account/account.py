@@ -50,7 +50,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.staff import procedure_of, role_label
 from renderers.web.shared.warnings import move_notice
 
-blueprint = Blueprint("own", __name__)
+blueprint = Blueprint("account", __name__)
 
 _NEW_IDENTIFIER = "own_way"
 _PROFILE = ("family_name", "given_names", "sex", "birth_date", "birth_place", "residence")

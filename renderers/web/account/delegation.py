@@ -37,7 +37,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("acting", __name__)
+blueprint = Blueprint("delegation", __name__)
 
 _HOME = "/compte/entreprises"
 _ROLES: tuple[MandateRole, ...] = ("reader", "agent", "manager")

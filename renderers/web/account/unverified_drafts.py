@@ -46,7 +46,7 @@ from renderers.web.platform.request_context import (
     session_token,
 )
 
-blueprint = Blueprint("claims", __name__)
+blueprint = Blueprint("unverified_drafts", __name__)
 _CHOICES: Final[tuple[Choice, ...]] = ("this", "other")
 
 

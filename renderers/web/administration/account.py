@@ -33,7 +33,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import procedure_of, staff_page
 
-blueprint = Blueprint("own_desk", __name__)
+blueprint = Blueprint("staff_account", __name__)
 
 
 @blueprint.get("/agent/compte")
@@ -153,14 +153,14 @@ def _password_page(error: str = "") -> Response:
 
 @blueprint.get("/audit/mes-consultations")
 @auditor
-def auditor_readings() -> Response:
+def auditor_access_log() -> Response:
     """Show which dossiers the auditor opened and which searches of the journals were made."""
     return _readings("/audit/dossiers")
 
 
 @blueprint.get("/agent/mes-consultations")
 @agent()
-def agent_readings() -> Response:
+def agent_access_log() -> Response:
     """Show which dossiers the agent opened."""
     return _readings("/agent/dossiers")
 

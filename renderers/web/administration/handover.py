@@ -51,7 +51,7 @@ def _member(account_id: str) -> Account:
 
 @blueprint.get("/agent/equipe/<account_id>/dossiers")
 @agent()
-def held(account_id: str) -> Response:
+def assigned(account_id: str) -> Response:
     """Show the absence and the assigned dossiers of a team member."""
     return _page(_member(account_id))
 

@@ -22,7 +22,7 @@ from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import people, procedure_of, staff_page
 
-blueprint = Blueprint("orders", __name__)
+blueprint = Blueprint("jobs", __name__)
 
 _TAGS: Final = {"done": "ok", "": "", "closed": "act", "changed": "act", "failed": "bad"}
 _A_PAGE: Final = 100

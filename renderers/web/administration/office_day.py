@@ -31,7 +31,7 @@ from renderers.web.platform.request_context import actor, app_ctx, form_token, g
 from renderers.web.shared.agent_dossier import agent_case
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_day", __name__)
+blueprint = Blueprint("office_day", __name__)
 
 _MARKS = ("arrived", "attended", "missed", "undone")
 _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}

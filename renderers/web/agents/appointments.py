@@ -20,7 +20,7 @@ from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_te
 from renderers.web.shared.slots import days_of
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_slots", __name__)
+blueprint = Blueprint("agent_appointments", __name__)
 
 
 def _visit(one: AgentCase, name: str) -> Appointment:

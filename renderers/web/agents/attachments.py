@@ -24,14 +24,14 @@ from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_pieces", __name__)
+blueprint = Blueprint("agent_attachments", __name__)
 
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
-def piece(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file."""
     one = agent_case(number)
     attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)

@@ -37,7 +37,7 @@ from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text, row_name
 from renderers.web.shared.staff import role_label, staff_page
 
-blueprint = Blueprint("agent_errand", __name__)
+blueprint = Blueprint("agent_later_forms", __name__)
 
 _OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
 Raw = Mapping[str, list[str]]

@@ -16,7 +16,7 @@ from renderers.web.platform.access import public
 from renderers.web.platform.request_context import page
 from renderers.web.shared.appointment_notices import lost_of
 
-blueprint = Blueprint("visit_links", __name__)
+blueprint = Blueprint("appointment_links", __name__)
 
 
 def unkept(view: Callable[..., Response]) -> Callable[..., Response]:

@@ -31,7 +31,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 
-blueprint = Blueprint("sharing", __name__)
+blueprint = Blueprint("document_links", __name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,7 +317,7 @@ def _return() -> str:
 @blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
 @signed_in
 @unproven_too
-def piece(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Serve an uploaded file to the owner of the dossier. Raises `NotFound`."""
     return piece_of(case(number), attachment_id)
 

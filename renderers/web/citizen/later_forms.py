@@ -35,7 +35,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.platform.uploads import posted_files
 from renderers.web.shared.conflicts import versions_page
 
-blueprint = Blueprint("errands", __name__)
+blueprint = Blueprint("later_forms", __name__)
 
 SEEN = "act-seen"  # questions shown by the posted page; ids have no hyphen
 _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})

@@ -56,6 +56,6 @@ def choose_row(number: str, link_id: str, earlier: str) -> Response:
 
 @blueprint.post(f"{HOME}/<number>/lien/<link_id>/<earlier>")
 @helper
-def keep_row(number: str, link_id: str, earlier: str) -> Response:
+def save_row(number: str, link_id: str, earlier: str) -> Response:
     """Name the dossier with the chosen row and go on."""
     return keep_link_row(case(number), link_id, earlier)

@@ -142,7 +142,7 @@ def source(slug: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/circuit")
 @public
-def circuit(slug: str) -> Response:
+def workflow(slug: str) -> Response:
     """Show the workflow of an edition as diagram and table. Small counts are hidden."""
     procedure = edition_asked(slug)
     return page(
@@ -155,7 +155,7 @@ def circuit(slug: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/circuit")
 @auditor
-def circuit_for_controllers(slug: str) -> Response:
+def workflow_for_auditors(slug: str) -> Response:
     """Show the workflow for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return staff_page(
@@ -176,7 +176,7 @@ def picture(slug: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/circuit.svg")
 @auditor
-def picture_for_controllers(slug: str) -> Response:
+def picture_for_auditors(slug: str) -> Response:
     """Serve the diagram of the workflow as SVG for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return _svg(procedure, current_counts(app_ctx(), procedure))

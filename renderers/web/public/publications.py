@@ -65,7 +65,7 @@ class WatchText:
 
 @blueprint.get("/audit/publications")
 @auditor
-def for_controllers() -> Response:
+def for_auditors() -> Response:
     """Show the publications for auditors, 20 a page."""
     return _page("/audit/publications")
 

@@ -86,7 +86,7 @@ def write(number: str) -> Response:
 
 @blueprint.get("/dossiers/<number>/messages/<attachment_id>/fichier")
 @signed_in
-def paper(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Send a file of a message to the applicant."""
     return _file(case(number), attachment_id)
 

@@ -9,7 +9,7 @@ from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import case
 
-blueprint = Blueprint("counter_errands", __name__)
+blueprint = Blueprint("counter_later_forms", __name__)
 
 
 @blueprint.get(f"{HOME}/<number>/a-faire/<form_id>")

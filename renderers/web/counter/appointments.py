@@ -10,7 +10,7 @@ from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import case
 
-blueprint = Blueprint("counter_visits", __name__)
+blueprint = Blueprint("counter_appointments", __name__)
 
 
 @blueprint.get(f"{HOME}/<number>/rendez-vous")
