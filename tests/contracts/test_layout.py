@@ -80,6 +80,7 @@ BANNED = frozenset({
 ALLOWED = frozenset({
     "book", "book_by_link", "book_slot", "to_book", "_book",  # to book a time
     "desks", "desks_on", "most_desks", "MOST_DESKS",  # a key of the directory, stored with changes of opening hours
+    "hands",  # a part of a dossier that `guichet fsck` names in its results
     "floor", "FloorDiv", "ROUND_FLOOR",  # of a number
     "standing", "standing_as", "told_at",  # fields of stored records
 })  # fmt: skip

@@ -43,7 +43,7 @@ class Projection:
     done: frozenset[str] = frozenset()
     closed: bool = False
     revision: int = 0
-    done_by: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
+    hands: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
     taken: tuple[RecordedTransition, ...] = ()
     priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
 
@@ -67,7 +67,7 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
         done=done,
         revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
         closed=closed if isinstance(closed, bool) else before.closed,
-        done_by={name: by for name, by in {**before.done_by, **_persons(entry, body)}.items() if name in done},
+        hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
         taken=(*before.taken, _transition(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
     )
@@ -85,7 +85,7 @@ def _renamed(before: Projection, names: Plain) -> Projection:
     return replace(
         before,
         done=frozenset(kept[one] for one in before.done if one in kept),
-        done_by={kept[name]: by for name, by in before.done_by.items() if name in kept},
+        hands={kept[name]: by for name, by in before.hands.items() if name in kept},
         priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
         taken=tuple(
             replace(

@@ -270,7 +270,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     shown = preview_context(one, preview)
-    confirm = say("act.confirm", state=str(shown["state"])) if shown["moves"] else say("errand.confirm")
+    confirm = say("act.confirm", state=str(shown["state"])) if shown["changes_state"] else say("errand.confirm")
     return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",

@@ -57,7 +57,7 @@ def test_a_reminder_that_leaves_at_the_moment_of_the_closure_has_left(world: Wor
         return [one for one in world.read(lambda unit: unit.letters_of(dossier.id)) if ":reminder:" in one.dedupe]
 
     left = replace(reminders()[0], sent_at=world.office.now())
-    closing = Beside(world.office.store, lambda: openings.change_openings(world.office, administrator, CLOSED).told)
+    closing = Beside(world.office.store, lambda: openings.change_openings(world.office, administrator, CLOSED).notified)
     with world.office.store.unit(write=True) as unit:
         unit.update_outbound_message(left)
         closing.begin()

@@ -428,7 +428,7 @@ def test_booked_at_the_moment_of_the_closure(kind: str, tmp_path: Path) -> None:
 
     def close() -> int:
         start.wait()
-        return openings.change_openings(world.office, administrator, STRIKE, token="close").told
+        return openings.change_openings(world.office, administrator, STRIKE, token="close").notified
 
     with ThreadPoolExecutor(RACERS + 1) as pool:
         closing, booking = pool.submit(close), [pool.submit(one, number) for number in range(RACERS)]
@@ -468,7 +468,7 @@ def test_visits_given_back_and_moved_while_it_closes_and_everybody_waits(kind: s
 
     def close() -> int:
         start.wait()
-        return openings.change_openings(world.office, administrator, STRIKE, token="close").told
+        return openings.change_openings(world.office, administrator, STRIKE, token="close").notified
 
     with ThreadPoolExecutor(RACERS + 1) as pool:
         closing, acting = pool.submit(close), [pool.submit(act, number) for number in range(RACERS)]
