@@ -14,7 +14,7 @@ from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 
-PATIENCE: Final = 20  # seconds: a test whose second never comes to wait nor to its end fails
+TIME_BUDGET: Final = 20  # seconds: a test whose second never comes to wait nor to its end fails
 _WAITING: Final = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
@@ -37,7 +37,7 @@ class Beside:
 
     def begin(self) -> None:
         self._thread.start()
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIME_BUDGET
         while self._thread.is_alive() and not _somebody_waits(self._store):
             assert time.monotonic() < until, "neither waits nor ends"
             self._thread.join(0.01)
@@ -45,7 +45,7 @@ class Beside:
     def end(self) -> Any:
         """What they answered, or raised."""
         assert self.begun, "never begun"
-        self._thread.join(PATIENCE)
+        self._thread.join(TIME_BUDGET)
         assert not self._thread.is_alive()
         return self._answer
 

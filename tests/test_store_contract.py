@@ -42,7 +42,7 @@ from tests.engine.records.makers import (
     a_code,
     a_document,
     a_dossier,
-    a_letter,
+    a_message,
     a_payment,
     a_session,
     a_timer,
@@ -89,7 +89,7 @@ def test_an_exception_undoes_everything(store: Store) -> None:
     with interrupted(store) as unit:
         unit.add_dossier(a_dossier())
         journal(unit, "d1", "opened")
-        unit.add_letter(a_letter(dossier="d1"))
+        unit.add_letter(a_message(dossier="d1"))
     with store.unit() as unit:
         assert unit.dossier("d1") is None
         assert unit.head("d1") == (0, "")
@@ -111,7 +111,7 @@ def test_a_unit_sees_its_own_writes_and_goes_on_after_taken(store: Store) -> Non
 def test_a_reading_unit_keeps_one_snapshot_and_writes_nothing(store: Store) -> None:
     opened(store)
     with store.unit() as unit, pytest.raises(RuntimeError):
-        unit.add_letter(a_letter())
+        unit.add_letter(a_message())
 
 
 def test_a_thread_opens_one_unit_at_a_time(store: Store) -> None:
@@ -415,15 +415,15 @@ def test_an_entry_that_does_not_follow_the_head_conflicts(store: Store) -> None:
 
 def test_a_letter_is_owed_once(store: Store) -> None:
     with store.unit(write=True) as unit:
-        assert unit.add_letter(a_letter("l1", dedupe="same"))
-        assert not unit.add_letter(a_letter("l2", dedupe="same"))
+        assert unit.add_letter(a_message("l1", dedupe="same"))
+        assert not unit.add_letter(a_message("l2", dedupe="same"))
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l1"]
 
 
 def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, due in (("l2", later(minutes=-1)), ("l1", later(minutes=-2)), ("l3", later(minutes=1))):
-            unit.add_letter(a_letter(name, due_at=due))
+            unit.add_letter(a_message(name, due_at=due))
         lent = unit.claim_letters(NOON, later(minutes=5))
         assert [(one.id, one.attempts) for one in lent] == [("l1", 1), ("l2", 1)]
         assert unit.claim_letters(NOON, later(minutes=5)) == ()
@@ -441,7 +441,7 @@ def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> No
 
 def test_a_lease_that_is_another_s_settles_nothing(store: Store) -> None:
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         (first,) = unit.claim_letters(NOON, later(minutes=2))
         (second,) = unit.claim_letters(later(minutes=3), later(minutes=5))
         with pytest.raises(LookupError):
@@ -457,7 +457,7 @@ def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
         for name in ("left", "waits", "refused"):
-            unit.add_letter(a_letter(name, dossier="d1"))
+            unit.add_letter(a_message(name, dossier="d1"))
         lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=2))}
 
     def silence() -> list[bool]:
@@ -480,8 +480,8 @@ def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
 def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1", dossier="d1"))
-        unit.add_letter(a_letter("l2"))
+        unit.add_letter(a_message("l1", dossier="d1"))
+        unit.add_letter(a_message("l2"))
         procedure = unit.unsent_for("l1")
         assert procedure
         assert unit.unsent_for("l2") == ""
@@ -500,7 +500,7 @@ def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> Non
 
 def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         (lent,) = unit.claim_letters(NOON, later(minutes=5))
 
     def counting() -> str | None:
@@ -518,7 +518,7 @@ def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):
-            unit.add_letter(a_letter(name, channel=channel))
+            unit.add_letter(a_message(name, channel=channel))
         lent = unit.claim_letters(NOON, later(minutes=5), without=("email", "sms"))
         assert [one.id for one in lent] == ["l3"]
         assert [one.id for one in unit.claim_letters(NOON, later(minutes=5), without=("sms",))] == ["l2"]
@@ -528,12 +528,12 @@ def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> N
 def test_letters_of_a_dossier_and_to_an_address(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1", dossier="d1"))
-        unit.add_letter(a_letter("l2", dossier="d1", created_at=later(minutes=1), to="+22891111111"))
-        unit.add_letter(a_letter("l3", created_at=later(minutes=2)))
+        unit.add_letter(a_message("l1", dossier="d1"))
+        unit.add_letter(a_message("l2", dossier="d1", created_at=later(minutes=1), to="+22891111111"))
+        unit.add_letter(a_message("l3", created_at=later(minutes=2)))
         assert [one.id for one in unit.letters_of("d1")] == ["l1", "l2"]
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l3", "l1"]
-        assert unit.letters_to("+22890000000", limit=1) == (a_letter("l3", created_at=later(minutes=2)),)
+        assert unit.letters_to("+22890000000", limit=1) == (a_message("l3", created_at=later(minutes=2)),)
         unit.erase_letters("d1")
         assert unit.letters_of("d1") == ()
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l3"]
@@ -882,7 +882,7 @@ def test_what_is_kept_aside_under_one_prefix_is_listed_in_the_order_of_its_keys(
 def test_the_channels_that_have_something_to_send(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         assert unit.channels_due(later(days=1)) == {"sms"}
         assert unit.channels_due(later(days=-1)) == frozenset()
         unit.claim_letters(later(days=1), later(days=2))

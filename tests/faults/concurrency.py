@@ -1,4 +1,4 @@
-"""A market that several people and workers work at in the threads of one program, and what must be so of its dossiers."""
+"""A procedure on which several persons and workers act in threads of one process, and the invariants of its dossiers."""
 
 from __future__ import annotations
 

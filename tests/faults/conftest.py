@@ -15,7 +15,7 @@ collect_ignore = [] if EFFORT > 1 else ["test_soak_faults.py"]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of the store that the servers of a bar keep in: a file of their own folder when empty."""
+    """The address of the store that the servers use. Empty: a file in their own folder."""
     if request.param == "sqlite":
         yield ""
         return

@@ -1,8 +1,8 @@
-"""Where the server processes of the bars come from: everything imported once, then a fork for each, told apart by its
-process group. `python -m tests.faults.fork_server` reads one order a line (JSON) and answers with one line.
+"""Starts the server processes of the fault tests: modules are imported once, then each process is a fork.
 
-A child is `guichet serve` or `guichet worker` as the command line starts it. A `twin` is a defence taken away in it before it
-starts, by name (`tests/faults/mutants.py`); several, where each shows in a way of its own.
+`python -m tests.faults.fork_server` reads one order (JSON) a line and answers with one line. Processes are told apart by their
+process group. A child is `guichet serve` or `guichet worker`, as the command line starts it. `mutant` names the defences to remove
+before it starts (`tests/faults/mutants.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import server  # noqa: F401  all that a server needs, before any of them starts
 from renderers.cli.main import console
 from renderers.i18n.translations import load_words
 from tests.faults.memory_use import tell_when_asked
-from tests.faults.mutants import TWINS
+from tests.faults.mutants import MUTANTS
 from tests.makers import the_shared
 
 
@@ -36,8 +36,8 @@ def start(order: dict[str, Any]) -> int:
         for handle, onto in ((nothing, 0), (said, 1), (said, 2)):
             os.dup2(handle, onto)
         os.environ.update(order["environ"])
-        for one in order["twin"].split():
-            TWINS[one](**order.get("with", {}))
+        for one in order["mutant"].split():
+            MUTANTS[one](**order.get("with", {}))
         if "weighed" in order:
             tell_when_asked(order["weighed"])
         console(order["command"], standalone_mode=False)

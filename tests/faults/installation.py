@@ -1,4 +1,4 @@
-"""An installation of real server processes over one store, which a bar starts, kills and judges."""
+"""An installation of real server processes over one store, which a fault test starts, kills and checks."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def installed(
     *,
     servers: int = 2,
     workers: int = 0,
-    twin: str = "",
+    mutant: str = "",
     threads: int = 8,
     weighed: bool = False,
     **environ: str,
@@ -292,8 +292,8 @@ def installed(
     }  # fmt: skip
     for port in free_ports(servers):
         command = ["serve", "--port", str(port), "--threads", str(threads)]
-        held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, twin), port))
-    held.processes += [Process(_order(held, ["worker"], said, twin)) for _ in range(workers)]
+        held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, mutant), port))
+    held.processes += [Process(_order(held, ["worker"], said, mutant)) for _ in range(workers)]
     for place, one in enumerate(held.processes if weighed else ()):
         one.order["weighed"] = str(folder / f"weight-{place}")
     try:
@@ -309,10 +309,10 @@ def installed(
 @contextmanager
 def begun(folder: Path, store: str = "", **how: Any) -> Iterator[Installation]:
     """The same, all of them started."""
-    with installed(folder, store, **how) as house:
-        house.begin()
-        yield house
+    with installed(folder, store, **how) as installation:
+        installation.begin()
+        yield installation
 
 
-def _order(held: Installation, command: list[str], environ: Mapping[str, str], twin: str) -> dict[str, Any]:
-    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "twin": twin}
+def _order(held: Installation, command: list[str], environ: Mapping[str, str], mutant: str) -> dict[str, Any]:
+    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "mutant": mutant}

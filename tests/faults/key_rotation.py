@@ -1,4 +1,4 @@
-"""Files of a folder brought under the newest key by a process of its own, which may be killed.
+"""Re-encrypts the files of a folder with the newest key, in a process that a test may kill.
 
 python -m tests.faults.key_rotation FOLDER DOSSIER:DIGEST…
 """

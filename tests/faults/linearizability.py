@@ -1,5 +1,8 @@
-"""What several people asked of one thing at once, and were told: is there an order, each act between its question and its answer,
-in which one after the other would have been told the same? (Wing and Gong's search, with a memory of what was tried.)"""
+"""Checks that the answers given to concurrent requests fit one order.
+
+Each act must lie between its request and its answer, and its result must be that of a sequential run (search of Wing and Gong,
+with a cache of states).
+"""
 
 from __future__ import annotations
 

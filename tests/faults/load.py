@@ -1,4 +1,4 @@
-"""Many people at work on an installation at once, until a bar has seen enough."""
+"""Many persons who use an installation at the same time, until a test has enough results."""
 
 from __future__ import annotations
 
@@ -38,26 +38,28 @@ class Load:
 
 
 @contextmanager
-def under_load(house: Installation, people: int = PEOPLE) -> Iterator[Load]:
+def under_load(installation: Installation, people: int = PEOPLE) -> Iterator[Load]:
     """So many people at once until the block ends."""
-    load = Load(Acknowledged(house.folder / "acknowledged"))
-    mayor, free = house.mayor(), visits(house.office)
+    load = Load(Acknowledged(installation.folder / "acknowledged"))
+    mayor, free = installation.mayor(), visits(installation.office)
 
     def live(place: int, token: str) -> None:
-        helper = agent(house.ports, mayor, stop=load.stop, at=place)
+        helper = agent(installation.ports, mayor, stop=load.stop, at=place)
         load.people.append(helper)
         while not load.stop.is_set():
-            person = applicant(house.ports, token, stop=load.stop, at=place)
+            person = applicant(installation.ports, token, stop=load.stop, at=place)
             load.people.append(person)
             try:
                 Journeys(person, helper, load.done, pdf(), free[place:] + free[:place]).run()
             except Tired:
-                [token] = house.sessions(1)
+                [token] = installation.sessions(1)
             except Exception as error:  # judged with the rest
                 load.broken.append(repr(error))
                 load.stop.set()
 
-    threads = [threading.Thread(target=live, args=(place, token)) for place, token in enumerate(house.sessions(people))]
+    threads = [
+        threading.Thread(target=live, args=(place, token)) for place, token in enumerate(installation.sessions(people))
+    ]
     for one in threads:
         one.start()
     try:

@@ -1,8 +1,8 @@
-"""What a process holds on to: told by itself when asked, and judged over many looks at it.
+"""The memory, handles and threads of a process: measured by the process itself, and compared over many measurements.
 
-Before each look, at a moment when nobody asks anything, garbage is collected and what is free is given back to the system: what is
-left is what is kept. What SQLite keeps for later is bounded by two settings, which are set so low here that the bound is reached at
-once. Growth is the middle of the slopes between any two looks (Theil and Sen), so that no single one decides.
+Before each measurement, without any request, garbage is collected and free memory returns to the system. Two settings bound the
+cache of SQLite, and are low here so that it fills at once. Growth is the median of the slopes between any two measurements (Theil
+and Sen), so that one outlier does not count.
 """
 
 from __future__ import annotations

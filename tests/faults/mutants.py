@@ -1,4 +1,4 @@
-"""Defences taken away in a server process of the bars, by name: each must turn its bar red."""
+"""Defences to remove in a server process, by name. Each removal must make its fault test fail."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def a_server_is_always_waited_for() -> None:
 
 
 def an_operator_answers_nothing() -> None:
-    """No defence: what a bar is about. Whoever calls one of the operators is kept a minute, then knows nothing."""
+    """No defence: the subject of a fault test. A caller of one of the operators is kept a minute, then knows nothing."""
     start, status = SandboxProvider.start, SandboxProvider.status
 
     def hangs(honest: Any) -> Any:
@@ -206,7 +206,7 @@ def a_reader_that_never_ends() -> None:
     server.start_worker = starts
 
 
-TWINS: Final[Mapping[str, Callable[..., None]]] = {
+MUTANTS: Final[Mapping[str, Callable[..., None]]] = {
     one.__name__: one
     for one in (
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,

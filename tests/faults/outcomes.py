@@ -1,4 +1,4 @@
-"""What became of what was acknowledged."""
+"""Compares what a server acknowledged with what is stored."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.faults.installation import Installation
 ONCE = ("opened", "submitted", "credited", "booked", "payment_started", "paid")  # of one dossier, ever
 
 
-def faults_of(house: Installation, done: list[tuple[str, str]]) -> list[str]:
+def faults_of(installation: Installation, done: list[tuple[str, str]]) -> list[str]:
     """What is lost, half there, or there twice."""
-    found = house.findings()
-    with house.office.store.unit() as unit:
+    found = installation.findings()
+    with installation.office.store.unit() as unit:
         for number in sorted({number for number, _ in done}):
             dossier = unit.dossier_numbered(number)
             if dossier is None:

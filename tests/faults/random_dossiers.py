@@ -1,7 +1,8 @@
-"""Dossiers of the shipped procedures that live at random in one office on a file: whatever may happen next happens to one of them,
-while the service stops, dies in the middle of a command, comes back from a backup, publishes editions, and time erases.
+"""Dossiers of the shipped procedures on one file, and random events on them.
 
-`wrong_in` says what must never be so, whatever happened."""
+Meanwhile the service stops, dies in a command, is restored from a backup, publishes editions, and retention erases data. `wrong_in`
+reports broken invariants.
+"""
 
 from __future__ import annotations
 

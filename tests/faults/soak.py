@@ -1,5 +1,7 @@
-"""The day of an office in small, over and over: requests filled in, sent, agreed to, paid, visits taken; each page of the site asked
-for by who may read it and by who may not; forms that are refused, addresses that nobody has."""
+"""The day of an office in small, repeated: requests filled in, submitted, decided, paid, appointments attended.
+
+Each page is also requested by persons without the right to read it. There are invalid forms and unknown addresses too.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ class Soak:
     """People at work on an installation, round after round, and what each of its processes held after each round. `every`: seconds
     that a round takes at least, as people think."""
 
-    house: Installation
+    installation: Installation
     every: float = 0.0
     looks: dict[str, list[Look]] = field(default_factory=dict)  # by what a process does
     statuses: Counter[int] = field(default_factory=Counter)
@@ -56,8 +58,11 @@ class Soak:
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
-        self._done, self._visits = Acknowledged(self.house.folder / "acknowledged"), visits(self.house.office)
-        self._mayor, self._controller = self.house.mayor(), self.house.controller()
+        self._done, self._visits = (
+            Acknowledged(self.installation.folder / "acknowledged"),
+            visits(self.installation.office),
+        )
+        self._mayor, self._controller = self.installation.mayor(), self.installation.controller()
 
     def run(self, rounds: int = 0, seconds: float = 0.0) -> None:
         """So many rounds, and for so long."""
@@ -69,7 +74,7 @@ class Soak:
 
     def _round(self) -> None:
         """Four new people do all there is to do; when they are gone, each process is looked at."""
-        tokens, came = self.house.sessions(AT_ONCE), time.monotonic()
+        tokens, came = self.installation.sessions(AT_ONCE), time.monotonic()
         answered = together(AT_ONCE, lambda place: self._at_work(place, tokens[place], came))
         for one in answered:
             if isinstance(one, BaseException):  # told as it is, not as what is missing from a sum
@@ -77,14 +82,17 @@ class Soak:
         self.statuses += sum(answered, Counter())
         self.rounds += 1
         time.sleep(_QUIET)
-        self.wal, self.left_open = max(self.wal, self.house.wal()), max(self.left_open, self.house.left_open())
-        for one in self.house.processes:
+        self.wal, self.left_open = (
+            max(self.wal, self.installation.wal()),
+            max(self.left_open, self.installation.left_open()),
+        )
+        for one in self.installation.processes:
             look = Look(self.statuses.total(), time.monotonic() - self._began, weighed(one.pid, one.order["weighed"]))
             self.looks.setdefault(one.order["command"][0], []).append(look)
 
     def _at_work(self, place: int, token: str, came: float) -> Counter[int]:
         """What one of them and those beside them were answered."""
-        ports, first = self.house.ports, (self.rounds * AT_ONCE + place) % len(self._visits)
+        ports, first = self.installation.ports, (self.rounds * AT_ONCE + place) % len(self._visits)
         person, helper, stranger = applicant(ports, token), agent(ports, self._mayor), Browser(ports, {})
         everybody = (person, helper, Browser(ports, {"guichet-audit": self._controller}), stranger)
         number = Journeys(person, helper, self._done, pdf(), self._visits[first:] + self._visits[:first]).one(0)

@@ -1,5 +1,7 @@
-"""B9i, T01. The table of accesses itself is asked by `tests/web/test_access_matrix.py`; here one defence at a time is taken away
-from the site, and the same questions must find it."""
+"""B9i, T01. One defence of the access rules at a time is removed, and the access matrix must find it.
+
+`tests/web/test_access_matrix.py` checks the matrix itself.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def found(site: AccessWorld, row: Row) -> list[str]:
     return [f"{persona} {fault}" for persona in PERSONAS for _, fault in faults(site, row, persona, values)]
 
 
-# -- the twins ---------------------------------------------------------------------------------------------------------
+# -- the mutants ---------------------------------------------------------------------------------------------------------
 
 
 def any_applicant(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:
@@ -110,7 +112,7 @@ def a_page_that_writes(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "line", "seen"),
+    ("mutant", "line", "seen"),
     [
         (any_applicant, "tracking.follow GET sent", "citi open"),
         (any_applicant, "payments.receipt GET visiting", "citi open"),
@@ -125,11 +127,11 @@ def a_page_that_writes(patch: pytest.MonkeyPatch, site: AccessWorld) -> None:
     ids=lambda one: one.__name__ if callable(one) else None,
 )
 def test_a_defence_taken_away_is_seen(
-    site: AccessWorld, monkeypatch: pytest.MonkeyPatch, twin: Defence, line: str, seen: str
+    site: AccessWorld, monkeypatch: pytest.MonkeyPatch, mutant: Defence, line: str, seen: str
 ) -> None:
     row = row_of(line)
     assert found(site, row) == []
-    twin(monkeypatch, site)
+    mutant(monkeypatch, site)
     assert any(one.startswith(seen) for one in found(site, row))
 
 

@@ -1,6 +1,8 @@
-"""B9e, T09. Anything at all posted to the pages of shipped procedures, again and again on the same dossier: nothing raises, only
-questions shown on the page are written (none of another page, computed, hidden, or invented), the same post keeps the same,
-what the page shows posts the same, and only answers to shown questions are sent. Then the twins that turn the bar red."""
+"""B9e, T09. Random posts to the pages of shipped procedures, several times on the same dossier.
+
+No post raises. Only questions shown on the page are stored: none of another page, computed, hidden or invented. The same post stores
+the same, the page posts what it shows, and only answers to shown questions are submitted. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def test_whatever_is_posted_only_what_is_asked_is_kept() -> None:
     assert [fault for book in books() for fault in faults_of(book, tries(POSTS))] == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def computed_ones_are_read(patch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,7 @@ def everything_is_sent(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "seen"),
+    ("mutant", "seen"),
     [
         (computed_ones_are_read, "is computed, and was written"),
         (hidden_ones_are_kept, "is hidden, and was written"),
@@ -81,6 +83,6 @@ def everything_is_sent(patch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda one: one.__name__ if callable(one) else None,
 )
-def test_a_defence_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
-    twin(monkeypatch)
+def test_a_defence_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch, mutant: Any, seen: str) -> None:
+    mutant(monkeypatch)
     assert any(seen in fault for book in books() for fault in faults_of(book, 30))

@@ -1,7 +1,8 @@
-"""B11. Backups taken while four hands write: each is a moment that was, whole, with all that was acknowledged before it began, and it
-comes back by one command, under a later release too. Then the twin that turns it red: a copy of the file.
+"""B11. Backups taken while four processes write.
 
-What a backup holds besides (files, keys), and what is refused: `tests/engine/services/test_backup.py`."""
+Each backup is one real moment, complete, with everything acknowledged before it began. One command restores it, also under a later
+release. Then the mutant: a copy of the file. Its other contents and its refusals: `tests/engine/services/test_backup.py`.
+"""
 
 from __future__ import annotations
 
@@ -148,7 +149,7 @@ def test_a_backup_of_an_earlier_release_comes_back(tmp_path: Path, lived: World,
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize("beside", [(), ("-wal",)], ids=["the file", "the file and what it waits for"])
 def test_a_copy_of_the_file_is_seen(tmp_path: Path, beside: tuple[str, ...]) -> None:
-    """The twin: `cp`, of the file alone or of its companion too."""
+    """The mutant: `cp`, of the file alone or of its companion too."""
     path, log, seen = tmp_path / "guichet.db", tmp_path / "acknowledged", ""
     with written_to(str(path), log):
         for number in range(DETERMINED):

@@ -1,5 +1,7 @@
-"""The clock of the machine set forward, back, and right again, under a worker: nothing is erased or decided by a wrong clock, and what
-was written under one keeps nobody out, or in. On both stores. Then the twins that turn it red."""
+"""The clock of the machine is set forward, back and right again, under a worker. On both stores.
+
+A wrong clock erases and decides nothing. What was written under it locks no one out and keeps no session open. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -270,7 +272,7 @@ def test_a_payment_begun_under_a_wrong_clock_is_asked_about_and_holds_nobody_up(
     assert [one.status for one in kept][-1] == "paid"
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")

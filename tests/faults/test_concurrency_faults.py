@@ -1,5 +1,8 @@
-"""T36 to T39. Two agents at once, somebody who withdraws while an agent agrees, everybody crossing everybody, workers at the same
-clock: each act is judged where it is kept, one wins, nobody waits for ever, what is due is done once. Then the twins."""
+"""T36 to T39. Two agents at once, a withdrawal during a decision, many persons and several workers at the same time.
+
+Each act is checked in the transaction that stores it, one of two wins, there is no deadlock, and what is due happens once. Then the
+mutants.
+"""
 
 from __future__ import annotations
 

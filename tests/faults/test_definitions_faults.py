@@ -1,5 +1,7 @@
-"""B9a. Files that deceive a reader of YAML or eat it: each is refused, at a place, without raising and within bounds; mutants of the
-shipped ones by the thousand are `tests/test_language.py`'s. Then the twins: the reader that everybody has, in the place of ours."""
+"""B9a. Hostile YAML files: each is refused with a position, without raising and within limits.
+
+`tests/test_language.py` tests thousands of mutants of the shipped files. Then the mutants: the usual reader instead of the strict one.
+"""
 
 from __future__ import annotations
 
@@ -87,17 +89,17 @@ def test_what_is_written_is_what_is_read() -> None:
     assert str(read.identity.title) == "NO"
 
 
-def judged_apart(*how: str) -> tuple[int, str]:
+def checked_apart(*how: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "tests.faults.test_definitions_faults", *how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return done.returncode, done.stdout.splitlines()[-1]
 
 
 def test_each_is_refused_at_a_place_within_bounds() -> None:
-    assert judged_apart() == (0, "[]")
+    assert checked_apart() == (0, "[]")
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def the_reader_that_everybody_has(text: Any, file: str) -> source.Source:
@@ -124,7 +126,7 @@ def test_another_reader_is_seen(monkeypatch: pytest.MonkeyPatch, case: str, seen
 
 @pytest.mark.nightly("mutant")
 def test_a_reader_that_follows_every_alias_is_seen() -> None:
-    ended, said = judged_apart("a bomb of aliases", "follow")
+    ended, said = checked_apart("a bomb of aliases", "follow")
     assert (ended, said) == (-signal.SIGPROF, '{"at": "a bomb of aliases"}')
 
 
@@ -140,12 +142,12 @@ def _follow() -> None:
     checking.read_source = read  # type: ignore
 
 
-def main(case: str = "", twin: str = "") -> None:
-    if twin:
+def main(case: str = "", mutant: str = "") -> None:
+    if mutant:
         _follow()
     files = {name: data for name, data in hostile().items() if case in name}
     the_shared()
-    limit_memory(4_000_000_000 if twin else 100_000_000)
+    limit_memory(4_000_000_000 if mutant else 100_000_000)
     found = [
         fault
         for one in each_within(2.0, ((name, {name: data}) for name, data in files.items()))

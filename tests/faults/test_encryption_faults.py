@@ -1,5 +1,7 @@
-"""T57, T58. Files on the disk say nothing and open nowhere but in their place; a new key comes over all of them while people hand in
-and read, and whoever brings them under it dies at any write. Then the twins that turn the bar red."""
+"""T57, T58. Encrypted files reveal nothing and open only for their dossier.
+
+A new key re-encrypts all of them while persons upload and read, and the process dies at any write. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -190,7 +192,7 @@ def test_a_new_key_comes_over_all_while_processes_are_killed(folder: Path) -> No
     assert list(last.findings(places)) == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def old_keys_are_thrown_away(patch: pytest.MonkeyPatch) -> None:
@@ -224,7 +226,7 @@ def only_what_comes(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "seen"),
+    ("mutant", "seen"),
     [
         (old_keys_are_thrown_away, "file_key_missing"),
         (files_are_emptied_first, "file_lost"),
@@ -233,8 +235,8 @@ def only_what_comes(patch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda one: one.__name__ if callable(one) else None,
 )
-def test_a_defence_taken_away_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
-    twin(monkeypatch)
+def test_a_defence_taken_away_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, mutant: Any, seen: str) -> None:
+    mutant(monkeypatch)
     found = []
     with suppress(Undecryptable):  # from a file that is not one any more
         for fault in rotated(folder, 3):

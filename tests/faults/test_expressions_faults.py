@@ -1,5 +1,7 @@
-"""B9c. Bombs, depths, ways to Python and scraps in the place of an expression: each is read or refused at its place, and evaluated
-on any answers, without raising and within bounds of memory and processor time. Then the twins that turn the bar red."""
+"""B9c. Hostile expressions: each is read or refused with a position, and evaluated on any answers.
+
+None raises, and each stays within limits of memory and processor time. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.fuzz]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def judged_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
+def checked_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
     """The corpus read and evaluated in a program of its own, with its limits; how it ended and what it said."""
     command = [sys.executable, "-m", "tests.faults.hostile_expressions", *how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -32,7 +34,7 @@ def judged_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def test_each_is_refused_at_its_place_or_worth_something_within_bounds() -> None:
-    ended, said = judged_apart()
+    ended, said = checked_apart()
     assert ended == 0, said[-1:]
     assert said[-1]["faults"] == []
     assert said[-1]["tried"] > 3_000
@@ -40,20 +42,20 @@ def test_each_is_refused_at_its_place_or_worth_something_within_bounds() -> None
     assert said[-1]["worst"] <= limit
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "at"),
+    ("mutant", "at"),
     [
         ("a_template_instead", "bomb 9 ** (9 ** 9)"),
         ("no_budget", "rows upon rows"),
         ("any_size", "definitions doubled"),
     ],
 )
-def test_an_expression_that_never_ends_is_seen(twin: str, at: str) -> None:
-    ended, said = judged_apart(at, twin)
+def test_an_expression_that_never_ends_is_seen(mutant: str, at: str) -> None:
+    ended, said = checked_apart(at, mutant)
     assert ended == -signal.SIGPROF
     assert said[-1] == {"at": at}
 
@@ -83,7 +85,7 @@ def quiet_refusals(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "case", "seen"),
+    ("mutant", "case", "seen"),
     [
         (any_number, "a long product", "larger than any number"),
         (any_depth, "times not", "reading raises RecursionError"),
@@ -92,8 +94,8 @@ def quiet_refusals(patch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda one: one.__name__ if callable(one) else None,
 )
-def test_a_defence_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch, twin: Any, case: str, seen: str) -> None:
+def test_a_defence_taken_away_is_seen(monkeypatch: pytest.MonkeyPatch, mutant: Any, case: str, seen: str) -> None:
     some = [one for one in corpus() if case in one.case]
     assert faults_of(some) == []
-    twin(monkeypatch)
+    mutant(monkeypatch)
     assert any(seen in fault for fault in faults_of(some))

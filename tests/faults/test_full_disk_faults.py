@@ -1,6 +1,8 @@
-"""B6. The disk is full, then it is not: meanwhile people read, whoever writes is told to come back, nobody sees an accident; and
-writing goes on by itself as soon as there is room. On a disk of our own where this machine lets us have one, and with a bound
-on the size of a file everywhere. Then the twin: a disk that refuses taken for a fault of ours."""
+"""B6. The disk is full for some time. Pages are read, writes are refused with a message, and no page crashes.
+
+Writing works again as soon as there is space. The test mounts a disk of its own where the machine allows it, and limits the file size
+everywhere. Then the mutant: a full disk treated as a defect.
+"""
 
 from __future__ import annotations
 
@@ -74,26 +76,26 @@ class Disk:
 
 
 @contextmanager
-def bounded(folder: Path, way: str, twin: str = "", **environ: str) -> Iterator[tuple[Installation, Disk]]:
+def bounded(folder: Path, way: str, mutant: str = "", **environ: str) -> Iterator[tuple[Installation, Disk]]:
     data = folder / "data"
     data.mkdir()
     ballast = data / "ballast"
     if way == "disk":
         assert mounts(data)
     try:
-        with installed(folder, servers=1, twin=twin, **environ) as house:
-            (server,) = house.processes
+        with installed(folder, servers=1, mutant=mutant, **environ) as installation:
+            (server,) = installation.processes
 
             def bound(size: int) -> None:
                 resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
             def size() -> None:
                 kept = (data / "guichet.db").stat().st_size
-                bound(max(kept, house.log.stat().st_size + WORDS))
+                bound(max(kept, installation.log.stat().st_size + WORDS))
 
             disk = Disk(lambda: _fill(ballast), ballast.unlink) if way == "disk" else Disk(size, lambda: bound(-1))
-            house.begin()
-            yield house, disk
+            installation.begin()
+            yield installation, disk
     finally:
         if way == "disk":
             unmounts(data)
@@ -121,9 +123,9 @@ def wait_for(true: Callable[[], bool], what: str, load: Load, seconds: float = 4
 
 @pytest.mark.parametrize("way", ways())
 def test_a_full_disk_is_said_and_passes(tmp_path: Path, way: str) -> None:
-    with bounded(tmp_path, way, GUICHET_RESERVE="0") as (house, disk):
-        reader = applicant(house.ports, house.sessions(1)[0])
-        with under_load(house, people=6) as load:
+    with bounded(tmp_path, way, GUICHET_RESERVE="0") as (installation, disk):
+        reader = applicant(installation.ports, installation.sessions(1)[0])
+        with under_load(installation, people=6) as load:
             wait_for(lambda: load.done.count() > BEFORE, "hardly anybody was served", load)
             disk.fill()
             wait_for(lambda: load.refused > REFUSED, "the disk never was full", load)
@@ -134,23 +136,23 @@ def test_a_full_disk_is_said_and_passes(tmp_path: Path, way: str) -> None:
         assert Counter(read) == {200: 15}
         assert load.broken == []
         assert set(load.statuses) <= {200, 303, 409, 503, 507}, load.statuses
-        assert house.accidents() == []
+        assert installation.accidents() == []
         assert took < patient(AGAIN)
-        assert faults_of(house, load.done.all()) == []
+        assert faults_of(installation, load.done.all()) == []
 
 
 @pytest.mark.nightly("mutant")
 def test_a_full_disk_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
-    with bounded(tmp_path, "size", twin="a_disk_never_fills") as (house, disk):
-        with under_load(house, people=6) as load:
+    with bounded(tmp_path, "size", mutant="a_disk_never_fills") as (installation, disk):
+        with under_load(installation, people=6) as load:
             wait_for(lambda: load.done.count() > 20, "hardly anybody was served", load)
             disk.fill()
             end = time.monotonic() + patient(30)
             while not load.broken and time.monotonic() < end:
                 time.sleep(0.02)
         assert load.statuses[500] > 0
-        assert house.accidents() != []
-        assert os.path.exists(house.log)
+        assert installation.accidents() != []
+        assert os.path.exists(installation.log)
 
 
 # -- the reserve -------------------------------------------------------------------------------------------------------
@@ -165,21 +167,21 @@ def paper(size: int) -> bytes:
     return pdf() + b"\n%" + os.urandom(size // 2).hex().encode()
 
 
-def visitor(house: Installation) -> Browser:
+def visitor(installation: Installation) -> Browser:
     """Somebody who went on without a code."""
-    signed = go_on_unproven(house.office, "+22890112233")
-    return Browser(house.ports, {"guichet-claim": signed.token})
+    signed = go_on_unproven(installation.office, "+22890112233")
+    return Browser(installation.ports, {"guichet-claim": signed.token})
 
 
 def free(folder: Path) -> int:
     return shutil.disk_usage(folder / "data").free
 
 
-def signs_in(house: Installation) -> int:
+def signs_in(installation: Installation) -> int:
     """The status of the list of one's own requests, for somebody who has just signed in with a code."""
-    person = Browser(house.ports, {})
+    person = Browser(installation.ports, {})
     person.post("/connexion", {"phone": "90 77 88 99"})
-    with house.office.store.unit() as unit:
+    with installation.office.store.unit() as unit:
         (letter,) = unit.letters_to("+22890778899")
     code = re.search(r"\d{6}", letter.body)
     assert code, letter.body
@@ -219,19 +221,22 @@ def piece(person: Browser, here: str, size: int) -> Answer:
 
 @pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
 def test_uploads_stop_at_the_reserve_and_all_else_goes_on(tmp_path: Path) -> None:
-    with bounded(tmp_path, "disk", GUICHET_RESERVE=str(RESERVE), GUICHET_METRICS_FROM="127.0.0.1") as (house, _):
-        owner, mayor = applicant(house.ports, house.sessions(1)[0]), agent(house.ports, house.mayor())
-        journeys = Journeys(owner, mayor, Acknowledged(tmp_path / "done"), pdf(), visits(house.office))
+    with bounded(tmp_path, "disk", GUICHET_RESERVE=str(RESERVE), GUICHET_METRICS_FROM="127.0.0.1") as (installation, _):
+        owner, mayor = (
+            applicant(installation.ports, installation.sessions(1)[0]),
+            agent(installation.ports, installation.mayor()),
+        )
+        journeys = Journeys(owner, mayor, Acknowledged(tmp_path / "done"), pdf(), visits(installation.office))
         ready = journeys.fill(1)  # before the disk is full
 
-        here, refused = send_until_refused(unproven := visitor(house))
+        here, refused = send_until_refused(unproven := visitor(installation))
         assert refused.status == 507
         assert "Confirmez votre numéro" in refused.text
         assert free(tmp_path) > 2 * RESERVE * MEGABYTE - SLACK
         stopped = piece(unproven, here, 400_000)
         assert (stopped.status, stopped.headers["content-type"]) == (507, "application/problem+json")
 
-        proven = applicant(house.ports, house.sessions(1)[0])
+        proven = applicant(installation.ports, installation.sessions(1)[0])
         page, file = f"{begin(proven)}/demande/pieces", {"file:carte": paper(MEGABYTE)}
         assert proven.post(page, {"go": "next"}, file).status == 303, "a proven person still has room"
         proven.busy = frozenset({503})
@@ -242,11 +247,11 @@ def test_uploads_stop_at_the_reserve_and_all_else_goes_on(tmp_path: Path) -> Non
         assert RESERVE * MEGABYTE - SLACK < free(tmp_path) < RESERVE * MEGABYTE + 2 * SLACK
 
         journeys.go_on(ready, 1)  # sending, acts and payments go on
-        assert signs_in(house) == 200
+        assert signs_in(installation) == 200
         assert (ready, "credited") in journeys.done.all()
-        assert faults_of(house, journeys.done.all()) == []
-        assert house.accidents() == []
-        assert house.said().count("uploads stop") == 1
+        assert faults_of(installation, journeys.done.all()) == []
+        assert installation.accidents() == []
+        assert installation.said().count("uploads stop") == 1
         told = owner.open("/metrics").text
         (room,) = re.findall(r"^guichet_upload_room_bytes (\S+)", told, re.M)
         assert float(room) < SLACK

@@ -1,7 +1,9 @@
-"""B17. Dossiers as each release kept them, of every shipped procedure: this code reads the edition they were opened under, proves
-their journal, folds it to the same at each act, tells the applicant the same, opens and closes the same acts. Then the twins.
+"""B17. Dossiers as each release stored them, of every shipped procedure.
 
-A release that is out is never recorded again: `python -m tests.histories.record VERSION` makes the next one."""
+The code reads their edition, verifies their journal, derives the same state at each act, shows the applicant the same status, and
+allows the same acts. Then the mutants. A published release is never recorded again: `python -m tests.histories.record VERSION` makes
+the next one.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,7 @@ def test_every_shipped_procedure_has_lived(tmp_path: Path) -> None:
     assert len(FILES) >= 15
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def another_canonical_form(patch: pytest.MonkeyPatch) -> None:
@@ -112,13 +114,13 @@ def a_reader_that_drops_what_it_does_not_know(patch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "what"),
+    ("mutant", "what"),
     [
         (another_canonical_form, "changed"), (a_fold_that_forgets_prices, "folds to another priced"),
         (a_guard_that_no_longer_counts, ": acts "), (a_reader_that_drops_what_it_does_not_know, "folds to another done"),
     ],
     ids=lambda one: one.__name__ if callable(one) else "",
 )  # fmt: skip
-def test_code_that_means_something_else_is_seen(monkeypatch: pytest.MonkeyPatch, twin: Any, what: str) -> None:
-    twin(monkeypatch)
+def test_code_that_means_something_else_is_seen(monkeypatch: pytest.MonkeyPatch, mutant: Any, what: str) -> None:
+    mutant(monkeypatch)
     assert any(what in fault for file in FILES for fault in wrong_in(file))

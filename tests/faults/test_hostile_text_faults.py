@@ -1,5 +1,7 @@
-"""B9h. Thirty hostile texts in every place where one may be put, looked for in every page, table, paper, drawing, message
-and line of the log: none becomes more than a text, none opens a file or a line. Then the twins that turn the bar red."""
+"""B9h. Thirty hostile texts in every place that accepts a text, searched in every page, table, PDF, drawing, message and log.
+
+None becomes more than a text, and none opens a file or adds a line. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -334,7 +336,7 @@ def _watch(patch: pytest.MonkeyPatch, where: str, touched: list[str]) -> None:
     patch.setattr(module, name, watched)
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def labels_marked_safe(patch: pytest.MonkeyPatch) -> None:
@@ -372,7 +374,7 @@ def formulas_after_a_space(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "seen"),
+    ("mutant", "seen"),
     [
         (labels_marked_safe, f"element <{MARK}"),
         (read_as_a_template, f"counted: {SUM}"),
@@ -381,8 +383,8 @@ def formulas_after_a_space(patch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda one: one.__name__ if callable(one) else "",
 )
-def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
-    twin(monkeypatch)
+def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Any, seen: str) -> None:
+    mutant(monkeypatch)
     with a_hostile_world(tmp_path, TEXTS.index("+zzxss|' /C calc'!A0")) as site:
         assert not SOME - {row.endpoint for row in table()}
         found, _ = read_everything(site, *SOME)

@@ -1,8 +1,8 @@
-"""B10. Whoever owns the database, its guards taken away, changes one bit, one cell, one row, or writes the whole journal again with
-right hashes: each is found by whoever holds one signed checkpoint. Then the twins that turn it red: nothing kept outside, nothing
-signed.
+"""B10. An owner of the database, without its triggers, changes a bit, a cell, a row or the whole journal with valid hashes.
 
-A receipt that cannot be borrowed and an export that proves itself are in `tests/engine/services/test_checkpoints.py`."""
+A signed checkpoint finds each change. Then the mutants: no checkpoint outside, no signature. Receipts and exports that verify
+themselves: `tests/engine/services/test_checkpoints.py`.
+"""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_a_long_journal_is_read_fast() -> None:
     assert time.process_time() - began < 1e-4 * len(chain)
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")

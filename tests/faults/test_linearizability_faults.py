@@ -1,5 +1,7 @@
-"""B18. Eight people read and save one page of a draft at several servers at once, while servers die: what all were told fits one
-order of what was done, and the journal holds all that was kept. Then the twins that turn the bar red."""
+"""B18. Eight persons read and save one page of a draft at several servers, while servers die.
+
+All answers fit one order, and the journal holds everything stored. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -71,15 +73,15 @@ def act(person: Browser, history: History, place: int, chance: random.Random) ->
         history.calls.append(Call(asked, told, began, time.monotonic()))
 
 
-def lived(house: Installation, kills: int) -> History:
+def lived(installation: Installation, kills: int) -> History:
     """Everybody at work on one draft, and servers that are killed meanwhile."""
-    (token,) = house.sessions(1)
-    person = applicant(house.ports, token)
-    number = Journeys(person, person, Acknowledged(house.folder / "told"), b"", ()).begin()
+    (token,) = installation.sessions(1)
+    person = applicant(installation.ports, token)
+    number = Journeys(person, person, Acknowledged(installation.folder / "told"), b"", ()).begin()
     history = History(number, the_page(person, number))
 
     def live(place: int) -> None:
-        one = applicant(house.ports, token, at=place, stop=stop)
+        one = applicant(installation.ports, token, at=place, stop=stop)
         try:
             act(one, history, place, random.Random(place))
         except Exception as error:  # judged with the rest
@@ -95,46 +97,48 @@ def lived(house: Installation, kills: int) -> History:
         before, end = len(history.calls), time.monotonic() + patient(20)
         while len(history.calls) < before + 8 and any(one.is_alive() for one in threads) and time.monotonic() < end:
             time.sleep(0.005)
-        struck = house.processes[turn % len(house.processes)]
-        house.kill(struck)
-        house.begin(struck)
+        struck = installation.processes[turn % len(installation.processes)]
+        installation.kill(struck)
+        installation.begin(struck)
     for one in threads:
         one.join(patient(60))
     stop.set()
     return history
 
 
-def faults_of(house: Installation, history: History) -> Iterator[str]:
+def faults_of(installation: Installation, history: History) -> Iterator[str]:
     yield from (f"somebody was not answered: {one}" for one in history.broken)
     if not in_some_order(history.calls, page_of_a_draft, history.first):
         yield "no order of what was done fits what was told"
     kept = sum(one.told == KEPT for one in history.calls)
-    with house.office.store.unit() as unit:
+    with installation.office.store.unit() as unit:
         dossier = unit.dossier_numbered(history.number)
         assert dossier is not None
         saved = Counter(entry.kind for entry in unit.entries(dossier.id))["saved"]
     if saved < kept:
         yield f"{kept} savings were acknowledged, the journal holds {saved}"
-    yield from house.findings()
+    yield from installation.findings()
 
 
 def test_what_several_were_told_fits_one_order(tmp_path: Path, address: str) -> None:
-    with begun(tmp_path, address) as house:
+    with begun(tmp_path, address) as installation:
         for _ in range(tries(1)):
-            history = lived(house, kills=3)
-            assert list(faults_of(house, history)) == []
+            history = lived(installation, kills=3)
+            assert list(faults_of(installation, history)) == []
             told = Counter((one.asked[0], one.told if one.asked[0] == "save" else "") for one in history.calls)
             assert min(told["read", ""], told["save", KEPT], told["save", CONFLICT]) > 5, told
-        assert house.accidents() == []
+        assert installation.accidents() == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")
 def test_who_saves_last_without_having_seen_is_seen(tmp_path: Path) -> None:
-    with begun(tmp_path, twin="whatever_was_seen") as house:
-        assert "no order of what was done fits what was told" in list(faults_of(house, lived(house, kills=0)))
+    with begun(tmp_path, mutant="whatever_was_seen") as installation:
+        assert "no order of what was done fits what was told" in list(
+            faults_of(installation, lived(installation, kills=0))
+        )
 
 
 def save(began: float, ended: float, seen: int | None, answer: str, told: str | None = KEPT) -> Call:

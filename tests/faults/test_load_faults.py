@@ -1,6 +1,7 @@
-"""B13. Fifty people fill in their requests at two servers, as people do, with a second or two between their answers: ninety-nine
-answers in a hundred come within half a second; and sending one costs so little that two cores take a hundred and fifty a second.
-Then the twin: whoever writes keeps the others waiting."""
+"""B13. Fifty persons fill in their requests at two servers, with one or two seconds between answers.
+
+99 of 100 answers come within half a second, and two cores take 150 submissions a second. Then the mutant: a writer blocks the others.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +26,25 @@ ANSWER = 0.5  # seconds, of ninety-nine answers in a hundred
 SENT = 150  # requests a second, on two cores that make ten million additions in half a second
 
 
-def journeys(house: Installation, count: int, think: float = 0.0) -> list[Journeys]:
-    done, helper, chance = Acknowledged(house.folder / "acknowledged"), agent(house.ports, ""), random.Random(13)
+def journeys(installation: Installation, count: int, think: float = 0.0) -> list[Journeys]:
+    done, helper, chance = (
+        Acknowledged(installation.folder / "acknowledged"),
+        agent(installation.ports, ""),
+        random.Random(13),
+    )
 
     def thinks() -> None:
         if think:
             time.sleep(chance.uniform(think, 2 * think))
 
     return [
-        Journeys(person, helper, done, pdf(), (), thinks) for person in strangers(house.ports, house.sessions(count))
+        Journeys(person, helper, done, pdf(), (), thinks)
+        for person in strangers(installation.ports, installation.sessions(count))
     ]
 
 
 def filling(
-    house: Installation, people: list[Journeys], seconds: float, cut: bool = False
+    installation: Installation, people: list[Journeys], seconds: float, cut: bool = False
 ) -> tuple[list[float], set[int]]:
     """How long each answer took, and the statuses, while they all fill. `cut`: who is not done by then goes home."""
     end = time.monotonic() + seconds
@@ -70,24 +76,24 @@ def slowest(took: list[float]) -> float:
     "address", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True
 )
 def test_fifty_people_are_answered_at_once(tmp_path: Path, address: str) -> None:
-    with begun(tmp_path, address) as house:
-        warm = journeys(house, 4)
-        filling(house, warm, 1)
-        took, statuses = filling(house, journeys(house, PEOPLE, think=1.0), tries(6))
+    with begun(tmp_path, address) as installation:
+        warm = journeys(installation, 4)
+        filling(installation, warm, 1)
+        took, statuses = filling(installation, journeys(installation, PEOPLE, think=1.0), tries(6))
         assert statuses <= {200, 303}
         assert len(took) > PEOPLE * 3
         assert slowest(took) < patient(ANSWER), took[-20:]
-        assert house.accidents() == []
-        assert house.findings() == []
+        assert installation.accidents() == []
+        assert installation.findings() == []
 
 
 @pytest.mark.parametrize(
     "address", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True
 )
 def test_sending_costs_little(tmp_path: Path, address: str) -> None:
-    with begun(tmp_path, address) as house:
-        filling(house, journeys(house, 4), 1)  # what a server does once is done
-        people, threads = journeys(house, tries(64)), 8
+    with begun(tmp_path, address) as installation:
+        filling(installation, journeys(installation, 4), 1)  # what a server does once is done
+        people, threads = journeys(installation, tries(64)), 8
         numbers = [one.fill(0) for one in people]
 
         def sends(thread: int) -> set[int]:
@@ -96,15 +102,15 @@ def test_sending_costs_little(tmp_path: Path, address: str) -> None:
                 people[at].person.post(f"/dossiers/{numbers[at]}/verification", {"declared": "1"}).status for at in mine
             }
 
-        before, paces = house.busy(), [pace()]
+        before, paces = installation.busy(), [pace()]
         assert together(threads, sends) == [{303}] * threads
         paces.append(pace())
-        cost = (house.busy() - before) / len(people) / max(paces)
+        cost = (installation.busy() - before) / len(people) / max(paces)
         assert 2 / cost > SENT, f"{cost * 1000:.1f} ms of processor at a pace of {max(paces):.2f}"
 
 
 @pytest.mark.nightly("mutant")
 def test_whoever_keeps_the_others_waiting_is_seen(tmp_path: Path) -> None:
-    with begun(tmp_path, twin="whoever_writes_takes_their_time") as house:
-        took, _ = filling(house, journeys(house, 20), 3, cut=True)
+    with begun(tmp_path, mutant="whoever_writes_takes_their_time") as installation:
+        took, _ = filling(installation, journeys(installation, 20), 3, cut=True)
         assert slowest(took) > patient(ANSWER)

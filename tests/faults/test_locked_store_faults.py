@@ -1,5 +1,7 @@
-"""B7, a lock from outside. Another program holds the store for long: whoever only reads is served within a second, whoever writes
-is told within a bounded time that the service is busy, however many of them there are."""
+"""B7, a lock from outside. Another program locks the store for a long time.
+
+Reads are served within a second. Writes are refused as busy within a bounded time, whatever their number.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +61,11 @@ class Measured:
     longest: float = 0.0
 
 
-def let_age(house: Installation, *tokens: str) -> None:
+def let_age(installation: Installation, *tokens: str) -> None:
     """The sessions were seen a while ago: the next page would note that they are seen again."""
     from engine.services.keys.secrets import token_digest
 
-    with house.office.store.unit(write=True) as unit:
+    with installation.office.store.unit(write=True) as unit:
         for token in tokens:
             session = unit.session(token_digest(token))
             assert session is not None
@@ -80,26 +82,26 @@ def writes(person: Browser, until: float, measured: Measured) -> None:
         time.sleep(0.2)
 
 
-def measured_while(house: Installation, hold: Callable[[Path, str], object], address: str) -> Measured:
+def measured_while(installation: Installation, hold: Callable[[Path, str], object], address: str) -> Measured:
     """Pages read again and again while others write, the store held by somebody else."""
-    [token, *others], mayor_token = house.sessions(1 + WRITERS), house.mayor()
-    person, mayor = applicant(house.ports, token), agent(house.ports, mayor_token)
-    journeys = Journeys(person, mayor, Acknowledged(house.folder / "done"), pdf(), visits(house.office))
+    [token, *others], mayor_token = installation.sessions(1 + WRITERS), installation.mayor()
+    person, mayor = applicant(installation.ports, token), agent(installation.ports, mayor_token)
+    journeys = Journeys(person, mayor, Acknowledged(installation.folder / "done"), pdf(), visits(installation.office))
     sent, draft = journeys.fill(1), journeys.fill
     assert person.post(f"/dossiers/{sent}/verification", {"declared": "1"}).status == 303
     assert mayor.post(f"/agent/dossiers/{sent}/messages", {"body": "Bonjour"}).status in (200, 303)
     draft_number = draft(2)
-    writers = [applicant(house.ports, one) for one in others]
+    writers = [applicant(installation.ports, one) for one in others]
     for one in writers:
         one.csrf()
-    let_age(house, token, mayor_token)
+    let_age(installation, token, mayor_token)
     pages = {
         "/": person, f"/demarches/{PROCEDURE}": person, "/dossiers": person, f"/dossiers/{sent}": person,
         f"/dossiers/{sent}/messages": person, f"/dossiers/{draft_number}/demande": person,
         f"/dossiers/{draft_number}/demande/vous": person, "/agent": mayor, f"/agent/dossiers/{sent}": mayor,
     }  # fmt: skip
     found = Measured()
-    with hold(house.folder, address):  # type: ignore[attr-defined]
+    with hold(installation.folder, address):  # type: ignore[attr-defined]
         end = time.monotonic() + LOCKED
         threads = [threading.Thread(target=writes, args=(one, end, found)) for one in writers]
         for thread in threads:
@@ -116,19 +118,19 @@ def measured_while(house: Installation, hold: Callable[[Path, str], object], add
     return found
 
 
-def judge(house: Installation, found: Measured) -> None:
+def judge(installation: Installation, found: Measured) -> None:
     assert set(found.answered) == {200}, found.answered
     assert max(found.read.values()) < patient(SOON), found.read
     assert set(found.refused) == {503}, found.refused
     assert found.longest < patient(WAIT_LIMIT + 3), found.longest
-    assert house.accidents() == []
+    assert installation.accidents() == []
 
 
 def test_a_file_that_is_locked_delays_nobody_who_reads(tmp_path: Path) -> None:
-    with begun(tmp_path, servers=1) as house:
-        judge(house, measured_while(house, file_held, ""))
+    with begun(tmp_path, servers=1) as installation:
+        judge(installation, measured_while(installation, file_held, ""))
 
 
 def test_tables_that_are_locked_delay_nobody_who_reads(tmp_path: Path) -> None:
-    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as house:
-        judge(house, measured_while(house, tables_held, cluster.address))
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as installation:
+        judge(installation, measured_while(installation, tables_held, cluster.address))

@@ -1,5 +1,7 @@
-"""B19. A store as it was after each migration there has been, with dossiers in it, comes to this one; killed at any statement on the
-way, it comes there all the same when it is run again, row for row. On both stores. Then the twin that turns it red."""
+"""B19. A store of each earlier migration, with dossiers, is migrated to this release. On both stores.
+
+Killed at any statement, it reaches the same rows when the migration runs again. Then the mutant.
+"""
 
 from __future__ import annotations
 
@@ -178,7 +180,7 @@ def both(kind: str, folder: Path, number: int, world: World) -> Iterator[Callabl
                     connection.execute(f"DROP DATABASE IF EXISTS {other} WITH (FORCE)")
 
 
-# -- the bar -----------------------------------------------------------------------------------------------------------
+# -- the fault test ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_many_dossiers_come_here_in_no_time(tmp_path: Path, lived: World, kind: 
     many.office.store.close()
 
 
-# -- twin --------------------------------------------------------------------------------------------------------------
+# -- mutant --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")

@@ -1,5 +1,7 @@
-"""Everybody pays, and one operator takes every call and answers nothing for a minute. Every page is served as ever, whoever
-pays reads what is being done, another operator is paid, and nothing is lost. Then the twin: a request makes the call."""
+"""All persons pay, and one operator accepts calls and does not answer for a minute.
+
+Every page is served, payers read what happens, another operator works, and nothing is lost. Then the mutant: a request makes the call.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,11 @@ OTHER = {"provider": "flooz", "payer": "96 00 00 01"}
 ASKING = re.compile(r"<h1>(Nous demandons le paiement|Tapez votre code)")
 
 
-def owing(house: Installation, count: int) -> list[tuple[Browser, str]]:
+def owing(installation: Installation, count: int) -> list[tuple[Browser, str]]:
     """People who have their fee to pay, and the address where they do."""
-    done, mayor = Acknowledged(house.folder / "acknowledged"), agent(house.ports, house.mayor())
+    done, mayor = Acknowledged(installation.folder / "acknowledged"), agent(installation.ports, installation.mayor())
     found = []
-    for person in strangers(house.ports, house.sessions(count)):
+    for person in strangers(installation.ports, installation.sessions(count)):
         number = Journeys(person, mayor, done, pdf(), ()).fill(0)
         person.post(f"/dossiers/{number}/verification", {"declared": "1"})
         assert mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"}).status == 303
@@ -42,13 +44,13 @@ def owing(house: Installation, count: int) -> list[tuple[Browser, str]]:
     return found
 
 
-def storm(house: Installation, count: int = PAYERS) -> tuple[list[float], Counter[int], list[str]]:
+def storm(installation: Installation, count: int = PAYERS) -> tuple[list[float], Counter[int], list[str]]:
     """What every page took while all pay and look whether they have; how they were answered; what those who pay read."""
-    payers, [reader] = owing(house, count), house.sessions(1)
+    payers, [reader] = owing(installation, count), installation.sessions(1)
     for person, _ in payers:
         person.statuses.clear()
     over, waits, read = threading.Event(), list[float](), list[str]()
-    readers = [applicant(house.ports, reader) for _ in range(READERS)]
+    readers = [applicant(installation.ports, reader) for _ in range(READERS)]
     ends = threading.Timer(LASTS, lambda: [one.set() for one in (over, *(person.stop for person, _ in payers))])
 
     def lives(place: int) -> None:
@@ -87,9 +89,9 @@ def storm(house: Installation, count: int = PAYERS) -> tuple[list[float], Counte
 
 
 def test_an_operator_that_answers_nothing_keeps_no_page_waiting(tmp_path: Path) -> None:
-    with begun(tmp_path, servers=1, threads=THREADS, twin="an_operator_answers_nothing") as house:
-        [(lucky, address)] = owing(house, 1)
-        waits, told, read = storm(house)
+    with begun(tmp_path, servers=1, threads=THREADS, mutant="an_operator_answers_nothing") as installation:
+        [(lucky, address)] = owing(installation, 1)
+        waits, told, read = storm(installation)
         assert statistics.median(waits) < patient(MEDIAN)
         assert max(waits) < patient(LONGEST)
         assert set(told) <= {200, 303}, "nobody is told to come back"
@@ -99,39 +101,39 @@ def test_an_operator_that_answers_nothing_keeps_no_page_waiting(tmp_path: Path) 
         while b'"paid"' not in lucky.open(f"{following}.json").body:
             assert time.monotonic() < end, "the other operator is paid meanwhile"
             time.sleep(0.1)
-        assert house.accidents() == []
-        assert house.findings() == []
+        assert installation.accidents() == []
+        assert installation.findings() == []
 
 
 @pytest.mark.nightly("mutant")
 def test_a_call_made_in_a_request_is_seen(tmp_path: Path) -> None:
-    twin = "an_operator_answers_nothing a_request_makes_the_call"
-    with begun(tmp_path, servers=1, threads=THREADS, twin=twin) as house:
-        _, _, read = storm(house, THREADS)
+    mutant = "an_operator_answers_nothing a_request_makes_the_call"
+    with begun(tmp_path, servers=1, threads=THREADS, mutant=mutant) as installation:
+        _, _, read = storm(installation, THREADS)
         assert len([one for one in read if ASKING.search(one)]) < THREADS
 
 
 def test_killed_at_any_moment_an_order_is_never_sent_twice(tmp_path: Path) -> None:
     """The process dies while it hands orders over; the next one takes those that no worker began, and no other."""
-    with begun(tmp_path, servers=1, threads=THREADS, twin="an_operator_answers_nothing") as house:
-        for person, address in owing(house, 12):  # more than one operator is given threads for
+    with begun(tmp_path, servers=1, threads=THREADS, mutant="an_operator_answers_nothing") as installation:
+        for person, address in owing(installation, 12):  # more than one operator is given threads for
             assert person.post(address, HUNG).status == 303
         time.sleep(1.0)
-        [server] = house.processes
-        house.kill(server)
-        with house.office.store.unit() as unit:
-            begun_then = {one.id: one.reason for one in unit.pending_payments(house.office.now(), 100)}
+        [server] = installation.processes
+        installation.kill(server)
+        with installation.office.store.unit() as unit:
+            begun_then = {one.id: one.reason for one in unit.pending_payments(installation.office.now(), 100)}
         assert set(begun_then.values()) == {"placing"}
         assert 0 < len(begun_then) < 12
-        server.order["twin"] = ""
-        house.begin(server)
+        server.order["mutant"] = ""
+        installation.begin(server)
         end = time.monotonic() + patient(10.0)
         while True:
-            with house.office.store.unit() as unit:
-                orders = [one for one in unit.pending_payments(house.office.now(), 100) if one.provider_ref]
+            with installation.office.store.unit() as unit:
+                orders = [one for one in unit.pending_payments(installation.office.now(), 100) if one.provider_ref]
             if len(orders) == 12 - len(begun_then):
                 break
             assert time.monotonic() < end, len(orders)
             time.sleep(0.1)
         assert not {one.id for one in orders} & set(begun_then)
-        assert house.findings() == []
+        assert installation.findings() == []

@@ -1,5 +1,7 @@
-"""B8. Half of what is handed to the one who sends fails, and the worker dies fifty times, before or after it was sent: each letter owed
-leaves at least once, twice under one name, none that nobody owes; and none is lost. On both stores. Then the twins."""
+"""B8. Half of the deliveries fail, and the worker dies fifty times before or after sending. On both stores.
+
+Each outbound message is sent at least once, a second time under the same id, and no other is sent. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from engine.services.worker import worker as timers
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests.effort import tries
-from tests.engine.records.makers import a_letter
+from tests.engine.records.makers import a_message
 from tests.engine.services.world import World, a_world
 from tests.faults.random_dossiers import Died
 from tests.postgres import an_empty_store
@@ -65,7 +67,7 @@ def delivered(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Fickle, se
     world.office = replace(world.office, senders=dict.fromkeys(("sms", "email", "inbox"), sender))
     owed = set()
     for number in range(tries(LETTERS)):
-        letter = a_letter(f"l{number}", due_at=world.office.now(), created_at=world.office.now())
+        letter = a_message(f"l{number}", due_at=world.office.now(), created_at=world.office.now())
         with suppress(ZeroDivisionError), world.office.store.unit(write=True) as unit:
             unit.add_letter(letter)
             if number % 10 == 0:
@@ -117,9 +119,9 @@ def given_up_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.nightly("mutant")
-@pytest.mark.parametrize("twin", [sent_before_it_is, given_up_at_once], ids=lambda one: one.__name__)
-def test_a_letter_lost_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any) -> None:
-    twin(monkeypatch)
+@pytest.mark.parametrize("mutant", [sent_before_it_is, given_up_at_once], ids=lambda one: one.__name__)
+def test_a_letter_lost_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Any) -> None:
+    mutant(monkeypatch)
     world = a_world(tmp_path, SqliteStore(":memory:"))
     sender, owed = delivered(world, monkeypatch)
     assert any("never left" in one for one in wrong_in(world, sender, owed))

@@ -1,9 +1,9 @@
-"""B9d. Patterns that would never end elsewhere, held against the longest answers: each is refused at its place or holds within
-bounds of memory and processor time, and means what its author reads. No page hands a pattern to a browser, which would read
-it otherwise. Then the twins that turn the bar red.
+"""B9d. Patterns with exponential time elsewhere, matched against the longest answers.
 
-Where counts stand within counts, `((a*){0,30}){0,30}`, ten thousand signs may take half a second, never more; a question takes
-a hundred signs unless its file says otherwise."""
+Each is refused with a position or matches within limits of memory and processor time, with the meaning that its author expects. No
+page gives a pattern to the browser, which would read it otherwise. Then the mutants. For nested counts, `((a*){0,30}){0,30}`, ten
+thousand characters take half a second at most. A question takes a hundred characters unless its file gives another number.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from engine.domain.fields import text as words
 from engine.language.source import schema_rules as shape_rules
 from tests.effort import tries
 from tests.faults.hostile_patterns import REFUSED, faults_of, shipped_patterns, told, told_apart
-from tests.web.client import STALL, a_visitor
+from tests.web.client import STALL, a_portal_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def judged_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
+def checked_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
     """The corpus in a program of its own, with its limits; how it ended and what it said."""
     command = [sys.executable, "-m", "tests.faults.hostile_patterns", *how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -36,7 +36,7 @@ def judged_apart(*how: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def test_each_is_refused_at_its_place_or_holds_within_bounds() -> None:
-    ended, said = judged_apart()
+    ended, said = checked_apart()
     assert ended == 0, said[-1:]
     assert said[-1]["faults"] == []
     assert said[-1]["tried"] > 250
@@ -57,18 +57,18 @@ def test_a_pattern_means_what_its_author_reads() -> None:
 
 def test_no_page_hands_a_pattern_to_a_browser(tmp_path: Path) -> None:
     stall = STALL.replace("{label: Nom,", "{label: Nom, pattern: '[A-Z]{2,9}', message: Deux lettres.,")
-    visitor = a_visitor(tmp_path, stall).sign_in()
+    visitor = a_portal_client(tmp_path, stall).sign_in()
     page = visitor.open(f"/dossiers/{visitor.begin()}/demande/vous").html
     assert 'name="nom"' in page
     assert not re.search(r"\spattern=", page)
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")
 def test_patterns_read_by_python_are_seen() -> None:
-    ended, said = judged_apart("(a+)+!", "python_reads_them")
+    ended, said = checked_apart("(a+)+!", "python_reads_them")
     assert ended == -signal.SIGPROF
     assert said[-1] == {"at": "(a+)+!"}
 

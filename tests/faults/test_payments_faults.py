@@ -1,5 +1,7 @@
-"""B2. Calls of five operators, true, forged, stale, crossed, each many times, in any order and at once: money comes in once,
-to the franc, and only when the operator says so to our own question. On both stores. Then the twins that turn it red."""
+"""B2. Callbacks of five operators: valid, forged, late, of another payment, repeated, in any order and at once. On both stores.
+
+Each payment is credited once, to the franc, and only when the operator confirms it on request. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from engine.storage.sql.ledger import LedgerQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests.effort import tries
-from tests.faults.payments import ROUNDS, a_bar, faults_of, play, settle, speak
+from tests.faults.payments import ROUNDS, a_payment_site, faults_of, play, settle, speak
 from tests.postgres import an_empty_store
 from tests.worker import work_off
 
@@ -35,42 +37,44 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_whatever_is_called_money_comes_in_once_and_to_the_franc(tmp_path: Path, store: Store) -> None:
-    with a_bar(tmp_path, store) as bar:
-        play(bar, tries(TIMES))
-        assert faults_of(bar) == []
-        assert {status for _, worth, status in bar.answers if worth == "true"} == {200}
+    with a_payment_site(tmp_path, store) as site:
+        play(site, tries(TIMES))
+        assert faults_of(site) == []
+        assert {status for _, worth, status in site.answers if worth == "true"} == {200}
 
 
 def test_when_no_call_ever_comes_asking_reaches_the_same_end(tmp_path: Path, store: Store) -> None:
-    with a_bar(tmp_path, store) as bar:
+    with a_payment_site(tmp_path, store) as site:
         for turn in range(ROUNDS):
-            speak(bar, turn)
-            settle(bar)
-        bar.paying = [one for one in bar.paying if one[2] != "twice"]  # once paid, only a call tells of a second debit
-        assert faults_of(bar) == []
-        assert bar.answers == []
+            speak(site, turn)
+            settle(site)
+        site.paying = [
+            one for one in site.paying if one[2] != "twice"
+        ]  # once paid, only a call tells of a second debit
+        assert faults_of(site) == []
+        assert site.answers == []
 
 
 def test_five_answers_in_any_order_come_to_the_same_end(tmp_path: Path) -> None:
     """What is paid stays paid; what was once taken twice is to give back; whatever came before or after."""
     orders = list(itertools.permutations(["pending", "expired", "failed", "paid", "overpaid"]))
-    with a_bar(tmp_path, SqliteStore(":memory:"), "sandbox") as bar:
-        payments = [payment for payment, _, fate in bar.paying if fate in ("paid", "late", "twice")]
-        (line,) = bar.lines
+    with a_payment_site(tmp_path, SqliteStore(":memory:"), "sandbox") as site:
+        payments = [payment for payment, _, ending in site.paying if ending in ("paid", "late", "twice")]
+        (line,) = site.lines
         for payment, words in zip(payments, random.Random(tries(1)).sample(orders, len(payments)), strict=True):
             for number, word in enumerate(words):
                 line.says(payment.reference, {"is": word, "amount": 1000 if word == "overpaid" else 500})
-                headers, body = line.calls(payment.reference, int(bar.world.clock.now().timestamp()))
-                sent = bar.app.test_client().post("/retours/sandbox", data=body, headers=headers)
+                headers, body = line.calls(payment.reference, int(site.world.clock.now().timestamp()))
+                sent = site.app.test_client().post("/retours/sandbox", data=body, headers=headers)
                 assert sent.status_code == 200, (number, words)
-                work_off(bar.world.office)
-            kept = bar.world.read(lambda unit, one=payment: unit.payment(one.id))
-            entries = bar.world.read(lambda unit, one=payment: unit.entries(one.dossier))
+                work_off(site.world.office)
+            kept = site.world.read(lambda unit, one=payment: unit.payment(one.id))
+            entries = site.world.read(lambda unit, one=payment: unit.entries(one.dossier))
             assert kept.status == "overpaid", words
             assert [one.kind for one in entries].count("credited") == 1, words
 
 
-# -- twins: a defence taken away, and the bar sees it ------------------------------------------------------------------
+# -- mutants ----------------------------------------------------------------------------------------------------------
 
 
 def the_last_word_wins(patch: pytest.MonkeyPatch) -> None:
@@ -100,7 +104,7 @@ def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "seen"),
+    ("mutant", "seen"),
     [
         (the_last_word_wins, "sandbox, paid: "),
         (a_call_is_believed, "paygate, never: credited [500] instead of 0"),
@@ -110,19 +114,19 @@ def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
     ],
     ids=lambda one: one.__name__ if callable(one) else "",
 )
-def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Any, seen: str) -> None:
-    with a_bar(tmp_path, SqliteStore(":memory:"), "sandbox", "paygate") as bar:
-        twin(monkeypatch)
-        play(bar, times=2)
+def test_a_defence_taken_away_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Any, seen: str) -> None:
+    with a_payment_site(tmp_path, SqliteStore(":memory:"), "sandbox", "paygate") as site:
+        mutant(monkeypatch)
+        play(site, times=2)
         monkeypatch.undo()
-        assert any(one.startswith(seen) for one in faults_of(bar))
+        assert any(one.startswith(seen) for one in faults_of(site))
 
 
 @pytest.mark.nightly("mutant")
 def test_an_office_that_never_asks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with a_bar(tmp_path, SqliteStore(":memory:"), "paygate") as bar:
+    with a_payment_site(tmp_path, SqliteStore(":memory:"), "paygate") as site:
         monkeypatch.setattr(settlement, "_to_ask", lambda unit, now, limit, without=(): [])
         for turn in range(ROUNDS):
-            speak(bar, turn)
-            settle(bar)
-        assert "paygate, paid: pending instead of paid" in faults_of(bar)
+            speak(site, turn)
+            settle(site)
+        assert "paygate, paid: pending instead of paid" in faults_of(site)

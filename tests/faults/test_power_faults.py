@@ -1,7 +1,8 @@
-"""B4. The power is cut at any moment of real commands of the office: nothing that somebody was told is lost, nothing is half there,
-nothing is unreadable. Each store found afterwards is one that `fsck` has seen whole. Then the twins that turn it red.
+"""B4. The power is cut at any moment of real commands.
 
-What a file handed in loses in a cut, and what a folder forgets, are B5's matter."""
+Nothing acknowledged is lost, incomplete or unreadable, and `fsck` finds each store consistent. Then the mutants. Uploaded files and
+names in folders are tested in B5.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +100,7 @@ def recorded(folder: Path, turns: int) -> Run:
     return Run(before, recorder.events, states, order, world)
 
 
-# -- the bar -----------------------------------------------------------------------------------------------------------
+# -- the fault test ---------------------------------------------------------------------------------------------------
 
 
 def losses(run: Run, folder: Path, times: int) -> Counter[str]:
@@ -147,7 +148,7 @@ def test_every_store_that_may_be_found_is_whole(tmp_path: Path) -> None:
             assert fsck(replace(run.world.office, store=store)) == (), number
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")

@@ -1,9 +1,9 @@
-"""B15, B16. Dossiers of seven shipped procedures live at random on a real store: sent, paid, called about, decided, corrected, seen,
-appealed, left; the service stops, dies at any statement, comes back from a backup, publishes, brings over; time passes and erases.
-Whatever happened, nothing acknowledged is lost, each keeps the rules of its own edition, and what is erased is gone; and whatever is
-derived from the journal is the same when it is derived again. Then the twins.
+"""B15, B16. Random events on dossiers of seven shipped procedures, on a real store.
 
-Every branch within reach of one procedure is `guichet test --explore`'s matter; here it is what happens between."""
+The service stops, dies at any statement, is restored from a backup, publishes and migrates; retention erases data. Nothing
+acknowledged is lost, each dossier follows its own edition, and erased data is gone. Data derived from the journal is the same when
+derived again. Then the mutants. `guichet test --explore` covers the branches of one procedure; this test covers events between them.
+"""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_after_each_step_what_is_derived_is_derived_again_the_same(tmp_path: Pat
         assert kept["size"] > 4
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def the_edition_of_today(patch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def _after(dossier: Any) -> Any:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "names", "seen"),
+    ("mutant", "names", "seen"),
     [
         (the_edition_of_today, ("goes_on", "is_published"), "is judged by another edition"),
         (erasing_forgets_the_answers, ("begins", "goes_on", "waits"), "is erased but for its answers"),
@@ -214,10 +214,10 @@ def _after(dossier: Any) -> Any:
     ids=lambda one: one.__name__ if callable(one) else "",
 )
 def test_a_defence_taken_away_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Callable[[pytest.MonkeyPatch], None],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None],
     names: Sequence[str], seen: str,
 ) -> None:  # fmt: skip
-    twin(monkeypatch)
+    mutant(monkeypatch)
     for seed in range(6):
         folder = tmp_path / str(seed)
         folder.mkdir()

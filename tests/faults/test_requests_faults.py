@@ -1,7 +1,8 @@
-"""B9g, T11. Every route of the site, asked by six people with anything at all: no accident, no status that we do not say, bodies of
-their kind, and on every answer the policy that keeps scripts of others out. Then the twins that turn the bar red.
+"""B9g, T11. Every route of the site, requested by six persons with random values.
 
-There is no list of what machines may ask (OpenAPI) to go by: the routes of the site are gone through, and the forms of its pages."""
+No route crashes, each status and content type is expected, and every answer has the content security policy. Then the mutants. There
+is no OpenAPI description, so the test uses the routes of the site and the forms of its pages.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def test_whatever_is_asked_the_answer_is_one_of_ours(site: AccessWorld) -> None:
     assert faults_of(site, asked) == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def takes_a_number_for_granted() -> Any:

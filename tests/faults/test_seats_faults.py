@@ -1,6 +1,8 @@
-"""B1. Two hundred people at once on fifty seats, through two servers: fifty are told that theirs is taken, the others that the
-hour is full, and so it is. Then a storm of visits taken and given back while a server dies; one person in ten tabs. On both
-stores. Then the twins: a seat looked for and then taken with nothing that holds it in between."""
+"""B1. Two hundred persons book fifty seats at once, through two servers. On both stores.
+
+Fifty get a seat, and the others read that the slot is full. Then bookings and cancellations while a server dies, and one person in
+ten tabs. Then the mutants: a seat read and then taken without a lock.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ LONGEST = 5.0  # seconds that somebody waits for an answer
 class Crowd:
     """People who may each take one visit, and the servers they ask."""
 
-    house: Installation
+    installation: Installation
     people: list[Browser]
     dossiers: list[Dossier]
     waited: float = 0.0
@@ -58,55 +60,55 @@ class Crowd:
     def sold(self, start: str) -> list[int]:
         """The seats that are somebody's at that hour, in order."""
         at = datetime.fromisoformat(start)
-        with self.house.office.store.unit() as unit:
+        with self.installation.office.store.unit() as unit:
             return sorted(one.seat for _, _, one in unit.bookings_on([PLACE], at, at + timedelta(minutes=1)))
 
 
 @contextmanager
-def a_crowd(folder: Path, store: str, people: int = PEOPLE, twin: str = "") -> Iterator[Crowd]:
-    with installed(folder, store, twin=twin) as house:
-        tokens = house.sessions(people)
-        dossiers = [_waiting(house, token) for token in tokens]
-        house.begin()
-        yield Crowd(house, strangers(house.ports, tokens), dossiers)
+def a_crowd(folder: Path, store: str, people: int = PEOPLE, mutant: str = "") -> Iterator[Crowd]:
+    with installed(folder, store, mutant=mutant) as installation:
+        tokens = installation.sessions(people)
+        dossiers = [_waiting(installation, token) for token in tokens]
+        installation.begin()
+        yield Crowd(installation, strangers(installation.ports, tokens), dossiers)
 
 
-def _waiting(house: Installation, token: str) -> Dossier:
+def _waiting(installation: Installation, token: str) -> Dossier:
     """A request that is sent, and waits for its visit."""
-    person = house.person(token)
-    opened = intake.open_dossier(house.office, person, VISIT, criteria={}, token=new_id())
-    intake.save_page(house.office, person, opened.id, "vous", {"nom": ["Amegan"]})
-    return intake.submit(house.office, person, opened.id, declared=True, token=new_id())
+    person = installation.person(token)
+    opened = intake.open_dossier(installation.office, person, VISIT, criteria={}, token=new_id())
+    intake.save_page(installation.office, person, opened.id, "vous", {"nom": ["Amegan"]})
+    return intake.submit(installation.office, person, opened.id, declared=True, token=new_id())
 
 
-def hours(house: Installation) -> list[str]:
+def hours(installation: Installation) -> list[str]:
     """Half hours of working days, each of fifty seats."""
-    day = house.office.now().date() + timedelta(days=2)
+    day = installation.office.now().date() + timedelta(days=2)
     days = [day + timedelta(days=more) for more in range(30)]
     return [
         f"{one.isoformat()}T{hour:02}:{minute:02}+00:00"
-        for one in days if one.weekday() < 5 and one not in house.office.directory.calendar.holidays
+        for one in days if one.weekday() < 5 and one not in installation.office.directory.calendar.holidays
         for hour in range(8, 12) for minute in (0, 30)
     ]  # fmt: skip
 
 
 def test_two_hundred_at_once_on_fifty_seats(tmp_path: Path, address: str) -> None:
     with a_crowd(tmp_path, address) as crowd:
-        for start in hours(crowd.house)[: tries(2)]:
+        for start in hours(crowd.installation)[: tries(2)]:
             told = together(PEOPLE, lambda one, start=start: crowd.definitions(one, start))  # type: ignore[misc]
             assert Counter(told) == {303: SEATS, 409: PEOPLE - SEATS}
             assert crowd.sold(start) == list(range(1, SEATS + 1))
-            assert crowd.house.findings() == []
+            assert crowd.installation.findings() == []
             given = [one for one, status in enumerate(told) if status == 303]
             assert {*together(len(given), lambda at, given=given: crowd.gives_back(given[at]))} == {303}  # type: ignore[misc]
         assert crowd.waited < patient(LONGEST)
-        assert crowd.house.accidents() == []
+        assert crowd.installation.accidents() == []
 
 
 def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, address: str) -> None:
     people, seconds = 80, tries(4)
     with a_crowd(tmp_path, address, people) as crowd:
-        start, over, most = hours(crowd.house)[0], threading.Event(), [0]
+        start, over, most = hours(crowd.installation)[0], threading.Event(), [0]
 
         def looks() -> None:
             while not over.is_set():
@@ -125,7 +127,7 @@ def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, address:
 
         watching, end = threading.Thread(target=looks), time.monotonic() + seconds
         watching.start()
-        killing = threading.Thread(target=_kill_the_first, args=(crowd.house, end))
+        killing = threading.Thread(target=_kill_the_first, args=(crowd.installation, end))
         killing.start()
         told = together(16, storms)
         over.set()
@@ -134,55 +136,55 @@ def test_seats_taken_and_given_back_while_a_server_dies(tmp_path: Path, address:
         assert set().union(*told) <= {303, 409}, told
         assert most[0] <= SEATS
         _all_are_sold(crowd, start)
-        assert crowd.house.accidents() == []
+        assert crowd.installation.accidents() == []
 
 
-def _kill_the_first(house: Installation, end: float) -> None:
+def _kill_the_first(installation: Installation, end: float) -> None:
     while time.monotonic() < end:
         time.sleep(1)
-        house.kill(house.processes[0])
-        house.begin(house.processes[0])
+        installation.kill(installation.processes[0])
+        installation.begin(installation.processes[0])
 
 
 def _all_are_sold(crowd: Crowd, start: str) -> None:
     """Freed seats can be sold again, to the last."""
     together(len(crowd.people), lambda one: crowd.definitions(one, start))
     assert crowd.sold(start) == list(range(1, SEATS + 1))
-    assert crowd.house.findings() == []
+    assert crowd.installation.findings() == []
 
 
 def test_one_person_in_ten_tabs_holds_one_visit(tmp_path: Path, address: str) -> None:
     with a_crowd(tmp_path, address, 1) as crowd:
-        (person,), (dossier,), free = crowd.people, crowd.dossiers, hours(crowd.house)
+        (person,), (dossier,), free = crowd.people, crowd.dossiers, hours(crowd.installation)
         crowd.people = [Browser(person.ports, dict(person.cookies), at=tab, _csrf=person.csrf()) for tab in range(10)]
         crowd.dossiers = [dossier] * 10
         told = together(10, lambda tab: crowd.definitions(tab, free[tab], revision=str(dossier.revision)))
         assert set(told) <= {303, 409}, "a second page leads to the visit taken, or says what changed"
         assert 303 in told
         assert sum(len(crowd.sold(start)) for start in free[:10]) == 1
-        assert crowd.house.findings() == []
+        assert crowd.installation.findings() == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.nightly("mutant")
 def test_a_seat_that_nothing_holds_is_sold_twice(tmp_path: Path) -> None:
     """Counted, then inserted: neither the constraint nor the turn at the office."""
-    with database() as address, a_crowd(tmp_path, address, 80, twin="no_turn_at_an_office") as crowd:
+    with database() as address, a_crowd(tmp_path, address, 80, mutant="no_turn_at_an_office") as crowd:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute("DROP INDEX one_person_a_seat")
-        start = hours(crowd.house)[0]
+        start = hours(crowd.installation)[0]
         together(80, lambda one: crowd.definitions(one, start))
         seats = crowd.sold(start)
         assert len(seats) > SEATS or max(Counter(seats).values()) > 1
-        assert crowd.house.findings() != []
+        assert crowd.installation.findings() != []
 
 
 @pytest.mark.nightly("mutant")
 def test_seats_left_empty_are_seen(tmp_path: Path) -> None:
     """The constraint alone: nothing is sold twice, and people are told that an hour is full which is not."""
-    with database() as address, a_crowd(tmp_path, address, 80, twin="no_turn_at_an_office") as crowd:
-        start = hours(crowd.house)[0]
+    with database() as address, a_crowd(tmp_path, address, 80, mutant="no_turn_at_an_office") as crowd:
+        start = hours(crowd.installation)[0]
         told = together(80, lambda one: crowd.definitions(one, start))
         assert Counter(told)[303] < SEATS

@@ -1,8 +1,9 @@
-"""B12. Four hundred who send a sign a second, half of them their headers and half a form: the others are served as before, and
-the slow ones are shown out. Then the twins: a thread for each connection, and a hundred connections at most.
+"""B12. Four hundred clients send one byte a second, half of them the headers and half the form.
 
-The same of who takes a long answer a sign at a time, which more ask for than there are threads; a poor line has its answer. Its
-twins: a thread that waits for its reader, and nobody shown out."""
+The others are served as before, and slow clients are disconnected. Then the mutants: a thread for each connection, and a limit of a
+hundred connections. The same with slow readers of a long answer; a slow but regular client gets its answer. Then their mutants: a
+thread that waits for its reader, and no disconnection.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +80,14 @@ def crawling(port: int, count: int) -> Iterator[Crawlers]:
             line.close()
 
 
-def served(house: Installation, seconds: float, patience: float = 30.0) -> tuple[list[float], list[int]]:
+def served(installation: Installation, seconds: float, patience: float = 30.0) -> tuple[list[float], list[int]]:
     """Others read pages meanwhile: how long each took, and what came."""
-    tokens, end = house.sessions(OTHERS), time.monotonic() + seconds
+    tokens, end = installation.sessions(OTHERS), time.monotonic() + seconds
     took: list[float] = []
     statuses: list[int] = []
 
     def reads(place: int) -> None:
-        person = applicant(house.ports, tokens[place], wait_limit=patience)
+        person = applicant(installation.ports, tokens[place], wait_limit=patience)
         while time.monotonic() < end:
             for address in PAGES:
                 began = time.monotonic()
@@ -103,10 +104,10 @@ def served(house: Installation, seconds: float, patience: float = 30.0) -> tuple
 
 
 def test_who_crawls_takes_nobody_s_place_and_is_shown_out(tmp_path: Path) -> None:
-    with begun(tmp_path, servers=1) as house:
-        served(house, 1)
-        with crawling(house.ports[0], SLOW) as crawlers:
-            took, statuses = served(house, 15)
+    with begun(tmp_path, servers=1) as installation:
+        served(installation, 1)
+        with crawling(installation.ports[0], SLOW) as crawlers:
+            took, statuses = served(installation, 15)
             assert len(crawlers.lines) == SLOW, "a poor line is waited for"
             while crawlers.lines and time.monotonic() - crawlers.began < patient(SHOWN_OUT):
                 time.sleep(0.1)
@@ -115,15 +116,15 @@ def test_who_crawls_takes_nobody_s_place_and_is_shown_out(tmp_path: Path) -> Non
         assert took[len(took) * 95 // 100] < patient(ANSWER), took[-20:]
         assert len(lasted) == SLOW
         assert max(lasted) < patient(SHOWN_OUT)
-        assert house.accidents() == []
+        assert installation.accidents() == []
 
 
 @pytest.mark.nightly("mutant")
-@pytest.mark.parametrize(("twin", "count"), [("a_thread_a_connection", 20), ("a_hundred_connections", 120)])
-def test_a_place_that_is_taken_is_seen(tmp_path: Path, twin: str, count: int) -> None:
-    with begun(tmp_path, servers=1, twin=twin) as house:
-        with crawling(house.ports[0], count):
-            _, statuses = served(house, 1, patience=patient(2))
+@pytest.mark.parametrize(("mutant", "count"), [("a_thread_a_connection", 20), ("a_hundred_connections", 120)])
+def test_a_place_that_is_taken_is_seen(tmp_path: Path, mutant: str, count: int) -> None:
+    with begun(tmp_path, servers=1, mutant=mutant) as installation:
+        with crawling(installation.ports[0], count):
+            _, statuses = served(installation, 1, patience=patient(2))
         assert 0 in statuses
 
 

@@ -1,6 +1,8 @@
-"""B14. Office days one after another, half an hour of them in the long run and eight hours before a release: what a process holds
-comes to rest, memory, handles and threads; what SQLite writes ahead is brought in; no accident; and the store is whole. In the usual
-run some seconds, where a thing kept for each request shows in the count of all things. Then the twins."""
+"""B14. Office days repeated, for half an hour in the long run and eight hours before a release.
+
+Memory, handles and threads of a process stabilise, the write-ahead log is written back, no page crashes, and the store is
+consistent. A normal run takes some seconds and counts the objects left by each request. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ def wrong_in(soak: Soak, bounds: Bounds) -> list[str]:
     if soak.left_open:
         found.append(f"left open: {soak.left_open}")
     found += [f"answered {status}: {times} times" for status, times in soak.statuses.items() if status >= 500]
-    return [*found, *soak.house.accidents(), *soak.house.findings()]
+    return [*found, *soak.installation.accidents(), *soak.installation.findings()]
 
 
 def _growing(looks: list[Look], bounds: Bounds) -> Iterator[str]:
@@ -83,15 +85,15 @@ def test_an_odd_look_decides_nothing_and_a_steady_one_does() -> None:
 
 
 def test_it_holds_no_more_than_it_held(tmp_path: Path, address: str) -> None:
-    with begun(tmp_path, address, servers=1, workers=1, weighed=True) as house:
-        soak = Soak(house, EVERY if LONG else 0.0)
+    with begun(tmp_path, address, servers=1, workers=1, weighed=True) as installation:
+        soak = Soak(installation, EVERY if LONG else 0.0)
         soak.run(rounds=SHORT_ROUNDS, seconds=LONG)
         print(soak.told())
         assert soak.statuses[200] > 60 * soak.rounds, "too little was read"
         assert wrong_in(soak, BOUNDS) == []
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def kinds(wrong: list[str]) -> set[str]:
@@ -100,17 +102,19 @@ def kinds(wrong: list[str]) -> set[str]:
 
 
 def test_what_is_kept_for_each_request_is_seen(tmp_path: Path) -> None:
-    with begun(tmp_path, servers=1, weighed=True, twin="the_name_of_each_request_is_kept each_page_is_kept") as house:
-        soak = Soak(house)
+    with begun(
+        tmp_path, servers=1, weighed=True, mutant="the_name_of_each_request_is_kept each_page_is_kept"
+    ) as installation:
+        soak = Soak(installation)
         soak.run(rounds=SHORT_ROUNDS)
         assert kinds(wrong_in(soak, SHORT)) == {"serve: blocks", "serve: lent", "serve: resident"}
 
 
 def test_what_is_begun_and_never_ends_is_seen(tmp_path: Path, address: str) -> None:
     with begun(
-        tmp_path, address, servers=1, weighed=True, twin="each_file_has_its_guard a_reader_that_never_ends"
-    ) as house:
-        soak = Soak(house)
+        tmp_path, address, servers=1, weighed=True, mutant="each_file_has_its_guard a_reader_that_never_ends"
+    ) as installation:
+        soak = Soak(installation)
         soak.run(rounds=6)
         seen = {"serve: handles", "serve: threads", "left open" if address else "written ahead"}
         assert kinds(wrong_in(soak, replace(SHORT, request={}))) == seen

@@ -1,6 +1,8 @@
-"""T08. At the door of agents and controllers, an unknown name, a wrong password and an account that is closed get the same words for
-the same work: as many hashes of the same cost, as many transactions. What takes as long is told by what is done, not by a watch.
-Then the twins."""
+"""T08. At the sign-in of agents and auditors, every refused attempt gets the same answer for the same work.
+
+Unknown name, wrong password and closed account cost the same number of hashes and transactions. Work is counted, not timed. Then the
+mutants.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,7 @@ def test_who_is_not_let_in_learns_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(found["nobody"][3]) == 1  # type: ignore[arg-type]
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def nobody_is_not_hashed(patch: pytest.MonkeyPatch) -> None:
@@ -107,7 +109,7 @@ def a_closed_account_is_told(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "who"),
+    ("mutant", "who"),
     [
         (nobody_is_not_hashed, "nobody"),
         (nobody_costs_less, "nobody"),
@@ -116,7 +118,7 @@ def a_closed_account_is_told(patch: pytest.MonkeyPatch) -> None:
     ids=lambda one: one.__name__ if callable(one) else None,
 )
 def test_a_door_that_tells_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, twin: Callable[[pytest.MonkeyPatch], None], who: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Callable[[pytest.MonkeyPatch], None], who: str
 ) -> None:
-    twin(monkeypatch)
+    mutant(monkeypatch)
     assert who in told_apart(answers_at_the_door(tmp_path, monkeypatch))

@@ -1,7 +1,7 @@
-"""An operator's tour with docs/operation.md in hand: an installation that people work on is backed up, checked, moved to the other
-database in a rehearsal, then for good, and brought back from its backup on an empty machine; both ways between the stores.
+"""An installation in use is backed up, checked, moved to the other database, and restored on an empty machine.
 
-Each step is the command as it is typed. What was acknowledged, files too, is there at the end of each."""
+It follows docs/operation.md command by command, in both directions. Everything acknowledged, files too, is there after each step.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         yield new
 
 
-def guichet(house: Installation, *words: str, data: str = "data", store: str = "") -> str:
+def guichet(installation: Installation, *words: str, data: str = "data", store: str = "") -> str:
     """What a command says; it must end well."""
     environ = {
-        "PATH": "/usr/bin:/bin", "GUICHET_DATA": str(house.folder / data), "DATABASE_URL": store, "GUICHET_DEMO": "1",
-        "GUICHET_PROCEDURES": str(house.folder / "procedures"), "GUICHET_LANG": "en",
+        "PATH": "/usr/bin:/bin", "GUICHET_DATA": str(installation.folder / data), "DATABASE_URL": store, "GUICHET_DEMO": "1",
+        "GUICHET_PROCEDURES": str(installation.folder / "procedures"), "GUICHET_LANG": "en",
     }  # fmt: skip
     command = [str(Path(sys.executable).parent / "guichet"), *words]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False)
@@ -75,24 +75,24 @@ def lacks(address: str, told: list[tuple[str, str]]) -> list[str]:
 def test_the_whole_tour(tmp_path: Path, addresses: Any, first: str, other: str) -> None:
     lived = addresses(first, "lived")
     rehearsal, moved, back = (addresses(other, name) for name in ("rehearsal", "moved", "back"))
-    with begun(tmp_path, lived, servers=1) as house:
-        with under_load(house, PEOPLE) as load:
+    with begun(tmp_path, lived, servers=1) as installation:
+        with under_load(installation, PEOPLE) as load:
             before = acts(load)
-            guichet(house, "backup", str(tmp_path / "backup"), store=lived)
+            guichet(installation, "backup", str(tmp_path / "backup"), store=lived)
             told = acts(load)
-            guichet(house, "copy", "--from", lived, "--to", rehearsal)
+            guichet(installation, "copy", "--from", lived, "--to", rehearsal)
             acts(load)
         assert load.broken == []
         assert lacks(rehearsal, told) == []
-        house.kill(*house.processes)
-        assert "dossiers" in guichet(house, "copy", "--from", lived, "--to", moved)
-    with begun(tmp_path, moved, servers=1) as house:
-        with under_load(house, PEOPLE) as load:
+        installation.kill(*installation.processes)
+        assert "dossiers" in guichet(installation, "copy", "--from", lived, "--to", moved)
+    with begun(tmp_path, moved, servers=1) as installation:
+        with under_load(installation, PEOPLE) as load:
             done = acts(load)
         assert load.broken == []
-        assert faults_of(house, done) == []
-        assert house.accidents() == []
-        guichet(house, "fsck", store=moved)
-        assert "back in service" in guichet(house, "restore", str(tmp_path / "backup"), data="again", store=back)
-        guichet(house, "fsck", data="again", store=back)
+        assert faults_of(installation, done) == []
+        assert installation.accidents() == []
+        guichet(installation, "fsck", store=moved)
+        assert "back in service" in guichet(installation, "restore", str(tmp_path / "backup"), data="again", store=back)
+        guichet(installation, "fsck", data="again", store=back)
     assert lacks(back, before) == []

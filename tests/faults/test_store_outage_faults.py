@@ -1,6 +1,8 @@
-"""B7. The database is stopped, killed, its connections cut, its file locked by another program, or it stays away: people are told to
-come back, at once where it has been away for long, nobody sees an accident, nothing acknowledged is lost, and work goes on by
-itself. Then the twins: a cut line taken for a fault of ours, a server that is always waited for."""
+"""B7. The database is stopped, killed, disconnected, locked by another program, or stays away.
+
+Users are asked to come back, at once if it has been away for long. No page crashes, nothing acknowledged is lost, and work resumes.
+Then the mutants: a cut connection treated as a defect, a server that is always waited for.
+"""
 
 from __future__ import annotations
 
@@ -74,21 +76,21 @@ def sound(load: Load) -> None:
 
 def test_a_server_that_goes_and_comes_back(tmp_path: Path) -> None:
     ways: tuple[Callable[[Cluster], None], ...] = (stopped, stopped_at_once, cut, killed, cut)
-    with a_cluster() as cluster, begun(tmp_path, cluster.address, workers=1) as house:
-        with under_load(house, people=PEOPLE) as load:
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, workers=1) as installation:
+        with under_load(installation, people=PEOPLE) as load:
             for turn in range(tries(len(ways))):
                 served_again(load, 30.0)
                 ways[turn % len(ways)](cluster)
                 served_again(load)
         sound(load)
         assert load.refused > 0
-        assert house.accidents() == []
-        assert faults_of(house, load.done.all()) == []
+        assert installation.accidents() == []
+        assert faults_of(installation, load.done.all()) == []
 
 
 def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
-    with begun(tmp_path, workers=1) as house:
-        with under_load(house, people=PEOPLE) as load:
+    with begun(tmp_path, workers=1) as installation:
+        with under_load(installation, people=PEOPLE) as load:
             served_again(load, 30.0)
             with closing(sqlite3.connect(tmp_path / "data/guichet.db", isolation_level=None)) as other:
                 other.execute("PRAGMA busy_timeout = 20000")
@@ -99,13 +101,13 @@ def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
                 other.execute("ROLLBACK")
             served_again(load)
         sound(load)
-        assert house.accidents() == []
-        assert faults_of(house, load.done.all()) == []
+        assert installation.accidents() == []
+        assert faults_of(installation, load.done.all()) == []
 
 
-def asked(house: Installation, path: str) -> tuple[int, float]:
+def asked(installation: Installation, path: str) -> tuple[int, float]:
     """How a page is answered, and after how many seconds."""
-    [port], began = house.ports, time.monotonic()
+    [port], began = installation.ports, time.monotonic()
     line = HTTPConnection("127.0.0.1", port, timeout=patient(60))
     with closing(line):
         line.request("GET", path)
@@ -113,14 +115,14 @@ def asked(house: Installation, path: str) -> tuple[int, float]:
     return status, time.monotonic() - began
 
 
-def crowd(house: Installation, seconds: float) -> tuple[float, set[tuple[int, int]]]:
+def crowd(installation: Installation, seconds: float) -> tuple[float, set[tuple[int, int]]]:
     """Four at once, some for a page that needs the database, some for one that does not: the longest wait of them all, and how they
     were answered."""
     waits, told, end = list[float](), set[tuple[int, int]](), time.monotonic() + seconds
 
     def asks(place: int) -> None:
         while time.monotonic() < end:
-            status, wait = asked(house, f"/demarches/{PROCEDURE}" if place % 2 else "/readyz")
+            status, wait = asked(installation, f"/demarches/{PROCEDURE}" if place % 2 else "/readyz")
             waits.append(wait)
             told.add((place % 2, status))
 
@@ -128,48 +130,51 @@ def crowd(house: Installation, seconds: float) -> tuple[float, set[tuple[int, in
     return max(waits), told
 
 
-def away_for_long(cluster: Cluster, house: Installation) -> tuple[float, float]:
+def away_for_long(cluster: Cluster, installation: Installation) -> tuple[float, float]:
     """The longest wait once it has been away for longer than it is waited for, and how long it takes after it is back."""
-    assert asked(house, "/readyz")[0] == 200
+    assert asked(installation, "/readyz")[0] == 200
     cluster.stop("fast")
     try:
-        crowd(house, WAIT_LIMIT + 2)
-        longest, told = crowd(house, AWAY)
+        crowd(installation, WAIT_LIMIT + 2)
+        longest, told = crowd(installation, AWAY)
         assert told == {(0, 503), (1, 200)}
     finally:
         cluster.start()
     began = time.monotonic()
-    while asked(house, "/readyz")[0] != 200:
+    while asked(installation, "/readyz")[0] != 200:
         assert time.monotonic() - began < patient(60), "nobody is served again"
         time.sleep(0.05)
     return longest, time.monotonic() - began
 
 
 def test_a_server_that_stays_away(tmp_path: Path) -> None:
-    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as house:
-        longest, again = away_for_long(cluster, house)
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as installation:
+        longest, again = away_for_long(cluster, installation)
         assert longest < patient(TOLD), "people wait for what is away"
         assert again < patient(AGAIN)
-        assert house.accidents() == []
+        assert installation.accidents() == []
 
 
 @pytest.mark.nightly("mutant")
 def test_a_server_that_is_always_waited_for_is_seen(tmp_path: Path) -> None:
     with (
         a_cluster() as cluster,
-        begun(tmp_path, cluster.address, servers=1, twin="a_server_is_always_waited_for") as house,
+        begun(tmp_path, cluster.address, servers=1, mutant="a_server_is_always_waited_for") as installation,
     ):
-        longest, _ = away_for_long(cluster, house)
+        longest, _ = away_for_long(cluster, installation)
         assert longest > 2 * TOLD
 
 
 @pytest.mark.nightly("mutant")
 def test_a_cut_line_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
-    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1, twin="a_line_is_never_cut") as house:
-        with under_load(house, people=PEOPLE) as load:
+    with (
+        a_cluster() as cluster,
+        begun(tmp_path, cluster.address, servers=1, mutant="a_line_is_never_cut") as installation,
+    ):
+        with under_load(installation, people=PEOPLE) as load:
             end = time.monotonic() + patient(60)
             while not load.broken and time.monotonic() < end:
                 time.sleep(0.3)
                 cut(cluster)
         assert load.statuses[500] > 0
-        assert house.accidents() != []
+        assert installation.accidents() != []

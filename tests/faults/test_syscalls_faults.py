@@ -1,7 +1,8 @@
-"""B5. Eight commands of the office, on a store on the disk; in each, every call of the system that writes, in turn, kills the
-process, fails, or finds the disk full: the promises of the store hold, what was acknowledged is there, and a disk that fails is
-told as one. Then the twin: a file that comes after its row. In a usual run some of them; with
-an effort of eight all, and six hundred of those of a backup."""
+"""B5. Eight commands on a store on the disk. Each system call that writes kills the process, fails or finds the disk full.
+
+The store stays consistent, what was acknowledged is there, and a disk error is reported as one. Then the mutant: a file that comes
+after its row. A normal run takes some of the calls. With an effort of eight it takes all, and six hundred of those of a backup.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""T18. Whatever people say, a table taken away is opened by a spreadsheet as text: every CSV of a site where all texts mean harm,
-and each text alone. Then the twin: tables whose cells are written as they are."""
+"""T18. A spreadsheet opens every exported table as text: every CSV of a site full of hostile texts, and each text alone.
+
+Then the mutant: tables with unchanged cells.
+"""
 
 from __future__ import annotations
 

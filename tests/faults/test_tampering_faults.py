@@ -1,5 +1,7 @@
-"""Rows of the store changed, cut or made unreadable by another hand, and every page of agents and controllers read after it: none
-breaks down, each says plainly what it cannot show or what does not match. Then the twin that turns it red."""
+"""Rows of the store changed, cut or made unreadable, and every page of agents and auditors read afterwards.
+
+No page crashes, and each names what it cannot show or what does not match. Then the mutant.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,7 @@ def tamper(site: AccessWorld, statement: str) -> None:
     site.remember()
 
 
-def read_desks(site: AccessWorld) -> Iterator[tuple[str, TestResponse]]:
+def read_staff_pages(site: AccessWorld) -> Iterator[tuple[str, TestResponse]]:
     """Every page of the desks, as each of `WHO` reads it."""
     for row in (one for one in table() if one.method == "GET"):
         values = values_of(site, row, site.owner)
@@ -103,7 +105,7 @@ def read_desks(site: AccessWorld) -> Iterator[tuple[str, TestResponse]]:
 
 def faults_of(site: AccessWorld, may_be_damaged: bool) -> list[str]:
     found, statuses = [], Counter[int]()
-    for asked, answer in read_desks(site):
+    for asked, answer in read_staff_pages(site):
         statuses[answer.status_code] += 1
         text = answer.get_data().decode("utf-8", "replace")
         if answer.status_code == 503:

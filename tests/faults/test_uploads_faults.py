@@ -1,6 +1,8 @@
-"""B9f. Hostile files made by code, and mutants of sound ones: each is refused with a plain reason beside its question or
-kept clean, within bounds of memory and processor time, and a refused one leaves nothing behind. Then the twins that turn
-the bar red."""
+"""B9f. Generated hostile files, and mutants of valid ones.
+
+Each is refused with a plain reason beside its question, or stored cleaned, within limits of memory and processor time. A refused file
+leaves nothing. Then the mutants.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.inspection import Content
 from tests.faults.hostile_files import KEPT, NAMES, Hostile, a_jpeg, corpus, faults_of, on_disk
-from tests.web.client import ANSWERS, Visitor, a_visitor
+from tests.web.client import ANSWERS, PortalClient, a_portal_client
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,7 +43,7 @@ REASONS = {
 }  # fmt: skip
 
 
-def judged_apart(folder: Path, *how: str) -> tuple[int, list[dict[str, Any]]]:
+def checked_apart(folder: Path, *how: str) -> tuple[int, list[dict[str, Any]]]:
     """The corpus handed to a store in a program of its own, with its limits; how it ended and what it said."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.faults.hostile_files", str(folder), *how]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -49,7 +51,7 @@ def judged_apart(folder: Path, *how: str) -> tuple[int, list[dict[str, Any]]]:
 
 
 def test_each_is_refused_or_made_clean_within_bounds(tmp_path: Path) -> None:
-    ended, said = judged_apart(tmp_path / "files")
+    ended, said = checked_apart(tmp_path / "files")
     assert ended == 0, said[-1:]
     assert said[-1]["faults"] == []
     assert said[-1]["files"] > 100
@@ -63,15 +65,15 @@ def files() -> list[Hostile]:
     return corpus()
 
 
-def at_the_papers(folder: Path) -> tuple[Visitor, str]:
-    visitor = a_visitor(folder).sign_in()
+def at_the_papers(folder: Path) -> tuple[PortalClient, str]:
+    visitor = a_portal_client(folder).sign_in()
     number = visitor.begin()
     visitor.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
     visitor.send(f"/dossiers/{number}/demande/aides", go="next")
     return visitor, visitor.page.address
 
 
-def post_raw(visitor: Visitor, address: str, name: str, data: bytes) -> None:
+def post_raw(visitor: PortalClient, address: str, name: str, data: bytes) -> None:
     """The form as a browser that obeys nobody would post it: the name of the file as it is."""
     parts = [(name_, value) for name_, values in visitor.open(address).form().items() for value in values]
     body = b"".join(
@@ -128,7 +130,7 @@ def test_a_name_that_deceives_is_only_a_name(tmp_path: Path, name: str) -> None:
         assert answer.headers["Content-Security-Policy"].startswith("sandbox")
 
 
-# -- twins -------------------------------------------------------------------------------------------------------------
+# -- mutants -------------------------------------------------------------------------------------------------------------
 
 
 def pictures_as_they_came(patch: pytest.MonkeyPatch) -> None:
@@ -167,7 +169,7 @@ def on_the_disk_first(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
-    ("twin", "case", "seen"),
+    ("mutant", "case", "seen"),
     [
         (pictures_as_they_came, "says where", "still holds"),
         (pictures_as_they_came, "a photo, then a page", "still holds b'<script'"),
@@ -182,17 +184,17 @@ def on_the_disk_first(patch: pytest.MonkeyPatch) -> None:
     ids=lambda one: one.__name__ if callable(one) else None,
 )
 def test_a_defence_taken_away_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[Hostile], twin: Any, case: str, seen: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[Hostile], mutant: Any, case: str, seen: str
 ) -> None:
     some = [file for file in files if case in file.case]
     assert some
-    twin(monkeypatch)
+    mutant(monkeypatch)
     found = faults_of(AttachmentStore(tmp_path / "files", FileKeys.generate()), some)
     assert any(seen in fault for fault in found) if seen else not found
 
 
 @pytest.mark.nightly("mutant")
 def test_a_file_that_eats_the_processor_is_seen(tmp_path: Path) -> None:
-    ended, said = judged_apart(tmp_path / "files", "gone over", "MOST_SCANS")
+    ended, said = checked_apart(tmp_path / "files", "gone over", "MOST_SCANS")
     assert ended == -signal.SIGPROF
     assert said[-1] == {"at": "gone over thousands of times"}

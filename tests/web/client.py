@@ -160,7 +160,7 @@ def _words(html: str) -> str:
 
 
 @dataclass
-class Visitor:
+class PortalClient:
     """One browser. `open` and `post` keep cookies; `send` fills the form of the page last seen."""
 
     client: FlaskClient
@@ -193,7 +193,7 @@ class Visitor:
 
     # -- short cuts
 
-    def sign_in(self, phone: str = PHONE) -> Visitor:
+    def sign_in(self, phone: str = PHONE) -> PortalClient:
         self.send("/connexion", phone=phone)
         self.send("/connexion/code", code=self.code(phone))
         assert self.page.status == 303, self.page.text
@@ -259,7 +259,7 @@ def picture(name: str = "carte.jpg") -> tuple[io.BytesIO, str]:
     return io.BytesIO(out.getvalue()), name
 
 
-def a_visitor(folder: Path, book: str = STALL, **settings: Any) -> Visitor:
+def a_portal_client(folder: Path, book: str = STALL, **settings: Any) -> PortalClient:
     """A portal over the invented procedure, and someone who just opened their browser."""
     clock = FixedClock(NOON)
     operator = SandboxOperator(None, clock, b"test")
@@ -276,13 +276,13 @@ def a_visitor(folder: Path, book: str = STALL, **settings: Any) -> Visitor:
     with store.unit(write=True) as unit:
         unit.put_account(Account("mayor", "agent", "Maire", "maire", roles=("mairie/maire",)))
     app = create_app(Settings(data=folder, secret="test", **settings), office, operator)
-    return Visitor(app.test_client(), office, clock, operator)
+    return PortalClient(app.test_client(), office, clock, operator)
 
 
-def another(visitor: Visitor) -> Visitor:
+def another(visitor: PortalClient) -> PortalClient:
     """Someone else, at another browser of the same portal."""
     return replace(visitor, client=visitor.client.application.test_client())
 
 
-def later(visitor: Visitor, **span: float) -> None:
+def later(visitor: PortalClient, **span: float) -> None:
     visitor.clock.advance(timedelta(**span))

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator
 from engine.core.values import Plain
 from renderers.html.controls import control_id, national
 from tests.web.browser_person import Person
-from tests.web.input_methods import Finger, Hands
+from tests.web.input_methods import Finger, InputMethod
 from tests.web.page_checks import Looker, faults_of, read
 
 MOST_HTML: Final = 14_000  # octets, as sent
@@ -96,14 +96,14 @@ def within(spent: Effort, most: Effort) -> bool:
 
 
 @dataclass
-class Walker(Person):
+class FormFiller(Person):
     """Taps and fields are counted. `names` are words of the definition that nobody should read; `seen` the links that were tried."""
 
     names: frozenset[str] = frozenset()
     looker: Looker | None = None
     scripts: bool = True
     desk: bool = False
-    hands: Hands = field(default_factory=Finger)
+    input_method: InputMethod = field(default_factory=Finger)
     language: str = "fr"
     presses: int = 0
     taps: int = 0
@@ -125,20 +125,20 @@ class Walker(Person):
         self.taps += 1
         found = self.page.locator(target) if isinstance(target, str) else target
         with self.page.expect_navigation():
-            self.hands.press(found.first)
+            self.input_method.press(found.first)
         self.arrived()
 
     def write(self, target: str, text: str) -> None:
         self.typed += 1
-        self.hands.write(self.page.locator(target).first, text)
+        self.input_method.write(self.page.locator(target).first, text)
 
     def tick(self, target: str) -> None:
         self.taps += 1
-        self.hands.check(self.page.locator(target).first)
+        self.input_method.check(self.page.locator(target).first)
 
     def choose(self, target: str, value: str) -> None:
         self.taps += 1
-        self.hands.select(self.page.locator(target).first, value)
+        self.input_method.select(self.page.locator(target).first, value)
 
     def has(self, selector: str) -> bool:
         return self.page.locator(selector).count() > 0
@@ -224,10 +224,10 @@ class Walker(Person):
             wanted = _texts(answers.of(name))
             if not one.value and wanted:
                 self.taps += 1
-                self.hands.select(control.first, wanted[0])
+                self.input_method.select(control.first, wanted[0])
         elif one.kind not in ("submit", "button") and not one.value and (text := self._text(one, answers)):
             self.typed += not name.endswith(("_month", "_year"))
-            self.hands.write(control.first, text)
+            self.input_method.write(control.first, text)
 
     def _choose(self, name: str, group: list[Control], plain: Plain) -> None:
         """What is answered already otherwise is answered again."""
@@ -242,7 +242,7 @@ class Walker(Person):
         self.taps += 1
         box = self.page.locator(f'main form [name="{name}"][value="{value}"]')
         if box.is_visible():
-            self.hands.check(box.first)
+            self.input_method.check(box.first)
 
     def _text(self, one: Control, answers: Answers) -> str:
         found = re.fullmatch(r"(.+)_(day|month|year)", one.name)
@@ -267,7 +267,7 @@ class Walker(Person):
         self.taps += 1
         chosen = self.page.locator(f'main form [name="{name}"]').first
         sends = self.scripts and chosen.get_attribute("data-photo") is not None
-        self.hands.attach(chosen, _PAPER)
+        self.input_method.attach(chosen, _PAPER)
         if sends:
             other = f':not([href="{before}"])' if before else ""
             self.page.locator(f"{piece} a{other}").first.wait_for()

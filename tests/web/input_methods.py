@@ -23,7 +23,7 @@ _STOPS: Final = """one => {
 }"""
 
 
-class Hands(Protocol):
+class InputMethod(Protocol):
     """What a person does to controls."""
 
     def press(self, target: Locator) -> None: ...

@@ -11,9 +11,9 @@ from engine.language.compiler.shared_files import Shared
 from engine.model import Scenario
 from renderers.html.controls import national
 from tests.engine.services.world import pdf
-from tests.web.form_filler import Walker
+from tests.web.form_filler import FormFiller
 from tests.web.portal import PASSWORD, ROOT
-from tests.web.scenario_journey import Walk
+from tests.web.scenario_journey import ScenarioJourney
 
 LONGEST: Final = {
     # a minor: corrected once, paid after a failure, two visits, made, handed over
@@ -114,7 +114,7 @@ def longest_story(slug: str, shared: Shared) -> Scenario:
 
 
 @dataclass
-class ProxyWalk(Walk):
+class ProxyWalk(ScenarioJourney):
     """A walk for a company: its manager showed who they are and trusts somebody, who acts for it."""
 
     paper: Path = Path()
@@ -126,7 +126,7 @@ class ProxyWalk(Walk):
         manager.tap('main a[href="/compte/entreprises/nouvelle"]')
         manager.write("[name=number]", f"TG-LOM 2024 B {int(self.phone[-5:]) + 1}")
         manager.write("[name=name]", COMPANY)
-        manager.hands.attach(manager.page.locator("[name=proof]"), str(self.paper))
+        manager.input_method.attach(manager.page.locator("[name=proof]"), str(self.paper))
         manager.tap("main form button.button")
         self._accepted()
         manager.go("/compte/entreprises")
@@ -139,7 +139,7 @@ class ProxyWalk(Walk):
         self._known_as(self.me, self.phone)
         self.me.tap("main form[action='/compte/agir'] button[name=mandate]")
 
-    def _known_as(self, person: Walker, phone: str) -> None:
+    def _known_as(self, person: FormFiller, phone: str) -> None:
         person.go("/connexion?suite=/compte/entreprises")
         self._sign_in(person, phone)
 

@@ -22,17 +22,17 @@ from engine.records.dossier import Dossier, IssuedDocument
 from engine.simulation.environment import OPENING, PAYERS, ScenarioRegister
 from renderers.html.controls import national
 from renderers.i18n.translations import in_language
-from tests.web.form_filler import Answers, Effort, Walker
+from tests.web.form_filler import Answers, Effort, FormFiller
 from tests.web.portal import PASSWORD, Portal, wait_until
 
-Enters = Callable[[str, bool], Walker]
+Enters = Callable[[str, bool], FormFiller]
 MOST_SCREENS, MOST_DAYS = 60, 30
 _MINUTE = timedelta(seconds=61)
 _NOTHING = Effort(0, 0, 0, 0, 0, 0)
 
 
 @dataclass
-class Walk:
+class ScenarioJourney:
     """One story on its way. `enters` lets somebody in: their name, and whether they sit at a desk."""
 
     portal: Portal
@@ -42,7 +42,7 @@ class Walk:
     enters: Enters
     phone: str
     number: str = ""
-    people: dict[str, Walker] = field(default_factory=dict)
+    people: dict[str, FormFiller] = field(default_factory=dict)
     holders: dict[str, list[str]] = field(default_factory=dict)  # of each role, the names of the story
     sent_after: Effort = _NOTHING  # from the home page to « Votre demande est envoyée »
 
@@ -118,7 +118,7 @@ class Walk:
         if me.path == "/connexion":
             self._sign_in(me, self.phone)
 
-    def _sign_in(self, person: Walker, phone: str) -> None:
+    def _sign_in(self, person: FormFiller, phone: str) -> None:
         person.write("#phone", national(phone))
         person.tap("main form button.button")
         person.write("#code", self.portal.code_for(phone))
@@ -226,7 +226,7 @@ class Walk:
         asked = [f"act-why-{name}" for name in self.procedure.fields]
         return Answers(kept, dict.fromkeys(("act-reason", "reason", "act-file", way.id, *asked), reason))
 
-    def _finish(self, agent: Walker, answers: Answers) -> None:
+    def _finish(self, agent: FormFiller, answers: Answers) -> None:
         """What an act or a form asks, what it will do, and yes."""
         for _ in range(6):
             if agent.has("main button[value=confirm]"):
@@ -336,7 +336,7 @@ class Walk:
             )  # fmt: skip
             self._finish_row(agent, Answers(kept))
 
-    def _finish_row(self, agent: Walker, answers: Answers) -> None:
+    def _finish_row(self, agent: FormFiller, answers: Answers) -> None:
         """One row: kept at once, or shown first where it is the last. What it opens is answered on the next display."""
         here = agent.path
         for _ in range(4):
@@ -381,7 +381,7 @@ class Walk:
 
     # -- agents ----------------------------------------------------------------------------------------------------------
 
-    def _agent(self, role: str, who: str) -> Walker:
+    def _agent(self, role: str, who: str) -> FormFiller:
         """Somebody who holds the role, at the dossier; other names of the story are other people."""
         key = role_key(self.procedure, role)
         known = self.holders.setdefault(key, [])

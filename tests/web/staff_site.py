@@ -72,7 +72,7 @@ def hidden(answer: TestResponse) -> dict[str, str | list[str]]:
 
 
 @dataclass
-class Desks:
+class StaffSite:
     """The portal and its world."""
 
     app: Flask
@@ -113,7 +113,7 @@ def _rebuilt_once(kept: StoredEdition, directory: Directory) -> Procedure:
     return _REBUILT[key][0]
 
 
-def open_desks(folder: Path, store: Store | None = None, catalogue: Catalogue | None = None) -> Desks:
+def open_staff_site(folder: Path, store: Store | None = None, catalogue: Catalogue | None = None) -> StaffSite:
     """Over the shipped procedures, or those of another catalogue."""
     world = a_world(folder, store or SqliteStore(":memory:"))
     world.office = replace(world.office, wording=load_words())
@@ -124,4 +124,4 @@ def open_desks(folder: Path, store: Store | None = None, catalogue: Catalogue | 
     open_demo(world.office)
     app = create_app(Settings(data=folder, demo=False), world.office, world.operator)
     app.config["WTF_CSRF_ENABLED"] = False
-    return Desks(app, world)
+    return StaffSite(app, world)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.browser_person import DESK
-from tests.web.client import PHONE, Visitor, a_visitor, another, later
+from tests.web.client import PHONE, PortalClient, a_portal_client, another, later
 from tests.web.conftest import Enter
 from tests.web.portal import Portal
 
@@ -23,11 +23,11 @@ PAGES = (
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def last_code(visitor: Visitor, to: str) -> str:
+def last_code(visitor: PortalClient, to: str) -> str:
     with visitor.office.store.unit() as unit:
         newest = max(unit.letters_to(to), key=lambda letter: letter.created_at)
     found = re.search(r"\b(\d{6})\b", newest.body)
@@ -36,12 +36,12 @@ def last_code(visitor: Visitor, to: str) -> str:
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_nobody_else_opens_it(visitor: Visitor, address: str) -> None:
+def test_nobody_else_opens_it(visitor: PortalClient, address: str) -> None:
     seen = visitor.open(address)
     assert seen.address.startswith("/connexion") or seen.status == 401
 
 
-def test_an_address_then_a_new_number(visitor: Visitor) -> None:
+def test_an_address_then_a_new_number(visitor: PortalClient) -> None:
     visitor.sign_in()
     assert visitor.send("/compte/courriel", way="afi").status == 422
     visitor.send("/compte/courriel", way=EMAIL)
@@ -57,7 +57,7 @@ def test_an_address_then_a_new_number(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("address", ["/compte/telephone", "/compte/courriel", "/compte/supprimer"])
-def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: Visitor, address: str) -> None:
+def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: PortalClient, address: str) -> None:
     """Who finds a telephone that is still signed in does not take the account over."""
     visitor.sign_in()
     assert visitor.open(address).status == 200
@@ -70,7 +70,7 @@ def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: Visitor, a
     assert visitor.open(address).status == 200
 
 
-def test_a_device_is_signed_out_by_who_proves_anew(visitor: Visitor) -> None:
+def test_a_device_is_signed_out_by_who_proves_anew(visitor: PortalClient) -> None:
     visitor.sign_in()
     later(visitor, minutes=5)
     other = another(visitor).sign_in()
@@ -80,7 +80,7 @@ def test_a_device_is_signed_out_by_who_proves_anew(visitor: Visitor) -> None:
     assert other.open("/dossiers").status == 200, "not yet"
 
 
-def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: Visitor) -> None:
+def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: PortalClient) -> None:
     visitor.sign_in()
     kept = visitor.send("/compte/messages", language="en")
     assert "My account" in visitor.open(kept.address).text
@@ -90,7 +90,7 @@ def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: Visito
     assert elsewhere.send("/connexion/code", code=visitor.code()).address == "/dossiers?lang=en"
 
 
-def test_an_identity_is_shown_as_it_was_given(visitor: Visitor) -> None:
+def test_an_identity_is_shown_as_it_was_given(visitor: PortalClient) -> None:
     visitor.sign_in()
     wrong = visitor.send("/compte/identite", family_name="AMEGAN", birth_year="2990", birth_month="1", birth_day="1")
     assert (wrong.status, 'value="AMEGAN"' in wrong.html) == (422, True)
@@ -100,7 +100,7 @@ def test_an_identity_is_shown_as_it_was_given(visitor: Visitor) -> None:
         assert said in seen
 
 
-def test_other_devices_are_signed_out(visitor: Visitor) -> None:
+def test_other_devices_are_signed_out(visitor: PortalClient) -> None:
     visitor.sign_in()
     later(visitor, minutes=5)
     other = another(visitor).sign_in()
@@ -111,7 +111,7 @@ def test_other_devices_are_signed_out(visitor: Visitor) -> None:
     assert visitor.open("/dossiers").status == 200
 
 
-def test_ones_data_is_a_file_and_an_account_is_erased(visitor: Visitor) -> None:
+def test_ones_data_is_a_file_and_an_account_is_erased(visitor: PortalClient) -> None:
     visitor.sign_in()
     number = visitor.begin()
     answer = visitor.open("/compte/donnees.json").response
@@ -122,7 +122,7 @@ def test_ones_data_is_a_file_and_an_account_is_erased(visitor: Visitor) -> None:
     assert visitor.open("/compte").status == 303
 
 
-def test_a_running_request_says_why_the_account_stays(visitor: Visitor) -> None:
+def test_a_running_request_says_why_the_account_stays(visitor: PortalClient) -> None:
     visitor.sign_in()
     visitor.sent()
     seen = visitor.send("/compte/supprimer")

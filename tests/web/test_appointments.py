@@ -12,7 +12,7 @@ from icalendar import Calendar
 
 from engine.services.audit.integrity import fsck
 from engine.services.worker.worker import run_pass
-from tests.web.client import STALL, Visitor, a_visitor, another, later
+from tests.web.client import STALL, PortalClient, a_portal_client, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -20,16 +20,16 @@ OTHER = "91223344"
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
 @pytest.fixture
-def rival(known: Visitor) -> Visitor:
+def rival(known: PortalClient) -> PortalClient:
     return another(known).sign_in(OTHER)
 
 
-def ready(visitor: Visitor) -> str:
+def ready(visitor: PortalClient) -> str:
     """A dossier whose visit is to be booked; the address of its slots."""
     number = visitor.sent()
     visitor.decide(number, "accorder")
@@ -37,25 +37,25 @@ def ready(visitor: Visitor) -> str:
     return f"/dossiers/{number}/rendez-vous"
 
 
-def starts(visitor: Visitor, address: str) -> list[str]:
+def starts(visitor: PortalClient, address: str) -> list[str]:
     return re.findall(r'name="start" value="([^"]+)"', visitor.open(f"{address}?changer=1").html)[1:]
 
 
-def touch(visitor: Visitor, address: str, start: str) -> Visitor:
+def touch(visitor: PortalClient, address: str, start: str) -> PortalClient:
     """Touches a slot, and reads the page that asks to confirm it."""
     visitor.post(f"{address}/confirmer", **{**visitor.open(f"{address}?changer=1").form("bureau"), "start": start})
     visitor.follow()
     return visitor
 
 
-def take(visitor: Visitor, address: str, start: str) -> Visitor:
+def take(visitor: PortalClient, address: str, start: str) -> PortalClient:
     touch(visitor, address, start)
     visitor.post(address, **visitor.page.form("start"))
     visitor.follow()
     return visitor
 
 
-def told(visitor: Visitor, phone: str) -> list[str]:
+def told(visitor: PortalClient, phone: str) -> list[str]:
     """Every SMS, the oldest first."""
     with visitor.office.store.unit() as unit:
         return [one.body for one in sorted(unit.letters_to(f"+228{phone}", 200), key=lambda one: one.created_at)]
@@ -64,7 +64,7 @@ def told(visitor: Visitor, phone: str) -> list[str]:
 # -- a seat held -------------------------------------------------------------------------------------------------------
 
 
-def test_a_slot_is_kept_while_it_is_confirmed(known: Visitor, rival: Visitor) -> None:
+def test_a_slot_is_kept_while_it_is_confirmed(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     first = starts(known, mine)[0]
     assert "Ce créneau est gardé pour vous jusqu’à 12 h 10" in touch(known, mine, first).page.text
@@ -78,7 +78,7 @@ def test_a_slot_is_kept_while_it_is_confirmed(known: Visitor, rival: Visitor) ->
     assert fsck(known.office) == ()
 
 
-def test_a_slot_kept_too_long_is_free_by_itself(known: Visitor, rival: Visitor) -> None:
+def test_a_slot_kept_too_long_is_free_by_itself(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     first, second = starts(known, mine)[:2]
     touch(known, mine, first)
@@ -93,7 +93,7 @@ def test_a_slot_kept_too_long_is_free_by_itself(known: Visitor, rival: Visitor) 
 # -- how often it is changed -------------------------------------------------------------------------------------------
 
 
-def test_who_changed_as_often_as_allowed_is_told_what_else_to_do(known: Visitor) -> None:
+def test_who_changed_as_often_as_allowed_is_told_what_else_to_do(known: PortalClient) -> None:
     mine = ready(known)
     slots = starts(known, mine)
     take(known, mine, slots[0])
@@ -124,7 +124,7 @@ def test_who_changed_as_often_as_allowed_is_told_what_else_to_do(known: Visitor)
 
 def test_a_visit_that_is_never_changed_says_so(tmp_path: Path) -> None:
     book = STALL.replace("    lead: 1 day", "    lead: 1 day\n    moves: {times: 0, until: 1 day}")
-    known = a_visitor(tmp_path, book).sign_in()
+    known = a_portal_client(tmp_path, book).sign_in()
     mine = ready(known)
     take(known, mine, starts(known, mine)[-1])
     assert "Ce rendez-vous ne se change pas. Cette date ne vous convient plus ?" in known.page.text
@@ -134,7 +134,7 @@ def test_a_visit_that_is_never_changed_says_so(tmp_path: Path) -> None:
 # -- the waiting list --------------------------------------------------------------------------------------------------
 
 
-def test_who_waits_is_told_when_a_seat_is_freed(known: Visitor, rival: Visitor) -> None:
+def test_who_waits_is_told_when_a_seat_is_freed(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     take(known, mine, starts(known, mine)[0])
     rival.post(f"{theirs}/attendre", **rival.open(theirs).form("bureau"))
@@ -155,7 +155,7 @@ def test_who_waits_is_told_when_a_seat_is_freed(known: Visitor, rival: Visitor) 
     assert "liste d’attente" not in rival.open(f"{theirs}?changer=1").text.split("Aucun jour")[0]
 
 
-def test_nobody_is_told_who_waits_no_more(known: Visitor, rival: Visitor) -> None:
+def test_nobody_is_told_who_waits_no_more(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     take(known, mine, starts(known, mine)[0])
     form = rival.open(theirs).form("bureau")
@@ -169,13 +169,13 @@ def test_nobody_is_told_who_waits_no_more(known: Visitor, rival: Visitor) -> Non
 # -- the link of a message ---------------------------------------------------------------------------------------------
 
 
-def link_of(visitor: Visitor, phone: str = "90112233") -> str:
+def link_of(visitor: PortalClient, phone: str = "90112233") -> str:
     found = re.findall(r"http://localhost(/r/\w+)", " ".join(told(visitor, phone)))
     assert found, told(visitor, phone)
     return found[-1]
 
 
-def test_a_visit_is_moved_and_cancelled_from_its_message(known: Visitor) -> None:
+def test_a_visit_is_moved_and_cancelled_from_its_message(known: PortalClient) -> None:
     mine = ready(known)
     take(known, mine, starts(known, mine)[0])
     link, nobody = link_of(known), another(known)
@@ -196,7 +196,7 @@ def test_a_visit_is_moved_and_cancelled_from_its_message(known: Visitor) -> None
     assert fsck(known.office) == ()
 
 
-def test_reminders_carry_the_link(known: Visitor) -> None:
+def test_reminders_carry_the_link(known: PortalClient) -> None:
     mine = ready(known)
     first = starts(known, mine)[-1]
     take(known, mine, first)
@@ -212,7 +212,7 @@ def test_reminders_carry_the_link(known: Visitor) -> None:
 
 
 @pytest.mark.parametrize("token", ["a", "a" * 19, "aaaaaaab" + "c" * 11, "é" * 19, "a" * 60, "26482911374abcdefgh"])
-def test_another_link_opens_nothing(known: Visitor, token: str) -> None:
+def test_another_link_opens_nothing(known: PortalClient, token: str) -> None:
     mine = ready(known)
     take(known, mine, starts(known, mine)[0])
     right = link_of(known).removeprefix("/r/")
@@ -221,7 +221,7 @@ def test_another_link_opens_nothing(known: Visitor, token: str) -> None:
             assert another(known).open(f"/r/{one}{rest}").status == 404
 
 
-def test_guessing_ends(known: Visitor) -> None:
+def test_guessing_ends(known: PortalClient) -> None:
     mine = ready(known)
     take(known, mine, starts(known, mine)[0])
     right = link_of(known)
@@ -234,7 +234,7 @@ def test_guessing_ends(known: Visitor) -> None:
 # -- diaries -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_diary_follows_the_visit(known: Visitor) -> None:
+def test_a_diary_follows_the_visit(known: PortalClient) -> None:
     mine = ready(known)
     first, second = starts(known, mine)[:2]
     take(known, mine, first)
@@ -249,7 +249,7 @@ def test_a_diary_follows_the_visit(known: Visitor) -> None:
     assert [one[3] for one in (booked, moved, cancelled)] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
 
 
-def diary(visitor: Visitor, address: str) -> tuple[str, int, str, str]:
+def diary(visitor: PortalClient, address: str) -> tuple[str, int, str, str]:
     """UID, SEQUENCE, METHOD, STATUS."""
     read = Calendar.from_ical(visitor.open(f"{address}.ics?quoi=remise").html)
     (event,) = read.walk("VEVENT")
@@ -259,7 +259,7 @@ def diary(visitor: Visitor, address: str) -> tuple[str, int, str, str]:
 # -- two pages open ----------------------------------------------------------------------------------------------------
 
 
-def test_a_page_whose_slot_is_no_longer_kept_says_so(known: Visitor, rival: Visitor) -> None:
+def test_a_page_whose_slot_is_no_longer_kept_says_so(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     first, second = starts(known, mine)[:2]
     touch(known, mine, first)
@@ -272,7 +272,7 @@ def test_a_page_whose_slot_is_no_longer_kept_says_so(known: Visitor, rival: Visi
     assert first not in known.page.html
 
 
-def test_a_second_page_shows_the_visit_that_the_first_one_took(known: Visitor) -> None:
+def test_a_second_page_shows_the_visit_that_the_first_one_took(known: PortalClient) -> None:
     mine = ready(known)
     first, second = starts(known, mine)[:2]
     touch(known, mine, second)
@@ -285,7 +285,7 @@ def test_a_second_page_shows_the_visit_that_the_first_one_took(known: Visitor) -
     assert fsck(known.office) == ()
 
 
-def test_the_page_of_a_slot_that_is_theirs_already_leads_to_their_visit(known: Visitor) -> None:
+def test_the_page_of_a_slot_that_is_theirs_already_leads_to_their_visit(known: PortalClient) -> None:
     mine = ready(known)
     first = starts(known, mine)[0]
     touch(known, mine, first)

@@ -10,7 +10,7 @@ from tests.engine.services.world import B3
 from tests.web.browser_person import Person
 from tests.web.conftest import Enter
 from tests.web.portal import Portal
-from tests.web.test_staff_pages_in_a_browser import SMALL, at_desk, sent
+from tests.web.test_staff_pages_in_a_browser import SMALL, as_agent, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -46,7 +46,7 @@ def signs_two(person: Person) -> None:
 
 def test_two_dossiers_are_signed_at_once_without_javascript(enter: Enter, portal: Portal) -> None:
     some = to_sign(portal, 3)
-    person = at_desk(enter, CLERK, "/agent/connexion", SMALL, scripts=False)
+    person = as_agent(enter, CLERK, "/agent/connexion", SMALL, scripts=False)
     signs_two(person)
     states = sorted(portal.dossier(one.number).state for one in some)
     assert states == ["a_retirer", "a_retirer", "signature"]

@@ -14,7 +14,7 @@ from engine.records.dossier import Actor
 from engine.services.accounts import assistance
 from engine.services.applications.drafts import drop_draft
 from engine.services.audit.integrity import fsck
-from tests.web.client import STALL, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.web.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -29,16 +29,16 @@ PLAN = (
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def name(seat: Visitor, number: str) -> Seen:
+def name(seat: PortalClient, number: str) -> Seen:
     """Types a number beside « Une demande déjà faite »."""
     return seat.post(f"{HOME}/demandes", **{**seat.open(HOME).form("number"), "number": number})
 
 
-def back(visitor: Visitor, act: str = "", **more: object) -> tuple[Visitor, str]:
+def back(visitor: PortalClient, act: str = "", **more: object) -> tuple[PortalClient, str]:
     """A request sent from home, decided, and its owner at the counter, having named it."""
     number = another(visitor).sign_in().sent()
     if act:
@@ -51,7 +51,7 @@ def back(visitor: Visitor, act: str = "", **more: object) -> tuple[Visitor, str]
     return seat, number
 
 
-def test_what_was_sent_from_home_is_found_by_its_number(visitor: Visitor) -> None:
+def test_what_was_sent_from_home_is_found_by_its_number(visitor: PortalClient) -> None:
     seat, number = back(visitor)
     assert "Assisté par Agent ama" in seat.page.text
     assert "À faire avec la personne" not in seat.page.text, "it waits for the office"
@@ -60,7 +60,7 @@ def test_what_was_sent_from_home_is_found_by_its_number(visitor: Visitor) -> Non
     assert "La personne est revenue, un agent l’aide au guichet" in seat.open(f"/agent/dossiers/{number}").text
 
 
-def test_a_number_that_opens_nothing_is_said_beside_it(visitor: Visitor) -> None:
+def test_a_number_that_opens_nothing_is_said_beside_it(visitor: PortalClient) -> None:
     theirs = another(visitor).sign_in("91223344").sent()
     seat = helping(visitor)
     for wrong in (theirs, "26 4829 1137 4", "abc", ""):
@@ -75,7 +75,7 @@ def test_a_number_that_opens_nothing_is_said_beside_it(visitor: Visitor) -> None
     assert seat.post(f"{HOME}/demandes", csrf_token=seat.open(HOME).value("csrf_token"), number=theirs).status == 403
 
 
-def test_a_draft_goes_on_where_it_was(visitor: Visitor) -> None:
+def test_a_draft_goes_on_where_it_was(visitor: PortalClient) -> None:
     number = another(visitor).sign_in().begin()
     later(visitor, minutes=2)
     seat = helping(visitor)
@@ -84,7 +84,7 @@ def test_a_draft_goes_on_where_it_was(visitor: Visitor) -> None:
     assert kept(visitor, number).channel == "counter"
 
 
-def test_corrections_are_made_with_the_person(visitor: Visitor) -> None:
+def test_corrections_are_made_with_the_person(visitor: PortalClient) -> None:
     seat, number = back(visitor, "corriger", reason="Deux points", correction=REASON)
     assert "Un agent demande 2 corrections." in seat.page.text
     assert f'href="{HOME}/{number}/corrections">Corriger avec la personne' in seat.page.html
@@ -107,7 +107,7 @@ def test_corrections_are_made_with_the_person(visitor: Visitor) -> None:
     assert fsck(visitor.office) == ()
 
 
-def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: Visitor) -> None:
+def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: PortalClient) -> None:
     seat, number = back(visitor, "accorder")
     assert "Payer par téléphone À payer : 5 000 FCFA" in seat.page.text
     seat.send(f"{HOME}/{number}/paiement", provider="argent", payer="90000001")
@@ -138,7 +138,7 @@ def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: V
     assert fsck(visitor.office) == ()
 
 
-def book(seat: Visitor, visit: str, number: int) -> str:
+def book(seat: PortalClient, visit: str, number: int) -> str:
     """Touches a slot of the list, reads it once more and takes it."""
     page = seat.open(f"{visit}?changer=1")
     start = re.findall(r'name="start" value="([^"]+)"', page.html)[1:][number]
@@ -149,7 +149,7 @@ def book(seat: Visitor, visit: str, number: int) -> str:
     return start
 
 
-def test_they_wait_for_a_place_and_wait_no_more(visitor: Visitor) -> None:
+def test_they_wait_for_a_place_and_wait_no_more(visitor: PortalClient) -> None:
     seat, number = back(visitor, "accorder")
     seat.send(f"{HOME}/{number}/paiement", provider="argent", payer="90000001")
     visit = f"{HOME}/{number}/rendez-vous"
@@ -162,7 +162,7 @@ def test_they_wait_for_a_place_and_wait_no_more(visitor: Visitor) -> None:
     assert "n’est plus sur la liste d’attente" in seat.follow().text
 
 
-def without_a_telephone(visitor: Visitor) -> tuple[Visitor, str, str]:
+def without_a_telephone(visitor: PortalClient) -> tuple[PortalClient, str, str]:
     """An agent, the number and the code of a receipt that they printed for somebody who went home."""
     seat = an_agent(visitor)
     seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi", signed="1")
@@ -173,7 +173,7 @@ def without_a_telephone(visitor: Visitor) -> tuple[Visitor, str, str]:
     return seat, number, code[1]
 
 
-def test_the_receipt_leads_to_its_request_and_says_the_visit(visitor: Visitor) -> None:
+def test_the_receipt_leads_to_its_request_and_says_the_visit(visitor: PortalClient) -> None:
     seat, number, code = without_a_telephone(visitor)
     visitor.decide(number, "accorder")
     seat.send(HOME, how="receipt", number=number, code=code)
@@ -195,7 +195,7 @@ def test_the_receipt_leads_to_its_request_and_says_the_visit(visitor: Visitor) -
 
 
 def test_a_receipt_of_another_counter_finds_the_person_and_says_so(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seat, number, code = without_a_telephone(visitor)
     monkeypatch.setattr(assistance, "_is_theirs", lambda *_: False)  # a procedure that this agent does not receive
@@ -209,14 +209,14 @@ def test_the_quote_that_a_price_rests_on_is_read_at_the_counter(tmp_path: Path) 
     book = STALL.replace("pay: place,", "pay: place, issues: devis,").replace(
         "outputs:\n", "outputs:\n  devis: {title: Devis, kind: quote, shows: [nom]}\n"
     )
-    seat, number = back(a_visitor(tmp_path, book=book), "accorder")
+    seat, number = back(a_portal_client(tmp_path, book=book), "accorder")
     (quote,) = re.findall(
         rf'href="({HOME}/{number}/documents/[\w-]+\.pdf)">Devis', seat.open(f"{HOME}/{number}/paiement").html
     )
     assert seat.open(quote).response.data[:5] == b"%PDF-"
 
 
-def test_a_closed_request_is_only_read(visitor: Visitor) -> None:
+def test_a_closed_request_is_only_read(visitor: PortalClient) -> None:
     seat, number = back(visitor, "refuser", reason="Faux acte")
     receipt = seat.page.text
     assert "Récépissé de demande" in receipt
@@ -234,7 +234,7 @@ def test_what_is_asked_later_is_filled_in_with_the_person(tmp_path: Path) -> Non
     for old, new in PLAN:
         assert old in book
         book = book.replace(old, new)
-    seat, number = back(a_visitor(tmp_path, book=book), "preciser")
+    seat, number = back(a_portal_client(tmp_path, book=book), "preciser")
     errand = f"{HOME}/{number}/a-faire/plan"
     assert f'href="{errand}">Le plan' in seat.page.html
     press(seat, errand, "revision", lumiere="true", go="next", **{"file:dessin": picture("plan.jpg")})
@@ -246,7 +246,7 @@ def test_what_is_asked_later_is_filled_in_with_the_person(tmp_path: Path) -> Non
     assert fsck(seat.office) == ()
 
 
-def test_the_message_that_sends_says_that_it_sends(visitor: Visitor) -> None:
+def test_the_message_that_sends_says_that_it_sends(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = filled(seat)
     later(visitor, minutes=1)
@@ -258,7 +258,7 @@ def test_the_message_that_sends_says_that_it_sends(visitor: Visitor) -> None:
     )
 
 
-def test_a_second_request_is_begun_beside_the_one_they_came_for(visitor: Visitor) -> None:
+def test_a_second_request_is_begun_beside_the_one_they_came_for(visitor: PortalClient) -> None:
     seat, number = back(visitor)
     second = begun(seat)
     assert second != number
@@ -266,7 +266,7 @@ def test_a_second_request_is_begun_beside_the_one_they_came_for(visitor: Visitor
     assert {f"{HOME}/{number}/recepisse", f"{HOME}/{second}/demande"} <= set(re.findall(r'href="([^"]+)"', home.html))
 
 
-def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: Visitor) -> None:
+def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = begun(seat)
     assert number in seat.open(HOME).html
@@ -275,7 +275,9 @@ def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: Visito
     assert begun(seat) != number
 
 
-def test_what_is_theirs_no_more_leaves_the_rest_of_the_desk(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_theirs_no_more_leaves_the_rest_of_the_desk(
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seat, number = back(visitor)
     monkeypatch.setattr(access, "is_helped", lambda *_: False)  # a role was taken away meanwhile
     assert seat.open(f"{HOME}/{number}/recepisse").status == 404
@@ -283,7 +285,7 @@ def test_what_is_theirs_no_more_leaves_the_rest_of_the_desk(visitor: Visitor, mo
     assert (home.status, number in home.html) == (200, False)
 
 
-def test_in_english(visitor: Visitor) -> None:
+def test_in_english(visitor: PortalClient) -> None:
     seat, number = back(visitor, "corriger", reason="One", correction={"nom": "As on the certificate."})
     assert "Correct with the person" in seat.open(f"{HOME}/{number}/recepisse?lang=en").text
     assert "Find the application" in seat.open(HOME).text

@@ -14,7 +14,7 @@ from engine.records.dossier import Account, OutboundMessage
 from engine.services.keys.secrets import hash_secret
 from tests.engine.services.world import pdf
 from tests.web.browser_person import DESK
-from tests.web.client import ANSWERS, PHONE, Visitor, a_visitor, another, later
+from tests.web.client import ANSWERS, PHONE, PortalClient, a_portal_client, another, later
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
 
@@ -25,17 +25,17 @@ HOME = "/compte/entreprises"
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def press(visitor: Visitor, address: str, action: str, **fields: Any) -> str:
+def press(visitor: PortalClient, address: str, action: str, **fields: Any) -> str:
     """Posts a form of a page to another address: where it leads."""
     form = visitor.open(address).form()
     return visitor.post(action, csrf_token=form["csrf_token"], **fields).address
 
 
-def administrator(visitor: Visitor) -> Visitor:
+def administrator(visitor: PortalClient) -> PortalClient:
     with visitor.office.store.unit(write=True) as unit:
         unit.put_account(Account("chef", "agent", "Chef", "chef", hash_secret("clef"), administers=("*",)))
     chef = another(visitor)
@@ -43,7 +43,7 @@ def administrator(visitor: Visitor) -> Visitor:
     return chef
 
 
-def mandate(visitor: Visitor, name: str = "mandate") -> str:
+def mandate(visitor: PortalClient, name: str = "mandate") -> str:
     found = re.search(
         rf'name="{name}" value="([^"]+)"' if name == "mandate" else rf"{name}/([^\"/]+)", visitor.page.html
     )
@@ -51,7 +51,7 @@ def mandate(visitor: Visitor, name: str = "mandate") -> str:
     return found[1]
 
 
-def test_a_company_once_an_agent_has_looked_at_its_document(visitor: Visitor) -> None:
+def test_a_company_once_an_agent_has_looked_at_its_document(visitor: PortalClient) -> None:
     form = f"{HOME}/nouvelle"
     assert visitor.send(form, number="TG-LOM 1", name="SOTOGO").status == 422
     visitor.send(form, number="TG-LOM 1", name="SOTOGO", proof=(io.BytesIO(pdf()), "rccm.pdf"))
@@ -81,7 +81,7 @@ def test_a_company_once_an_agent_has_looked_at_its_document(visitor: Visitor) ->
     assert "Vous agissez pour" not in visitor.open("/dossiers").text
 
 
-def test_only_who_has_them_all_looks_at_documents(visitor: Visitor) -> None:
+def test_only_who_has_them_all_looks_at_documents(visitor: PortalClient) -> None:
     with visitor.office.store.unit(write=True) as unit:
         unit.put_account(Account("a", "agent", "A", "a.b", hash_secret("clef"), ("mairie/maire",)))
     agent = another(visitor)
@@ -89,7 +89,7 @@ def test_only_who_has_them_all_looks_at_documents(visitor: Visitor) -> None:
     assert agent.open("/agent/representants").status == 404
 
 
-def test_a_relative_says_yes_on_their_own_telephone(visitor: Visitor) -> None:
+def test_a_relative_says_yes_on_their_own_telephone(visitor: PortalClient) -> None:
     visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="AMEGAN Afi")
     assert "En attente de son accord" in visitor.follow().text
     relative = another(visitor).sign_in(OTHER)
@@ -106,7 +106,7 @@ def test_a_relative_says_yes_on_their_own_telephone(visitor: Visitor) -> None:
     assert visitor.open(f"/dossiers/{number}/demande/vous").status == 404
 
 
-def test_a_relative_by_the_proxy_they_signed(visitor: Visitor) -> None:
+def test_a_relative_by_the_proxy_they_signed(visitor: PortalClient) -> None:
     form = "/compte/personnes/procuration"
     names = {"family_name": "AMEGAN", "given_names": "Yao"}
     assert visitor.send(form, **names).status == 422
@@ -115,7 +115,7 @@ def test_a_relative_by_the_proxy_they_signed(visitor: Visitor) -> None:
     assert "AMEGAN Yao" in administrator(visitor).open("/agent/representants").text
 
 
-def test_a_child_of_ones_own(visitor: Visitor) -> None:
+def test_a_child_of_ones_own(visitor: PortalClient) -> None:
     born = visitor.office.day() - timedelta(days=3000)
     fields = {"family_name": "AMEGAN", "given_names": "Kossi", "day": str(born.day), "month": str(born.month)}
     assert visitor.send("/compte/enfants/nouveau", **fields, year="abc").status == 422
@@ -124,7 +124,7 @@ def test_a_child_of_ones_own(visitor: Visitor) -> None:
     assert "AMEGAN Kossi" in visitor.follow().text
 
 
-def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: Visitor) -> None:
+def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: PortalClient) -> None:
     number = visitor.sent()
     page = f"/dossiers/{number}/personnes"
     assert visitor.send(page, phone="12").status == 422
@@ -157,7 +157,9 @@ def test_somebody_reads_one_dossier_until_it_is_taken_back(visitor: Visitor) -> 
         ("/compte/identite", {"family_name": "AMEGAN", "given_names": "A\u202efi"}),
     ],
 )
-def test_a_name_that_is_none_is_refused_beside_its_field(visitor: Visitor, form: str, fields: dict[str, str]) -> None:
+def test_a_name_that_is_none_is_refused_beside_its_field(
+    visitor: PortalClient, form: str, fields: dict[str, str]
+) -> None:
     page = visitor.send(form, **fields)
     assert page.status == 422
     assert page.text.count("Écrivez le nom avec des lettres, des espaces, des traits d’union") == 2, (
@@ -168,13 +170,13 @@ def test_a_name_that_is_none_is_refused_beside_its_field(visitor: Visitor, form:
     assert not any("gain" in letter.body for letter in letters_to(visitor, OTHER))
 
 
-def letters_to(visitor: Visitor, phone: str) -> tuple[OutboundMessage, ...]:
+def letters_to(visitor: PortalClient, phone: str) -> tuple[OutboundMessage, ...]:
     with visitor.office.store.unit() as unit:
         return unit.letters_to(f"+228{phone}")
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_who_asks_a_number_reads_nothing_of_whose_it_is(visitor: Visitor, known: bool) -> None:
+def test_who_asks_a_number_reads_nothing_of_whose_it_is(visitor: PortalClient, known: bool) -> None:
     if known:
         owner = another(visitor).sign_in(OTHER)
         assert owner.send("/compte/identite", family_name="SECRET", given_names="Nom").status == 303
@@ -190,7 +192,7 @@ def test_who_asks_a_number_reads_nothing_of_whose_it_is(visitor: Visitor, known:
         assert "AMEGAN" not in body
 
 
-def test_ones_own_account_stays_ones_own(visitor: Visitor) -> None:
+def test_ones_own_account_stays_ones_own(visitor: PortalClient) -> None:
     visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="Afi")
     relative = another(visitor).sign_in(OTHER)
     relative.open(HOME)
@@ -206,7 +208,7 @@ def test_ones_own_account_stays_ones_own(visitor: Visitor) -> None:
 # -- the wrong hat -----------------------------------------------------------------------------------------------------
 
 
-def with_a_child(visitor: Visitor) -> str:
+def with_a_child(visitor: PortalClient) -> str:
     """Somebody who may act for a child of theirs; the mandate."""
     child = {"family_name": "AMEGAN", "given_names": "Kossi", "day": "1", "month": "2", "year": "2020"}
     visitor.send("/compte/enfants/nouveau", **child)
@@ -214,7 +216,7 @@ def with_a_child(visitor: Visitor) -> str:
     return mandate(visitor)
 
 
-def test_an_old_form_sent_under_another_hat_says_whose_it_is_and_keeps_what_was_typed(visitor: Visitor) -> None:
+def test_an_old_form_sent_under_another_hat_says_whose_it_is_and_keeps_what_was_typed(visitor: PortalClient) -> None:
     number = visitor.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = {**visitor.open(address).form(), **ANSWERS, "go": "next"}
@@ -230,7 +232,7 @@ def test_an_old_form_sent_under_another_hat_says_whose_it_is_and_keeps_what_was_
     assert visitor.open(address).value("nom") == "AMEGAN"
 
 
-def test_an_address_opened_under_ones_own_name_leads_to_whom_it_is_of(visitor: Visitor) -> None:
+def test_an_address_opened_under_ones_own_name_leads_to_whom_it_is_of(visitor: PortalClient) -> None:
     held = with_a_child(visitor)
     press(visitor, HOME, "/compte/agir", mandate=held)
     number = visitor.begin()
@@ -243,7 +245,7 @@ def test_an_address_opened_under_ones_own_name_leads_to_whom_it_is_of(visitor: V
     assert visitor.follow().status == 200
 
 
-def test_who_may_not_see_a_dossier_under_any_hat_is_told_nothing(visitor: Visitor) -> None:
+def test_who_may_not_see_a_dossier_under_any_hat_is_told_nothing(visitor: PortalClient) -> None:
     number = visitor.begin()
     stranger = another(visitor).sign_in(OTHER)
     with_a_child(stranger)
@@ -298,7 +300,7 @@ def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewp
     chef.check()
 
 
-def test_a_refused_document_says_why(visitor: Visitor) -> None:
+def test_a_refused_document_says_why(visitor: PortalClient) -> None:
     visitor.send(f"{HOME}/nouvelle", number="TG-LOM 1", name="SOTOGO", proof=(io.BytesIO(pdf()), "rccm.pdf"))
     chef = administrator(visitor)
     chef.open("/agent/representants")
@@ -311,7 +313,7 @@ def test_a_refused_document_says_why(visitor: Visitor) -> None:
     assert "Motif du refus : Cachet illisible" in visitor.open(HOME).text
 
 
-def test_who_is_asked_may_say_why_not(visitor: Visitor) -> None:
+def test_who_is_asked_may_say_why_not(visitor: PortalClient) -> None:
     visitor.send("/compte/personnes/nouvelle", phone=OTHER, name="AMEGAN Afi")
     relative = another(visitor).sign_in(OTHER)
     relative.open(HOME)
@@ -326,7 +328,7 @@ def test_who_is_asked_may_say_why_not(visitor: Visitor) -> None:
     assert "Motif du refus : Je le fais moi-même" in visitor.open(HOME).text
 
 
-def test_nobody_stops_acting_by_one_touch(visitor: Visitor) -> None:
+def test_nobody_stops_acting_by_one_touch(visitor: PortalClient) -> None:
     child = {"family_name": "AMEGAN", "given_names": "Kossi", "day": "1", "month": "2", "year": "2020"}
     visitor.send("/compte/enfants/nouveau", **child)
     visitor.open(HOME)

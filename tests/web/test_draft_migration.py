@@ -10,7 +10,7 @@ import pytest
 from engine.services.audit.integrity import fsck
 from tests.engine.services.editions import publish
 from tests.makers import a_procedure
-from tests.web.client import STALL, Visitor, a_visitor
+from tests.web.client import STALL, PortalClient, a_portal_client
 from tests.web.test_counter import HOME, filled, helping, kept, sent
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -20,11 +20,11 @@ SAID = "La démarche a changé. 1 nouvelle question. Vos réponses sont gardées
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def change(known: Visitor, text: str = ASKED) -> None:
+def change(known: PortalClient, text: str = ASKED) -> None:
     """Another edition is published while people fill the first one in."""
     publish(known, a_procedure(f"edition: 2\n{text.lstrip()}"))  # type: ignore[arg-type]
     site = known.client.application.extensions["guichet"]
@@ -32,7 +32,7 @@ def change(known: Visitor, text: str = ASKED) -> None:
 
 
 @pytest.mark.parametrize("page", ["demande", "demande/vous", "verification"])
-def test_it_is_said_once_wherever_they_come_back(known: Visitor, page: str) -> None:
+def test_it_is_said_once_wherever_they_come_back(known: PortalClient, page: str) -> None:
     number = known.fill()
     change(known)
     shown = known.open(f"/dossiers/{number}/{page}")
@@ -43,7 +43,7 @@ def test_it_is_said_once_wherever_they_come_back(known: Visitor, page: str) -> N
     assert fsck(known.office) == ()
 
 
-def test_what_was_about_to_be_sent_is_looked_at_once_more(known: Visitor) -> None:
+def test_what_was_about_to_be_sent_is_looked_at_once_more(known: PortalClient) -> None:
     number = known.fill()
     form = known.open(f"/dossiers/{number}/verification").form()
     change(known)
@@ -55,7 +55,7 @@ def test_what_was_about_to_be_sent_is_looked_at_once_more(known: Visitor) -> Non
     assert known.page.address == f"/dossiers/{number}/envoye"
 
 
-def test_what_was_left_unsaid_of_one_draft_holds_no_other_back(known: Visitor) -> None:
+def test_what_was_left_unsaid_of_one_draft_holds_no_other_back(known: PortalClient) -> None:
     """The line is cut before the page that says it; the next person at this counter sends theirs."""
     seat = helping(known)
     check = f"{HOME}/{filled(seat)}/verification"
@@ -68,14 +68,14 @@ def test_what_was_left_unsaid_of_one_draft_holds_no_other_back(known: Visitor) -
     sent(seat)
 
 
-def test_an_answer_that_no_longer_fits_is_named(known: Visitor) -> None:
+def test_an_answer_that_no_longer_fits_is_named(known: PortalClient) -> None:
     number = known.fill()
     change(known, STALL.replace("tissus: Tissus", "poisson: Poisson"))
     shown = known.open(f"/dossiers/{number}/demande").text
     assert "La démarche a changé. Vos réponses sont gardées. À revoir : « Que vendez-vous ? »." in shown
 
 
-def test_a_piece_that_is_not_taken_any_more_is_asked_for_again(known: Visitor) -> None:
+def test_a_piece_that_is_not_taken_any_more_is_asked_for_again(known: PortalClient) -> None:
     number = known.fill()
     change(known, STALL.replace("accept: [jpg, png]", "accept: [pdf]"))
     assert "À revoir : « Photo de l'étal »." in known.open(f"/dossiers/{number}/demande").text
@@ -84,7 +84,7 @@ def test_a_piece_that_is_not_taken_any_more_is_asked_for_again(known: Visitor) -
     assert fsck(known.office) == ()
 
 
-def test_another_price_is_said(known: Visitor) -> None:
+def test_another_price_is_said(known: PortalClient) -> None:
     number = known.fill()
     change(known, STALL.replace("amount: 5000", "amount: 6500"))
     shown = known.open(f"/dossiers/{number}/demande").text.replace("\u00a0", " ").replace("\u202f", " ")
@@ -94,7 +94,7 @@ def test_another_price_is_said(known: Visitor) -> None:
     )
 
 
-def test_a_page_that_is_asked_no_more_leads_to_the_list(known: Visitor) -> None:
+def test_a_page_that_is_asked_no_more_leads_to_the_list(known: PortalClient) -> None:
     number = known.fill()
     first, _, rest = STALL.partition("  aides:\n")
     change(known, first + rest[rest.index("evidence:") :])
@@ -102,7 +102,7 @@ def test_a_page_that_is_asked_no_more_leads_to_the_list(known: Visitor) -> None:
     assert "La démarche a changé. Vos réponses sont gardées." in known.follow().text
 
 
-def test_typing_goes_on_over_the_change(known: Visitor) -> None:
+def test_typing_goes_on_over_the_change(known: PortalClient) -> None:
     number = known.begin()
     form = known.open(f"/dossiers/{number}/demande/vous").form()
     change(known)

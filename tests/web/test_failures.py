@@ -17,14 +17,14 @@ from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import hash_secret
 from engine.services.limits.askers import PER_BROWSER
 from engine.storage.unit_of_work import Away, Busy, Store, Unit
-from tests.web.client import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, PHONE, PortalClient, Seen, a_portal_client, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
 # -- a store that is stuck ---------------------------------------------------------------------------------------------
@@ -48,25 +48,25 @@ class _Stuck:
         return self._store.unit()
 
 
-def stuck(visitor: Visitor, reads: bool = True, error: Busy = _FULL) -> None:
+def stuck(visitor: PortalClient, reads: bool = True, error: Busy = _FULL) -> None:
     app, office = visitor.client.application, visitor.office
     serving = replace(office, store=_Stuck(office.store, reads, error))
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=serving)
 
 
-def unstuck(visitor: Visitor, office: AppContext) -> None:
+def unstuck(visitor: PortalClient, office: AppContext) -> None:
     app = visitor.client.application
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=office)
 
 
-def test_a_full_store_still_lets_people_read(known: Visitor) -> None:
+def test_a_full_store_still_lets_people_read(known: PortalClient) -> None:
     later(known, minutes=2)  # the session would note that it was seen
     stuck(known)
     assert known.open("/dossiers").status == 200
 
 
 @pytest.mark.parametrize("reads", [True, False])
-def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, reads: bool) -> None:
+def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: PortalClient, reads: bool) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
@@ -84,7 +84,7 @@ def test_a_stuck_store_refuses_what_writes_with_a_page_of_ours(known: Visitor, r
     assert sent_from(known, "same-origin", address, page.form()).status == 303
 
 
-def test_a_file_is_chosen_again_before_it_is_sent_again(known: Visitor) -> None:
+def test_a_file_is_chosen_again_before_it_is_sent_again(known: PortalClient) -> None:
     """No page may hold a file; without it, what was sent would be kept as if there had been none."""
     number = known.sent()
     address, office = f"/dossiers/{number}/messages", known.office
@@ -106,7 +106,7 @@ def test_a_file_is_chosen_again_before_it_is_sent_again(known: Visitor) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", None])
-def test_what_another_site_sent_is_not_offered_to_be_sent_again(known: Visitor, site: str | None) -> None:
+def test_what_another_site_sent_is_not_offered_to_be_sent_again(known: PortalClient, site: str | None) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next", "token": []}
@@ -116,20 +116,20 @@ def test_what_another_site_sent_is_not_offered_to_be_sent_again(known: Visitor, 
     assert (page.status, ANSWERS["nom"] in page.html) == (503, False)
 
 
-def test_a_password_stands_in_no_page(known: Visitor) -> None:
+def test_a_password_stands_in_no_page(known: PortalClient) -> None:
     form = {**known.open("/agent/connexion").form(), "login": "chef", "password": "hidden-words"}
     stuck(known, reads=False)
     page = sent_from(known, "same-origin", "/agent/connexion", form)
     assert (page.status, "hidden-words" in page.html) == (503, False)
 
 
-def sent_from(visitor: Visitor, site: str | None, address: str, form: Mapping[str, Any]) -> Seen:
+def sent_from(visitor: PortalClient, site: str | None, address: str, form: Mapping[str, Any]) -> Seen:
     """A form, and what its browser says of where it stood."""
     headers = {"Sec-Fetch-Site": site} if site else {}
     return Seen(visitor.client.post(address, data=form, headers=headers))
 
 
-def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: Visitor) -> None:
+def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: PortalClient) -> None:
     stuck(known, reads=False, error=Away("line"))
     page = known.open("/dossiers")
     assert (page.status, "ne répond pas" in page.text, "très demandé" in page.text) == (503, True, False)
@@ -139,7 +139,7 @@ def test_a_database_that_is_away_is_told_from_one_that_many_ask(known: Visitor) 
     assert (page.status, "très demandé" in page.text) == (503, True)
 
 
-def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor) -> None:
+def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: PortalClient) -> None:
     stuck(known, reads=False)
     assert known.open("/nowhere").status == 404
     assert known.open("/").status == 503
@@ -152,14 +152,14 @@ def test_a_store_that_answers_nothing_still_gives_pages_of_errors(known: Visitor
     ("address", "status"),
     [("/v/a%00b", 404), ("/demarches/a%00b", 404), ("/v?code=a%00b", 400), ("/retours/argent?paiement=%00", 400), ("/?q=%00", 400)],
 )  # fmt: skip
-def test_an_address_with_a_nul_is_of_no_page(known: Visitor, address: str, status: int) -> None:
+def test_an_address_with_a_nul_is_of_no_page(known: PortalClient, address: str, status: int) -> None:
     """PostgreSQL keeps none: it would be an accident there."""
     assert known.open(address).status == status
     assert known.page.response.headers["X-Frame-Options"] == "DENY"
 
 
 @pytest.mark.parametrize("name", ["nom", "token", "go", "a\0b"])
-def test_no_form_takes_a_nul(known: Visitor, name: str) -> None:
+def test_no_form_takes_a_nul(known: PortalClient, name: str) -> None:
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
     assert known.post(address, **{**form, name: "a\0b"}).status == 400
@@ -169,7 +169,7 @@ def test_no_form_takes_a_nul(known: Visitor, name: str) -> None:
 # -- a session that ended ----------------------------------------------------------------------------------------------
 
 
-def left_unsent(visitor: Visitor) -> str:
+def left_unsent(visitor: PortalClient) -> str:
     """Somebody types, and their session has ended meanwhile; where they typed."""
     address = f"/dossiers/{visitor.begin()}/demande/vous"
     form = {**visitor.open(address).form(), **ANSWERS, "go": "next"}
@@ -178,21 +178,21 @@ def left_unsent(visitor: Visitor) -> str:
     return address
 
 
-def come_back(visitor: Visitor, phone: str) -> str:
+def come_back(visitor: PortalClient, phone: str) -> str:
     """Signs in where the lost session led, and reads the page that follows."""
     visitor.send("/connexion?suite=%2Freprendre", phone=phone)
     visitor.send("/connexion/code", code=visitor.code(phone))
     return visitor.follow().html
 
 
-def test_what_was_typed_is_handed_back_once_and_to_its_author_only(known: Visitor) -> None:
+def test_what_was_typed_is_handed_back_once_and_to_its_author_only(known: PortalClient) -> None:
     left_unsent(known)
     assert known.open("/reprendre").address == "/connexion?suite=/reprendre"  # nothing before signing in
     assert "Amegan" in come_back(known, PHONE)
     assert known.open("/reprendre").address == "/dossiers"
 
 
-def test_who_signs_in_more_than_a_day_later_reads_that_it_is_no_longer_kept(known: Visitor) -> None:
+def test_who_signs_in_more_than_a_day_later_reads_that_it_is_no_longer_kept(known: PortalClient) -> None:
     left_unsent(known)
     assert "gardées un jour" in known.open("/connexion?suite=%2Freprendre").text
     later(known, hours=25)
@@ -202,7 +202,7 @@ def test_who_signs_in_more_than_a_day_later_reads_that_it_is_no_longer_kept(know
     assert "Votre dernier envoi n’est plus là" in known.page.text
 
 
-def test_what_is_too_long_to_be_kept_is_said_at_once(known: Visitor) -> None:
+def test_what_is_too_long_to_be_kept_is_said_at_once(known: PortalClient) -> None:
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "nom": "A" * 65_000, "prenoms": "B" * 65_000, "go": "next"}
     later(known, hours=2)
@@ -211,14 +211,14 @@ def test_what_is_too_long_to_be_kept_is_said_at_once(known: Visitor) -> None:
     assert "trop long pour être gardé" in page.text
 
 
-def test_what_was_typed_is_not_shown_to_the_next_person(known: Visitor) -> None:
+def test_what_was_typed_is_not_shown_to_the_next_person(known: PortalClient) -> None:
     left_unsent(known)
     assert "Amegan" not in come_back(known, "91223344")
     assert known.open("/reprendre").address == "/dossiers"
 
 
 @pytest.mark.parametrize(("phone", "seen"), [(PHONE, True), ("91223344", False)])
-def test_without_a_session_the_owner_of_the_dossier_is_the_author(known: Visitor, phone: str, seen: bool) -> None:
+def test_without_a_session_the_owner_of_the_dossier_is_the_author(known: PortalClient, phone: str, seen: bool) -> None:
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
     known.client.delete_cookie("guichet")
@@ -227,7 +227,7 @@ def test_without_a_session_the_owner_of_the_dossier_is_the_author(known: Visitor
     assert ("Amegan" in come_back(known, phone)) == seen
 
 
-def test_nobody_known_fills_the_store(known: Visitor) -> None:
+def test_nobody_known_fills_the_store(known: PortalClient) -> None:
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS}
     known.client.delete_cookie("guichet")
@@ -238,7 +238,7 @@ def test_nobody_known_fills_the_store(known: Visitor) -> None:
 # -- a page that served already ----------------------------------------------------------------------------------------
 
 
-def test_back_and_another_answer_loses_nothing(known: Visitor) -> None:
+def test_back_and_another_answer_loses_nothing(known: PortalClient) -> None:
     """« Retour » shows the page with its old token; what is typed then stays, beside what was kept."""
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
@@ -251,7 +251,7 @@ def test_back_and_another_answer_loses_nothing(known: Visitor) -> None:
     assert known.open(address).value("nom") == "AMEGANVI"
 
 
-def test_back_and_another_correction_loses_nothing(known: Visitor) -> None:
+def test_back_and_another_correction_loses_nothing(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "corriger", correction={"nom": "Illisible", "commerce": "Lequel ?"}, reason="À revoir.")
     address = f"/dossiers/{number}/corrections"
@@ -278,7 +278,7 @@ def test_back_and_another_correction_loses_nothing(known: Visitor) -> None:
     ],
 )  # fmt: skip
 def test_no_secret_comes_back_on_the_page_of_an_old_form(
-    known: Visitor, address: str, typed: dict[str, str], opens: str
+    known: PortalClient, address: str, typed: dict[str, str], opens: str
 ) -> None:
     answer = known.client.post(
         address, data={**typed, "csrf_token": "stale"}, headers={"Sec-Fetch-Site": "same-origin"}
@@ -294,7 +294,7 @@ def test_no_secret_comes_back_on_the_page_of_an_old_form(
 
 
 @pytest.mark.parametrize("door", ["/connexion", "/suivi"])
-def test_a_number_asked_too_soon_never_leads_to_the_page_of_another(known: Visitor, door: str) -> None:
+def test_a_number_asked_too_soon_never_leads_to_the_page_of_another(known: PortalClient, door: str) -> None:
     more = {"number": "26000000000"} if door == "/suivi" else {}
     someone = another(known)
     someone.send("/connexion", phone="91223344")
@@ -308,7 +308,7 @@ def test_a_number_asked_too_soon_never_leads_to_the_page_of_another(known: Visit
 # -- what no page of ours sends ----------------------------------------------------------------------------------------
 
 
-def test_a_token_longer_than_any_of_ours_is_refused(known: Visitor) -> None:
+def test_a_token_longer_than_any_of_ours_is_refused(known: PortalClient) -> None:
     address = f"/dossiers/{known.begin()}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
     assert known.post(address, **{**form, "token": "a" * 201}).status == 400
@@ -316,7 +316,7 @@ def test_a_token_longer_than_any_of_ours_is_refused(known: Visitor) -> None:
 
 
 @pytest.mark.parametrize("mark", [["\ud800", "x"], ["~", "\udfff"], ["é", "x"], [1, 2], {"a": 1}])
-def test_a_mark_nobody_made_begins_at_the_start(known: Visitor, mark: object) -> None:
+def test_a_mark_nobody_made_begins_at_the_start(known: PortalClient, mark: object) -> None:
     known.sent()
     clerk = another(known)
     with known.office.store.unit(write=True) as unit:
@@ -331,7 +331,7 @@ def test_a_mark_nobody_made_begins_at_the_start(known: Visitor, mark: object) ->
 
 
 def test_answers_in_an_address_are_not_kept_by_anybody(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path)
+    visitor = a_portal_client(tmp_path)
     for answer in ("oui", "non"):
         page = visitor.open(f"/demarches/essai/verifier?majeur={answer}")
         assert page.response.headers["Cache-Control"] == "no-store"

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from engine.simulation.environment import ScenarioRegister
-from tests.web.form_filler import PASSPORT, PASSPORT_EFFORT, Walker, within
+from tests.web.form_filler import PASSPORT, PASSPORT_EFFORT, FormFiller, within
 from tests.web.offline_browser import NARROW
 from tests.web.portal import Portal
-from tests.web.scenario_journey import Walk
+from tests.web.scenario_journey import ScenarioJourney
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -21,10 +21,10 @@ def test_a_first_passport_takes_few_screens(browser: Browser, portal: Portal, sc
     procedure = portal.office.catalogue.procedures[PASSPORT]
     story = next(one for one in procedure.scenarios if one.id == "adulte")
 
-    def enters(name: str, desk: bool) -> Walker:
-        return Walker(context.new_page(), portal.url, scripts=scripts)
+    def enters(name: str, desk: bool) -> FormFiller:
+        return FormFiller(context.new_page(), portal.url, scripts=scripts)
 
-    walk = Walk(portal, ScenarioRegister(), procedure, story, enters, "+22890110077")
+    walk = ScenarioJourney(portal, ScenarioRegister(), procedure, story, enters, "+22890110077")
     try:
         walk.apply()
     finally:

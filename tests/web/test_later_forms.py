@@ -19,7 +19,7 @@ from engine.services.context.app_context import publish_editions
 from engine.storage.sqlite.store import SqliteStore
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
-from tests.web.client import MAYOR, Visitor, a_visitor, later, picture
+from tests.web.client import MAYOR, PortalClient, a_portal_client, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -113,12 +113,12 @@ scenarios:
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
+def visitor(tmp_path: Path) -> PortalClient:
     return serving(tmp_path, a_procedure(STAND)).sign_in()
 
 
-def serving(folder: Path, book: Procedure) -> Visitor:
-    plain = a_visitor(folder)
+def serving(folder: Path, book: Procedure) -> PortalClient:
+    plain = a_portal_client(folder)
     store = SqliteStore(":memory:")
     store.migrate()
     office = publish_editions(replace(plain.office, catalogue=Catalogue.of([book], the_shared()), store=store))
@@ -126,21 +126,21 @@ def serving(folder: Path, book: Procedure) -> Visitor:
     return replace(plain, client=app.test_client(), office=office)
 
 
-def begin(visitor: Visitor) -> str:
+def begin(visitor: PortalClient) -> str:
     visitor.post("/demarches/essai/commencer", **visitor.open("/demarches/essai/commencer").form())
     found = re.search(r"/dossiers/(\d+)/", visitor.page.address)
     assert found
     return found[1]
 
 
-def kept(visitor: Visitor, number: str) -> Dossier:
+def kept(visitor: PortalClient, number: str) -> Dossier:
     with visitor.office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     assert dossier
     return dossier
 
 
-def add(visitor: Visitor, number: str, **answers: Any) -> str:
+def add(visitor: PortalClient, number: str, **answers: Any) -> str:
     """Adds a stand from the list and fills its screen; the address of the screen."""
     visitor.send(f"/dossiers/{number}/demande/stands", fete="Evala", add_row="stands")
     address = visitor.page.address
@@ -148,7 +148,7 @@ def add(visitor: Visitor, number: str, **answers: Any) -> str:
     return address
 
 
-def two_stands(visitor: Visitor) -> str:
+def two_stands(visitor: PortalClient) -> str:
     number = begin(visitor)
     for at, name in enumerate(("Beignets", "Jus")):
         add(
@@ -157,7 +157,7 @@ def two_stands(visitor: Visitor) -> str:
     return number
 
 
-def sent(visitor: Visitor) -> str:
+def sent(visitor: PortalClient) -> str:
     number = two_stands(visitor)
     visitor.send(f"/dossiers/{number}/demande/stands", go="next")
     visitor.send(f"/dossiers/{number}/verification", declared="1")
@@ -168,7 +168,7 @@ def sent(visitor: Visitor) -> str:
 # -- rows on screens of their own --------------------------------------------------------------------------------------
 
 
-def test_a_row_fills_a_screen_and_leaves_the_others_alone(visitor: Visitor) -> None:
+def test_a_row_fills_a_screen_and_leaves_the_others_alone(visitor: PortalClient) -> None:
     number = two_stands(visitor)
     page = visitor.open(f"/dossiers/{number}/demande/stands")
     assert "stands.0.nom" not in page.html, "the list holds no control of a row"
@@ -182,7 +182,7 @@ def test_a_row_fills_a_screen_and_leaves_the_others_alone(visitor: Visitor) -> N
     assert kept(visitor, number).answers["stands"] == rows, "nor does the list"
 
 
-def test_a_question_that_a_row_opens_is_asked_not_blamed(visitor: Visitor) -> None:
+def test_a_question_that_a_row_opens_is_asked_not_blamed(visitor: PortalClient) -> None:
     number = begin(visitor)
     address = add(visitor, number, **{"stands.0.nom": "Gril", "stands.0.feu": "true", "stands.0.produits": "sale"})
     assert visitor.page.address == address
@@ -197,7 +197,7 @@ def test_a_question_that_a_row_opens_is_asked_not_blamed(visitor: Visitor) -> No
     assert visitor.page.address.endswith("/demande/stands#f-stands")
 
 
-def test_rows_inside_rows_keep_what_stands_around_them(visitor: Visitor) -> None:
+def test_rows_inside_rows_keep_what_stands_around_them(visitor: PortalClient) -> None:
     number = begin(visitor)
     stand = add(visitor, number, **{"stands.0.nom": "Gril", "stands.0.feu": "false", "stands.0.produits": "sale"})
     visitor.send(stand, add_row="stands.0.aides")
@@ -213,7 +213,7 @@ def test_rows_inside_rows_keep_what_stands_around_them(visitor: Visitor) -> None
     assert "Accord des parents" in check
 
 
-def test_a_row_goes_once_it_was_named(visitor: Visitor) -> None:
+def test_a_row_goes_once_it_was_named(visitor: PortalClient) -> None:
     number = two_stands(visitor)
     address = f"/dossiers/{number}/demande/stands/stands.0/supprimer"
     assert "Supprimer « Beignets » ?" in visitor.open(address).text
@@ -222,7 +222,7 @@ def test_a_row_goes_once_it_was_named(visitor: Visitor) -> None:
     assert [row["nom"] for row in kept(visitor, number).answers["stands"]] == ["Jus"]
 
 
-def test_the_list_says_which_row_is_wrong_and_leads_there(visitor: Visitor) -> None:
+def test_the_list_says_which_row_is_wrong_and_leads_there(visitor: PortalClient) -> None:
     number = two_stands(visitor)
     visitor.send(f"/dossiers/{number}/demande/stands/stands.1", **{"stands.1.nom": "Beignets"}, go="next")
     page = visitor.send(f"/dossiers/{number}/demande/stands", go="next")
@@ -233,7 +233,7 @@ def test_the_list_says_which_row_is_wrong_and_leads_there(visitor: Visitor) -> N
 
 
 @pytest.mark.parametrize("row", ["stands.9", "stands", "stands.x", "fete.0", "stands.0.aides.7", "stands.0.nom.0"])
-def test_a_row_that_is_not_there_leads_to_its_list(visitor: Visitor, row: str) -> None:
+def test_a_row_that_is_not_there_leads_to_its_list(visitor: PortalClient, row: str) -> None:
     number = two_stands(visitor)
     for address in (f"/dossiers/{number}/demande/stands/{row}", f"/dossiers/{number}/demande/stands/{row}/supprimer"):
         assert visitor.open(address).status == 303
@@ -244,7 +244,7 @@ def test_a_row_that_is_not_there_leads_to_its_list(visitor: Visitor, row: str) -
 # -- after sending -----------------------------------------------------------------------------------------------------
 
 
-def test_later_forms_are_filled_whole_and_row_by_row(visitor: Visitor) -> None:
+def test_later_forms_are_filled_whole_and_row_by_row(visitor: PortalClient) -> None:
     number = sent(visitor)
     page = visitor.open(f"/dossiers/{number}")
     assert "Nous attendons 2 choses de vous" in page.text
@@ -273,7 +273,7 @@ def test_later_forms_are_filled_whole_and_row_by_row(visitor: Visitor) -> None:
     assert visitor.open(f"/dossiers/{number}/a-faire/decision").status == 404
 
 
-def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: Visitor) -> None:
+def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: PortalClient) -> None:
     number = sent(visitor)
     plan = f"/dossiers/{number}/a-faire/plan"
     visitor.send(plan, musique="false", **{"file:croquis": picture()}, go="next")
@@ -312,11 +312,11 @@ def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: Visitor) -> N
     assert "30 000 FCFA, payés en entier" in visitor.open(f"/dossiers/{number}").text
 
 
-def judge(visitor: Visitor, number: str, row: int, answers: dict[str, Any]) -> None:
+def judge(visitor: PortalClient, number: str, row: int, answers: dict[str, Any]) -> None:
     fill_row(visitor.office, MAYOR, visitor.dossier_id(number), "decision", row, answers)
 
 
-def test_the_summary_to_keep_tells_rows_and_rows_inside(visitor: Visitor) -> None:
+def test_the_summary_to_keep_tells_rows_and_rows_inside(visitor: PortalClient) -> None:
     number = begin(visitor)
     stand = add(visitor, number, **{"stands.0.nom": "Gril", "stands.0.feu": "false", "stands.0.produits": "sale"})
     visitor.send(stand, add_row="stands.0.aides")
@@ -328,7 +328,7 @@ def test_the_summary_to_keep_tells_rows_and_rows_inside(visitor: Visitor) -> Non
     assert "Aides – Ama" in text
 
 
-def test_corrections_reach_rows_and_their_papers(visitor: Visitor) -> None:
+def test_corrections_reach_rows_and_their_papers(visitor: PortalClient) -> None:
     number = sent(visitor)
     visitor.send(f"/dossiers/{number}/a-faire/plan", musique="false", **{"file:croquis": picture()}, go="next")
     for at in (0, 1):

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow  # passwords digested as slowly as they must be
 
 PHONE, EMAIL = "90 11 22 33", "afi@exemple.tg"
 PASSWORD = "quatre mots sans suite"
-KEEPER = Account("a1", "agent", "A. Mensah", "mensah", "", ("dgdn/guichet",))
-COLLEAGUE = replace(KEEPER, id="a2", login="kodjo")
+ADMINISTRATOR = Account("a1", "agent", "A. Mensah", "mensah", "", ("dgdn/guichet",))
+COLLEAGUE = replace(ADMINISTRATOR, id="a2", login="kodjo")
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -102,7 +102,7 @@ class Site:
         assert found.send("/connexion/code", code=self.code(f"+228{phone.replace(' ', '')}")).status == 303
         return found
 
-    def agent(self, account: Account = KEEPER) -> Browser:
+    def agent(self, account: Account = ADMINISTRATOR) -> Browser:
         found = self.browser()
         assert (
             found.send("/agent/connexion", login=account.login, password=PASSWORD).location == "/agent/connexion/suite"
@@ -118,7 +118,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     open_demo(world.office)
     secret = hash_secret(PASSWORD)
     with world.office.store.unit(write=True) as unit:
-        for account in (KEEPER, COLLEAGUE):
+        for account in (ADMINISTRATOR, COLLEAGUE):
             unit.put_account(replace(account, secret=secret))
             key = second_factor.offered_key(world.office, unit, account.id)
             now = world.office.now()
@@ -181,7 +181,7 @@ def test_the_code_of_a_new_number_or_address_is_of_the_account_that_asked(
 def test_a_receipt_is_heard_where_its_owner_came_in_before(site: Site) -> None:
     agent, door = site.agent(), "/agent/guichet"
     agent.send(door, how="paper", family_name="AMEGAN", given_names="Afi", signed="1")
-    _, dossier = begun(site.world, site.world.office.person(KEEPER))
+    _, dossier = begun(site.world, site.world.office.person(ADMINISTRATOR))
     code = assistance.follow_code(site.world.office, dossier)
     usual = site.browser("127.0.0.9")
     assert usual.send("/suivi/code", number=dossier.number, code=code).location == f"/dossiers/{dossier.number}"
@@ -218,11 +218,11 @@ def test_an_agent_attacked_from_everywhere_comes_in_from_the_usual_browser_and_f
 
     assert usual.send("/agent/connexion", login="mensah", password=PASSWORD).location == "/agent/connexion/suite"
     assert "trop d’essais" not in usual.see("/agent/connexion/suite").text
-    assert usual.send("/agent/connexion/suite", code=site.factor(KEEPER)).location == "/agent"
+    assert usual.send("/agent/connexion/suite", code=site.factor(ADMINISTRATOR)).location == "/agent"
 
     assert other.send("/agent/connexion", login="mensah", password=PASSWORD).location == "/agent/connexion/suite"
     assert "trop d’essais" in other.see("/agent/connexion/suite").text
-    assert other.send("/agent/connexion/suite", code=site.factor(KEEPER)).location == "/agent"
+    assert other.send("/agent/connexion/suite", code=site.factor(ADMINISTRATOR)).location == "/agent"
     assert other.see("/agent").status == 200
 
     assert attack(site, "personne") == heard, "a login that does not exist hears the same"
@@ -230,7 +230,7 @@ def test_an_agent_attacked_from_everywhere_comes_in_from_the_usual_browser_and_f
     for login, password in (("mensah", "autre chose"), ("personne", PASSWORD)):
         stranger.send("/agent/connexion", login=login, password=password)
         assert "trop d’essais" in stranger.see("/agent/connexion/suite").text
-        assert stranger.send("/agent/connexion/suite", code=site.factor(KEEPER)).location == "/agent/connexion"
+        assert stranger.send("/agent/connexion/suite", code=site.factor(ADMINISTRATOR)).location == "/agent/connexion"
         assert "L’identifiant, le mot de passe ou le code n’est pas le bon" in stranger.see("/agent/connexion").text
         assert stranger.see("/agent").location.startswith("/agent/connexion")
 
@@ -239,7 +239,7 @@ def test_who_knows_a_password_leaves_its_owner_their_codes(site: Site) -> None:
     usual = site.agent()
     thief = site.browser()
     thief.send("/agent/connexion", login="mensah", password=PASSWORD)
-    right = site.factor(KEEPER)
+    right = site.factor(ADMINISTRATOR)
     said = [thief.send("/agent/connexion/suite", code=wrong(right)).status for _ in range(6)]
     assert said == [422] * 5 + [429]
     assert "Attendez jusqu’au" in thief.text
@@ -247,7 +247,7 @@ def test_who_knows_a_password_leaves_its_owner_their_codes(site: Site) -> None:
     assert thief.send("/agent/connexion/suite", code=right).status == 429
     usual.send("/agent/deconnexion", at="/agent")
     usual.send("/agent/connexion", login="mensah", password=PASSWORD)
-    assert usual.send("/agent/connexion/suite", code=site.factor(KEEPER)).location == "/agent"
+    assert usual.send("/agent/connexion/suite", code=site.factor(ADMINISTRATOR)).location == "/agent"
 
 
 def test_the_code_read_at_one_counter_is_not_tried_at_another(site: Site) -> None:

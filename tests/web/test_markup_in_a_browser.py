@@ -1,6 +1,6 @@
 """T10. What people and files say means harm, and a browser that runs scripts reads every page on which it stands: nothing of it
 runs, opens a box or asks another machine. The content policy is taken away first: what holds is that texts are texts. Then the
-twin: a label that is markup runs where no policy stands, and is stopped where it does."""
+mutant: a label that is markup runs where no policy stands, and is stopped where it does."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests import worker
 from tests.web.browser_person import DESK, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal
-from tests.web.test_staff_pages_in_a_browser import at_desk, sent
+from tests.web.test_staff_pages_in_a_browser import as_agent, sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -44,7 +44,7 @@ class Case:
     def at(self, login: str) -> Person:
         """This agent, before the dossier."""
         if login not in self.people:
-            self.people[login] = at_desk(self.enter, login, "/agent/connexion", self.viewport)
+            self.people[login] = as_agent(self.enter, login, "/agent/connexion", self.viewport)
             self.people[login].looks = False  # each kind of page is looked at once a step (`looks_at`)
         person = self.people[login]
         person.go(self.base)

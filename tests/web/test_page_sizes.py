@@ -13,7 +13,7 @@ from engine.records.dossier import Account, Actor
 from engine.services.sign_in.sessions import open_session
 from tests.web.form_filler import MOST_AFTER
 from tests.web.portal import ROOT
-from tests.web.staff_site import Desks, open_desks
+from tests.web.staff_site import StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +23,13 @@ HEADERS: Final = 700  # octets, about: what goes with each page
 
 
 @pytest.fixture(scope="module")
-def desks(tmp_path_factory: pytest.TempPathFactory) -> Desks:
-    return open_desks(tmp_path_factory.mktemp("weights"))
+def staff_site(tmp_path_factory: pytest.TempPathFactory) -> StaffSite:
+    return open_staff_site(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")
-def controller(desks: Desks) -> FlaskClient:
-    return desks.auditor().client
+def controller(staff_site: StaffSite) -> FlaskClient:
+    return staff_site.auditor().client
 
 
 def weigh(client: FlaskClient, path: str) -> int:
@@ -40,21 +40,21 @@ def weigh(client: FlaskClient, path: str) -> int:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_no_page_of_a_procedure_is_heavy(desks: Desks, slug: str) -> None:
-    procedure = desks.world.office.catalogue.procedures[slug]
-    anybody, weights = desks.app.test_client(), dict[str, int]()
+def test_no_page_of_a_procedure_is_heavy(staff_site: StaffSite, slug: str) -> None:
+    procedure = staff_site.world.office.catalogue.procedures[slug]
+    anybody, weights = staff_site.app.test_client(), dict[str, int]()
     for path in (f"/demarches/{slug}", f"/demarches/{slug}/verifier"):
         if procedure.eligibility or not path.endswith("verifier"):
             weights[path] = weigh(anybody, path)
     filled: set[str] = set()
     for number, story in enumerate(procedure.scenarios):
         phone = f"+228901{SLUGS.index(slug):02d}{number:03d}"
-        owner = desks.world._person(Account(f"{slug} {number}", "applicant", "", phone))
+        owner = staff_site.world._person(Account(f"{slug} {number}", "applicant", "", phone))
         try:
-            dossier = desks.world.draft(slug, owner, **story.given)
+            dossier = staff_site.world.draft(slug, owner, **story.given)
         except Refused:  # a story of somebody who may not ask
             continue
-        client = _browser(desks, owner)
+        client = _browser(staff_site, owner)
         for page in procedure.form.pages:
             path = f"/dossiers/{dossier.number}/demande/{page.id}"
             if client.get(path).status_code == 200:
@@ -73,9 +73,9 @@ def test_no_page_of_a_procedure_is_heavy(desks: Desks, slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_nor_what_is_read_of_it_at_a_desk(desks: Desks, controller: FlaskClient, slug: str) -> None:
-    anybody = desks.app.test_client()
-    edition = desks.world.office.catalogue.procedures[slug].edition
+def test_nor_what_is_read_of_it_at_a_desk(staff_site: StaffSite, controller: FlaskClient, slug: str) -> None:
+    anybody = staff_site.app.test_client()
+    edition = staff_site.world.office.catalogue.procedures[slug].edition
     compared = f"compare/{edition}...{edition}"
     public = [f"/demarches/{slug}/{rest}" for rest in ("definition", "circuit", "historique", compared)]
     theirs = [f"/audit/demarches/{slug}{rest}" for rest in ("", "/circuit", f"/{compared}")]
@@ -86,9 +86,9 @@ def test_nor_what_is_read_of_it_at_a_desk(desks: Desks, controller: FlaskClient,
     assert not heavy, heavy
 
 
-def _browser(desks: Desks, owner: Actor) -> FlaskClient:
+def _browser(staff_site: StaffSite, owner: Actor) -> FlaskClient:
     """Of somebody who is signed in."""
-    office, client = desks.world.office, desks.app.test_client()
+    office, client = staff_site.world.office, staff_site.app.test_client()
     with office.store.unit(write=True) as unit:
         account = unit.account(owner.id)
         assert account is not None

@@ -13,7 +13,7 @@ from engine.records.dossier import Payment
 from engine.services.core.heartbeat import beat
 from engine.services.sign_in import sessions
 from renderers.web.shared.payment_stages import following
-from tests.web.client import NOON, Visitor, a_visitor
+from tests.web.client import NOON, PortalClient, a_portal_client
 from tests.worker import work_off
 
 PAYMENT = Payment(
@@ -40,11 +40,11 @@ def test_the_age_of_the_payment_says_when_to_look_again(
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def paying(visitor: Visitor, payer: str = "91223344") -> str:
+def paying(visitor: PortalClient, payer: str = "91223344") -> str:
     """The address of the page that follows; the order waits until the worker takes it."""
     number = visitor.sent()
     visitor.decide(number, "accorder")
@@ -53,7 +53,7 @@ def paying(visitor: Visitor, payer: str = "91223344") -> str:
     return f"/dossiers/{number}/paiement/{the_payment(visitor, number).id}"
 
 
-def the_payment(visitor: Visitor, number: str) -> Payment:
+def the_payment(visitor: PortalClient, number: str) -> Payment:
     dossier = visitor.dossier_id(number)
     with visitor.office.store.unit() as unit:
         (payment,) = unit.payments_of(dossier)
@@ -65,7 +65,7 @@ def refresh(html: str) -> str:
     return found[1] if found else ""
 
 
-def test_it_says_at_once_what_is_being_done_then_what_to_do(visitor: Visitor) -> None:
+def test_it_says_at_once_what_is_being_done_then_what_to_do(visitor: PortalClient) -> None:
     at = paying(visitor)
     page = visitor.open(at)
     assert "Nous demandons le paiement à Argent mobile…" in page.text
@@ -82,7 +82,7 @@ def test_it_says_at_once_what_is_being_done_then_what_to_do(visitor: Visitor) ->
     assert len(placed.response.data) < 8_000
 
 
-def test_it_can_be_stopped(visitor: Visitor) -> None:
+def test_it_can_be_stopped(visitor: PortalClient) -> None:
     at = paying(visitor)
     assert f'href="{at}?pause=1"' in visitor.open(at).html
     stopped = visitor.open(f"{at}?pause=1")
@@ -91,7 +91,7 @@ def test_it_can_be_stopped(visitor: Visitor) -> None:
     assert f'href="{at}"' in stopped.html
 
 
-def test_looking_keeps_no_session_alive(visitor: Visitor) -> None:
+def test_looking_keeps_no_session_alive(visitor: PortalClient) -> None:
     at = paying(visitor)
     for _ in range(15):
         visitor.clock.advance(timedelta(minutes=2))
@@ -100,7 +100,7 @@ def test_looking_keeps_no_session_alive(visitor: Visitor) -> None:
     assert visitor.open(at).status == 303, "to the door"
 
 
-def test_a_page_that_a_person_asks_for_does(visitor: Visitor) -> None:
+def test_a_page_that_a_person_asks_for_does(visitor: PortalClient) -> None:
     at = paying(visitor)
     for _ in range(15):
         visitor.clock.advance(sessions.TOUCH_EVERY * 2)
@@ -108,7 +108,7 @@ def test_a_page_that_a_person_asks_for_does(visitor: Visitor) -> None:
     assert visitor.open(at).status == 200
 
 
-def test_reloads_and_a_second_form_begin_nothing_else(visitor: Visitor) -> None:
+def test_reloads_and_a_second_form_begin_nothing_else(visitor: PortalClient) -> None:
     number = visitor.sent()
     visitor.decide(number, "accorder")
     address = f"/dossiers/{number}/paiement"
@@ -123,7 +123,7 @@ def test_reloads_and_a_second_form_begin_nothing_else(visitor: Visitor) -> None:
     assert len(visitor.operator.pending_orders()) == 1
 
 
-def test_without_a_worker_nothing_is_begun_and_that_is_said(visitor: Visitor) -> None:
+def test_without_a_worker_nothing_is_begun_and_that_is_said(visitor: PortalClient) -> None:
     office = replace(visitor.office, settings=replace(visitor.office.settings, expects_worker=True))
     site = visitor.client.application.extensions["guichet"]
     visitor.client.application.extensions["guichet"] = replace(site, office=office)

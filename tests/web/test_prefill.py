@@ -17,8 +17,8 @@ from engine.services.applications.prefill import take_over
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.services.world import B3, PASSPORT, World, a_world, pdf
-from tests.web.client import Seen, Visitor
-from tests.web.staff_site import GATEKEEPER, open_desks
+from tests.web.client import PortalClient, Seen
+from tests.web.staff_site import GATEKEEPER, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -31,7 +31,7 @@ class Known:
     """Somebody the service knows, at their browser. `screens` are the pages they saw, `typed` the fields they wrote in."""
 
     world: World
-    visitor: Visitor
+    visitor: PortalClient
     screens: list[str] = field(default_factory=list)
     typed: int = 0
 
@@ -87,7 +87,7 @@ def town(tmp_path: Path) -> Known:
     world.sent(PASSPORT)
     world.wait(days=100)
     app = create_app(Settings(data=tmp_path, secret="test"), world.office, world.operator)
-    return Known(world, Visitor(app.test_client(), world.office, world.clock, world.operator))
+    return Known(world, PortalClient(app.test_client(), world.office, world.clock, world.operator))
 
 
 @pytest.fixture
@@ -280,15 +280,15 @@ def test_it_is_said_in_english(known: Known) -> None:
 
 
 def test_an_agent_reads_that_answers_were_taken_over_and_when_a_paper_was_given(tmp_path: Path) -> None:
-    desks = open_desks(tmp_path)
-    world, me = desks.world, desks.world.applicant()
+    staff_site = open_staff_site(tmp_path)
+    world, me = staff_site.world, staff_site.world.applicant()
     earlier = world.sent(PASSPORT)
     world.wait(days=100)
     draft = intake.open_dossier(world.office, me, PASSPORT, criteria={"togolais": True, "en_mission": False})
     take_over(world.office, me, draft.id, earlier.number)
     intake.save_page(world.office, me, draft.id, "demande", {"type_demande": ["premiere"]})
     sent = intake.submit(world.office, me, draft.id, declared=True)
-    seat = desks.agent(GATEKEEPER)
+    seat = staff_site.agent(GATEKEEPER)
     page = seat.see(f"/agent/dossiers/{sent.number}")
     assert f"reprises d’une demande du 23 novembre 2026 (n° {group_number(earlier.number)})" in page
     assert "23 novembre 2026" in seat.see(f"/agent/dossiers/{sent.number}/pieces/{sent.attachments[0].id}")

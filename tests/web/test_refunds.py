@@ -9,8 +9,8 @@ import pytest
 from engine.records.refunds import Refund
 from engine.services.audit.integrity import fsck
 from renderers.i18n.translations import FIXED_SPACE
-from tests.web.client import Visitor, a_visitor, later
-from tests.web.test_messages import at_the_desk, the_dossier
+from tests.web.client import PortalClient, a_portal_client, later
+from tests.web.test_messages import as_an_agent, the_dossier
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -19,16 +19,16 @@ LIST = "/agent/remboursements"
 
 
 @pytest.fixture
-def owing(tmp_path: Path) -> tuple[Visitor, str]:
+def owing(tmp_path: Path) -> tuple[PortalClient, str]:
     """Somebody whose operator took the money twice, and the number of their dossier."""
-    visitor = a_visitor(tmp_path).sign_in()
+    visitor = a_portal_client(tmp_path).sign_in()
     number = visitor.sent()
     visitor.decide(number, "accorder")
     visitor.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000006")
     return visitor, number
 
 
-def paying(visitor: Visitor, number: str) -> str:
+def paying(visitor: PortalClient, number: str) -> str:
     """Where the payment of a dossier is read."""
     dossier = the_dossier(visitor, number)
     with visitor.office.store.unit() as unit:
@@ -36,22 +36,22 @@ def paying(visitor: Visitor, number: str) -> str:
     return f"/dossiers/{number}/paiement/{payment.id}"
 
 
-def place(visitor: Visitor, number: str) -> str:
+def place(visitor: PortalClient, number: str) -> str:
     """Where it is said that a dossier's money was paid back."""
     return f"/agent/dossiers/{number}/remboursements/{the_refund(visitor, number).entry}"
 
 
-def the_refund(visitor: Visitor, number: str) -> Refund:
+def the_refund(visitor: PortalClient, number: str) -> Refund:
     dossier = the_dossier(visitor, number)
     with visitor.office.store.unit() as unit:
         (refund,) = unit.refunds_of(dossier.id)
     return refund
 
 
-def test_what_was_paid_twice_is_paid_back_and_the_citizen_reads_when(owing: tuple[Visitor, str]) -> None:
+def test_what_was_paid_twice_is_paid_back_and_the_citizen_reads_when(owing: tuple[PortalClient, str]) -> None:
     visitor, number = owing
     assert "sera remboursée sous 5 jours ouvrés, avant le" in visitor.open(paying(visitor, number)).text
-    desk, there = at_the_desk(visitor), place(visitor, number)
+    desk, there = as_an_agent(visitor), place(visitor, number)
     assert "Des sommes sont à rembourser" in desk.open("/agent").text
     assert "90 00 00 06" in desk.open(LIST).text.replace(FIXED_SPACE, " ")
     assert there in desk.page.html
@@ -88,9 +88,9 @@ def test_what_was_paid_twice_is_paid_back_and_the_citizen_reads_when(owing: tupl
     assert fsck(visitor.office) == ()
 
 
-def test_without_a_reference_nothing_is_noted(owing: tuple[Visitor, str]) -> None:
+def test_without_a_reference_nothing_is_noted(owing: tuple[PortalClient, str]) -> None:
     visitor, number = owing
-    desk, there = at_the_desk(visitor), place(visitor, number)
+    desk, there = as_an_agent(visitor), place(visitor, number)
     desk.open(there)
     desk.send(there, reference=" ", go="confirm")
     assert desk.page.status == 422
@@ -99,9 +99,9 @@ def test_without_a_reference_nothing_is_noted(owing: tuple[Visitor, str]) -> Non
     assert the_refund(visitor, number).paid_at is None
 
 
-def test_what_is_late_says_so(owing: tuple[Visitor, str]) -> None:
+def test_what_is_late_says_so(owing: tuple[PortalClient, str]) -> None:
     visitor, number = owing
     later(visitor, days=20)
-    desk = at_the_desk(visitor)
+    desk = as_an_agent(visitor)
     assert "En retard" in desk.open(LIST).text
     assert "En retard" in desk.open(f"/agent/dossiers/{number}").text

@@ -13,17 +13,17 @@ import pytest
 from playwright.sync_api import Browser, Route
 from werkzeug.test import TestResponse
 
-from tests.web.client import ANSWERS, Visitor, a_visitor, another, picture
+from tests.web.client import ANSWERS, PortalClient, a_portal_client, another, picture
 from tests.web.live_site import listening
 from tests.web.portal import photograph
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def at_the_papers(visitor: Visitor) -> tuple[str, str]:
+def at_the_papers(visitor: PortalClient) -> tuple[str, str]:
     number = visitor.begin()
     base = f"/dossiers/{number}/demande"
     visitor.send(f"{base}/vous", **ANSWERS, go="next")
@@ -31,7 +31,7 @@ def at_the_papers(visitor: Visitor) -> tuple[str, str]:
     return number, visitor.page.address
 
 
-def test_a_file_in_pieces_is_the_file(known: Visitor) -> None:
+def test_a_file_in_pieces_is_the_file(known: PortalClient) -> None:
     number, papers = at_the_papers(known)
     data = picture()[0].read()
     key = hashlib.sha256(data).hexdigest()
@@ -48,7 +48,7 @@ def test_a_file_in_pieces_is_the_file(known: Visitor) -> None:
     assert known.follow().text.count("Document reçu à") == once
 
 
-def test_what_never_arrived_is_no_file(known: Visitor) -> None:
+def test_what_never_arrived_is_no_file(known: PortalClient) -> None:
     _, papers = at_the_papers(known)
     for said in (f"{'0' * 64}/carte.jpg", "x/carte.jpg", "/", f"{'0' * 64}"):
         known.send(papers, **{"arrived:carte": said, "send": "carte"})
@@ -56,7 +56,7 @@ def test_what_never_arrived_is_no_file(known: Visitor) -> None:
         assert "Document reçu" not in known.page.text
 
 
-def test_only_the_owner_sends_and_only_so_much(known: Visitor) -> None:
+def test_only_the_owner_sends_and_only_so_much(known: PortalClient) -> None:
     number, papers = at_the_papers(known)
     where = f"/dossiers/{number}/envois/{'a' * 64}.json"
     stranger = another(known).sign_in("91223344")
@@ -69,20 +69,20 @@ def test_only_the_owner_sends_and_only_so_much(known: Visitor) -> None:
     assert known.open(f"/dossiers/{number}/envois/{'a' * 20}.json").status == 404
 
 
-def post(visitor: Visitor, page: str, address: str, data: bytes) -> TestResponse:
+def post(visitor: PortalClient, page: str, address: str, data: bytes) -> TestResponse:
     """As the script of this page does."""
     token = visitor.open(page).value("csrf_token")
     return visitor.client.post(address, data=data, headers={"X-CSRFToken": token})
 
 
-def test_limits_are_said_beforehand(known: Visitor) -> None:
+def test_limits_are_said_beforehand(known: PortalClient) -> None:
     _, papers = at_the_papers(known)
     assert re.search(r"Photo \(JPG, PNG\) ou PDF, \d+ Mo au plus", known.open(papers).text)
 
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_a_cut_loses_nothing(browser: Browser, known: Visitor, tmp_path: Path) -> None:
+def test_a_cut_loses_nothing(browser: Browser, known: PortalClient, tmp_path: Path) -> None:
     """The network fails in the middle of a photo: the page says so, and goes on from there when it is told to."""
     number, papers = at_the_papers(known)
     photo = tmp_path / "acte.jpg"
@@ -125,7 +125,7 @@ def test_a_cut_loses_nothing(browser: Browser, known: Visitor, tmp_path: Path) -
 
 
 @contextmanager
-def served(visitor: Visitor) -> Iterator[str]:
+def served(visitor: PortalClient) -> Iterator[str]:
     """The visitor's portal, for a browser."""
     with listening(visitor.client.application) as listener:
         yield listener.address

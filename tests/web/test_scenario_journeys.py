@@ -26,12 +26,12 @@ from tests.effort import EFFORT
 from tests.makers import the_shared
 from tests.postgres import database
 from tests.web.browser_person import DESK, PHONE
-from tests.web.form_filler import PASSPORT, PASSPORT_EFFORT, Walker, within
+from tests.web.form_filler import PASSPORT, PASSPORT_EFFORT, FormFiller, within
 from tests.web.input_methods import Finger, Keys
 from tests.web.longest_journeys import BY_PROXY, LONGEST, ProxyWalk, longest_story
 from tests.web.page_checks import Looker, technical_names
 from tests.web.portal import ROOT, Portal, open_portal
-from tests.web.scenario_journey import Walk
+from tests.web.scenario_journey import ScenarioJourney
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -57,8 +57,8 @@ class Way:
         return "en" if self.slug == "e-visa" and self.keys else "fr"
 
     def __str__(self) -> str:
-        hands = "keys" if self.keys else "finger"
-        return f"{self.slug}-{'js' if self.scripts else 'no-js'}-{self.screen['width']}-{hands}-{self.store}"
+        input_method = "keys" if self.keys else "finger"
+        return f"{self.slug}-{'js' if self.scripts else 'no-js'}-{self.screen['width']}-{input_method}-{self.store}"
 
 
 WAYS = [
@@ -133,19 +133,19 @@ def test_a_walk(
     contexts, names, began = [], technical_names(procedure), time.monotonic()
     tried: set[str] = set()  # the links of the desks lead agents to the same places
 
-    def enters(name: str, desk: bool) -> Walker:
+    def enters(name: str, desk: bool) -> FormFiller:
         context = browser.new_context(viewport=way.screen, java_script_enabled=way.scripts, locale="fr-FR")  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
-        return Walker(
+        return FormFiller(
             page, portal.url, limit=60_000 if desk else 30_000, names=names, looker=looker, scripts=way.scripts, desk=desk,
-            hands=Keys(page) if way.keys else Finger(), language="fr" if desk else way.language, shots=_shots(way, name),
+            input_method=Keys(page) if way.keys else Finger(), language="fr" if desk else way.language, shots=_shots(way, name),
             seen=tried if desk else set(),
         )  # fmt: skip
 
     story = longest_story(way.slug, the_shared()) if way.slug in LONGEST else _granted_story(procedure)
-    kind = partial(ProxyWalk, paper=tmp_path / "rccm.pdf") if way.slug == BY_PROXY else Walk
+    kind = partial(ProxyWalk, paper=tmp_path / "rccm.pdf") if way.slug == BY_PROXY else ScenarioJourney
     walk = kind(portal, registers, procedure, story, enters, f"+228909{[*WAYS, *LONG_RUN].index(way):05d}")
     try:
         walk.walk()

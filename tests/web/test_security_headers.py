@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from engine.services.sign_in.sessions import actor_of
 from renderers.cli.admin.http_server import Front
-from tests.web.client import PHONE, STALL, Visitor, a_visitor, another, later
+from tests.web.client import PHONE, STALL, PortalClient, a_portal_client, another, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -32,11 +32,11 @@ OPEN_DATA: Final = {"/demarches.json"}
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path, base_url=HTTPS)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path, base_url=HTTPS)
 
 
-def answers(visitor: Visitor) -> list[TestResponse]:
+def answers(visitor: PortalClient) -> list[TestResponse]:
     """One of each kind: pages, data, pictures, sheets, refusals, what does not exist."""
     static = sorted(set(re.findall(r'"(/static/[^"]+)"', visitor.open("/").html)))
     assert {one.rpartition(".")[2] for one in static} >= {"css", "js", "svg"}
@@ -47,7 +47,7 @@ def answers(visitor: Visitor) -> list[TestResponse]:
     return seen
 
 
-def test_nothing_is_answered_without_its_shields(visitor: Visitor) -> None:
+def test_nothing_is_answered_without_its_shields(visitor: PortalClient) -> None:
     for one in answers(visitor):
         said, where = one.headers, one.request.path
         policy = said["Content-Security-Policy"]
@@ -58,7 +58,7 @@ def test_nothing_is_answered_without_its_shields(visitor: Visitor) -> None:
         assert re.fullmatch(r"max-age=(\d{8,}); includeSubDomains", said["Strict-Transport-Security"]), where
 
 
-def test_other_sites_read_open_data_and_nothing_else(visitor: Visitor) -> None:
+def test_other_sites_read_open_data_and_nothing_else(visitor: PortalClient) -> None:
     visitor.sign_in()
     for one in answers(visitor):
         given = one.headers.get("Access-Control-Allow-Origin")
@@ -73,11 +73,11 @@ def test_other_sites_read_open_data_and_nothing_else(visitor: Visitor) -> None:
 
 def test_two_sites_of_one_process_tell_each_its_own_news(tmp_path: Path) -> None:
     for title in ("Étal de marché", "Étal du port"):
-        there = a_visitor(tmp_path, STALL.replace("Étal de marché", title))
+        there = a_portal_client(tmp_path, STALL.replace("Étal de marché", title))
         assert title in there.client.get("/demarches.atom").text
 
 
-def test_a_kind_of_text_says_its_alphabet(visitor: Visitor) -> None:
+def test_a_kind_of_text_says_its_alphabet(visitor: PortalClient) -> None:
     for one in answers(visitor):
         if one.data:
             kind = one.headers["Content-Type"].lower()
@@ -86,7 +86,7 @@ def test_a_kind_of_text_says_its_alphabet(visitor: Visitor) -> None:
             one.data.decode("utf-8")
 
 
-def test_every_cookie_is_of_this_host_alone(visitor: Visitor) -> None:
+def test_every_cookie_is_of_this_host_alone(visitor: PortalClient) -> None:
     visitor.open("/?lang=en")
     held = visitor.page.response.headers.getlist("Set-Cookie")
     for step in (
@@ -106,7 +106,7 @@ def test_every_cookie_is_of_this_host_alone(visitor: Visitor) -> None:
         assert not [part for part in said if part.startswith("domain")], one
 
 
-def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visitor: Visitor) -> None:
+def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visitor: PortalClient) -> None:
     tokens = []
     for _ in range(2):
         visitor.send("/connexion", phone=PHONE)
@@ -119,7 +119,7 @@ def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visit
     assert [actor_of(visitor.office, token) is None for token in tokens] == [True, False]
 
 
-def test_a_code_is_for_the_browser_that_asked(visitor: Visitor) -> None:
+def test_a_code_is_for_the_browser_that_asked(visitor: PortalClient) -> None:
     """Whoever asked for the code of somebody's number before them gets nothing of theirs, told over the telephone or read."""
     before = another(visitor)
     before.send("/connexion", phone=PHONE)
@@ -131,7 +131,7 @@ def test_a_code_is_for_the_browser_that_asked(visitor: Visitor) -> None:
     assert visitor.send("/connexion/code", code=code).address == "/dossiers"
 
 
-def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
+def test_every_page_behind_the_door_shows_the_way_out(visitor: PortalClient) -> None:
     visitor.sign_in()
     number = visitor.begin()
     for path in (
@@ -147,7 +147,7 @@ def test_every_page_behind_the_door_shows_the_way_out(visitor: Visitor) -> None:
         assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
 
 
-def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(visitor: Visitor) -> None:
+def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone=PHONE)
     kept = visitor.client.get_cookie("__Host-session")
     assert kept is not None
@@ -167,7 +167,7 @@ def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(v
 
 
 def test_the_token_of_a_form_is_made_and_signed_without_sha_1(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that SHA-1 signs, under the right secret, is of no form of ours."""
     application = visitor.client.application
@@ -185,12 +185,12 @@ def test_the_token_of_a_form_is_made_and_signed_without_sha_1(
         assert answer.status_code == status
 
 
-def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: Visitor) -> None:
+def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: PortalClient) -> None:
     for path in ("/static", "/static/", "/static/../server.py", "/.git/config", "/.env", "/static/..%2f..%2fserver.py"):
         assert visitor.client.get(path, base_url=HTTPS).status_code == 404, path
 
 
-def test_nothing_is_echoed(visitor: Visitor) -> None:
+def test_nothing_is_echoed(visitor: PortalClient) -> None:
     """TRACE would hand cookies to a script."""
     answer = visitor.client.open("/", method="TRACE", base_url=HTTPS, headers={"X-Secret": "perle"})
     assert answer.status_code == 405

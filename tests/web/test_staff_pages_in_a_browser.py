@@ -34,7 +34,7 @@ def sent(portal: Portal, procedure: str, phone: str, **given: Plain) -> Dossier:
     return intake.submit(portal.office, owner, draft.id, declared=True, token=new_id())
 
 
-def at_desk(enter: Enter, login: str, door: str, viewport: dict[str, int], scripts: bool = True) -> Person:
+def as_agent(enter: Enter, login: str, door: str, viewport: dict[str, int], scripts: bool = True) -> Person:
     person = enter(login, viewport, scripts, looks=scripts, limit=60_000)  # axe itself is a script
     person.go(door)
     person.fill(login=login, password=PASSWORD)
@@ -80,7 +80,7 @@ def test_statistics_at_every_desk(enter: Enter, portal: Portal) -> None:
     assert reader.sees("dans le délai annoncé (20 jours ouvrés)")
     reader.check()
     for login, desk in (("dgdn.controleur", "agent"), ("controle", "audit")):
-        person = at_desk(enter, login, f"/{desk}/connexion", viewport)
+        person = as_agent(enter, login, f"/{desk}/connexion", viewport)
         for asked in ("", f"?demarche={PASSPORT}&periode={month}", f"?demarche={PASSPORT}&periode={month[:4]}"):
             person.go(f"/{desk}/statistiques{asked}")
         person.check()
@@ -88,7 +88,7 @@ def test_statistics_at_every_desk(enter: Enter, portal: Portal) -> None:
 
 def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -> None:
     dossier = sent(portal, PASSPORT, "+22890110001")
-    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", DESK, scripts=False)
+    agent = as_agent(enter, "dgdn.controleur", "/agent/connexion", DESK, scripts=False)
     clicks = 0
     for step in ("Prendre", "#c-nom", "#c-acte_naissance", "Demander une correction"):
         agent.page.locator(step).check() if step.startswith("#") else agent.press(step)
@@ -111,7 +111,7 @@ def test_two_answers_are_sent_back_in_few_clicks(enter: Enter, portal: Portal) -
 
 def test_a_complete_request_is_decided_in_few_clicks_and_the_next_opened_in_one(enter: Enter, portal: Portal) -> None:
     first, second = sent(portal, PASSPORT, "+22890110001"), sent(portal, PASSPORT, "+22890110002")
-    agent = at_desk(enter, "dgdn.controleur", "/agent/connexion", DESK, scripts=False)
+    agent = as_agent(enter, "dgdn.controleur", "/agent/connexion", DESK, scripts=False)
     clicks = 0
     for step in ("Prendre", "acte", "Continuer", "Confirmer"):
         if step == "acte":

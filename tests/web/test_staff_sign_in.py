@@ -14,7 +14,7 @@ from engine.services.accounts.agents import Given, Person
 from engine.services.sign_in import agent_sign_in as staff
 from tests.web.conftest import Enter
 from tests.web.portal import Portal
-from tests.web.staff_site import Desks, Seat, open_desks, read
+from tests.web.staff_site import Seat, StaffSite, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -22,19 +22,19 @@ OWN = "quatre mots sans suite"
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
-def newcomer(desks: Desks, kind: staff.Kind = "agent") -> Given:
+def newcomer(staff_site: StaffSite, kind: staff.Kind = "agent") -> Given:
     person = Person("A. Mensah", {"dgdn/controleur": None})
     if kind == "auditor":
-        person = Person("A. Mensah", until=desks.world.office.day())
-    return people.add_person(desks.world.office, SYSTEM_ACTOR, kind, "mensah", person)
+        person = Person("A. Mensah", until=staff_site.world.office.day())
+    return people.add_person(staff_site.world.office, SYSTEM_ACTOR, kind, "mensah", person)
 
 
-def code(desks: Desks, key: str) -> str:
-    return pyotp.TOTP(key).at(desks.world.office.now())
+def code(staff_site: StaffSite, key: str) -> str:
+    return pyotp.TOTP(key).at(staff_site.world.office.now())
 
 
 def key_of(text: str) -> str:
@@ -44,8 +44,8 @@ def key_of(text: str) -> str:
 
 
 @pytest.mark.parametrize(("desk", "kind"), [("agent", "agent"), ("audit", "auditor")])
-def test_the_first_sign_in_then_the_next(desks: Desks, desk: str, kind: staff.Kind) -> None:
-    given, seat = newcomer(desks, kind), desks.stranger()
+def test_the_first_sign_in_then_the_next(staff_site: StaffSite, desk: str, kind: staff.Kind) -> None:
+    given, seat = newcomer(staff_site, kind), staff_site.stranger()
     door, step = f"/{desk}/connexion", f"/{desk}/connexion/suite"
     answer = seat.post(f"{door}?suite=/{desk}/publications", login="mensah", password=given.password)
     assert answer.headers["Location"] == step
@@ -59,17 +59,17 @@ def test_the_first_sign_in_then_the_next(desks: Desks, desk: str, kind: staff.Ki
     key = key_of(seat.see(step))
     qr = seat.get(f"/{desk}/connexion/qr.svg")
     assert (qr.mimetype, qr.headers["Cache-Control"]) == ("image/svg+xml", "no-store")
-    assert desks.stranger().get(f"/{desk}/connexion/qr.svg").status_code == 303, "nobody else's"
+    assert staff_site.stranger().get(f"/{desk}/connexion/qr.svg").status_code == 303, "nobody else's"
     assert seat.post(step, code="000000").status_code == 422
     assert key_of(seat.see(step)) == key, "the same key when the page is shown again"
-    shown = seat.post(step, code=code(desks, key))
+    shown = seat.post(step, code=code(staff_site, key))
     recovery = re.findall(r"\b[2-9a-z]{6}(?:-[2-9a-z]{6}){3}\b", read(shown))
     assert len(recovery) == 10
     assert f'href="/{desk}/publications"' in shown.get_data(as_text=True)
     assert seat.get(f"/{desk}").status_code == 200
 
-    desks.world.wait(seconds=60)
-    again = desks.stranger()
+    staff_site.world.wait(seconds=60)
+    again = staff_site.stranger()
     again.post(door, login="mensah", password=OWN)
     assert "Code de votre application" in again.see(step)
     assert again.post(step, code="000000").status_code == 422
@@ -78,18 +78,18 @@ def test_the_first_sign_in_then_the_next(desks: Desks, desk: str, kind: staff.Ki
     assert again.get(step).headers["Location"] == door, "nothing is asked any more"
 
 
-def test_what_was_typed_before_the_session_ended_is_found_again_after_the_code(desks: Desks) -> None:
+def test_what_was_typed_before_the_session_ended_is_found_again_after_the_code(staff_site: StaffSite) -> None:
     """Fifteen minutes idle, then both factors, back to the page that was asked for."""
-    given, seat = newcomer(desks), desks.stranger()
+    given, seat = newcomer(staff_site), staff_site.stranger()
     sent = seat.get("/agent/rendez-vous")
     seat.post(sent.headers["Location"], login="mensah", password=given.password)
     seat.post("/agent/connexion/suite", password=OWN, again=OWN)
-    shown = seat.post("/agent/connexion/suite", code=code(desks, key_of(seat.see("/agent/connexion/suite"))))
+    shown = seat.post("/agent/connexion/suite", code=code(staff_site, key_of(seat.see("/agent/connexion/suite"))))
     assert 'href="/agent/rendez-vous"' in shown.get_data(as_text=True)
 
 
-def test_a_ticket_of_one_desk_says_nothing_at_the_other(desks: Desks) -> None:
-    given, seat = newcomer(desks), desks.stranger()
+def test_a_ticket_of_one_desk_says_nothing_at_the_other(staff_site: StaffSite) -> None:
+    given, seat = newcomer(staff_site), staff_site.stranger()
     seat.post("/agent/connexion", login="mensah", password=given.password)
     assert seat.get("/audit/connexion/suite").headers["Location"] == "/audit/connexion"
 
@@ -138,6 +138,6 @@ def test_the_first_sign_in_in_a_browser(enter: Enter, portal: Portal, viewport: 
     agent.check()
 
 
-def test_a_person_of_the_demonstration_needs_no_telephone(desks: Desks) -> None:
-    seat: Seat = desks.agent("dgdn.controleur")
+def test_a_person_of_the_demonstration_needs_no_telephone(staff_site: StaffSite) -> None:
+    seat: Seat = staff_site.agent("dgdn.controleur")
     assert seat.get("/agent").status_code == 200

@@ -9,7 +9,7 @@ import pytest
 from engine.core.values import group_number
 from engine.services.limits.askers import PER_BROWSER
 from renderers.web.platform.access import serves_unproven
-from tests.web.client import ANSWERS, PHONE, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, PHONE, PortalClient, Seen, a_portal_client, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -18,11 +18,11 @@ BAR = "Votre numéro n’est pas encore vérifié"
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def asked_for_a_code(visitor: Visitor, phone: str = PHONE) -> Seen:
+def asked_for_a_code(visitor: PortalClient, phone: str = PHONE) -> Seen:
     """Somebody who wants to begin and stands before the page of the code."""
     visitor.post("/demarches/essai/commencer", **visitor.open("/demarches/essai/verifier?majeur=oui").form())
     assert visitor.page.address == "/connexion"
@@ -30,7 +30,7 @@ def asked_for_a_code(visitor: Visitor, phone: str = PHONE) -> Seen:
     return visitor.follow()
 
 
-def without_code(visitor: Visitor, phone: str = PHONE) -> str:
+def without_code(visitor: PortalClient, phone: str = PHONE) -> str:
     """A draft begun without the code; its number."""
     page = asked_for_a_code(visitor, phone)
     visitor.post("/connexion/sans-code", csrf_token=page.value("csrf_token"))
@@ -38,7 +38,7 @@ def without_code(visitor: Visitor, phone: str = PHONE) -> str:
     return visitor.page.address.split("/")[2]
 
 
-def filled(visitor: Visitor, phone: str = PHONE) -> str:
+def filled(visitor: PortalClient, phone: str = PHONE) -> str:
     number = without_code(visitor, phone)
     base = f"/dossiers/{number}/demande"
     visitor.send(f"{base}/vous", **ANSWERS, go="next")
@@ -48,20 +48,20 @@ def filled(visitor: Visitor, phone: str = PHONE) -> str:
     return number
 
 
-def type_code(visitor: Visitor, phone: str = PHONE) -> Seen:
+def type_code(visitor: PortalClient, phone: str = PHONE) -> Seen:
     return visitor.send("/connexion/code", code=visitor.code(phone))
 
 
 # -- going on ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_of_the_code_offers_to_go_on_without_it(visitor: Visitor) -> None:
+def test_the_page_of_the_code_offers_to_go_on_without_it(visitor: PortalClient) -> None:
     page = asked_for_a_code(visitor)
     assert "Nous vérifierons votre numéro avant l’envoi." in page.text
     assert "/connexion/sans-code" in page.html
 
 
-def test_who_only_signs_in_is_led_to_a_procedure_first(visitor: Visitor) -> None:
+def test_who_only_signs_in_is_led_to_a_procedure_first(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone=PHONE)
     page = visitor.follow()
     assert "/connexion/sans-code" not in page.html
@@ -72,7 +72,7 @@ def test_who_only_signs_in_is_led_to_a_procedure_first(visitor: Visitor) -> None
 
 
 @pytest.mark.parametrize("rest", ["", "/paiement", "/rendez-vous", "/messages"])
-def test_the_page_of_the_code_leads_back_to_the_draft_and_not_to_itself(visitor: Visitor, rest: str) -> None:
+def test_the_page_of_the_code_leads_back_to_the_draft_and_not_to_itself(visitor: PortalClient, rest: str) -> None:
     number = without_code(visitor)
     visitor.open(f"/dossiers/{number}{rest}")
     page = visitor.follow()
@@ -81,7 +81,7 @@ def test_the_page_of_the_code_leads_back_to_the_draft_and_not_to_itself(visitor:
     assert visitor.open(f"/dossiers/{number}/demande").status == 200
 
 
-def test_all_is_filled_in_without_a_code_and_every_page_says_so(visitor: Visitor) -> None:
+def test_all_is_filled_in_without_a_code_and_every_page_says_so(visitor: PortalClient) -> None:
     number = filled(visitor)
     for address in ("verification", "demande", "demande/vous"):
         page = visitor.open(f"/dossiers/{number}/{address}")
@@ -94,7 +94,7 @@ def test_all_is_filled_in_without_a_code_and_every_page_says_so(visitor: Visitor
     assert BAR not in visitor.open("/demarches").text
 
 
-def test_known_or_not_a_number_is_answered_alike(visitor: Visitor) -> None:
+def test_known_or_not_a_number_is_answered_alike(visitor: PortalClient) -> None:
     known = another(visitor).sign_in(OTHER)
     assert known.begin()
     later(visitor, minutes=20)
@@ -109,7 +109,7 @@ def test_known_or_not_a_number_is_answered_alike(visitor: Visitor) -> None:
     assert told[0] == told[1]
 
 
-def test_another_browser_does_not_see_it(visitor: Visitor) -> None:
+def test_another_browser_does_not_see_it(visitor: PortalClient) -> None:
     number = without_code(visitor)
     stranger = another(visitor)
     assert stranger.open(f"/dossiers/{number}/demande").address.startswith("/connexion?suite=")
@@ -122,7 +122,7 @@ def test_another_browser_does_not_see_it(visitor: Visitor) -> None:
     assert "Vous n’avez" in owner.open("/dossiers").text
 
 
-def test_nor_does_a_browser_without_code_see_what_others_have(visitor: Visitor) -> None:
+def test_nor_does_a_browser_without_code_see_what_others_have(visitor: PortalClient) -> None:
     owner = another(visitor).sign_in(PHONE)
     theirs = owner.begin()
     later(visitor, minutes=6)
@@ -137,7 +137,7 @@ def test_nor_does_a_browser_without_code_see_what_others_have(visitor: Visitor) 
 # -- proving -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_that_comes_late_is_taken_and_leads_back(visitor: Visitor) -> None:
+def test_a_code_that_comes_late_is_taken_and_leads_back(visitor: PortalClient) -> None:
     number = without_code(visitor)
     visitor.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
     later(visitor, minutes=9)
@@ -156,7 +156,7 @@ def test_a_code_that_comes_late_is_taken_and_leads_back(visitor: Visitor) -> Non
     assert (kinds.count("opened"), kinds[-1]) == (1, "adopted")
 
 
-def test_a_wrong_code_and_one_that_is_over_lose_nothing(visitor: Visitor) -> None:
+def test_a_wrong_code_and_one_that_is_over_lose_nothing(visitor: PortalClient) -> None:
     number = without_code(visitor)
     assert visitor.send("/connexion/code", code="000000").status == 422
     assert visitor.open(f"/dossiers/{number}/demande/vous").status == 200
@@ -168,7 +168,7 @@ def test_a_wrong_code_and_one_that_is_over_lose_nothing(visitor: Visitor) -> Non
     assert visitor.open(f"/dossiers/{number}/demande/vous").status == 200
 
 
-def test_too_many_tries_leave_the_way_on(visitor: Visitor) -> None:
+def test_too_many_tries_leave_the_way_on(visitor: PortalClient) -> None:
     for n in range(41):
         asked_for_a_code(visitor, f"90{n:06d}")
     page = visitor.page
@@ -178,7 +178,7 @@ def test_too_many_tries_leave_the_way_on(visitor: Visitor) -> None:
     assert visitor.page.address.startswith("/dossiers/")
 
 
-def test_a_number_typed_wrong_is_changed_from_the_page_of_the_code(visitor: Visitor) -> None:
+def test_a_number_typed_wrong_is_changed_from_the_page_of_the_code(visitor: PortalClient) -> None:
     number = without_code(visitor, OTHER)
     assert "/connexion?brouillon=1" in visitor.open("/connexion/code").html
     visitor.send("/connexion?brouillon=1", phone=PHONE)
@@ -188,7 +188,7 @@ def test_a_number_typed_wrong_is_changed_from_the_page_of_the_code(visitor: Visi
     assert another(visitor).sign_in(OTHER).open(f"/dossiers/{number}/demande").status == 404
 
 
-def test_sending_asks_for_the_code_and_then_sends(visitor: Visitor) -> None:
+def test_sending_asks_for_the_code_and_then_sends(visitor: PortalClient) -> None:
     number = filled(visitor)
     assert "nous vous demanderons le code" in visitor.open(f"/dossiers/{number}/verification").text
     visitor.send(f"/dossiers/{number}/verification", declared="1")
@@ -204,7 +204,7 @@ def test_sending_asks_for_the_code_and_then_sends(visitor: Visitor) -> None:
     assert {letter.to for letter in letters if letter.channel == "sms"} == {f"+228{PHONE}"}
 
 
-def test_nothing_is_sent_undeclared_or_changed_since(visitor: Visitor) -> None:
+def test_nothing_is_sent_undeclared_or_changed_since(visitor: PortalClient) -> None:
     number = filled(visitor)
     visitor.send(f"/dossiers/{number}/verification")
     assert visitor.page.address == f"/dossiers/{number}/verification", "the declaration comes first"
@@ -220,7 +220,7 @@ def test_nothing_is_sent_undeclared_or_changed_since(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("choice", ["this", "other"])
-def test_a_draft_they_had_already_is_chosen_about(visitor: Visitor, choice: str) -> None:
+def test_a_draft_they_had_already_is_chosen_about(visitor: PortalClient, choice: str) -> None:
     owner = another(visitor).sign_in(PHONE)
     old = owner.begin()
     later(visitor, minutes=6)
@@ -241,7 +241,7 @@ def test_a_draft_they_had_already_is_chosen_about(visitor: Visitor, choice: str)
 
 
 @pytest.mark.parametrize("choice", ["this", "other"])
-def test_a_draft_begun_with_another_number_is_not_taken_for_granted(visitor: Visitor, choice: str) -> None:
+def test_a_draft_begun_with_another_number_is_not_taken_for_granted(visitor: PortalClient, choice: str) -> None:
     number = without_code(visitor, OTHER)
     visitor.send("/connexion", phone=PHONE)
     assert type_code(visitor).address == "/dossiers/de-cet-appareil"
@@ -254,7 +254,7 @@ def test_a_draft_begun_with_another_number_is_not_taken_for_granted(visitor: Vis
 # -- leaving -----------------------------------------------------------------------------------------------------------
 
 
-def test_leaving_forgets_what_was_begun(visitor: Visitor) -> None:
+def test_leaving_forgets_what_was_begun(visitor: PortalClient) -> None:
     number = filled(visitor)
     assert "seront effacés" in visitor.open("/deconnexion").text
     visitor.send("/deconnexion")
@@ -265,14 +265,14 @@ def test_leaving_forgets_what_was_begun(visitor: Visitor) -> None:
     assert (dict(dossier.answers), dossier.attachments, dossier.closed_at is not None) == ({}, (), True)
 
 
-def test_a_draft_is_deleted_by_whoever_began_it(visitor: Visitor) -> None:
+def test_a_draft_is_deleted_by_whoever_began_it(visitor: PortalClient) -> None:
     number = without_code(visitor)
     visitor.send(f"/dossiers/{number}/supprimer")
     assert "supprimé" in visitor.follow().text
     assert number[-4:] not in visitor.page.html
 
 
-def test_so_many_begin_from_one_browser_and_no_more(visitor: Visitor) -> None:
+def test_so_many_begin_from_one_browser_and_no_more(visitor: PortalClient) -> None:
     page = asked_for_a_code(visitor)
     for _ in range(PER_BROWSER):
         stranger = another(visitor)
@@ -293,12 +293,12 @@ OPEN = {
 }  # fmt: skip
 
 
-def test_only_these_views_know_who_has_not_proven_their_number(visitor: Visitor) -> None:
+def test_only_these_views_know_who_has_not_proven_their_number(visitor: PortalClient) -> None:
     views = visitor.client.application.view_functions
     assert {name for name, view in views.items() if serves_unproven(view)} == OPEN
 
 
-def test_every_other_page_of_applicants_asks_for_the_code(visitor: Visitor) -> None:
+def test_every_other_page_of_applicants_asks_for_the_code(visitor: PortalClient) -> None:
     """By the map of addresses: whatever is added later is asked too."""
     number = filled(visitor)
     app, asked = visitor.client.application, 0
@@ -320,7 +320,7 @@ def test_every_other_page_of_applicants_asks_for_the_code(visitor: Visitor) -> N
     assert asked > 50
 
 
-def test_what_was_posted_elsewhere_comes_back_once_proven(visitor: Visitor) -> None:
+def test_what_was_posted_elsewhere_comes_back_once_proven(visitor: PortalClient) -> None:
     number = filled(visitor)
     token = visitor.open(f"/dossiers/{number}/verification").value("csrf_token")
     visitor.post(f"/dossiers/{number}/messages", csrf_token=token, body="Bonjour")

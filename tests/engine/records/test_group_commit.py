@@ -15,7 +15,7 @@ from engine.storage.sqlite import write_queue as flushes
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.sqlite.write_queue import Flush
 from engine.storage.unit_of_work import Busy
-from tests.engine.records.makers import a_dossier, a_letter
+from tests.engine.records.makers import a_dossier, a_message
 
 BEHIND = 5
 
@@ -151,7 +151,7 @@ def test_a_promise_that_breaks_when_all_is_kept(store: SqliteStore) -> None:
 
     def orphan() -> str:
         with store.unit(write=True) as unit:
-            unit.add_letter(a_letter("l1", dossier="nobody"))
+            unit.add_letter(a_message("l1", dossier="nobody"))
         return "kept"
 
     with pytest.raises(sqlite3.IntegrityError):

@@ -23,7 +23,7 @@ from tests.postgres import database
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 3.0
+TIME_BUDGET = 3.0
 ROOM = 1.5  # seconds that a loaded machine may add
 
 
@@ -35,7 +35,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def store(cluster: Cluster) -> Iterator[PostgresStore]:
-    one = PostgresStore(cluster.address, wait_limit=PATIENCE)
+    one = PostgresStore(cluster.address, wait_limit=TIME_BUDGET)
     yield one
     one.close()
 
@@ -71,7 +71,7 @@ def test_an_outage_is_told_at_once_and_ends_by_itself(
     """The first waits as long as a restart takes, those after hardly at all; once it is back they are served, however long that was."""
     cluster.stop("fast")
     try:
-        assert PATIENCE <= refused(store) < PATIENCE + ROOM
+        assert TIME_BUDGET <= refused(store) < TIME_BUDGET + ROOM
         waits = [refused(store) for _ in range(20)]
         assert min(waits) < 2 * GLANCE
         assert max(waits) < GLANCE + ROOM
@@ -86,12 +86,12 @@ def test_an_outage_is_told_at_once_and_ends_by_itself(
 def test_a_restart_is_waited_for(cluster: Cluster, store: PostgresStore) -> None:
     """Whoever asks meanwhile is served, and never knows."""
     cluster.stop("fast")
-    later = threading.Timer(PATIENCE / 3, cluster.start)
+    later = threading.Timer(TIME_BUDGET / 3, cluster.start)
     later.start()
     try:
         served, lasted = asked(store)
         assert served
-        assert lasted > PATIENCE / 4
+        assert lasted > TIME_BUDGET / 4
     finally:
         later.join()
 
@@ -100,7 +100,7 @@ def test_patience_begins_anew_once_somebody_was_served(cluster: Cluster, store: 
     for _ in range(2):
         cluster.stop("fast")
         try:
-            assert refused(store) >= PATIENCE
+            assert refused(store) >= TIME_BUDGET
         finally:
             cluster.start()
         served_within(store, TRIED_FOR + ROOM)
@@ -145,7 +145,7 @@ def test_a_growth_that_fails_beside_people_who_are_served_is_no_silence(cluster:
     """The server has room for one more only: who waits gets the line of the one before, and a restart is still waited for."""
     with psycopg.connect(cluster.address, autocommit=True) as owner:
         owner.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
-    store = PostgresStore(cluster.address.replace("postgres@", "narrow@", 1), wait_limit=PATIENCE)
+    store = PostgresStore(cluster.address.replace("postgres@", "narrow@", 1), wait_limit=TIME_BUDGET)
     with store._lines.line():
         waits = threading.Thread(target=asked, args=(store,))
         waits.start()

@@ -9,7 +9,7 @@ from engine.records.statistics import OverdueCount
 from engine.storage.schema.migration_list import NAMES
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
-from tests.engine.records.makers import NOON, a_dossier, a_letter, a_payment, a_timer, an_edition, journal, later
+from tests.engine.records.makers import NOON, a_dossier, a_message, a_payment, a_timer, an_edition, journal, later
 from tests.test_store_contract import store
 
 __all__ = ["store"]
@@ -19,8 +19,8 @@ def test_what_waits(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.add_dossier(a_dossier())
         journal(unit, "d1", "opened")
-        unit.add_letter(a_letter("l1", dossier="d1", due_at=NOON))
-        unit.add_letter(a_letter("l2", dossier="d1", due_at=later(days=2), dedupe="second"))
+        unit.add_letter(a_message("l1", dossier="d1", due_at=NOON))
+        unit.add_letter(a_message("l2", dossier="d1", due_at=later(days=2), dedupe="second"))
         unit.set_timers("d1", [a_timer(due_at=later(hours=1))])
         unit.add_payment(a_payment(dossier="d1"))
         unit.add_edition(an_edition())

@@ -13,7 +13,7 @@ import pytest
 from engine.storage.postgres.store import PostgresRows, PostgresStore
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import TABLES, NotEmpty, NotWhole, copy_tables
-from tests.engine.records.makers import NOON, a_code, a_dossier, a_letter, a_session, opened
+from tests.engine.records.makers import NOON, a_code, a_dossier, a_message, a_session, opened
 from tests.engine.services.world import B3, a_world
 from tests.postgres import an_empty_store
 
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Iterator[SqliteStore]:
     world.draft()
     with one.unit(write=True) as unit:
         for n in range(20):
-            unit.add_letter(a_letter(f"same-instant-{n}"))
+            unit.add_letter(a_message(f"same-instant-{n}"))
         unit.put_session(a_session())
         unit.put_code(a_code())
         unit.keep_aside("key", {"é": None}, NOON)

@@ -165,7 +165,7 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
     return world
 
 
-class Hand:
+class Tamperer:
     """Whoever owns the database: no trigger and no foreign key holds it."""
 
     def run(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
@@ -224,7 +224,7 @@ class Hand:
             self.put(table, before)
 
 
-class SqliteHand(Hand):
+class SqliteTamperer(Tamperer):
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self.run("PRAGMA ignore_check_constraints = ON")
@@ -248,7 +248,7 @@ class SqliteHand(Hand):
         return [name for (name,) in self.run("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))]
 
 
-class PostgresHand(Hand):
+class PostgresTamperer(Tamperer):
     def __init__(self, address: str) -> None:
         self._connection = psycopg.connect(address, autocommit=True)
         self.run("SET session_replication_role = replica")

@@ -30,7 +30,7 @@ from tests.engine.services.world import World, a_world
 from tests.postgres import an_empty_store
 
 PASSWORD = "quatre mots sans suite"
-KEEPER = Account("a1", "agent", "A. Mensah", "mensah", PASSWORD, ("dgdn/controleur",))
+ADMINISTRATOR = Account("a1", "agent", "A. Mensah", "mensah", PASSWORD, ("dgdn/controleur",))
 FACTOR = pyotp.random_base32()
 
 
@@ -42,7 +42,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(people, "hash_secret", lambda password: password)
 
 
-def with_factor(world: World, account: Account = KEEPER) -> str:
+def with_factor(world: World, account: Account = ADMINISTRATOR) -> str:
     """Keeps an account that proved a second factor; its only recovery code."""
     with world.office.store.unit(write=True) as unit:
         unit.put_account(account)
@@ -55,7 +55,7 @@ def with_factor(world: World, account: Account = KEEPER) -> str:
     return recovery[0]
 
 
-def code(world: World, account: Account = KEEPER) -> str:
+def code(world: World, account: Account = ADMINISTRATOR) -> str:
     with world.office.store.unit() as unit:
         factor = unit.second_factor(account.id)
     assert factor
@@ -208,7 +208,7 @@ def test_what_this_installation_did_not_give_is_not_known(world: World) -> None:
 
 def test_strangers_do_not_shut_an_agent_out_of_the_usual_browser(world: World) -> None:
     with_factor(world)
-    usual = with_account(world.office, KEEPER.id, "")
+    usual = with_account(world.office, ADMINISTRATOR.id, "")
     for _ in range(3):
         attacked(world)
         assert tried(world, PASSWORD, client="198.51.100.1", browser=usual) == "code"
@@ -286,7 +286,7 @@ def test_an_unknown_login_and_a_closed_one_hear_the_same_and_leave_the_same(
         world = a_world(tmp_path, SqliteStore(tmp_path / f"{name}.db"))
         with_factor(world if factors == 2 else one_factor(world))
         with world.office.store.unit(write=True) as unit:
-            unit.put_account(replace(KEEPER, id="a2", login="parti", disabled=True))
+            unit.put_account(replace(ADMINISTRATOR, id="a2", login="parti", disabled=True))
         said = []
         for n in range(200):
             world.wait(seconds=9)
@@ -329,9 +329,9 @@ def test_tries_at_the_same_moment_go_around_no_limit(tmp_path: Path, kept: Calla
 
 def test_where_one_factor_is_enough_a_new_browser_waits_and_is_told_until_when(world: World) -> None:
     with world.office.store.unit(write=True) as unit:
-        unit.put_account(KEEPER)
+        unit.put_account(ADMINISTRATOR)
     one_factor(world)
-    usual = with_account(world.office, KEEPER.id, "")
+    usual = with_account(world.office, ADMINISTRATOR.id, "")
     assert [tried(world, client="192.0.2.1") for _ in range(5)] == ["sign_in_wrong"] * 5
     with pytest.raises(Refused) as closed:
         staff.sign_in(world.office, "agent", "mensah", PASSWORD, "192.0.2.1")
@@ -345,24 +345,24 @@ def test_where_one_factor_is_enough_a_new_browser_waits_and_is_told_until_when(w
 def test_a_password_that_the_machine_drew_is_always_heard(world: World) -> None:
     """The way back for who has no code and no usual browser: an administrator gives a new password."""
     with world.office.store.unit(write=True) as unit:
-        unit.put_account(KEEPER)
+        unit.put_account(ADMINISTRATOR)
     for several in (world, one_factor(world)):
         attacked(several)
-        given = people.give_password(several.office, SYSTEM_ACTOR, KEEPER.id).password
+        given = people.give_password(several.office, SYSTEM_ACTOR, ADMINISTRATOR.id).password
         assert tried(several, PASSWORD, client="203.0.113.9") in ("both", "too_many_tries")
         assert tried(several, given, client="203.0.113.9") == "password"
 
 
 def test_right_passwords_are_not_counted(world: World) -> None:
     with world.office.store.unit(write=True) as unit:
-        unit.put_account(KEEPER)
+        unit.put_account(ADMINISTRATOR)
     one_factor(world)
     assert {tried(world, PASSWORD, client="192.0.2.1") for _ in range(150)} == {"in"}
 
 
 def test_one_address_sends_so_many_passwords_and_usual_browsers_are_not_among_them(world: World) -> None:
     with_factor(world)
-    usual = with_account(world.office, KEEPER.id, "")
+    usual = with_account(world.office, ADMINISTRATOR.id, "")
     for n in range(staff.POSTS_PER_CLIENT):
         tried(world, login=f"l{n}", client="192.0.2.1")
     assert tried(world, PASSWORD, client="192.0.2.1") == "too_many_tries"
@@ -377,7 +377,7 @@ def test_a_ticket_of_before_a_new_password_is_over(world: World) -> None:
     unjudged = staff.sign_in(world.office, "agent", "mensah", PASSWORD, "203.0.113.9")
     assert isinstance(before, Halfway)
     assert isinstance(unjudged, Halfway)
-    people.give_password(world.office, SYSTEM_ACTOR, KEEPER.id)
+    people.give_password(world.office, SYSTEM_ACTOR, ADMINISTRATOR.id)
     assert staff.wanted_of(world.office, "agent", before.ticket) is None
     assert told(staff.pass_both, world.office, "agent", unjudged.ticket, code(world)) == "sign_in_wrong"
 
@@ -394,7 +394,7 @@ def coded(world: World, typed: str, client: str = "", browser: str = "") -> str:
 
 def test_who_knows_the_password_does_not_shut_its_owner_out(world: World) -> None:
     recovery = with_factor(world)
-    usual = with_account(world.office, KEEPER.id, "")
+    usual = with_account(world.office, ADMINISTRATOR.id, "")
     heard = Counter(coded(world, wrong_code(world), f"198.51.100.{address}") for address in range(30) for _ in range(6))
     assert heard["factor_wrong"] == staff.CODES_A_DAY
     assert coded(world, code(world), "203.0.113.9") == "too_many_tries"
@@ -426,7 +426,7 @@ def test_wrong_passwords_use_up_none_of_the_codes(world: World) -> None:
 def test_ones_own_password_is_tried_apart_in_ones_own_browser(world: World) -> None:
     """A session that was stolen and carried elsewhere uses up nothing of what its owner may try."""
     with_factor(world)
-    actor, usual = world.office.person(KEEPER), with_account(world.office, KEEPER.id, "")
+    actor, usual = world.office.person(ADMINISTRATOR), with_account(world.office, ADMINISTRATOR.id, "")
 
     def changed(before: str, browser: str = "") -> str:
         return told(staff.change_password, world.office, actor, before, "un autre mot de passe", "192.0.2.1", browser)
@@ -438,7 +438,7 @@ def test_ones_own_password_is_tried_apart_in_ones_own_browser(world: World) -> N
 
 def test_new_recovery_codes_are_asked_for_apart_in_ones_own_browser(world: World) -> None:
     with_factor(world)
-    actor, usual = world.office.person(KEEPER), with_account(world.office, KEEPER.id, "")
+    actor, usual = world.office.person(ADMINISTRATOR), with_account(world.office, ADMINISTRATOR.id, "")
 
     def renewed(typed: str, browser: str = "") -> str:
         return told(staff.renew_recovery, world.office, actor, typed, "192.0.2.1", browser)

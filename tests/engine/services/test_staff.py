@@ -29,8 +29,8 @@ from tests.postgres import an_empty_store
 pytestmark = pytest.mark.slow  # passwords digested as slowly as they must be
 
 PASSWORD = "un mot de passe"
-KEEPER = Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",))
-AUDITOR = replace(KEEPER, id="c1", kind="auditor", login="cour", roles=())
+ADMINISTRATOR = Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",))
+AUDITOR = replace(ADMINISTRATOR, id="c1", kind="auditor", login="cour", roles=())
 
 
 def refused(act: object, *given: object, **more: object) -> Refusal:
@@ -45,7 +45,7 @@ def known(world: World, account: Account) -> Account:
     return account
 
 
-def halfway(world: World, account: Account = KEEPER, password: str = PASSWORD) -> Halfway:
+def halfway(world: World, account: Account = ADMINISTRATOR, password: str = PASSWORD) -> Halfway:
     found = staff.sign_in(world.office, account.kind, account.login, password)  # type: ignore[arg-type]
     assert isinstance(found, Halfway)
     return found
@@ -55,7 +55,7 @@ def code(world: World, key: str, **later: float) -> str:
     return pyotp.TOTP(key).at(world.office.now() + timedelta(**later))
 
 
-def enrolled(world: World, account: Account = KEEPER) -> tuple[str, tuple[str, ...]]:
+def enrolled(world: World, account: Account = ADMINISTRATOR) -> tuple[str, tuple[str, ...]]:
     """The key in somebody's telephone, and their recovery codes."""
     ticket = halfway(world, known(world, account)).ticket
     kind: staff.Kind = account.kind  # type: ignore[assignment]
@@ -73,7 +73,7 @@ def one_factor(world: World) -> World:
 
 class TestPasswords:
     def test_the_right_one_lets_in_where_one_factor_is_enough(self, world: World) -> None:
-        known(one_factor(world), KEEPER)
+        known(one_factor(world), ADMINISTRATOR)
         found = staff.sign_in(world.office, "agent", " mensah ", PASSWORD)
         assert isinstance(found, SignedIn)
         assert found.actor.roles == {"dgdn/controleur"}
@@ -83,24 +83,24 @@ class TestPasswords:
         [("agent", "mensah", "autre"), ("agent", "personne", "autre"), ("auditor", "mensah", PASSWORD)],
     )
     def test_every_wrong_one_hears_the_same(self, world: World, kind: staff.Kind, login: str, password: str) -> None:
-        known(world, KEEPER)
+        known(world, ADMINISTRATOR)
         closed = refused(staff.sign_in, world.office, kind, login, password)
         assert (closed.code, dict(closed.facts)) == ("sign_in_wrong", {})
 
     @pytest.mark.parametrize("change", [{"disabled": True}, {"until": "yesterday"}])
     def test_a_closed_account_is_out_at_its_next_request(self, world: World, change: dict[str, object]) -> None:
-        known(one_factor(world), KEEPER)
+        known(one_factor(world), ADMINISTRATOR)
         found = staff.sign_in(world.office, "agent", "mensah", PASSWORD)
         assert isinstance(found, SignedIn)
         if "until" in change:
             change = {"until": world.office.day() - timedelta(days=1)}
-        known(world, replace(KEEPER, **change))  # by another server, as well
+        known(world, replace(ADMINISTRATOR, **change))  # by another server, as well
         assert actor_of(world.office, found.token) is None
         assert refused(staff.sign_in, world.office, "agent", "mensah", PASSWORD).code == "sign_in_wrong"
 
     def test_a_role_ends_with_its_day_and_nothing_else_changes(self, world: World) -> None:
         today = world.office.day()
-        ending = replace(KEEPER, roles=("dgdn/controleur", "dgdn/guichet"), ends={"dgdn/guichet": today})
+        ending = replace(ADMINISTRATOR, roles=("dgdn/controleur", "dgdn/guichet"), ends={"dgdn/guichet": today})
         known(one_factor(world), ending)
         found = staff.sign_in(world.office, "agent", "mensah", PASSWORD)
         assert isinstance(found, SignedIn)
@@ -164,7 +164,7 @@ class TestOnesOwnPassword:
     )
     def test_any_signs_and_as_many_as_one_likes(self, world: World, chosen: str) -> None:
         """As typed to the last sign, and as long as its owner keeps it: no day ends a password."""
-        known(one_factor(world), KEEPER)
+        known(one_factor(world), ADMINISTRATOR)
         found = staff.sign_in(world.office, "agent", "mensah", PASSWORD)
         assert isinstance(found, SignedIn)
         staff.change_password(world.office, found.actor, PASSWORD, chosen)
@@ -175,7 +175,7 @@ class TestOnesOwnPassword:
                 assert refused(staff.sign_in, world.office, "agent", "mensah", almost).code == "sign_in_wrong"
 
     def test_changing_ones_own_ends_every_session(self, world: World) -> None:
-        known(one_factor(world), KEEPER)
+        known(one_factor(world), ADMINISTRATOR)
         found = staff.sign_in(world.office, "agent", "mensah", PASSWORD)
         assert isinstance(found, SignedIn)
         wrong = refused(staff.change_password, world.office, found.actor, "autre", "quatre mots sans suite")
@@ -187,15 +187,15 @@ class TestOnesOwnPassword:
 
 class TestSecondFactor:
     def test_who_needs_one(self, world: World) -> None:
-        invented = replace(KEEPER, id="demo-mensah")
-        assert second_factor.is_wanted(world.office, KEEPER)
+        invented = replace(ADMINISTRATOR, id="demo-mensah")
+        assert second_factor.is_wanted(world.office, ADMINISTRATOR)
         assert second_factor.is_wanted(world.office, AUDITOR)
         assert not second_factor.is_wanted(world.office, invented)
         one_factor(world)
-        assert not second_factor.is_wanted(world.office, KEEPER)
+        assert not second_factor.is_wanted(world.office, ADMINISTRATOR)
         assert second_factor.is_wanted(world.office, AUDITOR), "a controller always"
 
-    @pytest.mark.parametrize("account", [KEEPER, AUDITOR], ids=["agent", "auditor"])
+    @pytest.mark.parametrize("account", [ADMINISTRATOR, AUDITOR], ids=["agent", "auditor"])
     def test_enrolled_at_the_first_sign_in_asked_at_the_next(self, world: World, account: Account) -> None:
         key, _ = enrolled(world, account)
         kind: staff.Kind = account.kind  # type: ignore[assignment]
@@ -237,7 +237,7 @@ class TestSecondFactor:
 
     def test_new_recovery_codes_void_those_before(self, world: World) -> None:
         key, before = enrolled(world)
-        actor = world.office.person(KEEPER)
+        actor = world.office.person(ADMINISTRATOR)
         assert refused(staff.renew_recovery, world.office, actor, "000000").code == "factor_wrong"
         after = staff.renew_recovery(world.office, actor, code(world, key))
         ticket = halfway(world).ticket
@@ -246,7 +246,7 @@ class TestSecondFactor:
 
     def test_nothing_kept_shows_the_key_or_the_codes(self, world: World) -> None:
         key, recovery = enrolled(world)
-        kept = world.read(lambda unit: unit.second_factor(KEEPER.id))
+        kept = world.read(lambda unit: unit.second_factor(ADMINISTRATOR.id))
         assert key not in kept.key
         assert not set(recovery) & set(kept.recovery)
 
@@ -266,8 +266,8 @@ class TestSecondFactor:
 
     def test_a_password_that_was_lost_leaves_the_second_factor(self, world: World) -> None:
         key, _ = enrolled(world)
-        given = people.give_password(world.office, SYSTEM_ACTOR, KEEPER.id)
-        first = halfway(world, KEEPER, given.password)
+        given = people.give_password(world.office, SYSTEM_ACTOR, ADMINISTRATOR.id)
+        first = halfway(world, ADMINISTRATOR, given.password)
         then = staff.choose_password(world.office, "agent", first.ticket, "quatre mots sans suite")
         assert isinstance(then, Halfway)
         assert then.wants == "code"
@@ -275,7 +275,7 @@ class TestSecondFactor:
 
     def test_another_telephone_after_a_reset(self, world: World) -> None:
         before, _ = enrolled(world)
-        people.reset_factor(world.office, SYSTEM_ACTOR, KEEPER.id)
+        people.reset_factor(world.office, SYSTEM_ACTOR, ADMINISTRATOR.id)
         ticket = halfway(world).ticket
         assert staff.wanted_of(world.office, "agent", ticket) == "enrolment"
         after = staff.enrolment(world.office, "agent", ticket).key

@@ -19,7 +19,15 @@ from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import IntegrityFinding
 from renderers.i18n.translations import load_words
 from renderers.reports.integrity import _REMEDIES, findings_report
-from tests.engine.services.tampering import DECISIONS, FIXED, Hand, PostgresHand, SqliteHand, another, everything
+from tests.engine.services.tampering import (
+    DECISIONS,
+    FIXED,
+    PostgresTamperer,
+    SqliteTamperer,
+    Tamperer,
+    another,
+    everything,
+)
 from tests.engine.services.world import PASSPORT, ROOT, World, a_world
 from tests.postgres import an_empty_store
 
@@ -30,15 +38,15 @@ TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def owned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Hand]]:
+def owned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Tamperer]]:
     folder = tmp_path_factory.mktemp("office")
     if request.param == "sqlite":
         world = everything(folder, SqliteStore(folder / "guichet.db"))
-        hand: SqliteHand | PostgresHand = SqliteHand(folder / "guichet.db")
+        hand: SqliteTamperer | PostgresTamperer = SqliteTamperer(folder / "guichet.db")
     else:
         store = an_empty_store()
         world = everything(folder, store)
-        hand = PostgresHand(store.address)
+        hand = PostgresTamperer(store.address)
     yield world, hand
     hand.close()
     world.office.store.close()
@@ -55,19 +63,19 @@ def found_in(world: World, table: str) -> Generator[IntegrityFinding, None, None
     yield from findings(world.office, {})
 
 
-def assert_told(world: World, table: str, where: object) -> None:
+def assert_reported(world: World, table: str, where: object) -> None:
     with closing(found_in(world, table)) as found:
         assert next(found, None) is not None, (table, where)
 
 
-def test_untampered_it_is_clean(owned: tuple[World, Hand]) -> None:
+def test_untampered_it_is_clean(owned: tuple[World, Tamperer]) -> None:
     world, hand = owned
     assert fsck(world.office) == ()
     assert inspect(world.office).before == {}
     assert [table for table in TRIED if not hand.rows(table)] == [], "every table has a row to tamper with"
 
 
-def test_every_table_has_its_decision(owned: tuple[World, Hand]) -> None:
+def test_every_table_has_its_decision(owned: tuple[World, Tamperer]) -> None:
     _, hand = owned
     assert set(DECISIONS) == hand.tables()
     for table, said in DECISIONS.items():
@@ -75,7 +83,7 @@ def test_every_table_has_its_decision(owned: tuple[World, Hand]) -> None:
 
 
 @pytest.mark.parametrize("table", TRIED)
-def test_every_column_that_is_changed_is_told(owned: tuple[World, Hand], table: str) -> None:
+def test_every_column_that_is_changed_is_told(owned: tuple[World, Tamperer], table: str) -> None:
     world, hand = owned
     harmless = DECISIONS[table]
     assert not isinstance(harmless, str)
@@ -87,7 +95,7 @@ def test_every_column_that_is_changed_is_told(owned: tuple[World, Hand], table: 
         changed = [*rows[row][:at], another(table, name, rows[row][at]), *rows[row][at + 1 :]]
         assert changed != list(rows[row]), (table, name)
         with hand.altered(table, [*rows[:row], changed, *rows[row + 1 :]]):
-            assert_told(world, table, name)
+            assert_reported(world, table, name)
     assert hand.rows(table) == rows
 
 
@@ -97,14 +105,14 @@ def told_of(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[t
 
 
 @pytest.mark.parametrize("table", TRIED)
-def test_every_row_that_is_deleted_is_told(owned: tuple[World, Hand], table: str) -> None:
+def test_every_row_that_is_deleted_is_told(owned: tuple[World, Tamperer], table: str) -> None:
     world, hand = owned
     rows = hand.rows(table)
     for n in {0, len(rows) // 2, len(rows) - 1}:
         if (table, "deleted") in UNTOLD and _is_untold(table, hand.columns(table), rows[n]):
             continue
         with hand.altered(table, [*rows[:n], *rows[n + 1 :]]):
-            assert_told(world, table, rows[n])
+            assert_reported(world, table, rows[n])
 
 
 UNTOLD = {("letter", "deleted"), ("pay_event", "deleted"), ("edition", "deleted")}
@@ -159,17 +167,17 @@ INSERTED = {
 
 
 @pytest.mark.parametrize("table", sorted(INSERTED))
-def test_a_row_that_is_inserted_is_told(owned: tuple[World, Hand], table: str) -> None:
+def test_a_row_that_is_inserted_is_told(owned: tuple[World, Tamperer], table: str) -> None:
     """A copy of one that is there, under another key."""
     world, hand = owned
     names, rows = hand.columns(table), hand.rows(table)
     like = min(told_of(table, names, rows), key=lambda row: row.count(None))
     copied = [INSERTED[table].get(name, cell) for name, cell in zip(names, like, strict=True)]
     with hand.altered(table, [*rows, copied]):
-        assert_told(world, table, copied)
+        assert_reported(world, table, copied)
 
 
-def test_a_password_is_not_replaced_nor_an_owner(owned: tuple[World, Hand]) -> None:
+def test_a_password_is_not_replaced_nor_an_owner(owned: tuple[World, Tamperer]) -> None:
     """By name, as an administrator reads it: the login, the dossier's number, and what to do."""
     world, hand = owned
     ((number,), *_) = hand.run("SELECT number FROM dossier WHERE id IN (SELECT dossier FROM document)")
@@ -188,7 +196,7 @@ def test_a_password_is_not_replaced_nor_an_owner(owned: tuple[World, Hand]) -> N
             assert group_number(number) in said(world, found, language)
 
 
-def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Hand]) -> None:
+def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Tamperer]) -> None:
     world, hand = owned
     with (
         hand.changed("DELETE FROM salt", "salt"),
@@ -197,7 +205,7 @@ def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Ha
         assert {"salts_missing", "body_differs", "answers_differ"} <= {one.code for one in fsck(world.office)}
 
 
-def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Hand]) -> None:
+def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Tamperer]) -> None:
     world, _ = owned
     found = Inspected(tuple(IntegrityFinding("edition_lost", f"d{n}", {"edition": "b3"}) for n in range(59)), {})
     told = said(world, found, "fr").splitlines()
