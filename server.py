@@ -68,7 +68,7 @@ from renderers.i18n.log_format import speak
 from renderers.i18n.translations import Translations, load_words
 from renderers.reports.integrity import findings_report
 from renderers.web import blueprints as citizen
-from renderers.web import staff_blueprints as desks
+from renderers.web import staff_blueprints as staff
 from renderers.web.citizen import payments
 from renderers.web.platform import errors as refusals
 from renderers.web.platform import languages, probes
@@ -174,7 +174,7 @@ def _swap(app: Flask, ctx: AppContext) -> None:
 
 def blueprints() -> tuple:  # type: ignore[type-arg]
     """Return the blueprints of all areas, and those of the health endpoints."""
-    return (*citizen.BLUEPRINTS, *desks.BLUEPRINTS, probes.blueprint)
+    return (*citizen.BLUEPRINTS, *staff.BLUEPRINTS, probes.blueprint)
 
 
 def _warning(ctx: AppContext, followed: Followed | None = None) -> str:
@@ -230,7 +230,7 @@ def work(
             except Busy:  # locked, full or cut: not an error of this process, logged once
                 silent = True
             except Exception:
-                log.exception("a tour failed")
+                log.exception("a worker pass failed")
         if silent is not before:
             log.warning(_SILENT if silent else "the store answers again")
         stop.wait(PASS_EVERY)
@@ -241,7 +241,9 @@ def _run_pass(ctx: AppContext) -> None:
     guarded_pass(ctx, calls=False)
 
 
-_SILENT: Final = "the store does not answer (guichet doctor says why); the next tour does what this one could not"
+_SILENT: Final = (
+    "the store does not answer (guichet doctor says why); the next worker pass does what this one could not"
+)
 
 
 def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str], alone: Lock) -> None:

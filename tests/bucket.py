@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 KEY, SECRET = "guichet", "a-secret-of-the-tests"
 REGION: Final = "us-east-1"
-PATIENCE, TRIES = 15.0, 4  # seconds; now and then, one that begins on a new file never answers
+TIME_BUDGET, TRIES = 15.0, 4  # seconds; now and then, one that begins on a new file never answers
 _CONF: Final = """
 [global]
 fsid = 00000000-0000-0000-0000-000000000001
@@ -78,7 +78,7 @@ class Service:
             self._process = subprocess.Popen(
                 [*self._command("radosgw"), "-f", "--setuser", "root"], stdout=out, stderr=subprocess.STDOUT
             )
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIME_BUDGET
         while not self._answers():
             assert self._process.poll() is None, (self.folder / "out").read_text()
             if time.monotonic() > end:
@@ -112,7 +112,7 @@ class Service:
 
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
-            [*self._command(program), *words], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [*self._command(program), *words], capture_output=True, text=True, timeout=TIME_BUDGET, check=False
         )
         assert done.returncode == 0, done.stderr
 

@@ -14,7 +14,7 @@ from typing import Any
 from engine.operations.store_factory import open_store
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Store
-from tests.engine.records.makers import a_booking, a_dossier, a_letter, a_timer, journal, later
+from tests.engine.records.makers import a_booking, a_dossier, a_message, a_timer, journal, later
 
 
 def together(count: int, run: Callable[[int], Any]) -> list[Any]:
@@ -72,7 +72,7 @@ def write_until_killed(address: str, acknowledged: Path, run: str, pause: float 
         with store.unit(write=True) as unit:
             unit.add_dossier(dossier)
             journal(unit, dossier_id, "opened")
-            unit.add_letter(a_letter(f"l-{dossier_id}", dossier=dossier_id))
+            unit.add_letter(a_message(f"l-{dossier_id}", dossier=dossier_id))
         booking = a_booking(f"b-{dossier_id}", office=dossier_id)
         with store.unit(write=True) as unit:
             unit.put_dossier(replace(dossier, revision=1, bookings={"visit": booking}), 0)

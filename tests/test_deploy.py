@@ -43,15 +43,15 @@ from renderers.cli.admin.http_server import _AT_ONCE
 from renderers.cli.main import console
 from renderers.web.platform.security import LARGEST_BODY
 from server import create_app
-from tests.engine.office.world import a_world
+from tests.engine.services.world import a_world
 from tests.nginx import program
 from tests.postgres import server
 
 # where a post may bring files, and the modules that read them
 TAKE_FILES = {
-    "form.save", "rows.save", "errands.fill", "errands.fill_part", "corrections.save", "acts.take", "messages.write",
-    "messages.staff_write", "agent_errand.post", "agent_errand.post_part", "agent_act.post", "counter_form.save", "counter_form.keep_row",
-    "counter_errands.fill", "counter_errands.fill_part", "counter_corrections.save", "acting.company", "acting.proxy",
+    "form.save", "rows.save", "later_forms.fill", "later_forms.fill_part", "corrections.save", "acts.take", "messages.write",
+    "messages.staff_write", "agent_later_forms.post", "agent_later_forms.post_part", "agent_act.post", "counter_form.save", "counter_form.save_one_row",
+    "counter_later_forms.fill", "counter_later_forms.fill_part", "counter_corrections.save", "delegation.company", "delegation.proxy",
 }  # fmt: skip
 READ_FILES = {"attachments", "delegation", "errors", "messages", "saved_posts", "uploads"}
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,7 +28,7 @@ from tests.engine.records.makers import (
     NOON,
     a_booking,
     a_dossier,
-    a_letter,
+    a_message,
     a_payment,
     a_timer,
     an_event,
@@ -320,7 +320,7 @@ def test_five_hundred_timers_and_eight_workers_are_five_hundred_effects(store: S
 def test_a_letter_is_lent_to_one_of_many_workers(store: Store) -> None:
     with store.unit(write=True) as unit:
         for n in range(200):
-            unit.add_letter(a_letter(f"l{n}"))
+            unit.add_letter(a_message(f"l{n}"))
 
     def works(_: int) -> list[str]:
         lent: list[str] = []

@@ -96,7 +96,7 @@ def test_each_code_is_of_who_asked_for_it() -> None:
     """A page that sends a code, or checks one, says whose browser or account it is."""
     asks = {
         "send_code", "send_email_code", "send_help_code", "send_sending_code", "send_move_code", "send_proof",
-        "check_code", "help_by_code", "confirm_by_code", "ask_move", "add_way", "prove_earlier",
+        "check_code", "help_by_code", "confirm_by_code", "ask_move", "add_identifier", "prove_earlier",
     }  # fmt: skip
     calls = [
         (named(path), node.lineno, name, any(one.arg == "mark" for one in node.keywords))

@@ -33,7 +33,7 @@ from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, Jou
 from engine.storage.results import AlreadyExists, Conflict, DossierQuery, Reply
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store, Unit
-from tests.beside import Beside
+from tests.concurrent_units import Beside
 from tests.engine.records.makers import (
     AGENT,
     NOON,
@@ -41,7 +41,7 @@ from tests.engine.records.makers import (
     a_code,
     a_document,
     a_dossier,
-    a_letter,
+    a_message,
     a_payment,
     a_session,
     a_timer,
@@ -88,7 +88,7 @@ def test_an_exception_undoes_everything(store: Store) -> None:
     with interrupted(store) as unit:
         unit.add_dossier(a_dossier())
         journal(unit, "d1", "opened")
-        unit.add_letter(a_letter(dossier="d1"))
+        unit.add_letter(a_message(dossier="d1"))
     with store.unit() as unit:
         assert unit.dossier("d1") is None
         assert unit.head("d1") == (0, "")
@@ -110,7 +110,7 @@ def test_a_unit_sees_its_own_writes_and_goes_on_after_taken(store: Store) -> Non
 def test_a_reading_unit_keeps_one_snapshot_and_writes_nothing(store: Store) -> None:
     opened(store)
     with store.unit() as unit, pytest.raises(RuntimeError):
-        unit.add_letter(a_letter())
+        unit.add_letter(a_message())
 
 
 def test_a_thread_opens_one_unit_at_a_time(store: Store) -> None:
@@ -412,51 +412,51 @@ def test_an_entry_that_does_not_follow_the_head_conflicts(store: Store) -> None:
 # -- letters and timers ------------------------------------------------------------------------------------------------
 
 
-def test_a_letter_is_owed_once(store: Store) -> None:
+def test_a_message_is_owed_once(store: Store) -> None:
     with store.unit(write=True) as unit:
-        assert unit.add_letter(a_letter("l1", dedupe="same"))
-        assert not unit.add_letter(a_letter("l2", dedupe="same"))
+        assert unit.add_letter(a_message("l1", dedupe="same"))
+        assert not unit.add_letter(a_message("l2", dedupe="same"))
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l1"]
 
 
 def test_letters_are_lent_to_one_worker_until_the_lease_ends(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, due in (("l2", later(minutes=-1)), ("l1", later(minutes=-2)), ("l3", later(minutes=1))):
-            unit.add_letter(a_letter(name, due_at=due))
+            unit.add_letter(a_message(name, due_at=due))
         lent = unit.claim_letters(NOON, later(minutes=5))
         assert [(one.id, one.attempts) for one in lent] == [("l1", 1), ("l2", 1)]
         assert unit.claim_letters(NOON, later(minutes=5)) == ()
         assert [one.id for one in unit.claim_letters(later(minutes=2), later(minutes=9))] == ["l3"]
-        unit.settle_letter(replace(lent[0], sent_at=NOON))
+        unit.update_outbound_message(replace(lent[0], sent_at=NOON))
         again = unit.claim_letters(later(minutes=6), later(minutes=9))
         assert [(one.id, one.attempts) for one in again] == [("l2", 2)]
-        unit.settle_letter(replace(again[0], due_at=later(minutes=20)))  # to try again
+        unit.update_outbound_message(replace(again[0], due_at=later(minutes=20)))  # to try again
         assert unit.claim_letters(later(minutes=10), later(minutes=11), 1)[0].id == "l3"
         (retried,) = unit.claim_letters(later(minutes=20), later(minutes=30), 1)[:1]
         assert retried.id in ("l2", "l3")
-        unit.settle_letter(replace(again[0], failed="no such number"))
+        unit.update_outbound_message(replace(again[0], failed="no such number"))
         assert "l2" not in {one.id for one in unit.claim_letters(later(days=9), later(days=10))}
 
 
 def test_a_lease_that_is_another_s_settles_nothing(store: Store) -> None:
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         (first,) = unit.claim_letters(NOON, later(minutes=2))
         (second,) = unit.claim_letters(later(minutes=3), later(minutes=5))
         with pytest.raises(LookupError):
-            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
-        unit.settle_letter(replace(second, sent_at=later(minutes=3)), later(minutes=5))
+            unit.update_outbound_message(replace(first, attempts=0), later(minutes=2))
+        unit.update_outbound_message(replace(second, sent_at=later(minutes=3)), later(minutes=5))
         with pytest.raises(LookupError):
-            unit.settle_letter(replace(first, attempts=0), later(minutes=2))
+            unit.update_outbound_message(replace(first, attempts=0), later(minutes=2))
         [kept] = unit.letters_to(first.to)
         assert (kept.sent_at, kept.attempts) == (later(minutes=3), 2)
 
 
-def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
+def test_a_message_is_silenced_unless_it_left(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
         for name in ("left", "waits", "refused"):
-            unit.add_letter(a_letter(name, dossier="d1"))
+            unit.add_letter(a_message(name, dossier="d1"))
         lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=2))}
 
     def silence() -> list[bool]:
@@ -465,22 +465,22 @@ def test_a_letter_is_silenced_unless_it_left(store: Store) -> None:
 
     other = Beside(store, silence)
     with store.unit(write=True) as unit:
-        unit.settle_letter(replace(lent["left"], sent_at=NOON))
-        unit.settle_letter(replace(lent["refused"], failed="no such number"))
+        unit.update_outbound_message(replace(lent["left"], sent_at=NOON))
+        unit.update_outbound_message(replace(lent["refused"], failed="no such number"))
         other.begin()
     assert other.end() == [False, True, False, False]
     with store.unit(write=True) as unit:
         fates = {one.id: (one.sent_at, one.failed) for one in unit.letters_of("d1")}
         assert fates == {"left": (NOON, None), "waits": (None, "slot_lost"), "refused": (None, "no such number")}
         with pytest.raises(LookupError):  # whoever it was lent to tells nothing more of it
-            unit.settle_letter(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
+            unit.update_outbound_message(replace(lent["waits"], due_at=later(minutes=9)), later(minutes=2))
 
 
 def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1", dossier="d1"))
-        unit.add_letter(a_letter("l2"))
+        unit.add_letter(a_message("l1", dossier="d1"))
+        unit.add_letter(a_message("l2"))
         procedure = unit.unsent_for("l1")
         assert procedure
         assert unit.unsent_for("l2") == ""
@@ -488,7 +488,7 @@ def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> Non
         for month, name in (("2026-11", procedure), ("2026-11", procedure), ("2026-12", "")):
             unit.add_sms(SmsCount(month, name, "TG", 1, 2, 1, 10**12))
         lent = {one.id: one for one in unit.claim_letters(NOON, later(minutes=5))}
-        unit.settle_letter(replace(lent["l1"], sent_at=NOON))
+        unit.update_outbound_message(replace(lent["l1"], sent_at=NOON))
     with store.unit(write=True) as unit:
         assert unit.unsent_for("l1") is None, "it left"
         december, november = unit.sms_counts()
@@ -499,7 +499,7 @@ def test_messages_are_summed_by_month_procedure_and_country(store: Store) -> Non
 
 def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         (lent,) = unit.claim_letters(NOON, later(minutes=5))
 
     def counting() -> str | None:
@@ -510,14 +510,14 @@ def test_a_message_that_two_workers_had_is_counted_by_one(store: Store) -> None:
     with store.unit(write=True) as unit:
         assert unit.unsent_for("l1") == ""
         other.begin()
-        unit.settle_letter(replace(lent, sent_at=NOON))
+        unit.update_outbound_message(replace(lent, sent_at=NOON))
     assert other.end() is None, "it waited, then read what the first one had written"
 
 
 def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> None:
     with store.unit(write=True) as unit:
         for name, channel in (("l1", "sms"), ("l2", "email"), ("l3", "inbox")):
-            unit.add_letter(a_letter(name, channel=channel))
+            unit.add_letter(a_message(name, channel=channel))
         lent = unit.claim_letters(NOON, later(minutes=5), without=("email", "sms"))
         assert [one.id for one in lent] == ["l3"]
         assert [one.id for one in unit.claim_letters(NOON, later(minutes=5), without=("sms",))] == ["l2"]
@@ -527,12 +527,12 @@ def test_letters_of_a_channel_that_is_left_alone_are_not_lent(store: Store) -> N
 def test_letters_of_a_dossier_and_to_an_address(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1", dossier="d1"))
-        unit.add_letter(a_letter("l2", dossier="d1", created_at=later(minutes=1), to="+22891111111"))
-        unit.add_letter(a_letter("l3", created_at=later(minutes=2)))
+        unit.add_letter(a_message("l1", dossier="d1"))
+        unit.add_letter(a_message("l2", dossier="d1", created_at=later(minutes=1), to="+22891111111"))
+        unit.add_letter(a_message("l3", created_at=later(minutes=2)))
         assert [one.id for one in unit.letters_of("d1")] == ["l1", "l2"]
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l3", "l1"]
-        assert unit.letters_to("+22890000000", limit=1) == (a_letter("l3", created_at=later(minutes=2)),)
+        assert unit.letters_to("+22890000000", limit=1) == (a_message("l3", created_at=later(minutes=2)),)
         unit.erase_letters("d1")
         assert unit.letters_of("d1") == ()
         assert [one.id for one in unit.letters_to("+22890000000")] == ["l3"]
@@ -881,7 +881,7 @@ def test_what_is_kept_aside_under_one_prefix_is_listed_in_the_order_of_its_keys(
 def test_the_channels_that_have_something_to_send(store: Store) -> None:
     opened(store)
     with store.unit(write=True) as unit:
-        unit.add_letter(a_letter("l1"))
+        unit.add_letter(a_message("l1"))
         assert unit.channels_due(later(days=1)) == {"sms"}
         assert unit.channels_due(later(days=-1)) == frozenset()
         unit.claim_letters(later(days=1), later(days=2))

@@ -70,7 +70,7 @@ def row_value(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Plain]:
     return {name: cell for name, cell in pairs if cell not in _EMPTY and name not in _MOVING}
 
 
-def ways_value(rows: Iterable[tuple[str, str, str]]) -> list[Plain]:
+def identifiers_value(rows: Iterable[tuple[str, str, str]]) -> list[Plain]:
     """Return all identifiers of an account as committed to: kind, value, since."""
     return [list(row) for row in sorted(rows)]
 
@@ -88,12 +88,12 @@ def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
     """Yield the rows of every account, by chain, in pages of `PAGE` accounts."""
     for first, last, page in _pages(ask, "account", columns("account")):
         found: dict[str, dict[str, Plain]] = {f"account/{one}": {"account": row} for one, row in page.items()}
-        ways: dict[str, list[tuple[str, str, str]]] = {}
+        rows: dict[str, list[tuple[str, str, str]]] = {}
         sql = "SELECT account, kind, value, since FROM identifier WHERE account >= ? AND account <= ?"
-        for account, *way in ask(sql, (first, last)):
-            ways.setdefault(account, []).append((way[0], way[1], way[2]))
-        for account, known in ways.items():
-            found.setdefault(f"account/{account}", {})["identifiers"] = ways_value(known)
+        for account, *cells in ask(sql, (first, last)):
+            rows.setdefault(account, []).append((cells[0], cells[1], cells[2]))
+        for account, known in rows.items():
+            found.setdefault(f"account/{account}", {})["identifiers"] = identifiers_value(known)
         for table in ("second_factor", "phone_move"):
             names = columns(table)
             for row in ask(_between(table, names, "account"), (first, last)):

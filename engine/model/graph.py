@@ -19,7 +19,7 @@ def never(condition: Expression) -> bool:
 
 def edges(procedure: Procedure) -> tuple[Transition, ...]:
     """Return the transitions that some answers could open."""
-    return tuple(way for way in procedure.transitions if not never(way.when))
+    return tuple(transition for transition in procedure.transitions if not never(transition.when))
 
 
 def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> frozenset[str]:
@@ -37,29 +37,37 @@ def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> froz
 def successors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
     """Return the states that follow each state, each once, in the order of the transitions."""
     follows: dict[str, list[str]] = {state: [] for state in procedure.states}
-    for way in edges(procedure):
-        if way.source in follows and way.target not in follows[way.source]:
-            follows[way.source].append(way.target)
+    for transition in edges(procedure):
+        if transition.source in follows and transition.target not in follows[transition.source]:
+            follows[transition.source].append(transition.target)
     return {state: tuple(targets) for state, targets in follows.items()}
 
 
 def predecessors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
     """Return the states that come before each state, each once, in the order of the transitions."""
     before: dict[str, list[str]] = {state: [] for state in procedure.states}
-    for way in edges(procedure):
-        if way.target in before and way.source not in before[way.target]:
-            before[way.target].append(way.source)
+    for transition in edges(procedure):
+        if transition.target in before and transition.source not in before[transition.target]:
+            before[transition.target].append(transition.source)
     return {state: tuple(sources) for state, sources in before.items()}
 
 
 def acts_from(procedure: Procedure, state_id: str) -> tuple[Transition, ...]:
     """Return the transitions that a person takes from a state."""
-    return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event is None and not never(way.when))
+    return tuple(
+        transition
+        for transition in procedure.leaving.get(state_id, ())
+        if transition.event is None and not never(transition.when)
+    )
 
 
 def automatic_from(procedure: Procedure, state_id: str, *events: str) -> tuple[Transition, ...]:
     """Return the transitions that leave a state on one of these events, in the order of the file."""
-    return tuple(way for way in procedure.leaving.get(state_id, ()) if way.event in events and not never(way.when))
+    return tuple(
+        transition
+        for transition in procedure.leaving.get(state_id, ())
+        if transition.event in events and not never(transition.when)
+    )
 
 
 def awaited(procedure: Procedure) -> frozenset[str]:
@@ -69,13 +77,13 @@ def awaited(procedure: Procedure) -> frozenset[str]:
 
 def filled(procedure: Procedure) -> frozenset[str]:
     """Return the ids of the later forms that some act fills."""
-    return frozenset(way.fills for way in procedure.transitions if way.fills)
+    return frozenset(transition.fills for transition in procedure.transitions if transition.fills)
 
 
 def issued(procedure: Procedure) -> frozenset[str]:
     """Return the ids of the outputs that some state or act issues."""
     places: list[tuple[str, ...]] = [state.effects.issues for state in procedure.states.values()]
-    places += [way.effects.issues for way in procedure.transitions]
+    places += [transition.effects.issues for transition in procedure.transitions]
     return frozenset(output for place in places for output in place)
 
 
@@ -102,13 +110,17 @@ def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[st
     everything = frozenset(procedure.tasks)
     known: dict[str, frozenset[str]] = dict.fromkeys(procedure.states, everything)
     known[procedure.start] = frozenset({procedure.form.id})
-    ways = edges(procedure)
+    transitions = edges(procedure)
     changed = True
     while changed:
         changed = False
         for state_id in procedure.states:
             arriving = [frozenset({procedure.form.id})] if state_id == procedure.start else []
-            arriving += [_after(procedure, way, known[way.source], covers) for way in ways if way.target == state_id]
+            arriving += [
+                _after(procedure, transition, known[transition.source], covers)
+                for transition in transitions
+                if transition.target == state_id
+            ]
             if not arriving:
                 continue
             sure = frozenset.intersection(*arriving)
@@ -119,17 +131,20 @@ def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[st
 
 
 def _after(
-    procedure: Procedure, way: Transition, before: frozenset[str], covers: Callable[[Transition], Iterable[str]] | None
+    procedure: Procedure,
+    transition: Transition,
+    before: frozenset[str],
+    covers: Callable[[Transition], Iterable[str]] | None,
 ) -> frozenset[str]:
-    state: State | None = procedure.states.get(way.source)
+    state: State | None = procedure.states.get(transition.source)
     done = set(before)
-    if state is not None and way.event == "done":
+    if state is not None and transition.event == "done":
         done |= set(state.waits)
-    if way.event in procedure.tasks:
-        done.add(str(way.event))
-    if way.fills:
-        done.add(way.fills)
+    if transition.event in procedure.tasks:
+        done.add(str(transition.event))
+    if transition.fills:
+        done.add(transition.fills)
     if covers is not None:
-        done |= set(covers(way))
-    reopened = {asked.id for one in way.reopens if (asked := procedure.round_of(one)) is not None}
-    return frozenset(done - set(way.reopens) - reopened)
+        done |= set(covers(transition))
+    reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
+    return frozenset(done - set(transition.reopens) - reopened)

@@ -24,8 +24,8 @@ def _named_roles(procedure: Procedure) -> Iterator[str]:
         yield from state.by
         if state.escalate:
             yield state.escalate
-    for way in procedure.transitions:
-        yield from way.by
+    for transition in procedure.transitions:
+        yield from transition.by
     for task in procedure.tasks.values():
         yield from task.by
         if isinstance(task, Form):
@@ -57,7 +57,7 @@ def _first_roles(procedure: Procedure) -> frozenset[str]:
         if found:
             return found
         seen |= steps
-        steps = {way.target for step in steps for way in procedure.leaving.get(step, ())} - seen
+        steps = {transition.target for step in steps for transition in procedure.leaving.get(step, ())} - seen
     return frozenset()
 
 
@@ -76,7 +76,7 @@ def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
     tasks = [procedure.tasks[one] for one in state.waits]
     gathered = [role for task in tasks if isinstance(task, Form) for role in task.by]
     gathered += [task.proposed_by for task in tasks if isinstance(task, Appointment) and task.proposed_by]
-    acting = (role for way in procedure.leaving.get(state_id, ()) for role in way.by)
+    acting = (role for transition in procedure.leaving.get(state_id, ()) for role in transition.by)
     return frozenset(role_key(procedure, role) for role in (*state.by, *gathered, *acting))
 
 

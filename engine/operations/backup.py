@@ -29,7 +29,7 @@ from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.encryption import FileKeys, NoFileKey
 from engine.storage.results import LATEST, Busy, Damaged
 from engine.storage.sqlite.store import SqliteStore
-from engine.storage.table_copy import NotEmpty, check_empty, contents, move
+from engine.storage.table_copy import NotEmpty, check_empty, contents, copy_tables
 from engine.storage.unit_of_work import Store
 
 STORE: Final = "guichet.db"
@@ -77,7 +77,7 @@ def back_up(
     later = () if state.untouched else state.pending
     with closing(SqliteStore(folder / STORE)) as copy:
         copy.migrate(without=later)
-        moved = move(source, copy, lambda one: reported(one.table), held=False)
+        moved = copy_tables(source, copy, lambda one: reported(one.table), held=False)
     with _store_of(folder / STORE, bool(later)) as readable:
         named = list(places(readable))
     reported(FILES)
@@ -159,7 +159,7 @@ def bring_back(
         check_empty(target)
         with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
             reported(FILES)
-            move(copy, target, lambda one: reported(one.table))
+            copy_tables(copy, target, lambda one: reported(one.table))
         with target.unit(write=True) as unit:
             unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
             forget_orders(unit)

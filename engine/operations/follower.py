@@ -356,8 +356,8 @@ class Follower:
         except Refused as refused:  # the copy was lost: the present catalogue stays in use
             self._troubled(ctx, refused.reason)
             return ctx
-        at_hand = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
-        catalogue = next(at_hand, None) or load_catalogue(folder, self._index)
+        loaded = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
+        catalogue = next(loaded, None) or load_catalogue(folder, self._index)
         self._read = None
         known = decided(ctx.store, catalogue.procedures)
         return replace(ctx, catalogue=arranged(catalogue, known, {}, ctx.now()), published=known.n)

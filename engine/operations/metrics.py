@@ -36,7 +36,7 @@ class MetricValues:
     editions: Mapping[str, float]
     checkpoint_age: float | None = None
     new_numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # `code_limits.new_numbers`
-    upload_room: int = 0  # bytes that uploads may still use; negative once they stopped
+    upload_space: int = 0  # bytes that uploads may still use; negative once they stopped
     worker_age: float | None = None
 
 

@@ -100,7 +100,7 @@ class Mirror:
             seconds=FETCH_SECONDS,
             options=_FETCH,
             most_bytes=MOST_BYTES,
-            more=_way(),
+            more=_git_environment(),
         )
         if done.returncode:
             self._sweep()
@@ -119,7 +119,7 @@ class Mirror:
             raise Refused(refusal("git_no_branch", name=self.followed.branch, source=self.followed.source))
 
     def _asked(self, *arguments: str) -> bytes:
-        done = run_git(arguments, options=_FETCH, more=_way())
+        done = run_git(arguments, options=_FETCH, more=_git_environment())
         if done.returncode:
             raise Refused(_why(done.stderr.decode("utf-8", "replace"), self.followed))
         return done.stdout
@@ -213,7 +213,7 @@ class Mirror:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _way() -> dict[str, str]:
+def _git_environment() -> dict[str, str]:
     """Return the environment variables that limit how git contacts the remote."""
     return {
         "GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)),

@@ -329,7 +329,7 @@ class EditionRecord:
     """
 
     edition: Edition
-    told: Publication | None
+    first_publication: Publication | None
     back: Publication | None = None
     withdrawn: Publication | None = None
     before: str = ""
@@ -351,7 +351,7 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
                 continue
             record = records.pop(placed.fingerprint)
             back = one.outcome == "rolled_back"
-            first = record.told or (None if back else one)
+            first = record.first_publication or (None if back else one)
             before, last = line, next((name for name in line.standing[-1:] if name != placed.fingerprint), "")
             if placed.fingerprint not in (*line.standing, *line.withdrawn):
                 record = replace(record, before=last)
@@ -360,7 +360,7 @@ def edition_records(store: Store, procedure: str) -> tuple[EditionRecord, ...]:
                 if gone in records:
                     records[gone] = replace(records[gone], withdrawn=one)
             records[placed.fingerprint] = replace(
-                record, told=first, back=one if back else record.back, withdrawn=None, left=last if back else record.left
+                record, first_publication=first, back=one if back else record.back, withdrawn=None, left=last if back else record.left
             )  # fmt: skip
     order = {name: rank for rank, name in enumerate(line.standing)}
     return tuple(sorted(records.values(), key=lambda one: _rank(one, order), reverse=True))
@@ -383,6 +383,6 @@ def _kept_before(kept: Sequence[Edition], reported: Sequence[Publication]) -> It
 def _rank(one: EditionRecord, order: Mapping[str, int]) -> tuple[int, datetime, int]:
     return (
         one.edition.edition,
-        one.told.at if one.told else one.edition.published_at,
+        one.first_publication.at if one.first_publication else one.edition.published_at,
         order.get(one.edition.fingerprint, -1),
     )

@@ -284,7 +284,9 @@ def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
     chance, now, due = stage.chance, stage.clock.now(), reported.dossier.due_at
     lapse = timedelta(hours=chance.uniform(1, 60) if by_agent else chance.uniform(0.2, 40))
     if due is not None and due > now:
-        strict = any(way.event == "due" for way in reported.procedure.leaving.get(reported.dossier.state, ()))
+        strict = any(
+            transition.event == "due" for transition in reported.procedure.leaving.get(reported.dossier.state, ())
+        )
         lapse = min(lapse, (due - now) * (0.5 if strict or not by_agent else chance.uniform(0.4, 1.15)))
     then = now + lapse
     stage.pass_time(max(now, _at_work(stage, then)) if by_agent and then < stage.end else then)
@@ -292,8 +294,8 @@ def _think(reported: ScenarioRun, stage: _Stage, step: Step) -> None:
 
 def _is_applicants(reported: ScenarioRun, step: Step) -> bool:
     assert reported.dossier is not None
-    ways = reported.procedure.leaving.get(reported.dossier.state, ())
-    return any(way.id == step.value and APPLICANT in way.by for way in ways)
+    transitions = reported.procedure.leaving.get(reported.dossier.state, ())
+    return any(transition.id == step.value and APPLICANT in transition.by for transition in transitions)
 
 
 def _at_work(stage: _Stage, instant: datetime) -> datetime:

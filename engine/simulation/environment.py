@@ -51,11 +51,11 @@ class ScenarioRegister:
     """Registers that answer only what the scenario states, when it does."""
 
     def __init__(self) -> None:
-        self.told: dict[str, RegisterAnswer] = {}
+        self.answers: dict[str, RegisterAnswer] = {}
 
     def ask(self, register_id: str, sent: Mapping[str, Plain]) -> RegisterAnswer:
         """Return the answer set for a register, else `unavailable`."""
-        return self.told.get(register_id, RegisterAnswer("unavailable"))
+        return self.answers.get(register_id, RegisterAnswer("unavailable"))
 
 
 @dataclass

@@ -92,7 +92,7 @@ class Explored:
     paths: int
     steps: int
     states: frozenset[str]
-    ways: frozenset[str]
+    transitions: frozenset[str]
     whole: bool
 
     @property
@@ -101,10 +101,10 @@ class Explored:
         return tuple(state for state in self.procedure.states if state not in self.states)
 
     @property
-    def ways_left(self) -> tuple[str, ...]:
+    def transitions_left(self) -> tuple[str, ...]:
         """The transitions never taken, as `state.action`."""
-        named = dict.fromkeys(f"{way.source}.{way.id}" for way in self.procedure.transitions)
-        return tuple(name for name in named if name not in self.ways)
+        named = dict.fromkeys(f"{transition.source}.{transition.id}" for transition in self.procedure.transitions)
+        return tuple(name for name in named if name not in self.transitions)
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Explorer:
     seed: int = 0
     found: dict[tuple[str, str], ExplorationFinding] = field(default_factory=dict)
     states: set[str] = field(default_factory=set)
-    ways: set[str] = field(default_factory=set)
+    transitions: set[str] = field(default_factory=set)
     paths: int = 0
     steps: int = 0
     tried: set[tuple[object, ...]] = field(default_factory=set)
@@ -176,12 +176,12 @@ class Explorer:
             self.note(self.unsent)
         return Explored(
             self.procedure, tuple(self.found.values()), self.paths, self.steps, frozenset(self.states),
-            frozenset(self.ways), whole,
+            frozenset(self.transitions), whole,
         )  # fmt: skip
 
-    def later(self, trails: Iterable[ExplorationPath]) -> None:
+    def later(self, paths: Iterable[ExplorationPath]) -> None:
         """Queue paths: those whose new step was never tried in its state come first."""
-        for path in trails:
+        for path in paths:
             mark = (path.state, _label(path.steps[-1]))
             (self.ahead.append if mark in self.begun else self.ahead.appendleft)(path)
             self.begun.add(mark)
@@ -200,14 +200,14 @@ class _Walk:
     """One path being played, from an empty context."""
 
     def __init__(self, explorer: Explorer, path: ExplorationPath, chance: random.Random, until: float) -> None:
-        self.explorer, self.trail, self.chance, self.until = explorer, path, chance, until
+        self.explorer, self.path, self.chance, self.until = explorer, path, chance, until
         self.procedure = explorer.procedure
         self.steps: list[Step] = []
         self.shown: dict[str, int] = {}  # the price shown before submission, by fee
         self.untouched = True  # no answer was given since
 
     def go(self) -> None:
-        explorer, beginning = self.explorer, self.trail.beginning
+        explorer, beginning = self.explorer, self.path.beginning
         explorer.paths += 1
         stage = ScenarioEnvironment.set_for(explorer.catalogue, explorer.wording, beginning.day)
         reported = ScenarioRun(self.procedure, self._story(()), stage)
@@ -218,7 +218,7 @@ class _Walk:
             stage.office.store.close()
 
     def _story(self, steps: tuple[Step, ...]) -> Scenario:
-        one = self.trail.beginning
+        one = self.path.beginning
         return Scenario(
             id="exploration", story=Text(()), at=one.day, given=one.given, channel=one.channel, steps=steps
         )  # fmt: skip
@@ -255,7 +255,7 @@ class _Walk:
 
     def _again(self, reported: ScenarioRun) -> bool:
         """Play the known steps, then the new one. Return whether all succeeded."""
-        return all(self._do(reported, step) for step in self.trail.steps)
+        return all(self._do(reported, step) for step in self.path.steps)
 
     # -- new steps -----------------------------------------------------------------------------------------------------
 
@@ -263,7 +263,7 @@ class _Walk:
         while len(self.steps) < LONGEST and time.monotonic() < self.until and self.explorer.arrived is None:
             dossier = _now(reported)
             try:
-                outlook = NextSteps(reported, self.trail.beginning.wishes, self.explorer.reason)
+                outlook = NextSteps(reported, self.path.beginning.wishes, self.explorer.reason)
                 steps = outlook.steps()
             except Exception as error:
                 self._crashed(dossier.state, error)
@@ -275,7 +275,7 @@ class _Walk:
             first, *others = fresh
             self.explorer.begun.add((dossier.state, _label(first)))
             self.explorer.later(
-                ExplorationPath(self.trail.beginning, (*self.steps, one), dossier.state) for one in others
+                ExplorationPath(self.path.beginning, (*self.steps, one), dossier.state) for one in others
             )
             if not self._do(reported, first):
                 return
@@ -288,10 +288,10 @@ class _Walk:
         again = _times(outlook.dossier)
         if max(again.values(), default=0) > TWICE:
             return []
-        way = way_ahead(self.procedure, outlook.dossier.state, self.trail.beginning.path)
+        transition = next_transition(self.procedure, outlook.dossier.state, self.path.beginning.path)
         state, begun = outlook.dossier.state, self.explorer.begun
         mixed = fresh if self.explorer.wanted else self.chance.sample(fresh, len(fresh))  # successful steps first
-        return sorted(mixed, key=lambda one: (not leads(one, way), (state, _label(one)) in begun))
+        return sorted(mixed, key=lambda one: (not leads(one, transition), (state, _label(one)) in begun))
 
     def _do(self, reported: ScenarioRun, step: Step) -> bool:
         """Play one step and examine the result. Return False when the path ends here."""
@@ -323,7 +323,7 @@ class _Walk:
         explorer.states.add(dossier.state)
         if dossier.state == explorer.wanted and explorer.arrived is None:
             explorer.arrived = self._story(tuple(self.steps))
-        explorer.ways.update(f"{taken.source}.{taken.transition}" for taken in dossier.taken)
+        explorer.transitions.update(f"{taken.source}.{taken.transition}" for taken in dossier.taken)
         for name, frozen in dossier.owed.items():
             known = self.shown.get(name)
             if name not in before.owed and self.untouched and known is not None and known != frozen.amount:
@@ -354,23 +354,25 @@ class _Walk:
 # -- transitions ahead -------------------------------------------------------------------------------------------------
 
 
-def way_ahead(procedure: Procedure, state: str, path: Sequence[str]) -> Transition | None:
+def next_transition(procedure: Procedure, state: str, path: Sequence[str]) -> Transition | None:
     """Return the transition of a path out of a state; None when the path does not pass there."""
-    return next((way for way in procedure.leaving.get(state, ()) if way.id in path), None)
+    return next((transition for transition in procedure.leaving.get(state, ()) if transition.id in path), None)
 
 
-def leads(step: Step, way: Transition | None) -> bool:
+def leads(step: Step, transition: Transition | None) -> bool:
     """Return whether a step leads to a transition: the action itself, a successful task, or time."""
-    if way is None:
+    if transition is None:
         return False
-    if way.event is None:
-        return step.verb == "take" and step.value == way.id
-    if way.event == "missed":
+    if transition.event is None:
+        return step.verb == "take" and step.value == transition.id
+    if transition.event == "missed":
         return step.verb == "book" or (step.verb == "visit" and step.value == "missed")
-    if way.event in ("done", "booked"):
+    if transition.event in ("done", "booked"):
         return step.verb not in ("take", "wait") and "ends" not in step.options and step.value != "missed"
     names = step.value if isinstance(step.value, dict) else {step.value: None}
-    return way.event in names if step.verb != "wait" else way.event == "due" or way.event not in names
+    return (
+        transition.event in names if step.verb != "wait" else transition.event == "due" or transition.event not in names
+    )
 
 
 # -- situations --------------------------------------------------------------------------------------------------------
@@ -396,7 +398,7 @@ def turns_of(procedure: Procedure) -> tuple[Expression, ...]:
     Two dossiers may fail a condition for different reasons, and only one may meet it later.
     """
     found: dict[Node, Expression] = {}
-    left = [tree(way.when) for way in procedure.transitions]
+    left = [tree(transition.when) for transition in procedure.transitions]
     while left:
         node = left.pop()
         if isinstance(node, (And, Or, Not)):

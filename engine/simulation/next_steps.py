@@ -71,7 +71,7 @@ class NextSteps:
     """
 
     def __init__(self, reported: ScenarioRun, wishes: Mapping[str, Plain], reason: str) -> None:
-        self.told, self.wishes, self.reason = reported, wishes, reason
+        self.run, self.wishes, self.reason = reported, wishes, reason
         self.procedure, self.office = reported.procedure, reported.stage.office
         self.dossier: Dossier = reported.stage.dossier(reported.dossier.id) if reported.dossier else _nothing()
         self.scope = scope_of(self.procedure, self.dossier, self.office.day(), self.office.directory)
@@ -108,15 +108,15 @@ class NextSteps:
     # -- actions -------------------------------------------------------------------------------------------------------
 
     def _acts(self) -> Iterator[Step]:
-        for name, ways in circuit_of(self.procedure).acts.get(self.dossier.state, {}).items():
+        for name, transitions in circuit_of(self.procedure).acts.get(self.dossier.state, {}).items():
             closed: Refusal | None = None
             opened = False
-            for role in ways[0].by:
+            for role in transitions[0].by:
                 for who in ("", SECOND) if role != APPLICANT else ("",):
                     because = self._closed(name, role, who)
                     if because is None:
                         opened = True
-                        yield from self._taken(ways[0], role if role != ways[0].by[0] else "", who)
+                        yield from self._taken(transitions[0], role if role != transitions[0].by[0] else "", who)
                         break
                     closed = because
                     if because.code not in ("four_eyes", "same_as"):
@@ -133,20 +133,20 @@ class NextSteps:
         return offer.closed if offer is not None else refusal("role")
 
     def _person(self, role: str, who: str = "") -> Actor:
-        return self.told.stage.person(role if role == APPLICANT else role_key(self.procedure, role), who)
+        return self.run.stage.person(role if role == APPLICANT else role_key(self.procedure, role), who)
 
-    def _taken(self, way: Transition, role: str, who: str) -> Iterator[Step]:
+    def _taken(self, transition: Transition, role: str, who: str) -> Iterator[Step]:
         options: dict[str, Plain] = {**({"as": role} if role else {}), **({"who": who} if who else {})}
-        if "reason" in way.asks or "correction" in way.asks:
+        if "reason" in transition.asks or "correction" in transition.asks:
             options["reason"] = self.reason
-        if "correction" in way.asks:
-            fields = [self.procedure.fields[one] for one in correctable_fields(self.procedure, way, self.scope)]
+        if "correction" in transition.asks:
+            fields = [self.procedure.fields[one] for one in correctable_fields(self.procedure, transition, self.scope)]
             easy = sorted(fields, key=lambda field: field.type in ("evidence", "file", "photo", "rows"))
             if not easy:
                 return
             options["fields"] = [easy[0].id]
-        for filling in self._fillings(way.fills):
-            yield _step("take", way.id, {**options, **({"with": filling} if filling else {})})
+        for filling in self._fillings(transition.fills):
+            yield _step("take", transition.id, {**options, **({"with": filling} if filling else {})})
 
     def _fillings(self, form_id: str | None) -> Iterator[dict[str, Plain]]:
         """Yield fillings of a form: as wished, then each answer that transitions depend on."""
@@ -156,7 +156,7 @@ class NextSteps:
         names = {field.id for field in (*fields, *asked)}
         wished = {name: plain for name, plain in self.wishes.items() if name in names}
         yield wished
-        turning = frozenset().union(*(way.when.names for way in self.procedure.transitions))
+        turning = frozenset().union(*(transition.when.names for transition in self.procedure.transitions))
         turning |= {name for one in fields if one.id in turning and one.value for name in one.value.names}
         variants = [
             {**wished, field.id: value} for field in fields if field.id in turning for value in _values_of(field)
@@ -196,7 +196,7 @@ class NextSteps:
         return tuple(sorted(choices, key=lambda one: one != self.wishes.get(name)))
 
     def _pay(self) -> Iterator[Step]:
-        stage = self.told.stage
+        stage = self.run.stage
         due = sum(one.left for one in owed(stage.office, stage.applicant, self.dossier.id))
         least = least_owed(stage.office, stage.applicant, self.dossier.id)
         if due:
@@ -210,7 +210,7 @@ class NextSteps:
         held = self.dossier.bookings.get(task.id)
         if held is not None and held.status == "booked":
             return
-        place = self.told.office_of(task.id) or None
+        place = self.run.office_of(task.id) or None
         sheet = slots(self.office, person, self.dossier.id, task.id, office_id=place, limit=1)
         first = sheet.first_free
         if first is None or sheet.because is not None:
@@ -251,7 +251,7 @@ class NextSteps:
         """Yield a wait until the next timer that changes the state."""
         now, ahead = self.office.now(), self.falls_due()
         if ahead:
-            yield _step("wait", waiting(now, ahead[0][1], self.told))
+            yield _step("wait", waiting(now, ahead[0][1], self.run))
 
     def falls_due(self) -> list[tuple[str, datetime]]:
         """Return the timers that change something with their times, the nearest first; reminders are left out."""
@@ -305,7 +305,7 @@ def roles_named(procedure: Procedure) -> tuple[str, ...]:
     """Return the roles that may act, the applicant first, in the order of the file."""
     tasks = (role for task in procedure.tasks.values() for role in task.by)
     services = (role for form in procedure.forms() for one in form.services for role in one.by)
-    ways = (role for way in procedure.transitions for role in way.by)
+    transitions = (role for transition in procedure.transitions for role in transition.by)
     proposed = (one.proposed_by for one in procedure.appointments() if one.proposed_by)
-    named = (role_key(procedure, role) for role in (*ways, *tasks, *services, *proposed))
+    named = (role_key(procedure, role) for role in (*transitions, *tasks, *services, *proposed))
     return (APPLICANT, *dict.fromkeys(role for role in named if role not in (APPLICANT, SYSTEM)))

@@ -42,7 +42,7 @@ from engine.services.core.call_queue import QueuedCall
 from engine.services.core.commit import carry_out, keep
 from engine.services.core.register_lookups import ask_now
 from engine.services.payments.order_placement import place_order
-from engine.services.payments.payments import least_owed, owed, start_payment, ways_to_pay
+from engine.services.payments.payments import least_owed, owed, payment_methods_of, start_payment
 from engine.services.payments.settlement import check_payment
 from engine.simulation.environment import CARD_CHOICES, PAYERS, ScenarioEnvironment, fresh_token
 from engine.simulation.expectations import ObservedDossier, instead, spot, unexpected, unmet
@@ -70,7 +70,7 @@ class ScenarioRun:
 
     # -- scenario
 
-    def tell(self) -> None:
+    def play(self) -> None:
         """Play the whole scenario. Raises `ScenarioFailed` at the first step that does not go as stated."""
         if not self.prepare():
             return
@@ -168,15 +168,19 @@ class ScenarioRun:
 
     def _take(self, step: Step) -> None:
         name, dossier = str(step.value), self._dossier()
-        ways = [way for way in self.procedure.leaving.get(dossier.state, ()) if way.id == name and way.event is None]
-        roles = ways[0].by if ways else tuple(self._roles_of(name))
-        filling = self._filling(ways[0].fills, step) if ways and ways[0].fills else {}
+        transitions = [
+            transition
+            for transition in self.procedure.leaving.get(dossier.state, ())
+            if transition.id == name and transition.event is None
+        ]
+        roles = transitions[0].by if transitions else tuple(self._roles_of(name))
+        filling = self._filling(transitions[0].fills, step) if transitions and transitions[0].fills else {}
         reason = str(step.options["reason"]) if "reason" in step.options else None
         fields = step.options.get("fields")
         names = [str(one) for one in fields] if isinstance(fields, list) else [str(fields)] if fields else []
         person = self._person(step, roles)
         joined: tuple[str, ...] = ()
-        if ways and "attachment" in ways[0].asks:
+        if transitions and "attachment" in transitions[0].asks:
             dossier, joined = self._joined(dossier, name, person)
         act = Act(name, reason, dict.fromkeys(names, reason or ""), filling, joined)
         take_transition(self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token())
@@ -196,7 +200,7 @@ class ScenarioRun:
         if step.value not in ("owed", due, least):
             self._fail("T903", expected=due, found=step.value if isinstance(step.value, int) else 0)
         ending = str(step.options.get("ends", "paid"))
-        name = stage.paid_through(ways_to_pay(stage.office, stage.applicant, dossier.id))
+        name = stage.paid_through(payment_methods_of(stage.office, stage.applicant, dossier.id))
         payment = start_payment(
             stage.office, stage.applicant, dossier.id, provider=name, payer=PAYERS[ending],
             part=step.value == least != due, token=fresh_token(),
@@ -307,10 +311,10 @@ class ScenarioRun:
                 if name not in known:
                     self._fail("T905", name=name, allowed=tuple(sorted(known)))
             found: Found = "found" if isinstance(said, dict) else said  # type: ignore[assignment]
-            self.stage.registers.told[task.register] = RegisterAnswer(found, answers)
+            self.stage.registers.answers[task.register] = RegisterAnswer(found, answers)
             before = self._dossier()
             after = ask_now(self.stage.office, before)
-            self.stage.registers.told.pop(task.register)
+            self.stage.registers.answers.pop(task.register)
             if after.revision == before.revision:
                 self._fail("T902", what=task_id, why="not_awaited", state=before.state)
 
@@ -371,7 +375,7 @@ class ScenarioRun:
         return self.stage.person(role if role == APPLICANT else role_key(self.procedure, role), who)
 
     def _roles_of(self, name: str) -> Iterable[str]:
-        return next((way.by for way in self.procedure.transitions if way.id == name), ())
+        return next((transition.by for transition in self.procedure.transitions if transition.id == name), ())
 
     def office_of(self, appointment: str) -> str:
         """Return the office of an appointment: the one the procedure names, else that of the dossier."""
@@ -432,7 +436,7 @@ def play(
     reported = ScenarioRun(procedure, scenario, stage)
     failure: Problem | None = None
     try:
-        reported.tell()
+        reported.play()
     except ScenarioFailed as failed:
         failure = failed.found
     finally:

@@ -289,7 +289,7 @@ class PreviewSession:
         own = [one for one in timers if newest is not None and one.dossier == newest.id]
         return next(iter(own or timers), None)
 
-    def move(self, by: timedelta) -> None:
+    def pass_time_by(self, by: timedelta) -> None:
         """Let time pass; everything due meanwhile happens at its hour."""
         with self.lock:
             self.stage.pass_time(self.office.now() + by)
@@ -298,4 +298,4 @@ class PreviewSession:
         """Let time pass until just after the next timer, without effect if there is none."""
         timer = self.due()
         if timer is not None:
-            self.move(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))
+            self.pass_time_by(max(timedelta(), timer.due_at - self.office.now()) + timedelta(seconds=1))

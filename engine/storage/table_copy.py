@@ -71,7 +71,7 @@ class CopiedTable:
     digest: str
 
 
-def move(
+def copy_tables(
     source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
 ) -> tuple[CopiedTable, ...]:
     """Copy all rows of `source` to `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`.

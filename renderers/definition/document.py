@@ -193,7 +193,11 @@ class _Reader(ProcedureReader):
     def _makers(self, one: Output) -> Iterator[str]:
         """Yield the states and acts that issue an output, between quotation marks."""
         found = [self.t(state.label) for state in self.definition.states.values() if one.id in state.effects.issues]
-        found += [self.t(way.label) for way in self.definition.transitions if one.id in way.effects.issues]
+        found += [
+            self.t(transition.label)
+            for transition in self.definition.transitions
+            if one.id in transition.effects.issues
+        ]
         return (quoted(name, self.language) for name in dict.fromkeys(found))
 
     def _valid(self, one: Output) -> str:
@@ -309,8 +313,8 @@ class _Reader(ProcedureReader):
         law = self.definition.laws.get(name)
         if law is not None:
             return self.t(law.title)
-        way = next((one for one in self.definition.transitions if one.id == place), None)
-        said = self.t(way.label) if way else self.label(name)
+        transition = next((one for one in self.definition.transitions if one.id == place), None)
+        said = self.t(transition.label) if transition else self.label(name)
         facet = f"changes.facet.{rest}"
         if rest and self.words.has(facet):
             return f"{said}, {self.words.say(facet, self.language, {})}"

@@ -240,7 +240,7 @@ class FormReader(ProcedureReader):
         """Return a piece of evidence: when it is asked for, alternatives, forms of delivery, limits of files."""
         terms = one.evidence
         assert terms is not None
-        how = [self.words.say(f"sheet.how_{way}", self.language, {}) for way in terms.how]
+        how = [self.words.say(f"sheet.how_{form}", self.language, {}) for form in terms.how]
         if terms.copies > 1:
             how.insert(0, self.say("copies", count=terms.copies))
         if terms.max_age:

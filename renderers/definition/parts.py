@@ -82,9 +82,9 @@ class TableText:
 class StateText:
     title: str
     shown_as: str
-    waits: str
+    tasks: str
     time: str
-    leads: tuple[str, ...]
+    exits: tuple[str, ...]
     notes: tuple[str, ...]
     law: str
 
@@ -184,20 +184,22 @@ class DefinitionReader:
         said = self.expressions.condition(expression)
         return self.say(key, condition=said) if said else ""
 
-    def branch(self, way: Transition) -> str:
+    def branch(self, transition: Transition) -> str:
         """Return the condition of a transition.
 
         Transitions of one list are tried in order of rank, so a later one starts with « sinon ».
         """
         before = [
-            one for one in self.definition.leaving.get(way.source, ()) if one.id == way.id and one.rank < way.rank
+            one
+            for one in self.definition.leaving.get(transition.source, ())
+            if one.id == transition.id and one.rank < transition.rank
         ]
         held = FALSE
         for one in sorted(before, key=lambda one: one.rank):
             held = either(held, own_part(one.when, negate(held)) or one.when)
-        own = own_part(way.when, negate(held)) if before else None
+        own = own_part(transition.when, negate(held)) if before else None
         if own is None:
-            return self.when("when", way.when)
+            return self.when("when", transition.when)
         return self.when("otherwise_when", own) or self.say("otherwise")
 
     def role(self, key: str) -> str:

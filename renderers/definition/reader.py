@@ -38,7 +38,7 @@ class ProcedureReader(DefinitionReader):
         self.values = ChangeValues(procedure, directory, words, language)
         self.title_of = title_of
 
-    def told(self, facet: str, value: object) -> str:
+    def named_value(self, facet: str, value: object) -> str:
         """Return a value with its name: `Durée : 30 minutes`."""
         return self.words.say("changes.value", self.language, {"facet": capital(facet), "value": str(value)})
 
@@ -85,7 +85,7 @@ class ProcedureReader(DefinitionReader):
         for one in fields(record):
             name, value = one.name.removesuffix("_"), getattr(record, one.name)
             if name not in said and name not in ("id", "where", "basis") and value != usual(one):
-                yield self.told(self.facet(noun, name), self.values.of(name, value))
+                yield self.named_value(self.facet(noun, name), self.values.of(name, value))
 
     def facet(self, noun: str, facet: str) -> str:
         """Return the name of a value for that kind of element. Raises LookupError if it has no word."""

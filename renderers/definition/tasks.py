@@ -63,7 +63,9 @@ class WaitReader(FormReader):
                 yield self._later(task)
 
     def _later(self, one: Form) -> Clause:
-        acts = dict.fromkeys(self.t(way.label) for way in self.definition.transitions if way.fills == one.id)
+        acts = dict.fromkeys(
+            self.t(transition.label) for transition in self.definition.transitions if transition.fills == one.id
+        )
         lines = [
             self.say("later_by", acts=", ".join(acts)) if acts else "",
             self.say("done_by", roles=self.roles_text(one.by)) if one.by else "",

@@ -98,7 +98,7 @@ class ChangeValues:
             case Template():
                 return quoted(self.reader.t(value.text), self.language)
             case TransitionTarget():
-                return self._way(value)
+                return self._transition(value)
             case Cut():
                 return self._cut(value)
             case Instalments():
@@ -184,16 +184,16 @@ class ChangeValues:
             self.say("changes.per_case", value=span, condition=when) if when else span for when, span in cases
         )
 
-    def _way(self, way: TransitionTarget) -> str:
-        state = self.reader.definition.states.get(way.to)
-        name = self.reader.t(state.label) if state else way.to
-        condition = self.condition(way.when)
+    def _transition(self, transition: TransitionTarget) -> str:
+        state = self.reader.definition.states.get(transition.to)
+        name = self.reader.t(state.label) if state else transition.to
+        condition = self.condition(transition.when)
         said = (
             self.say("changes.then_if", state=name, condition=condition)
             if condition
             else self.say("changes.then", state=name)
         )
-        for key, tasks in (("then_again", way.reopens), ("then_without", way.without)):
+        for key, tasks in (("then_again", transition.reopens), ("then_without", transition.without)):
             if tasks:
                 said = self.say(f"changes.{key}", way=said, tasks=", ".join(map(self.reader.label, tasks)))
         return said

@@ -31,10 +31,10 @@ class CircuitReader(ProcedureReader):
 
     def state(self, state: State) -> StateText:
         """Return a state: public label, task, due date, automatic transitions and effects."""
-        ways = self.definition.leaving.get(state.id, ())
-        leads = [self._lead(way) for way in ways if way.event is not None]
-        if acted := [way.target for way in ways if way.event is None]:
-            leads.insert(0, self.say("acts_to", states=self.state_labels(acted)))
+        transitions = self.definition.leaving.get(state.id, ())
+        exits = [self._lead(transition) for transition in transitions if transition.event is not None]
+        if acted := [transition.target for transition in transitions if transition.event is None]:
+            exits.insert(0, self.say("acts_to", states=self.state_labels(acted)))
         notes = (
             *self._effects(state.effects), self.say("help", help=self.t(state.help)) if state.help else "",
             *self.rest(state, "states", "label", "mode", "by", "waits", "booked", "correct", "wait", "outcome", "public", "help",
@@ -42,7 +42,7 @@ class CircuitReader(ProcedureReader):
         )  # fmt: skip
         return StateText(
             self.t(state.label), self.words.say(f"status.{state.public}", self.language, {}), self._waits(state),
-            self.expressions.value(state.due) if state.due else "", tuple(leads), tuple(filter(None, notes)),
+            self.expressions.value(state.due) if state.due else "", tuple(exits), tuple(filter(None, notes)),
             self.basis(state, "states", needs="due" if state.due else ""),
         )  # fmt: skip
 
@@ -62,15 +62,29 @@ class CircuitReader(ProcedureReader):
             f"wait_{mode}", roles=self.roles_text(state.by), tasks=self.names(state.waits), outcome=outcome, until=until
         )
 
-    def _lead(self, way: Transition) -> str:
-        mode = self.definition.state(way.source).mode
-        known = (key for key in (f"event.{way.event}_{mode}", f"event.short_{way.event}") if self.words.has(key))
+    def _lead(self, transition: Transition) -> str:
+        mode = self.definition.state(transition.source).mode
+        known = (
+            key
+            for key in (f"event.{transition.event}_{mode}", f"event.short_{transition.event}")
+            if self.words.has(key)
+        )
         key = next(known, "")
-        what = self.words.say(key, self.language, {}) if key else self.label(way.event or "")
-        said = self.values.say("changes.value", facet=what, value=self.say("to", state=self.state_label(way.target)))
-        condition = self.branch(way)
+        what = self.words.say(key, self.language, {}) if key else self.label(transition.event or "")
+        said = self.values.say(
+            "changes.value", facet=what, value=self.say("to", state=self.state_label(transition.target))
+        )
+        condition = self.branch(transition)
         notes = " ; ".join(
-            filter(None, (condition, *self._aside(way), *self._effects(way.effects), self.basis(way, "acts")))
+            filter(
+                None,
+                (
+                    condition,
+                    *self._aside(transition),
+                    *self._effects(transition.effects),
+                    self.basis(transition, "acts"),
+                ),
+            )
         )
         return f"{said} ({notes})" if notes else said
 
@@ -85,12 +99,12 @@ class CircuitReader(ProcedureReader):
             quoted(self.t(one.label), self.language) for one in self.definition.states.values() if one.id in wanted
         )
 
-    def _aside(self, way: Transition) -> Iterator[str]:
+    def _aside(self, transition: Transition) -> Iterator[str]:
         """Yield the tasks that a transition reopens or leaves out."""
-        if way.reopens:
-            yield self.say("reopens", tasks=self.names(way.reopens))
-        if way.without:
-            yield self.say("without", tasks=self.names(way.without))
+        if transition.reopens:
+            yield self.say("reopens", tasks=self.names(transition.reopens))
+        if transition.without:
+            yield self.say("without", tasks=self.names(transition.without))
 
     def _effects(self, effects: Effects) -> Iterator[str]:
         for key in ("issues", "revokes", "suspends", "restores"):
@@ -105,21 +119,23 @@ class CircuitReader(ProcedureReader):
 
     def roles(self) -> tuple[str, ...]:
         """Return all roles that may take an act or do a task, the applicant last."""
-        named = dict.fromkeys(role for way in self.definition.transitions for role in way.by if way.event is None)
+        named = dict.fromkeys(
+            role for transition in self.definition.transitions for role in transition.by if transition.event is None
+        )
         named |= dict.fromkeys(role for _, by, _ in self._tasks() for role in by)
         return (*(role for role in named if role != APPLICANT), *((APPLICANT,) if APPLICANT in named else ()))
 
     def matrix(self) -> Iterator[MatrixRow]:
         """Yield the rights of each role: first the acts, then the tasks beside them."""
         acts: dict[str, list[Transition]] = {}
-        for way in self.definition.transitions:
-            if way.event is None:
-                acts.setdefault(way.id, []).append(way)
-        for ways in acts.values():
-            sources = dict.fromkeys(way.source for way in ways)
+        for transition in self.definition.transitions:
+            if transition.event is None:
+                acts.setdefault(transition.id, []).append(transition)
+        for transitions in acts.values():
+            sources = dict.fromkeys(transition.source for transition in transitions)
             yield MatrixRow(
-                self.t(ways[0].label), tuple(map(self.state_label, sources)), tuple(self._act_notes(ways)),
-                tuple(self._may(role, ways) for role in self.roles()), self._laws(ways),
+                self.t(transitions[0].label), tuple(map(self.state_label, sources)), tuple(self._act_notes(transitions)),
+                tuple(self._may(role, transitions) for role in self.roles()), self._laws(transitions),
             )  # fmt: skip
 
         for title, by, (note, sources) in self._tasks():
@@ -138,17 +154,17 @@ class CircuitReader(ProcedureReader):
                 note = "task_visit" if isinstance(task, Appointment) else "task_form"
                 yield self.label(task.id), task.by, (note, states)
 
-    def _may(self, role: str, ways: list[Transition]) -> RoleMay:
-        every = dict.fromkeys(way.source for way in ways)
-        theirs = dict.fromkeys(way.source for way in ways if role in way.by)
+    def _may(self, role: str, transitions: list[Transition]) -> RoleMay:
+        every = dict.fromkeys(transition.source for transition in transitions)
+        theirs = dict.fromkeys(transition.source for transition in transitions if role in transition.by)
         return RoleMay(bool(theirs), tuple(map(self.state_label, theirs)) if len(theirs) < len(every) else ())
 
-    def _laws(self, ways: list[Transition]) -> str:
-        return " ".join(dict.fromkeys(filter(None, (self.basis(way, "acts") for way in ways))))
+    def _laws(self, transitions: list[Transition]) -> str:
+        return " ".join(dict.fromkeys(filter(None, (self.basis(transition, "acts") for transition in transitions))))
 
-    def _act_notes(self, ways: list[Transition]) -> Iterator[str]:
-        first = ways[0]
-        reported = dict.fromkeys(self._target(way) for way in ways)
+    def _act_notes(self, transitions: list[Transition]) -> Iterator[str]:
+        first = transitions[0]
+        reported = dict.fromkeys(self._target(transition) for transition in transitions)
         yield from reported
         yield from (self.say(f"asks_{what}") for what in sorted(first.asks))
         if first.correctable:
@@ -169,13 +185,13 @@ class CircuitReader(ProcedureReader):
         yield from self.rest(first, "acts", "source", "target", "label", "by", "event", "when", "rank", "asks", "correctable",
                              "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "bulk", "effects")  # fmt: skip
 
-    def _target(self, way: Transition) -> str:
-        notes = " ; ".join(filter(None, (self.branch(way), *self._aside(way))))
-        return self.say("to", state=self.state_label(way.target)) + (f" ({notes})" if notes else "")
+    def _target(self, transition: Transition) -> str:
+        notes = " ; ".join(filter(None, (self.branch(transition), *self._aside(transition))))
+        return self.say("to", state=self.state_label(transition.target)) + (f" ({notes})" if notes else "")
 
     def _label_of_act(self, name: str) -> str:
-        way = next((one for one in self.definition.transitions if one.id == name), None)
-        return self.t(way.label) if way else self.label(name)
+        transition = next((one for one in self.definition.transitions if one.id == name), None)
+        return self.t(transition.label) if transition else self.label(name)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
@@ -186,14 +202,18 @@ class CircuitReader(ProcedureReader):
         for state in self.definition.states.values():
             if state.due is not None or state.remind or state.escalate:
                 yield self._due(state)
-        for way in self.definition.transitions:
-            if way.within is not None and way.event is None:
-                said = self.say("within_after", span=self.span(way.within), state=self.state_label(way.source))
-                yield Clause(self.t(way.label), (said,), self.basis(way, "acts", needs="within"))
+        for transition in self.definition.transitions:
+            if transition.within is not None and transition.event is None:
+                said = self.say(
+                    "within_after", span=self.span(transition.within), state=self.state_label(transition.source)
+                )
+                yield Clause(self.t(transition.label), (said,), self.basis(transition, "acts", needs="within"))
         yield Clause(self.say("outcome_draft").capitalize(), (self.say("timer_draft"),))
 
     def _clock(self, clock: TimeLimit) -> Clause:
-        over = dict.fromkeys(way.target for way in self.definition.transitions if way.event == clock.id)
+        over = dict.fromkeys(
+            transition.target for transition in self.definition.transitions if transition.event == clock.id
+        )
         lines = [
             self.say("clock_lasts", span=self.expressions.value(clock.lasts)),
             self.say("clock_runs", states=self.state_labels(clock.runs_in)),
@@ -205,7 +225,9 @@ class CircuitReader(ProcedureReader):
         return Clause(self.t(clock.label), tuple(filter(None, lines)), self.basis(clock, "clocks", needs="lasts"))
 
     def _due(self, state: State) -> Clause:
-        late = next((way for way in self.definition.leaving.get(state.id, ()) if way.event == "due"), None)
+        late = next(
+            (transition for transition in self.definition.leaving.get(state.id, ()) if transition.event == "due"), None
+        )
         lines = []
         if state.due is not None:
             lines.append(

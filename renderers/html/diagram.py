@@ -50,22 +50,22 @@ class DiagramRow:
     transition: Transition
 
 
-def ways(procedure: Procedure, language: str) -> tuple[DiagramRow, ...]:
+def diagram_rows(procedure: Procedure, language: str) -> tuple[DiagramRow, ...]:
     """Return all transitions, numbered as in the diagram. `event` is set for automatic transitions."""
     lines = []
-    for number, way in enumerate(procedure.transitions, start=1):
-        source, target = procedure.states[way.source], procedure.states[way.target]
+    for number, transition in enumerate(procedure.transitions, start=1):
+        source, target = procedure.states[transition.source], procedure.states[transition.target]
         lines.append(
             DiagramRow(
                 number,
                 source.id,
                 source.label.in_(language),
-                way.label.in_(language) if way.event is None else "",
-                way.event,
-                way.by,
+                transition.label.in_(language) if transition.event is None else "",
+                transition.event,
+                transition.by,
                 target.id,
                 target.label.in_(language),
-                way,
+                transition,
             )
         )
     return tuple(lines)
@@ -87,10 +87,10 @@ def workflow_svg(
 
     `current` is highlighted, `counts` are the dossiers in each state.
     """
-    numbered = ways(procedure, language)
+    numbered = diagram_rows(procedure, language)
     pairs: dict[tuple[str, str], list[int]] = {}
-    for way in numbered:
-        pairs.setdefault((way.source, way.target), []).append(way.number)
+    for transition in numbered:
+        pairs.setdefault((transition.source, transition.target), []).append(transition.number)
     order = [procedure.start, *(state for state in procedure.states if state != procedure.start)]
     drawing = draw(order, list(pairs), procedure.start)
     width = round(drawing.columns * (WIDTH + GAP_X) + 2 * MARGIN)
@@ -114,19 +114,19 @@ def workflow_svg(
 def workflow_mermaid(procedure: Procedure, language: str, words: Translations) -> str:
     """Return the workflow in Mermaid's notation, for use in other tools."""
 
-    def said(way: DiagramRow) -> str:
-        if way.event is None:
-            return way.label
-        key = f"event.short_{way.event}"
-        named = procedure.clocks.get(way.event) or procedure.things.get(way.event)
+    def said(transition: DiagramRow) -> str:
+        if transition.event is None:
+            return transition.label
+        key = f"event.short_{transition.event}"
+        named = procedure.clocks.get(transition.event) or procedure.things.get(transition.event)
         label = getattr(named, "label", None)
-        return words.say(key, language, {}) if words.has(key) else label.in_(language) if label else way.event
+        return words.say(key, language, {}) if words.has(key) else label.in_(language) if label else transition.event
 
     lines = ["stateDiagram-v2", f"    [*] --> {procedure.start}"]
     for state in procedure.states.values():
         lines.append(f"    {state.id} : {_mermaid(state.label.in_(language))}")
-    for way in ways(procedure, language):
-        lines.append(f"    {way.source} --> {way.target} : {_mermaid(said(way))}")
+    for transition in diagram_rows(procedure, language):
+        lines.append(f"    {transition.source} --> {transition.target} : {_mermaid(said(transition))}")
     lines += [f"    {state.id} --> [*]" for state in procedure.states.values() if state.is_end]
     return "\n".join(lines) + "\n"
 

@@ -61,22 +61,22 @@ def cards(view: FieldView, pages: RowPages, number: Callable[[int], str]) -> Ite
 class FoundRow:
     """A row on its page: the groups around it, outermost first, each with the row chosen in it."""
 
-    way: tuple[tuple[FieldView, RowView], ...]
+    steps: tuple[tuple[FieldView, RowView], ...]
 
     @property
     def group(self) -> FieldView:
         """The innermost group."""
-        return self.way[-1][0]
+        return self.steps[-1][0]
 
     @property
     def row(self) -> RowView:
         """The row of the innermost group."""
-        return self.way[-1][1]
+        return self.steps[-1][1]
 
 
 def find_row(page: PageView, path: str) -> FoundRow | None:
     """Return the row of a path (`voyageurs.0`, `foyers.1.enfants.0`), None if the page shows no such row."""
-    fields, way, parts = page.fields, [], path.split(".")
+    fields, steps, parts = page.fields, [], path.split(".")
     if len(parts) % 2:
         return None
     for name, number in zip(parts[::2], parts[1::2], strict=True):
@@ -86,9 +86,9 @@ def find_row(page: PageView, path: str) -> FoundRow | None:
         if int(number) >= len(group.rows):
             return None
         row = group.rows[int(number)]
-        way.append((group, row))
+        steps.append((group, row))
         fields = row.fields
-    return FoundRow(tuple(way))
+    return FoundRow(tuple(steps))
 
 
 def row_page(page: PageView, path: str) -> PageView | None:

@@ -47,8 +47,12 @@ def visits_of(procedure: Procedure, language: str) -> Visits:
     for state in fetched:
         name = in_language(state.label, language)
         here.append(name)
-        ways = [way for way in procedure.transitions if way.target == state.id and way.source != state.id]
-        if all(way.when != TRUE for way in ways):
+        transitions = [
+            transition
+            for transition in procedure.transitions
+            if transition.target == state.id and transition.source != state.id
+        ]
+        if all(transition.when != TRUE for transition in transitions):
             perhaps.add(name)
     terms = (field.evidence for field in procedure.form.fields)
     papers = any(set(one.how) - {"upload"} for one in terms if one is not None)

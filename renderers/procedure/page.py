@@ -201,14 +201,14 @@ class SheetWriter:
         identity, laws = self.procedure.identity, self.procedure.laws.values()
         closed = self._closed()
         open_here = not closed and "web" in identity.channels
-        way = "verifier" if self.procedure.eligibility else "commencer"
+        first_page = "verifier" if self.procedure.eligibility else "commencer"
         always, situations = self._papers()
         return ProcedureSheet(
             slug=self.procedure.id,
             title=in_language(identity.title, self.language),
             summary=in_language(identity.summary, self.language),
             closed=closed,
-            start=f"/demarches/{self.procedure.id}/{way}" if open_here else "",
+            start=f"/demarches/{self.procedure.id}/{first_page}" if open_here else "",
             draft=draft,
             price=self.price(),
             delay=self.delay(),

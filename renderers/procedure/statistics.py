@@ -104,7 +104,7 @@ class ChartColumn:
     month: str
     received: int
     answered: int
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,19 @@ class StatisticsWriter:
         act, _, state = detail.partition(">")
         if self.definition is None:
             return detail
-        way = next((way for way in self.definition.transitions if way.id == act and way.event is None), None)
+        transition = next(
+            (
+                transition
+                for transition in self.definition.transitions
+                if transition.id == act and transition.event is None
+            ),
+            None,
+        )
         end = self.definition.states.get(state)
-        names = (self._label_of(way.label, act) if way else "", self._label_of(end.label if end else None, state))
+        names = (
+            self._label_of(transition.label, act) if transition else "",
+            self._label_of(end.label if end else None, state),
+        )
         return " → ".join(name for name in names if name)
 
     def _visit(self, detail: str) -> str:

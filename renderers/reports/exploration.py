@@ -37,11 +37,11 @@ def _lines(explored: Explored, words: Translations, language: str) -> Iterator[s
         return words.say(f"explore.{key}", language, {name: str(fact) for name, fact in facts.items()})
 
     yield say(
-        "done", trails=explored.paths, steps=explored.steps, states=len(explored.states), ways=len(explored.ways)
+        "done", trails=explored.paths, steps=explored.steps, states=len(explored.states), ways=len(explored.transitions)
     )  # fmt: skip
     yield say("whole" if explored.whole else "cut")
     if not explored.whole:
-        left = (("left_states", explored.states_left), ("left_ways", explored.ways_left))
+        left = (("left_states", explored.states_left), ("left_ways", explored.transitions_left))
         yield from (say(key, names=", ".join(names)) for key, names in left if names)
     yield say("count", count=len(explored.findings)) if explored.findings else say("nothing")
     for number, one in enumerate(explored.findings, 1):
@@ -72,5 +72,5 @@ def exploration_plain(explored: Explored, language: str) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "trails": explored.paths, "steps": explored.steps, "whole": explored.whole,
-        "states_left": list(explored.states_left), "ways_left": list(explored.ways_left), "findings": findings,
+        "states_left": list(explored.states_left), "ways_left": list(explored.transitions_left), "findings": findings,
     }  # fmt: skip

@@ -39,8 +39,8 @@ class MigrationWriter:
         return "\n".join(lines).rstrip() + "\n"
 
     def _moves(self) -> Iterator[str]:
-        ways = Counter((one.edition, one.source, one.target) for one in self.found.moved)
-        for (edition, source, target), count in sorted(ways.items()):
+        transitions = Counter((one.edition, one.source, one.target) for one in self.found.moved)
+        for (edition, source, target), count in sorted(transitions.items()):
             names = self._state(self.found.before.get(edition), source), self._state(self.found.definition, target)
             key = "would" if self.found.dry_run else "did"
             yield f"  {self.say(key, count=count, edition=edition, source=names[0], target=names[1])}"

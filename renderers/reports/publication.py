@@ -103,7 +103,7 @@ class PublicationWriter:
 
         Example: `Édition 7, publiée le … par A. Mensah, relue par K. Agbeko, en vigueur depuis le 1er mars : …`.
         """
-        origin = one.told.origin if one.told else Origin("")
+        origin = one.first_publication.origin if one.first_publication else Origin("")
         author = one.edition.published_by or origin.author
         return self.say(
             "history.published", edition=one.edition.edition, moment=self.moment(one.edition.published_at),

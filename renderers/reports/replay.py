@@ -82,7 +82,9 @@ class ReplayWriter:
         for procedure in (self.found.proposed, *self._definitions):
             thing: Any = procedure.fields.get(at) or procedure.tasks.get(at) or procedure.things.get(at)
             label = getattr(thing, "label", None) or getattr(thing, "title", None)
-            label = label or next((way.label for way in procedure.transitions if way.id == at), None)
+            label = label or next(
+                (transition.label for transition in procedure.transitions if transition.id == at), None
+            )
             if label:
                 return in_language(label, self.language)
         return head if head == at else at

@@ -62,23 +62,29 @@ class Played:
     def acts_left(self) -> tuple[str, ...]:
         """The transitions that no scenario takes, each name once."""
         seen = frozenset[str]().union(*(outcome.acts for outcome in self.outcomes))
-        left = (way for way in self.procedure.transitions if f"{way.source}.{way.id}" not in seen)
-        return tuple(dict.fromkeys(_named(way) for way in left))
+        left = (
+            transition
+            for transition in self.procedure.transitions
+            if f"{transition.source}.{transition.id}" not in seen
+        )
+        return tuple(dict.fromkeys(_named(transition) for transition in left))
 
     def never_played(self) -> Iterator[Problem]:
         """Yield V740 for each state, transition, side of a condition and line that no scenario covers."""
-        ways = {_named(way): way.where for way in reversed(self.procedure.transitions)}
+        transitions = {_named(transition): transition.where for transition in reversed(self.procedure.transitions)}
         for state in self.states_left:
             yield problem("V740", self.procedure.states[state].where, name=state)
         for name in self.acts_left:
-            yield problem("V740", ways[name], name=name)
+            yield problem("V740", transitions[name], name=name)
         if self.record is not None:
             yield from self.record.problems()
 
 
-def _named(way: Transition) -> str:
+def _named(transition: Transition) -> str:
     """Return the name of a transition for authors: `examen.refuser`, `a_payer.late`."""
-    return way.id if way.id.startswith(f"{way.source}.") else f"{way.source}.{way.id}"
+    return (
+        transition.id if transition.id.startswith(f"{transition.source}.") else f"{transition.source}.{transition.id}"
+    )
 
 
 def play_all(procedure: Procedure, shared: Shared, coverage: bool = False) -> Played:

@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
-from renderers.web.account import account as own
-from renderers.web.account import delegation as acting
+from renderers.web.account import account, delegation, lost_phones, unverified_drafts
 from renderers.web.account import identity_sign_in as identity_signin
-from renderers.web.account import lost_phones
 from renderers.web.account import mail_sign_in as mail_signin
 from renderers.web.account import sign_in as signin
-from renderers.web.account import unverified_drafts as claims
-from renderers.web.citizen import acts, appointments, corrections, documents, form, payments, tracking
-from renderers.web.citizen import appointment_links as visit_links
-from renderers.web.citizen import document_links as sharing
-from renderers.web.citizen import later_forms as errands
+from renderers.web.citizen import (
+    acts,
+    appointment_links,
+    appointments,
+    corrections,
+    document_links,
+    documents,
+    form,
+    later_forms,
+    payments,
+    resumable_uploads,
+    start,
+    submit,
+    tracking,
+)
 from renderers.web.citizen import linked_dossiers as links
-from renderers.web.citizen import resumable_uploads as arrivals
 from renderers.web.citizen import row_pages as rows
-from renderers.web.citizen import start as beginning
-from renderers.web.citizen import submit as sending
 from renderers.web.public import articles, catalogue
 from renderers.web.public import demo_operator as operator
 from renderers.web.shared import messages
 
 BLUEPRINTS = (
     catalogue.blueprint,
-    beginning.blueprint,
+    start.blueprint,
     signin.blueprint,
-    claims.blueprint,
+    unverified_drafts.blueprint,
     mail_signin.blueprint,
     identity_signin.blueprint,
-    own.blueprint,
+    account.blueprint,
     lost_phones.blueprint,
-    acting.blueprint,
+    delegation.blueprint,
     form.blueprint,
     rows.blueprint,
-    arrivals.blueprint,
+    resumable_uploads.blueprint,
     links.blueprint,
-    sending.blueprint,
+    submit.blueprint,
     payments.blueprint,
     appointments.blueprint,
     tracking.blueprint,
-    visit_links.blueprint,
+    appointment_links.blueprint,
     messages.blueprint,
-    errands.blueprint,
+    later_forms.blueprint,
     acts.blueprint,
     corrections.blueprint,
     documents.blueprint,
-    sharing.blueprint,
+    document_links.blueprint,
     articles.blueprint,
     operator.blueprint,
 )

@@ -88,7 +88,7 @@ class PreviewSite:
                     self.session.renew(draft.good, draft.shared)
                     app.extensions["guichet"] = replace(app.extensions["guichet"], office=self.session.office)
             if time.monotonic() - self.toured > _PASS_EVERY:
-                self.session.move(timedelta())
+                self.session.pass_time_by(timedelta())
                 self.toured = time.monotonic()
         return draft
 
@@ -176,14 +176,14 @@ def workbench() -> Response:
     if note:
         _choose(note="")
     return page(
-        "preview/bench.html", draft=draft, procedure=procedure, file=preview.watched_file.file.name, note=note,
+        "preview/page.html", draft=draft, procedure=procedure, file=preview.watched_file.file.name, note=note,
         fault=_report(draft, errors=True) if draft.is_broken else "", advice=_report(draft, errors=False),
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
-        stories=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
-        number=newest.number if newest else "", state=newest.state if newest else "", standing=_state_label(procedure, newest), leads=preview.leads is not None,
+        scenarios=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
+        number=newest.number if newest else "", state=newest.state if newest else "", state_label=_state_label(procedure, newest), has_paths=preview.leads is not None,
         now=moment_of(preview.session.office.now()), due=_due(preview.session),
-        width=_width(), widths=WIDTHS, languages=_languages(procedure), spoken=language(), view=_view(procedure),
+        width=_width(), widths=WIDTHS, languages=_languages(procedure), language=language(), view=_view(procedure),
     )  # fmt: skip
 
 
@@ -325,7 +325,7 @@ def move_clock() -> Response:
     if by == "due":
         session.move_to_due()
     elif by in STEPS_OF_TIME:
-        session.move(STEPS_OF_TIME[by])
+        session.pass_time_by(STEPS_OF_TIME[by])
     else:
         abort(400)
     return go(HOME)

@@ -6,18 +6,16 @@ from typing import Final
 
 from flask import Blueprint
 
-from renderers.web.administration import account as own_desk
-from renderers.web.administration import handover, opening_forms, openings, sms_report, team
-from renderers.web.administration import jobs as orders
-from renderers.web.administration import office_day as agent_day
+from renderers.web.administration import account as staff_account
+from renderers.web.administration import handover, jobs, office_day, opening_forms, openings, sms_report, team
 from renderers.web.agents import act as agent_act
-from renderers.web.agents import appointments as agent_slots
-from renderers.web.agents import attachments as agent_pieces
+from renderers.web.agents import appointments as agent_appointments
+from renderers.web.agents import attachments as agent_attachments
 from renderers.web.agents import bulk as agent_bulk
 from renderers.web.agents import dossier as agent_dossier
 from renderers.web.agents import exports, notes, refunds, walk_ins
 from renderers.web.agents import inbox as agent
-from renderers.web.agents import later_forms as agent_errand
+from renderers.web.agents import later_forms as agent_later_forms
 from renderers.web.auditors import dossiers as auditor
 from renderers.web.auditors import journal_search as auditor_events
 from renderers.web.auditors import procedures as auditor_procedures
@@ -31,12 +29,12 @@ from renderers.web.public import comparisons, definitions, open_data, publicatio
 from renderers.web.shared import snippets
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
-    agent.blueprint, agent_dossier.blueprint, agent_pieces.blueprint, agent_act.blueprint,
-    agent_bulk.blueprint, orders.blueprint,
+    agent.blueprint, agent_dossier.blueprint, agent_attachments.blueprint, agent_act.blueprint,
+    agent_bulk.blueprint, jobs.blueprint,
     exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
-    agent_errand.blueprint, agent_slots.blueprint, walk_ins.blueprint, agent_day.blueprint, definitions.blueprint, auditor.blueprint,
+    agent_later_forms.blueprint, agent_appointments.blueprint, walk_ins.blueprint, office_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
-    publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, own_desk.blueprint,
+    publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, staff_account.blueprint,
     counter.blueprint, counter_form.blueprint, counter_payment.blueprint, counter_reading.blueprint,
     counter_receipt.blueprint, *counter_pages.BLUEPRINTS,
 )  # fmt: skip

@@ -30,7 +30,7 @@ from renderers.cli.main import console
 from renderers.web import preview
 from renderers.web.platform import languages
 from renderers.web.platform import request_context as base
-from tests.web.visitor import a_visitor
+from tests.web.client import a_portal_client
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FROZEN: Final = Path(__file__).with_name("frozen_names.json")
@@ -151,7 +151,7 @@ def _routes() -> Iterator[tuple[str, str]]:
     """Endpoints are not kept anywhere: only addresses and their methods are."""
     cookies = inspect.signature(base.SiteSettings).parameters["cookie"].default
     with TemporaryDirectory() as folder:
-        app = a_visitor(Path(folder), demo=True).client.application
+        app = a_portal_client(Path(folder), demo=True).client.application
         for rule in app.url_map.iter_rules():
             yield "routes", f"{rule.rule} {' '.join(sorted(rule.methods or ()))}"
         yield "cookies", str(app.config["SESSION_COOKIE_NAME"])

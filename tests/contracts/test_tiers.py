@@ -1,4 +1,4 @@
-"""Three tiers: what waits for the night says why, and leaves something of it in `make test`; none is skipped."""
+"""Three tiers of tests: each nightly test has a reason, and a part of it stays in `make test`; no test is skipped."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.long import RUNS, parts_of
 from tests.tiers import COLLECTED, REASONS, Collected, faults_of
 
 TESTS = Path(__file__).resolve().parents[1]
-ON_A_DISK_OF_ITS_OWN = ("faults/test_full_disk_bar.py",)  # where a machine lets us have one
+ON_A_DISK_OF_ITS_OWN = ("faults/test_full_disk_faults.py",)  # where the machine allows to mount one
 
 
 def test_what_waits_for_the_night_has_a_reason(request: pytest.FixtureRequest) -> None:
-    """All that this run collected, also what it leaves out."""
+    """Checks all collected tests, with those that this run leaves out."""
     assert faults_of(request.config.stash[COLLECTED]) == []
 
 
@@ -48,11 +48,11 @@ def test_none_is_skipped() -> None:
 
 
 def test_each_file_with_something_for_the_night_is_a_part_of_it() -> None:
-    """Marks are found in the text of a file, so that nothing is collected twice."""
+    """Marks are read in the text of a file, so that no test is collected twice."""
     parts = parts_of("nightly")
     marked = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py") if "mark.nightly(" in path.read_text()}
     assert marked - {str(Path(__file__).relative_to(TESTS))} == {
         file.removeprefix("tests/") for part in parts for file in part.files if part.marked == "nightly"
     }
-    assert {*REASONS} == {"mutant", "walk", "screen", "store", "fuzz"}
+    assert {*REASONS} == {"mutant", "journey", "screen", "store", "fuzz"}
     assert {*RUNS} == {"nightly", "faults"}

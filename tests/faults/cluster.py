@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, to be stopped, killed and started again: the one of this machine is everybody's."""
+"""A PostgreSQL server of the tests alone, which they stop, kill and start again. Other tests share the server of this machine."""
 
 from __future__ import annotations
 

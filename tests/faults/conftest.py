@@ -1,4 +1,4 @@
-"""What the bars share: each of both stores in turn."""
+"""Fixtures of the fault tests: each of both stores in turn."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from tests.effort import EFFORT
 from tests.postgres import database
 
-# B14 says something only after long: `make faults-long` runs it, with its twins
-collect_ignore = [] if EFFORT > 1 else ["test_soak_bar.py"]
+# B14 needs a long time: `make faults-long` runs it, with its mutants
+collect_ignore = [] if EFFORT > 1 else ["test_soak_faults.py"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of the store that the servers of a bar keep in: a file of their own folder when empty."""
+    """The address of the store that the servers use. Empty: a file in their own folder."""
     if request.param == "sqlite":
         yield ""
         return

@@ -1,5 +1,7 @@
-"""Anything at all posted to the pages of shipped procedures, and what must then be so: nothing raises, only what is shown on the
-page is written, what is kept is kept again, what the page shows posts the same."""
+"""Random posts to the pages of shipped procedures, and the checks of each result.
+
+No post raises. Only questions shown on the page are stored, and the page posts again what it shows.
+"""
 
 from __future__ import annotations
 
@@ -138,7 +140,7 @@ class Controls(HTMLParser):
 
 
 @dataclass
-class Judge:
+class AnswerCheck:
     """One dossier of a book, posted to; `found` is what went wrong."""
 
     definition: Procedure
@@ -229,7 +231,7 @@ def faults_of(book: Procedure, posts: int, seed: int = 9) -> list[str]:
     """What goes wrong in so many posts, some on a dossier without an answer, most on one that is filled."""
     chance, found = random.Random(f"{book.id} {seed}"), list[str]()
     filled = example_answers(book, {}, TODAY, the_directory())
-    judge = Judge(book, a_dossier(book), chance)
+    judge = AnswerCheck(book, a_dossier(book), chance)
     for number in range(posts):
         if number % 10 == 0:
             judge.dossier = a_dossier(book, **(filled if number % 30 else {}))

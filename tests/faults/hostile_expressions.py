@@ -1,7 +1,7 @@
-"""Expressions that mean harm, made here: bombs of numbers, texts, rows and definitions, ways out to Python, depths, scraps.
+"""Hostile expressions, generated: very large numbers, texts and definitions, accesses to Python, deep nesting, fragments.
 
-`faults_of` has each read and evaluated and tells what went wrong. As a program it does so under limits of memory and of
-processor time for each, so that one that never ends ends the program and not the tests.
+`faults_of` reads and evaluates each expression and reports the faults. Run as a program, it limits memory and processor time for
+each, so that an endless one ends the program and not the tests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.language.expressions.functions import LARGEST
 from engine.language.expressions.parser import Definition, Vocabulary, parse_expression
 from engine.model.types import Expression, constant
 from tests.effort import tries
-from tests.engine.definition.test_expression_properties import HERE, SCRAPS, WORDS, scope
+from tests.engine.language.test_expression_properties import HERE, SCRAPS, WORDS, scope
 from tests.faults.limits import each_within, limit_memory
 
 MEMORY: Final = 50_000_000  # bytes that judging may add to the program
@@ -210,15 +210,15 @@ def any_size() -> None:
     expression_reader._Reading.small_enough = lambda *_: True  # type: ignore[method-assign]
 
 
-TWINS: Final[Mapping[str, Callable[[], None]]] = {
+MUTANTS: Final[Mapping[str, Callable[[], None]]] = {
     one.__name__: one for one in (a_template_instead, no_budget, any_size)
 }
 
 
-def main(case: str = "", twin: str = "") -> None:
+def main(case: str = "", mutant: str = "") -> None:
     """`case`: only the expressions of that name."""
-    if twin:
-        TWINS[twin]()
+    if mutant:
+        MUTANTS[mutant]()
     hostile = [one for one in corpus() if case in one.case]
     limit_memory(MEMORY)
     worst = 0.0

@@ -1,7 +1,7 @@
-"""Files that mean harm, made here: bombs, floods, polyglots, papers that act, names that deceive. None is kept as a file.
+"""Hostile files, generated: decompression bombs, polyglots, documents with scripts, misleading names. None is stored in git.
 
-`faults_of` hands each to a store and tells what went wrong. As a program it does so under limits of memory and of
-processor time for each file, so that one that eats the machine ends the program and not the tests.
+`faults_of` gives each file to a store and reports the faults. Run as a program, it limits memory and processor time for each file,
+so that one that takes all resources ends the program and not the tests.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Patterns that an author may write and texts that a citizen may send so that holding one against the other never ends, and
-patterns that mean something else elsewhere. As a program each is judged under limits of memory and of processor time.
+"""Patterns of authors and texts of applicants whose match takes exponential time, and patterns with another meaning elsewhere.
+
+Run as a program, it checks each one under limits of memory and processor time.
 """
 
 from __future__ import annotations
@@ -148,13 +149,13 @@ def python_reads_them() -> None:
     shape_rules._is_readable = lambda pattern: True  # type: ignore[assignment]
 
 
-TWINS: Final[Mapping[str, Callable[[], None]]] = {python_reads_them.__name__: python_reads_them}
+MUTANTS: Final[Mapping[str, Callable[[], None]]] = {python_reads_them.__name__: python_reads_them}
 
 
-def main(case: str = "", twin: str = "") -> None:
+def main(case: str = "", mutant: str = "") -> None:
     """`case`: only the patterns that hold this text."""
-    if twin:
-        TWINS[twin]()
+    if mutant:
+        MUTANTS[mutant]()
     patterns = [one for one in (*evil(), *REFUSED) if case in one]
     told("a")  # what is read once
     limit_memory(MEMORY)

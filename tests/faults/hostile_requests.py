@@ -1,5 +1,7 @@
-"""Every address of the site asked by several people with anything in its place, its query and its body, and what each answer must
-then be: no accident, a status that we say, a body that is of its kind, the shields of every answer."""
+"""Requests to every address of the site by several persons, with random values in the address, the query and the body.
+
+Each answer must have an expected status, a body of its content type and all security headers.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Texts that mean harm, put wherever a text may stand, and looked for wherever one may come out.
+"""Hostile texts, put in every place that accepts a text, and searched in every output.
 
-A hit is a text that became something else: an element, an attribute, an address, a formula, a line of a header, a result.
+A hit is a text that became something else: an element, an attribute, an address, a formula, a header line, a result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An installation of real server processes over one store, which a bar starts, kills and judges."""
+"""An installation of real server processes over one store, which a fault test starts, kills and checks."""
 
 from __future__ import annotations
 
@@ -266,13 +266,13 @@ def installed(
     *,
     servers: int = 2,
     workers: int = 0,
-    twin: str = "",
+    mutant: str = "",
     threads: int = 8,
     weighed: bool = False,
     **environ: str,
 ) -> Iterator[Installation]:
     """So many server processes and workers beside them, over a folder of our own and the store at an address (a file of the
-    folder when empty). None is started yet. `weighed`: each tells what it holds when asked (`tests/faults/weighing.py`)."""
+    folder when empty). None is started yet. `weighed`: each tells what it holds when asked (`tests/faults/memory_use.py`)."""
     procedures = folder / "procedures"
     if not procedures.exists():
         procedures.mkdir(parents=True)
@@ -282,7 +282,7 @@ def installed(
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
     stand = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.stand"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.faults.fork_server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
     )  # fmt: skip
     held = Installation(folder, office, folder / "servers.log", stand)
@@ -292,8 +292,8 @@ def installed(
     }  # fmt: skip
     for port in free_ports(servers):
         command = ["serve", "--port", str(port), "--threads", str(threads)]
-        held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, twin), port))
-    held.processes += [Process(_order(held, ["worker"], said, twin)) for _ in range(workers)]
+        held.processes.append(Process(_order(held, command, {**said, "PORT": str(port)}, mutant), port))
+    held.processes += [Process(_order(held, ["worker"], said, mutant)) for _ in range(workers)]
     for place, one in enumerate(held.processes if weighed else ()):
         one.order["weighed"] = str(folder / f"weight-{place}")
     try:
@@ -309,10 +309,10 @@ def installed(
 @contextmanager
 def begun(folder: Path, store: str = "", **how: Any) -> Iterator[Installation]:
     """The same, all of them started."""
-    with installed(folder, store, **how) as house:
-        house.begin()
-        yield house
+    with installed(folder, store, **how) as installation:
+        installation.begin()
+        yield installation
 
 
-def _order(held: Installation, command: list[str], environ: Mapping[str, str], twin: str) -> dict[str, Any]:
-    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "twin": twin}
+def _order(held: Installation, command: list[str], environ: Mapping[str, str], mutant: str) -> dict[str, Any]:
+    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "mutant": mutant}

@@ -1,4 +1,4 @@
-"""Limits of a program that judges what means harm: whatever eats the machine ends the program and not the tests."""
+"""Limits of memory and processor time for a program that runs hostile input. The program ends and the tests go on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Five operators on this machine, dossiers that pay through each, and callbacks of every kind through the real route.
 
-`faults_of` plays it all and tells what money did that it must not: nothing, or the bar is red.
+`faults_of` plays all of it and reports wrong amounts. A fault test passes if there is none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from engine.services.payments import settlement
 from engine.storage.unit_of_work import Store
 from server import Settings, create_app
 from tests import worker
-from tests.engine.gateways.local_operators import (
+from tests.engine.integrations.local_operators import (
     LocalCinetPay,
     LocalFedaPay,
     LocalOperator,
@@ -39,7 +39,7 @@ from tests.engine.gateways.local_operators import (
     LocalPayGate,
     serving,
 )
-from tests.engine.office.world import World, a_world
+from tests.engine.services.world import World, a_world
 from tests.race_runners import together
 
 Letter = tuple[str, dict[str, str], bytes, str]  # where it is posted, its headers and body, what it is worth
@@ -50,7 +50,7 @@ HOUR: Final = 3600
 
 # What an operator says of an order, round after round; the line is cut in the second. The last column is what must come
 # of it: the status, and the francs credited.
-FATES: Final[Mapping[str, tuple[tuple[Mapping[str, Any], ...], str, int]]] = {
+ENDINGS: Final[Mapping[str, tuple[tuple[Mapping[str, Any], ...], str, int]]] = {
     "never": (({"is": "pending"},) * ROUNDS, "unknown", 0),
     "failed": (({"is": "pending"}, {"is": "failed"}, {"is": "failed"}, {"is": "pending"}), "failed", 0),
     "paid": (({"is": "paid"}, {"is": "paid"}, {"is": "failed"}, {"is": "pending"}), "paid", DUE),
@@ -79,7 +79,7 @@ class Line:
 
 
 @dataclass
-class Bar:
+class PaymentSite:
     """The office, its operators, and the payments under way: each with its operator and its fate."""
 
     world: World
@@ -127,7 +127,7 @@ def _simulated(operator: SandboxOperator, clock: Clock) -> Line:
     def cut(down: bool) -> None:
         fickle.down = down
 
-    return Line("sandbox", fickle, fickle.told.__setitem__, calls, fickle.asked.count, cut, tuple(FATES), True)
+    return Line("sandbox", fickle, fickle.told.__setitem__, calls, fickle.asked.count, cut, tuple(ENDINGS), True)
 
 
 def _local(name: str, local: LocalOperator, provider: PaymentProvider, words: Mapping[str, str], **how: Any) -> Line:
@@ -193,46 +193,46 @@ def _lines(stack: ExitStack, world: World) -> list[Line]:
 
 
 @contextmanager
-def a_bar(folder: Path, store: Store, *only: str) -> Iterator[Bar]:
+def a_payment_site(folder: Path, store: Store, *only: str) -> Iterator[PaymentSite]:
     """An office where one dossier pays through each operator, or `only` through some, for each fate."""
     with ExitStack() as stack:
         world = a_world(folder, store)
         lines = [line for line in _lines(stack, world) if not only or line.name in only]
         world.office.providers.clear()  # type: ignore[attr-defined]
         world.office.providers.update({line.name: line.provider for line in lines})  # type: ignore[attr-defined]
-        bar = Bar(world, create_app(Settings(data=folder, secret="test"), world.office, world.operator), lines)
+        site = PaymentSite(world, create_app(Settings(data=folder, secret="test"), world.office, world.operator), lines)
         number = 0
         for line in lines:
-            for fate in line.knows:
+            for ending in line.knows:
                 number += 1
                 owner = world.applicant(f"+2289{number:07d}")
                 dossier = world.sent(owner=owner)
                 payment = worker.start_payment(
                     world.office, owner, dossier.id, provider=line.name, payer=f"+2289011{number:04d}", token=new_id()
                 )
-                bar.paying.append((payment, line, fate))
-        yield bar
+                site.paying.append((payment, line, ending))
+        yield site
 
 
 # -- playing it --------------------------------------------------------------------------------------------------------
 
 
-def speak(bar: Bar, turn: int) -> None:
+def speak(site: PaymentSite, turn: int) -> None:
     """Every operator says what the fate of each order has for this round; none answers in the second."""
-    for line in bar.lines:
+    for line in site.lines:
         line.cut(turn == 1)
-    for payment, line, fate in bar.paying:
-        line.says(payment.reference, FATES[fate][0][turn])
+    for payment, line, ending in site.paying:
+        line.says(payment.reference, ENDINGS[ending][0][turn])
 
 
-def letters(bar: Bar, times: int) -> list[Letter]:
+def letters(site: PaymentSite, times: int) -> list[Letter]:
     """What is posted to us in one round: each order's call so many times, the same forged, stale, and sent to another
     operator's address, and one that lies over a good signature."""
-    stamp = int(bar.world.clock.now().timestamp())
+    stamp = int(site.world.clock.now().timestamp())
     posted: list[Letter] = []
-    for place, (payment, line, _) in enumerate(bar.paying):
+    for place, (payment, line, _) in enumerate(site.paying):
         headers, body = line.calls(payment.reference, stamp)
-        other = bar.lines[(bar.lines.index(line) + 1 + place) % len(bar.lines)]
+        other = site.lines[(site.lines.index(line) + 1 + place) % len(site.lines)]
         posted += [(line.name, headers, body, "true")] * times
         posted.append((line.name, {name: _spoiled(value) for name, value in headers.items()}, body, "forged"))
         posted.append((line.name, headers, body.replace(payment.reference.encode(), b"x" * 26), "changed"))
@@ -246,78 +246,78 @@ def _spoiled(value: str) -> str:
     return value[:-1] + ("0" if value[-1:] != "0" else "1")
 
 
-def deliver(bar: Bar, posted: list[Letter]) -> None:
+def deliver(site: PaymentSite, posted: list[Letter]) -> None:
     """Through the route, several at once, while as many workers ask about what was told."""
 
     def carry(thread: int) -> None:
-        client = bar.app.test_client()
+        client = site.app.test_client()
         for where, headers, body, worth in posted[thread::THREADS]:
             kind = headers.get("Content-Type", "application/x-www-form-urlencoded")
             rest = {name: value for name, value in headers.items() if name != "Content-Type"}
             answer = client.post(f"/retours/{where}", data=body, headers=rest, content_type=kind)
-            bar.answers.append((where, worth, answer.status_code))
-            settlement.ask_all_reported(bar.world.office)
+            site.answers.append((where, worth, answer.status_code))
+            settlement.ask_all_reported(site.world.office)
 
     raised = [one for one in together(THREADS, carry) if one is not None]
     assert not raised, raised
 
 
-def play(bar: Bar, times: int, seed: int = 1) -> None:
+def play(site: PaymentSite, times: int, seed: int = 1) -> None:
     """All the rounds, in an order of chance; letters of a round are delivered again in the next ones."""
     chance, old = random.Random(seed), list[Letter]()
     for turn in range(ROUNDS):
-        speak(bar, turn)
-        now = letters(bar, times)
+        speak(site, turn)
+        now = letters(site, times)
         again = chance.sample(old, min(len(old), len(now) // 3))
         both = now + [(where, headers, body, "replayed") for where, headers, body, _ in again]
         chance.shuffle(both)
-        deliver(bar, both)
+        deliver(site, both)
         old += now
-        settle(bar)
+        settle(site)
 
 
-def settle(bar: Bar) -> None:
+def settle(site: PaymentSite) -> None:
     """The tour of the worker, once the operators have had ten minutes."""
-    bar.world.wait(minutes=10, seconds=1)
-    settlement.ask_all_reported(bar.world.office, 500)
-    settlement.reconcile(bar.world.office, 500)
+    site.world.wait(minutes=10, seconds=1)
+    settlement.ask_all_reported(site.world.office, 500)
+    settlement.reconcile(site.world.office, 500)
 
 
 # -- judging it --------------------------------------------------------------------------------------------------------
 
 
-def faults_of(bar: Bar) -> list[str]:
+def faults_of(site: PaymentSite) -> list[str]:
     """What money did that it must not, what a caller was answered that it must not."""
-    found = [fault for one in bar.paying for fault in _faults_of_one(bar, *one)]
-    found += [f"fsck: {one}" for one in fsck(bar.world.office)]
-    receipts = [payment.receipt for payment, _, _ in _now(bar) if payment.receipt]
+    found = [fault for one in site.paying for fault in _faults_of_one(site, *one)]
+    found += [f"fsck: {one}" for one in fsck(site.world.office)]
+    receipts = [payment.receipt for payment, _, _ in _now(site) if payment.receipt]
     if len(set(receipts)) != len(receipts):
         found.append("a receipt given twice")
-    signed = {line.name for line in bar.lines if line.signed}
-    for where, worth, status in sorted(set(bar.answers)):
+    signed = {line.name for line in site.lines if line.signed}
+    for where, worth, status in sorted(set(site.answers)):
         proven = worth in ("forged", "changed") and where in signed
         if status not in ({400} if proven else {200, 400}):
             found.append(f"{where} was answered {status} to a {worth} letter")
     return found
 
 
-def _now(bar: Bar) -> list[tuple[Payment, Line, str]]:
+def _now(site: PaymentSite) -> list[tuple[Payment, Line, str]]:
     def kept(payment: Payment) -> Payment:
-        found = bar.world.read(lambda unit: unit.payment(payment.id))
+        found = site.world.read(lambda unit: unit.payment(payment.id))
         assert isinstance(found, Payment)
         return found
 
-    return [(kept(payment), line, fate) for payment, line, fate in bar.paying]
+    return [(kept(payment), line, ending) for payment, line, ending in site.paying]
 
 
-def _faults_of_one(bar: Bar, before: Payment, line: Line, fate: str) -> Iterator[str]:
-    office, name = bar.world.office, f"{line.name}, {fate}"
+def _faults_of_one(site: PaymentSite, before: Payment, line: Line, ending: str) -> Iterator[str]:
+    office, name = site.world.office, f"{line.name}, {ending}"
     with office.store.unit() as unit:
         payment, entries = unit.payment(before.id), unit.entries(before.dossier)
         dossier, events = unit.dossier(before.dossier), unit.events_of(before.id)
     assert payment is not None
     assert dossier is not None
-    status, francs = FATES[fate][1:]
+    status, francs = ENDINGS[ending][1:]
     if payment.status != status:
         yield f"{name}: {payment.status} instead of {status}"
     credited = [one.body["amount"] for one in entries if one.kind == "credited"]  # type: ignore[index, call-overload]
@@ -329,9 +329,9 @@ def _faults_of_one(bar: Bar, before: Payment, line: Line, fate: str) -> Iterator
         yield f"{name}: credited without an answer of the operator"
     if credited and not line.asked(before.reference):
         yield f"{name}: the operator was never asked"
-    back = {payment.id: DUE} if fate == "twice" else {}
-    owner = next(one for one in bar.world.people.values() if one.owns == dossier.owner)
+    back = {payment.id: DUE} if ending == "twice" else {}
+    owner = next(one for one in site.world.people.values() if one.owns == dossier.owner)
     if to_give_back(office, owner, dossier.id) != back:
         yield f"{name}: {to_give_back(office, owner, dossier.id)} to give back"
-    if [one.kind for one in entries].count("overpaid") != (fate == "twice"):
+    if [one.kind for one in entries].count("overpaid") != (ending == "twice"):
         yield f"{name}: what was taken twice is noted otherwise than once"

@@ -1,5 +1,7 @@
-"""Applicants and an agent over HTTP, as browsers are: cookies, forms with their tokens, and the same form sent again when no
-answer came. What a server acknowledged is in a log that a power cut leaves, before it counts."""
+"""Applicants and an agent over HTTP, as a browser does: cookies, forms with tokens, and the same post again without an answer.
+
+An acknowledged act is first written to a log that survives a power cut, then counted.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""A disk that forgets: what SQLite writes and what it makes sure of, as the machine's own calls tell it, and the disk as it is
-found after the power was cut at any moment.
+"""A simulated disk that loses writes: it records the writes and syncs of SQLite and builds the disk after a power cut.
 
-The recorder stands between this process's SQLite and the disk: it lets everything through and notes it. Of what was written and not
-made sure of, a cut keeps all, nothing, some, or halves, in sectors of 512 bytes. Names in folders are taken to stay.
+The recorder stands between SQLite of this process and the disk, passes every call on and records it. Of writes without a sync, a
+cut leaves all, none, some or halves, in sectors of 512 bytes. Names in folders stay.
 """
 
 from __future__ import annotations

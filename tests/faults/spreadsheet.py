@@ -1,5 +1,7 @@
-"""A real spreadsheet, Gnumeric, that opens a table as who took it away would; installed when it is not there (Debian's package,
-no larger than what it needs). Missing, it fails the tests; it never skips them."""
+"""A real spreadsheet, Gnumeric, that opens an exported table as its reader does. Installed if missing (Debian's package).
+
+The tests fail without it; none is skipped.
+"""
 
 from __future__ import annotations
 

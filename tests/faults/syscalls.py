@@ -1,4 +1,4 @@
-"""One command of the office in a process of its own, in which one call of the system fails or kills it (strace)."""
+"""One command in a process of its own, in which one system call fails or kills the process (strace)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from engine.services.context.app_context import pinned
 from engine.simulation.environment import ScenarioEnvironment
 from engine.simulation.player import ScenarioRun
 from renderers.i18n.translations import load_words
-from tests.engine.office.world import shipped
+from tests.engine.services.world import shipped
 
 HERE: Final = Path(__file__).parent
 SUMS: Final = "SHA256"

@@ -10,8 +10,8 @@ from pypdf import PdfReader
 from engine.core.values import group_number
 from renderers.i18n.translations import load_words
 from renderers.pdf.documents import document_pdf, receipt_pdf
+from tests.engine.domain.small_procedure import draft, passport
 from tests.engine.records.makers import a_document, a_payment
-from tests.engine.rules.small_book import draft, passport
 
 NUMBER = "26482911374"
 

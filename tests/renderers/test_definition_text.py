@@ -321,7 +321,7 @@ TECHNICAL: Final = re.compile(r"(?<![\w@./-])[a-z][a-z0-9]*_[a-z0-9_]+(?![\w@/-]
 
 def test_the_entries_of_a_list_read_in_their_order() -> None:
     search = text_of(the_procedure("regularite-fiscale")).states[0]
-    leads = [re.sub(r"\s", " ", lead) for lead in search.leads]
+    leads = [re.sub(r"\s", " ", lead) for lead in search.exits]
     assert ["(si" in leads[0], "(sinon, si" in leads[1], "(sinon, si" in leads[2], "(sinon" in leads[3]] == [True] * 4
     assert "n’est pas" not in leads[3]
     assert "« Impôts à payer d'abord » (sinon, si « Situation fiscale » est « trouvé » et « Reste à payer »" in leads[2]
@@ -329,7 +329,7 @@ def test_the_entries_of_a_list_read_in_their_order() -> None:
 
 def test_where_people_decide_the_steps_they_may_lead_to_are_said() -> None:
     [step] = [one for one in text_of(the_procedure("branchement-eau")).states if one.title == "Devis en préparation"]
-    assert [re.sub(r"\s", " ", lead) for lead in step.leads] == ["Selon l’action choisie : vers « Devis à payer »"]
+    assert [re.sub(r"\s", " ", lead) for lead in step.exits] == ["Selon l’action choisie : vers « Devis à payer »"]
 
 
 def said(value: Any) -> Iterator[str]:

@@ -22,8 +22,8 @@ from renderers.i18n import formats, problem_messages
 from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import OFFERED, load_words
 from renderers.pdf.documents import document_pdf
+from tests.engine.domain.small_procedure import passport
 from tests.engine.records.makers import a_document
-from tests.engine.rules.small_book import passport
 from tests.makers import PROCEDURES, the_procedure
 from tests.renderers.test_certificate import NUMBER, read
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from renderers.cli.admin.dossiers import migrate_command
-from tests.engine.office.editions import first, publish, renamed
-from tests.engine.office.world import World, a_world
+from tests.engine.services.editions import first, publish, renamed
+from tests.engine.services.world import World, a_world
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from engine.language.source.schema import check_shape
 from renderers.i18n import problem_messages as problem_words
 from renderers.i18n.problem_messages import advice, codes, message
 from renderers.reports.problems import correction, explain, render_problem, render_report, summary
-from tests.engine.definition.bad_files import BadFile, bad_files
+from tests.engine.language.bad_files import BadFile, bad_files
 
 ROOT = Path(__file__).parents[2]
 HOLES = re.compile(r"[{}]|\[\[|\]\]|None|…\s*[»”]|\s{2,}")

@@ -54,7 +54,7 @@ from renderers.i18n.translations import load_words
 from renderers.web.platform.assets import Assets
 from server import Settings, create_app
 from tests import worker
-from tests.engine.office.world import MONDAY, World, keys
+from tests.engine.services.world import MONDAY, World, keys
 from tests.makers import compiled, the_shared
 from tests.web.access_procedures import RENEWAL, STALL
 

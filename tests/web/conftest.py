@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import FLAGS, browser_path
 from tests.postgres import database
-from tests.web.browsing import PHONE, Person
+from tests.web.browser_person import PHONE, Person
 from tests.web.portal import Portal, open_portal
 
 Enter = Callable[..., Person]

@@ -1,4 +1,4 @@
-"""What stands on a page, read from its HTML alone: the same facts that `tests.web.looking.read` asks of a browser, less its width."""
+"""What stands on a page, read from its HTML alone: the same facts that `tests.web.page_checks.read` asks of a browser, less its width."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def going_on_without_a_code(site: AccessWorld) -> Seen:
     yield "tracking.dossiers", me.get("/dossiers")
     yield "form.tasks", me.get(f"/dossiers/{number}/demande")
     yield "form.show", me.get(begun)
-    yield "sending.verify", me.get(f"/dossiers/{number}/verification")
+    yield "submit.verify", me.get(f"/dossiers/{number}/verification")
     yield "signin.ask_code", me.get(f"/connexion/code?suite={begun}")
     yield "signin.ask_phone", me.get("/connexion?brouillon=1")
     yield "signin.leave", me.get("/deconnexion")
@@ -70,8 +70,8 @@ def going_on_without_a_code(site: AccessWorld) -> Seen:
         codes = [one for one in unit.letters_to(f"+228{phone}") if re.match(r"\d{6}\b", one.body)]
     newest = max(codes, key=lambda letter: letter.created_at)
     me.post("/connexion/code", data={"code": newest.body[:6]})
-    yield "claims.choose", me.get("/dossiers/de-cet-appareil")
-    yield "claims.choose", me.post("/dossiers/de-cet-appareil", data={})
+    yield "unverified_drafts.choose", me.get("/dossiers/de-cet-appareil")
+    yield "unverified_drafts.choose", me.post("/dossiers/de-cet-appareil", data={})
     yield "tracking.dossiers", me.get("/dossiers")
 
 
@@ -98,8 +98,8 @@ def coming_by_mail(site: AccessWorld) -> Seen:
 def another_phone(site: AccessWorld) -> Seen:
     me = site.client_of("ownr")
     me.post("/compte/telephone", data={"way": PHONE})
-    yield "own.code", me.get("/compte/code")
-    yield "own.code", me.post("/compte/code", data={"code": "000000"})
+    yield "account.code", me.get("/compte/code")
+    yield "account.code", me.post("/compte/code", data={"code": "000000"})
 
 
 @a_way
@@ -185,7 +185,7 @@ def a_lost_telephone(site: AccessWorld) -> Seen:
     agent.post(f"{here}/code", data={"code": sent[:6]})
     agent.post(here, data=named)
     yield "lost_phones.paper", agent.get(f"{here}/piece")
-    yield "own.home", owner.get("/compte")
+    yield "account.home", owner.get("/compte")
     yield "tracking.dossiers", owner.get("/dossiers")
 
 
@@ -204,15 +204,15 @@ def coming_back_to_a_counter(site: AccessWorld) -> Seen:
         yield "counter_receipt.show", agent.get(f"{at}/recepisse")
     yield "counter.home", agent.get("/agent/guichet")
     yield "counter_corrections.show", agent.get(f"{correcting}/corrections")
-    yield "counter_errands.show", agent.get(f"{asked}/a-faire/plan")
-    yield "counter_errands.show", agent.get(f"{asked}/a-faire/tenue")
-    yield "counter_errands.show_part", agent.get(f"{asked}/a-faire/tenue/0")
+    yield "counter_later_forms.show", agent.get(f"{asked}/a-faire/plan")
+    yield "counter_later_forms.show", agent.get(f"{asked}/a-faire/tenue")
+    yield "counter_later_forms.show_part", agent.get(f"{asked}/a-faire/tenue/0")
     yield "422", agent.post(f"{asked}/a-faire/tenue/0", data={"go": "next", "act-seen": "taille"})
     visit, slot = f"{visiting}/rendez-vous", {"quoi": "remise", "bureau": "dgdn_lome", "start": of["visiting"]["slot"]}
-    yield "counter_visits.choose", agent.get(visit)
-    yield "counter_visits.choose", agent.get(f"{visit}?changer=1")
-    yield "counter_visits.confirm", agent.get(f"{visit}/confirmer", query_string=slot)
-    yield "counter_visits.cancel", agent.get(f"{visit}/annuler")
+    yield "counter_appointments.choose", agent.get(visit)
+    yield "counter_appointments.choose", agent.get(f"{visit}?changer=1")
+    yield "counter_appointments.confirm", agent.get(f"{visit}/confirmer", query_string=slot)
+    yield "counter_appointments.cancel", agent.get(f"{visit}/annuler")
 
 
 @a_way

@@ -22,8 +22,8 @@ from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import run_pass
 from renderers.cli.admin import installation
 from server import DEMO_PASSWORD, Settings, create_app
-from tests.engine.office.world import shipped
-from tests.web.listening import listening
+from tests.engine.services.world import shipped
+from tests.web.live_site import listening
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = DEMO_PASSWORD

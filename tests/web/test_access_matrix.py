@@ -45,11 +45,11 @@ READERS: Final[Mapping[str, set[str]]] = {
     "admi": {"account", "proof", "holder"},
 }
 FRAME: Final = {one: {"account"} for one in ("repr", "read", "shar")}  # whom they act for stands on every page
-BEARER: Final = {"sharing.shown": {"answer"}, "sharing.shown_pdf": {"answer"}}  # whoever holds the link
+BEARER: Final = {"document_links.shown": {"answer"}, "document_links.shown_pdf": {"answer"}}  # whoever holds the link
 HELPED: Final = {"account", "sensitive"}  # the owner, who is there, has the agent write their own answers
 UNKEPT: Final = {
-    "arrivals.piece",
-    "counter_form.arriving",
+    "resumable_uploads.receive",
+    "counter_form.receive",
     "links.name",
     "messages.thread",
 }  # what they do is kept outside the tables of facts
@@ -116,7 +116,7 @@ def faults(site: AccessWorld, row: Row, persona: str, values: Mapping[str, Any])
             found.append((answer, f"reads {sorted(leaks)}"))
         if site.touched and cell != "open" and persona != "ownr":
             found.append((answer, "changed something of the owner's"))
-        if cell in ("door", "shut", "hide") and site.changed - {"session"}:
+        if cell in ("auth", "shut", "hide") and site.changed - {"session"}:
             found.append((answer, f"changed {sorted(site.changed)}"))
     if cell == "hide" or (row.on != NOTHING and cell == "own" and persona in ("none", "citi")):
         absent = ask(site, persona, row, {**values, **NOWHERE})
@@ -151,9 +151,9 @@ def bare(answer: TestResponse, values: Mapping[str, Any]) -> str:
 def test_every_mark_is_read_by_whom_it_is_for(site: AccessWorld) -> None:
     """A mark that nobody reads would prove nothing."""
     places = {
-        "ownr": (("tracking.follow", "correcting"), ("messages.thread", "sent"), ("own.home", NOTHING), ("acting.home", NOTHING)),
+        "ownr": (("tracking.follow", "correcting"), ("messages.thread", "sent"), ("account.home", NOTHING), ("delegation.home", NOTHING)),
         "offi": (("agent_dossier.show", "asked"), ("messages.staff_thread", "sent"), ("notes.staff_notes", "sent")),
-        "admi": (("acting.proof", NOTHING), ("acting.to_check", NOTHING)),
+        "admi": (("delegation.proof", NOTHING), ("delegation.to_check", NOTHING)),
     }  # fmt: skip
     seen = set()
     for persona, rows in places.items():
@@ -220,11 +220,11 @@ PARTS: Final = {"attachment_id", "document_id", "payment_id", "share", "earlier"
 OF_A_DOSSIER: Final = [
     row for row in table()
     if row.endpoint in {
-        "form.piece", "counter_form.piece", "messages.paper", "documents.download", "sharing.links", "sharing.make", "sharing.end", "payments.follow",
-        "payments.state", "payments.receipt", "links.choose_row", "links.keep_row",
+        "form.attachment", "counter_form.attachment", "messages.attachment", "documents.download", "document_links.links", "document_links.make", "document_links.end", "payments.follow",
+        "payments.state", "payments.receipt", "links.choose_row", "links.save_row",
         "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
-        "counter_links.choose_row", "counter_links.keep_row",
-        "agent_pieces.piece", "agent_pieces.file", "agent_pieces.document", "messages.staff_document",
+        "counter_links.choose_row", "counter_links.save_row",
+        "agent_attachments.attachment", "agent_attachments.file", "agent_attachments.document", "messages.staff_document",
     }
 ]  # fmt: skip
 
@@ -308,7 +308,7 @@ def test_a_motive_given_for_one_dossier_opens_no_other(site: AccessWorld) -> Non
 
 
 @slow
-@pytest.mark.parametrize("endpoint", ["orders.one", "orders.report", "exports.take"])
+@pytest.mark.parametrize("endpoint", ["jobs.one", "jobs.report", "exports.take"])
 def test_an_agent_whose_role_ended_reads_no_names_in_what_they_ordered(site: AccessWorld, endpoint: str) -> None:
     row = row_of(endpoint)
     name = "file" if endpoint == "exports.take" else "n"

@@ -17,21 +17,32 @@ from engine.services.applications.attachments import Upload
 from engine.services.payments import settlement
 from engine.services.sign_in.demo_accounts import open_demo
 from tests import worker
-from tests.engine.office.world import B3, PASSPORT, pdf
-from tests.web.desks import CLERK, DESK, GATEKEEPER, MAKER, OTHER_CLERK, Desks, Seat, hidden, open_desks, read
+from tests.engine.services.world import B3, PASSPORT, pdf
 from tests.web.portal import photograph
+from tests.web.staff_site import (
+    CLERK,
+    DESK,
+    GATEKEEPER,
+    MAKER,
+    OTHER_CLERK,
+    Seat,
+    StaffSite,
+    hidden,
+    open_staff_site,
+    read,
+)
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
 @pytest.fixture
-def passport(desks: Desks) -> Dossier:
-    return desks.world.sent(PASSPORT)
+def passport(staff_site: StaffSite) -> Dossier:
+    return staff_site.world.sent(PASSPORT)
 
 
 def at(dossier: Dossier, rest: str = "") -> str:
@@ -47,13 +58,15 @@ def confirm(seat: Seat, dossier: Dossier, act: str, **typed: object) -> tuple[in
     return done.status_code, done.headers.get("Location", "")
 
 
-def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(
+    staff_site: StaffSite, passport: Dossier
+) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     confirm(seat, passport, "conforme")
     assert "Le demandeur doit payer" in seat.see(at(passport))
-    owner = desks.world.applicant()
+    owner = staff_site.world.applicant()
     paid = worker.start_payment(
-        desks.world.office, owner, passport.id, provider="sandbox", payer="90000005", token=new_id()
+        staff_site.world.office, owner, passport.id, provider="sandbox", payer="90000005", token=new_id()
     )  # fmt: skip
     for _ in range(2):  # asked for, then asked about
         told = seat.see(at(passport))
@@ -64,17 +77,17 @@ def test_an_agent_reads_that_the_operator_is_asked_and_nobody_must_pay(desks: De
         listed = seat.see("/agent?file=tous")
         assert "Paiement en cours de vérification" in listed
         assert "Usager, jusqu’au" not in listed
-        settlement.check_payment(desks.world.office, paid.id)
+        settlement.check_payment(staff_site.world.office, paid.id)
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_every_failure_at_the_door_says_the_same(desks: Desks) -> None:
+def test_every_failure_at_the_door_says_the_same(staff_site: StaffSite) -> None:
     said = set()
     for login, password in ((GATEKEEPER, "faux"), ("personne", "demo"), ("controle", "demo")):
-        answer = desks.stranger().client.post("/agent/connexion", data={"login": login, "password": password})
+        answer = staff_site.stranger().client.post("/agent/connexion", data={"login": login, "password": password})
         assert answer.status_code == 422
         said.add(read(answer).replace(login, ""))
     assert len(said) == 1
@@ -82,19 +95,19 @@ def test_every_failure_at_the_door_says_the_same(desks: Desks) -> None:
 
 
 @pytest.mark.slow
-def test_after_too_many_tries_the_code_is_asked_for_with_the_password(desks: Desks) -> None:
-    seat = desks.stranger()
+def test_after_too_many_tries_the_code_is_asked_for_with_the_password(staff_site: StaffSite) -> None:
+    seat = staff_site.stranger()
     tries = [seat.client.post("/agent/connexion", data={"login": GATEKEEPER, "password": "x"}) for _ in range(7)]
     assert [one.status_code for one in tries] == [422] * 5 + [303] * 2
     assert tries[-1].headers["Location"] == "/agent/connexion/suite"
 
 
-def test_the_header_says_who_and_which_role(desks: Desks) -> None:
-    assert "– Agent de conformité" in desks.agent(GATEKEEPER).see("/agent")
+def test_the_header_says_who_and_which_role(staff_site: StaffSite) -> None:
+    assert "– Agent de conformité" in staff_site.agent(GATEKEEPER).see("/agent")
 
 
-def test_signing_in_leads_back_and_signing_out_closes(desks: Desks, passport: Dossier) -> None:
-    seat = desks.stranger()
+def test_signing_in_leads_back_and_signing_out_closes(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.stranger()
     sent = seat.get(at(passport))
     assert sent.status_code == 303
     door = sent.headers["Location"]
@@ -104,11 +117,11 @@ def test_signing_in_leads_back_and_signing_out_closes(desks: Desks, passport: Do
     assert seat.get("/agent").status_code == 303
 
 
-def test_no_page_of_a_desk_opens_without_signing_in(desks: Desks) -> None:
+def test_no_page_of_a_desk_opens_without_signing_in(staff_site: StaffSite) -> None:
     """Every address of the two desks, asked by a stranger and by somebody of the other desk."""
-    rules = [one for one in desks.app.url_map.iter_rules() if one.rule.startswith(("/agent", "/audit"))]
+    rules = [one for one in staff_site.app.url_map.iter_rules() if one.rule.startswith(("/agent", "/audit"))]
     assert len(rules) > 15
-    strangers = {"": desks.stranger(), "/audit": desks.agent(GATEKEEPER), "/agent": desks.auditor()}
+    strangers = {"": staff_site.stranger(), "/audit": staff_site.agent(GATEKEEPER), "/agent": staff_site.auditor()}
     for number, rule in enumerate(rules):
         if rule.rule.endswith("/connexion"):
             continue
@@ -126,20 +139,20 @@ def test_no_page_of_a_desk_opens_without_signing_in(desks: Desks) -> None:
                 assert refused, (method, path, answer.status_code)
 
 
-def test_a_form_without_its_secret_changes_nothing(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
-    desks.app.config["WTF_CSRF_ENABLED"] = True
+def test_a_form_without_its_secret_changes_nothing(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
+    staff_site.app.config["WTF_CSRF_ENABLED"] = True
     answer = seat.client.post(at(passport, "/attribution"), data={"vers": "moi"})
     assert answer.status_code == 400
-    assert desks.kept(passport).assigned is None
+    assert staff_site.kept(passport).assigned is None
 
 
-def test_demo_people_are_seated_once_and_listed_only_in_a_demonstration(desks: Desks) -> None:
-    office = desks.world.office
+def test_demo_people_are_seated_once_and_listed_only_in_a_demonstration(staff_site: StaffSite) -> None:
+    office = staff_site.world.office
 
     def secrets() -> dict[str, str]:
         kinds = ("agent", "auditor")
-        return {one.id: one.secret for kind in kinds for one in desks.world.read(lambda unit: unit.accounts(kind))}  # noqa: B023
+        return {one.id: one.secret for kind in kinds for one in staff_site.world.read(lambda unit: unit.accounts(kind))}  # noqa: B023
 
     before = secrets()
     people = open_demo(office)
@@ -147,14 +160,14 @@ def test_demo_people_are_seated_once_and_listed_only_in_a_demonstration(desks: D
     roles = [role.key for agency in office.directory.agencies.values() for role in agency.roles.values()]
     assert sorted(one.role for one in people if one.role) == sorted(roles * 2)
     assert len({one.name for one in people}) == len(people)
-    assert "démonstration" not in desks.stranger().see("/agent/connexion")
+    assert "démonstration" not in staff_site.stranger().see("/agent/connexion")
 
 
 # -- queues ------------------------------------------------------------------------------------------------------------
 
 
-def test_taking_a_dossier_takes_it_from_the_queue(desks: Desks, passport: Dossier) -> None:
-    mine, other = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+def test_taking_a_dossier_takes_it_from_the_queue(staff_site: StaffSite, passport: Dossier) -> None:
+    mine, other = staff_site.agent(GATEKEEPER), staff_site.agent(f"{GATEKEEPER}.2")
     assert "AMEGAN" in other.see("/agent")
     taken = mine.post("/agent/prendre", at="/agent", number=passport.number)
     assert taken.headers["Location"] == at(passport)
@@ -163,14 +176,14 @@ def test_taking_a_dossier_takes_it_from_the_queue(desks: Desks, passport: Dossie
     assert "AMEGAN" in mine.see("/agent?file=miens")
     assert "Attribué à" in other.see(at(passport))
     mine.post(at(passport, "/attribution"), at=at(passport), vers="file")
-    assert desks.kept(passport).assigned is None
+    assert staff_site.kept(passport).assigned is None
 
 
-def test_the_next_one_is_the_first_due(desks: Desks, passport: Dossier) -> None:
-    desks.world.wait(hours=30)
-    other = desks.world._person(Account("kofi", "applicant", "", "+22890000099"))
-    later = desks.world.sent(PASSPORT, other)
-    seat = desks.agent(GATEKEEPER)
+def test_the_next_one_is_the_first_due(staff_site: StaffSite, passport: Dossier) -> None:
+    staff_site.world.wait(hours=30)
+    other = staff_site.world._person(Account("kofi", "applicant", "", "+22890000099"))
+    later = staff_site.world.sent(PASSPORT, other)
+    seat = staff_site.agent(GATEKEEPER)
     first = seat.post("/agent/suivant", at="/agent")
     assert first.headers["Location"] == at(passport)
     assert "Prendre le suivant" in seat.see("/agent")
@@ -185,10 +198,10 @@ def test_the_next_one_is_the_first_due(desks: Desks, passport: Dossier) -> None:
     assert "Il n’y a plus rien à prendre." in seat.see("/agent")
 
 
-def test_what_is_ready_to_be_collected_is_nobodys_next(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(DESK)
+def test_what_is_ready_to_be_collected_is_nobodys_next(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(DESK)
     carried = hidden(seat.get("/agent"))
-    desks.world.force(passport, state="pret")
+    staff_site.world.force(passport, state="pret")
     told = seat.see("/agent")
     assert passport.label not in told
     assert "Prendre le suivant" not in told
@@ -196,16 +209,16 @@ def test_what_is_ready_to_be_collected_is_nobodys_next(desks: Desks, passport: D
     assert passport.label in seat.see("/agent?file=a-remettre")
     assert f"/agent?file=tous&amp;q={passport.number}" in seat.get(f"/agent?q={passport.number}").get_data(as_text=True)
     assert seat.client.post("/agent/suivant", data=carried).headers["Location"] == "/agent"
-    assert desks.kept(passport).assigned is None
+    assert staff_site.kept(passport).assigned is None
 
 
-def test_a_double_touch_takes_one_dossier(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_a_double_touch_takes_one_dossier(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     carried = hidden(seat.get("/agent"))
     for _ in range(2):
         answer = seat.client.post("/agent/prendre", data={**carried, "number": passport.number})
         assert answer.headers["Location"] == at(passport)
-    assert desks.world.kinds(passport).count("assigned") == 1
+    assert staff_site.world.kinds(passport).count("assigned") == 1
 
 
 @pytest.mark.parametrize(
@@ -216,25 +229,25 @@ def test_a_double_touch_takes_one_dossier(desks: Desks, passport: Dossier) -> No
         ("bureau=dgdn_lome", True), ("bureau=dgdn_kara", False), ("file=termines", False), ("file=attente", False),
     ],
 )  # fmt: skip
-def test_filters_narrow_a_queue(desks: Desks, passport: Dossier, query: str, found: bool) -> None:
-    text = desks.agent(GATEKEEPER).see(f"/agent?{query}")
+def test_filters_narrow_a_queue(staff_site: StaffSite, passport: Dossier, query: str, found: bool) -> None:
+    text = staff_site.agent(GATEKEEPER).see(f"/agent?{query}")
     assert (passport.label in text) is found
     assert found or "Aucun dossier" in text
 
 
-def test_a_number_is_found_with_its_spaces(desks: Desks, passport: Dossier) -> None:
+def test_a_number_is_found_with_its_spaces(staff_site: StaffSite, passport: Dossier) -> None:
     number = passport.number
     spaced = f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}"
-    assert passport.label in desks.agent(GATEKEEPER).see(f"/agent?q={spaced.replace(' ', '+')}")
+    assert passport.label in staff_site.agent(GATEKEEPER).see(f"/agent?q={spaced.replace(' ', '+')}")
 
 
-def test_due_dates_are_told_in_words(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_due_dates_are_told_in_words(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     assert "Reste 3 jours ouvrés" in seat.see("/agent")
-    desks.world.clock.instant = passport.due_at - timedelta(hours=2)  # type: ignore[operator]
-    assert "Reste 2 heures" in desks.agent(GATEKEEPER).see("/agent")
-    desks.world.clock.instant = passport.due_at + timedelta(days=2)  # type: ignore[operator]
-    text = desks.agent(GATEKEEPER).see("/agent")
+    staff_site.world.clock.instant = passport.due_at - timedelta(hours=2)  # type: ignore[operator]
+    assert "Reste 2 heures" in staff_site.agent(GATEKEEPER).see("/agent")
+    staff_site.world.clock.instant = passport.due_at + timedelta(days=2)  # type: ignore[operator]
+    text = staff_site.agent(GATEKEEPER).see("/agent")
     assert "En retard de 2 jours" in text
     assert "1 dossier en retard" in text
 
@@ -242,9 +255,9 @@ def test_due_dates_are_told_in_words(desks: Desks, passport: Dossier) -> None:
 # -- one dossier -------------------------------------------------------------------------------------------------------
 
 
-def test_a_dossier_of_another_service_does_not_exist(desks: Desks, passport: Dossier) -> None:
-    mine, other = desks.agent(GATEKEEPER), desks.agent(CLERK)
-    draft = desks.world.draft(B3)
+def test_a_dossier_of_another_service_does_not_exist(staff_site: StaffSite, passport: Dossier) -> None:
+    mine, other = staff_site.agent(GATEKEEPER), staff_site.agent(CLERK)
+    draft = staff_site.world.draft(B3)
     gone = read(other.get(at(passport)))
     for seat, path in (
         (other, at(passport)),
@@ -257,52 +270,52 @@ def test_a_dossier_of_another_service_does_not_exist(desks: Desks, passport: Dos
         assert read(answer).split("Page introuvable")[1] == gone.split("Page introuvable")[1]
 
 
-def test_sensitive_answers_are_for_the_roles_the_book_names(desks: Desks, passport: Dossier) -> None:
-    assert "Signes particuliers Exemple" in desks.agent(GATEKEEPER).see(at(passport))
-    hidden_text = desks.agent(DESK).see(at(passport))
+def test_sensitive_answers_are_for_the_roles_the_book_names(staff_site: StaffSite, passport: Dossier) -> None:
+    assert "Signes particuliers Exemple" in staff_site.agent(GATEKEEPER).see(at(passport))
+    hidden_text = staff_site.agent(DESK).see(at(passport))
     assert "Signes particuliers Masqué pour votre rôle" in hidden_text
     assert "Exemple" not in hidden_text
 
 
-def test_closed_acts_say_why(desks: Desks, passport: Dossier) -> None:
-    text = desks.agent(DESK).see(at(passport))
+def test_closed_acts_say_why(staff_site: StaffSite, passport: Dossier) -> None:
+    text = staff_site.agent(DESK).see(at(passport))
     assert "Rien n’est ouvert pour vous à cette étape." in text
     assert "Déclarer conforme Réservé à : Agent de conformité." in text
     assert "À corriger" not in text
 
 
-def test_choosing_no_act_is_said(desks: Desks, passport: Dossier) -> None:
-    text = desks.agent(GATEKEEPER).see(at(passport, "/acte"), 422)
+def test_choosing_no_act_is_said(staff_site: StaffSite, passport: Dossier) -> None:
+    text = staff_site.agent(GATEKEEPER).see(at(passport, "/acte"), 422)
     assert "Choisissez une action" in text
 
 
-def test_the_preview_shows_the_very_message_that_leaves(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
-    answer, before = seat.get(at(passport, "/acte/conforme")), desks.world.letters()
+def test_the_preview_shows_the_very_message_that_leaves(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
+    answer, before = seat.get(at(passport, "/acte/conforme")), staff_site.world.letters()
     shown = html.unescape(re.findall(r'<div class="sms mono">(.*?)</div>', answer.get_data(as_text=True), re.S)[0])
     text = read(answer)
-    assert desks.kept(passport).revision == passport.revision
-    assert desks.world.letters() == before
+    assert staff_site.kept(passport).revision == passport.revision
+    assert staff_site.world.letters() == before
     assert f"{len(shown)} caractères, 1 SMS" in text
     assert "Nouvelle étape À payer" in text
     status, where = confirm(seat, passport, "conforme")
     assert (status, where) == (303, at(passport))
-    assert desks.world.letters()[-1] == shown
+    assert staff_site.world.letters()[-1] == shown
     after = seat.see(where)
     assert "C’est fait : Déclarer conforme. Le dossier passe à « À payer »." in after
     assert shown in after.replace("  ", " ")
 
 
-def test_a_double_touch_on_confirm_is_one_act(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_a_double_touch_on_confirm_is_one_act(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     carried = {**hidden(seat.get(at(passport, "/acte/conforme"))), "go": "confirm"}
     answers = [seat.client.post(at(passport, "/acte/conforme"), data=carried) for _ in range(2)]
     assert [one.status_code for one in answers] == [303, 303]
-    assert len(desks.kept(passport).taken) == 1
+    assert len(staff_site.kept(passport).taken) == 1
 
 
-def test_a_reason_is_asked_and_what_was_typed_is_kept(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_a_reason_is_asked_and_what_was_typed_is_kept(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     path = at(passport, "/acte/refuser")
     empty = seat.post(path, go="preview")
     assert empty.status_code == 422
@@ -314,11 +327,11 @@ def test_a_reason_is_asked_and_what_was_typed_is_kept(desks: Desks, passport: Do
     edited = seat.client.post(path, data={**hidden(preview), "go": "edit"})
     assert html.escape(typed, quote=True) in edited.get_data(as_text=True)
     assert confirm(seat, passport, "refuser", **{"act-reason": typed})[0] == 303
-    assert desks.kept(passport).taken[-1].reason == typed
+    assert staff_site.kept(passport).taken[-1].reason == typed
 
 
-def test_corrections_name_fields_with_a_reason_each(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_corrections_name_fields_with_a_reason_each(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     path = at(passport, "/acte/faire_corriger")
     page = seat.see(f"{path}?champ=nom&champ=acte_naissance&champ=inconnu")
     assert "2 réponses à corriger" in page
@@ -330,40 +343,44 @@ def test_corrections_name_fields_with_a_reason_each(desks: Desks, passport: Doss
     assert "Nom : « Autre nom sur l’acte »" in preview
     assert "Acte de naissance : « Photo floue »" in preview
     assert confirm(seat, passport, "faire_corriger", **typed)[0] == 303
-    correction = desks.kept(passport).correction
+    correction = staff_site.kept(passport).correction
     assert correction is not None
     assert dict(correction.fields) == {"nom": "Autre nom sur l’acte", "acte_naissance": "Photo floue"}
     text = seat.see(at(passport))
     assert "Corrections attendues" in text
     assert "Correction attendue : « Photo floue »" in text
     assert "Réponses changées" not in text, "nothing has come back yet"
-    owner, office = desks.world.applicant(), desks.world.office
+    owner, office = staff_site.world.applicant(), staff_site.world.office
     intake.save_corrections(office, owner, passport.id, {"nom": ["LAWSON"]})
     intake.attach(office, owner, passport.id, "acte_naissance", Upload("acte.pdf", pdf()))
     intake.send_corrections(office, owner, passport.id)
     assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
 
 
-def test_the_general_message_is_optional_where_each_answer_has_its_reason(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_the_general_message_is_optional_where_each_answer_has_its_reason(
+    staff_site: StaffSite, passport: Dossier
+) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     path = at(passport, "/acte/faire_corriger")
     assert "Message général (facultatif) Inutile si chaque réponse" in seat.see(f"{path}?champ=nom")
     typed = {"act-field": ["nom", "prenoms"], "act-why-nom": "Autre nom"}
     assert seat.post(path, go="preview", **typed).status_code == 422
     assert confirm(seat, passport, "faire_corriger", **{"act-field": "nom", "act-why-nom": "Autre nom"})[0] == 303
-    assert desks.kept(passport).state == "a_corriger"
+    assert staff_site.kept(passport).state == "a_corriger"
 
 
-def test_no_field_chosen_is_no_correction(desks: Desks, passport: Dossier) -> None:
-    answer = desks.agent(GATEKEEPER).post(at(passport, "/acte/faire_corriger"), go="preview", **{"act-reason": "Vague"})
+def test_no_field_chosen_is_no_correction(staff_site: StaffSite, passport: Dossier) -> None:
+    answer = staff_site.agent(GATEKEEPER).post(
+        at(passport, "/acte/faire_corriger"), go="preview", **{"act-reason": "Vague"}
+    )
     assert answer.status_code == 422
     assert "Choisissez au moins une réponse à corriger" in read(answer)
     assert "Vague" in answer.get_data(as_text=True)
 
 
-def test_who_was_faster_is_named_and_the_text_is_kept(desks: Desks, passport: Dossier) -> None:
+def test_who_was_faster_is_named_and_the_text_is_kept(staff_site: StaffSite, passport: Dossier) -> None:
     """Two agents on one dossier: the slower one loses nothing but the decision."""
-    slow, fast = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+    slow, fast = staff_site.agent(GATEKEEPER), staff_site.agent(f"{GATEKEEPER}.2")
     path = at(passport, "/acte/refuser")
     preview = slow.post(path, go="preview", **{"act-reason": "Mon texte patient"})
     assert confirm(fast, passport, "faire_corriger", **{
@@ -371,27 +388,27 @@ def test_who_was_faster_is_named_and_the_text_is_kept(desks: Desks, passport: Do
     late = slow.client.post(path, data={**hidden(preview), "go": "confirm"})
     assert late.status_code == 409
     text = read(late)
-    assert f"{desks.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in text
+    assert f"{staff_site.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in text
     assert "Votre action « Refuser » n’a pas été enregistrée." in text
     assert "Mon texte patient" in text
-    assert desks.kept(passport).state == "a_corriger"
+    assert staff_site.kept(passport).state == "a_corriger"
 
 
-def test_an_act_of_a_page_grown_old_says_what_happened(desks: Desks, passport: Dossier) -> None:
+def test_an_act_of_a_page_grown_old_says_what_happened(staff_site: StaffSite, passport: Dossier) -> None:
     """The panel was drawn before a colleague moved the dossier: choosing an act of that time is not a mistake."""
-    slow, fast = desks.agent(GATEKEEPER), desks.agent(f"{GATEKEEPER}.2")
+    slow, fast = staff_site.agent(GATEKEEPER), staff_site.agent(f"{GATEKEEPER}.2")
     confirm(fast, passport, "faire_corriger", **{"act-field": "nom", "act-why-nom": "x", "act-reason": "y"})
     for late in (slow.get(at(passport, "/acte?acte=refuser")), slow.get(at(passport, "/acte/refuser"))):
         assert late.status_code == 409
-        assert f"{desks.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in read(late)
+        assert f"{staff_site.actor(f'{GATEKEEPER}.2').name} : « Faire corriger »" in read(late)
     assert slow.get(at(passport, "/acte/inconnu")).status_code == 404
 
 
-def test_an_act_still_open_may_be_resumed_on_the_new_state(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_an_act_still_open_may_be_resumed_on_the_new_state(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     path = at(passport, "/acte/refuser")
     preview = seat.post(path, go="preview", **{"act-reason": "Texte"})
-    casework.assign(desks.world.office, desks.actor(f"{GATEKEEPER}.2"), passport.id, None, token=new_id())
+    casework.assign(staff_site.world.office, staff_site.actor(f"{GATEKEEPER}.2"), passport.id, None, token=new_id())
     late = seat.client.post(path, data={**hidden(preview), "go": "confirm"})
     assert late.status_code == 409
     resumed = seat.client.post(path, data={**hidden(late), "go": "edit"})
@@ -399,14 +416,14 @@ def test_an_act_still_open_may_be_resumed_on_the_new_state(desks: Desks, passpor
     assert "Texte" in resumed.get_data(as_text=True)
     again = seat.client.post(path, data={**hidden(resumed), "act-reason": "Texte", "go": "preview"})
     assert seat.client.post(path, data={**hidden(again), "go": "confirm"}).status_code == 303
-    assert desks.kept(passport).state == "refuse"
+    assert staff_site.kept(passport).state == "refuse"
 
 
-def test_what_was_typed_survives_a_session_that_ended(desks: Desks, passport: Dossier) -> None:
-    seat = desks.agent(GATEKEEPER)
+def test_what_was_typed_survives_a_session_that_ended(staff_site: StaffSite, passport: Dossier) -> None:
+    seat = staff_site.agent(GATEKEEPER)
     path = at(passport, "/acte/refuser")
     form = hidden(seat.get(path))
-    desks.world.wait(hours=2)
+    staff_site.world.wait(hours=2)
     sent = seat.client.post(path, data={**form, "act-reason": "Écrit avant la pause", "go": "preview"})
     assert sent.status_code == 303
     entered = seat.post(sent.headers["Location"], login=GATEKEEPER, password="demo")
@@ -414,34 +431,34 @@ def test_what_was_typed_survives_a_session_that_ended(desks: Desks, passport: Do
     assert "Écrit avant la pause" in seat.get(path).get_data(as_text=True)
 
 
-def test_a_later_form_is_drawn_judged_and_kept(desks: Desks, passport: Dossier) -> None:
-    world = desks.world
-    dossier = world.take(passport, desks.actor(GATEKEEPER), "conforme")
+def test_a_later_form_is_drawn_judged_and_kept(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.take(passport, staff_site.actor(GATEKEEPER), "conforme")
     dossier = world.booked(world.paid(dossier), "depot")
     world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=5)
-    seat = desks.agent(DESK)
+    seat = staff_site.agent(DESK)
     day = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
     seat.post(day, mark=f"{dossier.number}/depot/attended")
     assert confirm(seat, dossier, "originaux_conformes")[0] == 303
-    maker = desks.agent(MAKER)
+    maker = staff_site.agent(MAKER)
     path = at(dossier, "/acte/fabriquer")
     wrong = maker.post(path, go="preview", numero_livret="bof")
     assert wrong.status_code == 422
     assert 'value="BOF"' in wrong.get_data(as_text=True) or 'value="bof"' in wrong.get_data(as_text=True)
-    scheme = desks.world.office.catalogue.procedures[PASSPORT].schemes["passport"]
+    scheme = staff_site.world.office.catalogue.procedures[PASSPORT].schemes["passport"]
     preview = maker.post(path, go="preview", numero_livret=scheme.example)
     carried = {**hidden(preview), "go": "confirm"}
     assert [maker.client.post(path, data=carried).status_code for _ in range(2)] == [303, 303]
-    kept = desks.kept(dossier)
+    kept = staff_site.kept(dossier)
     assert (kept.state, kept.answers["numero_livret"]) == ("pret", scheme.example)
     assert scheme.example in maker.see(at(dossier))
 
 
-def test_four_eyes_are_two_people(desks: Desks) -> None:
-    world = desks.world
+def test_four_eyes_are_two_people(staff_site: StaffSite) -> None:
+    world = staff_site.world
     dossier = world.paid(world.sent(B3, nom="GBEKOU", prenoms="Komi Selom", date_naissance="1984-02-17"))
-    assert desks.kept(dossier).state == "controle"
-    first, second = desks.agent(CLERK), desks.agent(OTHER_CLERK)
+    assert staff_site.kept(dossier).state == "controle"
+    first, second = staff_site.agent(CLERK), staff_site.agent(OTHER_CLERK)
     assert confirm(first, dossier, "verifier", meme_personne="false")[0] == 303
     text = first.see(at(dossier))
     assert "Une autre personne doit le faire : vous avez déjà fait « Rendre la vérification »." in text
@@ -454,7 +471,7 @@ def test_four_eyes_are_two_people(desks: Desks) -> None:
     assert confirm(second, dossier, "signer")[0] == 303
     delivered = second.see(at(dossier))
     assert "Bulletin n° 3" in delivered
-    document = desks.kept(dossier).documents[0]
+    document = staff_site.kept(dossier).documents[0]
     pdf = second.get(at(dossier, f"/documents/{document.id}.pdf"))
     assert pdf.data.startswith(b"%PDF")
 
@@ -462,15 +479,15 @@ def test_four_eyes_are_two_people(desks: Desks) -> None:
 # -- papers ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_shown_and_a_pdf_is_not_run(desks: Desks) -> None:
-    world = desks.world
+def test_a_picture_is_shown_and_a_pdf_is_not_run(staff_site: StaffSite) -> None:
+    world = staff_site.world
     draft = world.draft(PASSPORT)
     owner = world.applicant()
     intake.attach(world.office, owner, draft.id, "acte_naissance", intake.Upload("acte.jpg", photograph(300, 200)))
     for problem in intake.check(world.office, owner, draft.id).errors:
         intake.attach(world.office, owner, draft.id, problem.at, Upload("acte.pdf", pdf()))
     dossier = intake.submit(world.office, owner, draft.id, declared=True, token=new_id())
-    seat, stranger = desks.agent(GATEKEEPER), desks.agent(CLERK)
+    seat, stranger = staff_site.agent(GATEKEEPER), staff_site.agent(CLERK)
     for attachment in dossier.attachments:
         page = seat.see(at(dossier, f"/pieces/{attachment.id}"))
         assert f"sur {len(dossier.attachments)}" in page
@@ -485,15 +502,15 @@ def test_a_picture_is_shown_and_a_pdf_is_not_run(desks: Desks) -> None:
 # -- the day of an office ----------------------------------------------------------------------------------------------
 
 
-def test_the_day_of_an_office(desks: Desks, passport: Dossier) -> None:
-    world = desks.world
-    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+def test_the_day_of_an_office(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.booked(world.paid(world.take(passport, staff_site.actor(GATEKEEPER), "conforme")), "depot")
     start = dossier.bookings["depot"].start
     path = f"/agent/rendez-vous/{start.date()}"
-    seat = desks.agent(DESK)
+    seat = staff_site.agent(DESK)
     assert "Absent" not in seat.see(path)
     assert "1 attendu" in seat.see(path)
-    read = desks.world.read(lambda unit: unit.readings_of(dossier.id))
+    read = staff_site.world.read(lambda unit: unit.readings_of(dossier.id))
     assert read == (), "who reads the list of a day has opened no dossier"
     assert "Aucun rendez-vous" in seat.see(f"{path}?bureau=dgdn_kara")
     assert dossier.label in seat.see(f"{path}?q=amegan")
@@ -501,33 +518,33 @@ def test_the_day_of_an_office(desks: Desks, passport: Dossier) -> None:
     door = seat.see(f"{path}?porte=1")
     assert dossier.label not in door
     world.clock.instant = start + timedelta(minutes=20)
-    seat = desks.agent(DESK)
+    seat = staff_site.agent(DESK)
     assert "Absent" in seat.see(path)
     assert seat.post(path, mark=f"{dossier.number}/depot/arrived").status_code == 303
     assert "Arrivé à" in seat.see(path)
     assert seat.post(path, mark=f"{dossier.number}/depot/attended").status_code == 303
-    assert desks.kept(dossier).state == "originaux"
+    assert staff_site.kept(dossier).state == "originaux"
     assert "1 reçu" in seat.see(path)
 
 
 @pytest.mark.parametrize("when", ["hier", "2026-13-01", "0001-01-01"])
-def test_a_day_that_is_none_is_not_found(desks: Desks, when: str) -> None:
-    assert desks.agent(DESK).get(f"/agent/rendez-vous/{when}").status_code == 404
+def test_a_day_that_is_none_is_not_found(staff_site: StaffSite, when: str) -> None:
+    assert staff_site.agent(DESK).get(f"/agent/rendez-vous/{when}").status_code == 404
 
 
-def test_nobody_is_absent_before_the_hour(desks: Desks, passport: Dossier) -> None:
-    world = desks.world
-    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+def test_nobody_is_absent_before_the_hour(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.booked(world.paid(world.take(passport, staff_site.actor(GATEKEEPER), "conforme")), "depot")
     path = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
-    answer = desks.agent(DESK).post(path, mark=f"{dossier.number}/depot/missed")
+    answer = staff_site.agent(DESK).post(path, mark=f"{dossier.number}/depot/missed")
     assert answer.status_code == 409
-    assert desks.kept(dossier).bookings["depot"].status == "booked"
+    assert staff_site.kept(dossier).bookings["depot"].status == "booked"
 
 
-def test_who_is_not_expected_that_day_is_looked_for_in_all_dossiers(desks: Desks, passport: Dossier) -> None:
-    world = desks.world
-    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
-    seat, visit = desks.agent(DESK), dossier.bookings["depot"].start.date()
+def test_who_is_not_expected_that_day_is_looked_for_in_all_dossiers(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.booked(world.paid(world.take(passport, staff_site.actor(GATEKEEPER), "conforme")), "depot")
+    seat, visit = staff_site.agent(DESK), dossier.bookings["depot"].start.date()
     path = f"/agent/rendez-vous/{visit + timedelta(days=1)}?q={dossier.number}"
     html = seat.get(path).get_data(as_text=True)
     assert f'href="/agent/dossiers/{dossier.number}"' not in html
@@ -537,11 +554,11 @@ def test_who_is_not_expected_that_day_is_looked_for_in_all_dossiers(desks: Desks
     )
 
 
-def test_nothing_is_noted_before_the_day_of_the_visit(desks: Desks, passport: Dossier) -> None:
-    world = desks.world
-    dossier = world.booked(world.paid(world.take(passport, desks.actor(GATEKEEPER), "conforme")), "depot")
+def test_nothing_is_noted_before_the_day_of_the_visit(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.booked(world.paid(world.take(passport, staff_site.actor(GATEKEEPER), "conforme")), "depot")
     path = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
-    seat = desks.agent(DESK)
+    seat = staff_site.agent(DESK)
     html = seat.get(path).get_data(as_text=True)
     assert "se notent à partir du" in html
     assert 'name="mark"' not in html
@@ -549,8 +566,11 @@ def test_nothing_is_noted_before_the_day_of_the_visit(desks: Desks, passport: Do
         answer = seat.post(path, mark=f"{dossier.number}/depot/{what}")
         assert answer.status_code == 409
         assert "Rien ne peut être noté avant ce jour" in answer.get_data(as_text=True)
-    assert (desks.kept(dossier).bookings["depot"].arrived_at, desks.kept(dossier).state) == (None, "rendez_vous")
+    assert (staff_site.kept(dossier).bookings["depot"].arrived_at, staff_site.kept(dossier).state) == (
+        None,
+        "rendez_vous",
+    )
     world.clock.instant = dossier.bookings["depot"].start.replace(hour=6)
-    html = desks.agent(DESK).get(path).get_data(as_text=True)
+    html = staff_site.agent(DESK).get(path).get_data(as_text=True)
     assert "se notent à partir du" not in html
     assert f"{dossier.number}/depot/attended" in html

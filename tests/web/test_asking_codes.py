@@ -15,10 +15,10 @@ from engine.domain.common.sms_policy import SmsPolicy
 from engine.services.limits import code_limits
 from engine.services.limits.code_limits import AGAIN_PER_ADDRESS, FIRST_PER_ADDRESS, PER_BROWSER
 from server import Settings, create_app
-from tests.engine.office.world import PHONE, World, a_world
+from tests.engine.services.world import PHONE, World, a_world
 from tests.faults.people import _CSRF, Answer, Browser
 from tests.race_runners import together
-from tests.web.fronts import fronting
+from tests.web.socket_server import fronting
 
 pytestmark = pytest.mark.slow  # a whole site, and hundreds of people
 

@@ -12,26 +12,26 @@ from engine.records.dossier import Dossier
 from engine.services.applications import bulk_actions as bulk
 from engine.services.audit.exports import FILE_KEPT
 from engine.services.worker.job_runner import carry_orders
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3
-from tests.web.desks import CLERK, GATEKEEPER, OTHER_CLERK, Desks, hidden, open_desks, read
-from tests.web.visitor import Visitor
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3
+from tests.web.client import PortalClient
+from tests.web.staff_site import CLERK, GATEKEEPER, OTHER_CLERK, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
 def ticked(*dossiers: Dossier) -> dict[str, object]:
     return {"dossier": [one.number for one in dossiers]}
 
 
-def test_ticked_previewed_confirmed_and_told(desks: Desks) -> None:
-    (one, other), seat = to_sign(desks.world, 2), desks.agent(CLERK)
-    early = desks.world.sent(B3, desks.world.applicant("+22890000077"))
+def test_ticked_previewed_confirmed_and_told(staff_site: StaffSite) -> None:
+    (one, other), seat = to_sign(staff_site.world, 2), staff_site.agent(CLERK)
+    early = staff_site.world.sent(B3, staff_site.world.applicant("+22890000077"))
     inbox = seat.get("/agent?file=tous").get_data(as_text=True)
     boxes = re.findall(r'form="lot" id="[^"]+" name="dossier" value="(\d+)"', inbox)
     assert sorted(boxes) == sorted([one.number, other.number])
@@ -44,41 +44,41 @@ def test_ticked_previewed_confirmed_and_told(desks: Desks) -> None:
     assert "sera faite sur 2 dossiers." in told
     assert "1 dossier ne peut pas" in told
     assert "SMS qui partiront 2" in told
-    assert desks.kept(one).state == "signature"
+    assert staff_site.kept(one).state == "signature"
 
     posted = {**hidden(preview), "go": "confirm"}
     done = [seat.client.post("/agent/lot", data=posted) for _ in range(2)]
     assert len({answer.headers["Location"] for answer in done}) == 1
     where = done[0].headers["Location"]
     assert "Terminé : 2 dossiers faits." in seat.see(where)
-    assert [desks.kept(each).state for each in (one, other, early)] == ["a_retirer", "a_retirer", early.state]
+    assert [staff_site.kept(each).state for each in (one, other, early)] == ["a_retirer", "a_retirer", early.state]
     assert "Lot n° 1" in seat.see("/agent/ordres")
 
     report = seat.get(f"{where}.csv").get_data(as_text=True).splitlines()
     assert [line.split(",")[3] for line in report] == ["resultat", "Fait", "Fait"]
-    assert desks.agent(OTHER_CLERK).get(where).status_code == 404
-    assert desks.agent(OTHER_CLERK).get(f"{where}.csv").status_code == 404
-    assert desks.agent(OTHER_CLERK).get(f"{where}.json").status_code == 404
+    assert staff_site.agent(OTHER_CLERK).get(where).status_code == 404
+    assert staff_site.agent(OTHER_CLERK).get(f"{where}.csv").status_code == 404
+    assert staff_site.agent(OTHER_CLERK).get(f"{where}.json").status_code == 404
 
 
-def test_the_day_until_which_a_paper_is_kept_is_the_applicants(desks: Desks) -> None:
-    (one,), seat = to_sign(desks.world, 1), desks.agent(CLERK)
+def test_the_day_until_which_a_paper_is_kept_is_the_applicants(staff_site: StaffSite) -> None:
+    (one,), seat = to_sign(staff_site.world, 1), staff_site.agent(CLERK)
     preview = read(seat.get(f"/agent/dossiers/{one.number}/acte/signer"))
     assert "Nouvelle étape À retirer au centre" in preview
     assert "Le demandeur a jusqu’au" in preview
     assert "À rendre avant" not in preview
-    desks.world.take(one, desks.actor(CLERK), "signer")
+    staff_site.world.take(one, staff_site.actor(CLERK), "signer")
     after = seat.see(f"/agent/dossiers/{one.number}")
     assert "Usager, jusqu’au" in after
-    world = desks.world
-    owner = Visitor(desks.stranger().client, world.office, world.clock, world.operator).sign_in("90110000")
+    world = staff_site.world
+    owner = PortalClient(staff_site.stranger().client, world.office, world.clock, world.operator).sign_in("90110000")
     assert re.search("Où \\? À retirer au centre, [^.]*Lomé", owner.open(f"/dossiers/{one.number}").text)
     assert "Reste" not in after
 
 
-def test_a_large_order_waits_for_the_worker_and_says_so(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_order_waits_for_the_worker_and_says_so(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.services.worker.job_runner.AT_ONCE", 1)
-    some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
+    some, seat = to_sign(staff_site.world, 3), staff_site.agent(CLERK)
     whole = seat.client.post("/agent/lot", data={"tous": "1", "file": "tous", "etape": "signature", "demarche": B3})
     preview = seat.client.post("/agent/lot", data={**hidden(whole), "acte": f"{B3}:signer", "go": "preview"})
     where = seat.client.post("/agent/lot", data={**hidden(preview), "go": "confirm"}).headers["Location"]
@@ -86,17 +86,17 @@ def test_a_large_order_waits_for_the_worker_and_says_so(desks: Desks, monkeypatc
     poll = re.search(r'data-poll="([^"]+)"', seat.get(where).get_data(as_text=True))
     assert poll is not None
     assert seat.get(poll[1]).get_json()["status"] == "pending"
-    carry_orders(desks.world.office)
+    carry_orders(staff_site.world.office)
     assert seat.get(poll[1]).get_json()["status"] == "moved"
     assert "Terminé : 3 dossiers faits." in seat.see(where)
-    assert {desks.kept(one).state for one in some} == {"a_retirer"}
+    assert {staff_site.kept(one).state for one in some} == {"a_retirer"}
 
 
-def test_what_was_left_alone_says_why(desks: Desks) -> None:
-    (one, other), seat = to_sign(desks.world, 2), desks.agent(CLERK)
+def test_what_was_left_alone_says_why(staff_site: StaffSite) -> None:
+    (one, other), seat = to_sign(staff_site.world, 2), staff_site.agent(CLERK)
     chosen = seat.client.post("/agent/lot", data=ticked(one, other))
     preview = seat.client.post("/agent/lot", data={**hidden(chosen), "acte": f"{B3}:signer", "go": "preview"})
-    desks.world.take(one, desks.actor(OTHER_CLERK), "signer")
+    staff_site.world.take(one, staff_site.actor(OTHER_CLERK), "signer")
     where = seat.client.post("/agent/lot", data={**hidden(preview), "go": "confirm"}).headers["Location"]
     told = seat.see(where)
     assert "Terminé : 1 sur 2. Laissés de côté : 1." in told
@@ -106,16 +106,16 @@ def test_what_was_left_alone_says_why(desks: Desks) -> None:
     assert {seat.get(address).status_code for address in led} == {200}
 
 
-def test_nothing_ticked_nothing_possible_nothing_chosen(desks: Desks) -> None:
-    (one,), seat = to_sign(desks.world, 1), desks.agent(CLERK)
+def test_nothing_ticked_nothing_possible_nothing_chosen(staff_site: StaffSite) -> None:
+    (one,), seat = to_sign(staff_site.world, 1), staff_site.agent(CLERK)
     assert seat.client.post("/agent/lot", data={}).status_code == 409
     assert seat.client.post("/agent/lot", data={"dossier": "26000000000"}).status_code == 200
     unchosen = seat.client.post("/agent/lot", data={**ticked(one), "go": "preview"})
     assert unchosen.status_code == 422
-    other = desks.agent(GATEKEEPER).client.post("/agent/lot", data=ticked(one))
+    other = staff_site.agent(GATEKEEPER).client.post("/agent/lot", data=ticked(one))
     assert "Aucune action ne peut se faire en lot" in read(other)
     assert (
-        desks.agent(GATEKEEPER)
+        staff_site.agent(GATEKEEPER)
         .client.post("/agent/lot", data={**ticked(one), "acte": f"{B3}:signer", "go": "preview"})
         .status_code
         == 200
@@ -126,15 +126,15 @@ def test_nothing_ticked_nothing_possible_nothing_chosen(desks: Desks) -> None:
     assert refused.status_code == 404
 
 
-def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(desks: Desks) -> None:
-    (one,), who = to_sign(desks.world, 1), desks.actor(CLERK)
-    order = bulk.order_bulk(desks.world.office, who, B3, "signer", "", [(one.number, one.revision)])
-    carry_orders(desks.world.office)
-    account = desks.world.read(lambda unit: unit.account_of("agent", OTHER_CLERK))
-    with desks.world.office.store.unit(write=True) as unit:
+def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(staff_site: StaffSite) -> None:
+    (one,), who = to_sign(staff_site.world, 1), staff_site.actor(CLERK)
+    order = bulk.order_bulk(staff_site.world.office, who, B3, "signer", "", [(one.number, one.revision)])
+    carry_orders(staff_site.world.office)
+    account = staff_site.world.read(lambda unit: unit.account_of("agent", OTHER_CLERK))
+    with staff_site.world.office.store.unit(write=True) as unit:
         unit.put_account(replace(account, administers=("*",)))
-    assert "lot ordonné" in desks.agent(OTHER_CLERK).see("/agent/equipe/journal")
-    control = desks.auditor()
+    assert "lot ordonné" in staff_site.agent(OTHER_CLERK).see("/agent/equipe/journal")
+    control = staff_site.auditor()
     asked = control.get(f"/audit/dossiers/{one.number}")
     read_at = control.client.post(f"/audit/dossiers/{one.number}", data={**hidden(asked), "motive": "Contrôle"})
     assert re.search(rf"Lot n°[ :]*{order.n}\b", control.see(read_at.headers["Location"]))
@@ -143,8 +143,8 @@ def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(desks: Desks)
 # -- lists taken away --------------------------------------------------------------------------------------------------
 
 
-def test_a_list_is_prepared_and_taken_by_its_giver_alone(desks: Desks) -> None:
-    some, seat = to_sign(desks.world, 3), desks.agent(CLERK)
+def test_a_list_is_prepared_and_taken_by_its_giver_alone(staff_site: StaffSite) -> None:
+    some, seat = to_sign(staff_site.world, 3), staff_site.agent(CLERK)
     stands_on = seat.get(f"/agent?file=tous&demarche={B3}&etape=signature")
     form = {**hidden(stands_on), "file": "tous", "demarche": B3, "etape": "signature"}
     given = {seat.client.post("/agent/export", data=form).headers["Location"] for _ in range(2)}
@@ -155,22 +155,22 @@ def test_a_list_is_prepared_and_taken_by_its_giver_alone(desks: Desks) -> None:
     assert lines[0].startswith("numero,demandeur,demarche,etape")
     assert sorted(line.split(",")[0] for line in lines[1:]) == sorted(one.number for one in some)
     assert "Signature" in lines[1]
-    assert desks.agent(OTHER_CLERK).get(f"{where}/liste.csv").status_code == 404
-    kinds = [entry.kind for entry in desks.world.read(lambda unit: unit.rights())]
+    assert staff_site.agent(OTHER_CLERK).get(f"{where}/liste.csv").status_code == 404
+    kinds = [entry.kind for entry in staff_site.world.read(lambda unit: unit.rights())]
     assert kinds[:2] == ["tray_taken", "tray_ordered"]
-    desks.world.clock.advance(FILE_KEPT)
-    assert desks.agent(CLERK).get(f"{where}/liste.csv").status_code == 409
-    assert "effacé" in desks.agent(CLERK).see(where)
+    staff_site.world.clock.advance(FILE_KEPT)
+    assert staff_site.agent(CLERK).get(f"{where}/liste.csv").status_code == 409
+    assert "effacé" in staff_site.agent(CLERK).see(where)
 
 
-def test_a_long_list_is_the_workers(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_list_is_the_workers(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.services.worker.job_runner.FEW_ROWS", 1)
     monkeypatch.setattr("engine.services.audit.exports._PART", 2)
     monkeypatch.setattr("engine.services.worker.job_runner._PARTS", 1)
-    some, seat = to_sign(desks.world, 5), desks.agent(CLERK)
+    some, seat = to_sign(staff_site.world, 5), staff_site.agent(CLERK)
     where = seat.client.post("/agent/export", data={"file": "tous"}).headers["Location"]
     assert seat.get(f"{where}/liste.csv").status_code == 409
-    rows = [carry_orders(desks.world.office) for _ in range(4)]
+    rows = [carry_orders(staff_site.world.office) for _ in range(4)]
     assert rows == [2, 2, 1, 0]
     body = seat.get(f"{where}/liste.csv").get_data(as_text=True)
     assert len({line.split(",")[0] for line in body.splitlines()[1:]}) == len(some)

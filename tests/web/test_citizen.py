@@ -27,19 +27,19 @@ from renderers.web.citizen import payments
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
-from tests.web.visitor import ANSWERS, MAYOR, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, MAYOR, PHONE, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.worker import start_payment, work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path, demo=True)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path, demo=True)
 
 
 @pytest.fixture
-def known(visitor: Visitor) -> Visitor:
+def known(visitor: PortalClient) -> PortalClient:
     return visitor.sign_in()
 
 
@@ -47,23 +47,23 @@ def known(visitor: Visitor) -> Visitor:
 
 
 @pytest.mark.parametrize("query", ["étal", "ETAL", "marchés", "louer etal"])
-def test_search_forgives_accents_capitals_and_plurals(visitor: Visitor, query: str) -> None:
+def test_search_forgives_accents_capitals_and_plurals(visitor: PortalClient, query: str) -> None:
     assert "1 démarche trouvée" in visitor.open(f"/demarches?q={query}").text
 
 
-def test_a_search_that_finds_nothing_proposes_the_nearest(visitor: Visitor) -> None:
+def test_a_search_that_finds_nothing_proposes_the_nearest(visitor: PortalClient) -> None:
     page = visitor.open("/demarches?q=marcher+etale")
     assert "Aucun résultat pour « marcher etale »" in page.text
     assert "Étal de marché" in page.text
 
 
-def test_a_search_is_shown_as_text(visitor: Visitor) -> None:
+def test_a_search_is_shown_as_text(visitor: PortalClient) -> None:
     page = visitor.open("/demarches?q=<script>alert(1)</script>")
     assert "<script>alert" not in page.html
     assert "&lt;script&gt;" in page.html
 
 
-def test_the_sheet_says_price_papers_steps_and_edition(visitor: Visitor) -> None:
+def test_the_sheet_says_price_papers_steps_and_edition(visitor: PortalClient) -> None:
     text = visitor.open("/demarches/essai").text
     for said in ("5 000 FCFA", "5 jours ouvrés", "Carte d'identité", "Remise de la clé", "Version 1", "1 an"):
         assert said in text, said
@@ -72,7 +72,7 @@ def test_the_sheet_says_price_papers_steps_and_edition(visitor: Visitor) -> None
 # -- eligibility -------------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_stops_is_explained_and_is_not_an_error(visitor: Visitor) -> None:
+def test_an_answer_that_stops_is_explained_and_is_not_an_error(visitor: PortalClient) -> None:
     page = visitor.open("/demarches/essai/verifier?majeur=non")
     assert page.status == 200
     assert "Un parent doit le demander pour vous." in page.text
@@ -91,7 +91,7 @@ def test_who_is_stopped_learns_where_to_go_instead(tmp_path: Path, named: str, s
         "because: Un parent doit le demander pour vous.", "because: Trop jeune., instead: autre, NAMED"
     )
     book = book.replace("NAMED", named)
-    office = replace(a_visitor(tmp_path).office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
+    office = replace(a_portal_client(tmp_path).office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
     app = create_app(Settings(data=tmp_path, secret="test"), office)
     page = Seen(app.test_client().get("/demarches/essai/verifier?majeur=non"))
     assert "Ce que vous pouvez faire" in page.text
@@ -102,14 +102,14 @@ def test_who_is_stopped_learns_where_to_go_instead(tmp_path: Path, named: str, s
     assert "/commencer" not in page.html.partition("<main")[2].partition("</main")[0], "a form would refuse them"
 
 
-def test_no_answer_is_asked_again(visitor: Visitor) -> None:
+def test_no_answer_is_asked_again(visitor: PortalClient) -> None:
     page = visitor.open("/demarches/essai/verifier?etape=majeur")
     assert page.status == 422
     assert page.title.startswith("Erreur : ")
     assert "Répondez oui ou non" in page.text
 
 
-def test_the_form_cannot_be_reached_around_the_question(known: Visitor) -> None:
+def test_the_form_cannot_be_reached_around_the_question(known: PortalClient) -> None:
     form = known.open("/demarches/essai/verifier?majeur=oui").form()
     form["majeur"] = ["non"]
     assert known.post("/demarches/essai/commencer", **form).address.startswith("/demarches/essai/verifier")
@@ -118,7 +118,7 @@ def test_the_form_cannot_be_reached_around_the_question(known: Visitor) -> None:
 # -- signing in --------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_begun_goes_on_after_the_code(visitor: Visitor) -> None:
+def test_what_was_begun_goes_on_after_the_code(visitor: PortalClient) -> None:
     visitor.post("/demarches/essai/commencer", **visitor.open("/demarches/essai/verifier?majeur=oui").form())
     assert visitor.page.address == "/connexion"
     visitor.send("/connexion", phone="+228 90-11-22-33")
@@ -127,14 +127,14 @@ def test_what_was_begun_goes_on_after_the_code(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(("code", "said"), [("12", "Le code a 6 chiffres"), ("000000", "Ce code n’est pas le bon")])
-def test_a_wrong_code_is_told(visitor: Visitor, code: str, said: str) -> None:
+def test_a_wrong_code_is_told(visitor: PortalClient, code: str, said: str) -> None:
     visitor.send("/connexion", phone=PHONE)
     page = visitor.send("/connexion/code", code=code)
     assert page.status == 422
     assert said in page.text
 
 
-def test_a_code_that_never_comes_leaves_other_ways_in(visitor: Visitor) -> None:
+def test_a_code_that_never_comes_leaves_other_ways_in(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone=PHONE)
     page = visitor.follow()
     for way in ("/connexion/courriel", "/connexion/numero-perdu"):
@@ -142,7 +142,7 @@ def test_a_code_that_never_comes_leaves_other_ways_in(visitor: Visitor) -> None:
     assert "présentez-vous au guichet" in page.text
 
 
-def test_a_wrong_phone_keeps_what_was_typed(visitor: Visitor) -> None:
+def test_a_wrong_phone_keeps_what_was_typed(visitor: PortalClient) -> None:
     page = visitor.send("/connexion", phone="12")
     assert page.status == 422
     assert page.value("phone") == "12"
@@ -152,12 +152,12 @@ def test_a_wrong_phone_keeps_what_was_typed(visitor: Visitor) -> None:
     "suite",
     ["//evil.tg", "https://evil.tg", "/\\evil.tg", "\t//evil.tg", "/nowhere", "javascript:alert(1)", "/v\u2028"],
 )
-def test_signing_in_never_leads_elsewhere(visitor: Visitor, suite: str) -> None:
+def test_signing_in_never_leads_elsewhere(visitor: PortalClient, suite: str) -> None:
     visitor.send("/connexion", phone=PHONE, suite=suite)
     assert visitor.send("/connexion/code", code=visitor.code()).address == "/dossiers"
 
 
-def test_the_session_cookie_is_for_the_server_only(visitor: Visitor) -> None:
+def test_the_session_cookie_is_for_the_server_only(visitor: PortalClient) -> None:
     visitor.sign_in()
     cookies = [value for name, value in visitor.page.response.headers if name == "Set-Cookie"]
     mine = next(value for value in cookies if value.startswith("guichet="))
@@ -166,7 +166,7 @@ def test_the_session_cookie_is_for_the_server_only(visitor: Visitor) -> None:
 
 
 def test_over_https_cookies_belong_to_the_host(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path, base_url="https://localhost")
+    visitor = a_portal_client(tmp_path, base_url="https://localhost")
     page = visitor.open("/connexion")
     assert page.response.headers["Strict-Transport-Security"]
     cookie = next(value for name, value in page.response.headers if name == "Set-Cookie")
@@ -174,7 +174,7 @@ def test_over_https_cookies_belong_to_the_host(tmp_path: Path) -> None:
     assert "Secure" in cookie
 
 
-def test_signing_out_closes_the_session(known: Visitor) -> None:
+def test_signing_out_closes_the_session(known: PortalClient) -> None:
     known.send("/deconnexion")
     assert known.open("/dossiers").address.startswith("/connexion")
 
@@ -182,7 +182,7 @@ def test_signing_out_closes_the_session(known: Visitor) -> None:
 # -- filling -----------------------------------------------------------------------------------------------------------
 
 
-def test_wrong_answers_are_kept_and_named_beside_their_question(known: Visitor) -> None:
+def test_wrong_answers_are_kept_and_named_beside_their_question(known: PortalClient) -> None:
     number = known.begin()
     page = known.send(f"/dossiers/{number}/demande/vous", nom="", naissance_day="30", naissance_month="2",
                       naissance_year="1990", commerce="tissus", go="next")  # fmt: skip
@@ -196,7 +196,7 @@ def test_wrong_answers_are_kept_and_named_beside_their_question(known: Visitor) 
     assert "Remplissez" not in again.text, "a page just opened accuses nobody"
 
 
-def test_a_question_opened_by_an_answer_is_asked_on_the_same_page(known: Visitor) -> None:
+def test_a_question_opened_by_an_answer_is_asked_on_the_same_page(known: PortalClient) -> None:
     """What the browser reveals with a script comes, without one, when the page is shown again."""
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
@@ -209,13 +209,13 @@ def test_a_question_opened_by_an_answer_is_asked_on_the_same_page(known: Visitor
     assert known.page.address.endswith("/demande/aides")
 
 
-def test_the_other_answer_wants_its_detail(known: Visitor) -> None:
+def test_the_other_answer_wants_its_detail(known: PortalClient) -> None:
     number = known.begin()
     page = known.send(f"/dossiers/{number}/demande/vous", **{**ANSWERS, "commerce": "other"}, go="next")
     assert "Précisez votre réponse à « Que vendez-vous ? »" in page.text
 
 
-def test_rows_come_and_go_without_losing_the_others(known: Visitor) -> None:
+def test_rows_come_and_go_without_losing_the_others(known: PortalClient) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/aides"
     known.send(address, add_row="personnes")
@@ -227,7 +227,7 @@ def test_rows_come_and_go_without_losing_the_others(known: Visitor) -> None:
     assert known.open(address).value("personnes.0.prenom") == "Ama"
 
 
-def test_each_file_stands_alone(known: Visitor) -> None:
+def test_each_file_stands_alone(known: PortalClient) -> None:
     number = known.begin()
     known.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
     known.send(f"/dossiers/{number}/demande/aides", go="next")
@@ -244,7 +244,7 @@ def test_each_file_stands_alone(known: Visitor) -> None:
     assert "Document reçu" not in known.follow().text
 
 
-def test_a_file_is_sandboxed_and_only_its_owner_reads_it(known: Visitor) -> None:
+def test_a_file_is_sandboxed_and_only_its_owner_reads_it(known: PortalClient) -> None:
     number = known.fill()
     page = known.open(f"/dossiers/{number}/verification")
     found = re.search(rf'href="(/dossiers/{number}/pieces/[^"]+)"', page.html)
@@ -257,7 +257,7 @@ def test_a_file_is_sandboxed_and_only_its_owner_reads_it(known: Visitor) -> None
     assert "connectez-vous avec le numéro de téléphone qui l’a ouvert" in foreign.text
 
 
-def test_later_means_later(known: Visitor) -> None:
+def test_later_means_later(known: PortalClient) -> None:
     number = known.begin()
     known.send(f"/dossiers/{number}/demande/vous", nom="Amegan", go="later")
     assert known.page.address == "/dossiers"
@@ -267,7 +267,7 @@ def test_later_means_later(known: Visitor) -> None:
     assert known.begin() == number, "one draft for one procedure"
 
 
-def test_a_draft_is_dropped_on_its_own_page(known: Visitor) -> None:
+def test_a_draft_is_dropped_on_its_own_page(known: PortalClient) -> None:
     number = known.begin()
     known.send(f"/dossiers/{number}/supprimer")
     assert "Votre brouillon est supprimé." in known.follow().text
@@ -276,14 +276,14 @@ def test_a_draft_is_dropped_on_its_own_page(known: Visitor) -> None:
 # -- sending -----------------------------------------------------------------------------------------------------------
 
 
-def test_check_says_what_is_missing_and_offers_no_button(known: Visitor) -> None:
+def test_check_says_what_is_missing_and_offers_no_button(known: PortalClient) -> None:
     number = known.begin()
     page = known.open(f"/dossiers/{number}/verification")
     assert "Il manque" in page.text
     assert "Envoyer ma demande" not in page.text
 
 
-def test_sending_wants_the_declaration(known: Visitor) -> None:
+def test_sending_wants_the_declaration(known: PortalClient) -> None:
     number = known.fill()
     assert known.send(f"/dossiers/{number}/verification").address == f"/dossiers/{number}/verification"
     assert "Cochez la case" in known.follow().text
@@ -291,7 +291,7 @@ def test_sending_wants_the_declaration(known: Visitor) -> None:
     assert "Cochez la case" not in known.open(f"/dossiers/{number}/verification").text, "said once"
 
 
-def test_a_double_tap_sends_once(known: Visitor) -> None:
+def test_a_double_tap_sends_once(known: PortalClient) -> None:
     number = known.fill()
     form = known.open(f"/dossiers/{number}/verification").form("token")
     form["declared"] = ["1"]
@@ -303,7 +303,7 @@ def test_a_double_tap_sends_once(known: Visitor) -> None:
     assert known.open(f"/dossiers/{number}/verification").address == f"/dossiers/{number}/envoye"
 
 
-def test_two_tabs_see_both_versions_and_choose(known: Visitor) -> None:
+def test_two_tabs_see_both_versions_and_choose(known: PortalClient) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     old = known.open(address).form()
@@ -322,7 +322,7 @@ def test_two_tabs_see_both_versions_and_choose(known: Visitor) -> None:
 # -- after -------------------------------------------------------------------------------------------------------------
 
 
-def test_correcting_opens_only_what_was_asked(known: Visitor) -> None:
+def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "corriger", reason="Un point", correction={"nom": "Écrire en entier", "carte": "Illisible"})
     asked = known.open(f"/dossiers/{number}").text
@@ -346,7 +346,7 @@ def test_correcting_opens_only_what_was_asked(known: Visitor) -> None:
     assert not any(said in again for said in consequences)
 
 
-def test_paying_has_several_ends(known: Visitor) -> None:
+def test_paying_has_several_ends(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     address = f"/dossiers/{number}/paiement"
@@ -360,7 +360,7 @@ def test_paying_has_several_ends(known: Visitor) -> None:
 
 @pytest.mark.parametrize("read", ["owed", "offered"])
 def test_a_second_tab_that_pays_as_the_first_one_is_settled_reads_the_receipt(
-    known: Visitor, monkeypatch: pytest.MonkeyPatch, read: str
+    known: PortalClient, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
     number = known.sent()
     known.decide(number, "accorder")
@@ -381,7 +381,7 @@ def test_a_second_tab_that_pays_as_the_first_one_is_settled_reads_the_receipt(
     assert "Paiement reçu" in known.follow().text
 
 
-def test_anyone_checks_a_receipt(known: Visitor) -> None:
+def test_anyone_checks_a_receipt(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", payer="90000001")
@@ -422,7 +422,7 @@ def test_anyone_checks_a_receipt(known: Visitor) -> None:
         ("90000008", "Nous vérifions votre paiement"),
     ],
 )
-def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, said: str) -> None:
+def test_each_ending_says_what_became_of_the_money(known: PortalClient, payer: str, said: str) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer=payer)
@@ -433,14 +433,14 @@ def test_each_ending_says_what_became_of_the_money(known: Visitor, payer: str, s
     assert ("Rien n’a été débité" in told) is (payer in ("90000002", "90000003", "90000004", "90000007"))
 
 
-def pay_in_doubt(known: Visitor, number: str) -> None:
+def pay_in_doubt(known: PortalClient, number: str) -> None:
     """Pays with an operator that does not know yet what became of it."""
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000005")
     later(known, seconds=5)
     work_off(known.office)
 
 
-def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> None:
+def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     pay_in_doubt(known, number)
@@ -451,7 +451,7 @@ def test_while_a_payment_is_checked_nobody_is_told_to_pay(known: Visitor) -> Non
     assert "Ne payez pas une deuxième fois." in known.follow().text
 
 
-def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: Visitor) -> None:
+def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     pay_in_doubt(known, number)
@@ -476,7 +476,7 @@ def test_an_answer_that_does_not_come_is_never_promised_for_ever(known: Visitor)
     assert "Cette somme vous sera remboursée" in after
 
 
-def test_a_message_sent_two_ways_is_read_once(known: Visitor) -> None:
+def test_a_message_sent_two_ways_is_read_once(known: PortalClient) -> None:
     number = known.sent()
     with known.office.store.unit(write=True) as unit:
         dossier = unit.dossier_numbered(number)
@@ -504,7 +504,7 @@ def _without_messages(dossier: str) -> str:
     return before
 
 
-def tried(known: Visitor, payer: str) -> str:
+def tried(known: PortalClient, payer: str) -> str:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer=payer)
@@ -520,7 +520,7 @@ def tried(known: Visitor, payer: str) -> str:
         ("91223344", "Si votre téléphone vous demande encore de confirmer ce paiement, confirmez-le."),
     ],
 )
-def test_while_the_operator_is_asked_no_page_asks_for_the_money(known: Visitor, payer: str, who: str) -> None:
+def test_while_the_operator_is_asked_no_page_asks_for_the_money(known: PortalClient, payer: str, who: str) -> None:
     number = tried(known, payer)
     dossier = known.open(f"/dossiers/{number}").text
     assert "Où ? Chez l’opérateur (Argent mobile), qui vérifie votre paiement." in dossier
@@ -544,7 +544,7 @@ def test_while_the_operator_is_asked_no_page_asks_for_the_money(known: Visitor, 
 
 
 @pytest.mark.parametrize("payer", ["90000002", "90000004"])
-def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: Visitor, payer: str) -> None:
+def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: PortalClient, payer: str) -> None:
     number = tried(known, payer)
     dossier = known.open(f"/dossiers/{number}").text
     assert "Qui ? C’est à vous d’agir." in dossier
@@ -555,14 +555,14 @@ def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: Visitor, pa
     assert "Paiement en cours de vérification" not in listed
 
 
-def test_after_a_payment_nothing_is_checked_or_asked_for(known: Visitor) -> None:
+def test_after_a_payment_nothing_is_checked_or_asked_for(known: PortalClient) -> None:
     dossier = known.open(f"/dossiers/{tried(known, '90000001')}").text
     assert "payés en entier" in dossier
     assert "en cours de vérification" not in dossier
     assert "FCFA à payer." not in dossier
 
 
-def test_the_summary_holds_what_was_sent_received_and_paid(known: Visitor) -> None:
+def test_the_summary_holds_what_was_sent_received_and_paid(known: PortalClient) -> None:
     number = tried(known, "90000005")
     [address] = set(re.findall(r'href="([^"]+/recapitulatif\.pdf)"', known.open(f"/dossiers/{number}").html))
     assert address in known.open(f"/dossiers/{number}/envoye").html
@@ -578,7 +578,7 @@ def test_the_summary_holds_what_was_sent_received_and_paid(known: Visitor) -> No
     assert another(known).sign_in("91223355").open(address).status == 404
 
 
-def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
+def test_what_was_paid_twice_is_told_on_the_dossier(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000006")
@@ -588,7 +588,7 @@ def test_what_was_paid_twice_is_told_on_the_dossier(known: Visitor) -> None:
     assert "non abouti" not in told
 
 
-def test_the_payer_confirms_on_the_operators_page(known: Visitor) -> None:
+def test_the_payer_confirms_on_the_operators_page(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="91223344")
@@ -604,14 +604,14 @@ def test_the_payer_confirms_on_the_operators_page(known: Visitor) -> None:
     assert "Référence Q-2026-000001" in known.open(waiting).text, "and as a bookmark"
 
 
-def test_a_forged_callback_is_refused(visitor: Visitor) -> None:
+def test_a_forged_callback_is_refused(visitor: PortalClient) -> None:
     answer = visitor.client.post("/retours/argent", data=b'{"status": "paid"}')
     assert answer.status_code == 400
     assert answer.content_type == "application/problem+json"
     assert visitor.client.post("/retours/inconnu", data=b"{}").status_code == 404
 
 
-def ready_to_book(known: Visitor) -> str:
+def ready_to_book(known: PortalClient) -> str:
     number = known.sent()
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
@@ -619,7 +619,7 @@ def ready_to_book(known: Visitor) -> str:
 
 
 def test_where_it_stands_is_no_date_of_a_visit_and_the_page_of_what_was_sent_leads_to_the_choice_of_one(
-    known: Visitor,
+    known: PortalClient,
 ) -> None:
     number = ready_to_book(known)
     for path in (f"/dossiers/{number}", f"/dossiers/{number}/envoye"):
@@ -632,7 +632,7 @@ def test_where_it_stands_is_no_date_of_a_visit_and_the_page_of_what_was_sent_lea
         assert "Prendre rendez-vous" in page.text
 
 
-def test_booking_changing_and_giving_back(known: Visitor) -> None:
+def test_booking_changing_and_giving_back(known: PortalClient) -> None:
     number = ready_to_book(known)
     address = f"/dossiers/{number}/rendez-vous"
     page = known.open(address)
@@ -653,14 +653,14 @@ def test_booking_changing_and_giving_back(known: Visitor) -> None:
     assert "Votre rendez-vous est annulé" in known.follow().text
 
 
-def test_the_address_in_a_diary_never_leads_nowhere(known: Visitor) -> None:
+def test_the_address_in_a_diary_never_leads_nowhere(known: PortalClient) -> None:
     number = known.sent()
     answer = known.open(f"/dossiers/{number}/rendez-vous")
     assert (answer.status, answer.response.headers["Location"]) == (303, f"/dossiers/{number}")
 
 
 @pytest.mark.parametrize("start", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "demain", "0001-01-01T00:00"])
-def test_a_time_out_of_the_calendar_is_no_slot(known: Visitor, start: str) -> None:
+def test_a_time_out_of_the_calendar_is_no_slot(known: PortalClient, start: str) -> None:
     address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
     answer = known.open(f"{address}/confirmer?start={start.replace('+', '%2B')}&bureau=rien")
     assert (answer.status, answer.response.headers["Location"]) == (303, address)
@@ -668,7 +668,7 @@ def test_a_time_out_of_the_calendar_is_no_slot(known: Visitor, start: str) -> No
     assert known.post(address, **form).status in (303, 409)
 
 
-def test_a_visit_too_near_is_not_given_back_here(known: Visitor) -> None:
+def test_a_visit_too_near_is_not_given_back_here(known: PortalClient) -> None:
     number = ready_to_book(known)
     address = f"/dossiers/{number}/rendez-vous"
     page = known.open(address)
@@ -690,7 +690,7 @@ def test_a_visit_too_near_is_not_given_back_here(known: Visitor) -> None:
     assert "Il est trop tard" in answer.text
 
 
-def test_the_last_seat_is_sold_once(known: Visitor) -> None:
+def test_the_last_seat_is_sold_once(known: PortalClient) -> None:
     other = another(known).sign_in("91223344")
     numbers = ready_to_book(known), ready_to_book(other)
     addresses = [f"/dossiers/{number}/rendez-vous" for number in numbers]
@@ -704,7 +704,7 @@ def test_the_last_seat_is_sold_once(known: Visitor) -> None:
     assert "Ce créneau vient d’être pris. Les plus proches" in late.text
 
 
-def test_withdrawing_wants_a_reason(known: Visitor) -> None:
+def test_withdrawing_wants_a_reason(known: PortalClient) -> None:
     number = known.sent()
     address = f"/dossiers/{number}/actes/retirer"
     assert known.send(address).status == 422
@@ -712,7 +712,7 @@ def test_withdrawing_wants_a_reason(known: Visitor) -> None:
     assert "Ce dossier est clos" in known.follow().text
 
 
-def test_withdrawing_says_beforehand_what_it_comes_to(known: Visitor) -> None:
+def test_withdrawing_says_beforehand_what_it_comes_to(known: PortalClient) -> None:
     number = known.sent()
     address, paying = f"/dossiers/{number}/actes/retirer", "Un paiement de 5 000 FCFA attend sa confirmation."
     stops = "Votre demande s’arrête et ne pourra pas être reprise. Vous pourrez en commencer une autre."
@@ -727,7 +727,7 @@ def test_withdrawing_says_beforehand_what_it_comes_to(known: Visitor) -> None:
 
 def test_an_act_that_ends_nothing_for_good_says_no_such_thing(tmp_path: Path) -> None:
     back = "    rouvrir: {from: retire, to: examen, by: applicant, label: Reprendre, within: 1 month}\noutputs:"
-    known = a_visitor(tmp_path, STALL.replace("outputs:", back)).sign_in()
+    known = a_portal_client(tmp_path, STALL.replace("outputs:", back)).sign_in()
     told = known.open(f"/dossiers/{known.sent()}/actes/retirer")
     assert told.status == 200
     assert "ne pourra pas être reprise" not in told.text
@@ -736,7 +736,7 @@ def test_an_act_that_ends_nothing_for_good_says_no_such_thing(tmp_path: Path) ->
 def test_who_cannot_withdraw_reads_what_to_do_instead(tmp_path: Path) -> None:
     """The circuit tells: an act where there is one, else to do nothing until it lapses, else to ask the service."""
     book = STALL.replace("from: [examen, a_corriger, a_payer], to: retire", "from: [a_corriger], to: retire")
-    known = a_visitor(tmp_path, book).sign_in()
+    known = a_portal_client(tmp_path, book).sign_in()
     number = known.sent()
     cannot, lapses, asks = (
         "Vous ne pouvez pas retirer cette demande en ligne",
@@ -758,7 +758,7 @@ def test_who_cannot_withdraw_reads_what_to_do_instead(tmp_path: Path) -> None:
     assert lapses not in told.lower()
 
 
-def test_who_may_withdraw_reads_no_such_line(known: Visitor) -> None:
+def test_who_may_withdraw_reads_no_such_line(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
     told = known.open(f"/dossiers/{number}").text
@@ -766,7 +766,7 @@ def test_who_may_withdraw_reads_no_such_line(known: Visitor) -> None:
     assert "Vous ne pouvez pas retirer" not in told
 
 
-def test_a_document_is_downloaded_and_anyone_checks_it(known: Visitor) -> None:
+def test_a_document_is_downloaded_and_anyone_checks_it(known: PortalClient) -> None:
     number = ready_to_book(known)
     address = f"/dossiers/{number}/rendez-vous"
     page = known.open(address)
@@ -795,7 +795,7 @@ def test_a_document_is_downloaded_and_anyone_checks_it(known: Visitor) -> None:
     assert "Document inconnu" in unknown.text
 
 
-def test_who_tries_codes_waits_and_others_at_their_address_do_not(known: Visitor) -> None:
+def test_who_tries_codes_waits_and_others_at_their_address_do_not(known: PortalClient) -> None:
     script = another(known)
     answers = [script.open("/v/123456789012").status for _ in range(CHECKS_PER_BROWSER + 2)]
     assert answers == [404] * (CHECKS_PER_BROWSER + 1) + [429], "the first is one of those who come for the first time"
@@ -805,7 +805,7 @@ def test_who_tries_codes_waits_and_others_at_their_address_do_not(known: Visitor
 # -- what is nobody's business -----------------------------------------------------------------------------------------
 
 
-def test_a_foreign_dossier_and_none_are_the_same_page(known: Visitor) -> None:
+def test_a_foreign_dossier_and_none_are_the_same_page(known: PortalClient) -> None:
     number = known.sent()
     stranger = another(known).sign_in("91223344")
     pages = [stranger.open(f"/dossiers/{one}{rest}") for one in (number, "26000000000") for rest in ("", "/paiement")]
@@ -813,7 +813,7 @@ def test_a_foreign_dossier_and_none_are_the_same_page(known: Visitor) -> None:
     assert len({page.text for page in pages}) == 1
 
 
-def test_following_needs_the_phone_of_the_dossier(known: Visitor) -> None:
+def test_following_needs_the_phone_of_the_dossier(known: PortalClient) -> None:
     number = known.sent()
     stranger = another(known)
     stranger.send("/suivi", number=number, phone="91223344")
@@ -826,7 +826,7 @@ def test_following_needs_the_phone_of_the_dossier(known: Visitor) -> None:
     assert owner.page.address == f"/dossiers/{number}"
 
 
-def test_every_route_says_who_may_open_it(visitor: Visitor) -> None:
+def test_every_route_says_who_may_open_it(visitor: PortalClient) -> None:
     app = visitor.client.application
     check_guards(app)
     for rule in app.url_map.iter_rules():
@@ -837,7 +837,7 @@ def test_every_route_says_who_may_open_it(visitor: Visitor) -> None:
 
 
 def test_a_route_without_a_guard_stops_the_start(tmp_path: Path) -> None:
-    app = a_visitor(tmp_path).client.application
+    app = a_portal_client(tmp_path).client.application
     app._got_first_request = False
     app.add_url_rule("/nu", "naked", lambda: "")
     with pytest.raises(RuntimeError, match="/nu"):
@@ -847,7 +847,7 @@ def test_a_route_without_a_guard_stops_the_start(tmp_path: Path) -> None:
 # -- bad days ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_old_tab_gives_its_answers_back(known: Visitor) -> None:
+def test_an_old_tab_gives_its_answers_back(known: PortalClient) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = known.open(address).form()
@@ -862,7 +862,7 @@ def test_an_old_tab_gives_its_answers_back(known: Visitor) -> None:
     assert "Amegan" not in foreign.text
 
 
-def test_a_lost_session_finds_its_answers_again(known: Visitor) -> None:
+def test_a_lost_session_finds_its_answers_again(known: PortalClient) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = {**known.open(address).form(), **ANSWERS, "go": "next"}
@@ -879,7 +879,7 @@ def test_a_lost_session_finds_its_answers_again(known: Visitor) -> None:
     assert known.open(address).value("nom") == "AMEGAN"
 
 
-def test_floods_are_refused(known: Visitor) -> None:
+def test_floods_are_refused(known: PortalClient) -> None:
     number = known.begin()
     address = f"/dossiers/{number}/demande/vous"
     form = known.open(address).form()
@@ -890,7 +890,7 @@ def test_floods_are_refused(known: Visitor) -> None:
 
 
 def test_too_many_saves_are_told_and_the_page_keeps_the_answers(
-    known: Visitor, monkeypatch: pytest.MonkeyPatch
+    known: PortalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = known.begin()
     page = f"/dossiers/{number}/demande/vous"
@@ -903,7 +903,7 @@ def test_too_many_saves_are_told_and_the_page_keeps_the_answers(
     assert "Cette page le garde" in told.text
 
 
-def test_a_busy_store_is_told_with_a_time_to_come_back(known: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_store_is_told_with_a_time_to_come_back(known: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: object, **__: object) -> None:
         raise Busy("locked")
 
@@ -915,7 +915,7 @@ def test_a_busy_store_is_told_with_a_time_to_come_back(known: Visitor, monkeypat
 
 
 def test_an_accident_gives_a_code_and_no_trace(
-    known: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    known: PortalClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
@@ -929,14 +929,14 @@ def test_an_accident_gives_a_code_and_no_trace(
     assert code[0] in caplog.text
 
 
-def test_machines_get_problems_in_json(visitor: Visitor) -> None:
+def test_machines_get_problems_in_json(visitor: PortalClient) -> None:
     page = visitor.open("/nowhere", Accept="application/json")
     assert page.response.content_type == "application/problem+json"
     assert page.response.get_json()["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/demarches/essai", "/connexion", "/nowhere", "/healthz", "/static/nothing.css"])
-def test_every_answer_carries_its_shields(visitor: Visitor, path: str) -> None:
+def test_every_answer_carries_its_shields(visitor: PortalClient, path: str) -> None:
     page = visitor.open(path)
     policy = page.response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -945,7 +945,7 @@ def test_every_answer_carries_its_shields(visitor: Visitor, path: str) -> None:
     assert not re.search(r"<script(?![^>]*src)|\son\w+=|\sstyle=|javascript:", page.html)
 
 
-def test_personal_pages_are_not_stored_and_static_files_for_ever(known: Visitor) -> None:
+def test_personal_pages_are_not_stored_and_static_files_for_ever(known: PortalClient) -> None:
     assert known.open("/dossiers").response.headers["Cache-Control"] == "no-store"
     assert "public" in another(known).open("/demarches/essai").response.headers["Cache-Control"]
     sheet = re.search(r'href="(/static/guichet\.[^"]+\.css)"', known.open("/").html)
@@ -953,7 +953,7 @@ def test_personal_pages_are_not_stored_and_static_files_for_ever(known: Visitor)
     assert "immutable" in known.open(sheet[1]).response.headers["Cache-Control"]
 
 
-def test_pages_are_light(known: Visitor) -> None:
+def test_pages_are_light(known: PortalClient) -> None:
     """The whole of a first view, compressed: page, sheet, script and mark."""
     html = known.client.get("/demarches/essai", headers={"Accept-Encoding": "gzip"})
     assert html.headers["Content-Encoding"] == "gzip"
@@ -967,12 +967,12 @@ def test_pages_are_light(known: Visitor) -> None:
 
 
 def test_demonstration_pages_exist_in_demonstrations_only(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path)
+    visitor = a_portal_client(tmp_path)
     assert visitor.open("/_boite").status == 404
     assert visitor.open("/_operateur").status == 404
 
 
 def test_security_txt_names_a_contact_when_there_is_one(tmp_path: Path) -> None:
-    assert a_visitor(tmp_path).open("/.well-known/security.txt").status == 404
-    visitor = a_visitor(tmp_path, security_contact="mailto:securite@exemple.tg")
+    assert a_portal_client(tmp_path).open("/.well-known/security.txt").status == 404
+    visitor = a_portal_client(tmp_path, security_contact="mailto:securite@exemple.tg")
     assert "Contact: mailto:securite@exemple.tg" in visitor.open("/.well-known/security.txt").html

@@ -10,8 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from engine.services.audit.integrity import fsck
-from tests.web.test_messages import at_the_desk, the_dossier
-from tests.web.visitor import STALL, Visitor, a_visitor, later
+from tests.web.client import STALL, PortalClient, a_portal_client, later
+from tests.web.test_messages import as_an_agent, the_dossier
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -29,14 +29,14 @@ LAST = "24 janvier 2027"
 
 
 @pytest.fixture
-def refused(tmp_path: Path) -> tuple[Visitor, str]:
-    known = a_visitor(tmp_path, CONTESTED).sign_in()
+def refused(tmp_path: Path) -> tuple[PortalClient, str]:
+    known = a_portal_client(tmp_path, CONTESTED).sign_in()
     number = known.sent()
     known.decide(number, "refuser", reason="Hors de la ville")
     return known, number
 
 
-def test_the_page_says_until_which_day_and_leads_there(refused: tuple[Visitor, str]) -> None:
+def test_the_page_says_until_which_day_and_leads_there(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     page = known.open(f"/dossiers/{number}")
     assert "Motif : Hors de la ville" in page.text
@@ -49,21 +49,21 @@ def test_the_page_says_until_which_day_and_leads_there(refused: tuple[Visitor, s
     assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
 
 
-def test_who_examines_it_again_reads_first_why(refused: tuple[Visitor, str]) -> None:
+def test_who_examines_it_again_reads_first_why(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     address, told = f"/agent/dossiers/{number}", "Contester : « J’y habite » 24 novembre 2026, Le demandeur"
-    assert "Contester : «" not in at_the_desk(known).open(address).text
+    assert "Contester : «" not in as_an_agent(known).open(address).text
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
-    page = at_the_desk(known).open(address).text
+    page = as_an_agent(known).open(address).text
     assert told in page
     assert page.index(told) < page.index("Réponses") < page.index("Historique")
     known.decide(number, "refuser", reason="Carte illisible")
-    page = at_the_desk(known).open(address).text
+    page = as_an_agent(known).open(address).text
     assert told not in page
     assert "J’y habite" in page.partition("Historique")[2]
 
 
-def test_after_that_day_no_button_promises_it(refused: tuple[Visitor, str]) -> None:
+def test_after_that_day_no_button_promises_it(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     later(known, days=63)
     page = known.sign_in().open(f"/dossiers/{number}")
@@ -72,7 +72,7 @@ def test_after_that_day_no_button_promises_it(refused: tuple[Visitor, str]) -> N
     assert "Vous pouvez contester cette décision jusqu’au" not in page.text
 
 
-def test_the_letter_names_the_procedure_and_the_day(refused: tuple[Visitor, str]) -> None:
+def test_the_letter_names_the_procedure_and_the_day(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     [address] = set(
         re.findall(rf'href="(/dossiers/{number}/documents/\d+\.pdf)"', known.open(f"/dossiers/{number}").html)
@@ -83,13 +83,13 @@ def test_the_letter_names_the_procedure_and_the_day(refused: tuple[Visitor, str]
     assert f"Recours gracieux au maire (délai : 2 mois, jusqu’au {LAST})" in said
 
 
-def refuse_again(known: Visitor, number: str) -> None:
+def refuse_again(known: PortalClient, number: str) -> None:
     known.open(f"/dossiers/{number}/actes/contester")
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
     known.decide(number, "refuser", reason="Carte illisible")
 
 
-def test_a_second_refusal_has_its_own_letter_and_the_first_is_replaced(refused: tuple[Visitor, str]) -> None:
+def test_a_second_refusal_has_its_own_letter_and_the_first_is_replaced(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     refuse_again(known, number)
     first, second = the_dossier(known, number).documents
@@ -105,7 +105,7 @@ def test_a_second_refusal_has_its_own_letter_and_the_first_is_replaced(refused: 
 
 
 def test_a_paper_of_another_kind_stays_the_one_in_hand(tmp_path: Path) -> None:
-    known = a_visitor(tmp_path, CONTESTED.replace("kind: letter", "kind: certificate, grants: false")).sign_in()
+    known = a_portal_client(tmp_path, CONTESTED.replace("kind: letter", "kind: certificate, grants: false")).sign_in()
     number = known.sent()
     known.decide(number, "refuser", reason="Hors de la ville")
     refuse_again(known, number)
@@ -114,7 +114,7 @@ def test_a_paper_of_another_kind_stays_the_one_in_hand(tmp_path: Path) -> None:
 
 def test_a_letter_of_refusal_is_no_good_any_more_once_the_appeal_is_won(tmp_path: Path) -> None:
     won = CONTESTED.replace("{label: Accorder, to: a_payer}", "{label: Accorder, to: a_payer, revokes: lettre}")
-    known = a_visitor(tmp_path, won).sign_in()
+    known = a_portal_client(tmp_path, won).sign_in()
     number = known.sent()
     known.decide(number, "refuser", reason="Hors de la ville")
     [letter] = the_dossier(known, number).documents

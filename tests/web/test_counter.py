@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from engine.records.dossier import Account, Dossier
 from engine.services.keys.secrets import hash_secret
-from tests.web.visitor import ANSWERS, PHONE, STALL, Seen, Visitor, a_visitor, another, later, picture
+from tests.web.client import ANSWERS, PHONE, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -21,11 +21,11 @@ HOME = "/agent/guichet"
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def an_agent(visitor: Visitor, login: str = "ama", role: str = "mairie/maire") -> Visitor:
+def an_agent(visitor: PortalClient, login: str = "ama", role: str = "mairie/maire") -> PortalClient:
     with visitor.office.store.unit(write=True) as unit:
         unit.put_account(Account(login, "agent", f"Agent {login}", login, hash_secret("clef"), roles=(role,)))
     seat = another(visitor)
@@ -34,13 +34,13 @@ def an_agent(visitor: Visitor, login: str = "ama", role: str = "mairie/maire") -
     return seat
 
 
-def press(seat: Visitor, address: str, having: str = "token", **fields: Any) -> Seen:
+def press(seat: PortalClient, address: str, having: str = "token", **fields: Any) -> Seen:
     """Fills the form of a page that holds this control, not that of its banner, and posts it."""
     form: dict[str, Any] = seat.open(address).form(having)
     return seat.post(address.partition("?")[0], **{**form, **fields})
 
 
-def helping(visitor: Visitor) -> Visitor:
+def helping(visitor: PortalClient) -> PortalClient:
     """An agent to whom the person has read their code."""
     seat = an_agent(visitor)
     seat.send(HOME, how="phone", phone=PHONE)
@@ -50,7 +50,7 @@ def helping(visitor: Visitor) -> Visitor:
     return seat
 
 
-def begun(seat: Visitor) -> str:
+def begun(seat: PortalClient) -> str:
     """The number of the draft."""
     press(seat, f"{HOME}/demarches/essai?majeur=oui")
     found = re.fullmatch(rf"{HOME}/(\d{{11}})/demande", seat.page.address)
@@ -58,7 +58,7 @@ def begun(seat: Visitor) -> str:
     return found[1]
 
 
-def filled(seat: Visitor) -> str:
+def filled(seat: PortalClient) -> str:
     number = begun(seat)
     base = f"{HOME}/{number}"
     press(seat, f"{base}/demande/vous", **ANSWERS, go="next")
@@ -68,21 +68,21 @@ def filled(seat: Visitor) -> str:
     return number
 
 
-def sent(seat: Visitor) -> str:
+def sent(seat: PortalClient) -> str:
     number = filled(seat)
     press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="paper")
     assert seat.page.address == f"{HOME}/{number}/recepisse", seat.page.text
     return number
 
 
-def kept(visitor: Visitor, number: str) -> Dossier:
+def kept(visitor: PortalClient, number: str) -> Dossier:
     with visitor.office.store.unit() as unit:
         found = unit.dossier_numbered(number)
     assert found
     return found
 
 
-def test_from_the_code_read_aloud_to_the_receipt(visitor: Visitor) -> None:
+def test_from_the_code_read_aloud_to_the_receipt(visitor: PortalClient) -> None:
     seat = helping(visitor)
     home = seat.open(HOME).text
     assert "Vous aidez la personne au 90 11 22 33 – tout est enregistré à son numéro." in home
@@ -109,7 +109,7 @@ def test_from_the_code_read_aloud_to_the_receipt(visitor: Visitor) -> None:
     assert "Demande remplie au guichet avec la personne" in desk
 
 
-def test_nothing_is_sent_before_the_person_has_confirmed(visitor: Visitor) -> None:
+def test_nothing_is_sent_before_the_person_has_confirmed(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = filled(seat)
     check = f"{HOME}/{number}/verification"
@@ -126,7 +126,7 @@ def test_nothing_is_sent_before_the_person_has_confirmed(visitor: Visitor) -> No
 
 
 @pytest.mark.parametrize("how", ["end", "idle"])
-def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: Visitor, how: str) -> None:
+def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: PortalClient, how: str) -> None:
     seat = helping(visitor)
     number = begun(seat)
     page = f"{HOME}/{number}/demande/vous"
@@ -148,7 +148,7 @@ def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: Visitor, how: s
     assert person.open(f"/dossiers/{number}/demande/vous").status == 200, "they go on at home"
 
 
-def test_another_agent_does_not_look_over_the_shoulder(visitor: Visitor) -> None:
+def test_another_agent_does_not_look_over_the_shoulder(visitor: PortalClient) -> None:
     number = begun(helping(visitor))
     colleague = an_agent(visitor, "koffi")
     assert colleague.open(f"{HOME}/{number}/demande").status == 403, "helps nobody"
@@ -159,7 +159,7 @@ def test_another_agent_does_not_look_over_the_shoulder(visitor: Visitor) -> None
     assert "Remplir une demande" not in stranger.open("/agent").text
 
 
-def test_somebody_without_a_telephone(visitor: Visitor) -> None:
+def test_somebody_without_a_telephone(visitor: PortalClient) -> None:
     seat = an_agent(visitor)
     refused = seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi")
     assert refused.status == 422
@@ -181,13 +181,15 @@ def test_somebody_without_a_telephone(visitor: Visitor) -> None:
     assert "Vous aidez AMEGAN Afi" in seat.follow().text
 
 
-def test_in_english(visitor: Visitor) -> None:
+def test_in_english(visitor: PortalClient) -> None:
     seat = helping(visitor)
     assert "You are helping the person at 90 11 22 33" in seat.open(f"{HOME}?lang=en").text
 
 
 def test_the_price_is_paid_into_the_agents_hand(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}"))
+    visitor = a_portal_client(
+        tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}")
+    )
     seat = helping(visitor)
     number = sent(seat)
     assert "en espèces" not in seat.follow().text, "nothing falls due before it is granted"
@@ -214,7 +216,9 @@ def test_the_price_is_paid_into_the_agents_hand(tmp_path: Path) -> None:
 
 
 def test_no_cash_while_a_payment_by_telephone_may_still_come(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}"))
+    visitor = a_portal_client(
+        tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}")
+    )
     seat = helping(visitor)
     number = sent(seat)
     visitor.decide(number, "accorder")
@@ -228,7 +232,7 @@ def test_no_cash_while_a_payment_by_telephone_may_still_come(tmp_path: Path) -> 
     assert kept(visitor, number).state == "a_payer"
 
 
-def test_no_cash_where_the_book_takes_none(visitor: Visitor) -> None:
+def test_no_cash_where_the_book_takes_none(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = sent(seat)
     visitor.decide(number, "accorder")
@@ -238,7 +242,7 @@ def test_no_cash_where_the_book_takes_none(visitor: Visitor) -> None:
     assert kept(visitor, number).state == "a_payer"
 
 
-def paying(visitor: Visitor, payer: str) -> tuple[Visitor, str]:
+def paying(visitor: PortalClient, payer: str) -> tuple[PortalClient, str]:
     """A request granted, its price asked of a telephone from the counter."""
     seat = helping(visitor)
     number = sent(seat)
@@ -257,7 +261,7 @@ def paying(visitor: Visitor, payer: str) -> tuple[Visitor, str]:
         ("90000001", "Paiement reçu"), ("90000002", "solde"), ("90000004", "Le temps est passé"), ("90000005", "Nous vérifions"),
     ],
 )  # fmt: skip
-def test_the_person_pays_with_their_telephone(visitor: Visitor, payer: str, said: str) -> None:
+def test_the_person_pays_with_their_telephone(visitor: PortalClient, payer: str, said: str) -> None:
     """The four ends are told at the counter as they would be to the person, and lead back to the receipt."""
     seat, number = paying(visitor, payer)
     at = seat.page.address
@@ -285,7 +289,7 @@ def test_the_person_pays_with_their_telephone(visitor: Visitor, payer: str, said
         assert seat.open(pdf[1]).response.data[:5] == b"%PDF-"
 
 
-def test_the_person_confirms_on_their_own_telephone(visitor: Visitor) -> None:
+def test_the_person_confirms_on_their_own_telephone(visitor: PortalClient) -> None:
     seat, number = paying(visitor, "90112233")
     at = seat.page.address
     waiting = seat.open(at)
@@ -306,14 +310,14 @@ def test_the_person_confirms_on_their_own_telephone(visitor: Visitor) -> None:
     assert seat.open(f"{HOME}/{number}/paiement").address.startswith(f"{HOME}/{number}/"), "nothing is owed any more"
 
 
-def test_a_wrong_number_is_said_beside_it(visitor: Visitor) -> None:
+def test_a_wrong_number_is_said_beside_it(visitor: PortalClient) -> None:
     seat, _ = paying(visitor, "12")
     assert seat.page.status == 422
     assert 'id="payer-e"' in seat.page.html
     assert 'value="12"' in seat.page.html
 
 
-def test_nothing_is_paid_for_a_draft_nor_for_somebody_elses(visitor: Visitor) -> None:
+def test_nothing_is_paid_for_a_draft_nor_for_somebody_elses(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = begun(seat)
     assert seat.open(f"{HOME}/{number}/paiement").address == f"{HOME}/{number}/demande"
@@ -322,7 +326,7 @@ def test_nothing_is_paid_for_a_draft_nor_for_somebody_elses(visitor: Visitor) ->
     assert other.open(f"{HOME}/{number}/paiement").status == 404
 
 
-def test_the_whole_request_is_read_with_the_person(visitor: Visitor) -> None:
+def test_the_whole_request_is_read_with_the_person(visitor: PortalClient) -> None:
     """Every answer is a sentence, each beside where it is corrected; what is missing is said; then the price and the declaration."""
     seat = helping(visitor)
     number = begun(seat)
@@ -351,13 +355,13 @@ def test_the_whole_request_is_read_with_the_person(visitor: Visitor) -> None:
     assert seat.open(reading).address == f"{HOME}/{number}/recepisse"
 
 
-def test_the_citizens_own_check_is_as_it_was(visitor: Visitor) -> None:
+def test_the_citizens_own_check_is_as_it_was(visitor: PortalClient) -> None:
     visitor.sign_in()
     number = visitor.fill()
     assert "Lire avec la personne" not in visitor.open(f"/dossiers/{number}/verification").text
 
 
-def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_refuse(visitor: Visitor) -> None:
+def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_refuse(visitor: PortalClient) -> None:
     afi = visitor.sign_in(PHONE)
     number = afi.sent()
     seat = an_agent(visitor)
@@ -387,7 +391,7 @@ def test_who_lost_their_telephone_asks_for_another_number_and_the_old_one_may_re
     assert "Votre numéro va changer" not in afi.page.text
 
 
-def test_the_office_takes_a_change_of_number_back(visitor: Visitor) -> None:
+def test_the_office_takes_a_change_of_number_back(visitor: PortalClient) -> None:
     number = visitor.sign_in(PHONE).sent()
     seat = an_agent(visitor)
     asked_for(visitor, seat, number)
@@ -397,7 +401,7 @@ def test_the_office_takes_a_change_of_number_back(visitor: Visitor) -> None:
     assert "Votre numéro va changer" not in visitor.open("/compte").text
 
 
-def asked_for(visitor: Visitor, seat: Visitor, number: str) -> None:
+def asked_for(visitor: PortalClient, seat: PortalClient, number: str) -> None:
     """Another number, up to its code."""
     seat.send(f"{HOME}/numero", number=number, former=PHONE)
     seat.send(f"{HOME}/numero/piece", phone="91445566", paper="passport")
@@ -406,7 +410,7 @@ def asked_for(visitor: Visitor, seat: Visitor, number: str) -> None:
     seat.send(f"{HOME}/numero/code", code=code)
 
 
-def test_a_colleague_in_the_same_browser_sees_nobody_of_before(visitor: Visitor) -> None:
+def test_a_colleague_in_the_same_browser_sees_nobody_of_before(visitor: PortalClient) -> None:
     number = visitor.sign_in(PHONE).sent()
     seat = an_agent(visitor)
     seat.send(f"{HOME}/numero", number=number, former=PHONE)

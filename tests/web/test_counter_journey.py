@@ -7,13 +7,13 @@ import re
 
 import pytest
 
-from tests.web.browsing import DESK, PHONE, Person
+from tests.web.browser_person import DESK, PHONE, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal, wait_until
 from tests.web.test_journeys import LOCAL, MOBILE, _ended, agent, asked_again, attach, decide, paper, pdf_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-AT_NIGHT = pytest.mark.nightly("walk")
+AT_NIGHT = pytest.mark.nightly("journey")
 
 HOME = "/agent/guichet"
 

@@ -37,10 +37,10 @@ from engine.storage.sqlite.store import SqliteStore
 from renderers.cli.admin.installation import open_office
 from renderers.cli.main import verify
 from server import create_app
-from tests.engine.office.world import ROOT
+from tests.engine.services.world import ROOT
 from tests.histories.record import HERE
 from tests.postgres import an_empty_store, database
-from tests.web.visitor import Seen, picture
+from tests.web.client import Seen, picture
 
 pytestmark = pytest.mark.xdist_group("earlier installation")  # opened once
 ARCHIVE: Final = HERE / "installation.tar.xz"

@@ -10,10 +10,10 @@ import pytest
 from engine.domain.common.decision import Act
 from engine.services.applications.casework import take_transition
 from engine.services.applications.opinions import fill_row
-from tests.web.browsing import DESK, Person
+from tests.web.browser_person import DESK, Person
 from tests.web.conftest import Enter
+from tests.web.page_language import FRENCH, french_in
 from tests.web.portal import PASSWORD, Portal
-from tests.web.reading import FRENCH, french_in
 from tests.web.test_group_journeys import agent_of, soon
 from tests.web.test_journeys import LOCAL, MOBILE, paper, pdf_text
 

@@ -13,9 +13,9 @@ import pytest
 from engine.services.applications import bulk_actions as bulk
 from engine.services.applications.casework import assign
 from engine.services.worker.job_runner import carry_orders
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3, PASSPORT
-from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, hidden, open_desks
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3, PASSPORT
+from tests.web.staff_site import CLERK, GATEKEEPER, Seat, StaffSite, hidden, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -23,14 +23,14 @@ HOME = "/audit/evenements"
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
-def signed_in_bulk(desks: Desks, count: int = 2) -> list[str]:
-    some, who = to_sign(desks.world, count), desks.actor(CLERK)
-    bulk.order_bulk(desks.world.office, who, B3, "signer", "", [(one.number, one.revision) for one in some])
-    carry_orders(desks.world.office)
+def signed_in_bulk(staff_site: StaffSite, count: int = 2) -> list[str]:
+    some, who = to_sign(staff_site.world, count), staff_site.actor(CLERK)
+    bulk.order_bulk(staff_site.world.office, who, B3, "signer", "", [(one.number, one.revision) for one in some])
+    carry_orders(staff_site.world.office)
     return [one.number for one in some]
 
 
@@ -40,8 +40,8 @@ def taken(seat: Seat, where: str, kind: str) -> bytes:
     return answer.get_data()
 
 
-def test_what_was_done_is_counted_and_narrowed_without_a_name_of_an_applicant(desks: Desks) -> None:
-    numbers, control = signed_in_bulk(desks), desks.auditor()
+def test_what_was_done_is_counted_and_narrowed_without_a_name_of_an_applicant(staff_site: StaffSite) -> None:
+    numbers, control = signed_in_bulk(staff_site), staff_site.auditor()
     whole = control.see(HOME)
     assert "AMEGAN" not in whole
     assert "22890" not in whole
@@ -56,14 +56,14 @@ def test_what_was_done_is_counted_and_narrowed_without_a_name_of_an_applicant(de
     assert control.see(f"{HOME}?du=hier&au=demain&question=tout&apres=!!!")
 
 
-def test_the_questions_kept_ready_find_what_they_say(desks: Desks) -> None:
-    world, control = desks.world, desks.auditor()
-    (late, night), (chef,) = to_sign(world, 2), [desks.actor(CLERK)]
+def test_the_questions_kept_ready_find_what_they_say(staff_site: StaffSite) -> None:
+    world, control = staff_site.world, staff_site.auditor()
+    (late, night), (chef,) = to_sign(world, 2), [staff_site.actor(CLERK)]
     world.clock.advance(timedelta(days=4))
     world.take(late, chef, "signer")
     world.clock.advance(timedelta(hours=13))  # ten in the evening
     world.take(night, chef, "signer")
-    control = desks.auditor()
+    control = staff_site.auditor()
 
     def found(question: str) -> bool:
         return "2 événements" in control.see(f"{HOME}?question={question}")
@@ -71,7 +71,7 @@ def test_the_questions_kept_ready_find_what_they_say(desks: Desks) -> None:
     assert found("late")
     assert "1 événement" in control.see(f"{HOME}?question=night")
     refused = world.sent(PASSPORT)
-    keeper = desks.actor(GATEKEEPER)
+    keeper = staff_site.actor(GATEKEEPER)
     world.take(refused, keeper, "refuser", reason="Photo")
     assert "Aucun événement" in control.see(f"{HOME}?question=taken_refused")
     other = world.sent(PASSPORT, world.applicant("+22890000088"))
@@ -80,9 +80,9 @@ def test_the_questions_kept_ready_find_what_they_say(desks: Desks) -> None:
     assert "1 événement" in control.see(f"{HOME}?question=taken_refused")
 
 
-def test_pages_follow_each_other(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed_in_bulk(desks, 5)
-    control, seen, path = desks.auditor(), 0, HOME
+def test_pages_follow_each_other(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed_in_bulk(staff_site, 5)
+    control, seen, path = staff_site.auditor(), 0, HOME
     monkeypatch.setattr("engine.services.audit.journal_search.events.__defaults__", ("", 20))
     while path:
         answer = control.get(path)
@@ -93,9 +93,9 @@ def test_pages_follow_each_other(desks: Desks, monkeypatch: pytest.MonkeyPatch) 
     assert f"{seen} événements" in control.see(HOME)
 
 
-def test_the_whole_answer_is_taken_away_signed(desks: Desks) -> None:
-    signed_in_bulk(desks)
-    control = desks.auditor()
+def test_the_whole_answer_is_taken_away_signed(staff_site: StaffSite) -> None:
+    signed_in_bulk(staff_site)
+    control = staff_site.auditor()
     page = control.get(f"{HOME}?question=bulk")
     where = control.client.post(f"{HOME}/export", data=hidden(page)).headers["Location"]
     assert "C’est prêt : 2 lignes." in control.see(where)
@@ -110,30 +110,30 @@ def test_the_whole_answer_is_taken_away_signed(desks: Desks) -> None:
     told = json.loads(taken(control, where, "manifeste.json"))
     digest = hashlib.sha256(b"".join(line + b"\n" for line in lines)).hexdigest()
     assert told["claims"]["ndjson_sha256"] == digest
-    assert desks.world.office.keys.check(told["jws"]) == told["claims"]
+    assert staff_site.world.office.keys.check(told["jws"]) == told["claims"]
     assert control.get(f"{where}/evenements.exe").status_code == 404
-    assert desks.agent(CLERK).get(where.replace("/audit/", "/agent/")).status_code == 404
+    assert staff_site.agent(CLERK).get(where.replace("/audit/", "/agent/")).status_code == 404
 
 
-def test_what_a_controller_asked_is_noted_once_a_day(desks: Desks) -> None:
-    signed_in_bulk(desks, 1)
-    control = desks.auditor()
+def test_what_a_controller_asked_is_noted_once_a_day(staff_site: StaffSite) -> None:
+    signed_in_bulk(staff_site, 1)
+    control = staff_site.auditor()
     for _ in range(3):
         control.see(f"{HOME}?question=night")
-    kinds = [entry.kind for entry in desks.world.read(lambda unit: unit.rights()) if entry.kind == "events_read"]
+    kinds = [entry.kind for entry in staff_site.world.read(lambda unit: unit.rights()) if entry.kind == "events_read"]
     assert len(kinds) == 1
     assert "Décisions de nuit" in control.see("/audit/mes-consultations")
 
 
-def test_a_mandate_bounds_the_journals_too(desks: Desks) -> None:
-    signed_in_bulk(desks, 1)
-    desks.world.sent(PASSPORT, desks.world.applicant("+22890000099"))
-    before = desks.auditor()
+def test_a_mandate_bounds_the_journals_too(staff_site: StaffSite) -> None:
+    signed_in_bulk(staff_site, 1)
+    staff_site.world.sent(PASSPORT, staff_site.world.applicant("+22890000099"))
+    before = staff_site.auditor()
     early = before.client.post(f"{HOME}/export", data=hidden(before.get(HOME))).headers["Location"]
-    account = desks.world.read(lambda unit: unit.account_of("auditor", "controle"))
-    with desks.world.office.store.unit(write=True) as unit:
+    account = staff_site.world.read(lambda unit: unit.account_of("auditor", "controle"))
+    with staff_site.world.office.store.unit(write=True) as unit:
         unit.put_account(replace(account, procedures=(PASSPORT,)))
-    control = desks.auditor()
+    control = staff_site.auditor()
     whole = control.see(HOME)
     assert "Passeport ordinaire" in whole
     assert "casier" not in whole

@@ -19,20 +19,20 @@ from werkzeug.test import TestResponse
 from renderers.html.templates import Pages
 from tests.web.access import ASKED, PERSONAS, POSTED, Row, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
-from tests.web.looking import faults_of, pieces_of, technical_names
 from tests.web.markup import read_markup
+from tests.web.offline_browser import BLANKS, Sight, Window, is_page
+from tests.web.page_checks import faults_of, pieces_of, technical_names
 from tests.web.page_states import WAYS, Way
-from tests.web.windows import BLANKS, Sight, Window, is_page
 
 # one world, and each shape once: a second worker would look at the same again
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("every page")]
 
 ENDPOINTS: Final = sorted({row.endpoint for row in table()})
 FILES: Final = [
-    "acting.proof",
+    "delegation.proof",
     "agent.enrolment_code",
-    "agent_pieces.document",
-    "agent_pieces.file",
+    "agent_attachments.document",
+    "agent_attachments.file",
     "appointments.diary",
     "articles.static",
     "auditor.enrolment_code",
@@ -42,46 +42,46 @@ FILES: Final = [
     "auditor_procedures.procedures_csv",
     "auditor_procedures.procedures_json",
     "comparisons.compare_json",
-    "comparisons.compare_json_for_controllers",
-    "counter_form.piece",
+    "comparisons.compare_json_for_auditors",
+    "counter_form.attachment",
     "counter_payment.estimate",
     "counter_payment.receipt",
     "counter_receipt.pdf",
     "definitions.picture",
-    "definitions.picture_for_controllers",
+    "definitions.picture_for_auditors",
     "definitions.source",
     "documents.download",
     "documents.keys",
     "documents.proof",
     "documents.summary",
     "exports.take",
-    "form.piece",
+    "form.attachment",
     "messages.staff_document",
-    "messages.paper",
+    "messages.attachment",
     "open_data.changes",
     "open_data.changes_of_one",
     "open_data.procedures",
     "open_data.sheet",
     "open_data.versions",
-    "orders.report",
-    "own.data",
+    "jobs.report",
+    "account.data",
     "payments.receipt",
     "probes.alive",
     "probes.ready",
-    "sharing.shown_pdf",
-    "visit_links.diary_by_link",
+    "document_links.shown_pdf",
+    "appointment_links.diary_by_link",
 ]
 FOR_SCRIPTS: Final = [
-    "arrivals.so_far",
+    "resumable_uploads.so_far",
     "counter_form.so_far",
     "counter_payment.state",
-    "orders.auditor_state",
-    "orders.state",
+    "jobs.auditor_state",
+    "jobs.state",
     "payments.state",
 ]
 # one whose choice is missing says so on the page it stands on: 422
 LEADS_ON: Final = [
-    "agent_act.choose", "agent_day.today", "comparisons.chosen", "comparisons.chosen_by_controllers", "counter_form.dossier",
+    "agent_act.choose", "office_day.today", "comparisons.chosen", "comparisons.chosen_by_auditors", "counter_form.dossier",
     "identity_signin.come_back", "tracking.short",
 ]  # fmt: skip
 # 404 here; the page of a card is walked by test_foreigner, the others have none

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from tests.web.browsing import DESK, PHONE
+from tests.web.browser_person import DESK, PHONE
 from tests.web.conftest import Enter
+from tests.web.page_language import FRENCH
 from tests.web.portal import Portal, wait_until
-from tests.web.reading import FRENCH
 from tests.web.test_english import Reader, apply
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,7 +24,7 @@ HOLDER = {
 
 @pytest.mark.parametrize(
     ("scripts", "screen"),
-    [(False, PHONE), pytest.param(True, DESK, marks=pytest.mark.nightly("walk"))],
+    [(False, PHONE), pytest.param(True, DESK, marks=pytest.mark.nightly("journey"))],
     ids=["no-js-360", "js-1280"],
 )
 def test_a_visa_is_paid_by_card(enter: Enter, portal: Portal, scripts: bool, screen: dict[str, int]) -> None:

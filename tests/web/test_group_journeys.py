@@ -15,7 +15,7 @@ from engine.records.dossier import Actor
 from engine.services.applications.casework import take_transition
 from engine.services.applications.opinions import fill_form, fill_row
 from engine.services.appointments.bookings import mark
-from tests.web.browsing import Person
+from tests.web.browser_person import Person
 from tests.web.conftest import Enter
 from tests.web.portal import Portal, wait_until
 from tests.web.test_journeys import attach, paper, pdf_text, sign_in

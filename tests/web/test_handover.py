@@ -8,58 +8,58 @@ import pytest
 
 from engine.records.dossier import Dossier
 from engine.services.applications.casework import assign
-from tests.engine.office.bulk_runner import to_sign
-from tests.engine.office.world import B3
-from tests.web.desks import CLERK, OTHER_CLERK, Desks, hidden, open_desks, read
+from tests.engine.services.bulk_runner import to_sign
+from tests.engine.services.world import B3
+from tests.web.staff_site import CLERK, OTHER_CLERK, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
-def held(desks: Desks, count: int = 2) -> tuple[list[Dossier], str]:
+def held(staff_site: StaffSite, count: int = 2) -> tuple[list[Dossier], str]:
     """Dossiers in the clerk's hands, and the page where they are handed over."""
-    who = desks.actor(CLERK)
-    some = [assign(desks.world.office, who, one.id, who.id) for one in to_sign(desks.world, count)]
+    who = staff_site.actor(CLERK)
+    some = [assign(staff_site.world.office, who, one.id, who.id) for one in to_sign(staff_site.world, count)]
     return some, f"/agent/equipe/{who.id}/dossiers"
 
 
-def test_dossiers_change_hands_once_and_say_so(desks: Desks) -> None:
-    (some, here), chief, other = held(desks), desks.agent("administration"), desks.actor(OTHER_CLERK)
+def test_dossiers_change_hands_once_and_say_so(staff_site: StaffSite) -> None:
+    (some, here), chief, other = held(staff_site), staff_site.agent("administration"), staff_site.actor(OTHER_CLERK)
     page = chief.get(here)
     assert "2 dossiers en main" in read(page)
     assert "AMEGAN" not in read(page)
     numbers = [one.number for one in some]
     preview = chief.client.post(here, data={**hidden(page), "dossier": numbers, "vers": other.id, "go": "preview"})
     assert "2 dossiers iront à" in read(preview)
-    assert {desks.kept(one).assigned for one in some} == {desks.actor(CLERK).id}
+    assert {staff_site.kept(one).assigned for one in some} == {staff_site.actor(CLERK).id}
     posted = {**hidden(preview), "go": "confirm"}
     where = {chief.client.post(here, data=posted).headers["Location"] for _ in range(2)}
     assert len(where) == 1
     seen = chief.see(where.pop())
     assert "Terminé : 2 dossiers faits." in seen
     assert "AMEGAN" not in seen
-    assert {desks.kept(one).assigned for one in some} == {other.id}
-    last = desks.world.read(lambda unit: unit.entries(some[0].id))[-1]
+    assert {staff_site.kept(one).assigned for one in some} == {other.id}
+    last = staff_site.world.read(lambda unit: unit.entries(some[0].id))[-1]
     assert (last.kind, last.body["to"], last.body["bulk"]) == ("assigned", other.id, 1)
     assert "dossiers confiés à d’autres" in chief.see("/agent/equipe/journal")
 
 
-def test_back_to_the_queue_and_what_changed_meanwhile_is_left(desks: Desks) -> None:
-    (some, here), chief = held(desks), desks.agent("administration")
+def test_back_to_the_queue_and_what_changed_meanwhile_is_left(staff_site: StaffSite) -> None:
+    (some, here), chief = held(staff_site), staff_site.agent("administration")
     numbers = [one.number for one in some]
     preview = chief.client.post(here, data={"dossier": numbers, "vers": "file", "go": "preview"})
-    desks.world.take(some[0], desks.actor(CLERK), "signer")
+    staff_site.world.take(some[0], staff_site.actor(CLERK), "signer")
     where = chief.client.post(here, data={**hidden(preview), "go": "confirm"}).headers["Location"]
     assert "Terminé : 1 sur 2. Laissés de côté : 1." in chief.see(where)
-    assert desks.kept(some[1]).assigned is None
+    assert staff_site.kept(some[1]).assigned is None
 
 
-def test_who_is_away_is_given_nothing(desks: Desks) -> None:
-    (some, here), chief, other = held(desks), desks.agent("administration"), desks.actor(OTHER_CLERK)
+def test_who_is_away_is_given_nothing(staff_site: StaffSite) -> None:
+    (some, here), chief, other = held(staff_site), staff_site.agent("administration"), staff_site.actor(OTHER_CLERK)
     page = chief.client.post(here, data={"dossier": some[0].number, "vers": other.id, "go": "preview"})
     theirs = f"/agent/equipe/{other.id}"
     assert "Donnez le premier" in read(chief.client.post(f"{theirs}/absence", data={"du": "2026-11-23"}))
@@ -79,14 +79,14 @@ def test_who_is_away_is_given_nothing(desks: Desks) -> None:
     assert "de retour" in chief.see("/agent/equipe/journal")
 
 
-def test_only_an_administrator_of_the_team_hands_over(desks: Desks) -> None:
-    some, here = held(desks, 1)
-    clerk = desks.agent(OTHER_CLERK)
+def test_only_an_administrator_of_the_team_hands_over(staff_site: StaffSite) -> None:
+    some, here = held(staff_site, 1)
+    clerk = staff_site.agent(OTHER_CLERK)
     assert clerk.get(here).status_code == 403
     assert clerk.client.post(here, data={"dossier": some[0].number, "vers": "file", "go": "confirm"}).status_code == 403
     assert clerk.client.post(here.replace("/dossiers", "/absence"), data={"retour": "1"}).status_code == 403
-    chief = desks.agent("administration")
+    chief = staff_site.agent("administration")
     chosen = chief.client.post(here, data={"dossier": some[0].number, "vers": "inconnu", "go": "preview"})
     assert "Choisissez à qui" in read(chosen)
     assert chief.client.post(here, data={"vers": "file", "go": "preview"}).status_code == 422
-    assert desks.kept(some[0]).procedure == B3
+    assert staff_site.kept(some[0]).procedure == B3

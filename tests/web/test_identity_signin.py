@@ -12,10 +12,10 @@ from playwright.sync_api import Browser
 
 from engine.integrations.openid import Client, OpenIdProvider
 from server import Settings, create_app
-from tests.engine.gateways.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
-from tests.web.browsing import DESK, Person
-from tests.web.listening import listening
-from tests.web.visitor import Visitor, a_visitor, another, later
+from tests.engine.integrations.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
+from tests.web.browser_person import DESK, Person
+from tests.web.client import PortalClient, a_portal_client, another, later
+from tests.web.live_site import listening
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -27,8 +27,8 @@ def there() -> Iterator[LocalIdentity]:
 
 
 @pytest.fixture
-def visitor(tmp_path: Path, there: LocalIdentity) -> Visitor:
-    plain = a_visitor(tmp_path)
+def visitor(tmp_path: Path, there: LocalIdentity) -> PortalClient:
+    plain = a_portal_client(tmp_path)
     provider = OpenIdProvider(
         "identité numérique", Client(there.url, CLIENT, SECRET, levels={"2": "high"}), plain.clock
     )
@@ -38,7 +38,7 @@ def visitor(tmp_path: Path, there: LocalIdentity) -> Visitor:
     return replace(plain, client=app.test_client(), office=office)
 
 
-def go_and_come_back(visitor: Visitor, there: LocalIdentity, start: str = "/connexion/identite") -> str:
+def go_and_come_back(visitor: PortalClient, there: LocalIdentity, start: str = "/connexion/identite") -> str:
     """Where the provider sends this browser back to."""
     left = visitor.open(start)
     assert left.address.startswith(f"{there.url}/authorize?")
@@ -47,7 +47,7 @@ def go_and_come_back(visitor: Visitor, there: LocalIdentity, start: str = "/conn
 
 
 def test_somebody_new_is_known_and_what_is_said_of_them_is_not_theirs_to_change(
-    visitor: Visitor, there: LocalIdentity
+    visitor: PortalClient, there: LocalIdentity
 ) -> None:
     there.person |= {"acr": "2", "phone_number": "+22890112233", "phone_number_verified": True}
     assert "Continuer avec : identité numérique" in visitor.open("/connexion").text
@@ -62,7 +62,7 @@ def test_somebody_new_is_known_and_what_is_said_of_them_is_not_theirs_to_change(
     assert "Kpalimé" in account
 
 
-def test_the_same_person_comes_back_to_the_page_asked_for(visitor: Visitor, there: LocalIdentity) -> None:
+def test_the_same_person_comes_back_to_the_page_asked_for(visitor: PortalClient, there: LocalIdentity) -> None:
     visitor.open(go_and_come_back(visitor, there))
     number = visitor.begin()
     elsewhere = another(visitor)
@@ -71,7 +71,7 @@ def test_the_same_person_comes_back_to_the_page_asked_for(visitor: Visitor, ther
     assert number in visitor.open("/dossiers").html
 
 
-def test_a_number_that_looks_alike_joins_nobody(visitor: Visitor, there: LocalIdentity) -> None:
+def test_a_number_that_looks_alike_joins_nobody(visitor: PortalClient, there: LocalIdentity) -> None:
     visitor.sign_in()
     number = visitor.begin()
     there.person |= {"phone_number": "+22890112233", "phone_number_verified": True}
@@ -80,7 +80,7 @@ def test_a_number_that_looks_alike_joins_nobody(visitor: Visitor, there: LocalId
     assert stranger.open(f"/dossiers/{number}").status == 404
 
 
-def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: Visitor, there: LocalIdentity) -> None:
+def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: PortalClient, there: LocalIdentity) -> None:
     visitor.sign_in()
     number = visitor.begin()
     assert visitor.open(go_and_come_back(visitor, there, "/connexion/identite?lier=1")).address == "/compte"
@@ -93,7 +93,7 @@ def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: Visitor, there:
     assert other.open(go_and_come_back(other, there, "/connexion/identite?lier=1")).status == 409
 
 
-def test_an_answer_that_was_not_asked_for_opens_nothing(visitor: Visitor, there: LocalIdentity) -> None:
+def test_an_answer_that_was_not_asked_for_opens_nothing(visitor: PortalClient, there: LocalIdentity) -> None:
     address = go_and_come_back(visitor, there)
     forged = another(visitor)
     assert forged.open(address).address == "/connexion"
@@ -104,7 +104,7 @@ def test_an_answer_that_was_not_asked_for_opens_nothing(visitor: Visitor, there:
     assert visitor.open(address).address == "/connexion", "what was asked serves once, right or wrong"
 
 
-def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: Visitor, there: LocalIdentity) -> None:
+def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: PortalClient, there: LocalIdentity) -> None:
     left = visitor.open("/connexion/identite")
     state = parse_qs(urlsplit(left.address).query)["state"][0]
     visitor.open(f"/connexion/identite/retour?{urlencode({'error': 'access_denied', 'state': state})}")
@@ -117,19 +117,19 @@ def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: Visit
 
 
 def test_what_a_code_by_sms_is_worth_is_told_beside_the_way_that_is_worth_more(
-    visitor: Visitor, tmp_path: Path
+    visitor: PortalClient, tmp_path: Path
 ) -> None:
     told = visitor.open("/aide")
     assert "peut lire le code" in told.text
     assert "Plus sûr qu’un SMS : identité numérique" in told.text.replace("\u00a0", " ")
     assert 'href="/connexion/identite"' in told.html
-    without = a_visitor(tmp_path / "other").open("/aide").text
+    without = a_portal_client(tmp_path / "other").open("/aide").text
     assert "peut lire le code" in without
     assert "Plus sûr" not in without
 
 
 def test_without_a_provider_there_is_no_such_door(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path)
+    visitor = a_portal_client(tmp_path)
     assert visitor.open("/connexion/identite").status == 404
     assert "Continuer avec" not in visitor.open("/connexion").text
 
@@ -138,7 +138,7 @@ def test_without_a_provider_there_is_no_such_door(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
 def test_there_and_back_in_a_browser(
-    browser: Browser, visitor: Visitor, there: LocalIdentity, viewport: dict[str, int]
+    browser: Browser, visitor: PortalClient, there: LocalIdentity, viewport: dict[str, int]
 ) -> None:
     """Two real servers: the link leaves this site, the provider sends back, the session is there."""
     app = visitor.client.application

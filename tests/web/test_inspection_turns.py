@@ -22,11 +22,11 @@ from engine.services.limits import file_counts
 from engine.services.sign_in.unverified_drafts import go_on_unproven
 from engine.storage.sqlite.store import SqliteStore
 from server import create_app
-from tests.engine.office.test_unproven_files import photo
-from tests.engine.office.world import B3, World, a_world
+from tests.engine.services.test_unverified_files import photo
+from tests.engine.services.world import B3, World, a_world
 from tests.faults.hostile_files import a_pdf, clears, stream
 from tests.faults.installation import patient
-from tests.web.fronts import fronting
+from tests.web.socket_server import fronting
 
 pytestmark = pytest.mark.slow
 

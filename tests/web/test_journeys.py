@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from engine.journal.chain import read_export, verify_export
-from tests.web.browsing import DESK, PHONE, Person
+from tests.web.browser_person import DESK, PHONE, Person
 from tests.web.conftest import Enter
 from tests.web.portal import PASSWORD, Portal, photograph, wait_until
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOBILE, LOCAL = "+22890123456", "90 12 34 56"
 MOST_SCREENS = 17
 MOST_TO_CORRECT = 6  # screens, from the link of the SMS to the two points sent back
-AT_NIGHT = pytest.mark.nightly("walk")
+AT_NIGHT = pytest.mark.nightly("journey")
 
 
 def paper(name: str = "photo.jpg") -> dict[str, object]:

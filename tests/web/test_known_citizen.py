@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.office.world import PASSPORT
-from tests.web.browsing import DESK, PHONE
+from tests.engine.services.world import PASSPORT
+from tests.web.browser_person import DESK, PHONE
 from tests.web.conftest import Enter
 from tests.web.portal import Portal
-from tests.web.test_desk_pages import sent
+from tests.web.test_staff_pages_in_a_browser import sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

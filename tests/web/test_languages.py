@@ -13,27 +13,27 @@ from engine.language.lint.general_rules import every_text, untranslated
 from engine.services.applications import drafts as intake
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
-from tests.engine.office.world import PASSPORT, a_world
+from tests.engine.services.world import PASSPORT, a_world
 from tests.makers import the_procedure, the_shared
-from tests.web.reading import FRENCH, french_in
-from tests.web.visitor import PHONE, Visitor, a_visitor
+from tests.web.client import PHONE, PortalClient, a_portal_client
+from tests.web.page_language import FRENCH, french_in
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def cookies(visitor: Visitor) -> list[str]:
+def cookies(visitor: PortalClient) -> list[str]:
     return [one for one in visitor.page.response.headers.getlist("Set-Cookie") if one.startswith("langue=")]
 
 
 @pytest.mark.parametrize(
     "path", ["/%5Cevil.example", "/%5C%5Cevil.example/x", "/%2F%5Cevil.example", "/%09/evil.example"]
 )
-def test_another_language_is_of_the_same_page_and_of_no_other_site(visitor: Visitor, path: str) -> None:
+def test_another_language_is_of_the_same_page_and_of_no_other_site(visitor: PortalClient, path: str) -> None:
     """A page that is not found has the address that somebody made up; a browser reads `/\\` as `//`."""
     page = visitor.open(path)
     assert page.status == 404
@@ -42,7 +42,7 @@ def test_another_language_is_of_the_same_page_and_of_no_other_site(visitor: Visi
     assert "\\" not in href
 
 
-def test_a_page_speaks_the_language_asked_and_the_browser_remembers_it(visitor: Visitor) -> None:
+def test_a_page_speaks_the_language_asked_and_the_browser_remembers_it(visitor: PortalClient) -> None:
     assert '<html lang="fr">' in visitor.open("/").html
     assert '<html lang="en">' in visitor.open("/?lang=en").html
     kept = cookies(visitor)
@@ -58,13 +58,13 @@ def test_a_page_speaks_the_language_asked_and_the_browser_remembers_it(visitor: 
     assert "Toutes les démarches" in visitor.open("/demarches").text
 
 
-def other_language(visitor: Visitor) -> str:
+def other_language(visitor: PortalClient) -> str:
     found = re.search(r'<a href="([^"]+)" lang="en" hreflang="en">English</a>', visitor.page.html)
     assert found
     return found[1].replace("&amp;", "&")
 
 
-def test_every_page_leads_to_itself_in_the_other_language(visitor: Visitor) -> None:
+def test_every_page_leads_to_itself_in_the_other_language(visitor: PortalClient) -> None:
     visitor.open("/demarches?q=%C3%A9tal&theme=&lang=fr")
     assert other_language(visitor) == "/demarches?q=%C3%A9tal&theme=&lang=en"
     visitor.open("/nulle-part")
@@ -73,21 +73,21 @@ def test_every_page_leads_to_itself_in_the_other_language(visitor: Visitor) -> N
     assert other_language(visitor) == "/agent/connexion?lang=en"
 
 
-def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: Visitor) -> None:
+def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone="12")
     assert visitor.page.status == 422
     assert visitor.open(other_language(visitor)).status == 200
     assert "What is your phone number?" in visitor.page.text
 
 
-def test_shared_caches_never_hand_one_language_for_another(visitor: Visitor) -> None:
+def test_shared_caches_never_hand_one_language_for_another(visitor: PortalClient) -> None:
     shared = visitor.open("/").response.headers
     assert "public" in shared["Cache-Control"]
     assert "Cookie" in shared["Vary"]
     assert visitor.open("/?lang=en").response.headers["Cache-Control"] == "no-store"
 
 
-def test_the_code_comes_in_the_language_of_who_asks(visitor: Visitor) -> None:
+def test_the_code_comes_in_the_language_of_who_asks(visitor: PortalClient) -> None:
     visitor.open("/?lang=en")
     visitor.send("/connexion", phone=PHONE)
     with visitor.office.store.unit() as unit:
@@ -95,7 +95,7 @@ def test_the_code_comes_in_the_language_of_who_asks(visitor: Visitor) -> None:
     assert "is your Public services code" in body
 
 
-def test_a_book_in_french_alone_says_so_on_an_english_page(visitor: Visitor) -> None:
+def test_a_book_in_french_alone_says_so_on_an_english_page(visitor: PortalClient) -> None:
     """Each of its texts is marked where an element may stand; attributes and titles are words only."""
     visitor.open("/?lang=en")
     for address in (
@@ -146,7 +146,7 @@ def test_what_is_said_in_the_language_of_the_page_comes_first(shipped: FlaskClie
     assert "Visa électronique" not in titles("fr")[:3]
 
 
-def test_amounts_and_days_follow_the_language(visitor: Visitor) -> None:
+def test_amounts_and_days_follow_the_language(visitor: PortalClient) -> None:
     assert "5 000 FCFA" in visitor.open("/demarches/essai").text
     assert "5,000 FCFA" in visitor.open("/demarches/essai?lang=en").text
 
@@ -178,7 +178,7 @@ def test_its_form_and_its_application_are_wholly_in_english(tmp_path: Path, name
     world = a_world(tmp_path)
     world.office = replace(world.office, wording=load_words())
     draft = world.filled(name, **typed)
-    me = Visitor(
+    me = PortalClient(
         create_app(Settings(data=tmp_path, secret="test"), world.office).test_client(),
         world.office,
         world.clock,

@@ -19,7 +19,7 @@ from engine.services.context.app_context import publish_editions
 from engine.services.keys.secrets import hash_secret
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
-from tests.web.visitor import PHONE, Seen, Visitor, a_visitor, another
+from tests.web.client import PHONE, PortalClient, Seen, a_portal_client, another
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -66,20 +66,20 @@ form:
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    plain = a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    plain = a_portal_client(tmp_path)
     books = [compiled(FIRST, "permis.yaml"), compiled(AGAIN, "renouvellement.yaml")]
     office = publish_editions(replace(plain.office, catalogue=Catalogue.of(books, the_shared())))
     app = create_app(Settings(data=tmp_path, secret="test"), office, plain.operator)
     return replace(plain, client=app.test_client(), office=office).sign_in()
 
 
-def begin(visitor: Visitor, slug: str) -> str:
+def begin(visitor: PortalClient, slug: str) -> str:
     visitor.post(f"/demarches/{slug}/commencer", **visitor.open(f"/demarches/{slug}/commencer").form())
     return visitor.page.address.split("/")[2]
 
 
-def a_permit(visitor: Visitor, *names: str, granted: bool = True) -> str:
+def a_permit(visitor: PortalClient, *names: str, granted: bool = True) -> str:
     number = begin(visitor, "permis")
     page = f"/dossiers/{number}/demande/vous"
     for at, name in enumerate(names):
@@ -90,19 +90,19 @@ def a_permit(visitor: Visitor, *names: str, granted: bool = True) -> str:
     return number
 
 
-def case_of(visitor: Visitor, number: str) -> Dossier:
+def case_of(visitor: PortalClient, number: str) -> Dossier:
     with visitor.office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     assert dossier
     return dossier
 
 
-def kept(visitor: Visitor, number: str) -> tuple[str, object]:
+def kept(visitor: PortalClient, number: str) -> tuple[str, object]:
     dossier = case_of(visitor, number)
     return (dossier.links["ancien"].number if "ancien" in dossier.links else "", dossier.answers.get("chef"))
 
 
-def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: Visitor) -> None:
+def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: PortalClient) -> None:
     earlier = a_permit(visitor, "LEE", "DOSSOU")
     a_permit(visitor, "KPODAR", granted=False)
     number = begin(visitor, "renouvellement")
@@ -122,7 +122,7 @@ def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: Visitor) 
     assert "Dossiers déjà faits" in visitor.open(f"/dossiers/{number}/verification").text
 
 
-def test_a_draft_is_not_sent_without_it(visitor: Visitor) -> None:
+def test_a_draft_is_not_sent_without_it(visitor: PortalClient) -> None:
     number = begin(visitor, "renouvellement")
     visitor.send(f"/dossiers/{number}/demande/moi", chef="LEE", go="next")
     page = visitor.open(f"/dossiers/{number}/verification")
@@ -132,7 +132,7 @@ def test_a_draft_is_not_sent_without_it(visitor: Visitor) -> None:
     assert visitor.post(f"/dossiers/{number}/verification", **form).address == f"/dossiers/{number}/verification"
 
 
-def test_who_was_let_in_to_one_draft_is_shown_no_other_dossier_of_its_owner(visitor: Visitor) -> None:
+def test_who_was_let_in_to_one_draft_is_shown_no_other_dossier_of_its_owner(visitor: PortalClient) -> None:
     earlier, number = a_permit(visitor, "LEE"), begin(visitor, "renouvellement")
     hand = another(visitor).sign_in("91020304")
     owner = case_of(visitor, number)
@@ -144,7 +144,7 @@ def test_who_was_let_in_to_one_draft_is_shown_no_other_dossier_of_its_owner(visi
     assert hand.post(page.response.request.path, **{**page.form("token"), "number": earlier}).address.endswith("/code")
 
 
-def test_whoever_is_told_the_code_of_a_dossier_does_not_sign_in_with_it(visitor: Visitor) -> None:
+def test_whoever_is_told_the_code_of_a_dossier_does_not_sign_in_with_it(visitor: PortalClient) -> None:
     earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
     stranger = another(visitor)
@@ -158,7 +158,7 @@ def test_whoever_is_told_the_code_of_a_dossier_does_not_sign_in_with_it(visitor:
     assert visitor.page.address == f"{address}/{earlier}"
 
 
-def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: Visitor) -> None:
+def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: PortalClient) -> None:
     theirs = another(visitor).sign_in("91020304")
     earlier = a_permit(theirs, "LEE")
     number = begin(visitor, "renouvellement")
@@ -173,7 +173,7 @@ def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: Visitor)
     assert visitor.open(f"/dossiers/{earlier}").status == 404, "it is still theirs"
 
 
-def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visitor: Visitor) -> None:
+def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visitor: PortalClient) -> None:
     earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
     visitor.send(address, number=earlier)
@@ -188,14 +188,14 @@ def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visit
 
 
 @pytest.mark.parametrize("typed", ["26482911374", "99999999999"])
-def test_an_unknown_dossier_looks_like_a_known_one(visitor: Visitor, typed: str) -> None:
+def test_an_unknown_dossier_looks_like_a_known_one(visitor: PortalClient, typed: str) -> None:
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
     visitor.send(address, number=typed)
     assert visitor.page.address == f"{address}/code"
     assert "ne vont pas ensemble" in visitor.send(f"{address}/code", code="123456").text
 
 
-def test_what_does_not_fit_says_why(visitor: Visitor) -> None:
+def test_what_does_not_fit_says_why(visitor: PortalClient) -> None:
     pending = a_permit(visitor, "LEE", granted=False)
     number = begin(visitor, "renouvellement")
     address = f"/dossiers/{number}/lien/ancien"
@@ -210,13 +210,13 @@ def test_what_does_not_fit_says_why(visitor: Visitor) -> None:
 HOME = "/agent/guichet"
 
 
-def press(seat: Visitor, address: str, having: str = "token", **fields: str) -> Seen:
+def press(seat: PortalClient, address: str, having: str = "token", **fields: str) -> Seen:
     """Fills the form of a page that holds this control, not that of the banner, and posts it."""
     form: dict[str, Any] = seat.open(address).form(having)
     return seat.post(address, **{**form, **fields})
 
 
-def at_a_counter(visitor: Visitor, phone: str) -> tuple[Visitor, str]:
+def at_a_counter(visitor: PortalClient, phone: str) -> tuple[PortalClient, str]:
     """An agent who helps somebody, the draft of a renewal before them."""
     with visitor.office.store.unit(write=True) as unit:
         unit.put_account(Account("ama", "agent", "Agent ama", "ama", hash_secret("clef"), roles=("mairie/maire",)))
@@ -229,14 +229,14 @@ def at_a_counter(visitor: Visitor, phone: str) -> tuple[Visitor, str]:
     return seat, seat.page.address.split("/")[3]
 
 
-def help_with(seat: Visitor, phone: str) -> None:
+def help_with(seat: PortalClient, phone: str) -> None:
     seat.clock.advance(timedelta(minutes=2))
     seat.send(HOME, how="phone", phone=phone)
     seat.send(f"{HOME}/code", code=seat.code(phone))
     assert seat.page.address == HOME, seat.page.text
 
 
-def test_who_is_helped_names_their_own_dossier_and_opens_it_to_nobody(visitor: Visitor) -> None:
+def test_who_is_helped_names_their_own_dossier_and_opens_it_to_nobody(visitor: PortalClient) -> None:
     earlier = a_permit(visitor, "LEE", "DOSSOU")
     seat, number = at_a_counter(visitor, PHONE)
     address = f"{HOME}/{number}/lien/ancien"
@@ -253,7 +253,7 @@ def test_who_is_helped_names_their_own_dossier_and_opens_it_to_nobody(visitor: V
         assert seat.open(f"{HOME}/{earlier}{page}").status == 404, "the earlier dossier is not the help's"
 
 
-def test_at_the_counter_nothing_leaves_without_the_earlier_dossier(visitor: Visitor) -> None:
+def test_at_the_counter_nothing_leaves_without_the_earlier_dossier(visitor: PortalClient) -> None:
     seat, number = at_a_counter(visitor, PHONE)
     press(seat, f"{HOME}/{number}/demande/moi", chef="LEE", go="next")
     page = seat.open(f"{HOME}/{number}/verification")
@@ -262,7 +262,7 @@ def test_at_the_counter_nothing_leaves_without_the_earlier_dossier(visitor: Visi
     assert seat.post(f"{HOME}/{number}/verification", **form).address == f"{HOME}/{number}/verification"
 
 
-def test_what_one_person_proved_is_no_proof_of_the_next(visitor: Visitor) -> None:
+def test_what_one_person_proved_is_no_proof_of_the_next(visitor: PortalClient) -> None:
     """The agent's browser serves both: the code read by one names nothing for the other."""
     earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
     seat, number = at_a_counter(visitor, PHONE)

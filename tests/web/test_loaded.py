@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.definition.building import PROCEDURES, a_file
+from tests.engine.language.building import PROCEDURES, a_file
 
 SELDOM = (
     "sqlite_utils", "psycopg", "obstore", "jsonschema", "jsonschema_rs", "PIL", "pypdf", "typst", "segno", "num2words",

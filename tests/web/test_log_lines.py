@@ -23,7 +23,7 @@ from engine.storage.results import Busy
 from renderers.i18n.log_format import speak
 from renderers.web.platform.access import public
 from server import Settings, create_app
-from tests.engine.office.world import B3, PHONE, World, a_world
+from tests.engine.services.world import B3, PHONE, World, a_world
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -276,7 +276,7 @@ def test_where_people_are_invented_a_terminal_shows_all(log: Callable[..., str])
     try:
         raise ValueError("what went wrong")
     except ValueError:
-        logging.getLogger("guichet").exception("a tour failed")
+        logging.getLogger("guichet").exception("a worker pass failed")
     assert "ValueError: what went wrong" in log()
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.visitor import Visitor, a_visitor, another, later
+from tests.web.client import PortalClient, a_portal_client, another, later
 
 EMAIL = "afi@exemple.tg"
 
 
 @pytest.fixture
-def visitor(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path)
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path)
 
 
-def link(visitor: Visitor, email: str = EMAIL) -> str:
+def link(visitor: PortalClient, email: str = EMAIL) -> str:
     with visitor.office.store.unit() as unit:
         newest = max(unit.letters_to(email), key=lambda letter: letter.created_at)
     found = re.search(r"http://localhost(/connexion/lien/\S+)", newest.body)
@@ -25,7 +25,7 @@ def link(visitor: Visitor, email: str = EMAIL) -> str:
     return found[1]
 
 
-def test_a_link_then_a_button_then_the_page_that_was_asked_for(visitor: Visitor) -> None:
+def test_a_link_then_a_button_then_the_page_that_was_asked_for(visitor: PortalClient) -> None:
     visitor.send("/connexion/courriel?suite=/dossiers", email=EMAIL)
     assert "Ouvrez votre courrier" in visitor.follow().text
     opened = visitor.open(link(visitor))
@@ -38,7 +38,7 @@ def test_a_link_then_a_button_then_the_page_that_was_asked_for(visitor: Visitor)
     assert (again.status, again.title.split(" – ")[0]) == (410, "Ce lien ne sert plus")
 
 
-def test_elsewhere_it_says_so(visitor: Visitor) -> None:
+def test_elsewhere_it_says_so(visitor: PortalClient) -> None:
     visitor.send("/connexion/courriel", email=EMAIL)
     stranger = another(visitor)
     seen = stranger.open(link(visitor))
@@ -46,13 +46,13 @@ def test_elsewhere_it_says_so(visitor: Visitor) -> None:
     assert visitor.send(link(visitor)).status == 303, "it still serves where it was asked for"
 
 
-def test_what_is_no_address_is_asked_again(visitor: Visitor) -> None:
+def test_what_is_no_address_is_asked_again(visitor: PortalClient) -> None:
     seen = visitor.send("/connexion/courriel", email="afi")
     assert (seen.status, "n'est pas complète" in seen.text.replace("’", "'")) == (422, True)
     assert 'value="afi"' in seen.html
 
 
-def test_answers_typed_while_the_session_ended_come_back_after_a_link(visitor: Visitor) -> None:
+def test_answers_typed_while_the_session_ended_come_back_after_a_link(visitor: PortalClient) -> None:
     """Whoever came by mail loses no answer either."""
     visitor.send("/connexion/courriel", email=EMAIL)
     visitor.send(link(visitor))
@@ -67,13 +67,13 @@ def test_answers_typed_while_the_session_ended_come_back_after_a_link(visitor: V
     assert 'value="Amegan"' in visitor.open("/reprendre").html
 
 
-def test_a_lost_number_has_ways_on(visitor: Visitor) -> None:
+def test_a_lost_number_has_ways_on(visitor: PortalClient) -> None:
     seen = visitor.open("/connexion/numero-perdu")
     assert "Connectez-vous par e-mail" in seen.text
     assert "pièce d’identité" in seen.text
 
 
-def test_what_is_asked_without_a_telephone_is_told_by_no_sms_and_the_page_says_so(visitor: Visitor) -> None:
+def test_what_is_asked_without_a_telephone_is_told_by_no_sms_and_the_page_says_so(visitor: PortalClient) -> None:
     visitor.send("/connexion/courriel", email=EMAIL)
     visitor.send(link(visitor))
     assert "aucun SMS ne part" in visitor.open("/compte/personnes/nouvelle").text

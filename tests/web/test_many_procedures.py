@@ -25,7 +25,7 @@ from engine.services.worker.worker import run_pass
 from renderers.cli.admin.installation import open_office
 from renderers.web.public import catalogue
 from server import Settings, create_app
-from tests.engine.definition.building import PROCEDURES, a_file
+from tests.engine.language.building import PROCEDURES, a_file
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 

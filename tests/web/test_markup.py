@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.looking import faults_of
 from tests.web.markup import read_markup
+from tests.web.page_checks import faults_of
 
 PAGE = """<!doctype html><html lang="fr"><head><title>Suivi – Guichet</title><style>a{b}</style></head><body>
 <a href="#c">Aller au contenu</a><main id="c"><h1>Suivi de la demande</h1>

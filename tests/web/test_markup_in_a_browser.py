@@ -1,6 +1,6 @@
 """T10. What people and files say means harm, and a browser that runs scripts reads every page on which it stands: nothing of it
 runs, opens a box or asks another machine. The content policy is taken away first: what holds is that texts are texts. Then the
-twin: a label that is markup runs where no policy stands, and is stopped where it does."""
+mutant: a label that is markup runs where no policy stands, and is stopped where it does."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Dialog, Route
 
 from tests.faults import hostile_texts
 from tests.faults.hostile_texts import MARK
-from tests.faults.test_hostile_text_bar import a_hostile_world, labels_marked_safe
+from tests.faults.test_hostile_text_faults import a_hostile_world, labels_marked_safe
 from tests.web.access import ASKED, addresses, filled, table, values_of
 from tests.web.access_world import AccessWorld
-from tests.web.windows import HOST, is_page
+from tests.web.offline_browser import HOST, is_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WHO: Final = ("ownr", "offi", "admi", "audi")

@@ -19,28 +19,28 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.keys.secrets import token_digest
 from engine.services.worker.worker import sweep
-from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later, picture
+from tests.web.client import MAYOR, PortalClient, a_portal_client, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def owner_of(visitor: Visitor, number: str) -> Actor:
+def owner_of(visitor: PortalClient, number: str) -> Actor:
     return Actor("applicant", the_dossier(visitor, number).owner)
 
 
-def the_dossier(visitor: Visitor, number: str) -> Dossier:
+def the_dossier(visitor: PortalClient, number: str) -> Dossier:
     with visitor.office.store.unit() as unit:
         found = unit.dossier_numbered(number)
     assert found is not None
     return found
 
 
-def at_the_desk(visitor: Visitor) -> Visitor:
+def as_an_agent(visitor: PortalClient) -> PortalClient:
     """The mayor, signed in at the agents' desk."""
     now = visitor.clock.now()
     with visitor.office.store.unit(write=True) as unit:
@@ -50,12 +50,12 @@ def at_the_desk(visitor: Visitor) -> Visitor:
     return desk
 
 
-def sms(visitor: Visitor) -> list[str]:
+def sms(visitor: PortalClient) -> list[str]:
     with visitor.office.store.unit() as unit:
         return [letter.body for letter in unit.letters_to("+22890112233", 100) if "message" in letter.body]
 
 
-def test_a_person_asks_and_an_agent_answers(known: Visitor) -> None:
+def test_a_person_asks_and_an_agent_answers(known: PortalClient) -> None:
     number = known.sent()
     address = f"/dossiers/{number}/messages"
     assert "Écrire un message" in known.open(f"/dossiers/{number}").text
@@ -84,7 +84,7 @@ def test_a_person_asks_and_an_agent_answers(known: Visitor) -> None:
     assert fsck(known.office) == ()
 
 
-def test_the_file_of_a_message_is_for_both_and_nobody_else(known: Visitor) -> None:
+def test_the_file_of_a_message_is_for_both_and_nobody_else(known: PortalClient) -> None:
     number = known.sent()
     known.send(f"/dossiers/{number}/messages", body="Voici.", file=picture("plan.jpg"))
     found = re.search(r'href="(/dossiers/\d+/messages/[^"]+/fichier)"', known.follow().html)
@@ -105,7 +105,7 @@ def test_the_file_of_a_message_is_for_both_and_nobody_else(known: Visitor) -> No
     ("body", "said"),
     [("", "Écrivez votre message"), (" \n ", "Écrivez votre message"), ("é" * (LONGEST + 3), "3 caractères de trop")],
 )
-def test_what_cannot_be_sent_is_told_beside_it(known: Visitor, body: str, said: str) -> None:
+def test_what_cannot_be_sent_is_told_beside_it(known: PortalClient, body: str, said: str) -> None:
     number = known.sent()
     known.send(f"/dossiers/{number}/messages", body=body)
     assert known.page.status == 422
@@ -113,7 +113,7 @@ def test_what_cannot_be_sent_is_told_beside_it(known: Visitor, body: str, said: 
     assert body.strip() in known.page.html
 
 
-def test_a_bad_file_keeps_the_words(known: Visitor) -> None:
+def test_a_bad_file_keeps_the_words(known: PortalClient) -> None:
     number = known.sent()
     known.send(f"/dossiers/{number}/messages", body="Voici mon plan.", file=(io.BytesIO(b"x"), "plan.docx"))
     assert known.page.status == 422
@@ -121,7 +121,7 @@ def test_a_bad_file_keeps_the_words(known: Visitor) -> None:
     assert read_messages(known.office, MAYOR, number) == ()
 
 
-def test_a_double_tap_is_one_message(known: Visitor) -> None:
+def test_a_double_tap_is_one_message(known: PortalClient) -> None:
     number = known.sent()
     form = known.open(f"/dossiers/{number}/messages").form()
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_a_double_tap_is_one_message(known: Visitor) -> None:
     assert len(read_messages(known.office, MAYOR, number)) == 1
 
 
-def test_nobody_writes_about_a_draft_or_what_is_over_nor_without_end(known: Visitor) -> None:
+def test_nobody_writes_about_a_draft_or_what_is_over_nor_without_end(known: PortalClient) -> None:
     draft = known.begin()
     with pytest.raises(Refused, match="messages_closed"):
         write_message(known.office, owner_of(known, draft), draft, "Bonjour")
@@ -145,7 +145,7 @@ def test_nobody_writes_about_a_draft_or_what_is_over_nor_without_end(known: Visi
     assert "<textarea" not in known.page.html
 
 
-def test_a_controller_reads_that_something_was_written_not_what(known: Visitor) -> None:
+def test_a_controller_reads_that_something_was_written_not_what(known: PortalClient) -> None:
     number = known.sent()
     write_message(known.office, MAYOR, number, "Secret", Upload("a.jpg", picture()[0].read()))
     with pytest.raises(NotFound):
@@ -157,9 +157,9 @@ def test_a_controller_reads_that_something_was_written_not_what(known: Visitor) 
     assert "Secret" not in str(entry.body)
 
 
-def test_a_thread_is_found_again_by_the_colleague_of_who_read_it(known: Visitor) -> None:
+def test_a_thread_is_found_again_by_the_colleague_of_who_read_it(known: PortalClient) -> None:
     number = known.sent()
-    desk, address = at_the_desk(known), f"/agent/dossiers/{number}"
+    desk, address = as_an_agent(known), f"/agent/dossiers/{number}"
     assert "Lire le" not in desk.open(address).text
     known.send(f"/dossiers/{number}/messages", body="Une question.")
     assert ">Lire le message</a>" in desk.open(address).html
@@ -175,10 +175,10 @@ def test_a_thread_is_found_again_by_the_colleague_of_who_read_it(known: Visitor)
     assert "Écrire un message" not in page.text
 
 
-def test_the_agents_desk_shows_who_waits_for_an_answer(known: Visitor) -> None:
+def test_the_agents_desk_shows_who_waits_for_an_answer(known: PortalClient) -> None:
     number = known.sent()
     known.send(f"/dossiers/{number}/messages", body="Une question.")
-    desk = at_the_desk(known)
+    desk = as_an_agent(known)
     assert "1 nouveau message" in desk.open("/agent").text
     assert "1 nouveau message" in desk.open(f"/agent/dossiers/{number}").text
     assert "Une question." in desk.open(f"/agent/dossiers/{number}/messages").text

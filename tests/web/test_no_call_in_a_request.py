@@ -12,8 +12,8 @@ from engine.services.payments.order_placement import place_orders
 from renderers.web.citizen import payments
 from tests.web.access import ask, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
+from tests.web.client import PortalClient, a_portal_client
 from tests.web.page_states import WAYS
-from tests.web.visitor import Visitor, a_visitor
 
 CALLS = ("start", "status", "ask", "send")
 ASKING = ("ownr", "coll", "offi", "admi")
@@ -57,7 +57,7 @@ def test_no_route_calls_a_partner(tmp_path: Path) -> None:
     assert seen == []
 
 
-def paid(visitor: Visitor) -> None:
+def paid(visitor: PortalClient) -> None:
     number = visitor.sent()
     visitor.decide(number, "accorder")
     visitor.send(f"/dossiers/{number}/paiement", provider="argent", payer="91223344")
@@ -70,7 +70,7 @@ def paid(visitor: Visitor) -> None:
 
 
 def test_nor_does_paying_to_its_end(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path, demo=True).sign_in()
+    visitor = a_portal_client(tmp_path, demo=True).sign_in()
     seen = watched(visitor.office)
     paid(visitor)
     assert seen == []
@@ -86,7 +86,7 @@ def test_a_call_in_a_request_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return payment
 
     monkeypatch.setattr(payments, "start_payment", calls)
-    visitor = a_visitor(tmp_path, demo=True).sign_in()
+    visitor = a_portal_client(tmp_path, demo=True).sign_in()
     seen = watched(visitor.office)
     paid(visitor)
     assert seen == ["payments.begin: SandboxProvider.start"]

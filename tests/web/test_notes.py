@@ -14,8 +14,8 @@ from engine.services.applications.notes import LONGEST, notes_of, write_note
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker.worker import sweep
-from tests.web.test_messages import at_the_desk, owner_of, the_dossier
-from tests.web.visitor import MAYOR, Visitor, a_visitor, later
+from tests.web.client import MAYOR, PortalClient, a_portal_client, later
+from tests.web.test_messages import as_an_agent, owner_of, the_dossier
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -23,13 +23,13 @@ SECRET = "Rappeler avant midi"
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def test_an_agent_leaves_a_note_that_colleagues_read_on_the_dossier(known: Visitor) -> None:
+def test_an_agent_leaves_a_note_that_colleagues_read_on_the_dossier(known: PortalClient) -> None:
     number = known.sent()
-    desk = at_the_desk(known)
+    desk = as_an_agent(known)
     assert "Écrire une note interne" in desk.open(f"/agent/dossiers/{number}").text
     desk.open(f"/agent/dossiers/{number}/notes")
     assert "Note interne" in desk.page.text
@@ -42,7 +42,7 @@ def test_an_agent_leaves_a_note_that_colleagues_read_on_the_dossier(known: Visit
     assert fsck(known.office) == ()
 
 
-def test_the_citizen_never_meets_a_note(known: Visitor) -> None:
+def test_the_citizen_never_meets_a_note(known: PortalClient) -> None:
     number = known.sent()
     before = len(known.open("/dossiers").text)
     write_note(known.office, MAYOR, number, SECRET)
@@ -61,7 +61,7 @@ def test_the_citizen_never_meets_a_note(known: Visitor) -> None:
     assert SECRET not in json.dumps(export_own(known.office, owner), ensure_ascii=False)
 
 
-def test_the_journal_commits_to_a_note_and_opens_it_to_nobody(known: Visitor) -> None:
+def test_the_journal_commits_to_a_note_and_opens_it_to_nobody(known: PortalClient) -> None:
     number = known.sent()
     note = write_note(known.office, MAYOR, number, SECRET)
     dossier = the_dossier(known, number)
@@ -78,7 +78,7 @@ def test_the_journal_commits_to_a_note_and_opens_it_to_nobody(known: Visitor) ->
         notes_of(known.office, Actor("auditor", "cour"), number)
 
 
-def test_a_note_goes_with_its_dossier_and_none_comes_after(known: Visitor) -> None:
+def test_a_note_goes_with_its_dossier_and_none_comes_after(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "refuser", reason="Place prise.")
     write_note(known.office, MAYOR, number, SECRET)
@@ -95,9 +95,9 @@ def test_a_note_goes_with_its_dossier_and_none_comes_after(known: Visitor) -> No
 
 
 @pytest.mark.parametrize(("body", "said"), [(" \n ", "Écrivez la note"), ("é" * (LONGEST + 3), "3 caractères de trop")])
-def test_what_cannot_be_kept_is_told_beside_it(known: Visitor, body: str, said: str) -> None:
+def test_what_cannot_be_kept_is_told_beside_it(known: PortalClient, body: str, said: str) -> None:
     number = known.sent()
-    desk = at_the_desk(known)
+    desk = as_an_agent(known)
     desk.open(f"/agent/dossiers/{number}/notes")
     desk.send(f"/agent/dossiers/{number}/notes", body=body)
     assert desk.page.status == 422
@@ -106,9 +106,9 @@ def test_what_cannot_be_kept_is_told_beside_it(known: Visitor, body: str, said: 
     assert notes_of(known.office, MAYOR, number) == ()
 
 
-def test_a_double_tap_is_one_note(known: Visitor) -> None:
+def test_a_double_tap_is_one_note(known: PortalClient) -> None:
     number = known.sent()
-    desk = at_the_desk(known)
+    desk = as_an_agent(known)
     form = desk.open(f"/agent/dossiers/{number}/notes").form("token")
     for _ in range(2):
         desk.post(f"/agent/dossiers/{number}/notes", **{**form, "body": SECRET})

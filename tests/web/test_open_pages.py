@@ -18,11 +18,11 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.publication.publications import publish
-from tests.engine.office.world import B3, PASSPORT
+from tests.engine.services.world import B3, PASSPORT
 from tests.makers import the_shared
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, open_desks
 from tests.web.portal import Portal
+from tests.web.staff_site import StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -34,29 +34,29 @@ BASE = f"/demarches/{PASSPORT}"
 class Site:
     """The portal once the passport costs more; three dossiers run under its first edition."""
 
-    desks: Desks
+    staff_site: StaffSite
     first: str
     second: str
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    desks = open_desks(tmp_path)
+    staff_site = open_staff_site(tmp_path)
     for _ in range(3):
-        desks.world.sent(PASSPORT)
-    office = desks.world.office
+        staff_site.world.sent(PASSPORT)
+    office = staff_site.world.office
     first = office.catalogue.procedures[PASSPORT]
     text = first.source.replace("edition: 1", "edition: 2").replace("amount: 30000", "amount: 35000")
     second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
     assert second is not None
     others = [one for one in office.catalogue.all() if one.id != PASSPORT]
     new, _ = publish(Catalogue.of([*others, second], the_shared()), office.store, office.now())
-    object.__setattr__(desks.app.extensions["guichet"].office, "catalogue", new)
-    return Site(desks, first.fingerprint, second.fingerprint)
+    object.__setattr__(staff_site.app.extensions["guichet"].office, "catalogue", new)
+    return Site(staff_site, first.fingerprint, second.fingerprint)
 
 
-def plain(desks: Desks, path: str, status: int = 200) -> Any:
-    answer = desks.stranger().get(path)
+def plain(staff_site: StaffSite, path: str, status: int = 200) -> Any:
+    answer = staff_site.stranger().get(path)
     assert answer.status_code == status, path
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     return json.loads(answer.data)
@@ -66,11 +66,11 @@ def plain(desks: Desks, path: str, status: int = 200) -> Any:
 
 
 def test_the_history_says_each_edition_in_a_sentence_and_to_machines(site: Site) -> None:
-    page = site.desks.stranger().see(f"{BASE}/historique")
+    page = site.staff_site.stranger().see(f"{BASE}/historique")
     assert "Édition 2, publiée le lundi 23 novembre 2026" in page
     assert "Passeport, 30 000 → 35 000 FCFA (+ 5 000, + 17 %)" in page
     for name in ("versions.json", "historique.json"):
-        told = plain(site.desks, f"{BASE}/{name}")
+        told = plain(site.staff_site, f"{BASE}/{name}")
         assert told["serving"] == 2
         assert [(one["edition"], one["fingerprint"], one["serving"]) for one in told["editions"]] == [
             (2, site.second, True),
@@ -82,7 +82,7 @@ def test_the_history_says_each_edition_in_a_sentence_and_to_machines(site: Site)
 @pytest.mark.parametrize("how", ["version=1", "fingerprint={first}"])
 def test_an_edition_is_read_by_its_number_or_its_fingerprint(site: Site, how: str) -> None:
     query = how.format(first=site.first)
-    seat = site.desks.stranger()
+    seat = site.staff_site.stranger()
     assert "30 000 FCFA" in seat.see(f"{BASE}/definition?{query}")
     assert "35 000 FCFA" in seat.see(f"{BASE}/definition?version=2")
     assert b"amount: 30000" in seat.get(f"{BASE}/definition.yaml?{query}").data
@@ -91,10 +91,10 @@ def test_an_edition_is_read_by_its_number_or_its_fingerprint(site: Site, how: st
 
 def test_an_edition_that_is_not_is_told_with_those_there_are(site: Site) -> None:
     for path in (f"{BASE}/definition?version=7", f"{BASE}/compare/1...7", f"{BASE}/circuit?version=<b>"):
-        page = site.desks.stranger().see(path, 404)
+        page = site.staff_site.stranger().see(path, 404)
         assert "Cette édition n’existe pas" in page
         assert "Édition 1 Édition 2" in page
-    assert plain(site.desks, f"{BASE}/compare/1...7.json", 404) == {
+    assert plain(site.staff_site, f"{BASE}/compare/1...7.json", 404) == {
         "error": "unknown_edition",
         "asked": "7",
         "editions": [1, 2],
@@ -102,7 +102,7 @@ def test_an_edition_that_is_not_is_told_with_those_there_are(site: Site) -> None
 
 
 def test_two_editions_are_compared(site: Site) -> None:
-    seat = site.desks.stranger()
+    seat = site.staff_site.stranger()
     page = seat.see(f"{BASE}/compare/1...2")
     assert "Édition 1 comparée à l’édition 2" in page
     assert "30 000 FCFA 35 000 FCFA" in page
@@ -113,7 +113,7 @@ def test_two_editions_are_compared(site: Site) -> None:
     assert "les deux versions sont identiques" in seat.see(f"{BASE}/compare/2...2")
     for nothing in ("x", "1..2", "...2", f"1...{'9' * 200}"):
         assert seat.get(f"{BASE}/compare/{nothing}").status_code == 404
-    told = plain(site.desks, f"{BASE}/compare/1...2.json")
+    told = plain(site.staff_site, f"{BASE}/compare/1...2.json")
     assert [one["sentence"] for one in told["changes"]] == [
         "paie plus\u00a0: 30\u202f000 → 35\u202f000\u00a0FCFA (+ 5\u202f000, + 17\u00a0%)"
     ]
@@ -125,7 +125,7 @@ def test_two_editions_are_compared(site: Site) -> None:
 
 
 def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
-    stranger, controller = site.desks.stranger(), site.desks.auditor()
+    stranger, controller = site.staff_site.stranger(), site.staff_site.auditor()
     assert "Contrôle de conformité En vérification <10" in stranger.see(f"{BASE}/circuit")
     assert "&lt;10" in stranger.get(f"{BASE}/circuit.svg").get_data(as_text=True)
     assert "Contrôle de conformité En vérification 3" in controller.see(f"/audit{BASE}/circuit")
@@ -135,7 +135,7 @@ def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
 
 
 def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
-    page = site.desks.stranger().see(f"{BASE}/circuit")
+    page = site.staff_site.stranger().see(f"{BASE}/circuit")
     assert "Qui peut faire quoi" in page
     assert (
         "Retirer ma demande vers « Demande retirée » Contrôle de conformité, Correction demandée, À payer ✓ Oui" in page
@@ -146,20 +146,20 @@ def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
 
 
 def test_every_procedure_is_listed_and_each_has_its_sheet(site: Site) -> None:
-    listed = plain(site.desks, "/demarches.json")
-    assert listed["count"] == len(listed["procedures"]) == len(site.desks.world.office.catalogue.all())
+    listed = plain(site.staff_site, "/demarches.json")
+    assert listed["count"] == len(listed["procedures"]) == len(site.staff_site.world.office.catalogue.all())
     assert listed["next"] is None
     for one in listed["procedures"]:
-        sheet = plain(site.desks, urlsplit(one["json"]).path)
+        sheet = plain(site.staff_site, urlsplit(one["json"]).path)
         assert (sheet["procedure"], sheet["edition"]) == (one["procedure"], one["edition"])
         assert sheet["sheet"]["title"].replace("\u00a0", " ") in one["title"].values()
         assert sheet["laws"]
-    assert site.desks.stranger().get("/demarches/nulle-part.json").status_code == 404
-    assert "/demarches.atom" in site.desks.stranger().see("/donnees-ouvertes")
+    assert site.staff_site.stranger().get("/demarches/nulle-part.json").status_code == 404
+    assert "/demarches.atom" in site.staff_site.stranger().see("/donnees-ouvertes")
 
 
 def test_the_feed_says_what_changed(site: Site) -> None:
-    answer = site.desks.stranger().get("/demarches.atom")
+    answer = site.staff_site.stranger().get("/demarches.atom")
     assert answer.mimetype == "application/atom+xml"
     feed = ElementTree.fromstring(answer.data)
     entries = feed.findall(f"{ATOM}entry")
@@ -168,8 +168,8 @@ def test_the_feed_says_what_changed(site: Site) -> None:
     assert "35\u202f000" in (entries[0].findtext(f"{ATOM}summary") or "")
     assert len({one.findtext(f"{ATOM}id") for one in entries}) == len(entries)
     held = {"If-None-Match": answer.headers["ETag"]}
-    assert site.desks.app.test_client().get("/demarches.atom", headers=held).status_code == 304
-    own = ElementTree.fromstring(site.desks.stranger().get(f"{BASE}/historique.atom").data)
+    assert site.staff_site.app.test_client().get("/demarches.atom", headers=held).status_code == 304
+    own = ElementTree.fromstring(site.staff_site.stranger().get(f"{BASE}/historique.atom").data)
     assert [one.findtext(f"{ATOM}title") for one in own.findall(f"{ATOM}entry")] == [
         "Passeport ordinaire\u00a0: prix modifié",
         "Passeport ordinaire\u00a0: première édition",
@@ -177,12 +177,12 @@ def test_the_feed_says_what_changed(site: Site) -> None:
 
 
 def test_nothing_personal_is_open(site: Site) -> None:
-    dossier = site.desks.world.sent(B3)
+    dossier = site.staff_site.world.sent(B3)
     for path in (
         "/demarches.json", "/demarches.atom", f"{BASE}.json", f"{BASE}/versions.json", f"{BASE}/circuit", f"{BASE}/circuit.svg",
         f"{BASE}/compare/1...2", f"{BASE}/compare/1...2.json", f"/demarches/{B3}/circuit",
     ):  # fmt: skip
-        text = site.desks.stranger().get(path).get_data(as_text=True)
+        text = site.staff_site.stranger().get(path).get_data(as_text=True)
         for said in (dossier.number, "AMEGAN", "+228901"):
             assert said not in text, path
 
@@ -191,7 +191,7 @@ def test_nothing_personal_is_open(site: Site) -> None:
 
 
 def test_the_table_of_controllers_is_taken_away(site: Site) -> None:
-    seat = site.desks.auditor()
+    seat = site.staff_site.auditor()
     page = seat.see("/audit/demarches").replace("\u00a0", " ")
     told = json.loads(seat.get("/audit/demarches.json").data)
     rows = list(csv.DictReader(io.StringIO(seat.get("/audit/demarches.csv").data.decode("utf-8-sig"))))
@@ -212,9 +212,9 @@ def test_the_table_of_controllers_is_taken_away(site: Site) -> None:
         "circuit", "circuit.svg", "compare/1...2", "compare/1...2.json", "compare?avant=1&apres=2"))],
 )  # fmt: skip
 def test_controllers_pages_are_behind_their_door(site: Site, path: str) -> None:
-    answer = site.desks.stranger().get(f"/audit/{path}")
+    answer = site.staff_site.stranger().get(f"/audit/{path}")
     assert answer.status_code == 401 or "/audit/connexion" in answer.headers["Location"]
-    assert site.desks.auditor().get(f"/audit/{path}").status_code in (200, 303)
+    assert site.staff_site.auditor().get(f"/audit/{path}").status_code in (200, 303)
 
 
 # -- the catalogue -----------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_controllers_pages_are_behind_their_door(site: Site, path: str) -> None:
 
 def test_a_procedure_is_found_by_what_people_call_it(tmp_path: Path) -> None:
     """None of these words stands in the title or the summary of what they lead to."""
-    reader = open_desks(tmp_path).stranger()
+    reader = open_staff_site(tmp_path).stranger()
     wanted = {
         "enfant": "Passeport ordinaire", "mineur": "Passeport ordinaire", "diplôme": "BAC II", "baccalauréat": "BAC II",
         "courant": "Raccordement", "société": "Création d’une entreprise", "maison": "Permis de construire",

@@ -23,13 +23,13 @@ from engine.services.core.appointment_links import visit_token
 from engine.services.sign_in.sessions import open_session
 from renderers.web.administration import office_day as agent_day
 from tests import worker
-from tests.engine.office.test_bookings import to_book
-from tests.engine.office.test_openings import LOME, WEDNESDAY, on
-from tests.engine.office.world import PASSPORT, World
-from tests.web.browsing import DESK
+from tests.engine.services.test_bookings import to_book
+from tests.engine.services.test_openings import LOME, WEDNESDAY, on
+from tests.engine.services.world import PASSPORT, World
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, Seat, hidden, open_desks, read
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import Seat, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -42,16 +42,16 @@ CLOSING = {"du": "2026-11-25", "raison": "Grève du personnel", "raison_en": "St
 class Closing:
     """Somebody who has a visit, and somebody who is about to close the office."""
 
-    desks: Desks
+    staff_site: StaffSite
     chief: Seat
     dossier: Dossier
 
     @property
     def kept(self) -> Dossier:
-        return self.desks.kept(self.dossier)
+        return self.staff_site.kept(self.dossier)
 
     def owner(self, language: str = "fr") -> Seat:
-        seat, office = self.desks.stranger(), self.desks.world.office
+        seat, office = self.staff_site.stranger(), self.staff_site.world.office
         with office.store.unit(write=True) as unit:
             account = unit.account(self.dossier.owner)
             assert account is not None
@@ -68,8 +68,10 @@ class Closing:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Closing:
-    desks = open_desks(tmp_path)
-    return Closing(desks, desks.agent("administration"), on(desks.world, to_book(desks.world), WEDNESDAY))
+    staff_site = open_staff_site(tmp_path)
+    return Closing(
+        staff_site, staff_site.agent("administration"), on(staff_site.world, to_book(staff_site.world), WEDNESDAY)
+    )
 
 
 def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing) -> None:
@@ -84,7 +86,7 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     assert f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}" in page
     assert "annulé, DGDN, Lomé: Grève du personnel. Autre date: http" in page
     assert page.count("vendredi 27 novembre 2026 à") == 3
-    assert visit_token(site.desks.world.office, site.dossier, "depot") not in seen.get_data(as_text=True)
+    assert visit_token(site.staff_site.world.office, site.dossier, "depot") not in seen.get_data(as_text=True)
     assert site.kept == site.dossier
     fields = hidden(seen)
     corrected = site.chief.client.post(f"{HERE}/fermer", data={**fields, "go": "edit"}).get_data(as_text=True)
@@ -98,16 +100,16 @@ def test_an_office_is_closed_once_it_is_seen_what_that_takes_away(site: Closing)
     assert "Mercredi 25 novembre Fermé : Grève du personnel 0 0 20" in after
     again = site.chief.client.post(f"{HERE}/fermer", data={**fields, "go": "confirm"})
     assert again.status_code == 303
-    assert len(openings.changes_of(site.desks.world.office, site.desks.actor("administration"), LOME)) == 1
+    assert len(openings.changes_of(site.staff_site.world.office, site.staff_site.actor("administration"), LOME)) == 1
     noted = site.chief.see("/agent/equipe/journal")
     assert "ouverture d’un bureau changée" in noted
     assert "DGDN, Lomé Fermé, le mercredi 25 novembre 2026, toute la journée Raison : Grève du personnel" in noted
-    assert fsck(site.desks.world.office) == ()
+    assert fsck(site.staff_site.world.office) == ()
 
 
 def test_a_dossier_that_cannot_be_read_is_told_apart_and_the_office_closes(site: Closing) -> None:
     """Its message leads nowhere: whoever closes the office is told whom to find another date with."""
-    world, before = site.desks.world, site.kept
+    world, before = site.staff_site.world, site.kept
     with world.office.store.unit(write=True) as unit:
         unit.put_dossier(replace(before, fingerprint="f" * 64, revision=before.revision + 1), before.revision)
     seen = site.chief.post(f"{HERE}/fermer", **CLOSING)
@@ -130,7 +132,7 @@ def test_a_visit_that_stands_on_a_closed_day_is_led_to(site: Closing, monkeypatc
     """As when the closure was written in the shared files: nobody was told."""
     shut = (ClosedDay(LOME, Text.of("Travaux")), ClosedDay("dgdn_kara", Text.of("Noël"), holiday=True))
     monkeypatch.setattr(agent_day, "shut_on", lambda *_: shut)
-    page = site.desks.agent("dgdn.guichet").get("/agent/rendez-vous/2026-11-25")
+    page = site.staff_site.agent("dgdn.guichet").get("/agent/rendez-vous/2026-11-25")
     assert "Fermé ce jour : DGDN, Lomé. Travaux. 1 rendez-vous y reste pris" in read(page)
     assert "Jour férié : Noël." in read(page)
     assert f'href="/agent/rendez-vous/2026-11-25?bureau={LOME}#visites"' in page.get_data(as_text=True)
@@ -149,7 +151,7 @@ def test_the_help_page_says_which_days_are_not_as_usual(site: Closing) -> None:
 
 
 def test_the_day_of_an_office_says_that_it_is_closed(site: Closing) -> None:
-    desk, path = site.desks.agent("dgdn.guichet"), "/agent/rendez-vous/2026-11-25"
+    desk, path = site.staff_site.agent("dgdn.guichet"), "/agent/rendez-vous/2026-11-25"
     assert "Fermé ce jour" not in desk.see(path)
     site.close(de="14:00", a="16:00")  # the visit of the morning stands
     assert "Fermé ce jour : DGDN, Lomé (14 h–16 h). Grève du personnel." in desk.see(path)
@@ -207,9 +209,9 @@ def test_who_loses_a_visit_reads_why_and_chooses_again(site: Closing) -> None:
 
 def test_the_link_of_the_message_opens_the_slots_without_signing_in(site: Closing) -> None:
     site.close()
-    link = f"/r/{visit_token(site.desks.world.office, site.dossier, 'depot')}"
-    stranger = site.desks.stranger()
-    with site.desks.world.office.store.unit() as unit:
+    link = f"/r/{visit_token(site.staff_site.world.office, site.dossier, 'depot')}"
+    stranger = site.staff_site.stranger()
+    with site.staff_site.world.office.store.unit() as unit:
         assert any(link in one.body for one in unit.letters_of(site.dossier.id))
     page = stranger.get(link)
     assert "Raison : Grève du personnel" in read(page)
@@ -233,8 +235,8 @@ def test_an_office_closed_for_weeks_says_that_nothing_is_free_and_until_when(sit
 
 
 def test_a_slot_read_before_the_closure_is_refused_with_those_that_are_left(site: Closing) -> None:
-    other = to_book(site.desks.world, 7)
-    seat = Closing(site.desks, site.chief, other).owner()
+    other = to_book(site.staff_site.world, 7)
+    seat = Closing(site.staff_site, site.chief, other).owner()
     base = f"/dossiers/{other.number}/rendez-vous"
     start = site.dossier.bookings["depot"].start.isoformat()
     site.close()
@@ -243,7 +245,7 @@ def test_a_slot_read_before_the_closure_is_refused_with_those_that_are_left(site
         assert answer.status_code == 409
         assert "Le bureau est fermé à ce moment. Choisissez un autre créneau." in read(answer)
         assert 'name="start"' in answer.get_data(as_text=True)
-    assert "depot" not in site.desks.kept(other).bookings
+    assert "depot" not in site.staff_site.kept(other).bookings
 
 
 def test_it_is_told_in_english_too(site: Closing) -> None:
@@ -309,10 +311,10 @@ def test_a_holiday_is_added_on_its_eve(site: Closing) -> None:
 
 
 def test_who_manages_one_agency_has_its_offices_alone(site: Closing) -> None:
-    office, root = site.desks.world.office, site.desks.actor("administration")
+    office, root = site.staff_site.world.office, site.staff_site.actor("administration")
     person = people.Person("C. Chef", {"sncja/reclamations": None}, administers=("sncja",))
     given = people.change_person(office, root, "demo-sncja.reclamations", person)
-    chief = site.desks.agent(given.login)
+    chief = site.staff_site.agent(given.login)
     assert "DGDN, Lomé" not in chief.see(HOME)
     for path in (HERE, f"{HERE}/fermer"):
         assert chief.get(path).status_code == 404
@@ -320,7 +322,7 @@ def test_who_manages_one_agency_has_its_offices_alone(site: Closing) -> None:
     assert "Ajouter un jour férié" not in chief.see("/agent/equipe/feries")
     holiday = {"du": "2026-11-25", "raison": "Deuil", "go": "confirm"}
     assert chief.client.post("/agent/equipe/feries", data=holiday).status_code == 404
-    clerk = site.desks.agent("dgdn.guichet")
+    clerk = site.staff_site.agent("dgdn.guichet")
     for path in (HOME, HERE, f"{HERE}/fermer", "/agent/equipe/feries"):
         assert clerk.get(path).status_code == 403
     assert site.kept == site.dossier
@@ -328,7 +330,7 @@ def test_who_manages_one_agency_has_its_offices_alone(site: Closing) -> None:
 
 def test_the_history_of_a_dossier_tells_it(site: Closing) -> None:
     site.close()
-    page = site.desks.agent("dgdn.guichet").see(f"/agent/dossiers/{site.dossier.number}")
+    page = site.staff_site.agent("dgdn.guichet").see(f"/agent/dossiers/{site.dossier.number}")
     assert "Rendez-vous annulé par une fermeture" in page
 
 

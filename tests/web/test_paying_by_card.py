@@ -14,7 +14,7 @@ from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import CURRENCY, PaymentOrder, PaymentProvider, ProviderStatus, Started
 from engine.integrations.simulated_operator import SandboxCard, SandboxProvider
 from engine.records.dossier import Payment
-from tests.web.visitor import STALL, Seen, Visitor, a_visitor, another, later
+from tests.web.client import STALL, PortalClient, Seen, a_portal_client, another, later
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -40,10 +40,10 @@ class NeverOver(Elsewhere):
         return ProviderStatus("pending", None, CURRENCY, reference)
 
 
-def at_the_stall(folder: Path, methods: str = "mobile_money, card", amount: int = 5000) -> tuple[Visitor, str]:
+def at_the_stall(folder: Path, methods: str = "mobile_money, card", amount: int = 5000) -> tuple[PortalClient, str]:
     """A stall to pay so, and three providers: two wallets whose numbers are known apart, and a card."""
     priced = f"amount: {amount}, methods: [{methods}]}}"
-    visitor = a_visitor(folder, STALL.replace("amount: 5000}", priced), demo=True).sign_in()
+    visitor = a_portal_client(folder, STALL.replace("amount: 5000}", priced), demo=True).sign_in()
     providers = cast(dict[str, PaymentProvider], visitor.office.providers)
     providers["argent"] = SandboxProvider(visitor.operator, "argent", "Mixx", prefixes=("90", "91"))
     providers["flooz"] = SandboxProvider(visitor.operator, "flooz", "Flooz", prefixes=("79", "99"))
@@ -53,13 +53,13 @@ def at_the_stall(folder: Path, methods: str = "mobile_money, card", amount: int 
     return visitor, number
 
 
-def payments(visitor: Visitor, number: str) -> tuple[Payment, ...]:
+def payments(visitor: PortalClient, number: str) -> tuple[Payment, ...]:
     dossier = visitor.dossier_id(number)
     with visitor.office.store.unit() as unit:
         return unit.payments_of(dossier)
 
 
-def go_on(visitor: Visitor, address: str, **typed: str) -> Seen:
+def go_on(visitor: PortalClient, address: str, **typed: str) -> Seen:
     """The form of the page one is on, sent with what was typed."""
     return visitor.post(address, **{**visitor.page.form(), **typed})
 

@@ -11,14 +11,14 @@ from engine.integrations.cinetpay import CinetPay
 from engine.integrations.http_client import HttpClient
 from engine.integrations.payment_provider import PaymentProvider
 from engine.records.dossier import Payment
-from tests.engine.gateways.local_operators import LocalCinetPay, serving
-from tests.web.visitor import Visitor, a_visitor, another
+from tests.engine.integrations.local_operators import LocalCinetPay, serving
+from tests.web.client import PortalClient, a_portal_client, another
 from tests.worker import work_off
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
 
-def with_cards(visitor: Visitor, operator: LocalCinetPay) -> Visitor:
+def with_cards(visitor: PortalClient, operator: LocalCinetPay) -> PortalClient:
     """The same portal with an operator that has a page of its own."""
     here = "http://localhost/retours/carte"
     wire = HttpClient(operator.address, seconds=2.0)
@@ -29,7 +29,7 @@ def with_cards(visitor: Visitor, operator: LocalCinetPay) -> Visitor:
     return visitor
 
 
-def the_payment(visitor: Visitor, number: str) -> Payment:
+def the_payment(visitor: PortalClient, number: str) -> Payment:
     with visitor.office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
         assert dossier is not None
@@ -38,7 +38,7 @@ def the_payment(visitor: Visitor, number: str) -> Payment:
 
 def test_the_payer_goes_to_the_operators_page_and_comes_back(tmp_path: Path) -> None:
     with serving(LocalCinetPay()) as operator:
-        visitor = with_cards(a_visitor(tmp_path), operator).sign_in()
+        visitor = with_cards(a_portal_client(tmp_path), operator).sign_in()
         number = visitor.sent()
         visitor.decide(number, "accorder")
         visitor.send(f"/dossiers/{number}/paiement", provider="carte", payer="90112233")
@@ -71,7 +71,7 @@ def test_the_payer_goes_to_the_operators_page_and_comes_back(tmp_path: Path) -> 
 
 def test_a_stranger_learns_nothing_from_the_return_address(tmp_path: Path) -> None:
     with serving(LocalCinetPay()) as operator:
-        visitor = with_cards(a_visitor(tmp_path), operator).sign_in()
+        visitor = with_cards(a_portal_client(tmp_path), operator).sign_in()
         number = visitor.sent()
         visitor.decide(number, "accorder")
         visitor.send(f"/dossiers/{number}/paiement", provider="carte", payer="90112233")
@@ -92,7 +92,7 @@ def test_only_a_whole_https_address_becomes_a_link(tmp_path: Path, page: str) ->
             return 201, {"code": "201", "data": {"payment_url": page}}
 
     with serving(Odd()) as operator:
-        visitor = with_cards(a_visitor(tmp_path), operator).sign_in()
+        visitor = with_cards(a_portal_client(tmp_path), operator).sign_in()
         number = visitor.sent()
         visitor.decide(number, "accorder")
         visitor.send(f"/dossiers/{number}/paiement", provider="carte", payer="90112233")
@@ -101,7 +101,7 @@ def test_only_a_whole_https_address_becomes_a_link(tmp_path: Path, page: str) ->
 
 
 def test_where_no_operator_is_declared_nobody_is_asked_to_choose_one(tmp_path: Path) -> None:
-    visitor = a_visitor(tmp_path).sign_in()
+    visitor = a_portal_client(tmp_path).sign_in()
     number = visitor.sent()
     visitor.decide(number, "accorder")
     form = visitor.open(f"/dossiers/{number}/paiement").form()

@@ -20,9 +20,9 @@ from renderers.cli.preview import solver
 from renderers.web.preview import HOME
 from server import _previewed
 from tests.makers import PROCEDURES
-from tests.web.browsing import DESK, PHONE
-from tests.web.listening import listening
-from tests.web.visitor import STALL, Seen, a_visitor
+from tests.web.browser_person import DESK, PHONE
+from tests.web.client import STALL, Seen, a_portal_client
+from tests.web.live_site import listening
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -229,7 +229,7 @@ class TestNobodyElse:
         assert names == {"apercu", "apercu-session", "apercu-known"}
 
     def test_an_ordinary_site_has_none_of_it(self, tmp_path: Path) -> None:
-        visitor = a_visitor(tmp_path)
+        visitor = a_portal_client(tmp_path)
         assert visitor.open(HOME).status == 404
         assert visitor.page.response.headers["X-Frame-Options"] == "DENY"
 

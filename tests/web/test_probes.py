@@ -20,7 +20,7 @@ from engine.storage.results import Busy
 from renderers.web.platform import probes
 from renderers.web.platform.probes import Readers
 from server import Settings, create_app
-from tests.engine.office.world import B3, PHONE, World, a_world
+from tests.engine.services.world import B3, PHONE, World, a_world
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 

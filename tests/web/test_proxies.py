@@ -15,8 +15,8 @@ import pytest
 from engine.services.context.rate_limit import network_of
 from renderers.web.platform.proxies import Proxies, read_address
 from server import Settings, create_app
-from tests.engine.office.world import a_world
-from tests.web.fronts import asked, fronting
+from tests.engine.services.world import a_world
+from tests.web.socket_server import asked, fronting
 from tests.web.test_stopping import serving
 
 FORWARDED = "X-Forwarded-For: "

@@ -21,9 +21,9 @@ from engine.services.context.app_context import AppContext
 from renderers.cli.admin.installation import open_office, open_source
 from renderers.cli.admin.publish import publish_command
 from server import DEMO_PASSWORD, Settings, create_app, publish, serving
-from tests.engine.office.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
-from tests.web.desks import Seat
-from tests.web.windows import Sight, Window
+from tests.engine.services.repository import SECOND, SHARED, TEXT, Agency, an_agency, git
+from tests.web.offline_browser import Sight, Window
+from tests.web.staff_site import Seat
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from engine.journal.chain import read_export, receipt_in, verify_export
 from engine.services.core.checkpoints import sign_journal
 from server import Settings, create_app
-from tests.engine.office.world import B3, PHONE, World, a_world
+from tests.engine.services.world import B3, PHONE, World, a_world
 
 
 @pytest.fixture

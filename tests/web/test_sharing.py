@@ -9,18 +9,18 @@ import pytest
 
 from engine.services.appointments.bookings import mark
 from engine.services.audit.integrity import fsck
-from tests.web.test_visits import ready, starts, take
-from tests.web.visitor import MAYOR, Visitor, a_visitor, another, later
+from tests.web.client import MAYOR, PortalClient, a_portal_client, another, later
+from tests.web.test_appointments import ready, starts, take
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Visitor:
-    return a_visitor(tmp_path).sign_in()
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
 
 
-def granted(visitor: Visitor) -> str:
+def granted(visitor: PortalClient) -> str:
     """A dossier with its permit; the page where it is lent."""
     address = ready(visitor)
     take(visitor, address, starts(visitor, address)[0])
@@ -33,14 +33,14 @@ def granted(visitor: Visitor) -> str:
     return found[1]
 
 
-def lend(visitor: Visitor, page: str) -> str:
+def lend(visitor: PortalClient, page: str) -> str:
     visitor.send(page)
     found = re.search(r'value="http://localhost(/p/[^"]+)"', visitor.follow().html)
     assert found, visitor.page.text
     return found[1]
 
 
-def test_whoever_has_the_link_sees_the_document(known: Visitor) -> None:
+def test_whoever_has_the_link_sees_the_document(known: PortalClient) -> None:
     page = granted(known)
     link = lend(known, page)
     assert link not in known.open(page).html, "told once"
@@ -55,7 +55,7 @@ def test_whoever_has_the_link_sees_the_document(known: Visitor) -> None:
     assert fsck(known.office) == ()
 
 
-def test_it_is_taken_back_at_once(known: Visitor) -> None:
+def test_it_is_taken_back_at_once(known: PortalClient) -> None:
     page = granted(known)
     link = lend(known, page)
     action = re.search(r'action="([^"]+/retirer)"', known.open(page).html)
@@ -66,7 +66,7 @@ def test_it_is_taken_back_at_once(known: Visitor) -> None:
     assert "Liens ouverts" not in known.page.text
 
 
-def test_it_ends_by_itself(known: Visitor) -> None:
+def test_it_ends_by_itself(known: PortalClient) -> None:
     link = lend(known, granted(known))
     later(known, days=6, hours=23)
     assert another(known).open(link).status == 200
@@ -74,7 +74,7 @@ def test_it_ends_by_itself(known: Visitor) -> None:
     assert another(known).open(link).status == 404
 
 
-def test_a_link_that_opens_nothing_says_so_and_not_why(known: Visitor) -> None:
+def test_a_link_that_opens_nothing_says_so_and_not_why(known: PortalClient) -> None:
     """Never made, taken back, over: one page, whatever is tried."""
     page, stranger = granted(known), another(known)
     seen = []
@@ -100,7 +100,7 @@ def test_a_link_that_opens_nothing_says_so_and_not_why(known: Visitor) -> None:
     assert "This link is no longer valid" in stranger.open(f"{never}?lang=en").text
 
 
-def test_a_double_tap_is_one_link_and_links_are_counted(known: Visitor) -> None:
+def test_a_double_tap_is_one_link_and_links_are_counted(known: PortalClient) -> None:
     page = granted(known)
     form = known.open(page).form()
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_a_double_tap_is_one_link_and_links_are_counted(known: Visitor) -> None:
     assert "10 liens ouverts" in known.page.text
 
 
-def test_only_its_holder_lends_it(known: Visitor) -> None:
+def test_only_its_holder_lends_it(known: PortalClient) -> None:
     page = granted(known)
     rival = another(known).sign_in("91223344")
     assert rival.open(page).status == 404

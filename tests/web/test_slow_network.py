@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.engine.office.world import PASSPORT
-from tests.web.browsing import MOST_BYTES, MOST_REQUESTS, PHONE
+from tests.engine.services.world import PASSPORT
+from tests.web.browser_person import MOST_BYTES, MOST_REQUESTS, PHONE
+from tests.web.form_filler import MOST_AFTER, FormFiller
 from tests.web.portal import Portal
-from tests.web.test_desk_pages import sent
-from tests.web.walker import MOST_AFTER, Walker
+from tests.web.test_staff_pages_in_a_browser import sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -71,7 +71,7 @@ def pages(phone: Phone) -> dict[str, str]:
     portal = phone.portal
     follow = f"/dossiers/{sent(portal, PASSPORT, MOBILE).number}"
     context = phone.browser.new_context(viewport=PHONE, locale="fr-FR")  # type: ignore[arg-type]
-    me = Walker(context.new_page(), portal.url, looks=False)
+    me = FormFiller(context.new_page(), portal.url, looks=False)
     me.go("/connexion")
     me.write("#phone", LOCAL)
     me.tap("main form button.button")

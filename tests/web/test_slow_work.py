@@ -17,8 +17,8 @@ from PIL import Image
 
 from engine.services.keys import secrets
 from tests.faults.installation import patient
-from tests.web.listening import listening
-from tests.web.visitor import ANSWERS, Visitor, a_visitor
+from tests.web.client import ANSWERS, PortalClient, a_portal_client
+from tests.web.live_site import listening
 
 THREADS: Final = 8  # of a server
 SENT: Final = 24
@@ -31,15 +31,15 @@ def a_slow_picture() -> bytes:
     return out.getvalue()
 
 
-def at_the_papers(folder: Path) -> Visitor:
-    visitor = a_visitor(folder).sign_in()
+def at_the_papers(folder: Path) -> PortalClient:
+    visitor = a_portal_client(folder).sign_in()
     number = visitor.begin()
     visitor.send(f"/dossiers/{number}/demande/vous", **ANSWERS, go="next")
     visitor.send(f"/dossiers/{number}/demande/aides", go="next")
     return visitor
 
 
-def a_post(visitor: Visitor, picture: bytes) -> tuple[str, bytes, dict[str, str]]:
+def a_post(visitor: PortalClient, picture: bytes) -> tuple[str, bytes, dict[str, str]]:
     """The form of the page as a browser posts it with a file: address, body, headers."""
     address = visitor.page.address
     form = visitor.open(address).form()
@@ -120,7 +120,7 @@ class _Slow:
 @pytest.mark.slow
 def test_while_passwords_are_judged_the_other_pages_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_hasher", _Slow())
-    visitor = a_visitor(tmp_path)
+    visitor = a_portal_client(tmp_path)
     form = visitor.open("/agent/connexion").form()
     values = {**{name: found[0] for name, found in form.items()}, "login": "nobody", "password": "x" * 200}
     cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())

@@ -13,10 +13,10 @@ from engine.records.statistics import SmsCount
 from engine.services.accounts import agents as people
 from engine.services.context.app_context import AppContext
 from renderers.cli.admin.sms import sms_report_command
-from tests.web.browsing import DESK
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, open_desks
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow
 
@@ -36,14 +36,14 @@ def counted(office: AppContext) -> None:
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
-def test_an_administrator_reads_what_they_cost(desks: Desks) -> None:
-    chef = desks.agent("administration")
+def test_an_administrator_reads_what_they_cost(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
     assert "Aucun SMS n’est parti." in chef.see(PAGE)
-    counted(desks.world.office)
+    counted(staff_site.world.office)
     shown = chef.see(PAGE).replace("\u00a0", " ").replace("\u202f", " ")
     assert "Novembre 2026" in shown
     assert "501 250 FCFA" in shown
@@ -59,18 +59,20 @@ def test_an_administrator_reads_what_they_cost(desks: Desks) -> None:
     assert len(rows) == 4
 
 
-def test_an_agency_reads_its_own(desks: Desks) -> None:
-    counted(desks.world.office)
+def test_an_agency_reads_its_own(staff_site: StaffSite) -> None:
+    counted(staff_site.world.office)
     person = people.Person("C. Chef", {"dgdn/controleur": None}, administers=("dgdn",))
-    given = people.change_person(desks.world.office, desks.actor("administration"), "demo-dgdn.controleur", person)
-    shown = desks.agent(given.login).see(PAGE)
+    given = people.change_person(
+        staff_site.world.office, staff_site.actor("administration"), "demo-dgdn.controleur", person
+    )
+    shown = staff_site.agent(given.login).see(PAGE)
     assert "Passeport" in shown
     assert "Portail" not in shown
 
 
-def test_the_command_prints_a_month_or_all(desks: Desks) -> None:
-    counted(desks.world.office)
-    command = sms_report_command(lambda: desks.world.office)
+def test_the_command_prints_a_month_or_all(staff_site: StaffSite) -> None:
+    counted(staff_site.world.office)
+    command = sms_report_command(lambda: staff_site.world.office)
     rows = list(csv.reader(io.StringIO(CliRunner().invoke(command, []).output)))
     assert rows[0] == ["month", "procedure", "country", "messages", "segments", "unpriced_segments", "cost_xof"]
     assert [row[0] for row in rows[1:]] == ["2026-11"] * 3 + ["2026-10"]

@@ -18,9 +18,9 @@ from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.records.statistics import CURRENT, Count, JournalCursor
 from engine.services.audit.statistics import count_up
-from tests.engine.office.world import B3, MONDAY, PASSPORT
+from tests.engine.services.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
-from tests.web.desks import CLERK, GATEKEEPER, Desks, Seat, open_desks
+from tests.web.staff_site import CLERK, GATEKEEPER, Seat, StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -31,7 +31,7 @@ PUBLIC = ("/statistiques", f"/demarches/{PASSPORT}/statistiques")
 
 @dataclass
 class Site:
-    desks: Desks
+    staff_site: StaffSite
 
     def count(
         self, *counts: tuple[str, str, int], procedure: str = PASSPORT, office: str = LOME, month: str = MONTH
@@ -45,17 +45,17 @@ class Site:
             if figure in ("received", "answered"):
                 for place in (Count(procedure, CURRENT, "standing", office), Count("", CURRENT, "standing")):
                     found[place] += n if figure == "received" else -n
-        with self.desks.world.office.store.unit(write=True) as unit:
+        with self.staff_site.world.office.store.unit(write=True) as unit:
             before = unit.tally_mark()
             unit.add_tallies(found, before, before or JournalCursor(MONDAY))
 
     def stranger(self) -> Seat:
-        return self.desks.stranger()
+        return self.staff_site.stranger()
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    return Site(open_desks(tmp_path))
+    return Site(open_staff_site(tmp_path))
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_only_whole_months_are_public(busy: Site) -> None:
             assert told["period"] == MONTH, asked
             assert not [one for one in told["rows"] if one["period"] == NOW]
     assert value(rows(seat, f"/demarches/{PASSPORT}/statistiques"), "standing") == 50
-    busy.desks.world.wait(days=10)
+    busy.staff_site.world.wait(days=10)
     assert json.loads(seat.get("/statistiques.json").data)["period"] == NOW
     assert json.loads(seat.get(f"/statistiques.json?mois={MONTH}").data)["period"] == MONTH
 
@@ -166,8 +166,8 @@ def test_statistics_are_found_from_where_people_are(busy: Site) -> None:
     for path in ("/", "/donnees-ouvertes"):
         assert 'href="/statistiques' in seat.get(path).get_data(as_text=True)
     assert f"/demarches/{PASSPORT}/statistiques" in seat.get(f"/demarches/{PASSPORT}").get_data(as_text=True)
-    assert "/agent/statistiques" in busy.desks.agent(GATEKEEPER).get("/agent").get_data(as_text=True)
-    assert "/audit/statistiques" in busy.desks.auditor().get("/audit").get_data(as_text=True)
+    assert "/agent/statistiques" in busy.staff_site.agent(GATEKEEPER).get("/agent").get_data(as_text=True)
+    assert "/audit/statistiques" in busy.staff_site.auditor().get("/audit").get_data(as_text=True)
 
 
 def test_the_pages_are_in_english_too(busy: Site) -> None:
@@ -180,7 +180,7 @@ def test_the_pages_are_in_english_too(busy: Site) -> None:
 def test_nothing_is_styled_or_run_inside_the_page(busy: Site) -> None:
     for seat, path in (
         (busy.stranger(), PUBLIC[1]),
-        (busy.desks.auditor(), f"/audit/statistiques?demarche={PASSPORT}"),
+        (busy.staff_site.auditor(), f"/audit/statistiques?demarche={PASSPORT}"),
     ):
         html = seat.get(f"{path}{'&' if '?' in path else '?'}mois={MONTH}&periode={MONTH}").get_data(as_text=True)
         assert "<svg" in html
@@ -193,7 +193,7 @@ def test_nothing_is_styled_or_run_inside_the_page(busy: Site) -> None:
 
 def test_an_agent_reads_what_is_theirs_exactly(busy: Site) -> None:
     busy.count(("received", "web", 4), ("answered", "refused", 1), ("refusal", "refuser>refuse", 1), month=NOW)
-    seat = busy.desks.agent(GATEKEEPER)
+    seat = busy.staff_site.agent(GATEKEEPER)
     page = seat.see(f"/agent/statistiques?demarche={PASSPORT}")
     assert "Novembre 2026 : 4 demandes reçues, 1 réponse donnée, 53 demandes attendent une réponse." in page
     assert "Ces nombres ne sont montrés qu’à vous ; personne n’est classé." in page
@@ -210,35 +210,37 @@ def test_an_agent_reads_what_is_theirs_exactly(busy: Site) -> None:
 
 
 def test_several_procedures_are_told_together_and_each(busy: Site) -> None:
-    found = rows(busy.desks.auditor(), f"/audit/statistiques?periode={MONTH}")
+    found = rows(busy.staff_site.auditor(), f"/audit/statistiques?periode={MONTH}")
     assert value(found, "received", procedure="") == 243
     assert value(found, "received", procedure=B3) == 3
     assert value(found, "delay_median", procedure=PASSPORT) == 6
-    page = busy.desks.auditor().see(f"/audit/statistiques?periode={MONTH}")
+    page = busy.staff_site.auditor().see(f"/audit/statistiques?periode={MONTH}")
     assert "Passeport ordinaire 240 190 50" in page
     assert "Vos actes" not in page
 
 
 def test_nobody_reads_what_is_not_theirs(busy: Site) -> None:
-    clerk, here = busy.desks.agent(CLERK), busy.desks.agent(GATEKEEPER)
+    clerk, here = busy.staff_site.agent(CLERK), busy.staff_site.agent(GATEKEEPER)
     for seat, theirs, others in ((clerk, B3, PASSPORT), (here, PASSPORT, B3)):
         for asked in ("", f"&demarche={others}"):
             found = rows(seat, f"/agent/statistiques?periode={MONTH}{asked}")
             assert others not in {one["procedure"] for one in found}
             assert theirs in {one["procedure"] for one in found}
-    with busy.desks.world.office.store.unit(write=True) as unit:
+    with busy.staff_site.world.office.store.unit(write=True) as unit:
         known = unit.account_of("agent", GATEKEEPER)
         assert known is not None
         unit.put_account(replace(known, offices=(KARA,)))
-    found = rows(busy.desks.agent(GATEKEEPER), f"/agent/statistiques?periode={MONTH}&demarche={PASSPORT}")
+    found = rows(busy.staff_site.agent(GATEKEEPER), f"/agent/statistiques?periode={MONTH}&demarche={PASSPORT}")
     assert value(found, "received") == 40
     assert LOME not in {one["office"] for one in found}
-    asked = rows(busy.desks.agent(GATEKEEPER), f"/agent/statistiques?periode={MONTH}&demarche={PASSPORT}&bureau={LOME}")
+    asked = rows(
+        busy.staff_site.agent(GATEKEEPER), f"/agent/statistiques?periode={MONTH}&demarche={PASSPORT}&bureau={LOME}"
+    )
     assert value(asked, "received") == 40  # an office that is not theirs is no choice
 
 
 def test_the_figures_follow_the_dossiers(site: Site) -> None:
-    world, seat = site.desks.world, site.desks.agent(GATEKEEPER)
+    world, seat = site.staff_site.world, site.staff_site.agent(GATEKEEPER)
     dossier = world.sent(PASSPORT)
     path = f"/agent/statistiques?demarche={PASSPORT}"
     assert "Chiffres arrêtés au lundi 23 novembre 2026 à 9 h." in seat.see(path)
@@ -247,16 +249,16 @@ def test_the_figures_follow_the_dossiers(site: Site) -> None:
     count_up(world.office)
     assert "1 demande reçue, 0 réponse donnée, 1 demande attend une réponse" in seat.see(path)
     world.wait(days=2)
-    world.take(dossier, site.desks.actor(GATEKEEPER), "refuser", reason="x")
+    world.take(dossier, site.staff_site.actor(GATEKEEPER), "refuser", reason="x")
     world.wait(minutes=10)
     count_up(world.office)
-    seat = site.desks.agent(GATEKEEPER)
+    seat = site.staff_site.agent(GATEKEEPER)
     page = seat.see(path)
     assert "1 demande reçue, 1 réponse donnée, 0 demande attend" in page
     assert "100 % des réponses sont venues dans le délai annoncé" in page
     assert "2 jours ouvrés" in page
     assert "Étapes franchies : 1. Dossiers concernés : 1." in page
-    assert "Étapes franchies : 0. Dossiers concernés : 0." in site.desks.agent(f"{GATEKEEPER}.2").see(path)
+    assert "Étapes franchies : 0. Dossiers concernés : 0." in site.staff_site.agent(f"{GATEKEEPER}.2").see(path)
     for said in (dossier.number, "AMEGAN", GATEKEEPER):
         assert said not in seat.get(f"{path.replace('?', '.json?')}").get_data(as_text=True)
 
@@ -270,7 +272,7 @@ def test_many_procedures_are_shown_in_pages(tmp_path: Path) -> None:
         book, _ = build_procedure(read_source(text, f"essai-{number:02d}.yaml"), the_shared())
         assert book is not None
         books.append(book)
-    site = Site(open_desks(tmp_path, catalogue=Catalogue.of(books, the_shared())))
+    site = Site(open_staff_site(tmp_path, catalogue=Catalogue.of(books, the_shared())))
     for number in range(25):
         site.count(("received", "web", 10 + number), ("answered", "granted", 10), procedure=f"essai-{number:02d}")
     first, second = site.stranger().see("/statistiques"), site.stranger().see("/statistiques?page=2")

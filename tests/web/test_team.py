@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.services.accounts import agents as people
-from tests.web.browsing import DESK
+from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
-from tests.web.desks import Desks, Seat, hidden, open_desks, read
 from tests.web.portal import PASSWORD, Portal
+from tests.web.staff_site import Seat, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -19,11 +19,11 @@ CHECKER = "dgdn/controleur"
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return open_desks(tmp_path)
+def staff_site(tmp_path: Path) -> StaffSite:
+    return open_staff_site(tmp_path)
 
 
-def added(desks: Desks, chef: Seat, **more: object) -> str:
+def added(staff_site: StaffSite, chef: Seat, **more: object) -> str:
     """The address of a person whom the administrator adds."""
     fields = {"login": "mensah", "name": "A. Mensah", "role": [CHECKER], **more}
     shown = chef.post("/agent/equipe/nouveau", **fields)
@@ -35,20 +35,20 @@ def added(desks: Desks, chef: Seat, **more: object) -> str:
     return found[1]
 
 
-def test_a_person_added_signs_in_and_has_these_rights(desks: Desks) -> None:
-    chef = desks.agent("administration")
+def test_a_person_added_signs_in_and_has_these_rights(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
     shown = chef.post("/agent/equipe/nouveau", login="mensah", name="A. Mensah", role=[CHECKER])
     password = re.search(r"\b[2-9a-z]{4}(-[2-9a-z]{4}){3}\b", read(shown))
     assert password
-    newcomer = desks.stranger()
+    newcomer = staff_site.stranger()
     entered = newcomer.post("/agent/connexion", login="mensah", password=password[0])
     assert entered.headers["Location"] == "/agent/connexion/suite"
     assert "Agent de conformité, Direction générale de la documentation nationale" in chef.see("/agent/equipe?q=mensah")
 
 
-def test_rights_change_end_and_close(desks: Desks) -> None:
-    chef = desks.agent("administration")
-    address = added(desks, chef)
+def test_rights_change_end_and_close(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
+    address = added(staff_site, chef)
     until = {f"until:{CHECKER}": "2027-01-31"}
     changed = chef.post(address, name="A. Mensah", role=[CHECKER], office=["dgdn_lome"], until="2027-12-31", **until)
     assert changed.headers["Location"] == "/agent/equipe"
@@ -66,9 +66,9 @@ def test_rights_change_end_and_close(desks: Desks) -> None:
         assert said in journal
 
 
-def test_two_administrators_on_one_page_do_not_write_over_each_other(desks: Desks) -> None:
-    chef = desks.agent("administration")
-    address = added(desks, chef)
+def test_two_administrators_on_one_page_do_not_write_over_each_other(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
+    address = added(staff_site, chef)
     read_before = hidden(chef.client.get(address))
     assert chef.post(address, name="A. Mensah", role=[CHECKER, "dgdn/guichet"]).status_code == 303
     late = chef.client.post(address, data={**read_before, "name": "A. Mensah", "role": ["dgdn/production"]})
@@ -80,18 +80,18 @@ def test_two_administrators_on_one_page_do_not_write_over_each_other(desks: Desk
     assert "Agent de production" in chef.see("/agent/equipe?q=mensah")
 
 
-def test_ones_own_page_shows_rights_and_changes_none(desks: Desks) -> None:
-    chef = desks.agent("administration")
-    mine = f"/agent/equipe/{desks.actor('administration').id}"
+def test_ones_own_page_shows_rights_and_changes_none(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
+    mine = f"/agent/equipe/{staff_site.actor('administration').id}"
     assert "Personne ne change ses propres droits" in chef.see(mine)
     tried = chef.client.post(mine, data={"name": "B. Tossou", "role": CHECKER, "administers": "*"})
     assert tried.status_code == 422
-    assert desks.actor("administration").roles == frozenset()
+    assert staff_site.actor("administration").roles == frozenset()
     assert chef.client.post(f"{mine}/mot-de-passe").status_code == 409
 
 
-def test_who_manages_no_team_is_turned_away(desks: Desks) -> None:
-    agent = desks.agent("dgdn.controleur")
+def test_who_manages_no_team_is_turned_away(staff_site: StaffSite) -> None:
+    agent = staff_site.agent("dgdn.controleur")
     for path in (
         "/agent/equipe",
         "/agent/equipe/nouveau",
@@ -102,11 +102,11 @@ def test_who_manages_no_team_is_turned_away(desks: Desks) -> None:
     assert "/agent/equipe" not in agent.get("/agent").get_data(as_text=True)
 
 
-def test_an_agency_s_administrator_sees_and_changes_their_own_alone(desks: Desks) -> None:
-    office, root = desks.world.office, desks.actor("administration")
+def test_an_agency_s_administrator_sees_and_changes_their_own_alone(staff_site: StaffSite) -> None:
+    office, root = staff_site.world.office, staff_site.actor("administration")
     person = people.Person("C. Chef", {"sncja/reclamations": None}, administers=("sncja",))
     given = people.change_person(office, root, "demo-sncja.reclamations", person)
-    chef = desks.agent(given.login)
+    chef = staff_site.agent(given.login)
     assert "dgdn.controleur" not in chef.see("/agent/equipe")
     form = chef.see("/agent/equipe/nouveau")
     assert "Greffier en chef" in form

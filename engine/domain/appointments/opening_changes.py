@@ -78,7 +78,7 @@ def _opened(one: OpeningChange) -> ExtraOpening:
     return ExtraOpening(one.first_day, one.last_day, hours, one.desks, one.id)
 
 
-def why_not(change: OpeningChange, office: Office | None, today: date) -> Refusal | None:
+def refusal_for_opening_change(change: OpeningChange, office: Office | None, today: date) -> Refusal | None:
     """Return what is wrong with a requested change. None when it may be made."""
     last = today + timedelta(days=FARTHEST)
     if change.last_day < change.first_day:

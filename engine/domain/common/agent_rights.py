@@ -42,7 +42,7 @@ def may_see_person(actor: Actor, account: Account) -> bool:
     return account.kind == "agent" and any(administers(actor, (agency_of(role),)) for role in account.roles)
 
 
-def why_not_person(actor: Actor, account: Account) -> str | None:
+def refusal_for_person(actor: Actor, account: Account) -> str | None:
     """Return why the actor may not close the account, set its password or change its limits, None when allowed.
 
     The code is `own_rights` or `not_your_agency`.
@@ -54,7 +54,7 @@ def why_not_person(actor: Actor, account: Account) -> str | None:
     return None if administers(actor, map(agency_of, account.roles)) else "not_your_agency"
 
 
-def why_not_change(actor: Actor, before: Account | None, after: Account) -> str | None:
+def refusal_for_change(actor: Actor, before: Account | None, after: Account) -> str | None:
     """Return why the actor may not replace the rights `before` by `after`, None when allowed.
 
     `before` is None for a new account. The code is `own_rights` or `not_your_agency`.
@@ -67,10 +67,10 @@ def why_not_change(actor: Actor, before: Account | None, after: Account) -> str 
     if not administers(actor, map(agency_of, _changed_roles(known, after))):
         return "not_your_agency"
     if before is None:
-        return why_not_person(actor, after)
+        return refusal_for_person(actor, after)
     bound = (before.name, before.offices, before.until, before.procedures, before.disabled)
     if bound != (after.name, after.offices, after.until, after.procedures, after.disabled):
-        return why_not_person(actor, before)
+        return refusal_for_person(actor, before)
     return None
 
 

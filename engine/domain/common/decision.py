@@ -72,13 +72,13 @@ class AvailableAction:
     `ways` are its targets by rank.
     """
 
-    ways: tuple[Transition, ...]
+    transitions: tuple[Transition, ...]
     closed: Refusal | None = None
 
     @property
     def transition(self) -> Transition:
         """The first of `ways`, used for the id, roles and questions of the act."""
-        return self.ways[0]
+        return self.transitions[0]
 
     @property
     def open(self) -> bool:

@@ -132,7 +132,7 @@ def is_finished(form: Form, dossier: Dossier, scope: Scope) -> bool:
     return len(asked) - len(left) >= quorum_of(form, scope)
 
 
-def hands(procedure: Procedure, dossier: Dossier, task_id: str) -> frozenset[str]:
+def persons_of_task(procedure: Procedure, dossier: Dossier, task_id: str) -> frozenset[str]:
     """Return the account ids of the persons who did parts of a task."""
     form = procedure.tasks.get(task_id)
     if not isinstance(form, Form):

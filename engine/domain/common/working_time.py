@@ -152,20 +152,20 @@ def openings(office: Office, day: date, appointment: Appointment, calendar: Cale
     """
     if office.closure_on(day) or (appointment.weekdays and day.weekday() not in appointment.weekdays):
         return ()
-    doors = opening_hours(office, day, calendar)
+    open_hours = opening_hours(office, day, calendar)
     if not appointment.hours:
-        return doors
-    both = (Hours(max(a.start, b.start), min(a.end, b.end)) for a in doors for b in appointment.hours)
+        return open_hours
+    both = (Hours(max(a.start, b.start), min(a.end, b.end)) for a in open_hours for b in appointment.hours)
     return tuple(hours for hours in both if hours.start < hours.end)
 
 
 def opening_hours(office: Office, day: date, calendar: Calendar) -> tuple[Hours, ...]:
     """Return the opening hours of a day without closures: the usual hours, then extra openings, on holidays too."""
     usual = calendar.works(day) or _opens_at_weekend(office, day, calendar)
-    doors = office.hours.get(day.weekday(), ()) if usual else ()
+    open_hours = office.hours.get(day.weekday(), ()) if usual else ()
     for more in office.extra_hours(day):
-        doors = (*doors, *_beside(more, doors))
-    return doors
+        open_hours = (*open_hours, *_beside(more, open_hours))
+    return open_hours
 
 
 def _beside(more: Hours, known: tuple[Hours, ...]) -> tuple[Hours, ...]:

@@ -129,10 +129,10 @@ def _to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLi
     papers = [(one, one.evidence) for one in fields if one.evidence is not None and evaluated.shows(one)]
     lines = []
     for field, terms in papers:
-        ways = [_say(f"pdf.bring_{way}", speech) for way in _BROUGHT if way in terms.how]
-        if ways:
+        forms = [_say(f"pdf.bring_{form}", speech) for form in _BROUGHT if form in terms.how]
+        if forms:
             copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
-            lines.append((field.label.in_(speech.language), ", ".join([*ways, *(copies if terms.copies > 1 else ())])))
+            lines.append((field.label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())])))
     return _headed(_say("pdf.bring", speech), lines)
 
 

@@ -22,7 +22,7 @@ from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
 from engine.domain.workflow.tasks import ask_parts, is_satisfied
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
-from engine.domain.workflow.transitions import settle
+from engine.domain.workflow.transitions import advance_until_blocked
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
 from engine.records.dossier import Dossier, Payment
 
@@ -75,7 +75,7 @@ def cross(
     )
     if not kept.is_draft:
         try:
-            passage = settle(passage, moment)
+            passage = advance_until_blocked(passage, moment)
         except Refused as refused:
             return Stays("refused", {"why": refused.reason.code})
     return Crossing(there, finished(passage, moment), names)
@@ -130,16 +130,16 @@ def _homeless(translation: Translation, kept: Dossier) -> Iterator[Stays]:
 
 def _held(kept: Dossier) -> frozenset[str]:
     """Return every name of the procedure that the dossier contains."""
-    ways = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
+    transitions = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
     parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed)
     answers = {name for key in kept.answers for name in (key, key.removesuffix(_DETAIL))}
-    return frozenset({kept.state, *ways, *answers, *(name for part in parts for name in part)})
+    return frozenset({kept.state, *transitions, *answers, *(name for part in parts for name in part)})
 
 
 def _ids(procedure: Procedure) -> frozenset[str]:
     """Return every name that an edition gives to something a dossier may contain."""
     services = (one.id for form in procedure.forms() for one in form.services)
-    acts = (way.id.partition(".")[0] for way in procedure.transitions)
+    acts = (transition.id.partition(".")[0] for transition in procedure.transitions)
     criteria = (one.id for one in procedure.eligibility)
     return frozenset(
         {

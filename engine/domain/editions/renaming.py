@@ -23,15 +23,15 @@ Names = Mapping[str, str | None]  # dotted old name → dotted new name; None = 
 _CHOSEN: Final = ("choice", "choices", "evidence")
 
 
-def way_name(names: Names, way: str) -> str:
+def transition_name(names: Names, transition: str) -> str:
     """Return the new id of a transition: of an act, or `state.then`, `clock.then` after their state or time limit.
 
     A dropped one has its old name, because it was taken.
     """
-    if way in names:
-        return names[way] or way
-    head, dot, key = way.partition(".")
-    return f"{names.get(head) or head}{dot}{key}" if dot else way
+    if transition in names:
+        return names[transition] or transition
+    head, dot, key = transition.partition(".")
+    return f"{names.get(head) or head}{dot}{key}" if dot else transition
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Translation:
     def _taken(self, one: TakenTransition) -> TakenTransition:
         return replace(
             one,
-            transition=way_name(self.names, one.transition),
+            transition=transition_name(self.names, one.transition),
             source=self.state(one.source) or one.source,
             target=self.state(one.target) or one.target,
         )

@@ -20,7 +20,7 @@ from engine.domain.common.decision import Act, Decision
 from engine.domain.common.task_parts import filling_at
 from engine.domain.common.text_provider import Wording
 from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
-from engine.domain.editions.renaming import Translation, way_name
+from engine.domain.editions.renaming import Translation, transition_name
 from engine.domain.forms.eligibility import next_criterion, stopped_by
 from engine.domain.forms.pages import check_answers, live_answers
 from engine.domain.forms.posted_values import keys_of
@@ -202,9 +202,9 @@ class _Life:
 
     def take(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """Take the recorded transition, with a placeholder as its reason."""
-        act = way_name(self.translation.names, str(body.get("transition")))
-        ways = [one for one in self.definition.leaving.get(self.dossier.state, ()) if one.id == act]
-        fills = ways[0].fills if ways else None
+        act = transition_name(self.translation.names, str(body.get("transition")))
+        transitions = [one for one in self.definition.leaving.get(self.dossier.state, ()) if one.id == act]
+        fills = transitions[0].fills if transitions else None
         fields = body.get("fields")
         asked = [self.translation.spot(str(one)) for one in fields] if isinstance(fields, list) else []
         files = body.get("attachments")

@@ -1,6 +1,6 @@
 """Notifications: the outbound messages of a decision, with recipient, channel and text.
 
-Call `letters_for` after the documents of the decision have their numbers, with the dossier to be stored. A
+Call `notifications_for` after the documents of the decision have their numbers, with the dossier to be stored. A
 notice of the procedure replaces the standard message of its event. A state without notice sends the standard
 message of its public label when the label changes.
 """
@@ -76,7 +76,7 @@ class _NoticeContext:
         return OutboundMessage(self.new_id(), self.dossier.id, channel, to, subject, plain, self.now, dedupe, self.now)
 
 
-def letters_for(
+def notifications_for(
     procedure: Procedure, before: Dossier, decision: Decision, actor: Actor, now: datetime, directory: Directory,
     wording: Wording, link: Link, new_id: Callable[[], str], visit_link: VisitLink | None = None,
 ) -> tuple[OutboundMessage, ...]:  # fmt: skip

@@ -16,7 +16,7 @@ MOST_SIGNS: Final = 160  # one part of an SMS
 _HOLE: Final = re.compile(r"\{([^{}]*)\}")
 
 
-def why_not_snippet(title: str, body: str) -> Refusal | None:
+def refusal_for_snippet(title: str, body: str) -> Refusal | None:
     """Return why a snippet is refused, None when it is valid.
 
     It may be empty, too long for one SMS, or contain an unknown variable or a character that SMS lack.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.editions.renaming import way_name
+from engine.domain.editions.renaming import transition_name
 from engine.domain.workflow.transition_context import instant_text
 from engine.journal.chain import JournalEntry
 from engine.model import DRAFT
@@ -68,7 +68,7 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
         revision=max(before.revision, revision) if isinstance(revision, int) else before.revision,
         closed=closed if isinstance(closed, bool) else before.closed,
         hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
-        taken=(*before.taken, _way(entry, body)) if entry.kind == "transition" else before.taken,
+        taken=(*before.taken, _transition(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
     )
     if "state" in body and "due" in body:
@@ -89,12 +89,12 @@ def _renamed(before: Projection, names: Plain) -> Projection:
         priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
         taken=tuple(
             replace(
-                way,
-                transition=way_name(moves, way.transition),
-                source=moves.get(way.source) or way.source,
-                target=moves.get(way.target) or way.target,
+                transition,
+                transition=transition_name(moves, transition.transition),
+                source=moves.get(transition.source) or transition.source,
+                target=moves.get(transition.target) or transition.target,
             )
-            for way in before.taken
+            for transition in before.taken
         ),
     )
 
@@ -106,7 +106,7 @@ def _persons(entry: JournalEntry, body: dict[str, Plain]) -> dict[str, str]:
     return {name: str(persons.get(name, entry.actor)) for name in _names(body.get("done"))}
 
 
-def _way(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
+def _transition(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransition:
     """Return the transition of an entry. One that an event caused is attributed to the system."""
     by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
     return RecordedTransition(

@@ -22,12 +22,12 @@ from engine.domain.common.working_time import add_span
 from engine.domain.workflow.available_actions import People, guard_refusal, missing_from, offers_of
 from engine.domain.workflow.due_dates import absent_from, resume_due
 from engine.domain.workflow.elapsed import closed_by_time, goes_on, law_decides, time_past
-from engine.domain.workflow.fee_quotes import opens_way, part_of
+from engine.domain.workflow.fee_quotes import opens_transition, part_of
 from engine.domain.workflow.linked_dossiers import missing_link
 from engine.domain.workflow.state_machine import act_trigger, circuit_of
 from engine.domain.workflow.tasks import is_satisfied, mark_done, task_blockers
 from engine.domain.workflow.transition_context import Moment, TransitionContext, codes, finished
-from engine.domain.workflow.transitions import enter, move, settle, way_of
+from engine.domain.workflow.transitions import advance_until_blocked, apply_transition, enter, transition_for
 from engine.model import (
     APPLICANT,
     APPLICATION,
@@ -81,7 +81,7 @@ def submit(
     if passage.issue:
         body["issues"] = [order.output for order in passage.issue]
     passage = passage.note("submitted", body, commits).happened("submitted")
-    return finished(settle(passage, moment), moment)
+    return finished(advance_until_blocked(passage, moment), moment)
 
 
 def office_of(moment: Moment, dossier: Dossier) -> str | None:
@@ -117,27 +117,29 @@ def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Avail
     if missing is not None:
         raise Refused(missing)
     passage = _filled(TransitionContext.of(dossier), moment, offer.transition, act)
-    way = circuit_of(procedure).way(dossier.state, act_trigger(act.transition), moment.scope(passage.dossier))
-    if way is None:
-        raise Refused(guard_refusal(offer.ways[-1]))
-    role = acting_role(procedure, dossier, actor, way.by) or actor.kind
-    passage = move(passage, moment, way, role, act)
-    if way.fills and way.fills in passage.dossier.done:
-        passage = passage.happened(way.fills)
-    return finished(settle(passage, moment), moment)
+    transition = circuit_of(procedure).transition(
+        dossier.state, act_trigger(act.transition), moment.scope(passage.dossier)
+    )
+    if transition is None:
+        raise Refused(guard_refusal(offer.transitions[-1]))
+    role = acting_role(procedure, dossier, actor, transition.by) or actor.kind
+    passage = apply_transition(passage, moment, transition, role, act)
+    if transition.fills and transition.fills in passage.dossier.done:
+        passage = passage.happened(transition.fills)
+    return finished(advance_until_blocked(passage, moment), moment)
 
 
 def _no_such_act(procedure: Procedure, dossier: Dossier, name: str) -> Refusal:
-    known = any(way.id == name for way in procedure.transitions if way.event is None)
+    known = any(transition.id == name for transition in procedure.transitions if transition.event is None)
     return refusal("state" if known else "unknown_act", act=name, state=dossier.state)
 
 
-def _filled(passage: TransitionContext, moment: Moment, way: Transition, act: Act) -> TransitionContext:
+def _filled(passage: TransitionContext, moment: Moment, transition: Transition, act: Act) -> TransitionContext:
     """Return the context with the later form that the act fills, so that the guard reads its answers."""
-    if way.fills is None:
+    if transition.fills is None:
         return passage
     passage = passage.with_(answers={**passage.dossier.answers, **act.filling})
-    return mark_done(passage, moment, way.fills)
+    return mark_done(passage, moment, transition.fills)
 
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
@@ -254,7 +256,7 @@ def pay(
         name: replace(dossier.owed[name], paid=dossier.owed[name].paid + part) for name, part in credited.items()
     }}  # fmt: skip
     passage = TransitionContext.of(dossier).with_(owed=owed)
-    enough = [name for name in known if opens_way(_fee(procedure, name), owed[name], scope)]
+    enough = [name for name in known if opens_transition(_fee(procedure, name), owed[name], scope)]
     settled = [name for name in enough if name not in dossier.done]
     passage = _more_time(passage, moment, [name for name in known if name not in enough])
     passage = mark_done(passage, moment, *settled).note("paid", {"fees": dict(credited), "amount": amount})
@@ -343,6 +345,8 @@ def no_show(
     )
     passage = passage.happened(f"missed:{appointment}")
     awaited = appointment in procedure.state(dossier.state).waits
-    way = way_of(passage, moment, "missed") if awaited and count > task.no_show else None
-    way = None if law_decides(moment, passage.dossier) else way
-    return finished(settle(move(passage, moment, way), moment) if way else passage, moment)
+    transition = transition_for(passage, moment, "missed") if awaited and count > task.no_show else None
+    transition = None if law_decides(moment, passage.dossier) else transition
+    return finished(
+        advance_until_blocked(apply_transition(passage, moment, transition), moment) if transition else passage, moment
+    )

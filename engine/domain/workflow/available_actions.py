@@ -13,7 +13,7 @@ from datetime import datetime
 from engine.core.problems import Refusal, refusal
 from engine.domain.common.access import acting_role, holds, in_their_offices
 from engine.domain.common.decision import Act, AvailableAction
-from engine.domain.common.task_parts import hands
+from engine.domain.common.task_parts import persons_of_task
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.raw_answers import OTHER
@@ -33,68 +33,75 @@ def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) ->
     """Return every act of the present state, possible or refused for the moment's actor."""
     acts = {} if dossier.is_draft else circuit_of(moment.procedure).acts.get(dossier.state, {})
     past = time_past(moment, dossier) if acts else None
-    return tuple(AvailableAction(ways, closed_because(moment, dossier, ways, people, past)) for ways in acts.values())
-
-
-def closed_because(
-    moment: Moment, dossier: Dossier, ways: tuple[Transition, ...], people: People | None, past: ElapsedOutcome | None
-) -> Refusal | None:  # fmt: skip
-    """Return the first reason against an act, None when it is possible. `past` is the elapsed outcome (`time_past`)."""
-    way, procedure, actor = ways[0], moment.procedure, moment.actor
-    return (
-        _role(procedure, dossier, way, actor)
-        or _time(dossier, way, moment.now, moment.directory)
-        or closed_by_time(moment, past, acting_role(procedure, dossier, actor, way.by), way.where)
-        or _four_eyes(procedure, dossier, way, actor)
-        or _same_as(procedure, dossier, way, actor, people)
-        or _correction(dossier, way)
-        or _guard(procedure, ways, moment.scope(dossier))
+    return tuple(
+        AvailableAction(transitions, closed_because(moment, dossier, transitions, people, past))
+        for transitions in acts.values()
     )
 
 
-def _role(procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
-    roles = tuple(role_key(procedure, role) for role in way.by)
+def closed_because(
+    moment: Moment, dossier: Dossier, transitions: tuple[Transition, ...], people: People | None, past: ElapsedOutcome | None
+) -> Refusal | None:  # fmt: skip
+    """Return the first reason against an act, None when it is possible. `past` is the elapsed outcome (`time_past`)."""
+    transition, procedure, actor = transitions[0], moment.procedure, moment.actor
+    return (
+        _role(procedure, dossier, transition, actor)
+        or _time(dossier, transition, moment.now, moment.directory)
+        or closed_by_time(moment, past, acting_role(procedure, dossier, actor, transition.by), transition.where)
+        or _four_eyes(procedure, dossier, transition, actor)
+        or _same_as(procedure, dossier, transition, actor, people)
+        or _correction(dossier, transition)
+        or _guard(procedure, transitions, moment.scope(dossier))
+    )
+
+
+def _role(procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor) -> Refusal | None:
+    roles = tuple(role_key(procedure, role) for role in transition.by)
     if actor.kind == "agent" and actor.id == dossier.owner:
-        return refusal("own_dossier", way.where)
-    if acting_role(procedure, dossier, actor, way.by):
+        return refusal("own_dossier", transition.where)
+    if acting_role(procedure, dossier, actor, transition.by):
         return None
     if holds(actor, roles) and not in_their_offices(dossier, actor):
-        return refusal("other_office", way.where, office=dossier.office or "")
-    return refusal("role", way.where, roles=roles)
+        return refusal("other_office", transition.where, office=dossier.office or "")
+    return refusal("role", transition.where, roles=roles)
 
 
-def _time(dossier: Dossier, way: Transition, now: datetime, directory: Directory) -> Refusal | None:
-    if way.within is None:
+def _time(dossier: Dossier, transition: Transition, now: datetime, directory: Directory) -> Refusal | None:
+    if transition.within is None:
         return None
-    until = add_span(dossier.entered_at, way.within, directory.calendar)
+    until = add_span(dossier.entered_at, transition.within, directory.calendar)
     if now <= until:
         return None
-    return refusal("too_late", way.where, until=until.isoformat(timespec="seconds"), within=str(way.within))
+    return refusal(
+        "too_late", transition.where, until=until.isoformat(timespec="seconds"), within=str(transition.within)
+    )
 
 
-def _four_eyes(procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor) -> Refusal | None:
+def _four_eyes(procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor) -> Refusal | None:
     """Return why another person must act. An agent who assisted with the request counts as involved."""
-    if way.other_than and actor.id in dossier.assisted:
-        return refusal("assisted", way.where)
-    mine = next((one for one in way.other_than if actor.id in _persons(procedure, dossier, one)), None)
-    return refusal("four_eyes", way.where, act=mine) if mine else None
+    if transition.other_than and actor.id in dossier.assisted:
+        return refusal("assisted", transition.where)
+    mine = next((one for one in transition.other_than if actor.id in _persons(procedure, dossier, one)), None)
+    return refusal("four_eyes", transition.where, act=mine) if mine else None
 
 
 def _persons(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
     """Return who last took that transition or did that task, including its parts."""
     last = last_actor(dossier, act_or_task)
-    return hands(procedure, dossier, act_or_task) | ({last} if last else set())
+    return persons_of_task(procedure, dossier, act_or_task) | ({last} if last else set())
 
 
 def _same_as(
-    procedure: Procedure, dossier: Dossier, way: Transition, actor: Actor, people: People | None
+    procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor, people: People | None
 ) -> Refusal | None:
-    first = last_actor(dossier, way.same_as) if way.same_as else None
-    if way.same_as is None or first in (None, actor.id):
+    first = last_actor(dossier, transition.same_as) if transition.same_as else None
+    if transition.same_as is None or first in (None, actor.id):
         return None
-    if people is not None and (first not in people or not acting_role(procedure, dossier, people[first], way.by)):
+    if people is not None and (
+        first not in people or not acting_role(procedure, dossier, people[first], transition.by)
+    ):
         return None  # the first actor no longer holds the role: any holder may act
-    return refusal("same_as", way.where, act=way.same_as)
+    return refusal("same_as", transition.where, act=transition.same_as)
 
 
 def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
@@ -104,29 +111,31 @@ def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
     return taken or (done.by if done else None)
 
 
-def _correction(dossier: Dossier, way: Transition) -> Refusal | None:
-    if "correction" in way.asks and dossier.correction and dossier.correction.left:
-        return refusal("correction_pending", way.where, fields=dossier.correction.left)
+def _correction(dossier: Dossier, transition: Transition) -> Refusal | None:
+    if "correction" in transition.asks and dossier.correction and dossier.correction.left:
+        return refusal("correction_pending", transition.where, fields=dossier.correction.left)
     return None
 
 
-def _guard(procedure: Procedure, ways: tuple[Transition, ...], scope: Scope) -> Refusal | None:
+def _guard(procedure: Procedure, transitions: tuple[Transition, ...], scope: Scope) -> Refusal | None:
     """Return `guard` when no transition's condition holds. One over answers that the act fills is evaluated later."""
-    way, filled = ways[0], filled_names(procedure, ways[0])
-    if any(one.when is TRUE or one.when.names & filled for one in ways):  # most acts: the machine takes longer
+    transition, filled = transitions[0], filled_names(procedure, transitions[0])
+    if any(one.when is TRUE or one.when.names & filled for one in transitions):  # most acts: the machine takes longer
         return None
-    taken = circuit_of(procedure).way(way.source, act_trigger(way.id), scope)
-    return None if taken else guard_refusal(ways[-1])
+    taken = circuit_of(procedure).transition(transition.source, act_trigger(transition.id), scope)
+    return None if taken else guard_refusal(transitions[-1])
 
 
-def guard_refusal(way: Transition) -> Refusal:
+def guard_refusal(transition: Transition) -> Refusal:
     """Return the refusal of a guard, with its expression and the names it uses."""
-    return refusal("guard", way.when.where, when=way.when.text, names=tuple(sorted(way.when.names)))
+    return refusal(
+        "guard", transition.when.where, when=transition.when.text, names=tuple(sorted(transition.when.names))
+    )
 
 
-def filled_names(procedure: Procedure, way: Transition) -> frozenset[str]:
+def filled_names(procedure: Procedure, transition: Transition) -> frozenset[str]:
     """Return the answers that an act gives by filling its later form."""
-    form = procedure.tasks.get(way.fills) if way.fills else None
+    form = procedure.tasks.get(transition.fills) if transition.fills else None
     fields = form.fields if isinstance(form, Form) else ()
     return frozenset(name for field in fields for name in (field.id, f"{field.id}_{OTHER}"))
 
@@ -134,37 +143,41 @@ def filled_names(procedure: Procedure, way: Transition) -> frozenset[str]:
 # -- the content of an act ---------------------------------------------------------------------------------------------
 
 
-def missing_from(moment: Moment, dossier: Dossier, way: Transition, act: Act) -> Refusal | None:
+def missing_from(moment: Moment, dossier: Dossier, transition: Transition, act: Act) -> Refusal | None:
     """Return what is missing from an act or wrong in it, None when it is complete."""
-    if "reason" in way.asks and not (act.reason or "").strip() and not _each_said(way, act):
-        return refusal("reason_missing", way.where)
-    if "attachment" in way.asks and not act.attachments:
-        return refusal("attachment_missing", way.where)
-    if "correction" in way.asks:
-        return _bad_correction(moment, dossier, way, act)
-    strange = sorted(act.filling.keys() - filled_names(moment.procedure, way))
-    return refusal("unknown_answer", way.where, field=strange[0]) if strange else None
+    if "reason" in transition.asks and not (act.reason or "").strip() and not _each_said(transition, act):
+        return refusal("reason_missing", transition.where)
+    if "attachment" in transition.asks and not act.attachments:
+        return refusal("attachment_missing", transition.where)
+    if "correction" in transition.asks:
+        return _bad_correction(moment, dossier, transition, act)
+    strange = sorted(act.filling.keys() - filled_names(moment.procedure, transition))
+    return refusal("unknown_answer", transition.where, field=strange[0]) if strange else None
 
 
-def _each_said(way: Transition, act: Act) -> bool:
+def _each_said(transition: Transition, act: Act) -> bool:
     """Return True when every requested correction has its own reason, which replaces the act's reason."""
-    return "correction" in way.asks and bool(act.correction) and all(said.strip() for said in act.correction.values())
+    return (
+        "correction" in transition.asks
+        and bool(act.correction)
+        and all(said.strip() for said in act.correction.values())
+    )
 
 
-def _bad_correction(moment: Moment, dossier: Dossier, way: Transition, act: Act) -> Refusal | None:
+def _bad_correction(moment: Moment, dossier: Dossier, transition: Transition, act: Act) -> Refusal | None:
     if not act.correction:
-        return refusal("correction_empty", way.where)
-    allowed = correctable_fields(moment.procedure, way, moment.scope(dossier))
+        return refusal("correction_empty", transition.where)
+    allowed = correctable_fields(moment.procedure, transition, moment.scope(dossier))
     for name, reason in act.correction.items():
         if name not in allowed:
-            return refusal("not_correctable", way.where, field=name)
+            return refusal("not_correctable", transition.where, field=name)
         if not reason.strip() and not (act.reason or "").strip():
-            return refusal("reason_missing", way.where, field=name)
+            return refusal("reason_missing", transition.where, field=name)
     return None
 
 
-def correctable_fields(procedure: Procedure, way: Transition, scope: Scope) -> tuple[str, ...]:
+def correctable_fields(procedure: Procedure, transition: Transition, scope: Scope) -> tuple[str, ...]:
     """Return the answers of the application that an act may ask to correct: visible and allowed by the procedure."""
     shown = (page for page in procedure.form.pages if page.when.holds(scope))
     asked = (field for page in shown for field in page.fields if is_asked(field) and field.when.holds(scope))
-    return tuple(field.id for field in asked if not way.correctable or field.id in way.correctable)
+    return tuple(field.id for field in asked if not transition.correctable or field.id in transition.correctable)

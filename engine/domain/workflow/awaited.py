@@ -40,7 +40,7 @@ class Awaited:
     until: datetime | None = None
     after: tuple[str, ...] = ()
     done: Done | None = None
-    hand: str | None = None
+    done_by: str | None = None
 
 
 def awaited(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> tuple[Awaited, ...]:

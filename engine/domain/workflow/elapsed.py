@@ -19,7 +19,7 @@ from engine.domain.common.decision import Decision
 from engine.domain.workflow.due_dates import clock_end, instant_of, stands_still_while_paid, timers_of
 from engine.domain.workflow.tacit_outcomes import part_over
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished, instant_text
-from engine.domain.workflow.transitions import finish_task, move, settle, way_of
+from engine.domain.workflow.transitions import advance_until_blocked, apply_transition, finish_task, transition_for
 from engine.model import APPLICANT, SYSTEM, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
 
@@ -71,8 +71,8 @@ def _is_sure(procedure: Procedure, dossier: Dossier, name: str) -> bool:
     way delays the end too.
     """
     event = "done" if name == "wait" else name
-    ways = [way for way in procedure.leaving.get(dossier.state, ()) if way.event == event]
-    read = frozenset[str]().union(*(way.when.names for way in ways))
+    transitions = [transition for transition in procedure.leaving.get(dossier.state, ()) if transition.event == event]
+    read = frozenset[str]().union(*(transition.when.names for transition in transitions))
     fixed = not read or (not procedure.state(dossier.state).waits and "today" not in read)
     return fixed and not stands_still_while_paid(procedure, dossier, name, dossier.owed)
 
@@ -93,7 +93,7 @@ def goes_on(passage: TransitionContext, moment: Moment, task_id: str | None = No
     """Advance after an event (`task_id`: of a finished task), unless a legal time limit ended before."""
     if law_decides(moment, passage.dossier):
         return passage.happened(task_id) if task_id is not None else passage
-    return finish_task(passage, moment, task_id) if task_id is not None else settle(passage, moment)
+    return finish_task(passage, moment, task_id) if task_id is not None else advance_until_blocked(passage, moment)
 
 
 def law_decides(moment: Moment, dossier: Dossier) -> bool:
@@ -116,9 +116,9 @@ def state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
     if over is None or moment.now < over:
         raise Refused(refusal("void_timer", timer=kind))
     passage = TransitionContext.of(dossier)
-    way = way_of(passage, moment, "done" if kind == "wait" else kind)
-    if way is not None:
-        return finished(settle(move(passage, moment, way), moment), moment)
+    transition = transition_for(passage, moment, "done" if kind == "wait" else kind)
+    if transition is not None:
+        return finished(advance_until_blocked(apply_transition(passage, moment, transition), moment), moment)
     body: dict[str, Plain] = {"timer": kind, "escalate": state.escalate}
     return finished(passage.note("due", body).happened(f"late:{state.id}"), moment)
 
@@ -132,5 +132,7 @@ def clock_over(moment: Moment, dossier: Dossier, clock_id: str) -> Decision:
     spent = replace(dossier.clocks[clock_id], since=None, over=True)
     passage = TransitionContext.of(dossier).with_(clocks={**dossier.clocks, clock_id: spent})
     passage = passage.note("clock_over", {"clock": clock_id}).happened(clock_id)
-    way = way_of(passage, moment, clock_id)
-    return finished(settle(move(passage, moment, way) if way else passage, moment), moment)
+    transition = transition_for(passage, moment, clock_id)
+    return finished(
+        advance_until_blocked(apply_transition(passage, moment, transition) if transition else passage, moment), moment
+    )

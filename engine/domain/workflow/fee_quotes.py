@@ -62,7 +62,7 @@ def part_of(fee: Fee, owed: Owed, scope: Scope) -> int:
     return min(owed.left, ceil(owed.amount / plan.most))
 
 
-def opens_way(fee: Fee, owed: Owed, scope: Scope) -> bool:
+def opens_transition(fee: Fee, owed: Owed, scope: Scope) -> bool:
     """Return True when the payments suffice to advance: the whole fee, or the first part where the procedure says so."""
     plan = fee.instalments
     first = plan is not None and plan.opens == "first" and plan.when.holds(scope)

@@ -164,23 +164,25 @@ def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
 
     Within each group, those excluded by the answers come last.
     """
-    ways = procedure.leaving.get(state_id, ())
-    forward = [way for way in ways if _leads_on(way)]
+    transitions = procedure.leaving.get(state_id, ())
+    forward = [transition for transition in transitions if _leads_on(transition)]
     silence = frozenset(procedure.clocks)
-    forward.sort(key=lambda way: (way.event in silence, way.event is None, _is_ruled_out(way, scope)))
-    return tuple(dict.fromkeys(way.target for way in forward))
+    forward.sort(
+        key=lambda transition: (transition.event in silence, transition.event is None, _is_ruled_out(transition, scope))
+    )
+    return tuple(dict.fromkeys(transition.target for transition in forward))
 
 
-def _is_ruled_out(way: Transition, scope: Scope) -> bool:
+def _is_ruled_out(transition: Transition, scope: Scope) -> bool:
     """Return True when the answers exclude a transition. A condition over unknown answers excludes nothing."""
-    known = all(scope.get(name) is not None for name in way.when.names)
-    return known and not way.when.holds(scope)
+    known = all(scope.get(name) is not None for name in transition.when.names)
+    return known and not transition.when.holds(scope)
 
 
-def _leads_on(way: Transition) -> bool:
-    if way.event is not None:
-        return way.event not in ("due", "missed")
-    return "correction" not in way.asks and way.within is None
+def _leads_on(transition: Transition) -> bool:
+    if transition.event is not None:
+        return transition.event not in ("due", "missed")
+    return "correction" not in transition.asks and transition.within is None
 
 
 _GIVEN_UP: Final = frozenset({"withdrawn", "abandoned"})
@@ -195,14 +197,19 @@ def may_ask_to_give_up(procedure: Procedure, dossier: Dossier) -> bool:
 
 def has_way_out(procedure: Procedure, state_id: str) -> bool:
     """Return True when an act of the applicant may end the request in this state, possible today or not."""
-    ways = (way for way in procedure.leaving.get(state_id, ()) if way.event is None and APPLICANT in way.by)
-    return any(procedure.state(way.target).outcome in _GIVEN_UP for way in ways)
+    transitions = (
+        transition
+        for transition in procedure.leaving.get(state_id, ())
+        if transition.event is None and APPLICANT in transition.by
+    )
+    return any(procedure.state(transition.target).outcome in _GIVEN_UP for transition in transitions)
 
 
-def ends_for_good(procedure: Procedure, ways: Iterable[Transition]) -> bool:
+def ends_for_good(procedure: Procedure, transitions: Iterable[Transition]) -> bool:
     """Return True when an act leads only to withdrawal, in states without a further transition."""
     return all(
-        procedure.state(way.target).outcome in _GIVEN_UP and not procedure.leaving.get(way.target) for way in ways
+        procedure.state(transition.target).outcome in _GIVEN_UP and not procedure.leaving.get(transition.target)
+        for transition in transitions
     )
 
 
@@ -212,5 +219,7 @@ def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:
     theirs = state.mode in ("pay", "correct") or (state.mode in ("by", "gather") and APPLICANT in state.by)
     if not theirs or dossier.due_paused_at is not None:
         return None
-    ends = (way for way in procedure.leaving.get(state.id, ()) if way.event == "due")
-    return dossier.due_at if any(procedure.state(way.target).outcome in _GIVEN_UP for way in ends) else None
+    ends = (transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due")
+    return (
+        dossier.due_at if any(procedure.state(transition.target).outcome in _GIVEN_UP for transition in ends) else None
+    )

@@ -33,9 +33,9 @@ class MachineToken:
 class GuardedTransition(MachineTransition):
     """A transition of the library that carries the one of the procedure."""
 
-    def __init__(self, *parts: Any, way: Transition) -> None:
+    def __init__(self, *parts: Any, transition: Transition) -> None:
         super().__init__(*parts)
-        self.way = way
+        self.transition = transition
 
 
 class CompiledMachine(Machine):
@@ -50,15 +50,18 @@ class CompiledMachine(Machine):
             before_state_change=_note,
         )  # fmt: skip
         self.transitions = procedure.transitions
-        for way in sorted(procedure.transitions, key=lambda way: way.rank):
-            trigger = act_trigger(way.id) if way.event is None else event_trigger(way.event)
-            self.add_transition(trigger, way.source, way.target, conditions=_guard, way=way)
+        for transition in sorted(procedure.transitions, key=lambda transition: transition.rank):
+            trigger = act_trigger(transition.id) if transition.event is None else event_trigger(transition.event)
+            self.add_transition(trigger, transition.source, transition.target, conditions=_guard, transition=transition)
         self.acts: dict[str, dict[str, tuple[Transition, ...]]] = {state: {} for state in procedure.states}
-        for way in map(_way_of, self.get_transitions()):  # trigger by trigger
-            if way.event is None:
-                self.acts[way.source][way.id] = (*self.acts[way.source].get(way.id, ()), way)
+        for transition in map(_transition_of, self.get_transitions()):  # trigger by trigger
+            if transition.event is None:
+                self.acts[transition.source][transition.id] = (
+                    *self.acts[transition.source].get(transition.id, ()),
+                    transition,
+                )
 
-    def way(self, state: str, trigger: str, scope: Scope) -> Transition | None:
+    def transition(self, state: str, trigger: str, scope: Scope) -> Transition | None:
         """Return the first transition from `state` on `trigger` whose condition holds, None without one."""
         event = self.events.get(trigger)
         if event is None or state not in event.transitions:
@@ -78,16 +81,16 @@ def event_trigger(event: str) -> str:
     return "event:" + event
 
 
-def _way_of(transition: MachineTransition | None) -> Transition:
-    return cast(GuardedTransition, transition).way
+def _transition_of(transition: MachineTransition | None) -> Transition:
+    return cast(GuardedTransition, transition).transition
 
 
 def _guard(data: EventData) -> bool:
-    return _way_of(data.transition).when.holds(data.kwargs["scope"])
+    return _transition_of(data.transition).when.holds(data.kwargs["scope"])
 
 
 def _note(data: EventData) -> None:
-    cast(MachineToken, data.model).taken = _way_of(data.transition)
+    cast(MachineToken, data.model).taken = _transition_of(data.transition)
 
 
 _circuits: OrderedDict[tuple[str, int, str], CompiledMachine] = OrderedDict()

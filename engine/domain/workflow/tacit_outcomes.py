@@ -13,7 +13,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.workflow.tasks import mark_done, task_blockers
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
-from engine.domain.workflow.transitions import finish_task, move, settle, way_of
+from engine.domain.workflow.transitions import advance_until_blocked, apply_transition, finish_task, transition_for
 from engine.model import Consulted, Form, Procedure
 from engine.model.directory import Calendar, Directory
 from engine.records.dossier import SYSTEM_ACTOR, Dossier
@@ -50,9 +50,9 @@ def done_in_part(
     passage = passage.note("part_done", body, commits)
     if part in {service.id for service in form.services}:
         passage = passage.happened(part)
-        way = way_of(passage, moment, part)
-        if way is not None:
-            return finished(settle(move(passage, moment, way), moment), moment)
+        transition = transition_for(passage, moment, part)
+        if transition is not None:
+            return finished(advance_until_blocked(apply_transition(passage, moment, transition), moment), moment)
     return finished(finish_task(passage, moment, form.id) if whole else passage, moment)
 
 

@@ -108,45 +108,50 @@ def finish_task(passage: TransitionContext, moment: Moment, task_id: str) -> Tra
     It takes the transition that the task opens, else it advances.
     """
     passage = passage.happened(task_id)
-    way = way_of(passage, moment, task_id)
-    return settle(move(passage, moment, way) if way else passage, moment)
+    transition = transition_for(passage, moment, task_id)
+    return advance_until_blocked(apply_transition(passage, moment, transition) if transition else passage, moment)
 
 
-def way_of(passage: TransitionContext, moment: Moment, event: str) -> Transition | None:
+def transition_for(passage: TransitionContext, moment: Moment, event: str) -> Transition | None:
     """Return the transition that an event opens in the dossier's state, None without one."""
     circuit = circuit_of(moment.procedure)
-    return circuit.way(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
+    return circuit.transition(passage.dossier.state, event_trigger(event), moment.scope(passage.dossier))
 
 
-def move(
-    passage: TransitionContext, moment: Moment, way: Transition, role: str = "system", act: Act | None = None
+def apply_transition(
+    passage: TransitionContext, moment: Moment, transition: Transition, role: str = "system", act: Act | None = None
 ) -> TransitionContext:
     """Take one transition: effects, reopened tasks, the new state. The journal gets codes, and reasons as commitments."""
-    actor = moment.actor if way.event is None else None
+    actor = moment.actor if transition.event is None else None
     taken = TakenTransition(
-        way.id, way.source, way.target, moment.now, actor.id if actor else "system",
+        transition.id, transition.source, transition.target, moment.now, actor.id if actor else "system",
         actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
-    for task_id in way.reopens:
+    for task_id in transition.reopens:
         passage = undo(passage, moment, task_id)
-    passage = apply_effects(passage, moment, way.effects)
+    passage = apply_effects(passage, moment, transition.effects)
     passage = passage.with_(taken=(*passage.dossier.taken, taken))
-    if way.event is None:
-        passage = passage.happened(way.id)
-    passage = enter(_leave(passage, moment, way, act), moment, way.target)
-    return _note_move(passage, way, role, act, orders)
+    if transition.event is None:
+        passage = passage.happened(transition.id)
+    passage = enter(_leave(passage, moment, transition, act), moment, transition.target)
+    return _note_transition(passage, transition, role, act, orders)
 
 
-def _note_move(
-    passage: TransitionContext, way: Transition, role: str, act: Act | None, orders: int
+def _note_transition(
+    passage: TransitionContext, transition: Transition, role: str, act: Act | None, orders: int
 ) -> TransitionContext:
-    body: dict[str, Plain] = {"transition": way.id, "source": way.source, "target": way.target, "by": role}
-    if way.event is not None:
-        body["event"] = way.event
+    body: dict[str, Plain] = {
+        "transition": transition.id,
+        "source": transition.source,
+        "target": transition.target,
+        "by": role,
+    }
+    if transition.event is not None:
+        body["event"] = transition.event
     if passage.issue[orders:]:
         body["issues"] = [order.output for order in passage.issue[orders:]]
-    if act and "correction" in way.asks:
+    if act and "correction" in transition.asks:
         body["fields"] = codes(act.correction)
     if act and act.attachments:
         body["attachments"] = list(act.attachments)
@@ -161,14 +166,14 @@ def _commitments(act: Act) -> dict[str, Plain]:
     return written
 
 
-def _leave(passage: TransitionContext, moment: Moment, way: Transition, act: Act | None) -> TransitionContext:
+def _leave(passage: TransitionContext, moment: Moment, transition: Transition, act: Act | None) -> TransitionContext:
     """Return the context without what ends with the state, such as its correction. A requested correction begins."""
     procedure, correction = moment.procedure, passage.dossier.correction
-    if procedure.state(way.source).mode == "correct":
+    if procedure.state(transition.source).mode == "correct":
         correction = None
-    if act and act.correction and "correction" in way.asks:
+    if act and act.correction and "correction" in transition.asks:
         correction = CorrectionRequest(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
-    kept = passage.dossier.assigned if keeps_actor(procedure, passage.dossier, way.target) else None
+    kept = passage.dossier.assigned if keeps_actor(procedure, passage.dossier, transition.target) else None
     return passage.with_(correction=correction, assigned=kept)
 
 
@@ -220,16 +225,16 @@ def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, Clo
     return turn_clocks(procedure, dossier, state_id, moment.now, moment.scope(dossier), moment.directory.calendar)
 
 
-def settle(passage: TransitionContext, moment: Moment) -> TransitionContext:
+def advance_until_blocked(passage: TransitionContext, moment: Moment) -> TransitionContext:
     """Advance until the state waits for something. Raises `Refused` (`endless`) for a workflow that never waits."""
     circuit = circuit_of(moment.procedure)
     for _ in range(2 * len(moment.procedure.states) + 2):
         scope = moment.scope(passage.dossier)
         event = ripe_event(moment.procedure, passage.dossier, scope, moment)
-        way = circuit.way(passage.dossier.state, event_trigger(event), scope) if event else None
-        if way is None:
+        transition = circuit.transition(passage.dossier.state, event_trigger(event), scope) if event else None
+        if transition is None:
             return passage.happened(passage.dossier.state) if passage.moved else passage
-        passage = move(passage, moment, way)
+        passage = apply_transition(passage, moment, transition)
     raise Refused(refusal("endless", moment.procedure.state(passage.dossier.state).where, state=passage.dossier.state))
 
 

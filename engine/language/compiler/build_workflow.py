@@ -79,17 +79,19 @@ def build_circuit(symbols: SymbolContext, tasks: Mapping[str, Task], outputs: Ma
     work = _Circuits(symbols, tasks)
     states = {name: work.state(name, path) for name, path in symbols.build.each(_STATES)}
     work.states = states
-    ways = [way for name, path in symbols.build.each(_STATES) for way in work.ways(states[name], path)]
+    transitions = [
+        transition for name, path in symbols.build.each(_STATES) for transition in work.transitions(states[name], path)
+    ]
     for name, path in symbols.build.each(("workflow", "transitions")):
-        ways.extend(work.common(name, path))
+        transitions.extend(work.common(name, path))
     clocks = {name: work.clock(name, path) for name, path in symbols.build.each(("workflow", "clocks"))}
     for clock in clocks.values():
-        ways.extend(work.over(clock))
-    states = _with_public(symbols, states, ways, outputs, tasks)
-    leaving = {name: tuple(way for way in ways if way.source == name) for name in states}
+        transitions.extend(work.over(clock))
+    states = _with_public(symbols, states, transitions, outputs, tasks)
+    leaving = {name: tuple(transition for transition in transitions if transition.source == name) for name in states}
     words = symbols.words.at(symbols.words.everywhere)
     office = office_expression(symbols, ("workflow", "office"), words)
-    return BuiltWorkflow(work.start(), office, frozen(states), tuple(ways), frozen(leaving), frozen(clocks))
+    return BuiltWorkflow(work.start(), office, frozen(states), tuple(transitions), frozen(leaving), frozen(clocks))
 
 
 class _Circuits:
@@ -173,7 +175,7 @@ class _Circuits:
 
     # -- transitions ---------------------------------------------------------------------------------------------------
 
-    def ways(self, state: State, path: Path) -> Iterator[Transition]:
+    def transitions(self, state: State, path: Path) -> Iterator[Transition]:
         """Yield the automatic transitions of a state, then the acts written in it."""
         events = {"then": "booked" if state.booked else "done", "late": "due", "missed": "missed"}
         for key, event in events.items():
@@ -360,12 +362,12 @@ def _part(basis: Mapping[str, str], key: str) -> Mapping[str, str]:
 
 
 def _with_public(
-    symbols: SymbolContext, states: Mapping[str, State], ways: list[Transition], outputs: Mapping[str, Output],
+    symbols: SymbolContext, states: Mapping[str, State], transitions: list[Transition], outputs: Mapping[str, Output],
     tasks: Mapping[str, Task],
 ) -> dict[str, State]:  # fmt: skip
     """The states with their public label: as written, or derived from what they wait for."""
     granting = {one.id for one in outputs.values() if one.grants}
-    granted = _granted(states, ways, granting, symbols.build.words(("workflow", "start")))
+    granted = _granted(states, transitions, granting, symbols.build.words(("workflow", "start")))
     found = {}
     for name, state in states.items():
         written = symbols.build.words((*_STATES, name, "public")) in _PUBLIC
@@ -395,7 +397,7 @@ def _expected(task: Task | None) -> Public | None:
 
 
 def _granted(
-    states: Mapping[str, State], ways: list[Transition], granting: set[str], start: str | None
+    states: Mapping[str, State], transitions: list[Transition], granting: set[str], start: str | None
 ) -> frozenset[str]:
     """The states where a granting document was issued before, or on entry, on all paths."""
     known = set(states)
@@ -405,8 +407,10 @@ def _granted(
         for name in sorted(known):
             if granting & set(states[name].effects.issues):
                 continue
-            arriving = [way for way in ways if way.target == name]
-            sure = all(way.source in known or granting & set(way.effects.issues) for way in arriving)
+            arriving = [transition for transition in transitions if transition.target == name]
+            sure = all(
+                transition.source in known or granting & set(transition.effects.issues) for transition in arriving
+            )
             if name == start or not arriving or not sure:
                 known.discard(name)
                 changed = True

@@ -158,8 +158,8 @@ def _things(
     for things in everything:
         for name, thing in things.items():
             found.setdefault(name, thing)
-    for way in circuit.transitions:
-        found.setdefault(way.id, way)
+    for transition in circuit.transitions:
+        found.setdefault(transition.id, transition)
     return found
 
 

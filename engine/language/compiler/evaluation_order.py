@@ -41,8 +41,8 @@ class _Chain:
     def __init__(self, build: BuildContext, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
         self.build, self.paths, self.needs = build, paths, needs
         self.depths: dict[str, int] = {}  # in order: the length of the chain of answers each depends on
-        self.trail: list[str] = []
-        self.told = False
+        self.chain: list[str] = []
+        self.is_reported = False
 
     def order(self) -> tuple[str, ...]:
         """Return the ids, each after those it needs."""
@@ -51,25 +51,25 @@ class _Chain:
         return tuple(self.depths)
 
     def _visit(self, name: str) -> None:
-        if name in self.depths or name not in self.paths or (self.told and len(self.trail) > MOST_CHAINED):
+        if name in self.depths or name not in self.paths or (self.is_reported and len(self.chain) > MOST_CHAINED):
             return
-        if name in self.trail:
-            circle = self.trail[self.trail.index(name) :]
+        if name in self.chain:
+            circle = self.chain[self.chain.index(name) :]
             if not self.build.broken & set(circle):
                 self.build.say("E420", self.paths[name], key=True, name=name, circle=(*circle, name))
                 self.build.broken.update(circle)
             return
-        self.trail.append(name)
-        self._measure(name, len(self.trail))
+        self.chain.append(name)
+        self._measure(name, len(self.chain))
         for needed in self.needs[name]:
             self._visit(needed)
-        self.trail.pop()
+        self.chain.pop()
         self.depths[name] = 1 + max((self.depths.get(needed, 0) for needed in self.needs[name]), default=0)
         self._measure(name, self.depths[name])
 
     def _measure(self, name: str, depth: int) -> None:
-        if depth > MOST_CHAINED and not self.told:
-            self.told = True
+        if depth > MOST_CHAINED and not self.is_reported:
+            self.is_reported = True
             self.build.say("E403", self.paths[name], key=True, limit="chain", name=name, most=MOST_CHAINED)
 
 

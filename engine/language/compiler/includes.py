@@ -305,12 +305,12 @@ def long_form(placed: CombinedTree) -> Tree:
     if not isinstance(tree, dict) or not isinstance(workflow, dict):
         return tree
     taken = {str(step) for path, _ in walk(tree) for step in path[-1:]}
-    ways = list(_ways(workflow))
+    transitions = list(_transitions(workflow))
     states: dict[str, Tree] = {name: _without(state, _EVENTS) for name, state in _maps(workflow.get("states"))}
     clocks: dict[str, Tree] = {name: _without(clock, ("then",)) for name, clock in _maps(workflow.get("clocks"))}
     written = workflow.get("transitions")
     acts: dict[str, Tree] = {**written} if isinstance(written, dict) else {}
-    acts |= {_free(name, taken): way for name, way in ways}
+    acts |= {_free(name, taken): transition for name, transition in transitions}
     grown: dict[str, Tree] = {
         **workflow,
         "states": states,
@@ -320,7 +320,7 @@ def long_form(placed: CombinedTree) -> Tree:
     return {**tree, "workflow": grown}
 
 
-def _ways(workflow: Mapping[str, Tree]) -> Iterator[tuple[str, dict[str, Tree]]]:
+def _transitions(workflow: Mapping[str, Tree]) -> Iterator[tuple[str, dict[str, Tree]]]:
     """The automatic transitions of the states, then those of the time limits, each with its preferred name."""
     for name, state in _maps(workflow.get("states")):
         for key, event in _EVENTS.items():
@@ -330,8 +330,8 @@ def _ways(workflow: Mapping[str, Tree]) -> Iterator[tuple[str, dict[str, Tree]]]
     for name, clock in _maps(workflow.get("clocks")):
         if "then" in clock:
             without = {"without": clock["without"]} if "without" in clock else {}
-            way = {"from": clock.get("runs_in"), "event": name, "to": clock["then"]}
-            yield f"{name}_over", {**way, **without, **_law(clock, "then")}
+            transition = {"from": clock.get("runs_in"), "event": name, "to": clock["then"]}
+            yield f"{name}_over", {**transition, **without, **_law(clock, "then")}
 
 
 def _law(thing: Mapping[str, Tree], key: str) -> dict[str, Tree]:

@@ -294,13 +294,20 @@ def _circuit(procedure: Procedure) -> Iterator[Element]:
     yield Element(("workflow",), "workflow", Text(()), where, MappingProxyType(whole))
     for state in procedure.states.values():
         own = procedure.leaving.get(state.id, ())
-        ways = {key: _ways(way for way in own if _short_key(procedure, way) == key) for key in _OF_STATES}
-        yield _element(state, ("states", state.id), **facets_of(state.effects), **ways)
+        transitions = {
+            key: _transitions(transition for transition in own if _short_key(procedure, transition) == key)
+            for key in _OF_STATES
+        }
+        yield _element(state, ("states", state.id), **facets_of(state.effects), **transitions)
     yield from _acts(procedure)
     for clock in procedure.clocks.values():
-        over = [way for way in procedure.transitions if way.event == clock.id and _short_key(procedure, way)]
+        over = [
+            transition
+            for transition in procedure.transitions
+            if transition.event == clock.id and _short_key(procedure, transition)
+        ]
         first = over[0].source if over else ""
-        then = _ways(way for way in over if way.source == first)
+        then = _transitions(transition for transition in over if transition.source == first)
         yield _element(clock, ("clocks", clock.id), then=then)
 
 
@@ -308,40 +315,45 @@ _OF_STATES: Final = ("then", "late", "missed")
 _OF_EVENTS: Final = {"done": "then", "booked": "then", "due": "late", "missed": "missed"}
 
 
-def _short_key(procedure: Procedure, way: Transition) -> str:
+def _short_key(procedure: Procedure, transition: Transition) -> str:
     """The key of an automatic transition in short form, `then` for that of a time limit.
 
     Empty for an act, and for a transition that only the long form can express.
     """
-    if "." in way.id:
-        return way.id.rpartition(".")[2]
-    clock = procedure.clocks.get(way.event or "")
-    alone = way.effects == Effects() and way.id not in {notice.event for notice in procedure.notices}
-    if way.event is None or not alone or way.correctable or way.within or way.confirm:
+    if "." in transition.id:
+        return transition.id.rpartition(".")[2]
+    clock = procedure.clocks.get(transition.event or "")
+    alone = transition.effects == Effects() and transition.id not in {notice.event for notice in procedure.notices}
+    if transition.event is None or not alone or transition.correctable or transition.within or transition.confirm:
         return ""
     if clock is not None:
-        sources = {one.source for one in procedure.transitions if one.id == way.id}
-        return "then" if sources == clock.runs_in and set(clock.without) <= set(way.without) else ""
-    return _OF_EVENTS.get(way.event, "")
+        sources = {one.source for one in procedure.transitions if one.id == transition.id}
+        return "then" if sources == clock.runs_in and set(clock.without) <= set(transition.without) else ""
+    return _OF_EVENTS.get(transition.event, "")
 
 
-def _ways(ways: Iterable[Transition]) -> tuple[TransitionTarget, ...]:
-    return tuple(TransitionTarget(way.target, way.when, way.reopens, way.without) for way in ways)
+def _transitions(transitions: Iterable[Transition]) -> tuple[TransitionTarget, ...]:
+    return tuple(
+        TransitionTarget(transition.target, transition.when, transition.reopens, transition.without)
+        for transition in transitions
+    )
 
 
 def _acts(procedure: Procedure) -> Iterator[Element]:
     """One element for each act, whatever its states. `by` is empty for the roles that the state waits for."""
     groups: dict[str, list[Transition]] = {}
-    for way in procedure.transitions:
-        if not _short_key(procedure, way):
-            groups.setdefault(way.id, []).append(way)
-    for name, ways in groups.items():
-        first = ways[0]
-        sources = frozenset(way.source for way in ways)
-        usual = all(way.by == getattr(procedure.states.get(way.source), "by", ()) for way in ways)
+    for transition in procedure.transitions:
+        if not _short_key(procedure, transition):
+            groups.setdefault(transition.id, []).append(transition)
+    for name, transitions in groups.items():
+        first = transitions[0]
+        sources = frozenset(transition.source for transition in transitions)
+        usual = all(
+            transition.by == getattr(procedure.states.get(transition.source), "by", ()) for transition in transitions
+        )
         cases = {
             "from": sources,
-            "to": _ways(way for way in ways if way.source == first.source),
+            "to": _transitions(transition for transition in transitions if transition.source == first.source),
             "by": () if usual else first.by,
             "label": first.label,
         }

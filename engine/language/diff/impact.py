@@ -114,8 +114,8 @@ def by_size(
             return given
         if pair.new is None:
             return dropped
-        way = compared(pair.old, pair.new)
-        return unknown if way is None else more if way > 0 else less
+        direction = compared(pair.old, pair.new)
+        return unknown if direction is None else more if direction > 0 else less
 
     return judge
 

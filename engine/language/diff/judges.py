@@ -65,10 +65,10 @@ def announced(pair: FacetPair) -> ImpactDetail:
     old, new = pair.old, pair.new
     if not isinstance(old, Delay) or not isinstance(new, Delay) or len(old.entries) != len(new.entries):
         return REVIEW
-    ways = [compared(before, after) for (_, before), (_, after) in zip(old.entries, new.entries, strict=True)]
-    if None in ways or {1, -1} <= set(ways):
+    directions = [compared(before, after) for (_, before), (_, after) in zip(old.entries, new.entries, strict=True)]
+    if None in directions or {1, -1} <= set(directions):
         return REVIEW
-    return WAITS_LONGER if 1 in ways else WAITS_LESS if -1 in ways else REVIEW
+    return WAITS_LONGER if 1 in directions else WAITS_LESS if -1 in directions else REVIEW
 
 
 def time_of_state(pair: FacetPair) -> ImpactDetail:

@@ -77,8 +77,8 @@ def divide(left: Number, right: Number) -> Number | None:
     return bounded(EXACT.divide(Decimal(left), Decimal(right))) if right else None
 
 
-def _round(number: Number, way: str) -> Value:
-    return int(Decimal(number).to_integral_value(way, EXACT))
+def _round(number: Number, rounding: str) -> Value:
+    return int(Decimal(number).to_integral_value(rounding, EXACT))
 
 
 # -- dates -------------------------------------------------------------------------------------------------------------

@@ -90,7 +90,11 @@ def _owed(procedure: Procedure) -> Iterator[_Said]:
 
 def _circuit(procedure: Procedure) -> Iterator[_Said]:
     yield from ((state, state.label, state.help) for state in procedure.states.values())
-    yield from ((way, way.label, way.confirm) for way in procedure.transitions if way.event is None)
+    yield from (
+        (transition, transition.label, transition.confirm)
+        for transition in procedure.transitions
+        if transition.event is None
+    )
     for output in procedure.outputs.values():
         yield output, output.title, output.body.text if output.body else None
     for notice in procedure.notices:

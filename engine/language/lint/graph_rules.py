@@ -53,11 +53,15 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
 
 def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
     """P2: an applicant who does nothing must reach an end. Time limits may not follow each other in a circle."""
-    ways = {state.id: ways for state in procedure.states.values() if (ways := _without_visitor(procedure, state))}
-    kept = dict(ways)
-    while lost := [one for one, out in kept.items() if any(way.target not in kept for way in out)]:
+    transitions = {
+        state.id: transitions
+        for state in procedure.states.values()
+        if (transitions := _without_visitor(procedure, state))
+    }
+    kept = dict(transitions)
+    while lost := [one for one, out in kept.items() if any(transition.target not in kept for transition in out)]:
         kept = {one: out for one, out in kept.items() if one not in lost}
-    follows = {one: [way.target for way in out] for one, out in kept.items()}
+    follows = {one: [transition.target for transition in out] for one, out in kept.items()}
     reported: set[str] = set()
     for state_id, out in kept.items():
         trap = closure(follows[state_id], follows)
@@ -84,9 +88,11 @@ def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
     for state in procedure.states.values():
         if state.due is not None and _is_nothing(state.due) and not state.is_end:
             yield problem("P3", state.due.where, at=state.id, state=state.id, fault="no_time", key="due")
-    for way in procedure.transitions:
-        if way.within is not None and not way.within.count:
-            yield problem("P3", way.where, at=way.id, state=way.source, fault="no_time", key="within")
+    for transition in procedure.transitions:
+        if transition.within is not None and not transition.within.count:
+            yield problem(
+                "P3", transition.where, at=transition.id, state=transition.source, fault="no_time", key="within"
+            )
 
 
 def _is_nothing(length: Expression) -> bool:
@@ -114,7 +120,7 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
     timed = state.due is not None and automatic_from(procedure, state.id, "due")
     if not (moves or clocks or timed):
         yield "stuck"
-    elif acts_from(procedure, state.id) and all(way.within for way in moves) and not (clocks or timed):
+    elif acts_from(procedure, state.id) and all(transition.within for transition in moves) and not (clocks or timed):
         yield "shut_in_time"  # the day after, no person may act
     if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"

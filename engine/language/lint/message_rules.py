@@ -45,7 +45,7 @@ def free_text_to_an_answer(procedure: Procedure, directory: Directory) -> Iterat
 def is_free_text(procedure: Procedure, name: str) -> bool:
     """Whether a name in a message may contain text that the applicant typed."""
     if name == REASON:
-        return any(APPLICANT in way.by and REASON in way.asks for way in procedure.transitions)
+        return any(APPLICANT in transition.by and REASON in transition.asks for transition in procedure.transitions)
     return _is_typed(procedure, name, frozenset())
 
 
@@ -62,7 +62,9 @@ def _is_typed(procedure: Procedure, name: str, met: frozenset[str]) -> bool:
 
 def _asked(procedure: Procedure) -> frozenset[str]:
     """The questions that the applicant answers, without those of agents and registers."""
-    theirs = {way.fills for way in procedure.transitions if way.fills and APPLICANT in way.by}
+    theirs = {
+        transition.fills for transition in procedure.transitions if transition.fills and APPLICANT in transition.by
+    }
     forms = [procedure.form] + [
         task for task in procedure.tasks.values()
         if isinstance(task, Form) and (APPLICANT in task.by or task.id in theirs) and not task.register

@@ -30,7 +30,7 @@ _AGAINST = ("refused", "revoked")
 def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C501 for each state that waits for tasks and has no transition when they are done."""
     for state in procedure.states.values():
-        events = {way.event for way in procedure.leaving.get(state.id, ())}
+        events = {transition.event for transition in procedure.leaving.get(state.id, ())}
         if state.mode in _NEEDS_THEN and not events & {"done", "booked", *state.waits}:
             yield problem("C501", state.where, at=state.id, state=state.id, waits=state.mode)
 
@@ -38,54 +38,54 @@ def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem
 @rule("C502")
 def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C502 for each `late` of a state without `due`."""
-    for way in procedure.transitions:
-        state = procedure.states.get(way.source)
-        if way.event == "due" and state is not None and state.due is None:
-            yield problem("C502", way.where, at=state.id, state=state.id)
+    for transition in procedure.transitions:
+        state = procedure.states.get(transition.source)
+        if transition.event == "due" and state is not None and state.due is None:
+            yield problem("C502", transition.where, at=state.id, state=state.id)
 
 
 @rule("C503")
 def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C503 for each `missed` of a state that waits for no appointment."""
-    for way in procedure.transitions:
-        state = procedure.states.get(way.source)
-        if way.event != "missed" or state is None:
+    for transition in procedure.transitions:
+        state = procedure.states.get(transition.source)
+        if transition.event != "missed" or state is None:
             continue
         if not any(isinstance(procedure.tasks.get(task), Appointment) for task in state.waits):
-            yield problem("C503", way.where, at=state.id, state=state.id)
+            yield problem("C503", transition.where, at=state.id, state=state.id)
 
 
 @rule("C504")
 def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C504 for each act without a label."""
-    for way in procedure.transitions:
-        if way.event is None and not way.label:
-            yield problem("C504", way.where, at=way.id, name=way.id)
+    for transition in procedure.transitions:
+        if transition.event is None and not transition.label:
+            yield problem("C504", transition.where, at=transition.id, name=transition.id)
 
 
 @rule("C505")
 def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C505 for each transition that leaves an end without the limit `within`."""
-    for way in procedure.transitions:
-        state = procedure.states.get(way.source)
-        if state is not None and state.is_end and way.within is None:
-            yield problem("C505", way.where, at=way.id, name=way.id, state=state.id)
+    for transition in procedure.transitions:
+        state = procedure.states.get(transition.source)
+        if state is not None and state.is_end and transition.within is None:
+            yield problem("C505", transition.where, at=transition.id, name=transition.id, state=state.id)
 
 
 @rule("C506")
 def fills_a_form_of_another(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C506 for each act open to a role that may not fill its later form."""
-    for way in procedure.transitions:
-        form = procedure.tasks.get(way.fills) if way.fills else None
-        if isinstance(form, Form) and form.by and not set(form.by) >= set(way.by):
-            yield problem("C506", way.where, at=way.id, name=way.id, form=form.id)
+    for transition in procedure.transitions:
+        form = procedure.tasks.get(transition.fills) if transition.fills else None
+        if isinstance(form, Form) and form.by and not set(form.by) >= set(transition.by):
+            yield problem("C506", transition.where, at=transition.id, name=transition.id, form=form.id)
 
 
 @rule("C507")
 def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C507 for each task that no state or act uses. Links of another relation than `needs` are exempt."""
     used = awaited(procedure) | filled(procedure) | {APPLICATION}
-    used |= {str(way.event) for way in procedure.transitions if way.event in procedure.tasks}
+    used |= {str(transition.event) for transition in procedure.transitions if transition.event in procedure.tasks}
     for task in procedure.tasks.values():
         if task.id not in used and not (isinstance(task, Link) and task.relation != "needs"):
             yield problem("C507", task.where, at=task.id, name=task.id)
@@ -146,17 +146,17 @@ def before_what_has_no_end(procedure: Procedure, directory: Directory) -> Iterat
 def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C522 for each `without` that names a task no state or act uses."""
     used = awaited(procedure) | filled(procedure)
-    for way in procedure.transitions:
-        for task in way.without:
+    for transition in procedure.transitions:
+        for task in transition.without:
             if task not in used:
-                yield problem("C522", way.where, at=way.id, name=task)
+                yield problem("C522", transition.where, at=transition.id, name=task)
 
 
 @rule("C530")
 def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C530 for each deposit that no state or transition returns."""
     returned = {fee for state in procedure.states.values() for fee in state.effects.returns}
-    returned |= {fee for way in procedure.transitions for fee in way.effects.returns}
+    returned |= {fee for transition in procedure.transitions for fee in transition.effects.returns}
     for task in procedure.tasks.values():
         if isinstance(task, Fee) and task.deposit and task.id not in returned:
             yield problem("C530", task.where, at=task.id, name=task.id)
@@ -177,14 +177,14 @@ def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[P
 @rule("C540")
 def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C540 for a bulk act that refuses, or that takes an output from its holder. Letters are exempt."""
-    for way in _in_bulk(procedure):
-        there = procedure.states.get(way.target)
+    for transition in _in_bulk(procedure):
+        there = procedure.states.get(transition.target)
         if there is not None and (
             there.public == "refused" or there.outcome in _AGAINST or _takes(procedure, there.effects.revokes)
         ):
-            yield problem("C540", way.where, at=way.id, name=way.id, state=there.id)
-        elif _takes(procedure, (*way.effects.revokes, *way.effects.suspends)):
-            yield problem("C540", way.where, at=way.id, name=way.id, state=way.target)
+            yield problem("C540", transition.where, at=transition.id, name=transition.id, state=there.id)
+        elif _takes(procedure, (*transition.effects.revokes, *transition.effects.suspends)):
+            yield problem("C540", transition.where, at=transition.id, name=transition.id, state=transition.target)
 
 
 def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
@@ -196,21 +196,23 @@ def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
 @rule("C541")
 def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C541 for a bulk act that asks more than a reason, is automatic, or is open to the applicant."""
-    for way in _in_bulk(procedure):
-        asked = sorted(way.asks & {"attachment", "correction"}) + ([way.fills] if way.fills else [])
-        asked += ["applicant"] if APPLICANT in way.by else []
-        asked += [way.event] if way.event else []
+    for transition in _in_bulk(procedure):
+        asked = sorted(transition.asks & {"attachment", "correction"}) + (
+            [transition.fills] if transition.fills else []
+        )
+        asked += ["applicant"] if APPLICANT in transition.by else []
+        asked += [transition.event] if transition.event else []
         if asked:
-            yield problem("C541", way.where, at=way.id, name=way.id, asked=asked[0])
+            yield problem("C541", transition.where, at=transition.id, name=transition.id, asked=asked[0])
 
 
 def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
     """One transition for each act and target: an act open in several states is reported once."""
     reported: set[tuple[str, str]] = set()
-    for way in procedure.transitions:
-        if way.bulk and (way.id, way.target) not in reported:
-            reported.add((way.id, way.target))
-            yield way
+    for transition in procedure.transitions:
+        if transition.bulk and (transition.id, transition.target) not in reported:
+            reported.add((transition.id, transition.target))
+            yield transition
 
 
 @rule("C520")
@@ -228,9 +230,9 @@ def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> It
 def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
     """Whether the state is reached only after an end. An appeal does not revive the time limit."""
     follows: dict[str, list[str]] = {}
-    for way in edges(procedure):
-        if not procedure.states[way.source].is_end:
-            follows.setdefault(way.source, []).append(way.target)
+    for transition in edges(procedure):
+        if not procedure.states[transition.source].is_end:
+            follows.setdefault(transition.source, []).append(transition.target)
     return state_id not in closure(listed, follows)
 
 
@@ -247,14 +249,16 @@ def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[
     """Yield C511 for a transition back to a done task that it does not reopen: the state would pass at once."""
     sure = surely_done(procedure)
     for state in procedure.states.values():
-        for way in edges(procedure):
-            if way.target != state.id or way.event in {"missed", "done"} or state.correct:
+        for transition in edges(procedure):
+            if transition.target != state.id or transition.event in {"missed", "done"} or state.correct:
                 continue
-            again = set(state.waits) & sure[way.source] - set(way.reopens)
+            again = set(state.waits) & sure[transition.source] - set(transition.reopens)
             for task_id in sorted(again):
                 task = procedure.tasks.get(task_id)
                 if task is not None and not (isinstance(task, Form) and task.register):
-                    yield problem("C511", way.where, at=way.id, name=way.id, state=state.id, task=task_id)
+                    yield problem(
+                        "C511", transition.where, at=transition.id, name=transition.id, state=state.id, task=task_id
+                    )
 
 
 @rule("V770")
@@ -265,9 +269,9 @@ def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[P
     """
     reported: set[tuple[str, str]] = set()
     for appeal in procedure.identity.appeals.values():
-        ways = tuple(way for way in edges(procedure) if way.id == appeal.act)
-        refusals = _refusals(procedure, frozenset(way.source for way in ways))
-        for act in _judging(procedure, ways, refusals):
+        transitions = tuple(transition for transition in edges(procedure) if transition.id == appeal.act)
+        refusals = _refusals(procedure, frozenset(transition.source for transition in transitions))
+        for act in _judging(procedure, transitions, refusals):
             mine = sorted({one.id for one in refusals if set(one.by) & set(act.by)} - set(act.other_than))
             if mine and (act.id, mine[0]) not in reported:
                 reported.add((act.id, mine[0]))
@@ -278,11 +282,13 @@ def _refusals(procedure: Procedure, contested: frozenset[str]) -> tuple[Transiti
     """The last acts of agents before the refused ends that are appealed."""
     ends = {one for one in contested if procedure.states[one].outcome == "refused"}
     before: dict[str, list[str]] = {}
-    for way in edges(procedure):
-        if way.event is not None:
-            before.setdefault(way.target, []).append(way.source)
+    for transition in edges(procedure):
+        if transition.event is not None:
+            before.setdefault(transition.target, []).append(transition.source)
     near = closure(ends, before)
-    return tuple(way for way in edges(procedure) if way.target in near and _of_an_agent(way))
+    return tuple(
+        transition for transition in edges(procedure) if transition.target in near and _of_an_agent(transition)
+    )
 
 
 def _judging(
@@ -292,17 +298,21 @@ def _judging(
     names = {one.act for one in procedure.identity.appeals.values()}
     heard = {
         state for state in procedure.states
-        if state != procedure.start and all(way.id in names for way in edges(procedure) if way.target == state)
+        if state != procedure.start and all(transition.id in names for transition in edges(procedure) if transition.target == state)
     }  # fmt: skip
     follows: dict[str, list[str]] = {}
-    for way in edges(procedure):
-        if way.source not in heard:
-            follows.setdefault(way.source, []).append(way.target)
-    met = closure((way.target for way in appeals), follows)
-    where = {way.target for way in appeals} & heard | {one.source for one in refusals} & met
-    acts = {way.id: way for way in edges(procedure) if way.source in where and _of_an_agent(way)}
-    yield from (way for way in acts.values() if "correction" not in way.asks)
+    for transition in edges(procedure):
+        if transition.source not in heard:
+            follows.setdefault(transition.source, []).append(transition.target)
+    met = closure((transition.target for transition in appeals), follows)
+    where = {transition.target for transition in appeals} & heard | {one.source for one in refusals} & met
+    acts = {
+        transition.id: transition
+        for transition in edges(procedure)
+        if transition.source in where and _of_an_agent(transition)
+    }
+    yield from (transition for transition in acts.values() if "correction" not in transition.asks)
 
 
-def _of_an_agent(way: Transition) -> bool:
-    return way.event is None and APPLICANT not in way.by
+def _of_an_agent(transition: Transition) -> bool:
+    return transition.event is None and APPLICANT not in transition.by

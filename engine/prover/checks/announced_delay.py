@@ -90,24 +90,26 @@ def _journeys(procedure: Procedure) -> Iterator[Journey]:
     granting = {output.id for output in procedure.outputs.values() if output.grants}
     for path in paths(
         procedure,
-        lambda way: _grants(procedure, way, granting) and not _from_end(procedure, way),
-        lambda way: not _from_end(procedure, way),
+        lambda transition: _grants(procedure, transition, granting) and not _from_end(procedure, transition),
+        lambda transition: not _from_end(procedure, transition),
     ):
         yield Journey(path, _time_on(procedure, path))
 
 
-def _grants(procedure: Procedure, way: Transition, granting: set[str]) -> bool:
-    state = procedure.states[way.target]
-    return bool({*way.effects.issues, *state.effects.issues} & granting)
+def _grants(procedure: Procedure, transition: Transition, granting: set[str]) -> bool:
+    state = procedure.states[transition.target]
+    return bool({*transition.effects.issues, *state.effects.issues} & granting)
 
 
-def _from_end(procedure: Procedure, way: Transition) -> bool:
-    return procedure.states[way.source].is_end
+def _from_end(procedure: Procedure, transition: Transition) -> bool:
+    return procedure.states[transition.source].is_end
 
 
 def _time_on(procedure: Procedure, path: Path) -> Fraction:
     """The sum of the times of the states left. States of one time limit count at most its length together."""
-    times = {way.source: _time_in(procedure, procedure.states[way.source]) for way in path.ways}
+    times = {
+        transition.source: _time_in(procedure, procedure.states[transition.source]) for transition in path.transitions
+    }
     for clock in sorted(procedure.clocks.values(), key=lambda one: len(one.runs_in)):
         left = _longest(clock.lasts)
         for state in times if left else ():
@@ -171,8 +173,10 @@ def _cycles(procedure: Procedure, path: Path) -> tuple[str, ...]:
     """The states of the path with a transition back to an earlier one. That time is not counted."""
     order = {state: at for at, state in enumerate(path.states)}
     back = {
-        way.source
-        for way in edges(procedure)
-        if way.source in order and way.target in order and order[way.target] < order[way.source]
+        transition.source
+        for transition in edges(procedure)
+        if transition.source in order
+        and transition.target in order
+        and order[transition.target] < order[transition.source]
     }
     return tuple(state for state in path.states if state in back)

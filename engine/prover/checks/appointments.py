@@ -55,41 +55,41 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
-        timed = any(way.event is not None for way in leaving) or any(
+        timed = any(transition.event is not None for transition in leaving) or any(
             state.id in clock.runs_in for clock in procedure.clocks.values()
         )
-        first = next((way for way in leaving if way.event is None), None)
+        first = next((transition for transition in leaving if transition.event is None), None)
         if first is None or timed or state.is_end:
             continue
-        alone = {_alone(places, way) for way in leaving}
+        alone = {_alone(places, transition) for transition in leaving}
         if None not in alone:
             yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
                           role=sorted(filter(None, alone))[0])  # fmt: skip
 
 
-def _alone(places: ProofContext, way: Transition) -> str | None:
+def _alone(places: ProofContext, transition: Transition) -> str | None:
     """The role with one holder that an act needs, when the act excludes that person. None otherwise."""
-    role = way.by[0] if len(way.by) == 1 else None
+    role = transition.by[0] if len(transition.by) == 1 else None
     held = places.definition.directory.role(role) if role is not None else None
     if role is None or held is None or held.seats > 1:
         return None
-    earlier = [_persons(places.procedure, one) for one in way.other_than]
+    earlier = [_persons(places.procedure, one) for one in transition.other_than]
     return role if any(persons == {role} for persons in earlier) else None
 
 
 def _persons(procedure: Procedure, act_or_task: str) -> frozenset[str]:
     """The roles that may have taken an act or done a task."""
-    taken = {role for way in procedure.transitions if way.id == act_or_task for role in way.by}
+    taken = {role for transition in procedure.transitions if transition.id == act_or_task for role in transition.by}
     task = procedure.tasks.get(act_or_task)
-    filled = {role for way in procedure.transitions if way.fills == act_or_task for role in way.by}
+    filled = {role for transition in procedure.transitions if transition.fills == act_or_task for role in transition.by}
     return frozenset(taken | filled | set(task.by if task is not None else ()))
 
 
 def _roles(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
     for state in procedure.states.values():
         yield from ((state, key) for key in (*state.by, *([state.escalate] if state.escalate else [])))
-    for way in procedure.transitions:
-        yield from ((way, key) for key in way.by if key not in (APPLICANT, SYSTEM))
+    for transition in procedure.transitions:
+        yield from ((transition, key) for key in transition.by if key not in (APPLICANT, SYSTEM))
     for task in procedure.tasks.values():
         yield from ((task, key) for key in task.by)
         if isinstance(task, Appointment) and task.proposed_by is not None:
@@ -153,11 +153,11 @@ def _has_slot(visit: Appointment, office: Office, today: date, places: ProofCont
 
 
 def _openings(visit: Appointment, office: Office, day: date, calendar: Calendar) -> Iterator[Hours]:
-    doors = office.hours.get(day.weekday(), ())
+    open_hours = office.hours.get(day.weekday(), ())
     closed = day in calendar.holidays or office.closure_on(day) is not None
     if closed or (visit.weekdays and day.weekday() not in visit.weekdays):
         return
-    for open_ in doors:
+    for open_ in open_hours:
         for asked in visit.hours or (open_,):
             yield Hours(max(open_.start, asked.start), min(open_.end, asked.end))
 

@@ -40,7 +40,7 @@ _SHUT: Final = Constant(False, YES_NO)
 # -- P4 ----------------------------------------------------------------------------------------------------------------
 
 
-def ways_around(places: ProofContext) -> Iterator[Problem]:
+def paths_around(places: ProofContext) -> Iterator[Problem]:
     """Yield P4 for each document that a path reaches without a task that other paths wait for.
 
     Only documents that grant the request are checked.
@@ -67,9 +67,9 @@ def _is_owed(task: Task) -> bool:
     return isinstance(task, (Fee, Appointment))
 
 
-def _issues(procedure: Procedure, output: Output, way: Transition) -> bool:
-    state = procedure.states.get(way.target)
-    return output.id in way.effects.issues or (state is not None and output.id in state.effects.issues)
+def _issues(procedure: Procedure, output: Output, transition: Transition) -> bool:
+    state = procedure.states.get(transition.target)
+    return output.id in transition.effects.issues or (state is not None and output.id in state.effects.issues)
 
 
 def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
@@ -77,12 +77,12 @@ def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
     forward: dict[str, list[str]] = {}
     backward: dict[str, list[str]] = {}
     last: set[str] = set()
-    for way in edges(procedure):
-        if _issues(procedure, output, way):
-            last.add(way.source)
+    for transition in edges(procedure):
+        if _issues(procedure, output, transition):
+            last.add(transition.source)
         else:
-            forward.setdefault(way.source, []).append(way.target)
-            backward.setdefault(way.target, []).append(way.source)
+            forward.setdefault(transition.source, []).append(transition.target)
+            backward.setdefault(transition.target, []).append(transition.source)
     return closure([procedure.start], forward) & closure(last, backward)
 
 
@@ -92,7 +92,11 @@ def _without(
     procedure = places.procedure
     avoiding: list[Path] = []
     try:
-        for path in paths(procedure, lambda way: _issues(procedure, output, way), lambda way: way.target in before):
+        for path in paths(
+            procedure,
+            lambda transition: _issues(procedure, output, transition),
+            lambda transition: transition.target in before,
+        ):
             if not _covered(procedure, path, task.id):
                 avoiding.append(path)
     except TooManyPaths:
@@ -116,21 +120,25 @@ def _without(
 def _covered(procedure: Procedure, path: Path, task: str) -> bool:
     """Whether the task is done at the end of the path, or a transition declares that it needs none (`without`)."""
     covered = False
-    for way in path.ways:
-        done = task in done_after(procedure, way, frozenset({task} if covered else ()))
-        covered = done or task in way.without
+    for transition in path.transitions:
+        done = task in done_after(procedure, transition, frozenset({task} if covered else ()))
+        covered = done or task in transition.without
     return covered
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
     """The transition after which no state that waits for the task is reachable: the line to correct."""
     backward: dict[str, list[str]] = {}
-    for way in edges(procedure):
-        if way.target in before:
-            backward.setdefault(way.target, []).append(way.source)
+    for transition in edges(procedure):
+        if transition.target in before:
+            backward.setdefault(transition.target, []).append(transition.source)
     may_still = closure(waiting, backward)
-    leaving = [way for way in path.ways if way.source in may_still and way.target not in may_still]
-    return leaving[-1] if leaving else path.ways[-1]
+    leaving = [
+        transition
+        for transition in path.transitions
+        if transition.source in may_still and transition.target not in may_still
+    ]
+    return leaving[-1] if leaving else path.transitions[-1]
 
 
 # -- P5 ----------------------------------------------------------------------------------------------------------------
@@ -143,23 +151,23 @@ def cases_that_lack_or_overlap(places: ProofContext) -> Iterator[Problem]:
     """
     for state in places.procedure.states.values():
         groups: dict[str, dict[str, list[Transition]]] = {}
-        for way in places.procedure.leaving.get(state.id, ()):
-            if way.event is not None:
-                groups.setdefault(way.event, {}).setdefault(way.id, []).append(way)
-        for event, ways in groups.items():
-            yield from _overlapping(places, state, ways)
+        for transition in places.procedure.leaving.get(state.id, ()):
+            if transition.event is not None:
+                groups.setdefault(transition.event, {}).setdefault(transition.id, []).append(transition)
+        for event, transitions in groups.items():
+            yield from _overlapping(places, state, transitions)
             if event in _MUST_LEAD_ON:
-                yield from _lacking(places, state, ways)
+                yield from _lacking(places, state, transitions)
         yield from _nothing_open(places, state)
 
 
-def _when(ways: Iterable[Transition]) -> Node:
-    guards = tuple(tree(way.when) for way in ways)
+def _when(transitions: Iterable[Transition]) -> Node:
+    guards = tuple(tree(transition.when) for transition in transitions)
     return guards[0] if len(guards) == 1 else Or(guards)
 
 
-def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
-    for (first, ones), (second, others) in combinations(ways.items(), 2):
+def _overlapping(places: ProofContext, state: State, transitions: dict[str, list[Transition]]) -> Iterator[Problem]:
+    for (first, ones), (second, others) in combinations(transitions.items(), 2):
         query = Query((_when(ones), _when(others)), sure=places.before(others[0]))
         answer = places.prover.example(query)
         if answer.verdict == "yes":
@@ -170,12 +178,12 @@ def _overlapping(places: ProofContext, state: State, ways: dict[str, list[Transi
             yield not_proved("P5", others[0])
 
 
-def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition]]) -> Iterator[Problem]:
+def _lacking(places: ProofContext, state: State, transitions: dict[str, list[Transition]]) -> Iterator[Problem]:
     """Answers for which the event has no transition. A list complete by its shape is not checked."""
-    if any(_is_closed(group) for group in ways.values()):
+    if any(_is_closed(group) for group in transitions.values()):
         return
-    every = [way for group in ways.values() for way in group]
-    query = Query((), tuple(tree(way.when) for way in every), sure=places.before(every[0]))
+    every = [transition for group in transitions.values() for transition in group]
+    query = Query((), tuple(tree(transition.when) for transition in every), sure=places.before(every[0]))
     answer = places.prover.example(query)
     if answer.verdict == "yes":
         facts = facts_of(places.definition, answer.witness, query.fails)
@@ -184,20 +192,24 @@ def _lacking(places: ProofContext, state: State, ways: dict[str, list[Transition
         yield not_proved("P5", every[-1])
 
 
-def _is_closed(ways: list[Transition]) -> bool:
+def _is_closed(transitions: list[Transition]) -> bool:
     """Whether one transition has no condition, or belongs to the list of a `then`, `late` or `missed`."""
-    return any(way.when == TRUE or "." in way.id for way in ways)
+    return any(transition.when == TRUE or "." in transition.id for transition in transitions)
 
 
 def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     """Answers for which no person may act, in a state that only acts leave."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
-    moved = any(way.event is not None for way in leaving) or any(
+    moved = any(transition.event is not None for transition in leaving) or any(
         state.id in clock.runs_in for clock in procedure.clocks.values()
     )
-    acts = [way for way in leaving if way.event is None and (APPLICANT in state.by or set(way.by) - {APPLICANT})]
-    opened = [_at_best(tree(way.when), _filled_by(places, way)) for way in acts]
+    acts = [
+        transition
+        for transition in leaving
+        if transition.event is None and (APPLICANT in state.by or set(transition.by) - {APPLICANT})
+    ]
+    opened = [_at_best(tree(transition.when), _filled_by(places, transition)) for transition in acts]
     if state.mode != "by" or moved or not acts or any(node == _ALWAYS for node in opened):
         return
     query = Query((), tuple(opened), sure=places.sure[state.id])
@@ -209,9 +221,11 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
         yield not_proved("P5", state)
 
 
-def _filled_by(places: ProofContext, way: Transition) -> frozenset[str]:
+def _filled_by(places: ProofContext, transition: Transition) -> frozenset[str]:
     return frozenset(
-        name for name, form in places.definition.owners.items() if way.fills is not None and form == way.fills
+        name
+        for name, form in places.definition.owners.items()
+        if transition.fills is not None and form == transition.fills
     )
 
 

@@ -161,12 +161,12 @@ def _of_fee(fee: Fee, around: tuple[Node, ...], sure: frozenset[str]) -> Iterato
 
 def _of_circuit(places: ProofContext) -> Iterator[Condition]:
     procedure = places.procedure
-    lists = {(way.source, way.id) for way in procedure.transitions if way.rank > 0}
-    for way in procedure.transitions:
-        filling = frozenset({way.fills}) if way.fills else NOTHING
-        one_of_several = (way.source, way.id) in lists
+    lists = {(transition.source, transition.id) for transition in procedure.transitions if transition.rank > 0}
+    for transition in procedure.transitions:
+        filling = frozenset({transition.fills}) if transition.fills else NOTHING
+        one_of_several = (transition.source, transition.id) in lists
         yield Condition(
-            way, way.when, sure=places.before(way), filling=filling, may_always_hold=one_of_several
+            transition, transition.when, sure=places.before(transition), filling=filling, may_always_hold=one_of_several
         )  # fmt: skip
     for output in procedure.outputs.values():
         rows = (output.per,) if output.per else ()

@@ -29,20 +29,23 @@ _MOST_ROUNDS: Final = 60
 def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
     """Yield P2 with answers for each state at which an endless cycle begins."""
     reported: set[str] = set()
-    for at, ways in enumerate(_rounds(places.procedure)):
+    for at, transitions in enumerate(_rounds(places.procedure)):
         if at >= _MOST_ROUNDS:
             return
-        first = places.procedure.states[ways[0].source]
+        first = places.procedure.states[transitions[0].source]
         if first.id in reported:
             continue
-        sure = frozenset[str]().union(*(places.before(way) for way in ways))
-        query = Query(tuple(dict.fromkeys(tree(way.when) for way in ways if way.when != TRUE)), sure=sure)
+        sure = frozenset[str]().union(*(places.before(transition) for transition in transitions))
+        query = Query(
+            tuple(dict.fromkeys(tree(transition.when) for transition in transitions if transition.when != TRUE)),
+            sure=sure,
+        )
         answer = places.prover.example(query)
         if answer.verdict == "yes":
             reported.add(first.id)
             facts = facts_of(places.definition, answer.witness, query.holds)
-            trap = tuple(way.source for way in ways)
-            yield problem("P2", ways[-1].where, at=first.id, state=first.id, trap=trap, fault="round", **facts)
+            trap = tuple(transition.source for transition in transitions)
+            yield problem("P2", transitions[-1].where, at=first.id, state=first.id, trap=trap, fault="round", **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P2", first)
 
@@ -51,19 +54,27 @@ def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
     """Each cycle of automatic transitions, from its first state in the order of the file."""
     order = {state: at for at, state in enumerate(procedure.states)}
     ahead: dict[str, list[Transition]] = {}
-    for way in edges(procedure):
-        if way.event == "done" and _passes(procedure, procedure.states[way.source]) and not _may_change(tree(way.when)):
-            ahead.setdefault(way.source, []).append(way)
+    for transition in edges(procedure):
+        if (
+            transition.event == "done"
+            and _passes(procedure, procedure.states[transition.source])
+            and not _may_change(tree(transition.when))
+        ):
+            ahead.setdefault(transition.source, []).append(transition)
     for start in ahead:
-        left: list[tuple[Transition, ...]] = [(way,) for way in ahead[start]]
+        left: list[tuple[Transition, ...]] = [(transition,) for transition in ahead[start]]
         while left:
             path = left.pop()
             target = path[-1].target
             if target == start:
                 if _nothing_is_asked_anew(procedure, path):
                     yield path
-            elif order[target] > order[start] and all(way.source != target for way in path) and len(path) < len(order):
-                left += [(*path, way) for way in ahead.get(target, ())]
+            elif (
+                order[target] > order[start]
+                and all(transition.source != target for transition in path)
+                and len(path) < len(order)
+            ):
+                left += [(*path, transition) for transition in ahead.get(target, ())]
 
 
 def _passes(procedure: Procedure, state: State) -> bool:
@@ -71,7 +82,7 @@ def _passes(procedure: Procedure, state: State) -> bool:
     if state.wait is not None:
         leaving = procedure.leaving.get(state.id, ())
         timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
-        return not timed and all(way.event == "done" for way in leaving)
+        return not timed and all(transition.event == "done" for transition in leaving)
     asked_anew = (
         isinstance(task := procedure.tasks.get(one), Form) and task.register is not None for one in state.waits
     )
@@ -80,9 +91,11 @@ def _passes(procedure: Procedure, state: State) -> bool:
 
 def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -> bool:
     """Whether no transition of the cycle reopens a task that one of its states waits for."""
-    waited = {task for way in path for task in procedure.states[way.source].waits}
-    services = {one.id for way in path for name in way.reopens if (one := procedure.round_of(name)) is not None}
-    return not waited & ({name for way in path for name in way.reopens} | services)
+    waited = {task for transition in path for task in procedure.states[transition.source].waits}
+    services = {
+        one.id for transition in path for name in transition.reopens if (one := procedure.round_of(name)) is not None
+    }
+    return not waited & ({name for transition in path for name in transition.reopens} | services)
 
 
 def _may_change(node: Node) -> bool:
@@ -98,7 +111,9 @@ def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> It
     """
     never = {one.facts["at"] for one in found if one.code == "P6" and one.facts.get("fault") == "never"}
     procedure, directory = places.procedure, places.definition.directory
-    closed = [way for way in procedure.transitions if way.id in never and not _opens(places, way)]
+    closed = [
+        transition for transition in procedure.transitions if transition.id in never and not _opens(places, transition)
+    ]
     if not closed:
         return
     narrowed = _without(procedure, closed)
@@ -107,13 +122,16 @@ def states_behind_closures(places: ProofContext, found: Sequence[Problem]) -> It
         yield from (one for one in proof(narrowed, directory) if one.facts["at"] not in known)
 
 
-def _opens(places: ProofContext, way: Transition) -> bool:
-    filling = frozenset({way.fills}) if way.fills else frozenset[str]()
-    query = Query((tree(way.when),), sure=places.before(way), filling=filling)
+def _opens(places: ProofContext, transition: Transition) -> bool:
+    filling = frozenset({transition.fills}) if transition.fills else frozenset[str]()
+    query = Query((tree(transition.when),), sure=places.before(transition), filling=filling)
     return places.prover.possible(query) != "no"
 
 
 def _without(procedure: Procedure, closed: Sequence[Transition]) -> Procedure:
-    left = tuple(way for way in procedure.transitions if way not in closed)
-    leaving = {state: tuple(way for way in ways if way not in closed) for state, ways in procedure.leaving.items()}
+    left = tuple(transition for transition in procedure.transitions if transition not in closed)
+    leaving = {
+        state: tuple(transition for transition in transitions if transition not in closed)
+        for state, transitions in procedure.leaving.items()
+    }
     return replace(procedure, transitions=left, leaving=MappingProxyType(leaving))

@@ -47,7 +47,7 @@ class Leaving:
     """What surely ends a stay in a state, and the transition it causes."""
 
     spans: tuple[Span, ...]
-    way: Transition
+    transition: Transition
 
     def at_most(self, working: bool) -> int:
         """Return the most days before the transition, over all its spans."""
@@ -70,27 +70,31 @@ def timers_never_over(procedure: Procedure) -> Iterator[Problem]:
 def _leavings(procedure: Procedure, state: State) -> Iterator[Leaving]:
     """Each time of a state that leads on for all answers, with its spans."""
     for event, time in (("due", state.due), ("done", state.wait)):
-        ways = [way for way in procedure.leaving.get(state.id, ()) if way.event == event]
+        transitions = [transition for transition in procedure.leaving.get(state.id, ()) if transition.event == event]
         stops = event == "due" and any(isinstance(procedure.tasks.get(one), Appointment) for one in state.waits)
-        if time is not None and ways and _closed(ways) and not stops and (spans := spans_of(time)):
-            yield Leaving(spans, ways[-1])
+        if time is not None and transitions and _closed(transitions) and not stops and (spans := spans_of(time)):
+            yield Leaving(spans, transitions[-1])
     for clock in procedure.clocks.values():
-        ways = [way for way in procedure.leaving.get(state.id, ()) if way.event == clock.id]
-        if ways and _closed(ways) and _runs_once(procedure, clock) and (spans := spans_of(clock.lasts)):
-            yield Leaving(spans, ways[-1])
+        transitions = [transition for transition in procedure.leaving.get(state.id, ()) if transition.event == clock.id]
+        if transitions and _closed(transitions) and _runs_once(procedure, clock) and (spans := spans_of(clock.lasts)):
+            yield Leaving(spans, transitions[-1])
 
 
-def _closed(ways: list[Transition]) -> bool:
+def _closed(transitions: list[Transition]) -> bool:
     """Whether one transition has no condition, or belongs to a list whose last entry takes all other cases."""
-    return any(way.when == TRUE or "." in way.id for way in ways)
+    return any(transition.when == TRUE or "." in transition.id for transition in transitions)
 
 
 def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
     """Whether the dossier never returns to where the limit runs, once the limit is over or left."""
     listed = clock.runs_in | clock.paused_in
     follows = successors(procedure)
-    after = {way.target for way in edges(procedure) if way.source in listed and way.target not in listed}
-    after |= {way.target for way in edges(procedure) if way.event == clock.id}
+    after = {
+        transition.target
+        for transition in edges(procedure)
+        if transition.source in listed and transition.target not in listed
+    }
+    after |= {transition.target for transition in edges(procedure) if transition.event == clock.id}
     return not closure(after, follows) & clock.runs_in
 
 
@@ -104,7 +108,7 @@ def _clock(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> I
         return
     ends: dict[str, Leaving] = {}
     for state_id in clock.runs_in & reached:
-        leavings = [one for one in _leavings(procedure, procedure.states[state_id]) if one.way.event != clock.id]
+        leavings = [one for one in _leavings(procedure, procedure.states[state_id]) if one.transition.event != clock.id]
         if not leavings:
             return
         ends[state_id] = min(leavings, key=lambda one: one.at_most(lasts.working))
@@ -118,7 +122,7 @@ def _clock(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> I
         last = ends[next(state_id for state_id in reversed(path) if state_id in ends)]
         facts = {"unreached": unreached} if (unreached := _only_by(procedure, clock, reached)) else {}
         yield problem("P1", clock.where, at=clock.id, fault="clock", name=clock.id, lasts=str(lasts), path=path,
-                      days=days, state=last.way.source, target=last.way.target, **facts)  # fmt: skip
+                      days=days, state=last.transition.source, target=last.transition.target, **facts)  # fmt: skip
 
 
 def _longest(
@@ -129,10 +133,10 @@ def _longest(
         return None
     path = (*before, state_id)
     best: tuple[int, tuple[str, ...]] = (0, path)
-    for way in edges(procedure):
-        goes_on = way.target in clock.runs_in | clock.paused_in
-        if way.source == state_id and way.event != clock.id and goes_on:
-            ahead = _longest(procedure, clock, times, way.target, path)
+    for transition in edges(procedure):
+        goes_on = transition.target in clock.runs_in | clock.paused_in
+        if transition.source == state_id and transition.event != clock.id and goes_on:
+            ahead = _longest(procedure, clock, times, transition.target, path)
             if ahead is None:
                 return None
             best = max(best, ahead, key=lambda stay: stay[0])
@@ -142,9 +146,9 @@ def _longest(
 def _only_by(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) -> tuple[str, ...]:
     """The states that dossiers reach only through this limit."""
     follows: dict[str, list[str]] = {}
-    for way in edges(procedure):
-        if way.event != clock.id:
-            follows.setdefault(way.source, []).append(way.target)
+    for transition in edges(procedure):
+        if transition.event != clock.id:
+            follows.setdefault(transition.source, []).append(transition.target)
     return tuple(sorted(reached - closure([procedure.start], follows)))
 
 
@@ -152,14 +156,14 @@ def _only_by(procedure: Procedure, clock: TimeLimit, reached: frozenset[str]) ->
 
 
 def _late(procedure: Procedure, state: State) -> Iterator[Problem]:
-    late = next((way for way in procedure.leaving.get(state.id, ()) if way.event == "due"), None)
+    late = next((transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due"), None)
     dues = spans_of(state.due) if state.due is not None else ()
     if late is None or not dues:
         return
     for one in _leavings(procedure, state):
-        if one.way.event == "due":
+        if one.transition.event == "due":
             continue
         if all(one.at_most(due.working) < at_least(due) for due in dues):
             yield problem("P1", late.where, at=late.id, fault="late", name=state.id, lasts=str(dues[0]),
-                          days=one.at_most(dues[0].working), state=state.id, target=one.way.target)  # fmt: skip
+                          days=one.at_most(dues[0].working), state=state.id, target=one.transition.target)  # fmt: skip
             return

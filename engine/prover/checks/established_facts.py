@@ -30,20 +30,20 @@ class ProofContext:
         """Whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
         return bool(expression.where.file) and expression.where.file != self._file
 
-    def before(self, way: Transition) -> frozenset[str]:
+    def before(self, transition: Transition) -> frozenset[str]:
         """Return the tasks surely done when a transition is tried. A form that it fills is not done yet."""
-        state = self.procedure.states.get(way.source)
-        done = set(self.sure[way.source])
-        if way.event == "done" and state is not None:
+        state = self.procedure.states.get(transition.source)
+        done = set(self.sure[transition.source])
+        if transition.event == "done" and state is not None:
             done |= set(state.waits)
-        if way.event in self.procedure.tasks or way.event in self.definition.services:
-            done.add(str(way.event))
+        if transition.event in self.procedure.tasks or transition.event in self.definition.services:
+            done.add(str(transition.event))
         return frozenset(done)
 
-    def after(self, way: Transition) -> frozenset[str]:
+    def after(self, transition: Transition) -> frozenset[str]:
         """Return the tasks surely done after a transition, without those that it reopens."""
-        filled = {way.fills} if way.fills else set()
-        return frozenset((self.before(way) | filled) - set(way.reopens))
+        filled = {transition.fills} if transition.fills else set()
+        return frozenset((self.before(transition) | filled) - set(transition.reopens))
 
     def for_task(self, task_id: str) -> frozenset[str]:
         """Return the tasks surely done when a task opens: where states wait for it, or acts fill it."""
@@ -51,14 +51,16 @@ class ProofContext:
             return NOTHING
         task = self.procedure.tasks[task_id]
         found = [self.sure[state.id] for state in self.procedure.states.values() if task_id in state.waits]
-        found += [self.before(way) for way in edges(self.procedure) if way.fills == task_id]
+        found += [self.before(transition) for transition in edges(self.procedure) if transition.fills == task_id]
         return _common(found) | frozenset(task.after)
 
     def for_output(self, output_id: str) -> frozenset[str]:
         """Return the tasks surely done whenever the document is issued."""
         states = self.procedure.states.values()
         found = [self.sure[state.id] for state in states if output_id in state.effects.issues]
-        found += [self.after(way) for way in edges(self.procedure) if output_id in way.effects.issues]
+        found += [
+            self.after(transition) for transition in edges(self.procedure) if output_id in transition.effects.issues
+        ]
         return _common(found)
 
     def for_event(self, event: str) -> frozenset[str]:
@@ -70,7 +72,7 @@ class ProofContext:
             return _common(self.sure[state] for state in procedure.clocks[event].runs_in)
         if event in procedure.tasks:
             return self.for_task(event) | {event}
-        return _common(self.after(way) for way in edges(procedure) if way.id == event)
+        return _common(self.after(transition) for transition in edges(procedure) if transition.id == event)
 
     def name(self, name: str, rows: tuple[str, ...] = ()) -> Name:
         """Return the node of a name as an expression in these rows reads it."""

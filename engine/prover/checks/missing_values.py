@@ -208,9 +208,9 @@ def _in_fee(fee: Fee, sure: frozenset[str]) -> Iterator[Use]:
 
 
 def _in_circuit(places: ProofContext) -> Iterator[Use]:
-    for way in places.procedure.transitions:
-        filling = frozenset({way.fills}) if way.fills else NOTHING
-        yield _use(way, way.when, (), (), places.before(way), filling)
+    for transition in places.procedure.transitions:
+        filling = frozenset({transition.fills}) if transition.fills else NOTHING
+        yield _use(transition, transition.when, (), (), places.before(transition), filling)
     for state in places.procedure.states.values():
         for time in (state.due, state.wait):
             if time is not None:

@@ -26,66 +26,71 @@ class TooManyPaths(Exception):
 class Path:
     """Successive transitions from the first state, with the tasks done after them."""
 
-    ways: tuple[Transition, ...] = ()
+    transitions: tuple[Transition, ...] = ()
     done: frozenset[str] = frozenset()
     ever: frozenset[str] = frozenset()  # tasks done at some time, reopened since or not
 
     @property
     def states(self) -> tuple[str, ...]:
         """The states of the path, the last one included."""
-        return (*(way.source for way in self.ways), *(way.target for way in self.ways[-1:]))
+        return (
+            *(transition.source for transition in self.transitions),
+            *(transition.target for transition in self.transitions[-1:]),
+        )
 
     @property
     def guards(self) -> tuple[Node, ...]:
         """The conditions of its transitions, each once."""
-        return tuple(dict.fromkeys(tree(way.when) for way in self.ways if way.when != TRUE))
+        return tuple(dict.fromkeys(tree(transition.when) for transition in self.transitions if transition.when != TRUE))
 
     def query(self, *also: Node) -> Query:
         """Return the query of the answers that allow this path."""
-        return Query((*also, *self.guards), sure=self.done, filling=frozenset(_filled(self.ways)), at_most=self.ever)
+        return Query(
+            (*also, *self.guards), sure=self.done, filling=frozenset(_filled(self.transitions)), at_most=self.ever
+        )
 
 
-def _filled(ways: tuple[Transition, ...]) -> Iterator[str]:
-    return (way.fills for way in ways if way.fills is not None)
+def _filled(transitions: tuple[Transition, ...]) -> Iterator[str]:
+    return (transition.fills for transition in transitions if transition.fills is not None)
 
 
-def done_after(procedure: Procedure, way: Transition, before: frozenset[str]) -> frozenset[str]:
+def done_after(procedure: Procedure, transition: Transition, before: frozenset[str]) -> frozenset[str]:
     """Return the tasks done after a transition."""
-    done, state = set(before), procedure.states.get(way.source)
-    if way.event == "done" and state is not None:
+    done, state = set(before), procedure.states.get(transition.source)
+    if transition.event == "done" and state is not None:
         done |= set(state.waits)
-    if way.event in procedure.tasks:
-        done.add(str(way.event))
-    done |= {way.fills} if way.fills else set()
-    reopened = {asked.id for one in way.reopens if (asked := procedure.round_of(one)) is not None}
-    return frozenset(done - set(way.reopens) - reopened)
+    if transition.event in procedure.tasks:
+        done.add(str(transition.event))
+    done |= {transition.fills} if transition.fills else set()
+    reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
+    return frozenset(done - set(transition.reopens) - reopened)
 
 
 def paths(
     procedure: Procedure,
     arrives: Callable[[Transition], bool],
-    follows: Callable[[Transition], bool] = lambda way: True,
+    follows: Callable[[Transition], bool] = lambda transition: True,
 ) -> Iterator[Path]:
     """Yield each path from the start that visits no state twice, up to its first transition that `arrives`.
 
     They come in order of length. Raise TooManyPaths above `MOST_PATHS` paths or `_MOST_STEPS` steps.
     """
     leaving: dict[str, list[Transition]] = {}
-    for way in edges(procedure):
-        leaving.setdefault(way.source, []).append(way)
+    for transition in edges(procedure):
+        leaving.setdefault(transition.source, []).append(transition)
     first = frozenset({procedure.form.id})
     left = deque([(procedure.start, Path((), first, first))])
     steps = found = 0
     while left:
         state, path = left.popleft()
-        for way in leaving.get(state, ()):
+        for transition in leaving.get(state, ()):
             steps += 1
             if steps > _MOST_STEPS or found > MOST_PATHS:
                 raise TooManyPaths
-            done = done_after(procedure, way, path.done)
-            longer = Path((*path.ways, way), done, path.ever | done)
-            if arrives(way):
+            done = done_after(procedure, transition, path.done)
+            longer = Path((*path.transitions, transition), done, path.ever | done)
+            if arrives(transition):
                 found += 1
                 yield longer
-            elif follows(way) and way.target not in path.states and way.target != state:
-                left.append((way.target, longer))
+            elif follows(transition) and transition.target not in path.states and transition.target != state:
+                left.append((transition.target, longer))

@@ -20,7 +20,7 @@ from engine.model.directory import Directory
 from engine.model.types import Expression
 from engine.prover.checks.announced_delay import delays_that_cannot_be_kept
 from engine.prover.checks.appointments import roles_without_holder, second_eyes_without_holder, unreachable_visits
-from engine.prover.checks.branches import cases_that_lack_or_overlap, ways_around
+from engine.prover.checks.branches import cases_that_lack_or_overlap, paths_around
 from engine.prover.checks.conditions import conditions_that_never_change, unanswerable_questions
 from engine.prover.checks.dead_ends import rounds_without_an_end, states_behind_closures
 from engine.prover.checks.deadlines import timers_never_over
@@ -60,7 +60,7 @@ def _places(procedure: Procedure, directory: Directory, day: date, seconds: floa
 
 def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
     yield from rounds_without_an_end(places)
-    yield from ways_around(places)
+    yield from paths_around(places)
     yield from cases_that_lack_or_overlap(places)
     yield from conditions_that_never_change(places)
     yield from unanswerable_questions(places)
@@ -146,10 +146,10 @@ def witness_of_state(
     with _ONE_AT_A_TIME:
         places = _places(procedure, directory, day, seconds)
         try:
-            for at, path in enumerate(paths(procedure, lambda way: way.target == state_id)):
+            for at, path in enumerate(paths(procedure, lambda transition: transition.target == state_id)):
                 answer = places.prover.example(replace(path.query(), also=_whole_form(places)))
                 if answer.witness is not None:
-                    return answer.witness.along(tuple(way.id for way in path.ways))
+                    return answer.witness.along(tuple(transition.id for transition in path.transitions))
                 if at > _MOST_PATHS_TRIED:
                     break
         except TooManyPaths:

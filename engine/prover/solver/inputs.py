@@ -169,7 +169,7 @@ class ProverInput:
                 yield from (rule.check.holds, rule.check.when)
             else:
                 yield rule.criterion.stop_when
-        yield from (way.when for way in procedure.transitions)
+        yield from (transition.when for transition in procedure.transitions)
         yield from (task.when for task in procedure.tasks.values())
         for fee in procedure.fees():
             for line in fee.lines:

@@ -15,7 +15,13 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint, new_id
-from engine.domain.common.agent_rights import EVERYWHERE, agency_of, may_see_person, why_not_change, why_not_person
+from engine.domain.common.agent_rights import (
+    EVERYWHERE,
+    agency_of,
+    may_see_person,
+    refusal_for_change,
+    refusal_for_person,
+)
 from engine.journal.chain import JournalEntry, seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN
@@ -204,7 +210,7 @@ def _member(unit: Unit, actor: Actor, account_id: str) -> Account:
 
 def _changeable(unit: Unit, actor: Actor, account_id: str) -> Account:
     account = _member(unit, actor, account_id)
-    closed = why_not_person(actor, account)
+    closed = refusal_for_person(actor, account)
     if closed:
         raise Refused(refusal(closed))
     return account
@@ -220,7 +226,7 @@ def _with(account: Account, asked: Person) -> Account:
 
 
 def _check_rights(ctx: AppContext, unit: Unit, actor: Actor, before: Account | None, after: Account) -> None:
-    closed = why_not_change(actor, before, after)
+    closed = refusal_for_change(actor, before, after)
     if closed:
         raise Refused(refusal(closed))
     if not after.name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final, TypeAlias
+from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
@@ -37,8 +37,6 @@ SEXES: Final = ("f", "m")
 LONGEST: Final = 120
 MOST_DOSSIERS: Final = 500
 
-Way: TypeAlias = str  # phone or email
-
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -63,10 +61,10 @@ def own(ctx: AppContext, actor: Actor) -> Own:
     """Return the own account of an applicant. Raises `NotFound` for others and for unverified persons."""
     with ctx.store.unit() as unit:
         account = _account(unit, actor)
-        ways = unit.identifiers_of(account.id)
+        identifiers = unit.identifiers_of(account.id)
     return Own(
         account, account.login if account.login.startswith("+") else "",
-        tuple(one.value for one in ways if one.kind == "email"), tuple(one.value for one in ways if one.kind == "provider"),
+        tuple(one.value for one in identifiers if one.kind == "email"), tuple(one.value for one in identifiers if one.kind == "provider"),
         wishes_of(account),
     )  # fmt: skip
 
@@ -83,13 +81,13 @@ def _account(unit: Unit, actor: Actor) -> Account:
 
 
 def send_proof(
-    ctx: AppContext, kind: Way, raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
+    ctx: AppContext, kind: str, raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
     """Send a code to a new number or address. Raises as `send_code`."""
     return (send_code if kind == "phone" else send_email_code)(ctx, raw, asker=asker, language=language, mark=mark)
 
 
-def add_way(ctx: AppContext, actor: Actor, kind: Way, raw: str, code: str, *, mark: str = "") -> None:
+def add_identifier(ctx: AppContext, actor: Actor, kind: str, raw: str, code: str, *, mark: str = "") -> None:
     """Replace the phone number or add the e-mail address whose code was typed.
 
     Running dossiers use it from now on, and the old number is notified. Raises as `check_code`. Raises
@@ -212,8 +210,8 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         drafts = [one for one in held if one.is_open_draft]
         for draft in drafts:
             forget_draft(ctx, unit, draft, actor)
-        for way in unit.identifiers_of(account.id):
-            unit.drop_identifier(way.kind, way.value)
+        for identifier in unit.identifiers_of(account.id):
+            unit.drop_identifier(identifier.kind, identifier.value)
         theirs = (*unit.mandates_held(account.id), *unit.mandates_given(account.id))
         for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")

@@ -108,11 +108,11 @@ def preview_handover(ctx: AppContext, actor: Actor, numbers: Sequence[str], to: 
                 continue
             procedure = pinned(ctx, unit, dossier)
             if administers(actor, (procedure.identity.agency,)):
-                found.append(Handed(dossier, _why_not(ctx, unit, procedure, dossier, to, people)))
+                found.append(Handed(dossier, _refusal(ctx, unit, procedure, dossier, to, people)))
     return tuple(found)
 
 
-def _why_not(
+def _refusal(
     ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, to: str, people: Mapping[str, Actor]
 ) -> Refusal | None:
     if dossier.closed_at is not None or dossier.is_draft:
@@ -169,7 +169,7 @@ def carry_handover(ctx: AppContext, order: Job, most: int) -> int:
             raise Refused(refusal("role"))
         if dossier.revision != line.revision or dossier.assigned != asked.get("from"):
             raise Conflict(dossier.number)
-        closed = _why_not(ctx, unit, procedure, dossier, to, people_of(ctx, unit))
+        closed = _refusal(ctx, unit, procedure, dossier, to, people_of(ctx, unit))
         if closed is not None:
             raise Refused(closed)
         body: dict[str, Plain] = {"revision": dossier.revision + 1, "to": to or None, "bulk": order.n}

@@ -173,9 +173,9 @@ def _put(
     now = ctx.now()
     due = now + WAIT
     letter = notify(ctx, unit, account, "move_asked", account.login, due)
-    for way in unit.identifiers_of(account.id):
-        if way.kind == "email":
-            notify(ctx, unit, account, "move_asked", way.value, due)
+    for identifier in unit.identifiers_of(account.id):
+        if identifier.kind == "email":
+            notify(ctx, unit, account, "move_asked", identifier.value, due)
     move = PhoneMove(account.id, account.login, phone, dossier.id, agent.id, letter, now, due)
     unit.add_phone_move(move)
     body: dict[str, Plain] = {"seen": paper, "moves_on": local_day(due).isoformat()}

@@ -11,7 +11,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of
-from engine.domain.messages.snippets import filled, why_not_snippet
+from engine.domain.messages.snippets import filled, refusal_for_snippet
 from engine.journal.chain import seal
 from engine.records.administration import Snippet
 from engine.records.dossier import Actor
@@ -63,7 +63,7 @@ def keep_snippet(
         if last != version:
             raise Refused(refusal("snippet_changed"))
         text = " ".join(title.split()), body.replace("\r", "").strip()
-        wrong = None if retired else why_not_snippet(*text)
+        wrong = None if retired else refusal_for_snippet(*text)
         if wrong is not None:
             raise Refused(wrong)
         kept = Snippet(snippet_id or new_id(), last + 1, own, *text, actor.id, ctx.now())

@@ -113,8 +113,8 @@ def _place(ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, path: st
     name, *rest = path.split(".")
     form = procedure.tasks.get(name)
     if not rest:
-        way = _open_act(ctx, unit, moment, dossier, lambda one: one.id == name and "attachment" in one.asks)
-        return _Place(path, path, "file", way.label, OF_AN_ACT, {"transition": name})
+        transition = _open_act(ctx, unit, moment, dossier, lambda one: one.id == name and "attachment" in one.asks)
+        return _Place(path, path, "file", transition.label, OF_AN_ACT, {"transition": name})
     if not isinstance(form, Form) or len(rest) > 2:
         raise NotFound
     part = rest[0] if len(rest) == 2 else None

@@ -29,21 +29,21 @@ from engine.services.applications.unverified_files import (
     hold,
     let_go,
     pieces_came,
+    release_announced,
     remove_replaced,
-    settle,
 )
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, Memory, once
 from engine.services.limits.file_counts import count_file, count_piece, count_pixels, forget_file, sender_of
 from engine.storage.files.attachments import OURSELVES, Before, Lost, StoredFile, Uploader, Weigh
 from engine.storage.files.inspection import Rejected
-from engine.storage.files.reserve import NoRoom
+from engine.storage.files.reserve import NoSpace
 from engine.storage.files.resumable_uploads import LARGEST
 from engine.storage.gate import Crowded
 from engine.storage.unit_of_work import Unit
 
-NO_ROOM: Final = "file_no_room"  # uploads stop: the disk is down to its reserve
-NO_ROOM_UNPROVEN: Final = "file_no_room_unproven"  # uploads stop earlier for an unverified phone number
+NO_SPACE: Final = "file_no_room"  # uploads stop: the disk is down to its reserve
+NO_SPACE_UNVERIFIED: Final = "file_no_room_unproven"  # uploads stop earlier for an unverified phone number
 FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 
 
@@ -119,7 +119,7 @@ def attach(
         attached = once(ctx, actor, "attach", token, (dossier_id, path, kept.sha256, details, revision), work, ATTACHED)
     finally:
         if not actor.unproven:
-            settle(ctx, dossier_id, kept.sha256)
+            release_announced(ctx, dossier_id, kept.sha256)
     remove_replaced(ctx, gone)
     return attached
 
@@ -247,8 +247,8 @@ def keep_file(
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": spot.field.type, **rejected.facts}
         return AnswerProblem(spot.path, rejected.code, facts, label=spot.field.label)
-    except NoRoom:
-        code = NO_ROOM_UNPROVEN if unproven else NO_ROOM
+    except NoSpace:
+        code = NO_SPACE_UNVERIFIED if unproven else NO_SPACE
         return AnswerProblem(spot.path, code, {"type": spot.field.type}, label=spot.field.label)
 
 

@@ -62,15 +62,24 @@ class BulkPreview:
 
 def bulk_act(procedure: Procedure, state: str, act: str) -> Transition | None:
     """Return the action of this name that may be taken in bulk in this state; None without one."""
-    ways = procedure.leaving.get(state, ())
-    return next((way for way in ways if way.id == act and way.bulk and way.event is None), None)
+    transitions = procedure.leaving.get(state, ())
+    return next(
+        (
+            transition
+            for transition in transitions
+            if transition.id == act and transition.bulk and transition.event is None
+        ),
+        None,
+    )
 
 
 def may_pick(procedure: Procedure, state: str, actor: Actor) -> bool:
     """Return whether this person has a bulk action in this state, judged by roles only, as a list needs."""
     return any(
-        way.bulk and way.event is None and actor.roles & {_keyed(procedure, role) for role in way.by}
-        for way in procedure.leaving.get(state, ())
+        transition.bulk
+        and transition.event is None
+        and actor.roles & {_keyed(procedure, role) for role in transition.by}
+        for transition in procedure.leaving.get(state, ())
     )
 
 
@@ -97,15 +106,19 @@ def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[Bu
     with ctx.store.unit() as unit:
         for dossier in _picked(ctx, unit, actor, numbers):
             procedure = pinned(ctx, unit, dossier)
-            ways = {way.id: way for way in procedure.leaving.get(dossier.state, ()) if way.bulk and way.event is None}
-            for way in ways.values():
-                if acting_role(procedure, dossier, actor, way.by) is None:
+            transitions = {
+                transition.id: transition
+                for transition in procedure.leaving.get(dossier.state, ())
+                if transition.bulk and transition.event is None
+            }
+            for transition in transitions.values():
+                if acting_role(procedure, dossier, actor, transition.by) is None:
                     continue
-                known = found.get((procedure.id, way.id))
+                known = found.get((procedure.id, transition.id))
                 count = known.count + 1 if known else 1
-                asks = "reason" in way.asks or bool(known and known.reason)
-                found[procedure.id, way.id] = BulkAct(
-                    procedure.id, procedure.identity.title, way.id, way.label, count, asks
+                asks = "reason" in transition.asks or bool(known and known.reason)
+                found[procedure.id, transition.id] = BulkAct(
+                    procedure.id, procedure.identity.title, transition.id, transition.label, count, asks
                 )
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 
@@ -140,14 +153,16 @@ def preview_bulk(
             except Refused as closed:
                 cannot.append(Foreseen(dossier, closed=closed.reason))
                 continue
-            way = bulk_act(own, dossier.state, act.transition)
-            definition, first = definition or own, first or way
+            transition = bulk_act(own, dossier.state, act.transition)
+            definition, first = definition or own, first or transition
             can.append(Foreseen(dossier, own.state(decision.dossier.state).label))
             letters = letters_owed(ctx, own, dossier, decision, actor, ctx.now())
             sms += sum(sms_parts(one.body).count for one in letters if one.channel == "sms")
     shown = definition or ctx.catalogue.procedures.get(procedure)
-    ways = shown.transitions if shown else ()
-    first = first or next((way for way in ways if way.id == act.transition and way.bulk), None)
+    transitions = shown.transitions if shown else ()
+    first = first or next(
+        (transition for transition in transitions if transition.id == act.transition and transition.bulk), None
+    )
     if shown is None or first is None:
         raise NotFound
     return BulkPreview(shown, first, tuple(can), tuple(cannot), sms)
@@ -163,7 +178,10 @@ def _judged(
     """
     if definition.id != procedure:
         raise Refused(refusal("other_procedure"))
-    known = any(way.id == act.transition and way.event is None for way in definition.leaving.get(dossier.state, ()))
+    known = any(
+        transition.id == act.transition and transition.event is None
+        for transition in definition.leaving.get(dossier.state, ())
+    )
     if known and bulk_act(definition, dossier.state, act.transition) is None:
         raise Refused(refusal("not_in_bulk"))
     return decide_in(ctx, unit, dossier, act, actor, people)

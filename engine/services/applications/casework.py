@@ -197,8 +197,8 @@ def read_filling(
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-    ways = procedure.leaving.get(dossier.state, ())
-    form = next((way.fills for way in ways if way.id == transition and way.fills), None)
+    leaving = procedure.leaving.get(dossier.state, ())
+    form = next((one.fills for one in leaving if one.id == transition and one.fills), None)
     if form is None:
         raise NotFound
     day, directory, words = ctx.day(), ctx.directory, ctx.wording

@@ -64,7 +64,7 @@ def write_message(
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
     side = _side(dossier, actor)
-    if (closed := why_not(dossier)) is not None:
+    if (closed := refusal_for_message(dossier)) is not None:
         raise Refused(closed)
     text = _checked(body)
     try:
@@ -75,7 +75,7 @@ def write_message(
 
     def work(unit: Unit) -> SentMessage:
         before = seen(unit, ctx, actor, dossier_id)
-        if (closed := why_not(before)) is not None:
+        if (closed := refusal_for_message(before)) is not None:
             raise Refused(closed)
         now = ctx.now()
         if unit.count_try(f"messages@{before.id}@{side}", f"{ctx.day()}") > MOST_A_DAY:
@@ -159,7 +159,7 @@ def read_file(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str
         raise NotFound from None
 
 
-def why_not(dossier: Dossier) -> Refusal | None:
+def refusal_for_message(dossier: Dossier) -> Refusal | None:
     """Return why no message may be written about this dossier now; None when one may."""
     if dossier.is_draft or dossier.closed_at is not None:
         return refusal("messages_closed", why="draft" if dossier.is_draft else "over")

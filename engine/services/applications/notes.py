@@ -31,7 +31,7 @@ def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, tok
 
     def work(unit: Unit) -> Note:
         before = _open_to(unit, ctx, actor, dossier_id)
-        if (closed := why_not_note(before)) is not None:
+        if (closed := refusal_for_note(before)) is not None:
             raise Refused(closed)
         if not text:
             raise Refused(refusal("note_empty"))
@@ -57,7 +57,7 @@ def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]
         return unit.notes_of(_open_to(unit, ctx, actor, dossier_id).id)
 
 
-def why_not_note(dossier: Dossier) -> Refusal | None:
+def refusal_for_note(dossier: Dossier) -> Refusal | None:
     """Return why no note may be written about this dossier: it is erased.
 
     None when one may, even after its end.

@@ -105,7 +105,7 @@ def remove_replaced(ctx: AppContext, going: Iterable[UnprovenFile]) -> None:
             _finish(ctx, file)
 
 
-def settle(ctx: AppContext, dossier_id: str, digest: str) -> None:
+def release_announced(ctx: AppContext, dossier_id: str, digest: str) -> None:
     """Release an announced file once its result is known; it is deleted where no answer names it."""
     with suppress(Busy):
         with ctx.store.unit(write=True) as unit:

@@ -13,7 +13,7 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, canonical_json, new_id
-from engine.domain.appointments.opening_changes import days_of, rests_on, why_not
+from engine.domain.appointments.opening_changes import days_of, refusal_for_opening_change, rests_on
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
 from engine.domain.common.working_time import at_minute
 from engine.journal.chain import JournalEntry, seal
@@ -67,7 +67,7 @@ class Changed:
     """
 
     change: OpeningChange
-    told: int
+    notified: int
     unread: tuple[str, ...] = ()
 
 
@@ -149,7 +149,7 @@ def _made(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, n: int) ->
         new_id(), n, asked.kind, asked.office, asked.first_day, asked.last_day, asked.from_minute, asked.to_minute,
         asked.desks, " ".join(asked.because.split()), " ".join(asked.because_en.split()), actor.id, ctx.now(),
     )  # fmt: skip
-    wrong = why_not(change, ctx.directory.offices.get(asked.office), ctx.day())
+    wrong = refusal_for_opening_change(change, ctx.directory.offices.get(asked.office), ctx.day())
     if wrong is not None:
         raise Refused(wrong)
     if change.kind == "holiday" and all(day in ctx.directory.calendar.holidays for day in days_of(change)):
@@ -326,5 +326,5 @@ def _again(unit: Unit, kept: Plain) -> Changed:
 
 
 _CHANGED: Final[Memory[Changed]] = Memory(
-    lambda done: {"change": done.change.id, "told": done.told, "unread": list(done.unread)}, _again
+    lambda done: {"change": done.change.id, "told": done.notified, "unread": list(done.unread)}, _again
 )

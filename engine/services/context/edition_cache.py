@@ -41,9 +41,9 @@ class EditionCache:
 
         Raises `EditionMissing`, also if the edition lacks the state of the dossier.
         """
-        at_hand = self._definitions.get(dossier.fingerprint)
-        at_hand = at_hand or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
-        procedure = at_hand or self._read(catalogue, unit, dossier)
+        known = self._definitions.get(dossier.fingerprint)
+        known = known or catalogue.edition(dossier.procedure, dossier.fingerprint, unit.edition)
+        procedure = known or self._read(catalogue, unit, dossier)
         if not dossier.is_draft and dossier.state not in procedure.states:
             raise EditionMissing(f"{dossier.procedure} {dossier.fingerprint[:12]}: {dossier.state[:40]}")
         return procedure

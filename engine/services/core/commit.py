@@ -20,7 +20,7 @@ from engine.domain.documents.documents import (
     series_of,
 )
 from engine.domain.fields.scope import scope_of
-from engine.domain.messages.notifications import letters_for
+from engine.domain.messages.notifications import notifications_for
 from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
@@ -79,7 +79,7 @@ def letters_owed(
     A preview calls this too and saves nothing.
     """
     link = dossier_link(ctx, decision.dossier)
-    return letters_for(
+    return notifications_for(
         procedure, before, decision, actor, now, ctx.directory, ctx.wording, link, new_id,
         lambda appointment: visit_link(ctx, decision.dossier, appointment),
     )  # fmt: skip

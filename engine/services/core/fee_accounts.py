@@ -123,11 +123,11 @@ def _account(
     due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
     return FeeAccount(
         fee.id, owed.label, owed.amount, owed.paid, owed.lines, is_open, due, parts,
-        _fate(dossier, fee, owed.paid, returned), returned,
+        _outcome(dossier, fee, owed.paid, returned), returned,
     )  # fmt: skip
 
 
-def _fate(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositOutcome:
+def _outcome(dossier: Dossier, fee: Fee, paid: int, returned: int) -> DepositOutcome:
     if not fee.deposit or not paid:
         return "none"
     if returned:

@@ -68,7 +68,7 @@ def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, 
 
 log = logging.getLogger("guichet.sms")
 
-Way: TypeAlias = Literal["phone", "email"]
+IdentifierKind: TypeAlias = Literal["phone", "email"]
 
 CODES_PER_NUMBER: Final = 8  # in a quarter of an hour; half of them from one address
 LINKS_PER_EMAIL: Final = 6
@@ -166,10 +166,10 @@ def _limits(ctx: AppContext, what: str, to: str, holder: str, asker: Asker, most
     )
 
 
-def _holder(unit: Unit, way: Way, value: str) -> str:
+def _holder(unit: Unit, kind: IdentifierKind, value: str) -> str:
     """Return the account that signs in with this number or e-mail address; empty if none."""
-    account = unit.account_of("applicant", value) if way == "phone" else None
-    known = None if account else unit.identifier(way, value)
+    account = unit.account_of("applicant", value) if kind == "phone" else None
+    known = None if account else unit.identifier(kind, value)
     return account.id if account else known.account if known else ""
 
 

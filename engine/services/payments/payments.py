@@ -67,7 +67,7 @@ def methods_of(procedure: Procedure, due: Iterable[Owed]) -> frozenset[str]:
     return frozenset(set.intersection(*taken)) if taken else frozenset()
 
 
-def ways_to_pay(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
+def payment_methods_of(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
     """Return the methods by which what is owed now may be paid. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

@@ -71,7 +71,7 @@ def owed_back(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OwedBack,
 def _line(
     ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor
 ) -> OwedBack:
-    closed = _why_not(unit, procedure, dossier, refund, actor)
+    closed = _refusal(unit, procedure, dossier, refund, actor)
     payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
     card = payment if payment is not None and payment.method == "card" else None
     return OwedBack(refund, dossier.number, due_of(ctx, refund), closed, card)
@@ -110,7 +110,7 @@ def _may_pay(agency: str, roles: Iterable[str], actor: Actor) -> bool:
     return actor.kind == "agent" and not actor.principal and holds(actor, own)
 
 
-def _why_not(unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> Refusal | None:
+def _refusal(unit: Unit, procedure: Procedure, dossier: Dossier, refund: Refund, actor: Actor) -> Refusal | None:
     if not _may_pay(procedure.identity.agency, roles_of(procedure), actor) or not in_their_offices(dossier, actor):
         return refusal("refund_not_yours")
     if refund.paid_at is not None:
@@ -179,7 +179,7 @@ def pay_back(
     def work(unit: Unit) -> Refund:
         dossier, now = seen(unit, ctx, actor, dossier_id), ctx.now()
         refund = _found(unit, dossier.id, entry)
-        closed = _why_not(unit, pinned(ctx, unit, dossier), dossier, refund, actor)
+        closed = _refusal(unit, pinned(ctx, unit, dossier), dossier, refund, actor)
         if closed is not None:
             raise Refused(closed)
         paid = replace(refund, paid_at=now, paid_by=actor.id, reference=said)

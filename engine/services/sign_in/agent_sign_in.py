@@ -24,7 +24,7 @@ from engine.services.keys.secrets import hash_secret, is_secret, new_token, toke
 from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import is_invented
-from engine.services.sign_in.passwords import why_not_password
+from engine.services.sign_in.passwords import refusal_for_password
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
@@ -363,6 +363,6 @@ def renew_recovery(
 
 
 def _check_password(ctx: AppContext, account: Account, password: str) -> None:
-    closed = why_not_password(account, password, ctx.settings.base_url)
+    closed = refusal_for_password(account, password, ctx.settings.base_url)
     if closed:
         raise Refused(closed)

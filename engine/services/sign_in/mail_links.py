@@ -57,7 +57,7 @@ def send_link(ctx: AppContext, email_raw: str, *, asker: Asker = UNKNOWN_ASKER, 
     return LinkSent(email, mark, minutes)
 
 
-def why_not_link(ctx: AppContext, token: str, mark: str) -> str | None:
+def refusal_for_link(ctx: AppContext, token: str, mark: str) -> str | None:
     """Return why this link does not sign in from this browser: link_over, link_elsewhere.
 
     None when it does.

@@ -24,7 +24,7 @@ SERVICE_WORDS: Final = ("motdepasse", "password", "guichet", "agent", "audit", "
 _SHORTEST_WORD: Final = 3
 
 
-def why_not_password(account: Account, password: str, base_url: str) -> Refusal | None:
+def refusal_for_password(account: Account, password: str, base_url: str) -> Refusal | None:
     """Return why this account may not take this password; None when it may."""
     if len(password) < SHORTEST_PASSWORD:
         return refusal("password_short", least=SHORTEST_PASSWORD)

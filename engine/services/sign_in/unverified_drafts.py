@@ -135,7 +135,7 @@ def _settle(
         return True
     if one.rival is not None:
         forget_draft(ctx, unit, one.rival, actor)
-    email = next((way.value for way in unit.identifiers_of(owner.id) if way.kind == "email"), None)
+    email = next((identifier.value for identifier in unit.identifiers_of(owner.id) if identifier.kind == "email"), None)
     phone = owner.login if owner.login.startswith("+") else None
     after = replace(one.draft, owner=owner.id, contact_phone=phone, contact_email=email)
     body: dict[str, Plain] = {"revision": one.draft.revision + 1}

@@ -148,7 +148,7 @@ class _New:
 
     definition: Procedure
     dossier: Dossier
-    hands: frozenset[str]
+    authors: frozenset[str]
     wrote: bool
     moved: bool
 
@@ -209,7 +209,7 @@ def _for(agent: Actor, new: Iterable[_New]) -> Counter[str]:
         awaited = one.dossier.awaits
         roles = awaited if awaited is not None else sorted(awaited_roles(one.definition, one.dossier.state))
         acts = acting_role(one.definition, one.dossier, agent, roles) is not None
-        if acts and one.moved and one.dossier.assigned in (None, agent.id) and agent.id not in one.hands:
+        if acts and one.moved and one.dossier.assigned in (None, agent.id) and agent.id not in one.authors:
             counts["new"] += 1
         if one.wrote and (one.dossier.assigned == agent.id or (acts and one.dossier.assigned is None)):
             counts["messages"] += 1

@@ -106,7 +106,7 @@ class WorkerPass:
     swept: int
     links: int = 0
     orders: int = 0
-    told: int = 0
+    callbacks: int = 0
     moved: int = 0
 
     def __bool__(self) -> bool:
@@ -287,7 +287,7 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
                 # a sent message is recorded without its lease, other results only with it. The message may be
                 # erased with its dossier
                 with suppress(LookupError):
-                    unit.settle_letter(forgetful(ctx, letter), None if letter.sent_at else until)
+                    unit.update_outbound_message(forgetful(ctx, letter), None if letter.sent_at else until)
                     sent += letter.sent_at is not None
         if wait_limit.is_over():
             break

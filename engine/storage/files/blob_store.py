@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from engine.storage.files.reserve import NoRoom
+from engine.storage.files.reserve import NoSpace
 from engine.storage.results import Busy
 
 SCHEME: Final = "s3://"
@@ -214,4 +214,4 @@ def disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise (NoRoom if error.errno in _FULL else Busy)(type(error).__name__) from error
+        raise (NoSpace if error.errno in _FULL else Busy)(type(error).__name__) from error

@@ -20,7 +20,7 @@ SHARE: Final = 0.02
 log = logging.getLogger("guichet.reserve")
 
 
-class NoRoom(Busy):
+class NoSpace(Busy):
     """The disk or the bucket has no space for a file. Other writes go on."""
 
 
@@ -48,7 +48,7 @@ class Reserve:
         if full is not self._refusing:
             self._report(full)
         if full or (unproven and self.free_bytes(2) < size):
-            raise NoRoom("reserve")
+            raise NoSpace("reserve")
 
     def _report(self, full: bool) -> None:
         with self._guard:

@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from engine.storage.files.blob_store import SCHEME, Bucket, StoredObject, WrongBlobStore
-from engine.storage.files.reserve import NoRoom
+from engine.storage.files.reserve import NoSpace
 from engine.storage.results import Busy
 
 SWEPT: Final = "swept"
@@ -174,4 +174,4 @@ def _answering() -> Iterator[None]:
         raise _Refusing(type(refused).__name__) from None
     except (BaseError, OSError) as silent:
         full = any(code in str(silent) for code in _FULL)
-        raise (NoRoom if full else Busy)(type(silent).__name__) from None
+        raise (NoSpace if full else Busy)(type(silent).__name__) from None

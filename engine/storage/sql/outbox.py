@@ -74,7 +74,7 @@ class OutboxQueries(Queries):
         due, rowid = LETTERS.names.index("due_at"), len(LETTERS.names)
         return LETTERS.read_all(sorted(rows, key=lambda row: (row[due], row[rowid])))
 
-    def settle_letter(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
+    def update_outbound_message(self, letter: OutboundMessage, lent_until: datetime | None = None) -> None:
         """End the lease: sent (`sent_at`), failed for good (`failed`), or retried at `due_at`. Raises `LookupError` if
         the message is gone, or its lease does not end at `lent_until`."""
         lent = "" if lent_until is None else " AND claimed_until = ?"

@@ -56,13 +56,13 @@ class PeopleQueries(RowQueries):
     def add_identifier(self, identifier: Identifier) -> None:
         """Insert an identifier. Raises `AlreadyExists` if an account has it already."""
         self._change(IDENTIFIERS.insert(), IDENTIFIERS.cells(identifier))
-        self._seal_ways(identifier.account)
+        self._seal_identifiers(identifier.account)
 
     def drop_identifier(self, kind: str, value: str) -> None:
         """Delete an identifier, if any. The chain of its account records it."""
         gone = self._changed("DELETE FROM identifier WHERE kind = ? AND value = ? RETURNING account", (kind, value))
         for (account_id,) in gone:
-            self._seal_ways(account_id)
+            self._seal_identifiers(account_id)
 
     def phone_move(self, account_id: str) -> PhoneMove | None:
         """Return the pending phone change of the account, or None. A writing unit locks it."""

@@ -17,10 +17,10 @@ from engine.journal.row_journal import (
     Ask,
     Rows,
     account_pages,
+    identifiers_value,
     mandate_pages,
     next_entry,
     row_value,
-    ways_value,
 )
 from engine.records.codec import Unreadable
 from engine.records.dossier import Account
@@ -67,10 +67,12 @@ class RowQueries(Queries):
     def _seal_row(self, chain: str, shape: TableMapping[Any], record: Any, name: str) -> None:
         self._seal_rows(chain, {name: row_value(shape.names, shape.cells(record))})
 
-    def _seal_ways(self, account_id: str) -> None:
+    def _seal_identifiers(self, account_id: str) -> None:
         self._row(f"SELECT id FROM account WHERE id = ?{self.lock}", (account_id,))
         rows = self._rows("SELECT kind, value, since FROM identifier WHERE account = ?", (account_id,))
-        self._seal_rows(f"account/{account_id}", {"identifiers": ways_value((row[0], row[1], row[2]) for row in rows)})
+        self._seal_rows(
+            f"account/{account_id}", {"identifiers": identifiers_value((row[0], row[1], row[2]) for row in rows)}
+        )
 
     def _seal_gone(self, account_id: str, name: str) -> None:
         self._row(f"SELECT id FROM account WHERE id = ?{self.lock}", (account_id,))

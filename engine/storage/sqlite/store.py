@@ -180,7 +180,7 @@ class SqliteStore:
             flush.connection.close()  # after a fault of the disk, begin with a new one
         else:
             self._idle.append(flush.connection)
-        flush.tell(error)
+        flush.report(error)
 
     def _enter(self, alone: bool, wait_limit: float | None = None) -> None:
         """Enter a unit, at most one for each thread. `alone`: wait for the lock of writers."""

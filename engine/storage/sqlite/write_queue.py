@@ -78,7 +78,7 @@ class Flush:
                 self.connection.execute("ROLLBACK")
             raise
 
-    def tell(self, error: BaseException | None) -> None:
+    def report(self, error: BaseException | None) -> None:
         """Report the result to the units that wait: None, or the error."""
         self._error = error
         self._over.set()

@@ -161,7 +161,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
 def _copy_store(source: str, target: str, language: str) -> None:
     """Copy a database into another, empty one, and report each table."""
     from engine.storage.results import Busy
-    from engine.storage.table_copy import NotEmpty, NotWhole, move
+    from engine.storage.table_copy import NotEmpty, NotWhole, copy_tables
 
     words = wording()
     if source == target:
@@ -170,7 +170,9 @@ def _copy_store(source: str, target: str, language: str) -> None:
         here = kept(source, words, language)
         there = opened(target)
         there.migrate()
-        moved = move(here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table})))
+        moved = copy_tables(
+            here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table}))
+        )
     except NotEmpty as full:
         fail(words, "not_empty", language, name=named(target), table=str(full))
     except NotWhole as different:

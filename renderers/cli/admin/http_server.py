@@ -118,8 +118,8 @@ class Turns:
     def _address(self, channel: HTTPChannel) -> str:
         """Return the address that the trusted proxies report. Entries written by the client are ignored."""
         said = channel.requests[0].headers.get("X_FORWARDED_FOR", "") if self._proxies and channel.requests else ""
-        told = said.split(",")[-self._proxies :][0].strip().strip('"') if said else str(channel.addr[0])
-        bare = told.partition(":")[0] if told.count(":") == 1 else told.lstrip("[").partition("]")[0]
+        address = said.split(",")[-self._proxies :][0].strip().strip('"') if said else str(channel.addr[0])
+        bare = address.partition(":")[0] if address.count(":") == 1 else address.lstrip("[").partition("]")[0]
         return network_of(bare.partition("%")[0])  # malformed addresses share one turn
 
 

@@ -15,7 +15,7 @@ from engine.services.accounts.access_log import readings_of_mine
 from engine.services.accounts.applicant_account import (
     NAMES,
     Own,
-    add_way,
+    add_identifier,
     drop_email,
     erase_own,
     own,
@@ -50,9 +50,9 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.staff import procedure_of, role_label
 from renderers.web.shared.statuses import move_notice
 
-blueprint = Blueprint("own", __name__)
+blueprint = Blueprint("account", __name__)
 
-_WAY = "own_way"
+_NEW_IDENTIFIER = "own_way"
 _PROFILE = ("family_name", "given_names", "sex", "birth_date", "birth_place", "residence")
 _KINDS = {"telephone": "phone", "courriel": "email"}
 _CODES_OF_PLACE = frozenset({"phone_format", "email_format", "code_too_soon", "sms_country", "sms_kind"})
@@ -74,9 +74,9 @@ def home() -> Response:
     """Show the account, with all that can be changed in it."""
     known = own(app_ctx(), myself())
     return page(
-        "citizen/account.html", known=known, move=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
+        "citizen/account.html", known=known, phone_change=move_notice(), phone=national(known.phone) if known.phone else "", identity=_identity(known),
         provider=app_ctx().identity.label if app_ctx().identity else "", level=vouched(known.account.profile)[1],
-        vouched=bool(vouched(known.account.profile)[0]), wishes=_wishes(known.wishes), devices=len(sessions_of(app_ctx(), myself())), note=session.pop("note", ""),
+        vouched=bool(vouched(known.account.profile)[0]), preferences=_wishes(known.wishes), devices=len(sessions_of(app_ctx(), myself())), note=session.pop("note", ""),
     )  # fmt: skip
 
 
@@ -108,35 +108,40 @@ def _wishes(wishes: NotificationPreferences) -> list[tuple[str, str]]:
 @signed_in
 def phone() -> Response:
     """Ask for a new phone number and send it a code. Asks for a recent sign-in first."""
-    return proves_anew("/compte/telephone") or _ask_way("telephone")
+    return proves_anew("/compte/telephone") or _ask_identifier("telephone")
 
 
 @blueprint.route("/compte/courriel", methods=["GET", "POST"])
 @signed_in
 def email() -> Response:
     """Ask for a new mail address and send it a code. Asks for a recent sign-in first."""
-    return proves_anew("/compte/courriel") or _ask_way("courriel")
+    return proves_anew("/compte/courriel") or _ask_identifier("courriel")
 
 
-def _ask_way(place: str) -> Response:
+def _ask_identifier(place: str) -> Response:
     kind = _KINDS[place]
     if request.method == "GET":
-        return _way_page(place)
+        return _identifier_page(place)
     typed = request.form.get("way", "")[:254]
     try:
         sent = send_proof(app_ctx(), kind, typed, asker=asker(), language=language(), mark=myself().id)
     except Refused as closed:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")
-        return _way_page(place, typed, sentence(closed.reason))
-    session[_WAY] = {"kind": kind, "to": sent.phone}
+        return _identifier_page(place, typed, sentence(closed.reason))
+    session[_NEW_IDENTIFIER] = {"kind": kind, "to": sent.phone}
     return go("/compte/code")
 
 
-def _way_page(place: str, typed: str = "", error: str = "") -> Response:
+def _identifier_page(place: str, typed: str = "", error: str = "") -> Response:
     errors = [("#way", error)] if error else []
     return page(
-        "citizen/account_way.html", 422 if error else 200, errors=errors, place=place, typed=typed, back="/compte"
+        "citizen/account_identifier.html",
+        422 if error else 200,
+        errors=errors,
+        place=place,
+        typed=typed,
+        back="/compte",
     )
 
 
@@ -144,18 +149,20 @@ def _way_page(place: str, typed: str = "", error: str = "") -> Response:
 @signed_in
 def code() -> Response:
     """Check the code sent to a new number or address, which then identifies the account."""
-    asked = session.get(_WAY)
+    asked = session.get(_NEW_IDENTIFIER)
     if not isinstance(asked, dict):
         return go("/compte")
     if request.method == "GET":
         return _code_page(asked)
     try:
-        add_way(app_ctx(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id)
+        add_identifier(
+            app_ctx(), myself(), asked["kind"], asked["to"], request.form.get("code", "")[:20], mark=myself().id
+        )
     except Refused as closed:
         if closed.reason.code == "address_taken":
             return refused(closed.reason, "/compte")
         return _code_page(asked, sentence(closed.reason))
-    session.pop(_WAY, None)
+    session.pop(_NEW_IDENTIFIER, None)
     session["note"] = say(f"own.{asked['kind']}_changed")
     return go("/compte")
 
@@ -228,7 +235,7 @@ def messages() -> Response:
         return page(
             "citizen/account_messages.html",
             errors=[],
-            wishes=known.wishes,
+            preferences=known.wishes,
             languages=OFFERED,
             emails=known.emails,
             back="/compte",
@@ -289,7 +296,7 @@ def consultations() -> Response:
         for reading, dossier in readings_of_mine(app_ctx(), myself())
         for procedure in (procedure_of(dossier.procedure),)
     ]
-    return page("citizen/account_readings.html", errors=[], lines=lines, back="/compte")
+    return page("citizen/account_access_log.html", errors=[], lines=lines, back="/compte")
 
 
 def _reader(role: str) -> str:

@@ -38,7 +38,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("acting", __name__)
+blueprint = Blueprint("delegation", __name__)
 
 _HOME = "/compte/entreprises"
 _ROLES: tuple[MandateRole, ...] = ("reader", "agent", "manager")
@@ -51,7 +51,7 @@ def home() -> Response:
     """Show the mandates held, and those given by the person or company acted for now."""
     given = [one for one in representation.given(app_ctx(), actor()) if one.mandate.holder != actor().id]
     return page(
-        "citizen/acting.html", errors=[], held=[_line(one) for one in representation.held(app_ctx(), myself())],
+        "citizen/delegation.html", errors=[], mandates=[_line(one) for one in representation.held(app_ctx(), myself())],
         given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
         may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
     )  # fmt: skip
@@ -126,7 +126,7 @@ def _sure(mandate_id: str, said: str) -> Response:
     return page(
         "citizen/confirm.html", title=say(f"acting.{said}_title", name=name), procedure="", back=_HOME, errors=[], token="",
         revision=None, files=False, lines=[line["text"], say(f"acting.{said}_text", name=name)], warn=True, reason="",
-        ask_reason=say("acting.why_optional") if said == "decline" else "", keep=say("acting.sure_keep"),
+        ask_reason=say("acting.why_optional") if said == "decline" else "", back_label=say("acting.sure_keep"),
         button=say("acting.refuse" if said == "decline" else "acting.lay_down"),
         hidden=[("do", "refuse" if said == "decline" else "end")],
     )  # fmt: skip
@@ -259,7 +259,7 @@ def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = 
     there = [one for one in representation.given(app_ctx(), actor()) if dossier and dossier in one.mandate.dossiers]
     procedures = sorted(app_ctx().catalogue.procedures.values(), key=lambda procedure: label(procedure.identity.title))
     return page(
-        "citizen/acting_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
+        "citizen/delegation_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
         dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
         procedures=[] if dossier else [(procedure.id, label(procedure.identity.title)) for procedure in procedures],
         chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
@@ -276,7 +276,7 @@ def _form(
     error = sentence(closed.reason) if closed is not None else error
     errors = [(f"#{field}", error)] if error else []
     return page(
-        "citizen/acting_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
+        "citizen/delegation_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
         text=say(f"acting.{kind}_text" + (_silent() if kind == "person" else "")),
         back=_HOME,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.services.sign_in.mail_links import follow_link, send_link, why_not_link
+from engine.services.sign_in.mail_links import follow_link, refusal_for_link, send_link
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import refused, sentence
@@ -51,7 +51,7 @@ def _email_page(following: str, typed: str = "", error: str = "") -> Response:
     errors = [("#email", error)] if error else []
     return page(
         "citizen/sign_in_email.html", 422 if error else 200, errors=errors, email=typed, next=following, back="/connexion",
-        kept=bool(session.get("aside")),
+        has_saved_post=bool(session.get("aside")),
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def follow(token: str) -> Response:
     An invalid link shows why (403), an expired one too (410).
     """
     token, mark = token[:100], str(session.get(_MARK, ""))
-    why = why_not_link(app_ctx(), token, mark)
+    why = refusal_for_link(app_ctx(), token, mark)
     if why is None and request.method == "POST":
         keep = request.form.get("keep") == "1"
         try:

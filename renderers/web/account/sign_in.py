@@ -108,7 +108,7 @@ def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = F
     errors = [("#phone", error)] if error else []
     return page(
         "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
-        kept=bool(session.get("aside")), provider=app_ctx().identity.label if app_ctx().identity else "",
+        has_saved_post=bool(session.get("aside")), provider=app_ctx().identity.label if app_ctx().identity else "",
         note=session.pop("note", ""), mine=mine and bool(claimant().id),
     )  # fmt: skip
 
@@ -133,11 +133,11 @@ def ask_code() -> Response:
 def _code_page(error: str = "", status: int = 422) -> Response:
     phone = national(session["phone"]).replace(" ", "\u00a0")
     errors = [("#code", error)] if error else []
-    unproven = bool(claimant().id)
+    unverified = bool(claimant().id)
     return page(
         "citizen/code.html", status if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
-        unproven=unproven, sending=unproven and bool(session.get("sending")), goes_on=bool(session.get("opening")),
-        draft=_draft() if unproven else "",
+        unverified=unverified, sending=unverified and bool(session.get("sending")), goes_on=bool(session.get("opening")),
+        draft=_draft() if unverified else "",
     )  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def leave() -> Response:
         return answer
     return page(
         "citizen/confirm.html", title=say(f"{said}.title"), lines=[say(f"{said}.text")], button=say(f"{said}.button"),
-        keep=say(f"{said}.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="",
+        back_label=say(f"{said}.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="",
         warn=said == "unproven.leave", files=False, token="", revision=None,
     )  # fmt: skip
 

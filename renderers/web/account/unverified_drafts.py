@@ -46,7 +46,7 @@ from renderers.web.platform.request_context import (
     session_token,
 )
 
-blueprint = Blueprint("claims", __name__)
+blueprint = Blueprint("unverified_drafts", __name__)
 _CHOICES: Final[tuple[Choice, ...]] = ("this", "other")
 
 
@@ -106,7 +106,7 @@ def choose() -> Response:
         return close_session(go(where_next(myself())), CLAIM)
     asked = [_asked(one, request.method == "POST") for one in found]
     errors = [(f"#{one.name}", one.error) for one in asked if one.error]
-    return page("citizen/claim.html", 422 if errors else 200, asked=asked, errors=errors)
+    return page("citizen/unverified_drafts.html", 422 if errors else 200, asked=asked, errors=errors)
 
 
 def _chosen(one: UnverifiedDraft) -> Choice | None:

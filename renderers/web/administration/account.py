@@ -33,7 +33,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import procedure_of, staff_page
 
-blueprint = Blueprint("own_desk", __name__)
+blueprint = Blueprint("staff_account", __name__)
 
 
 @blueprint.get("/agent/compte")
@@ -54,10 +54,10 @@ def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Re
     """Show the account. `error` is about the code, or about the typed preferences in `wish`."""
     factor, here = factor_of(app_ctx(), actor()), _area()
     return staff_page(
-        "desk/account.html", 422 if error else 200, home=f"/{here}",
+        "staff/account.html", 422 if error else 200, home=f"/{here}",
         errors=[("#email" if wish else "#code", error)] if error else [], hows=HOWS,
-        tidings=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
-        tidings_error=error if wish else "",
+        notifications=(wish or own_notifications(app_ctx(), actor())) if here == AGENT_AREA else None,
+        notifications_error=error if wish else "",
         factor=moment_of(factor.since) if factor and factor.since else "",
         left=len(factor.recovery) if factor else 0, note=session.pop("desk_note", ""),
         sessions=[(one.device or say("account.some_device"), moment_of(one.seen_at))
@@ -66,7 +66,7 @@ def _account_page(error: str = "", wish: AgentNotifications | None = None) -> Re
 
 
 def _area() -> str:
-    return str(g.get("desk", AGENT_AREA))
+    return str(g.get("area", AGENT_AREA))
 
 
 @blueprint.post("/agent/compte")
@@ -148,19 +148,19 @@ def _password() -> Response:
 def _password_page(error: str = "") -> Response:
     errors = [("#password", error)] if error else []
     back = f"/{_area()}/compte"
-    return staff_page("desk/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
+    return staff_page("staff/new_password.html", 422 if error else 200, errors=errors, back=back, asks_before=True)
 
 
 @blueprint.get("/audit/mes-consultations")
 @auditor
-def auditor_readings() -> Response:
+def auditor_access_log() -> Response:
     """Show which dossiers the auditor opened and which searches of the journals were made."""
     return _readings("/audit/dossiers")
 
 
 @blueprint.get("/agent/mes-consultations")
 @agent()
-def agent_readings() -> Response:
+def agent_access_log() -> Response:
     """Show which dossiers the agent opened."""
     return _readings("/agent/dossiers")
 
@@ -180,7 +180,7 @@ def _readings(at: str) -> Response:
         (moment_of(one.at), say(f"events.noted_{one.kind}"), *_question(one.body))
         for one in my_questions(app_ctx(), actor())
     ]
-    return staff_page("desk/readings.html", lines=lines, asked=asked, home=f"/{_area()}")
+    return staff_page("staff/access_log.html", lines=lines, asked=asked, home=f"/{_area()}")
 
 
 def _question(body: Plain) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
-from renderers.web.shared.agent_dossier import why_not
+from renderers.web.shared.agent_dossier import refusal_text
 from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("handover", __name__)
@@ -51,7 +51,7 @@ def _member(account_id: str) -> Account:
 
 @blueprint.get("/agent/equipe/<account_id>/dossiers")
 @agent()
-def held(account_id: str) -> Response:
+def assigned(account_id: str) -> Response:
     """Show the absence and the assigned dossiers of a team member."""
     return _page(_member(account_id))
 
@@ -66,10 +66,10 @@ def _page(one: Account, error: str = "", at: str = "#au") -> Response:
         ))  # fmt: skip
     away = absence_of(one)
     return staff_page(
-        "agent/held.html", 422 if error else 200, name=one.name, lines=lines, back=_TEAM, here=f"{_TEAM}/{one.id}/dossiers",
+        "agent/assigned_dossiers.html", 422 if error else 200, name=one.name, lines=lines, back=_TEAM, here=f"{_TEAM}/{one.id}/dossiers",
         absence=f"{_TEAM}/{one.id}/absence", first=request.form.get("du", away.first.isoformat() if away else ""),
         last=request.form.get("au", away.last.isoformat() if away else ""), away=_said(one),
-        hands=[(QUEUE, say("handover.queue")), *((person.id, person.name) for person in receivers_for(app_ctx(), actor(), one.id))],
+        receivers=[(QUEUE, say("handover.queue")), *((person.id, person.name) for person in receivers_for(app_ctx(), actor(), one.id))],
         errors=[(at, error)] if error else [], note=session.pop("desk_note", ""), most=MOST_LINES,
         capped=len(lines) >= MOST_LINES,
     )  # fmt: skip
@@ -142,5 +142,5 @@ def _line(one: Handed) -> HeldLine:
     state = procedure.states.get(one.dossier.state) if procedure else None
     text = label(state.label) if state else one.dossier.state
     if one.closed is not None:
-        text = why_not(procedure, one.closed) if procedure else sentence(one.closed)
+        text = refusal_text(procedure, one.closed) if procedure else sentence(one.closed)
     return HeldLine(one.dossier.number, label(procedure.identity.title) if procedure else one.dossier.procedure, text)

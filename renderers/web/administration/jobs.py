@@ -18,11 +18,11 @@ from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, say
-from renderers.web.shared.agent_dossier import act_label, why_not
+from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import people, procedure_of, staff_page
 
-blueprint = Blueprint("orders", __name__)
+blueprint = Blueprint("jobs", __name__)
 
 _TAGS: Final = {"done": "ok", "": "", "closed": "act", "changed": "act", "failed": "bad"}
 _A_PAGE: Final = 100
@@ -109,7 +109,7 @@ def _orders_page(area: str) -> Response:
         JobCard(f"{area}/ordres/{one.order.n}", order_title(one.order), _moment(one.order), order_state(one))
         for one in my_orders(app_ctx(), actor())
     ]
-    return staff_page("desk/orders.html", cards=cards, home=area)
+    return staff_page("staff/jobs.html", cards=cards, home=area)
 
 
 def _moment(order: Job) -> str:
@@ -127,7 +127,7 @@ def one(n: int) -> Response:
     results.sort(key=lambda one: one.kind == "ok")  # failures come first
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
     return staff_page(
-        "agent/order.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
+        "agent/job.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
         ended=found.ended, reason=str(asked(found.order).get("reason") or ""), done=found.done, others=found.others,
         left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
         again=f"/agent/ordres/{n}",
@@ -139,8 +139,8 @@ def file_page(found: Progress, home: str, kinds: list[tuple[str, str]]) -> Respo
     order, here = found.order, f"{home}/ordres/{found.order.n}"
     until = order.until if order.until and order.until > app_ctx().now() else None
     return staff_page(
-        "desk/file.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
-        again=here, poll=f"{here}.json?vus={found.done}", facts=filters_said(order), home=home,
+        "staff/export.html", title=order_title(order), at=_moment(order), state=file_state(found), ended=found.ended,
+        again=here, poll=f"{here}.json?vus={found.done}", details=filters_said(order), home=home,
         files=[(f"{here}/{name}", text) for name, text in kinds] if until else [], gone=found.ended and until is None,
     )  # fmt: skip
 
@@ -222,7 +222,7 @@ def _result(order: Job, line: JobItem, name: str) -> Result:
     why = ""
     if line.why:
         reason, procedure = closed_by(line), procedure_of(str(asked(order).get("procedure", "")))
-        why = why_not(procedure, reason) if procedure else sentence(reason)
+        why = refusal_text(procedure, reason) if procedure else sentence(reason)
     return Result(
         f"/agent/dossiers/{line.number}",
         whole_number(line.number),

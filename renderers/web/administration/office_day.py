@@ -31,7 +31,7 @@ from renderers.web.platform.request_context import actor, app_ctx, form_token, g
 from renderers.web.shared.agent_dossier import agent_case
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_day", __name__)
+blueprint = Blueprint("office_day", __name__)
 
 _MARKS = ("arrived", "attended", "missed", "undone")
 _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
@@ -78,21 +78,21 @@ def _page(when: date, status: int = 200, note: str = "") -> Response:
     chosen = chosen if chosen in {name for name, _ in places} else ""
     query = request.values.get("q", "").strip()[:100]
     lines = day(app_ctx(), actor(), when, chosen or None)
-    visits = [_visit(line) for line in lines if line.booking.status != "cancelled"]
-    counts = Counter(one.status for one in visits)
-    found = [one for one in visits if _matches(one, query)]
+    appointments = [_visit(line) for line in lines if line.booking.status != "cancelled"]
+    counts = Counter(one.status for one in appointments)
+    found = [one for one in appointments if _matches(one, query)]
     shut = shut_on(app_ctx().directory, [chosen] if chosen else [name for name, _ in places], when)
     kept = {"bureau": chosen, "q": query}
     return staff_page(
-        "agent/door.html" if request.args.get("porte") else "agent/day.html", status,
-        day_=when, visits=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
+        "agent/day_sheet.html" if request.args.get("porte") else "agent/day.html", status,
+        day_=when, appointments=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
         counts=[say(f"day.{key}", count=counts[name]) for key, name in
                 (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
                 if counts[name] or name == "booked"],
         before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
-        is_today=when == app_ctx().day(), today=_address(app_ctx().day(), **kept) if when != app_ctx().day() else "", any=bool(visits),
-        ahead=when > app_ctx().day() and any(one.status == "booked" for one in visits),
-        here=_address(when, **kept), door=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
+        is_today=when == app_ctx().day(), today=_address(app_ctx().day(), **kept) if when != app_ctx().day() else "", any=bool(appointments),
+        ahead=when > app_ctx().day() and any(one.status == "booked" for one in appointments),
+        here=_address(when, **kept), sheet_href=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
 
 

@@ -59,9 +59,9 @@ class LostLine:
     """One appointment that a change would cancel."""
 
     number: str
-    visit: str
+    appointment: str
     when: str
-    told: str
+    notice: str
     signs: str
     nearest: tuple[str, ...]
 
@@ -162,19 +162,19 @@ def _minute(name: str, faults: dict[str, str]) -> int | None:
 def _preview(seen: Foresight, here: str, back: str) -> Response:
     change, word = seen.change, _WORD[seen.change.kind]
     read = [one for one in seen.lost if one.procedure is not None]
-    facts = [(say("openings.office"), place_label(change.office) if change.office else say("openings.everyone"))]
-    facts += [(say("openings.when"), when_of(change))]
+    details = [(say("openings.office"), place_label(change.office) if change.office else say("openings.everyone"))]
+    details += [(say("openings.when"), when_of(change))]
     if change.kind == "desks":
-        facts += [(say("openings.desks_field"), str(change.desks))]
+        details += [(say("openings.desks_field"), str(change.desks))]
     reported = (("name" if change.kind == "holiday" else "reason", change.because), ("reason_en", change.because_en))
-    facts += [(say(f"openings.{key}"), text) for key, text in reported if text]
+    details += [(say(f"openings.{key}"), text) for key, text in reported if text]
     title = say(f"openings.preview_{word}", office=place_label(change.office), name=change.because)
     return staff_page(
-        "agent/opening_preview.html", title=title, kind=word, facts=facts, here=here, back=back, token=new_token(),
+        "agent/opening_preview.html", title=title, kind=word, details=details, here=here, back=back, token=new_token(),
         fields=[(name, request.form.get(name, "")[:300]) for name in _FIELDS if request.form.get(name)],
         count=len(seen.lost), lines=[_lost_line(one) for one in read[:_SHOWN]], more=max(0, len(read) - _SHOWN),
         unread=[_lost_line(one) for one in seen.lost if one.procedure is None],
-        closes=change.kind in ("closed", "holiday"), beyond=seen.beyond, trail=HOME if change.office else "",
+        closes=change.kind in ("closed", "holiday"), beyond=seen.beyond,
         name=place_label(change.office),
     )  # fmt: skip
 
@@ -182,17 +182,17 @@ def _preview(seen: Foresight, here: str, back: str) -> Response:
 def _lost_line(one: LostAppointment) -> LostLine:
     signs = say("openings.sms", signs=one.signs) if one.signs else ""
     procedure, task = one.procedure, one.appointment
-    visit = (
+    appointment = (
         say("text.named", name=label(procedure.identity.title), text=label(task.label)) if procedure and task else ""
     )
     return LostLine(
-        one.dossier.number, visit, moment_of(one.booking.start), one.letter.body if one.letter else "", signs,
+        one.dossier.number, appointment, moment_of(one.booking.start), one.letter.body if one.letter else "", signs,
         tuple(moment_of(start) for start in one.nearest),
     )  # fmt: skip
 
 
 def _done(done: Changed, back: str) -> Response:
-    said = say("openings.done", count=done.told) if done.told else say("openings.done_none")
+    said = say("openings.done", count=done.notified) if done.notified else say("openings.done_none")
     if done.unread:
         numbers = ", ".join(map(whole_number, done.unread[:_NAMED])) + ("…" if len(done.unread) > _NAMED else "")
         said = f"{said} {say('openings.done_unread', count=len(done.unread), numbers=numbers)}"
@@ -216,13 +216,13 @@ def lift(change_id: str) -> Response:
     except Refused as closed:
         return refused(closed.reason, HOME)
     back = f"{HOME}/{change.office}" if change.office else HOLIDAYS
-    facts = [
+    details = [
         (say("openings.office"), place_label(change.office) if change.office else say("openings.everyone")),
         (what_of(change), when_of(change)),
         (say("openings.reason"), label(reason_of(change)) if change.because else ""),
     ]
     text = say("openings.lift_closed" if change.kind in ("closed", "holiday") else "openings.lift_open")
     return staff_page(
-        "agent/opening_lift.html", facts=[one for one in facts if one[1]], text=text, here=f"{CHANGES}/{change.id}",
+        "agent/opening_lift.html", details=[one for one in details if one[1]], text=text, here=f"{CHANGES}/{change.id}",
         back=back, token=new_token(), name=place_label(change.office) or say("openings.holidays"),
     )  # fmt: skip

@@ -126,12 +126,12 @@ def one(office_id: str) -> Response:
     """Show the next two weeks of an office, its changes and what can be changed."""
     there = managed_office(app_ctx(), administrator(), office_id[:80])
     changes = changes_of(app_ctx(), actor(), there.id)
-    evaluated = _current(changes)
+    in_force = _current(changes)
     return staff_page(
         "agent/opening_office.html", name=label(there.label), agency=agency_label(there), back=HOME,
         hours=list(usual_hours(there)), desks=str(there.desks) if there.desks else say("openings.as_each"),
         here=f"{HOME}/{there.id}", tables=[_table(one) for one in places_of(app_ctx(), there.id)],
-        standing=list(_lines(evaluated)), past=list(_lines([one for one in changes if one not in evaluated], lifts=False)),
+        in_force=list(_lines(in_force)), past=list(_lines([one for one in changes if one not in in_force], lifts=False)),
         note=session.pop("desk_note", ""),
     )  # fmt: skip
 

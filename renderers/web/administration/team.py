@@ -14,7 +14,7 @@ from engine.domain.common.agent_rights import (
     administers,
     agency_of,
     is_absent,
-    why_not_person,
+    refusal_for_person,
 )
 from engine.journal.chain import JournalEntry
 from engine.model import Procedure
@@ -45,7 +45,7 @@ class MemberLine:
     login: str
     rights: tuple[str, ...]
     open: bool
-    held: str = ""  # address of their absence and dossiers
+    dossiers_href: str = ""  # address of their absence and dossiers
     absent: bool = False
 
 
@@ -55,7 +55,7 @@ class RoleBox:
 
     key: str
     label: str
-    held: bool
+    is_held: bool
     until: str
 
 
@@ -70,7 +70,7 @@ class AgencyBox:
     @property
     def used(self) -> bool:
         """Whether the person holds a role or an office of the agency."""
-        return any(one.held for one in self.roles) or any(chosen for _, _, chosen in self.offices)
+        return any(one.is_held for one in self.roles) or any(chosen for _, _, chosen in self.offices)
 
 
 def _everywhere() -> bool:
@@ -202,24 +202,24 @@ def _given_page(given: Given) -> Response:
     """Show the new password, only this once."""
     area = "/audit" if given.account.kind == "auditor" else "/agent"
     return staff_page(
-        "agent/team_given.html", login=given.account.login, password=given.password, name=given.account.name,
-        door=app_ctx().settings.base_url + area, back=_HOME,
+        "agent/team_credentials.html", login=given.account.login, password=given.password, name=given.account.name,
+        sign_in_address=app_ctx().settings.base_url + area, back=_HOME,
     )  # fmt: skip
 
 
 def _form_page(account: Account, back: str, error: str = "") -> Response:
-    kept = people.member(app_ctx(), actor(), account.id) if account.id else None
+    member = people.member(app_ctx(), actor(), account.id) if account.id else None
     errors = [("#name", error)] if error else []
-    closed = why_not_person(actor(), kept) if kept else None
-    own = kept is not None and kept.id == actor().id
+    closed = refusal_for_person(actor(), member) if member else None
+    own = member is not None and member.id == actor().id
     return staff_page(
         "agent/team_person.html", 422 if error else 200, errors=errors, account=account, agencies=_boxes(account), back=back,
         others=[say("team.elsewhere", role=f"{role_label(role)}, {_agency(role)}") for role in account.roles if not _ours(role)],
         procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _procedures()],
-        managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), kept=kept, own=own,
+        managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), member=member, own=own,
         until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
-        seen=people.rights_seen(kept) if kept else "", whole=closed is None, closed=kept is not None and not kept.is_open(app_ctx().day()),
-        factor=kept is not None and staff.factor_of(app_ctx(), kept.actor()) is not None,
+        seen=people.rights_seen(member) if member else "", whole=closed is None, closed=member is not None and not member.is_open(app_ctx().day()),
+        factor=member is not None and staff.factor_of(app_ctx(), member.actor()) is not None,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, new_token, say, site
 from renderers.web.platform.saved_posts import taken_aside
-from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, why, why_not
+from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, refusal_text, why
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
 from renderers.web.shared.staff import staff_page
 
@@ -174,14 +174,14 @@ def post(number: str, transition: str) -> Response:
     return _previewed(one, offer, replace(typed, files=tuple(file.id for file in _joined(one, offer.transition))))
 
 
-def _place(way: Transition, question: str) -> str:
+def _place(transition: Transition, question: str) -> str:
     """Return where a file is stored: with the act, or at a question of the form it fills."""
-    return way.id if question == FILE else f"{way.fills or way.id}.{question}"
+    return transition.id if question == FILE else f"{transition.fills or transition.id}.{question}"
 
 
-def _joined(one: AgentCase, way: Transition) -> tuple[Attachment, ...]:
+def _joined(one: AgentCase, transition: Transition) -> tuple[Attachment, ...]:
     """Return the files that go with the act."""
-    return pending_files(one.dossier, actor().id, way.id) if "attachment" in way.asks else ()
+    return pending_files(one.dossier, actor().id, transition.id) if "attachment" in transition.asks else ()
 
 
 def _known(one: AgentCase, transition: str) -> AvailableAction | None:
@@ -198,36 +198,40 @@ def _offer(one: AgentCase, transition: str) -> AvailableAction:
 
 def _exists(one: AgentCase, transition: str) -> bool:
     """Return whether any state of the procedure has such an act."""
-    return any(way.id == transition and way.event is None for way in one.procedure.transitions)
+    return any(each.id == transition and each.event is None for each in one.procedure.transitions)
 
 
-def _asks(way: Transition) -> bool:
-    return bool(way.asks or way.fills)
+def _asks(transition: Transition) -> bool:
+    return bool(transition.asks or transition.fills)
 
 
 def _form(
     one: AgentCase, offer: AvailableAction, typed: Typed, errors: Iterable[tuple[str, str]] = (), judged: bool = False,
     problems: tuple[AnswerProblem, ...] = (),
 ) -> Response:  # fmt: skip
-    way, draw = offer.transition, drawing(one)
-    pages, brought = _pages(one, way, typed, judged, problems)
-    own = [problem_sentence(problem, draw) for problem in problems if problem.at == way.id]
+    transition, draw = offer.transition, drawing(one)
+    pages, brought = _pages(one, transition, typed, judged, problems)
+    own = [problem_sentence(problem, draw) for problem in problems if problem.at == transition.id]
     errors = [
         *errors,
         *((f"#{FILE}", said) for said in own),
         *(fault for page in pages for fault in error_summary(page, draw)),
     ]
-    chosen, others = _to_correct(one, way, typed)
-    rounds = sum(1 for taken in one.dossier.taken if taken.transition == way.id) if "correction" in way.asks else 0
+    chosen, others = _to_correct(one, transition, typed)
+    rounds = (
+        sum(1 for taken in one.dossier.taken if taken.transition == transition.id)
+        if "correction" in transition.asks
+        else 0
+    )
     return staff_page(
         "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
-        act=label(way.label), action=one.at(f"/acte/{way.id}"), asks=way.asks, chosen=chosen, others=others,
+        act=label(transition.label), action=one.at(f"/acte/{transition.id}"), asks=transition.asks, chosen=chosen, others=others,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
-        multipart="attachment" in way.asks or any(has_files(page) for page in pages), token=new_token(),
+        multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
         revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
         seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
-        files=[paper(one, file) for file in _joined(one, way)], most=OF_AN_ACT.max_items, rounds=rounds,
-        snippets=offered() if way.asks & {"reason", "correction"} else [],
+        files=[paper(one, file) for file in _joined(one, transition)], most=OF_AN_ACT.max_items, rounds=rounds,
+        snippets=offered() if transition.asks & {"reason", "correction"} else [],
     )  # fmt: skip
 
 
@@ -236,15 +240,15 @@ def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
 
 
 def _pages(
-    one: AgentCase, way: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
+    one: AgentCase, transition: Transition, typed: Typed, judged: bool, problems: tuple[AnswerProblem, ...]
 ) -> tuple[list[PageView], int]:
     """Return the later form that the act fills, and the number of questions that its answers added.
 
     Problems are shown only if `judged`.
     """
-    if way.fills is None:
+    if transition.fills is None:
         return [], 0
-    filling = read_filling(app_ctx(), actor(), one.id, way.id, typed.raw or None)
+    filling = read_filling(app_ctx(), actor(), one.id, transition.id, typed.raw or None)
     found = filling.problems if judged else ()
     wrong = [problem for problem in found if not problem.warns]
     put = put_already(wrong)
@@ -257,11 +261,11 @@ def _is_on(page: PageView, problem: AnswerProblem) -> bool:
     return problem.at.split(".")[0].removesuffix("_issued") in {view.id for view in page.fields}
 
 
-def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
+def _to_correct(one: AgentCase, transition: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
     """Return the chosen answers with their reasons, and the others that can be chosen."""
-    if "correction" not in way.asks:
+    if "correction" not in transition.asks:
         return [], []
-    allowed = correctable_of(one, way)
+    allowed = correctable_of(one, transition)
     asked = [
         ToCorrect(question.id, label(question.label), label(page.title), typed.whys.get(question.id, ""))
         for page in one.procedure.form.pages
@@ -275,48 +279,50 @@ def _to_correct(one: AgentCase, way: Transition, typed: Typed) -> tuple[list[ToC
 
 
 def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
-    way = offer.transition
+    transition = offer.transition
     try:
-        preview = preview_transition(app_ctx(), actor(), one.id, _act(one, way, typed))
+        preview = preview_transition(app_ctx(), actor(), one.id, _act(one, transition, typed))
     except WrongAnswers:
         return _form(one, offer, typed, judged=True)
     except Refused as closed:
-        return _form(one, offer, typed, [_refused_at(way, typed, closed.reason)])
+        return _form(one, offer, typed, [_refused_at(transition, typed, closed.reason)])
     return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
-        title=say("act.preview_title", act=label(way.label)), thing="", action=one.at(f"/acte/{way.id}"),
-        carried=list(typed.carried()), editable=_asks(way), confirm=label(way.confirm), told=_reported(one, way, typed),
-        given=[(say("join.file"), file.name) for file in _joined(one, way) if file.id in typed.files],
+        title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
+        carried=list(typed.carried()), editable=_asks(transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
+        given=[(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files],
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
         token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
     )  # fmt: skip
 
 
-def _act(one: AgentCase, way: Transition, typed: Typed) -> Act:
+def _act(one: AgentCase, transition: Transition, typed: Typed) -> Act:
     """Return the act. The same input makes the same act, so that a double post is one act."""
     filling: Mapping[str, Plain] = {}
-    if way.fills is not None:
-        task = one.procedure.tasks[way.fills]
+    if transition.fills is not None:
+        task = one.procedure.tasks[transition.fills]
         dossier = with_pending(task, None, one.dossier, actor().id) if isinstance(task, Form) else one.dossier
-        read = forms.read_filling(one.procedure, way.fills, dossier, typed.raw, app_ctx().day(), app_ctx().directory)
+        read = forms.read_filling(
+            one.procedure, transition.fills, dossier, typed.raw, app_ctx().day(), app_ctx().directory
+        )
         filling = read.answers
-    correction = typed.whys if "correction" in way.asks else {}
-    reason = typed.reason.strip() if "reason" in way.asks or "correction" in way.asks else ""
-    files = typed.files if "attachment" in way.asks else ()
-    return Act(way.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling, files)
+    correction = typed.whys if "correction" in transition.asks else {}
+    reason = typed.reason.strip() if "reason" in transition.asks or "correction" in transition.asks else ""
+    files = typed.files if "attachment" in transition.asks else ()
+    return Act(transition.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling, files)
 
 
-def _refused_at(way: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
+def _refused_at(transition: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
     """Return the field at fault and the reason."""
     if reason.code == "correction_empty":
         return "#others", say("act.none_chosen")
     return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
-def _reported(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
+def _reported(one: AgentCase, transition: Transition, typed: Typed) -> list[str]:
     """Return what the applicant will read: the reason and each point to correct."""
     lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
-    chosen, _ = _to_correct(one, way, typed)
+    chosen, _ = _to_correct(one, transition, typed)
     return [
         *lines,
         *(
@@ -331,21 +337,23 @@ def _reported(one: AgentCase, way: Transition, typed: Typed) -> list[str]:
 # -- confirmation ------------------------------------------------------------------------------------------------------
 
 
-def _confirm(one: AgentCase, transition: str, typed: Typed) -> Response:
+def _confirm(one: AgentCase, transition_id: str, typed: Typed) -> Response:
     """Take the act and redirect to the dossier. A double post gets the same answer."""
-    way = next((way for way in one.procedure.transitions if way.id == transition and way.event is None), None)
-    if way is None:
+    transition = next(
+        (each for each in one.procedure.transitions if each.id == transition_id and each.event is None), None
+    )
+    if transition is None:
         raise NotFound
     try:
-        act = _act(one, way, typed)
+        act = _act(one, transition, typed)
         after = take_transition(app_ctx(), actor(), one.id, act, revision=form_revision(), token=form_token())
     except Conflict:
-        return _stale(agent_case(one.dossier.number), transition, typed)
+        return _stale(agent_case(one.dossier.number), transition_id, typed)
     except WrongAnswers:
-        return _form(one, _offer(one, transition), typed, judged=True)
+        return _form(one, _offer(one, transition_id), typed, judged=True)
     except Refused as closed:
-        return _stale(agent_case(one.dossier.number), transition, typed, closed.reason)
-    session["desk_note"] = say("case.done", act=label(way.label))
+        return _stale(agent_case(one.dossier.number), transition_id, typed, closed.reason)
+    session["desk_note"] = say("case.done", act=label(transition.label))
     session["desk_next"] = say("case.done_state", state=label(one.procedure.state(after.state).label))
     return go(one.at())
 
@@ -363,7 +371,7 @@ def _closed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response:
 def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None = None) -> Response:
     """Show what changed in the dossier meanwhile, with the agent's input (409)."""
     offer = _known(one, transition)
-    closed = say("stale.closed", why=why_not(one.procedure, reason)) if reason else ""
+    closed = say("stale.closed", why=refusal_text(one.procedure, reason)) if reason else ""
     if not closed and offer is not None and not offer.open:
         closed = say("stale.closed", why=why(one, offer))
     return _stale_page(one, transition, typed, closed, offer is not None and offer.open)

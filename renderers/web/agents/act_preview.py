@@ -36,7 +36,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
     public = public_key(one.procedure, after)
     theirs = kind_of(state) == "applicant"
     return {
-        "state": label(state.label), "moves": after.taken != one.dossier.taken,
+        "state": label(state.label), "changes_state": after.taken != one.dossier.taken,
         "public": (TAGS[public], say(f"status.{public}")), "due": after.due_at,
         "due_key": "act.due_theirs" if awaits_applicant(state) else "act.due", "final": state.is_end,
         "paused": theirs and not state.is_end,
@@ -46,7 +46,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
             for document in preview.changed
         ],
         "returned": _returned(preview),
-        "letters": [_shown(letter) for letter in preview.letters],
+        "messages": [_shown(letter) for letter in preview.letters],
     }  # fmt: skip
 
 

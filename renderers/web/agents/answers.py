@@ -38,7 +38,7 @@ class AnswerView:
     tick: str = ""
     note: str = ""  # the correction and its state, or the author
     note_kind: str = ""
-    papers: tuple[Paper, ...] = ()
+    files: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

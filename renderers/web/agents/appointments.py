@@ -16,11 +16,11 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
-from renderers.web.shared.agent_dossier import AgentCase, agent_case, why_not
+from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
 from renderers.web.shared.slots import days_of
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_slots", __name__)
+blueprint = Blueprint("agent_appointments", __name__)
 
 
 def _visit(one: AgentCase, name: str) -> Appointment:
@@ -40,7 +40,7 @@ def show(number: str, appointment: str) -> Response:
         app_ctx(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=_day(request.args.get("jour", ""))
     )  # fmt: skip
     if sheet.because is not None and sheet.because.code == "role":
-        session["desk_note"] = why_not(one.procedure, sheet.because)
+        session["desk_note"] = refusal_text(one.procedure, sheet.because)
         return go(one.at())
     if start is not None and sheet.office_id is not None and sheet.because is None:
         return _confirm(one, task, sheet.office_id, start)
@@ -69,7 +69,7 @@ def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime)
     return staff_page(
         "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
-        facts=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
+        details=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
         office_id=office_id, start=start.isoformat(timespec="minutes"),
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def book(number: str, appointment: str) -> Response:
         book_slot(app_ctx(), actor(), one.id, task.id, office_id, start, token=form_token())
     except Refused as closed:
         sheet = slots(app_ctx(), actor(), one.id, task.id, office_id=office_id)
-        return _list(one, task, sheet, why_not(one.procedure, closed.reason), 409)
+        return _list(one, task, sheet, refusal_text(one.procedure, closed.reason), 409)
     moment = moment_of(start)
     session["desk_note"] = say("visit.done", visit=label(task.label), moment=moment)
     return go(one.at())

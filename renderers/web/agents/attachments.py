@@ -24,14 +24,14 @@ from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
 from renderers.web.shared.staff import staff_page
 
-blueprint = Blueprint("agent_pieces", __name__)
+blueprint = Blueprint("agent_attachments", __name__)
 
 _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
-def piece(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file."""
     one = agent_case(number)
     attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
@@ -47,7 +47,7 @@ def piece(number: str, attachment_id: str) -> Response:
     asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
     return staff_page(
-        "agent/piece.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
+        "agent/attachment.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
         label=label(asked.label) if asked else name, place=place + 1, count=len(order), correct=correct,
         file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
         before=one.at(f"/pieces/{order[place - 1].id}") if place else "",

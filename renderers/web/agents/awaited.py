@@ -35,7 +35,7 @@ class WaitLine:
     tag: DueDateTag
     text: str
     href: str = ""
-    verb: str = ""
+    action_label: str = ""
     is_row: bool = False
     is_done: bool = False
     arrival: str = ""  # address to record a walk-in
@@ -55,7 +55,7 @@ class DueDateView:
 def wait_lines(one: AgentCase, form: FormView) -> list[WaitLine]:
     """Return all tasks that the present state waits for besides a decision, in the order of the definition."""
     found = waits(app_ctx(), actor(), one.id)
-    names = people(wait.thing.hand for wait in found)
+    names = people(wait.thing.done_by for wait in found)
     return [_line(one, form, wait, names) for wait in found]
 
 
@@ -68,9 +68,9 @@ def _line(one: AgentCase, form: FormView, wait: Wait, names: Mapping[str, str]) 
     if isinstance(thing.task, Appointment):
         return _visit_line(one, wait, WaitLine(title, tag, text, is_done=thing.status == "done" or not wait.is_mine))
     href = one.at(f"/a-faire/{thing.task.id}" + (f"/{thing.part}" if thing.part is not None else ""))
-    verb = _verb(thing) if wait.is_mine else ""
+    action_label = _action_label(thing) if wait.is_mine else ""
     is_row = thing.part is not None and thing.part.isdecimal()
-    return WaitLine(title, tag, text, href if wait.is_mine else "", verb, is_row, thing.status == "done")
+    return WaitLine(title, tag, text, href if wait.is_mine else "", action_label, is_row, thing.status == "done")
 
 
 def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
@@ -80,11 +80,11 @@ def _visit_line(one: AgentCase, wait: Wait, line: WaitLine) -> WaitLine:
     if wait.closed is not None:
         return line
     held = task.id in one.dossier.bookings and one.dossier.bookings[task.id].status == "booked"
-    verb = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
-    return replace(line, href=one.at(f"/creneau/{task.id}"), verb=verb)
+    action_label = say("visit.propose" if wait.is_mine else "visit.move" if held else "visit.take")
+    return replace(line, href=one.at(f"/creneau/{task.id}"), action_label=action_label)
 
 
-def _verb(thing: Awaited) -> str:
+def _action_label(thing: Awaited) -> str:
     if isinstance(thing.task, Form) and thing.task.services:
         return say("waits.give_opinion")
     return say("waits.change" if thing.status == "done" else "waits.fill")
@@ -133,9 +133,9 @@ def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[Due
 
 def _by(thing: Awaited, names: Mapping[str, str]) -> str:
     day = day_of(thing.done.at) if thing.done else ""
-    if thing.hand == SYSTEM:
+    if thing.done_by == SYSTEM:
         return say("waits.time_over", day=day) if isinstance(thing.task, Form) and thing.task.services else day
-    name = names.get(thing.hand or "", "")
+    name = names.get(thing.done_by or "", "")
     if thing.part is not None and thing.part.isdecimal():
         return say("waits.hand", name=name) if name else ""
     return say("waits.hand_on", name=name, day=day) if name else day
@@ -198,7 +198,9 @@ def _of_state(one: AgentCase, checked: Payment | None) -> Iterator[DueDateView]:
         return
     if dossier.due_at is None:
         return
-    late = next((way for way in one.procedure.leaving.get(state.id, ()) if way.event == "due"), None)
+    late = next(
+        (transition for transition in one.procedure.leaving.get(state.id, ()) if transition.event == "due"), None
+    )
     after = say("waits.then", state=label(one.procedure.state(late.target).label)) if late else ""
     until = moment_of(dossier.due_at)
     if dossier.due_paused_at is not None:
@@ -222,11 +224,11 @@ def _of_clock(one: AgentCase, clock: TimeLimit) -> Iterator[DueDateView]:
         said = say("waits.clock_paused") if left is None else say("waits.clock_paused_left", count=left)
         yield DueDateView(label(clock.label), said)
         return
-    ways = one.procedure.leaving.get(one.dossier.state, ())
-    way = next((way for way in ways if way.event == clock.id), None)
+    transitions = one.procedure.leaving.get(one.dossier.state, ())
+    transition = next((transition for transition in transitions if transition.event == clock.id), None)
     until = moment_of(end)
-    if way is None:
+    if transition is None:
         yield DueDateView(label(clock.label), say("waits.clock", until=until))
         return
-    target = label(one.procedure.state(way.target).label)
+    target = label(one.procedure.state(transition.target).label)
     yield DueDateView(label(clock.label), say("waits.clock_to", until=until, state=target))

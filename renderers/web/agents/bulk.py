@@ -25,7 +25,7 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, new_token, say
-from renderers.web.shared.agent_dossier import why_not
+from renderers.web.shared.agent_dossier import refusal_text
 from renderers.web.shared.staff import procedure_of, staff_page
 
 blueprint = Blueprint("agent_bulk", __name__)
@@ -134,7 +134,7 @@ def _line(one: Foreseen) -> ShownLine:
     procedure = procedure_of(one.dossier.procedure, fingerprint=one.dossier.fingerprint)
     text = label(one.target)
     if one.closed is not None:
-        text = why_not(procedure, one.closed) if procedure else sentence(one.closed)
+        text = refusal_text(procedure, one.closed) if procedure else sentence(one.closed)
     return ShownLine(one.dossier.number, one.dossier.label or "–", text)
 
 

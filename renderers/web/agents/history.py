@@ -33,8 +33,8 @@ class Event:
     title: str
     text: str
     reason: str = ""
-    letters: tuple[tuple[str, str], ...] = ()
-    papers: tuple[Paper, ...] = ()
+    messages: tuple[tuple[str, str], ...] = ()
+    files: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Moment:
     title: str
     by: str
     reason: str = ""
-    papers: tuple[Paper, ...] = ()
+    files: tuple[Paper, ...] = ()
 
 
 def events(one: AgentCase) -> list[Event]:
@@ -58,7 +58,7 @@ def events(one: AgentCase) -> list[Event]:
         by_moment.setdefault(place, []).append(letter)
     return [
         Event(
-            moment.title, _by(moment), moment.reason, tuple(map(_said, by_moment.get(number, ()))), moment.papers
+            moment.title, _by(moment), moment.reason, tuple(map(_said, by_moment.get(number, ()))), moment.files
         )
         for number, moment in enumerate(moments)
     ]  # fmt: skip
@@ -74,7 +74,7 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
         entries = unit.entries(one.id)
     names = people(entry.actor for entry in entries if entry.actor_kind == "agent")
     yield _Moment(one.dossier.submitted_at or one.dossier.created_at, say("case.history_sent"), "")
-    ways = iter(one.dossier.taken)
+    transitions = iter(one.dossier.taken)
     passed = {
         entry.at for entry in entries if entry.kind == "transition"
     }  # the transition that a payment caused shows it already
@@ -82,7 +82,7 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
     for entry in entries:
         body = entry.body if isinstance(entry.body, dict) else {}
         if entry.kind == "transition":
-            asked, taken = body.get("fields", asked), next(ways, None)
+            asked, taken = body.get("fields", asked), next(transitions, None)
             if taken is not None:
                 yield _taken(one, taken, names)
         elif entry.kind in _REPORTED and not (entry.kind == "paid" and entry.at in passed):

@@ -34,10 +34,10 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.platform.saved_posts import taken_aside
-from renderers.web.shared.agent_dossier import AgentCase, agent_case, row_name, why_not
+from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text, row_name
 from renderers.web.shared.staff import role_label, staff_page
 
-blueprint = Blueprint("agent_errand", __name__)
+blueprint = Blueprint("agent_later_forms", __name__)
 
 _OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
 Raw = Mapping[str, list[str]]
@@ -121,7 +121,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
     lines = _lines(one, form)
     if not lines:
         raise NotFound
-    left = sum(1 for line in lines if line.verb == say("waits.fill"))
+    left = sum(1 for line in lines if line.action_label == say("waits.fill"))
     return staff_page(
         "agent/rows.html", dossier=one.dossier, procedure=one.title, base=one.at(),
         title=say("errand.rows", task=label(form.label)), lines=lines, errors=[],
@@ -148,12 +148,12 @@ def _form(
     thing, number = part.wait.thing, part.number
     rows = rows_of(view, form.each)
     return staff_page(
-        "agent/errand.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
+        "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=part.title(view), action=part.action, errors=errors, help=label(page.help),
         questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
-        notes=_notes(part), judged=row_answers(one, view, form.each, number) if number is not None else (),
+        notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",
         button=say("errand.save_next" if number is not None and _next_row(part) else "errand.go"),
@@ -177,7 +177,7 @@ def _notes(part: PartInProgress) -> list[str]:
 def _closed(part: PartInProgress) -> Response:
     """Redirect to the dossier with the reason: another agent was first, or the part is for others."""
     closed, given = part.wait.closed, given_already(part.one, part.form.id, part.part)
-    reason = why_not(part.one.procedure, closed) if closed else say("errand.already")
+    reason = refusal_text(part.one.procedure, closed) if closed else say("errand.already")
     session["desk_note"] = say("errand.given", hand=given) if given else reason
     return go(part.one.at())
 
@@ -238,7 +238,7 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     reason = wait.closed if wait and wait.closed else refusal("not_now")
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=True, happened=last_event(one),
-        act=label(named), closed=say("stale.closed", why=why_not(one.procedure, reason)), carried=[], resume=False,
+        act=label(named), closed=say("stale.closed", why=refusal_text(one.procedure, reason)), carried=[], resume=False,
         written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
         revision=None,
     )  # fmt: skip
@@ -267,15 +267,15 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     except WrongAnswers as wrong:
         return _form(part, answered, wrong.problems)
     except Refused as closed:
-        session["desk_note"] = why_not(one.procedure, closed.reason)
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     shown = preview_context(one, preview)
-    confirm = say("act.confirm", state=str(shown["state"])) if shown["moves"] else say("errand.confirm")
+    confirm = say("act.confirm", state=str(shown["state"])) if shown["changes_state"] else say("errand.confirm")
     return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
-        told=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
+        tracking_lines=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
     )  # fmt: skip
 
 
@@ -295,7 +295,7 @@ def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     except WrongAnswers as wrong:
         return _form(part, answered, wrong.problems)
     except Refused as closed:
-        session["desk_note"] = why_not(one.procedure, closed.reason)
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     session["desk_note"] = say("errand.done", task=part.title(application(one)))
     if after.taken != one.dossier.taken:

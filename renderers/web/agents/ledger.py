@@ -135,9 +135,9 @@ def _earlier(one: AgentCase) -> Iterator[EarlierDossierRow]:
         theirs = procedure_of(earlier.procedure, earlier.edition) or procedure
         state = theirs.states.get(earlier.state) if theirs else None
         evaluated = say("links.state", state=label(state.label) if state else earlier.state)
-        text = " ".join([evaluated, *_fate(link)])
+        text = " ".join([evaluated, *_outcome(link)])
         yield EarlierDossierRow(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
 
 
-def _fate(link: Link) -> list[str]:
+def _outcome(link: Link) -> list[str]:
     return [say(f"links.{link.relation}")] if link.relation in ("renews", "amends", "revokes") else []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from engine.core.problems import Refused
-from engine.services.applications.notes import LONGEST, notes_of, why_not_note, write_note
+from engine.services.applications.notes import LONGEST, notes_of, refusal_for_note, write_note
 from renderers.web.platform.access import agent
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
@@ -61,7 +61,7 @@ def note_lines(one: AgentCase) -> list[NoteLine]:
 
 
 def _page(one: AgentCase, body: str = "", error: str = "") -> Response:
-    closed = why_not_note(one.dossier)
+    closed = refusal_for_note(one.dossier)
     return staff_page(
         "agent/notes.html", 422 if error else 200, dossier=one.dossier, base=one.at(), lines=note_lines(one),
         closed=sentence(closed) if closed is not None else "", body=body, error=error,

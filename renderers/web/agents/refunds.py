@@ -181,18 +181,18 @@ def _is_not_theirs(line: OwedBack) -> bool:
 
 def _page(one: AgentCase, line: OwedBack, reference: str = "", error: str = "", checking: bool = False) -> Response:
     refund, closed = line.refund, line.closed
-    facts = [
+    details = [
         (say("refund.amount"), francs(refund.amount)), (say("refund.why"), _why(one, line)),
         (say("refund.payer"), _payer(line)), (say("refund.since"), day_of(refund.owed_at)),
         (say("refund.until"), day_of(line.due)),
     ]  # fmt: skip
     if refund.paid_at is not None:
-        facts += [(say("refund.tag_paid"), moment_of(refund.paid_at))]
-        facts += [(say("refund.reference"), refund.reference or "")]
+        details += [(say("refund.tag_paid"), moment_of(refund.paid_at))]
+        details += [(say("refund.reference"), refund.reference or "")]
     elif checking:
-        facts += [(say("refund.reference"), reference)]
+        details += [(say("refund.reference"), reference)]
     return staff_page(
         "agent/refund.html", 422 if error else 200, dossier=one.dossier, base=one.at(), here=_place(one.at(), line),
-        facts=facts, closed=sentence(closed) if closed is not None else "", reference=reference, error=error,
+        details=details, closed=sentence(closed) if closed is not None else "", reference=reference, error=error,
         errors=[("#reference", error)] if error and closed is None else [], checking=checking, token=new_token(), longest=LONGEST,
     )  # fmt: skip

@@ -65,7 +65,7 @@ def _ticket(area: str) -> str:
 
 def next_step(area: str) -> Response:
     """Show the next step of the sign-in, or check its answer. Redirects to the start if the ticket expired."""
-    g.desk = area
+    g.area = area
     ticket = _ticket(area)
     wants = wanted_of(app_ctx(), _KINDS[area], ticket)
     if wants is None:
@@ -97,7 +97,7 @@ def _password_step(area: str, ticket: str) -> Response:
 def _password_page(area: str, error: str = "") -> Response:
     errors = [("#password", error)] if error else []
     return staff_page(
-        "desk/new_password.html", 422 if error else 200, errors=errors, back=f"/{area}/connexion", asks_before=False
+        "staff/new_password.html", 422 if error else 200, errors=errors, back=f"/{area}/connexion", asks_before=False
     )
 
 
@@ -118,7 +118,7 @@ def _enrolment_page(area: str, offered: Enrolment, error: str = "") -> Response:
     key = " ".join(offered.key[at : at + 4] for at in range(0, len(offered.key), 4))
     errors = [("#code", error)] if error else []
     return staff_page(
-        "desk/enrol.html", 422 if error else 200, errors=errors, key=key, address=offered.address,
+        "staff/enrol.html", 422 if error else 200, errors=errors, key=key, address=offered.address,
         qr=f"/{area}/connexion/qr.svg", back=f"/{area}/connexion",
     )  # fmt: skip
 
@@ -136,7 +136,7 @@ def enrolment_qr(area: str) -> Response:
 
 def recovery_page(area: str, codes: tuple[str, ...], following: str, signed: SignedIn | None = None) -> Response:
     """Show the recovery codes, only this once, and open the session if `signed` is given."""
-    answer = staff_page("desk/recovery.html", codes=codes, following=following)
+    answer = staff_page("staff/recovery.html", codes=codes, following=following)
     return open_session(answer, signed, area) if signed is not None else answer
 
 
@@ -177,7 +177,7 @@ def _code_page(area: str, error: str = "", status: int = 422, both: bool = False
     errors = [("#code", error)] if error else []
     help_ = say("factor.lost_agent" if area == AGENT_AREA else "factor.lost_auditor")
     return staff_page(
-        "desk/factor.html", status if error else 200, errors=errors, back=f"/{area}/connexion", lost=help_, both=both
+        "staff/second_factor.html", status if error else 200, errors=errors, back=f"/{area}/connexion", lost=help_, both=both
     )  # fmt: skip
 
 

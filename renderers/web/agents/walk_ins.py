@@ -9,7 +9,7 @@ from engine.services.appointments.walk_ins import WalkIn, receive, walk_in
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
-from renderers.web.shared.agent_dossier import AgentCase, agent_case, why_not
+from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("walk_ins", __name__)
@@ -32,12 +32,12 @@ def show(number: str, appointment: str) -> Response:
 def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> Response:
     task = found.appointment
     if found.closed is not None:
-        session["desk_note"] = note or why_not(one.procedure, found.closed)
+        session["desk_note"] = note or refusal_text(one.procedure, found.closed)
         return go(one.at())
     moment = moment_of(found.held.start) if found.held else ""
     return staff_page(
         "agent/walk_in.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
-        title=say("walk_in.title"), visit=label(task.label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
+        title=say("walk_in.title"), appointment=label(task.label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
         text=say("walk_in.late_text" if found.late else "walk_in.text"),
         gives_back=say("walk_in.gives_back", moment=moment) if moment else "",
         places=[(there.id, place_label(there.id)) for there in found.offices] if not found.late else [],
@@ -54,6 +54,8 @@ def note(number: str, appointment: str) -> Response:
     try:
         receive(app_ctx(), actor(), one.id, appointment, there, token=form_token())
     except Refused as closed:
-        return _page(one, walk_in(app_ctx(), actor(), one.id, appointment), 409, why_not(one.procedure, closed.reason))
+        return _page(
+            one, walk_in(app_ctx(), actor(), one.id, appointment), 409, refusal_text(one.procedure, closed.reason)
+        )
     session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=say("day.arrived"))
     return go("/agent/rendez-vous")

@@ -147,7 +147,7 @@ def dossier(number: str) -> Response:
     procedure = procedure_of(app_ctx(), one)
     query = urlencode({"lecture": reading})
     return staff_page(
-        "auditor/trail.html", dossier=one, slug=one.procedure, procedure=label(procedure.identity.title), motive=motive, broken=broken,
+        "auditor/journal.html", dossier=one, slug=one.procedure, procedure=label(procedure.identity.title), motive=motive, broken=broken,
         because=say(f"audit.because_{broken.reason}") if broken else "", departs=departs_from_journal(one),
         lines=[_entry_line(_procedure_then(one, entry) or procedure, entry, broken) for entry in entries], count=len(entries),
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
@@ -173,7 +173,7 @@ def _ask_motive(one: Dossier, error: str = "") -> Response:
     procedure = procedure_of(app_ctx(), one)
     errors = [("#motive", error)] if error else []
     return staff_page(
-        "auditor/motive.html", 422 if error else 200, dossier=one, procedure=label(procedure.identity.title), errors=errors,
+        "auditor/reason.html", 422 if error else 200, dossier=one, procedure=label(procedure.identity.title), errors=errors,
         token=new_token(),
     )  # fmt: skip
 
@@ -295,5 +295,5 @@ def _named(procedure: Procedure, text: str) -> str:
     thing = procedure.fields.get(code) or procedure.tasks.get(code) or procedure.things.get(code)
     found = getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:
-        found = next((way.label for way in procedure.transitions if way.id == code), None)
+        found = next((transition.label for transition in procedure.transitions if transition.id == code), None)
     return quoted(label(found), language()) if found else text

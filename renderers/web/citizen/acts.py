@@ -34,7 +34,7 @@ blueprint = Blueprint("acts", __name__)
 def theirs(one: DossierContext) -> list[AvailableAction]:
     """Return the applicant's acts in the present state, possible or refused."""
     found = offers(app_ctx(), actor(), one.id)
-    return [offer for offer in found if any(APPLICANT in way.by for way in offer.ways)]
+    return [offer for offer in found if any(APPLICANT in transition.by for transition in offer.transitions)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +99,17 @@ def take(number: str, act_id: str) -> Response:
     """
     one = case(number)
     offer = _open(one, act_id)
-    way, sheet = offer.transition, _sheet(one, offer)
+    transition, sheet = offer.transition, _sheet(one, offer)
     reason = request.form.get(sheet.reason_name, "").strip()[:2000]
     if (answer := sheet.files()) is not None:
         return answer
     files = _joined(case(number), act_id)
     errors = []
-    if "reason" in way.asks and not reason:
+    if "reason" in transition.asks and not reason:
         errors.append((f"#{sheet.reason_name}", say("refusal.reason_missing")))
-    if "attachment" in way.asks and not files:
+    if "attachment" in transition.asks and not files:
         errors.append((f"#f-{act_id}", say("refusal.attachment_missing")))
-    filled = filled_by_act(one, act_id, True) if way.fills else Filled(_nothing())
+    filled = filled_by_act(one, act_id, True) if transition.fills else Filled(_nothing())
     if errors or any(not problem.warns for problem in filled.problems):
         return sheet.refused(tuple(errors), reason)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
@@ -117,7 +117,7 @@ def take(number: str, act_id: str) -> Response:
         take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused((), reason)
-    session["note"] = say("track.act_done", act=label(way.label))
+    session["note"] = say("track.act_done", act=label(transition.label))
     return go(one.at())
 
 
@@ -132,20 +132,20 @@ def _open(one: DossierContext, act_id: str) -> AvailableAction:
 
 
 def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
-    way = offer.transition
-    form = one.procedure.tasks[way.fills] if way.fills else None
-    plain = not way.asks and not way.fills
+    transition = offer.transition
+    form = one.procedure.tasks[transition.fills] if transition.fills else None
+    plain = not transition.asks and not transition.fills
 
     def place(field: str) -> str:
-        return place_of(form, None, field) if form is not None and field != way.id else way.id
+        return place_of(form, None, field) if form is not None and field != transition.id else transition.id
 
     return Sheet(
-        one, label(way.label), one.at(f"/actes/{way.id}"), one.at(), place,
-        lambda raw: filled_by_act(one, way.id, raw) if way.fills else Filled(_nothing()), label(way.label),
-        lines=(*((label(way.confirm),) if way.confirm else ()), *_what_it_ends(one, offer)),
-        ask_reason=say("track.act_reason") if "reason" in way.asks else "",
-        reason_name="act-reason" if way.fills else "reason",  # ids of questions have no hyphen
-        extra=_attachment(one, way.id) if "attachment" in way.asks else None, warn=plain,
+        one, label(transition.label), one.at(f"/actes/{transition.id}"), one.at(), place,
+        lambda raw: filled_by_act(one, transition.id, raw) if transition.fills else Filled(_nothing()), label(transition.label),
+        lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer)),
+        ask_reason=say("track.act_reason") if "reason" in transition.asks else "",
+        reason_name="act-reason" if transition.fills else "reason",  # ids of questions have no hyphen
+        extra=_attachment(one, transition.id) if "attachment" in transition.asks else None, warn=plain,
     )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
 
     Nothing is promised about received money: the workflow decides.
     """
-    if not ends_for_good(one.procedure, offer.ways):
+    if not ends_for_good(one.procedure, offer.transitions):
         return []
     again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]

@@ -16,7 +16,7 @@ from renderers.web.platform.access import public
 from renderers.web.platform.request_context import page
 from renderers.web.shared.appointment_notices import lost_of
 
-blueprint = Blueprint("visit_links", __name__)
+blueprint = Blueprint("appointment_links", __name__)
 
 
 def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -40,7 +40,7 @@ def by_link(token: str) -> Response:
     """
     here = counter_of_link(token)
     if here.booking is None and lost_of(here.one, here.task) is None:
-        return page("citizen/visit_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
+        return page("citizen/appointment_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
                     dossier=here.one.dossier)  # fmt: skip
     return here.choose()
 

@@ -151,7 +151,7 @@ class Counter:
             none_free=sheet.because is None or sheet.because.code not in _HELD, quoi=self.task.id,
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=_is_notified(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
-            waits=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
+            waits_at=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
             missed=list(missed_lines(self.one, self.task)),
         )  # fmt: skip
 
@@ -179,10 +179,10 @@ class Counter:
             return go(elsewhere)
         return page(
             "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
-            facts=_facts(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
+            details=_details(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
             revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
             quoi=self.task.id,
-            kept=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
+            hold_text=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
         )  # fmt: skip
 
     def _gone(self, start: datetime, office_id: str) -> str:
@@ -232,7 +232,7 @@ class Counter:
         near = too_near(self.task, booking, now, app_ctx().directory.calendar)
         return page(
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
-            bring=to_bring(self.one), facts=_facts(self.task, booking.start, booking.office, booking.minutes), action=self.here,
+            bring=to_bring(self.one), details=_details(self.task, booking.start, booking.office, booking.minutes), action=self.here,
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
@@ -266,7 +266,7 @@ class Counter:
         lines.append(say("booking.cancel_counts", count=left) if left else say("booking.cancel_last"))
         return page(
             "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
-            button=say("booking.cancel_button"), keep=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,
+            button=say("booking.cancel_button"), back_label=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,
             errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
         )  # fmt: skip
 
@@ -370,13 +370,13 @@ def diary(number: str) -> Response:
     return counter(case(number)).diary()
 
 
-def _facts(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
+def _details(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
     there = place(office_id) if task.place == "office" else None
     asked = say("slot.place" if task.place == "office" else "slot.where")
-    facts = [(say("slot.date"), first_capital(moment_of(start))), (asked, visit_place(task, office_id))]
+    details = [(say("slot.date"), first_capital(moment_of(start))), (asked, visit_place(task, office_id))]
     if there is not None and there.address:
-        facts.append((say("slot.address"), label(there.address)))
-    return [*facts, (say("slot.lasts"), say("slot.minutes", count=minutes))]
+        details.append((say("slot.address"), label(there.address)))
+    return [*details, (say("slot.lasts"), say("slot.minutes", count=minutes))]
 
 
 def _is_notified(one: DossierContext) -> bool:

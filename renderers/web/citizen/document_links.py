@@ -31,7 +31,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 
-blueprint = Blueprint("sharing", __name__)
+blueprint = Blueprint("document_links", __name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,13 @@ def shown(token: str) -> Response:
         return link_over("share.over", "share.over_text")
     document = found.document
     agency = app_ctx().directory.agencies.get(found.procedure.identity.agency)
-    facts = [
+    details = [
         (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
         *document.content,
     ]  # fmt: skip
     state = status_of(document, local_day(app_ctx().now()))
     return page(
-        "citizen/shared.html", title=document.title, facts=facts, kind="ok" if state == "valid" else "act",
+        "citizen/shared.html", title=document.title, details=details, kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
         until=moment_of(found.until), code=document.code,
     )  # fmt: skip

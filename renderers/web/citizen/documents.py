@@ -74,14 +74,14 @@ def summary(number: str) -> Response:
     view = see_form(app_ctx(), actor(), one.id)
     prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
     papers = [(paper.label, f"{paper.name}, {paper.text}") for paper in received_files(one, view)]
-    facts = [
+    details = [
         (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
         (say("track.files"), papers),
         (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
     ]
     address = f"{app_ctx().settings.short_url}/d/{one.dossier.number}"
     body = summary_pdf(
-        view, one.dossier, one.procedure, facts, address, agency_of(one), app_ctx().wording, language()
+        view, one.dossier, one.procedure, details, address, agency_of(one), app_ctx().wording, language()
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
@@ -141,8 +141,8 @@ def verify(token: str) -> Response:
     found = verdict_on(app_ctx(), token[:60], asker())
     if is_code(token[:60]):
         note_served()
-    facts = _facts(found) if found.kind != "unknown" else []
-    return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), facts)
+    details = _details(found) if found.kind != "unknown" else []
+    return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), details)
 
 
 def _receipt_page(found: ReceiptVerdict) -> Response:
@@ -150,7 +150,7 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
     lines = [say(f"verdict.receipt.text.{found.kind}")]
     if found.kind == "unknown":
         return _verdict_page("bad", say("verdict.receipt.unknown"), [*lines, say("verdict.receipt.unknown_check")], [])
-    facts = [
+    details = [
         (say("verdict.number"), found.receipt),
         (say("payment.amount"), francs(found.amount)),
         (say("payment.paid_on"), day_of(found.paid_on) if found.paid_on else ""),
@@ -161,13 +161,13 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
         (say("verdict.receipt.repaid_part"), francs(found.repaid) if found.repaid else ""),
     ]
     kind = "act" if found.kind == "repaid" else "ok"
-    said = [(name, value) for name, value in facts if value]
+    said = [(name, value) for name, value in details if value]
     return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said)
 
 
-def _verdict_page(kind: str, title: str, lines: list[str], facts: list[tuple[str, str]]) -> Response:
+def _verdict_page(kind: str, title: str, lines: list[str], details: list[tuple[str, str]]) -> Response:
     answer = page(
-        "citizen/verdict.html", 200 if facts else 404, verdict={"kind": kind, "title": title, "lines": lines}, facts=facts,
+        "citizen/verification.html", 200 if details else 404, verdict={"kind": kind, "title": title, "lines": lines}, details=details,
         host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
     )  # fmt: skip
     answer.headers["Cache-Control"] = "no-store"
@@ -181,12 +181,12 @@ def _lines(found: Verdict) -> list[str]:
     return [*lines, say("verdict.text.unknown_check")] if found.kind == "unknown" else lines
 
 
-def _facts(found: Verdict) -> list[tuple[str, str]]:
+def _details(found: Verdict) -> list[tuple[str, str]]:
     """Return only the data needed to compare a document with its verdict."""
     until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
     if found.kind in ("revoked", "replaced"):
         until = ""  # the text above shows the day when it ended
-    facts = [
+    details = [
         (say("verdict.document"), found.title),
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
@@ -194,7 +194,7 @@ def _facts(found: Verdict) -> list[tuple[str, str]]:
         (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
         (say("verdict.until"), until),
     ]
-    return [(name, value) for name, value in facts if value]
+    return [(name, value) for name, value in details if value]
 
 
 @blueprint.get("/.well-known/jwks.json")

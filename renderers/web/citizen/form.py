@@ -116,7 +116,7 @@ def drop(number: str) -> Response:
         return go("/dossiers?supprime=1")
     return page(
         "citizen/confirm.html", title=say("tasks.drop_title"), procedure=one.title, lines=[say("tasks.drop_text")],
-        button=say("tasks.drop_button"), keep=say("tasks.drop_keep"), back=one.at("/demande"), warn=True, errors=[],
+        button=say("tasks.drop_button"), back_label=say("tasks.drop_keep"), back=one.at("/demande"), warn=True, errors=[],
         ask_reason="", reason="", files=False, token=new_token(), revision=None,
     )  # fmt: skip
 
@@ -317,7 +317,7 @@ def _return() -> str:
 @blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
 @signed_in
 @unproven_too
-def piece(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Serve an uploaded file to the owner of the dossier. Raises `NotFound`."""
     return piece_of(case(number), attachment_id)
 

@@ -35,7 +35,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.platform.uploads import posted_files
 from renderers.web.shared.conflicts import versions_page
 
-blueprint = Blueprint("errands", __name__)
+blueprint = Blueprint("later_forms", __name__)
 
 SEEN = "act-seen"  # questions shown by the posted page; ids have no hyphen
 _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
@@ -145,7 +145,7 @@ def _list_page(one: DossierContext, asked: LaterFormView) -> Response:
         for part in asked.parts
     ]  # fmt: skip
     return page(
-        "citizen/errands.html", dossier=one.dossier, procedure=one.title, title=asked.title, cards=cards, left=asked.left,
+        "citizen/later_forms.html", dossier=one.dossier, procedure=one.title, title=asked.title, cards=cards, left=asked.left,
         due=one.dossier.due_at, back=one.at(), note=session.pop("note", ""),
     )  # fmt: skip
 
@@ -236,7 +236,7 @@ class Sheet:
         view = page_with((filled or self.read(False)).view, problems)
         summary = [*error_summary(view, draw), *errors]
         return page(
-            "citizen/errand.html", status, dossier=self.one.dossier, procedure=self.one.title, title=self.title,
+            "citizen/later_form.html", status, dossier=self.one.dossier, procedure=self.one.title, title=self.title,
             errors=summary, questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
             seen=[found.path for found in asked_views(view) if found.shown], token=new_token(),
             revision=self.one.dossier.revision, due=self.one.dossier.due_at, button=self.button, above=self.above, note=note,

@@ -290,7 +290,7 @@ def choose_link_row(one: DossierContext, link_id: str, earlier: str) -> Response
 
 @blueprint.post("/dossiers/<number>/lien/<link_id>/<earlier>")
 @signed_in
-def keep_row(number: str, link_id: str, earlier: str) -> Response:
+def save_row(number: str, link_id: str, earlier: str) -> Response:
     """Name the dossier with the chosen row and go on."""
     return keep_link_row(case(number), link_id, earlier)
 

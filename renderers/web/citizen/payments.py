@@ -173,8 +173,8 @@ class _Typed:
 def _choose_page(
     one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
 ) -> Response:  # fmt: skip
-    ways = offered(one)
-    providers = [ProviderChoice(name, choice.label) for name, choice in ways.items()]
+    choices = offered(one)
+    providers = [ProviderChoice(name, choice.label) for name, choice in choices.items()]
     provider = providers[0].id if len(providers) == 1 else typed.provider
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
@@ -192,8 +192,8 @@ def _choose_page(
         cash=not providers and takes_cash(app_ctx(), actor(), one.id), closed=session.pop("payments_closed", False),
         only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
-        wallets=any("payer" in choice.asks for choice in ways.values()),
-        cards=any(choice.method == "card" for choice in ways.values()),
+        wallets=any("payer" in choice.asks for choice in choices.values()),
+        cards=any(choice.method == "card" for choice in choices.values()),
     )  # fmt: skip
 
 
@@ -283,28 +283,30 @@ def _ended_page(one: DossierContext, payment: Payment) -> Response:
         "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title, end=payment.status,
         title=say("refund.citizen_title" if repaid else f"payment.{payment.status}"), kind="ok" if repaid else kind,
         tag="" if repaid else say(f"payment.tag.{payment.status}"), reference=payment.receipt or "",
-        facts=_facts(one, payment) if received else [], lines=lines, strong=strong,
+        details=_details(one, payment) if received else [], lines=lines, strong=strong,
         actions=_actions(case(one.dossier.number), payment),
     )  # fmt: skip
 
 
-def _facts(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
-    facts = [
+def _details(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
+    details = [
         (say("payment.amount"), site().words.money(payment.amount, language())),
         (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
         (say("payment.by" if payment.payer else "payment.with"), _account(payment)),
     ]
     if payment.provider_ref:
-        facts.append((say("payment.operator_reference"), payment.provider_ref))
+        details.append((say("payment.operator_reference"), payment.provider_ref))
     for line in owed_back(app_ctx(), actor(), one.id):
         if line.refund.payment == payment.id and line.refund.fee is not None:
-            facts.append((say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line)))
+            details.append(
+                (say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line))
+            )
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.fee in payment.fees]
     if left := sum(account.left for account in accounts):
         days = [account.due for account in accounts if account.due is not None and account.left]
         text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
-        facts.append((say("money.left"), text))
-    return facts
+        details.append((say("money.left"), text))
+    return details
 
 
 def _account(payment: Payment) -> str:

@@ -12,7 +12,7 @@ from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.request_context import actor, app_ctx, asker, client
 
-blueprint = Blueprint("arrivals", __name__)
+blueprint = Blueprint("resumable_uploads", __name__)
 
 _SHORTEST: Final = 32
 
@@ -33,7 +33,7 @@ def received_so_far(one: DossierContext, key: str) -> Response:
 @blueprint.post("/dossiers/<number>/envois/<key>.json")
 @signed_in
 @unproven_too
-def piece(number: str, key: str) -> Response:
+def receive(number: str, key: str) -> Response:
     """Store one piece of an upload and return the bytes received as JSON."""
     return take_piece(case(number), key)
 

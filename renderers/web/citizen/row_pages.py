@@ -63,6 +63,6 @@ def remove_row(screen: Screen) -> Response:
         return go(back)
     return page(
         "citizen/confirm.html", title=say("row.remove_title", label=name), procedure=one.title,
-        lines=[say("row.remove_text")], button=say("row.remove"), keep=say("row.keep"), back=back, warn=True, errors=[],
+        lines=[say("row.remove_text")], button=say("row.remove"), back_label=say("row.keep"), back=back, warn=True, errors=[],
         ask_reason="", reason="", files=False, token=new_token(), revision=one.dossier.revision,
     )  # fmt: skip

@@ -35,7 +35,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 
-blueprint = Blueprint("beginning", __name__)
+blueprint = Blueprint("start", __name__)
 
 
 @blueprint.get("/demarches/<slug>/verifier")

@@ -41,7 +41,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.shared.money import PriceTable, francs, price_table
 
-blueprint = Blueprint("sending", __name__)
+blueprint = Blueprint("submit", __name__)
 RETURN = "?retour=verification"
 
 

@@ -96,15 +96,15 @@ def dossiers() -> Response:
         note = say("tasks.dropped")
     if request.args.get("introuvable"):
         note = say("follow.not_found")
-    waits = bool(session_token(CLAIM)) and bool(waiting_here(app_ctx(), myself(), session_token(CLAIM)))
+    has_unverified = bool(session_token(CLAIM)) and bool(waiting_here(app_ctx(), myself(), session_token(CLAIM)))
     trusted = not actor().principal and any(one.active for one in held(app_ctx(), myself()))
     return page(
         "citizen/dossiers.html",
         groups=[group for group in groups if group.lines],
         note=note,
-        waits=waits,
+        has_unverified=has_unverified,
         trusted=trusted,
-        move=move_notice(),
+        phone_change=move_notice(),
     )
 
 
@@ -187,7 +187,7 @@ def follow(number: str) -> Response:
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
         steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
-        letters=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
+        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
         no_way_out=no_way_out(one, box.label == say("status.checking")),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
@@ -248,10 +248,10 @@ def _letters(one: DossierContext) -> list[MessageRow]:
 
 
 def _message(same: list[OutboundMessage]) -> MessageRow:
-    ways = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
-    at, way = moment_of(same[0].created_at), "_".join(sorted(ways, reverse=True))
+    channels = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
+    at, key = moment_of(same[0].created_at), "_".join(sorted(channels, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
-    return MessageRow(say(f"track.told_{way}", moment=at) if way else at, fullest.body)
+    return MessageRow(say(f"track.told_{key}", moment=at) if key else at, fullest.body)
 
 
 def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:

@@ -74,7 +74,7 @@ def home() -> Response:
     helps = assistance.helping(app_ctx(), actor())
     if helps is None:
         return _sign_in_form()
-    g.desk = COUNTER_AREA
+    g.area = COUNTER_AREA
     return _choices(helps.dossiers)
 
 
@@ -124,7 +124,7 @@ def _sign_in_form(field: str = "", error: str = "") -> Response:
     errors = [(f"#{field}", error)] if error else []
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "family_name", "given_names", "number")}
     return staff_page(
-        "agent/counter_door.html", 422 if error else 200, errors=errors, wrong=field, given=given,
+        "agent/counter_identify.html", 422 if error else 200, errors=errors, wrong=field, given=given,
         note=session.pop("note", ""),
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ def show(number: str) -> Response:
         "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(app_ctx(), actor(), one.id),
-        receipts=_receipts(one), ahead=list(_ahead(one)), visits=list(_visits(one)), note=session.pop("note", ""),
+        receipts=_receipts(one), ahead=list(_ahead(one)), appointments=list(_visits(one)), note=session.pop("note", ""),
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def show_row(number: str, page_id: str, row: str) -> Response:
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
-def keep_row(number: str, page_id: str, row: str) -> Response:
+def save_one_row(number: str, page_id: str, row: str) -> Response:
     """Save one row and redirect to the list of rows."""
     return save_row(Screen(case(number), page_id, row))
 
@@ -83,7 +83,7 @@ def drop_row(number: str, page_id: str, row: str) -> Response:
 
 @blueprint.get(f"{HOME}/<number>/pieces/<attachment_id>")
 @helper
-def piece(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Serve an uploaded file. Raises `NotFound`."""
     return piece_of(case(number), attachment_id)
 
@@ -97,7 +97,7 @@ def so_far(number: str, key: str) -> Response:
 
 @blueprint.post(f"{HOME}/<number>/envois/<key>.json")
 @helper
-def arriving(number: str, key: str) -> Response:
+def receive(number: str, key: str) -> Response:
     """Store one piece of an upload and return the bytes received as JSON."""
     return take_piece(case(number), key)
 

@@ -36,7 +36,7 @@ _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
         (_GET, "/corrections", "show", show_corrections),
         (_POST, "/corrections", "save", keep_corrections),
     ),
-    "counter_errands": (
+    "counter_later_forms": (
         (_GET, "/a-faire/<form_id>", "show", show_later_form),
         (_POST, "/a-faire/<form_id>", "fill", fill_later_form),
         (_GET, "/a-faire/<form_id>/<part>", "show_part", show_later_form_part),
@@ -48,9 +48,9 @@ _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
         (_GET, "/lien/<link_id>/code", "ask_code", ask_link_code),
         (_POST, "/lien/<link_id>/code", "check_code", check_link_code),
         (_GET, "/lien/<link_id>/<earlier>", "choose_row", choose_link_row),
-        (_POST, "/lien/<link_id>/<earlier>", "keep_row", keep_link_row),
+        (_POST, "/lien/<link_id>/<earlier>", "save_row", keep_link_row),
     ),
-    "counter_visits": (
+    "counter_appointments": (
         (_GET, "/rendez-vous", "choose", choose_visit),
         (_POST, "/rendez-vous", "book", lambda one: visit(one).book()),
         (_BOTH, "/rendez-vous/confirmer", "confirm", confirm_visit),

@@ -69,7 +69,7 @@ def proves_anew(back: str) -> Response | None:
 
     The user returns to `back` afterwards (ASVS 5.0 V7.5.1, V7.5.2).
     """
-    area = g.get("desk", APPLICANT_AREA)
+    area = g.get("area", APPLICANT_AREA)
     if is_fresh(app_ctx(), session_token(area)):
         return None
     session["note" if area == APPLICANT_AREA else "desk_note"] = say("own.prove_anew")
@@ -106,12 +106,12 @@ def helper(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.passive = COUNTER_AREA, bool(getattr(view, "passive", False))
+        g.area, g.passive = COUNTER_AREA, bool(getattr(view, "passive", False))
         who = actor()
         if who is ANONYMOUS:
             return _to_sign_in(AGENT_AREA)
         if not who.principal:
-            g.desk = AGENT_AREA
+            g.area = AGENT_AREA
             if not received_by(app_ctx(), actor()):
                 abort(403)
             return page("agent/counter_over.html", 403, badge=None)
@@ -130,7 +130,7 @@ def _area(view: View, area: str, roles: Iterable[str]) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.desk, g.unproven_too, g.passive = area, serves_unproven(view), bool(getattr(view, "passive", False))
+        g.area, g.unproven_too, g.passive = area, serves_unproven(view), bool(getattr(view, "passive", False))
         who = actor()
         if who.unproven and "number" in kwargs and not holds(app_ctx(), who, dossier_number(kwargs["number"])):
             g.unproven_too = False  # the same answer as for an unknown dossier: sign in

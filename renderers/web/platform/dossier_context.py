@@ -145,7 +145,7 @@ def to_bring(one: DossierContext) -> list[str]:
         terms = field.evidence
         if terms is None or not set(terms.how) & _BROUGHT or not evaluated.shows(field):
             continue
-        how = [say(f"sheet.how_{way}") for way in terms.how if way in _BROUGHT]
+        how = [say(f"sheet.how_{form}") for form in terms.how if form in _BROUGHT]
         if terms.copies > 1:
             how.insert(0, say("piece.copies", count=terms.copies))
         found.append(f"{label(field.label)} ({', '.join(how)})")

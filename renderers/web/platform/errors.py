@@ -21,14 +21,14 @@ from engine.records.codec import Unreadable
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.sign_in.sessions import without_secrets
-from engine.storage.files.reserve import NoRoom
+from engine.storage.files.reserve import NoSpace
 from engine.storage.results import Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
 from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site
 from renderers.web.platform.saved_posts import acting_for_another, taken_aside
 from renderers.web.platform.security import LARGEST_BODY
-from renderers.web.platform.uploads import NO_ROOM_STATUS
+from renderers.web.platform.uploads import NO_SPACE_STATUS
 
 log = logging.getLogger("guichet.web")
 
@@ -123,11 +123,11 @@ def _busy(error: Busy) -> Response:
 
     It holds the post, which is stored nowhere else.
     """
-    full = isinstance(error, NoRoom)
+    full = isinstance(error, NoSpace)
     if not full:
         broken()
     title = "error.away" if isinstance(error, Away) else "error.no_room" if full else "error.busy"
-    status = NO_ROOM_STATUS if full else 503
+    status = NO_SPACE_STATUS if full else 503
     lines = [say("error.no_room_text"), say("error.unkept")] if full else [say("error.unkept")]
     sent = _sent_page(say(title), lines, status)
     answer = sent or _plain(title, [say(f"{title}_text")], status, kind="no_room" if full else "busy")
@@ -196,7 +196,7 @@ def _accident(error: Exception) -> Response:
 def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: str = "", kind: str = "") -> Response:
     if _wants_json():
         return problem_json(status, say(title), " ".join(lines), kind or title.removeprefix("error."))
-    links = _ways_on()
+    links = _next_links()
     address = back or (_dossier_address() if status != 404 else "")  # 404 reveals nothing about existing dossiers
     if address and address != request.path:
         links.insert(0, (address, say("error.back" if "/dossiers/" in address else "error.back_there")))
@@ -204,7 +204,7 @@ def _plain(title: str, lines: list[str], status: int, *, code: str = "", back: s
     return page("error.html", status, title=say(title), lines=lines, code=code, links=links, request=named)
 
 
-def _ways_on() -> list[tuple[str, str]]:
+def _next_links() -> list[tuple[str, str]]:
     """Return the links to continue, by area."""
     for area in ("agent", "audit"):
         if request.path == f"/{area}" or request.path.startswith(f"/{area}/"):

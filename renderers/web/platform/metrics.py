@@ -108,7 +108,7 @@ def _metrics(reported: MetricValues) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "guichet_upload_room_bytes",
         "Disk space that uploads may still use; negative once they stopped.",
-        reported.upload_room,
+        reported.upload_space,
     )
     if reported.worker_age is not None:
         yield GaugeMetricFamily("guichet_worker_age_seconds", "Since a worker was last heard.", reported.worker_age)

@@ -103,7 +103,7 @@ class Frame:
     demo: bool
     warning: str
     signed_in: bool
-    unproven: str  # where an unverified number is verified; empty for other visitors
+    unverified: str  # where an unverified number is verified; empty for other visitors
     phone: str
     phone_link: str
     phone_hours: str
@@ -147,7 +147,7 @@ def actor() -> Actor:
 
     An applicant acting under a mandate has `principal` set. The result is cached for the request.
     """
-    area = g.get("desk", APPLICANT_AREA)
+    area = g.get("area", APPLICANT_AREA)
     known: dict[str, Actor] = g.setdefault("actors", {})
     if area not in known:
         who = _who(area)
@@ -170,7 +170,7 @@ def _known_actor() -> Actor:
     """Return the actor if known. The frame of a page, above all of an error page, never fails for a missing name."""
     if g.get("broken", False):
         known: dict[str, Actor] = g.get("actors", {})
-        return known.get(g.get("desk", APPLICANT_AREA), ANONYMOUS)
+        return known.get(g.get("area", APPLICANT_AREA), ANONYMOUS)
     try:
         return actor()
     except Busy:
@@ -292,11 +292,11 @@ def _frame() -> Frame:
     settings = site().settings
     who = _known_actor()
     return Frame(
-        home=_HOMES[g.get("desk", APPLICANT_AREA)],
+        home=_HOMES[g.get("area", APPLICANT_AREA)],
         demo=settings.demo,
         warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id) and not who.unproven,
-        unproven=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
+        unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
         phone=settings.phone,
         phone_link="+228" + digits_only(settings.phone),
         phone_hours=say("frame.phone_hours"),
@@ -304,7 +304,7 @@ def _frame() -> Frame:
         actor=who,
         principal=_principal(who),
         helped=_helped(who),
-        languages=tuple(choices(_HOMES[g.get("desk", APPLICANT_AREA)])),
+        languages=tuple(choices(_HOMES[g.get("area", APPLICANT_AREA)])),
     )
 
 
@@ -333,7 +333,7 @@ def _helped(who: Actor) -> str:
 
 def at_counter() -> bool:
     """Return whether an agent assists an applicant in this request."""
-    return bool(g.get("desk") == COUNTER_AREA)
+    return bool(g.get("area") == COUNTER_AREA)
 
 
 def dossiers_home() -> str:

@@ -95,6 +95,6 @@ def _note_route() -> None:
 
 def _note_role(failure: BaseException | None) -> None:
     """Record the kind of actor, if the request needed it."""
-    who = g.get("actors", {}).get(g.get("desk", "citizen"))
+    who = g.get("actors", {}).get(g.get("area", "citizen"))
     if who is not None and who.id:
         request.environ[_ROLE] = who.kind

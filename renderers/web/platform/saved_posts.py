@@ -51,11 +51,11 @@ def acting_for_another() -> Response | None:
     acting_for = _found()
     if acting_for is None:
         return None
-    kept = request.method == "POST" and _kept()
+    is_saved = request.method == "POST" and _kept()
     return page(
-        "citizen/other_hat.html", 404, now=principal_name(app_ctx(), actor()), hat=acting_for, kept=kept, files=bool(request.files),
-        lost=request.method == "POST" and not kept,
-        next="/reprendre" if kept else request.path,
+        "citizen/other_principal.html", 404, now=principal_name(app_ctx(), actor()), acting_for=acting_for, is_saved=is_saved, files=bool(request.files),
+        lost=request.method == "POST" and not is_saved,
+        next="/reprendre" if is_saved else request.path,
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def _found() -> ActingFor | None:
     parts = request.path.split("/")
     if (
         g.get("broken", False)
-        or g.get("desk", APPLICANT_AREA) != APPLICANT_AREA
+        or g.get("area", APPLICANT_AREA) != APPLICANT_AREA
         or parts[1] != "dossiers"
         or len(parts) < 3
     ):

@@ -11,7 +11,7 @@ from flask import request, session
 
 from engine.core.problems import Fact
 from engine.domain.fields.views import AnswerProblem, PageView
-from engine.services.applications.attachments import NO_ROOM, NO_ROOM_UNPROVEN, arrived
+from engine.services.applications.attachments import NO_SPACE, NO_SPACE_UNVERIFIED, arrived
 from engine.services.applications.drafts import Upload, attach, detach
 from engine.services.context.app_context import NotFound
 from renderers.html.controls import file_fields
@@ -24,7 +24,7 @@ _ARRIVED: Final = "arrived:"
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
 _REFUSED: Final = "refused_files"  # in the signed cookie: refused files by dossier and question
 _MOST_REFUSED: Final = 4
-NO_ROOM_STATUS: Final = 507  # the script accepts it as an answer, whereas it repeats after 503
+NO_SPACE_STATUS: Final = 507  # the script accepts it as an answer, whereas it repeats after 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ReceivedFiles:
 
 def status_of(problems: Iterable[AnswerProblem]) -> int:
     """Return the status of a page with these problems: 507 for a full disk, else 422."""
-    return NO_ROOM_STATUS if any(one.code in (NO_ROOM, NO_ROOM_UNPROVEN) for one in problems) else 422
+    return NO_SPACE_STATUS if any(one.code in (NO_SPACE, NO_SPACE_UNVERIFIED) for one in problems) else 422
 
 
 def receive(one: DossierContext, view: Callable[[], PageView | None]) -> ReceivedFiles:

@@ -231,7 +231,7 @@ def _notices() -> list[HomeNotice]:
 def sheet(slug: str) -> Response:
     """Show the public sheet of a procedure. Answers 404 for an unknown procedure."""
     procedure = current_procedure(slug)
-    return page("citizen/sheet.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
+    return page("citizen/procedure.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
 
 
 def _draft_address(procedure: Procedure) -> str:

@@ -37,7 +37,7 @@ def chosen(slug: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/compare")
 @auditor
-def chosen_by_controllers(slug: str) -> Response:
+def chosen_by_auditors(slug: str) -> Response:
     """Redirect to the auditor's comparison of the two editions in the form."""
     return _chosen(mandated(slug), f"/audit/demarches/{slug}", f"/audit/demarches/{slug}")
 
@@ -70,7 +70,7 @@ def compare_json(slug: str, pair: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>")
 @auditor
-def compare_for_controllers(slug: str, pair: str) -> Response:
+def compare_for_auditors(slug: str, pair: str) -> Response:
     """Show the comparison for auditors, with exact counts of dossiers."""
     before, after = _pair(mandated(slug), pair)
     compared = _compared(before, after, 0)
@@ -81,7 +81,7 @@ def compare_for_controllers(slug: str, pair: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/compare/<pair>.json")
 @auditor
-def compare_json_for_controllers(slug: str, pair: str) -> Response:
+def compare_json_for_auditors(slug: str, pair: str) -> Response:
     """Return the auditor's comparison as JSON, with exact counts."""
     before, after = _pair(mandated(slug), pair)
     return _plain(_compared(before, after, 0), shared=False)

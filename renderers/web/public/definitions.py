@@ -16,7 +16,7 @@ from renderers.definition.document import CHAPTERS, OPTIONAL, definition_text
 from renderers.definition.parts import MatrixRow
 from renderers.definition.reader import spelled
 from renderers.definition.workflow import CircuitReader
-from renderers.html.diagram import DiagramRow, kind_of, ways, workflow_svg
+from renderers.html.diagram import DiagramRow, diagram_rows, kind_of, workflow_svg
 from renderers.html.templates import span_text
 from renderers.reports.publication import SignatureText
 from renderers.web.platform.access import auditor, public
@@ -89,7 +89,7 @@ def _edition_line(record: EditionRecord, sentences: list[str], current: Procedur
     query = f"?fingerprint={one.fingerprint}"
     return EditionLine(
         one.edition, one.fingerprint == current.fingerprint, tuple(sentences),
-        writer().signature(record.told.origin) if record.told else None, (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
+        writer().signature(record.first_publication.origin) if record.first_publication else None, (one.commit or "")[:10], one.fingerprint, f"{base}/definition{query}", f"{base}/definition.yaml{query}",
         f"{base}/circuit{query}", f"{record.before}...{one.fingerprint}" if record.before else "",
     )  # fmt: skip
 
@@ -141,12 +141,12 @@ def source(slug: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/circuit")
 @public
-def circuit(slug: str) -> Response:
+def workflow(slug: str) -> Response:
     """Show the workflow of an edition as diagram and table. Small counts are hidden."""
     procedure = edition_asked(slug)
     return page(
-        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
-        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, FEW), text=_matrix(procedure),
+        "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        lines=[_transition_line(procedure, transition) for transition in diagram_rows(procedure, language())], counts=current_lines(procedure, FEW), text=_matrix(procedure),
         svg=f"/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=False, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
@@ -154,12 +154,12 @@ def circuit(slug: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/circuit")
 @auditor
-def circuit_for_controllers(slug: str) -> Response:
+def workflow_for_auditors(slug: str) -> Response:
     """Show the workflow for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return staff_page(
-        "auditor/circuit.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
-        lines=[_way_line(procedure, way) for way in ways(procedure, language())], standing=current_lines(procedure, 0), text=_matrix(procedure),
+        "auditor/workflow.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition,
+        lines=[_transition_line(procedure, transition) for transition in diagram_rows(procedure, language())], counts=current_lines(procedure, 0), text=_matrix(procedure),
         svg=f"/audit/demarches/{slug}/circuit.svg?fingerprint={procedure.fingerprint}", controller=True, automatic=_passes_by_itself(procedure),
         definition=f"/demarches/{slug}/definition?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
@@ -175,7 +175,7 @@ def picture(slug: str) -> Response:
 
 @blueprint.get("/audit/demarches/<slug>/circuit.svg")
 @auditor
-def picture_for_controllers(slug: str) -> Response:
+def picture_for_auditors(slug: str) -> Response:
     """Serve the diagram of the workflow as SVG for auditors, with exact counts."""
     procedure = edition_asked(mandated(slug))
     return _svg(procedure, current_counts(app_ctx(), procedure))
@@ -206,23 +206,23 @@ def _matrix(procedure: Procedure) -> Matrix:
     return Matrix(tuple(reader.role(key) for key in reader.roles()), tuple(reader.matrix()))
 
 
-def _way_line(procedure: Procedure, way: DiagramRow) -> TransitionRow:
+def _transition_line(procedure: Procedure, transition: DiagramRow) -> TransitionRow:
     return TransitionRow(
-        way.number, way.source_label, _action(procedure, way), _who(way), _delay(procedure, way), way.target_label, _message(procedure, way)
+        transition.number, transition.source_label, _action(procedure, transition), _who(transition), _delay(procedure, transition), transition.target_label, _message(procedure, transition)
     )  # fmt: skip
 
 
-def _action(procedure: Procedure, way: DiagramRow) -> str:
+def _action(procedure: Procedure, transition: DiagramRow) -> str:
     """Return the name of the act, or the event of an automatic transition, with its condition."""
-    said = way.label if way.event is None else event_label(procedure, way.transition)
-    condition = CircuitReader(procedure, app_ctx().directory, site().words, language()).branch(way.transition)
+    said = transition.label if transition.event is None else event_label(procedure, transition.transition)
+    condition = CircuitReader(procedure, app_ctx().directory, site().words, language()).branch(transition.transition)
     return f"{said} ({condition})" if condition else said
 
 
-def _who(way: DiagramRow) -> str:
-    if way.event is not None:
+def _who(transition: DiagramRow) -> str:
+    if transition.event is not None:
         return say("desk.system")
-    return ", ".join(_role(role) for role in way.by)
+    return ", ".join(_role(role) for role in transition.by)
 
 
 def _role(role: str) -> str:
@@ -230,28 +230,32 @@ def _role(role: str) -> str:
     return say("desk.applicant_capital") if role == "applicant" else said
 
 
-def _delay(procedure: Procedure, way: DiagramRow) -> str:
+def _delay(procedure: Procedure, transition: DiagramRow) -> str:
     """Return the time limit of the act, or that of the state. Empty without one."""
-    if way.transition.within is not None:
-        return say("audit.within", span=span_text(site().words, way.transition.within, language()))
-    state = procedure.state(way.source)
-    theirs = way.event == "due" or set(way.by) & set(state.by)
+    if transition.transition.within is not None:
+        return say("audit.within", span=span_text(site().words, transition.transition.within, language()))
+    state = procedure.state(transition.source)
+    theirs = transition.event == "due" or set(transition.by) & set(state.by)
     return writer_of(procedure).value(state.due) if state.due is not None and theirs else ""
 
 
-def _message(procedure: Procedure, way: DiagramRow) -> str:
+def _message(procedure: Procedure, transition: DiagramRow) -> str:
     """Return what the applicant receives on arrival: the procedure's notice, or the site's standard notice.
 
     Empty if the public label does not change.
     """
     own = next(
-        (one for one in procedure.notices if one.event in (way.target, way.transition.id) and one.to == "applicant"),
+        (
+            one
+            for one in procedure.notices
+            if one.event in (transition.target, transition.transition.id) and one.to == "applicant"
+        ),
         None,
     )
     template = (own.sms or own.inbox or own.email_body) if own else None
     if template is not None:
         return CircuitReader(procedure, app_ctx().directory, site().words, language()).template(template)
-    before, after = procedure.state(way.source), procedure.state(way.target)
+    before, after = procedure.state(transition.source), procedure.state(transition.target)
     if before.public == after.public and kind_of(before) == kind_of(after):
         return ""
     return say("definition.notice_house")

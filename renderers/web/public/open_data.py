@@ -123,7 +123,7 @@ def versions(slug: str) -> Response:
 
 
 def _edition(record: EditionRecord, sentences: list[str], current: Procedure) -> dict[str, object]:
-    one, reported = record.edition, record.told
+    one, reported = record.edition, record.first_publication
     procedure = opened(one)
     query = f"?fingerprint={one.fingerprint}"
     return {
@@ -212,7 +212,7 @@ def _entry(slug: str, fingerprint: str, publication: Publication) -> FeedEntry |
     return FeedEntry(
         _address(f"/demarches/{slug}/definition?fingerprint={fingerprint}#{publication.n}"), say("feed.entry", procedure=title, what=what), publication.at,
         _address(f"/demarches/{slug}/historique"), " ".join(sentences),
-        record.edition.published_by or (record.told.origin.author if record.told else ""),
+        record.edition.published_by or (record.first_publication.origin.author if record.first_publication else ""),
         tuple((one, say(f"changes.chapter.{one}")) for one in themes),
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ class WatchText:
 
 @blueprint.get("/audit/publications")
 @auditor
-def for_controllers() -> Response:
+def for_auditors() -> Response:
     """Show the publications for auditors, 20 a page."""
     return _page("/audit/publications")
 
@@ -87,7 +87,7 @@ def _page(address: str) -> Response:
         watch = unit.watch(followed) if followed else None
     shown = reported[:_A_PAGE]
     return staff_page(
-        "desk/publications.html", cards=[_card(one) for one in shown], followed=followed,
+        "staff/publications.html", cards=[_card(one) for one in shown], followed=followed,
         branch=next((one.origin.branch for one in reported if one.origin.source == followed), ""),
         watch=_watch(watch or next((one for one in watches.values() if one), None)),
         next=f"{address}?{urlencode({'avant': shown[-1].n})}" if len(reported) > _A_PAGE else "",

@@ -112,7 +112,7 @@ def _public_page(
     last = _last_whole(local_day(counted.until))
     writer = writer_of()
     return page(
-        "statistics.html", desk="", shown=shown, more=more,
+        "statistics.html", area="", shown=shown, more=more,
         title=say("stat.of", procedure=procedure) if procedure else say("stat.title"),
         procedure=procedure, path=path, until=counted.until, nothing=_nothing_yet(shown, last), rule=True,
         fields=[("mois", say("stat.month"), "", [(one, writer.period(one)) for one in reversed(months_until(last, _OFFERED))])],
@@ -172,7 +172,7 @@ def _area(path: str, kind: Kind) -> Response:
         return _taken(shown, kind, counted, shared=False)
     title = label(mine[procedure].title) if procedure else ""
     return staff_page(
-        "statistics.html", desk=path, shown=shown, more=more,
+        "statistics.html", area=path, shown=shown, more=more,
         title=say("stat.of", procedure=title) if title else say("stat.title"), procedure=title, path=path,
         until=counted.until, nothing="" if shown.rows else say("stat.none"), rule=False,
         fields=_staff_fields(mine.values(), places), chosen=asked, own=_own(period), links=_twins(path, **asked),

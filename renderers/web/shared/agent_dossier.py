@@ -40,10 +40,10 @@ def agent_case(number: str) -> AgentCase:
 
 def act_label(procedure: Procedure, name: str, source: str = "") -> str:
     """Return the label of an act, a task or a service. An automatic transition has that of its event."""
-    ways = [way for way in procedure.transitions if way.id == name]
-    way = next((one for one in ways if one.source == source), ways[0] if ways else None)
-    if way is not None:
-        return label(way.label) if way.event is None else event_label(procedure, way)
+    transitions = [transition for transition in procedure.transitions if transition.id == name]
+    transition = next((one for one in transitions if one.source == source), transitions[0] if transitions else None)
+    if transition is not None:
+        return label(transition.label) if transition.event is None else event_label(procedure, transition)
     asked = procedure.round_of(name)
     thing = asked.service(name) if asked else procedure.tasks.get(name)
     return label(thing.label) if thing else name
@@ -64,9 +64,9 @@ def correction_offer(found: tuple[AvailableAction, ...]) -> AvailableAction | No
     return next((offer for offer in found if offer.open and "correction" in offer.transition.asks), None)
 
 
-def correctable_of(one: DossierContext, way: Transition) -> frozenset[str]:
+def correctable_of(one: DossierContext, transition: Transition) -> frozenset[str]:
     """Return the ids of the fields that the act may ask the applicant to correct."""
-    return frozenset(correctable_fields(one.procedure, way, one.evaluated().values.scope))
+    return frozenset(correctable_fields(one.procedure, transition, one.evaluated().values.scope))
 
 
 def why(one: DossierContext, offer: AvailableAction) -> str:
@@ -75,11 +75,11 @@ def why(one: DossierContext, offer: AvailableAction) -> str:
     if reason is None:
         return ""
     if reason.code == "guard":
-        return say("why.guard", condition=writer_of(one.procedure).condition(offer.ways[-1].when))
-    return why_not(one.procedure, reason)
+        return say("why.guard", condition=writer_of(one.procedure).condition(offer.transitions[-1].when))
+    return refusal_text(one.procedure, reason)
 
 
-def why_not(procedure: Procedure, reason: Refusal) -> str:
+def refusal_text(procedure: Procedure, reason: Refusal) -> str:
     """Return a refusal as a sentence that names the roles, the act or the tasks."""
     facts = reason.facts
     if reason.code == "role":

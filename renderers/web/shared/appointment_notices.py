@@ -127,7 +127,7 @@ def _last_chance(one: DossierContext, state: State, visit: Appointment) -> Itera
     if one.dossier.missed.get(visit.id, 0) < visit.no_show:
         return
     scope = one.evaluated().scope
-    way = circuit_of(one.procedure).way(state.id, event_trigger("missed"), scope)
-    target = one.procedure.states.get(way.target) if way is not None else None
+    transition = circuit_of(one.procedure).transition(state.id, event_trigger("missed"), scope)
+    target = one.procedure.states.get(transition.target) if transition is not None else None
     if target is not None:
         yield say("visit_day.last", state=label(target.label))

@@ -20,9 +20,9 @@ def versions_page(one: DossierContext, view: PageView | None, back: str) -> Resp
     """Return the page of typed and stored answers where they differ. `back` is the way without saving."""
     versions = []
     for field in view.fields if view else ():
-        yours, kept = _said(field), str(typed(field.value) or "")
-        if yours and _plain(yours) not in {_plain(field.text), _plain(kept), _plain(national(kept))}:
-            versions.append({"label": label(field.label), "yours": yours, "kept": field.text})
+        yours, saved = _said(field), str(typed(field.value) or "")
+        if yours and _plain(yours) not in {_plain(field.text), _plain(saved), _plain(national(saved))}:
+            versions.append({"label": label(field.label), "yours": yours, "saved": field.text})
     fields = [(name, value) for name, values in request.form.lists() for value in values if name not in _OWN_TO_DROP]
     fields += [("revision", str(one.dossier.revision)), ("token", new_token())]
     return conflict(versions, fields, back)

@@ -16,8 +16,8 @@ from engine.services.applications.messages import (
     count_messages,
     read_file,
     read_messages,
+    refusal_for_message,
     unread,
-    why_not,
     write_message,
 )
 from renderers.web.platform.access import agent, signed_in
@@ -88,7 +88,7 @@ def write(number: str) -> Response:
 
 @blueprint.get("/dossiers/<number>/messages/<attachment_id>/fichier")
 @signed_in
-def paper(number: str, attachment_id: str) -> Response:
+def attachment(number: str, attachment_id: str) -> Response:
     """Send a file of a message to the applicant."""
     return _file(case(number), attachment_id)
 
@@ -156,7 +156,7 @@ def _page(one: DossierContext, body: str = "", faults: dict[str, str] | None = N
     ours = actor().kind == "agent"
     found = read_messages(app_ctx(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
-    closed = why_not(one.dossier)
+    closed = refusal_for_message(one.dossier)
     draw = staff_page if ours else page
     return draw(
         "agent/messages.html" if ours else "citizen/messages.html", 422 if faults else 200, dossier=one.dossier,

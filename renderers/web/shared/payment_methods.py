@@ -19,7 +19,7 @@ from engine.integrations.payment_provider import NO_CUSTOMER, Asked, Customer, P
 from engine.records.dossier import Payment
 from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
-from engine.services.payments.payments import ways_to_pay
+from engine.services.payments.payments import payment_methods_of
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
 from renderers.i18n.formats import listed
 from renderers.i18n.translations import in_language
@@ -56,13 +56,13 @@ class HolderField:
 
 def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
     """Return the operators for all fees due now. At a counter no card is typed on the agent's screen."""
-    ways = ways_to_pay(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
-    return {name: choice for name, choice in app_ctx().providers.items() if choice.method in ways}
+    methods = payment_methods_of(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
+    return {name: choice for name, choice in app_ctx().providers.items() if choice.method in methods}
 
 
 def method_names(one: DossierContext) -> str:
     """Return the methods of payment in words: `argent mobile ou carte bancaire`."""
-    names = [say(f"pay.method_{name}") for name in sorted(ways_to_pay(app_ctx(), actor(), one.id))]
+    names = [say(f"pay.method_{name}") for name in sorted(payment_methods_of(app_ctx(), actor(), one.id))]
     return listed(names, language(), "or")
 
 

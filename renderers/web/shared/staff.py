@@ -165,11 +165,11 @@ def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str
     return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
 
 
-def event_label(procedure: Procedure, way: Transition) -> str:
+def event_label(procedure: Procedure, transition: Transition) -> str:
     """Return the cause of an automatic transition: a completed task, or time."""
-    event = way.event or ""
-    if event == "done" and site().words.has(f"event.done_{procedure.state(way.source).mode}"):
-        return say(f"event.done_{procedure.state(way.source).mode}")
+    event = transition.event or ""
+    if event == "done" and site().words.has(f"event.done_{procedure.state(transition.source).mode}"):
+        return say(f"event.done_{procedure.state(transition.source).mode}")
     if site().words.has(f"event.short_{event}"):
         return say(f"event.short_{event}")
     thing = procedure.tasks.get(event) or procedure.clocks.get(event)
@@ -206,7 +206,7 @@ def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
 
     An unknown login and a wrong password give the same message.
     """
-    g.desk = area
+    g.area = area
     if request.method == "GET":
         return _sign_in_form(area, safe_next(request.args.get("suite"), ""))
     login, following = request.form.get("login", "")[:100], safe_next(request.form.get("suite"), "")
@@ -225,8 +225,8 @@ def sign_in_page(area: str, kind: Kind, lets_in: LetsIn) -> Response:
 def _sign_in_form(area: str, following: str, login: str = "", error: str = "") -> Response:
     errors = [("#login", error)] if error else []
     return staff_page(
-        "desk/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
-        errors=errors, login=login, next=following, kept=bool(session.get("aside")), guests=_guests(area),
+        "staff/sign_in.html", 422 if error else 200, title=say(f"desk.{area if area == AGENT_AREA else 'auditor'}_title"),
+        errors=errors, login=login, next=following, has_saved_post=bool(session.get("aside")), guests=_guests(area),
         note=session.pop("desk_note", ""),
         password=PASSWORD,
     )  # fmt: skip
@@ -250,7 +250,7 @@ def _guests(area: str) -> list[DemoSignIn]:
 
 def sign_out_of(area: str, page: str) -> Response:
     """Close the session of an area, discard its saved post, and go to the page."""
-    g.desk = area
+    g.area = area
     session.pop("aside", None)
     return close_session(go(page), area)
 

@@ -39,7 +39,7 @@ def a_dossier(dossier_id: str = "d1", **changes: Any) -> Dossier:
     return Dossier(**{**given, **changes})
 
 
-def a_letter(letter_id: str = "l1", **changes: Any) -> OutboundMessage:
+def a_message(letter_id: str = "l1", **changes: Any) -> OutboundMessage:
     given = {
         "id": letter_id, "dossier": None, "channel": "sms", "to": "+22890000000", "subject": "", "body": "Bonjour",
         "due_at": NOON, "dedupe": f"dedupe of {letter_id}", "created_at": NOON,

@@ -12,7 +12,7 @@ import pytest
 
 from engine.storage.files.attachments import AttachmentStore, Lost
 from engine.storage.files.encryption import FIRST, FileKeys, NoFileKey, NoKeyRing, add_key
-from tests.engine.office.world import keys, pdf
+from tests.engine.services.world import keys, pdf
 
 ALL = ("pdf",)
 SIZE = 1_000_000

@@ -23,7 +23,7 @@ _CHILD = """
 import os, resource, sys
 from engine.storage.files.content import Rejected
 from engine.storage.files.pdfs import read_through
-from tests.engine.office.world import pdf
+from tests.engine.services.world import pdf
 read_through(pdf())
 for path in sys.argv[1:]:  # each in a process of its own, which begins with what is loaded here
     if (child := os.fork()) == 0:

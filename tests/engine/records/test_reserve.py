@@ -11,8 +11,8 @@ from engine.operations.settings import MEGABYTE, Settings, WrongNumber
 from engine.storage.files import reserve
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.blob_store import Bucket
-from engine.storage.files.reserve import LEAST, NoRoom, Reserve
-from tests.engine.office.world import pdf
+from engine.storage.files.reserve import LEAST, NoSpace, Reserve
+from tests.engine.services.world import pdf
 
 
 class Disk:
@@ -39,12 +39,12 @@ def test_who_is_unproven_is_refused_first(
     caplog.set_level("INFO", "guichet.reserve")
     disk, kept = Disk(monkeypatch, 1, 250), Reserve((tmp_path / "not" / "made" / "yet",), 100)
     kept.check(50, unproven=True)
-    with pytest.raises(NoRoom):
+    with pytest.raises(NoSpace):
         kept.check(51, unproven=True)
     kept.check(150)
     assert caplog.messages == []
     for _ in range(3):
-        with pytest.raises(NoRoom):
+        with pytest.raises(NoSpace):
             kept.check(151)
     assert len(caplog.messages) == 1, "told once"
     disk.free = 300
@@ -59,7 +59,7 @@ def test_a_file_in_the_reserve_is_not_kept_and_one_that_is_kept_stays(
     store = AttachmentStore(tmp_path / "files", reserve=Reserve((tmp_path,), 5_000))
     kept = store.keep(pdf(), "a.pdf", ("pdf",), 9_000)
     disk.free = 5_000
-    with pytest.raises(NoRoom):
+    with pytest.raises(NoSpace):
         store.keep(pdf() + b"\n", "a.pdf", ("pdf",), 9_000)
     assert store.read(kept.sha256) == pdf()
 

@@ -27,7 +27,7 @@ from tests.engine.records.makers import (
     a_booking,
     a_document,
     a_dossier,
-    a_letter,
+    a_message,
     a_payment,
     a_timer,
     an_edition,
@@ -160,7 +160,7 @@ def test_what_is_sealed_is_never_rewritten(store: SqliteStore, statement: str) -
         lambda unit: unit.take_seat("desk", "nobody", a_booking()),
         lambda unit: unit.add_document("nobody", a_document()),
         lambda unit: unit.set_timers("nobody", [a_timer(dossier="nobody")]),
-        lambda unit: unit.add_letter(a_letter(dossier="nobody")),
+        lambda unit: unit.add_letter(a_message(dossier="nobody")),
         lambda unit: unit.add_event(an_event(payment="nobody")),
         lambda unit: journal(unit, "nobody", "opened"),
     ],
@@ -318,9 +318,9 @@ def a_whole_life(store: Store) -> None:
         unit.add_payment(a_payment(status="paid"))
         unit.add_event(an_event())
         unit.add_credit("p1", "d1", 500, NOON)
-        unit.add_letter(a_letter(dossier="d1"))
+        unit.add_letter(a_message(dossier="d1"))
         (lent,) = unit.claim_letters(NOON, later(minutes=1))
-        unit.settle_letter(replace(lent, sent_at=NOON))
+        unit.update_outbound_message(replace(lent, sent_at=NOON))
         unit.set_timers("d1", [a_timer("due"), a_timer("remind")])
         unit.fire_timer(a_timer("due"), later(minutes=1))
 

@@ -1,0 +1,66 @@
+"""Who sees what, who acts in which role."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.common.access import acting_role, may_read, may_see
+from engine.model import Sensitive
+from engine.model.roles import roles_of
+from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor
+from tests.engine.domain.small_procedure import AUDITOR, CHECKER, CLERK, MONDAY, OWNER, STRANGER, draft, passport
+
+BOOK = passport(sensitive={"prenoms": Sensitive(("controleur",), ("conformite",))})
+DRAFT = draft(BOOK)
+SENT = replace(DRAFT, submitted_at=MONDAY, state="conformite", office="centre")
+ELSEWHERE = replace(CHECKER, offices=frozenset({"port"}))
+FOREIGN = Actor("agent", "other", roles=frozenset({"autre/controleur"}))
+PROVIDER = Actor("provider", "operator")
+
+
+@pytest.mark.parametrize(
+    ("actor", "draft_seen", "sent_seen"),
+    [
+        (OWNER, True, True),
+        (STRANGER, False, False),
+        (CHECKER, False, True),
+        (CLERK, False, True),
+        (ELSEWHERE, False, False),
+        (FOREIGN, False, False),
+        (AUDITOR, False, True),
+        (SYSTEM_ACTOR, True, True),
+        (ANONYMOUS, False, False),
+        (PROVIDER, False, False),
+        (Actor("agent", OWNER.id), False, False),  # the same id at another door is somebody else
+        (Actor("applicant", "agent_1", roles=CHECKER.roles), False, False),  # roles are worth nothing to an applicant
+    ],
+)
+def test_who_sees(actor: Actor, draft_seen: bool, sent_seen: bool) -> None:
+    assert may_see(BOOK, DRAFT, actor) is draft_seen
+    assert may_see(BOOK, SENT, actor) is sent_seen
+
+
+def test_a_sensitive_answer_is_for_its_roles_in_its_states() -> None:
+    later = replace(SENT, state="production")
+    assert may_read(BOOK, SENT, "prenoms", OWNER)
+    assert may_read(BOOK, SENT, "prenoms", CHECKER)
+    assert not may_read(BOOK, later, "prenoms", CHECKER)
+    assert not may_read(BOOK, SENT, "prenoms", CLERK)
+    assert not may_read(BOOK, SENT, "prenoms", AUDITOR)
+    assert not may_read(BOOK, SENT, "prenoms", STRANGER)
+    assert may_read(BOOK, SENT, "nom", CLERK)
+    assert may_read(BOOK, SENT, "nom", AUDITOR)
+
+
+def test_roles_are_named_with_their_agency() -> None:
+    assert roles_of(BOOK) == {f"ville/{name}" for name in ("controleur", "guichet", "production", "chef")}
+
+
+def test_acting_in_a_role() -> None:
+    assert acting_role(BOOK, SENT, CHECKER, ("controleur",)) == "ville/controleur"
+    assert acting_role(BOOK, SENT, ELSEWHERE, ("controleur",)) is None
+    assert acting_role(BOOK, SENT, OWNER, ("controleur", "applicant")) == "applicant"
+    assert acting_role(BOOK, SENT, STRANGER, ("applicant",)) is None
+    assert acting_role(BOOK, SENT, FOREIGN, ("autre/controleur",)) == "autre/controleur"

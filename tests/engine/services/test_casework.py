@@ -1,0 +1,288 @@
+"""What agents may see and do, and why not; the trays they work from; nobody sees what is not theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.domain.common.decision import Act
+from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
+from engine.services.applications import casework
+from engine.services.applications import document_verification as verification
+from engine.services.applications import drafts as intake
+from engine.services.appointments import bookings
+from engine.services.audit import integrity as inspection
+from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.core import outbound_messages as letters
+from engine.services.payments import payments as cashier
+from engine.storage.results import Conflict
+from engine.storage.sql.accounts import SecurityLogQueries
+from tests import worker
+from tests.engine.services.world import PASSPORT, World
+
+
+@pytest.fixture
+def chief(world: World) -> Actor:
+    return world.agent("chief", "sncja/greffier_en_chef")
+
+
+@pytest.fixture
+def checker(world: World) -> Actor:
+    return world.agent("checker", "dgdn/controleur")
+
+
+def offer_of(world: World, actor: Actor, dossier: Dossier, act: str) -> Any:
+    return next(one for one in casework.offers(world.office, actor, dossier.id) if one.transition.id == act)
+
+
+class TestActs:
+    def test_an_act_closed_says_why(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        assert offer_of(world, checker, dossier, "conforme").open
+        clerk = world.agent("clerk", "dgdn/guichet")
+        assert offer_of(world, clerk, dossier, "conforme").closed.code == "role"
+        with pytest.raises(Refused, match="role"):
+            world.take(dossier, clerk, "conforme")
+        with pytest.raises(Refused, match="reason_missing"):
+            world.take(dossier, checker, "refuser")
+        with pytest.raises(Refused, match="state"):
+            world.take(dossier, checker, "remettre")
+        with pytest.raises(Refused, match="unknown_act"):
+            world.take(dossier, checker, "donner")
+        assert world.kept(dossier) == dossier
+
+    def test_an_act_reads_no_list_of_all_the_agents(
+        self, world: World, checker: Actor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A country has thousands of them, and an act concerns two."""
+        dossier = world.sent(PASSPORT)
+
+        def refused(*_: object) -> None:
+            raise AssertionError("every agent was read")
+
+        monkeypatch.setattr(SecurityLogQueries, "accounts", refused)
+        assert offer_of(world, checker, dossier, "conforme").open
+        assert world.take(dossier, checker, "conforme").state != dossier.state
+
+    def test_colleagues_are_those_whose_account_is_open(self, world: World, checker: Actor) -> None:
+        gone = world.agent("gone", "dgdn/controleur")
+        with world.office.store.unit(write=True) as unit:
+            account = unit.account(gone.id)
+            assert account is not None
+            unit.put_account(replace(account, disabled=True))
+            unit.put_account(Account("ama", "applicant", "Ama", "+22890000000"))
+        with world.office.store.unit() as unit:
+            people = casework.people_of(world.office, unit)
+            assert people[checker.id].roles == checker.roles
+            assert checker.id in people
+            assert [one for one in (gone.id, "ama", "nobody") if one in people] == []
+            assert gone.id not in list(people)
+            assert len(people) == len(list(people))
+
+    def test_two_agents_one_wins(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        second = world.agent("second", "dgdn/controleur")
+        casework.take_transition(
+            world.office, checker, dossier.id, Act("refuser", "Non"), revision=dossier.revision, token="a"
+        )  # fmt: skip
+        with pytest.raises(Conflict):
+            casework.take_transition(
+                world.office, second, dossier.id, Act("conforme"), revision=dossier.revision, token="b"
+            )  # fmt: skip
+        assert world.kept(dossier).state == "refuse"
+
+    def test_four_eyes(self, world: World, chief: Actor) -> None:
+        owner = world.applicant()
+        given = {"nom": "TCHALLA", "prenoms": "Essowè", "date_naissance": "1991-08-05"}
+        dossier = world.paid(world.sent(owner=owner, **given))
+        assert dossier.state == "controle"
+        dossier = world.take(dossier, chief, "verifier", filling={"meme_personne": False})
+        with pytest.raises(Refused, match="four_eyes"):
+            world.take(dossier, chief, "signer")
+        other = world.agent("other", "sncja/greffier_en_chef")
+        assert world.take(dossier, other, "signer").state == "a_retirer"
+
+    def test_the_form_an_act_fills_is_judged(self, world: World) -> None:
+        maker, dossier = world.agent("maker", "dgdn/production"), _in_production(world)
+        empty = casework.read_filling(world.office, maker, dossier.id, "fabriquer")
+        assert [view.id for view in empty.view.pages[0].fields] == ["numero_livret"]
+        with pytest.raises(WrongAnswers):
+            world.take(dossier, maker, "fabriquer")
+        wrong = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["?"]})
+        assert [one.at for one in wrong.problems] == ["numero_livret"]
+        with pytest.raises(WrongAnswers):
+            world.take(dossier, maker, "fabriquer", filling=wrong.answers)
+        right = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["EB123456"]})
+        with pytest.raises(Refused, match="unknown_answer"):
+            world.take(dossier, maker, "fabriquer", filling={**right.answers, "nom": "HACKER"})
+        made = world.take(dossier, maker, "fabriquer", filling=right.answers)
+        assert (made.state, made.answers["numero_livret"], made.answers["nom"]) == ("pret", "EB123456", "AMEGAN")
+
+    def test_a_preview_keeps_nothing(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        before = (world.kinds(dossier), world.letters())
+        preview = casework.preview_transition(world.office, checker, dossier.id, Act("refuser", "Identité douteuse"))
+        assert preview.outputs == ("lettre_refus",)
+        assert [letter.channel for letter in preview.letters] == ["sms"]
+        assert world.kept(dossier) == dossier
+        assert (world.kinds(dossier), world.letters()) == before
+
+    def test_a_reason_is_proven_by_the_journal_and_not_shown(self, world: World, checker: Actor) -> None:
+        dossier = world.take(world.sent(PASSPORT), checker, "refuser", reason="CANARI douteux")
+        entries = world.read(lambda unit: unit.entries(dossier.id))
+        assert "CANARI" not in repr(entries)
+        assert any("reason" in entry.body.get("commits", {}) for entry in entries)
+
+
+def _in_production(world: World) -> Dossier:
+    checker, clerk = world.agent("checker", "dgdn/controleur"), world.agent("clerk", "dgdn/guichet")
+    dossier = world.booked(world.paid(world.take(world.sent(PASSPORT), checker, "conforme")), "depot")
+    world.clock.instant = dossier.bookings["depot"].start
+    dossier = bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
+    return world.take(dossier, clerk, "originaux_conformes")
+
+
+class TestHands:
+    def test_taken_and_given_back(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        mine = casework.assign(world.office, checker, dossier.id, checker.id, revision=dossier.revision, token="t")
+        again = casework.assign(world.office, checker, dossier.id, checker.id, revision=dossier.revision, token="t")
+        assert mine.assigned == again.assigned == checker.id
+        assert casework.assign(world.office, checker, dossier.id, None).assigned is None
+
+    def test_only_to_one_who_may_act(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        maker = world.agent("maker", "dgdn/production")
+        elsewhere = world.agent("kara", "dgdn/controleur", offices=("dgdn_kara",))
+        for to in (maker.id, elsewhere.id, world.applicant().id, "nobody"):
+            with pytest.raises(Refused, match="role"):
+                casework.assign(world.office, checker, dossier.id, to)
+        with pytest.raises(Refused, match="role"):
+            casework.assign(world.office, maker, dossier.id, maker.id)
+
+
+class TestTrays:
+    def test_each_queue_holds_what_it_says(self, world: World, checker: Actor) -> None:
+        first = world.sent(PASSPORT)
+        second = world.sent(PASSPORT, world.applicant("+22890445566"))
+        world.draft(PASSPORT, world.applicant("+22890445567"))
+        casework.assign(world.office, checker, first.id, checker.id)
+        waiting = world.take(world.sent(PASSPORT, world.applicant("+22890445568")), checker, "conforme")
+        gone = world.take(world.sent(PASSPORT, world.applicant("+22890445569")), checker, "refuser", reason="Non")
+        queues = {
+            queue: {line.id for line in casework.list_inbox(world.office, checker, queue).lines}
+            for queue in casework.QUEUES
+        }
+        assert queues == {
+            "to_take": {second.id}, "mine": {first.id}, "late": set(), "ready": set(), "waiting": {waiting.id}, "done": {gone.id},
+            "all": {first.id, second.id, waiting.id, gone.id},
+        }  # fmt: skip
+        counts = {"to_take": 1, "ready": 0, "mine": 1, "late": 0, "waiting": 1, "done": 1, "all": 4}
+        assert casework.inbox_counts(world.office, checker) == counts
+        world.wait(days=4)
+        assert {line.id for line in casework.list_inbox(world.office, checker, "late").lines} == {first.id, second.id}
+
+    def test_what_waits_for_the_applicant_to_come_is_no_work_to_take(self, world: World) -> None:
+        both = world.agent("both", "dgdn/controleur", "dgdn/guichet")
+        ready = world.force(world.sent(PASSPORT), state="pret")
+        work = world.sent(PASSPORT, world.applicant("+22890445566"))
+        found = {
+            queue: {line.id for line in casework.list_inbox(world.office, both, queue).lines}
+            for queue in ("to_take", "ready", "waiting")
+        }
+        assert found == {"to_take": {work.id}, "ready": {ready.id}, "waiting": set()}
+        casework.assign(world.office, both, work.id, both.id)
+        assert casework.list_inbox(world.office, both, "to_take").lines == ()
+        casework.assign(world.office, both, ready.id, both.id)
+        assert [line.id for line in casework.list_inbox(world.office, both, "ready").lines] == [ready.id], (
+            "whoever holds it"
+        )
+
+    def test_filters_only_narrow(self, world: World, checker: Actor) -> None:
+        dossier = world.sent(PASSPORT)
+        ask = lambda **more: [line.id for line in casework.list_inbox(world.office, checker, "all", **more).lines]  # noqa: E731
+        assert ask(text=dossier.number) == [dossier.id]
+        assert ask(text="amegan") == [dossier.id]
+        assert ask(state="conformite", procedure=PASSPORT, office_id="dgdn_lome") == [dossier.id]
+        assert ask(office_id="dgdn_kara") == ask(procedure="nothing") == ask(state="remis") == []
+        assert casework.list_inbox(world.office, checker, "everything").lines == ()
+
+    def test_an_agent_of_another_office_agency_or_role_sees_nothing(self, world: World) -> None:
+        world.sent(PASSPORT)
+        for stranger in (
+            world.agent("kara", "dgdn/controleur", offices=("dgdn_kara",)),
+            world.agent("chief", "sncja/greffier_en_chef"),
+            world.agent("norole"),
+            world.applicant("+22890445566"),
+            ANONYMOUS,
+        ):
+            assert casework.list_inbox(world.office, stranger, "all").lines == ()
+            assert sum(casework.inbox_counts(world.office, stranger).values()) == 0
+
+    def test_an_agent_of_two_offices_cannot_ask_for_a_third(self, world: World) -> None:
+        world.sent(PASSPORT)
+        agent = world.agent("two", "dgdn/controleur", offices=("dgdn_kara",))
+        assert casework.list_inbox(world.office, agent, "all", office_id="dgdn_lome").lines == ()
+
+
+READS: dict[str, Callable[[World, Actor, str], Any]] = {
+    "see": lambda world, actor, ref: intake.see(world.office, actor, ref),
+    "see_form": lambda world, actor, ref: intake.see_form(world.office, actor, ref),
+    "check": lambda world, actor, ref: intake.check(world.office, actor, ref),
+    "read_attachment": lambda world, actor, ref: intake.read_attachment(world.office, actor, ref, "x"),
+    "offers": lambda world, actor, ref: casework.offers(world.office, actor, ref),
+    "owed": lambda world, actor, ref: cashier.owed(world.office, actor, ref),
+    "payments": lambda world, actor, ref: cashier.payments(world.office, actor, ref),
+    "slots": lambda world, actor, ref: bookings.slots(world.office, actor, ref, "depot"),
+    "letters": lambda world, actor, ref: letters.letters_of(world.office, actor, ref),
+    "trail": lambda world, actor, ref: inspection.checked_journal(world.office, actor, ref),
+    "export": lambda world, actor, ref: inspection.export(world.office, actor, ref),
+    "document": lambda world, actor, ref: verification.read_document(world.office, actor, ref, "x"),
+    "take": lambda world, actor, ref: casework.take_transition(world.office, actor, ref, Act("conforme")),
+    "preview": lambda world, actor, ref: casework.preview_transition(world.office, actor, ref, Act("conforme")),
+    "filling": lambda world, actor, ref: casework.read_filling(world.office, actor, ref, "conforme"),
+    "assign": lambda world, actor, ref: casework.assign(world.office, actor, ref, None),
+    "save_page": lambda world, actor, ref: intake.save_page(world.office, actor, ref, "identite", {}),
+    "attach": lambda world, actor, ref: intake.attach(world.office, actor, ref, "cni", intake.Upload("a", b"")),
+    "detach": lambda world, actor, ref: intake.detach(world.office, actor, ref, "x"),
+    "submit": lambda world, actor, ref: intake.submit(world.office, actor, ref, declared=True),
+    "correct": lambda world, actor, ref: intake.save_corrections(world.office, actor, ref, {}),
+    "send_corrections": lambda world, actor, ref: intake.send_corrections(world.office, actor, ref),
+    "drop": lambda world, actor, ref: intake.drop_draft(world.office, actor, ref),
+    "pay": lambda world, actor, ref: worker.start_payment(
+        world.office, actor, ref, provider="sandbox", payer="90000001"
+    ),
+    "book": lambda world, actor, ref: bookings.book_slot(
+        world.office, actor, ref, "depot", "dgdn_lome", world.office.now()
+    ),
+    "cancel": lambda world, actor, ref: bookings.cancel_booking(world.office, actor, ref, "depot"),
+    "mark": lambda world, actor, ref: bookings.mark(world.office, actor, ref, "depot", "attended"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", READS)
+def test_what_is_not_yours_does_not_exist(world: World, verb: str) -> None:
+    """Foreign, missing and not sent yet answer the same, by id and by number."""
+    sent = world.sent(PASSPORT)
+    draft = world.draft(PASSPORT, world.applicant("+22890445560"))
+    strangers = [
+        world.applicant("+22890445566"),
+        world.agent("chief", "sncja/greffier_en_chef"),
+        world.agent("kara", "dgdn/controleur", offices=("dgdn_kara",)),
+        world.agent("norole"),
+        ANONYMOUS,
+    ]
+    agent, auditor = world.agent("checker", "dgdn/controleur"), world.auditor()
+    tries = [(actor, ref) for actor in strangers for ref in (sent.id, sent.number, draft.id, "nowhere")]
+    tries += [(actor, ref) for actor in (agent, auditor) for ref in (draft.id, draft.number, "nowhere")]
+    said = set()
+    for actor, ref in tries:
+        with pytest.raises(NotFound) as refused:
+            READS[verb](world, actor, ref)
+        said.add(repr(refused.value))
+    assert len(said) == 1
+    assert (world.kept(sent), world.kept(draft)) == (sent, draft)

@@ -1,0 +1,105 @@
+"""Where SMS go, as an installation says it; what was kept before these limits goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.core.values import Text
+from engine.domain.common.decision import Decision
+from engine.domain.common.sms_policy import SmsPolicy
+from engine.domain.messages.notifications import notifications_for
+from engine.model import Notice, Procedure, Template
+from engine.operations.settings import Settings, WrongSetting
+from engine.records.dossier import Dossier, OutboundMessage
+from engine.services.core import commit as carrying
+from engine.services.limits.code_limits import new_numbers, why_no_letter
+from engine.services.sign_in.applicant_sign_in import send_code
+from engine.services.worker.worker import deliver_letters
+from tests.engine.services.world import PASSPORT, PHONE, World
+
+PARIS = "+33612345678"
+PREMIUM = "+22709123456"
+
+
+def written(world: World, to: str, number: int = 1) -> None:
+    now = world.office.now()
+    with world.office.store.unit(write=True) as unit:
+        unit.add_letter(OutboundMessage(f"l{number}", None, "sms", to, "", "Bonjour", now, f"l{number}", now))
+
+
+def outcome(world: World, to: str) -> tuple[bool, str | None]:
+    with world.office.store.unit() as unit:
+        [letter] = unit.letters_to(to)
+    return letter.sent_at is not None, letter.failed
+
+
+def test_no_letter_leaves_to_where_no_sms_goes(world: World) -> None:
+    for number, to in enumerate((PHONE, PARIS, PREMIUM)):
+        written(world, to, number)
+    assert deliver_letters(world.office) == 1
+    assert [outcome(world, to) for to in (PHONE, PARIS, PREMIUM)] == [
+        (True, None),
+        (False, "sms_country"),
+        (False, "sms_kind"),
+    ]
+
+
+def test_who_signed_in_before_from_elsewhere_goes_on(world: World) -> None:
+    """A number abroad that was served by an earlier release, or before a country was taken out."""
+    abroad = world.applicant(PARIS)
+    assert why_no_letter(world.office, PARIS) == "sms_country", (
+        "an account alone is not enough: an invitation makes one"
+    )
+    with pytest.raises(Refused, match="sms_country"):
+        send_code(world.office, PARIS)
+    world.sent(owner=abroad)
+    assert why_no_letter(world.office, PARIS) == ""
+    assert send_code(world.office, PARIS).phone == PARIS
+
+
+def test_the_countries_are_those_of_the_installation(world: World) -> None:
+    office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(("FR",))))
+    assert send_code(office, PARIS).phone == PARIS
+    with pytest.raises(Refused, match="sms_country"):
+        send_code(office, PHONE)
+
+
+def test_the_settings() -> None:
+    assert Settings.from_environment({}).sms == SmsPolicy()
+    said = {"GUICHET_SMS_COUNTRIES": "tg, FR", "GUICHET_SMS_NEW_AN_HOUR": "500"}
+    assert Settings.from_environment(said).sms == SmsPolicy(("TG", "FR"), 500)
+    for wrong in (
+        {"GUICHET_SMS_COUNTRIES": "TG,XX"},
+        {"GUICHET_SMS_NEW_AN_HOUR": "-1"},
+        {"GUICHET_SMS_NEW_AN_HOUR": "0"},
+    ):
+        with pytest.raises(WrongSetting):
+            Settings.from_environment(wrong)
+
+
+def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A procedure may tell somebody whose number is an answer; at the bound such a message does not leave."""
+    told = Template(Text.of("Une demande est faite."), frozenset())
+
+    def with_a_notice(
+        procedure: Procedure, before: Dossier, decision: Decision, *rest: Any
+    ) -> tuple[OutboundMessage, ...]:
+        notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=told)
+        return notifications_for(replace(procedure, notices=(notice,)), before, decision, *rest)
+
+    monkeypatch.setattr(carrying, "notifications_for", with_a_notice)
+    world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=1)))
+    outcomes = []
+    for owner in (PHONE, "+22891223344"):
+        world.sent(PASSPORT, world.applicant(owner))
+        with world.office.store.unit() as unit:
+            outcomes.append([letter.failed for letter in unit.letters_to("+22891020304")])
+            assert new_numbers(world.office.settings.sms, unit, world.office.now())["all"] == (1, 1)
+    assert outcomes[0] == [None]
+    assert sorted(outcomes[1], key=str) == [None, "codes_paused"]

@@ -1,0 +1,174 @@
+"""People and their rights: who may give what to whom, what is refused, and a journal that shows any change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
+from engine.services.accounts import agents as people
+from engine.services.accounts.agents import Given, Person
+from engine.services.applications import casework
+from engine.services.applications.drafts import see
+from engine.services.context.app_context import NotFound
+from engine.services.sign_in.sessions import actor_of, open_session
+from tests.engine.services.world import B3, PASSPORT, World
+
+CHECKER, COUNTER = "dgdn/controleur", "dgdn/guichet"
+TODAY = date(2026, 11, 23)
+
+
+def added(world: World, login: str = "mensah", by: Actor = SYSTEM_ACTOR, **asked: Any) -> Given:
+    given = {"name": "A. Mensah", "roles": {CHECKER: None}, **asked}
+    return people.add_person(world.office, by, "agent", login, Person(**given))
+
+
+def administrator(world: World, *agencies: str, login: str = "chef") -> Actor:
+    person = Person("C. Chef", administers=agencies or ("*",))
+    return people.add_person(world.office, SYSTEM_ACTOR, "agent", login, person).account.actor()
+
+
+def refused(act: Any, *given: Any, **more: Any) -> str:
+    with pytest.raises(Refused) as closed:
+        act(*given, **more)
+    return closed.value.reason.code
+
+
+def test_the_first_administrator_comes_from_the_command_line_and_makes_the_others(world: World) -> None:
+    chef = administrator(world)
+    given = added(world, by=chef, roles={CHECKER: None, COUNTER: TODAY}, offices=("dgdn_lome",))
+    assert given.account.fresh
+    assert given.password not in given.account.secret
+    assert people.member(world.office, chef, given.account.id).ends == {COUNTER: TODAY}
+
+
+def test_nobody_gives_themself_rights(world: World) -> None:
+    chef = administrator(world)
+    mine = Person("C. Chef", {CHECKER: None}, administers=("*",))
+    assert refused(people.change_person, world.office, chef, chef.id, mine) == "own_rights"
+    for act in (people.close_person, people.give_password, people.reset_factor, people.reopen_person):
+        assert refused(act, world.office, chef, chef.id) == "own_rights"
+    assert people.change_person(world.office, administrator(world, login="autre"), chef.id, mine).roles == (CHECKER,)
+
+
+def test_an_agency_is_given_by_its_own_administrator_alone(world: World) -> None:
+    theirs = administrator(world, "sncja", login="greffe")
+    mensah = added(world).account
+    with pytest.raises(NotFound):
+        people.member(world.office, theirs, mensah.id)
+    assert refused(added, world, "koffi", theirs) == "not_your_agency"
+    clerk = added(world, "koffi", theirs, roles={"sncja/greffier_en_chef": None}).account
+    more = Person("A. Mensah", {CHECKER: None, "sncja/greffier_en_chef": None})
+    both = people.change_person(world.office, SYSTEM_ACTOR, mensah.id, more)
+    assert {one.id for one in people.team(world.office, theirs)} == {clerk.id, mensah.id}
+    assert refused(people.close_person, world.office, theirs, both.id) == "not_your_agency", "part of them is another's"
+    renamed = replace(more, name="Autre", roles={CHECKER: None})
+    assert refused(people.change_person, world.office, theirs, both.id, renamed) == "not_your_agency"
+    less = people.change_person(world.office, theirs, both.id, Person("A. Mensah", {CHECKER: None}))
+    assert less.roles == (CHECKER,)
+
+
+def test_rights_that_somebody_changed_meanwhile_are_not_replaced_unread(world: World) -> None:
+    chef, mensah = administrator(world), added(world).account
+    seen, theirs = people.rights_seen(mensah), Person("A. Mensah", {COUNTER: None})
+    people.change_person(world.office, chef, mensah.id, Person("A. Mensah", {CHECKER: None, COUNTER: None}), seen=seen)
+    assert refused(people.change_person, world.office, chef, mensah.id, theirs, seen=seen) == "rights_changed"
+    now = people.member(world.office, chef, mensah.id)
+    assert now.roles == (CHECKER, COUNTER)
+    people.give_password(world.office, chef, mensah.id)  # no right: what was read is still so
+    assert people.change_person(world.office, chef, mensah.id, theirs, seen=people.rights_seen(now)).roles == (COUNTER,)
+
+
+def test_teams_are_given_by_who_has_them_all(world: World) -> None:
+    theirs = administrator(world, "dgdn", login="dgdn.chef")
+    boss = {"by": theirs, "administers": ("dgdn",)}
+    assert refused(added, world, "adjoint", **boss) == "not_your_agency"
+    auditor = Person("Cour", until=TODAY)
+    assert refused(people.add_person, world.office, theirs, "auditor", "cour", auditor) == "not_your_agency"
+    assert people.add_person(world.office, administrator(world), "auditor", "cour", auditor)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"name": " "}, "name_missing"),
+        ({"roles": {}}, "no_rights"),
+        ({"roles": {"dgdn/inconnu": None}}, "role_unknown"),
+        ({"offices": ("nulle_part",)}, "office_unknown"),
+        ({"offices": ("casier_lome",)}, "office_unknown"),
+        ({"procedures": ("rien",)}, "procedure_unknown"),
+        ({"administers": ("rien",)}, "agency_unknown"),
+        ({"until": TODAY - timedelta(days=1)}, "day_past"),
+        ({"roles": {CHECKER: TODAY - timedelta(days=1)}}, "day_past"),
+    ],
+)
+def test_what_is_no_right(world: World, asked: dict[str, Any], why: str) -> None:
+    assert refused(added, world, **asked) == why
+    assert people.team(world.office, SYSTEM_ACTOR) == ()
+
+
+@pytest.mark.parametrize("login", ["", "a", "Ama é", "x" * 61, "-a"])
+def test_what_is_no_login(world: World, login: str) -> None:
+    assert refused(added, world, login) == "login_format"
+
+
+def test_a_login_is_of_one_person(world: World) -> None:
+    added(world)
+    assert refused(added, world, "MENSAH ") == "login_taken"
+
+
+def test_no_more_people_than_seats(world: World) -> None:
+    director = {"roles": {"dgdn/directeur": None}}
+    first = added(world, "un", **director).account
+    assert refused(added, world, "deux", **director) == "seats_full"
+    people.close_person(world.office, SYSTEM_ACTOR, first.id)
+    assert added(world, "deux", **director)
+
+
+def test_a_closed_account_is_out_at_once_and_opens_with_another_password(world: World) -> None:
+    account = added(world).account
+    with world.office.store.unit(write=True) as unit:
+        token = open_session(world.office, unit, account, world.office.now()).token
+    assert people.close_person(world.office, SYSTEM_ACTOR, account.id).disabled
+    assert actor_of(world.office, token) is None
+    again = people.reopen_person(world.office, SYSTEM_ACTOR, account.id)
+    assert not again.account.disabled
+    assert again.account.secret != account.secret
+    assert again.account.fresh
+
+
+def test_each_change_is_sealed_and_says_who(world: World) -> None:
+    chef = administrator(world)
+    account = added(world, by=chef).account
+    people.change_person(world.office, chef, account.id, Person("A. Mensah", {COUNTER: None}))
+    people.change_person(world.office, chef, account.id, Person("A. Mensah", {COUNTER: None}))
+    people.give_password(world.office, chef, account.id)
+    people.reset_factor(world.office, chef, account.id)
+    people.close_person(world.office, chef, account.id)
+    told = people.journal_of_rights(world.office, chef)
+    assert [one.kind for one in reversed(told)] == [
+        "person_added", "person_added", "rights_changed", "password_given", "factor_reset", "person_closed",
+    ]  # fmt: skip
+    assert [one.actor for one in reversed(told)] == ["system", *[chef.id] * 5]
+    changed = told[3].body
+    assert isinstance(changed, dict)
+    assert (changed["roles"], changed["before"]["roles"]) == ([COUNTER], [CHECKER])  # type: ignore[index,call-overload]
+    assert "Mensah" not in str([one.body for one in told]), "no name in the journal"
+    assert list(world.office.store.findings()) == []
+
+
+def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:
+    passport, record = world.sent(PASSPORT), world.sent(B3)
+    person = Person("Cour", until=TODAY, procedures=(B3,))
+    account: Account = people.add_person(world.office, SYSTEM_ACTOR, "auditor", "cour", person).account
+    reader = world.office.person(account)
+    assert see(world.office, reader, record.number).id == record.id
+    with pytest.raises(NotFound):
+        see(world.office, reader, passport.number)
+    assert [one.id for one in casework.list_inbox(world.office, reader, "all").lines] == [record.id]
+    endless = Person("Cour", procedures=(B3,))
+    assert refused(people.add_person, world.office, SYSTEM_ACTOR, "auditor", "c2", endless) == "mandate_endless"

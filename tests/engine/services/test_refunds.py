@@ -1,0 +1,123 @@
+"""Money that goes back: once, and never more than came in, however many states and acts give it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.domain.common.decision import Act
+from engine.language.catalogue.catalogue import Catalogue
+from engine.records.dossier import Dossier
+from engine.services.applications.casework import preview_transition
+from engine.services.audit.integrity import fsck
+from engine.services.core.fee_accounts import fee_accounts
+from engine.services.core.journalling import to_give_back
+from engine.services.payments.refunds import owed_back, pay_back
+from engine.services.payments.settlement import check_payment
+from engine.storage.unit_of_work import Store
+from tests import worker
+from tests.engine.services import world as worlds
+from tests.engine.services.world import ROOT, World, a_world
+from tests.makers import compiled, the_shared
+from tests.postgres import an_empty_store
+
+HALL = (ROOT / "tests/good/deposit.yaml").read_text("utf-8")
+TWICE = HALL.replace("abime: {label:", "abime: {returns: caution, label:")
+TWICE_DEBITED = "+22890000006"
+
+
+def paid(
+    folder: Path, patch: pytest.MonkeyPatch, book: str, payer: str = "+22890000001", store: Store | None = None
+) -> tuple[World, Dossier]:
+    """A hall whose deposit and price were paid."""
+    world, dossier = hall(folder, patch, book, store)
+    return world, world.paid(dossier, payer)
+
+
+def hall(
+    folder: Path, patch: pytest.MonkeyPatch, book: str, store: Store | None = None
+) -> tuple[World, Dossier]:  # fmt: skip
+    """A hall asked for, nothing paid yet."""
+    patch.setattr(worlds, "shipped", lambda: Catalogue.of([compiled(book, "deposit.yaml")], the_shared()))
+    world = a_world(folder, store)
+    return world, world.sent("deposit", surface=10, etat=False, etudiant=False)
+
+
+def back(world: World, dossier: Dossier) -> dict[str, tuple[int, int]]:
+    """What of each price came in and went back."""
+    accounts = fee_accounts(world.office, world.owner(dossier), dossier.id)
+    return {one.fee: (one.paid, one.returned) for one in accounts}
+
+
+@pytest.mark.parametrize(
+    ("book", "act", "francs"), [(HALL, "degrader", 10_000), (HALL, "rendre", 20_000), (TWICE, "degrader", 20_000)]
+)
+def test_an_act_and_the_state_it_leads_to_give_back_no_more_than_was_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: str, act: str, francs: int
+) -> None:
+    world, dossier = paid(tmp_path, monkeypatch, book)
+    agent = world.agent("i", "obac/instructeur")
+    foreseen = preview_transition(world.office, agent, dossier.id, Act(act)).back
+    assert sum(amount for _, _, amount in foreseen) == francs, "what is shown before is what happens"
+    after = world.take(dossier, agent, act)
+    assert back(world, after) == {"caution": (20_000, francs), "taxe": (10_000, 0)}
+    assert fsck(world.office) == ()
+
+
+def test_what_came_in_over_the_price_goes_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator took the whole twice: the surplus is told with the payment, the deposit with its price."""
+    book = HALL.replace("returns: caution}", "returns: [caution, taxe]}")
+    world, dossier = paid(tmp_path, monkeypatch, book, TWICE_DEBITED)
+    over = sum(to_give_back(world.office, world.owner(dossier), dossier.id).values())
+    assert over == 30_000
+    after = world.take(dossier, world.agent("i", "obac/instructeur"), "rendre")
+    assert sum(returned for _, returned in back(world, after).values()) == 30_000, "60 000 came in, 60 000 go back"
+    assert fsck(world.office) == ()
+
+
+IN_PARTS = HALL.replace("deposit: true,", "deposit: true, instalments: {most: 2, every: 1 month},")
+BOTH = IN_PARTS.replace("returns: caution}", "returns: [caution, taxe]}")
+IN_PARTS_TWICE = IN_PARTS.replace("abime: {label:", "abime: {returns: caution, label:")
+FATHER, AUNT = "+22890000001", "+22890123456"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("book", "payers", "act", "owed"),
+    [
+        (IN_PARTS, (FATHER, AUNT), "rendre", {("caution", AUNT): [10_000], ("caution", FATHER): [10_000]}),
+        (IN_PARTS, (FATHER, AUNT), "degrader", {("caution", AUNT): [10_000]}),  # the last payment goes back first
+        (IN_PARTS, (FATHER, FATHER), "rendre", {("caution", FATHER): [20_000]}),  # one sum a payer
+        (BOTH, (FATHER, AUNT), "rendre",
+         {("caution", AUNT): [10_000], ("caution", FATHER): [10_000], ("taxe", FATHER): [10_000]}),
+        (IN_PARTS_TWICE, (FATHER, AUNT), "degrader", {("caution", AUNT): [10_000], ("caution", FATHER): [10_000]}),
+    ],
+    ids=["all of it", "half of it", "one payer twice", "two prices", "by the act, then by the state"],
+)  # fmt: skip
+def test_each_payer_is_owed_what_they_paid(
+    book: str, payers: tuple[str, str], act: str, owed: dict[tuple[str, str], list[int]], kind: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    world, dossier = hall(tmp_path, monkeypatch, book, an_empty_store() if kind == "postgresql" else None)
+    for payer in payers:  # 20 000 with the whole price of the place, then the other half of the deposit
+        owner = world.owner(dossier)
+        asked = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=payer, part=True)
+        if asked.status == "pending":  # on the operator's own page
+            world.operator.confirm(asked.reference, "0000")
+            check_payment(world.office, asked.id)
+    dossier = world.kept(dossier)
+    agent = world.agent("i", "obac/instructeur")
+    foreseen = preview_transition(world.office, agent, dossier.id, Act(act)).back
+    after = world.take(dossier, agent, act)
+    lines = [one.refund for one in owed_back(world.office, agent, dossier.id)]
+    found: dict[tuple[str, str], list[int]] = {}
+    for one in lines:
+        found.setdefault((str(one.fee), one.payer), []).append(one.amount)
+    assert found == owed
+    assert sum(one.amount for one in lines) == sum(francs for _, _, francs in foreseen)
+    assert sum(returned for _, returned in back(world, after).values()) == sum(one.amount for one in lines)
+    for one in lines:
+        pay_back(world.office, agent, dossier.id, one.entry, f"OM {one.entry} 4471")
+    assert fsck(world.office) == ()
+    assert to_give_back(world.office, world.owner(dossier), dossier.id) == {}

@@ -1,0 +1,81 @@
+"""Many persons who use an installation at the same time, until a test has enough results."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from engine.services.context.app_context import AppContext
+from tests.engine.services.world import pdf
+from tests.faults.installation import Installation, patient
+from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant
+
+PEOPLE = 16
+
+
+@dataclass
+class Load:
+    """People at work while things break: what they were told, and what broke them."""
+
+    done: Acknowledged
+    stop: threading.Event = field(default_factory=threading.Event)
+    broken: list[str] = field(default_factory=list)
+    people: list[Browser] = field(default_factory=list)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """What they were answered."""
+        return Counter(status for one in self.people for status in list(one.statuses))
+
+    @property
+    def refused(self) -> int:
+        """How often somebody was told to come back."""
+        return self.statuses[503]
+
+
+@contextmanager
+def under_load(installation: Installation, people: int = PEOPLE) -> Iterator[Load]:
+    """So many people at once until the block ends."""
+    load = Load(Acknowledged(installation.folder / "acknowledged"))
+    mayor, free = installation.mayor(), visits(installation.office)
+
+    def live(place: int, token: str) -> None:
+        helper = agent(installation.ports, mayor, stop=load.stop, at=place)
+        load.people.append(helper)
+        while not load.stop.is_set():
+            person = applicant(installation.ports, token, stop=load.stop, at=place)
+            load.people.append(person)
+            try:
+                Journeys(person, helper, load.done, pdf(), free[place:] + free[:place]).run()
+            except Tired:
+                [token] = installation.sessions(1)
+            except Exception as error:  # judged with the rest
+                load.broken.append(repr(error))
+                load.stop.set()
+
+    threads = [
+        threading.Thread(target=live, args=(place, token)) for place, token in enumerate(installation.sessions(people))
+    ]
+    for one in threads:
+        one.start()
+    try:
+        yield load
+    finally:
+        load.stop.set()
+        for one in threads:
+            one.join(patient(60))
+
+
+def visits(office: AppContext) -> list[tuple[str, str]]:
+    """Offices and hours that may be taken."""
+    there = [one for one in office.directory.offices.values() if one.agency == "mairie"]
+    day = office.now().date() + timedelta(days=2)
+    days = [day + timedelta(days=more) for more in range(28)]
+    return [
+        (one.id, f"{day.isoformat()}T{hour}:00+00:00")
+        for day in days if day.weekday() < 5 for hour in ("08:00", "09:30", "11:00") for one in there[:4]
+    ]  # fmt: skip

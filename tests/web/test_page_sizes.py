@@ -1,0 +1,96 @@
+"""What pages weigh as they are sent, compressed: every page of every form of every shipped procedure, its sheet, and what agents
+and controllers read of it. Printed with `-s`, the heaviest of each kind."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from flask.testing import FlaskClient
+
+from engine.core.problems import Refused
+from engine.records.dossier import Account, Actor
+from engine.services.sign_in.sessions import open_session
+from tests.web.form_filler import MOST_AFTER
+from tests.web.portal import ROOT
+from tests.web.staff_site import StaffSite, open_staff_site
+
+pytestmark = pytest.mark.slow
+
+SLUGS: Final = sorted(path.stem for path in (ROOT / "procedures").glob("*.yaml"))
+MOST_OF_A_DESK: Final = 60_000
+HEADERS: Final = 700  # octets, about: what goes with each page
+
+
+@pytest.fixture(scope="module")
+def staff_site(tmp_path_factory: pytest.TempPathFactory) -> StaffSite:
+    return open_staff_site(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def controller(staff_site: StaffSite) -> FlaskClient:
+    return staff_site.auditor().client
+
+
+def weigh(client: FlaskClient, path: str) -> int:
+    """Octets as sent to a browser; a page that is not there fails."""
+    answer = client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert answer.status_code == 200, (path, answer.status_code, answer.headers.get("Location"))
+    return len(answer.data) + HEADERS
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_page_of_a_procedure_is_heavy(staff_site: StaffSite, slug: str) -> None:
+    procedure = staff_site.world.office.catalogue.procedures[slug]
+    anybody, weights = staff_site.app.test_client(), dict[str, int]()
+    for path in (f"/demarches/{slug}", f"/demarches/{slug}/verifier"):
+        if procedure.eligibility or not path.endswith("verifier"):
+            weights[path] = weigh(anybody, path)
+    filled: set[str] = set()
+    for number, story in enumerate(procedure.scenarios):
+        phone = f"+228901{SLUGS.index(slug):02d}{number:03d}"
+        owner = staff_site.world._person(Account(f"{slug} {number}", "applicant", "", phone))
+        try:
+            dossier = staff_site.world.draft(slug, owner, **story.given)
+        except Refused:  # a story of somebody who may not ask
+            continue
+        client = _browser(staff_site, owner)
+        for page in procedure.form.pages:
+            path = f"/dossiers/{dossier.number}/demande/{page.id}"
+            if client.get(path).status_code == 200:
+                filled.add(page.id)
+                weights[f"{page.id} ({story.id})"] = weigh(client, path)
+        for rest in ("/demande", "/verification"):
+            if client.get(f"/dossiers/{dossier.number}{rest}").status_code == 200:
+                weights[f"{rest} ({story.id})"] = weigh(client, f"/dossiers/{dossier.number}{rest}")
+    heaviest = max(weights, key=lambda one: weights[one])
+    print(
+        f"{slug:36} {len(weights):>3} pages, {len(filled)} of the form, the heaviest {weights[heaviest]:>6} octets: {heaviest}"
+    )
+    assert filled == {page.id for page in procedure.form.pages}, "no story shows the others"
+    heavy = {path: weight for path, weight in weights.items() if weight > MOST_AFTER}
+    assert not heavy, heavy
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_nor_what_is_read_of_it_at_a_desk(staff_site: StaffSite, controller: FlaskClient, slug: str) -> None:
+    anybody = staff_site.app.test_client()
+    edition = staff_site.world.office.catalogue.procedures[slug].edition
+    compared = f"compare/{edition}...{edition}"
+    public = [f"/demarches/{slug}/{rest}" for rest in ("definition", "circuit", "historique", compared)]
+    theirs = [f"/audit/demarches/{slug}{rest}" for rest in ("", "/circuit", f"/{compared}")]
+    weights = {path: weigh(anybody, path) for path in public} | {path: weigh(controller, path) for path in theirs}
+    heaviest = max(weights, key=lambda one: weights[one])
+    print(f"{slug:36} {weights[heaviest]:>6} octets: {heaviest}")
+    heavy = {path: weight for path, weight in weights.items() if weight > MOST_OF_A_DESK}
+    assert not heavy, heavy
+
+
+def _browser(staff_site: StaffSite, owner: Actor) -> FlaskClient:
+    """Of somebody who is signed in."""
+    office, client = staff_site.world.office, staff_site.app.test_client()
+    with office.store.unit(write=True) as unit:
+        account = unit.account(owner.id)
+        assert account is not None
+        client.set_cookie("guichet", open_session(office, unit, account, office.now()).token)
+    return client

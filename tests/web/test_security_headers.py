@@ -1,0 +1,259 @@
+"""What every answer carries, whatever it is: cookies of the host alone, kinds with their alphabet, no door for another site."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import threading
+import zlib
+from base64 import b85decode, urlsafe_b64decode
+from pathlib import Path
+from typing import Final
+
+import pytest
+from itsdangerous import TimestampSigner
+from werkzeug.test import TestResponse
+
+from engine.services.sign_in.sessions import actor_of
+from renderers.cli.admin.http_server import Front
+from tests.web.client import PHONE, STALL, PortalClient, a_portal_client, another, later
+
+pytestmark = pytest.mark.slow  # a whole site for each test
+
+HTTPS: Final = "https://localhost"
+OPEN: Final = (
+    "/", "/demarches", "/demarches/essai", "/connexion", "/suivi", "/v", "/aide", "/agent/connexion", "/audit/connexion", "/rien",
+    "/healthz", "/readyz", "/metrics", "/robots.txt", "/.well-known/jwks.json", "/demarches.atom", "/demarches.json",
+    "/demarches/essai/circuit.svg", "/static/rien.css",
+)  # fmt: skip
+
+OPEN_DATA: Final = {"/demarches.json"}
+
+
+@pytest.fixture
+def visitor(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path, base_url=HTTPS)
+
+
+def answers(visitor: PortalClient) -> list[TestResponse]:
+    """One of each kind: pages, data, pictures, sheets, refusals, what does not exist."""
+    static = sorted(set(re.findall(r'"(/static/[^"]+)"', visitor.open("/").html)))
+    assert {one.rpartition(".")[2] for one in static} >= {"css", "js", "svg"}
+    seen = [visitor.client.get(path, base_url=HTTPS) for path in (*OPEN, *static)]
+    seen.append(visitor.client.post("/connexion", base_url=HTTPS, data={"phone": PHONE, "end": "1"}))
+    seen.append(visitor.client.put("/", base_url=HTTPS))
+    assert {one.status_code for one in seen} >= {200, 400, 404, 405}
+    return seen
+
+
+def test_nothing_is_answered_without_its_shields(visitor: PortalClient) -> None:
+    for one in answers(visitor):
+        said, where = one.headers, one.request.path
+        policy = said["Content-Security-Policy"]
+        assert {"default-src 'none'", "frame-ancestors 'none'"} <= {part.strip() for part in policy.split(";")}, where
+        assert said["X-Content-Type-Options"] == "nosniff", where
+        assert said["Referrer-Policy"] == "same-origin", where
+        assert said["Cross-Origin-Opener-Policy"] == "same-origin", where
+        assert re.fullmatch(r"max-age=(\d{8,}); includeSubDomains", said["Strict-Transport-Security"]), where
+
+
+def test_other_sites_read_open_data_and_nothing_else(visitor: PortalClient) -> None:
+    visitor.sign_in()
+    for one in answers(visitor):
+        given = one.headers.get("Access-Control-Allow-Origin")
+        if one.request.path in OPEN_DATA:
+            assert given == "*"
+            assert "Set-Cookie" not in one.headers
+            assert "Access-Control-Allow-Credentials" not in one.headers
+        else:
+            assert given is None, one.request.path
+            assert one.headers["Cross-Origin-Resource-Policy"] == "same-origin", one.request.path
+
+
+def test_two_sites_of_one_process_tell_each_its_own_news(tmp_path: Path) -> None:
+    for title in ("Étal de marché", "Étal du port"):
+        there = a_portal_client(tmp_path, STALL.replace("Étal de marché", title))
+        assert title in there.client.get("/demarches.atom").text
+
+
+def test_a_kind_of_text_says_its_alphabet(visitor: PortalClient) -> None:
+    for one in answers(visitor):
+        if one.data:
+            kind = one.headers["Content-Type"].lower()
+            told = "charset=utf-8" in kind
+            assert told or not re.match(r"text/|[^;]*[/+]xml", kind), (one.request.path, kind)
+            one.data.decode("utf-8")
+
+
+def test_every_cookie_is_of_this_host_alone(visitor: PortalClient) -> None:
+    visitor.open("/?lang=en")
+    held = visitor.page.response.headers.getlist("Set-Cookie")
+    for step in (
+        lambda: visitor.open("/connexion"),
+        lambda: visitor.send("/connexion", phone=PHONE),
+        lambda: visitor.send("/connexion/code", code=visitor.code()),
+        lambda: visitor.send("/deconnexion"),
+    ):
+        step()
+        held += visitor.page.response.headers.getlist("Set-Cookie")
+        held += [one for before in visitor.page.response.history for one in before.headers.getlist("Set-Cookie")]
+    names = {one.partition("=")[0] for one in held}
+    assert names == {"__Host-session", "__Host-guichet", "__Host-guichet-known", "__Host-langue"}
+    for one in held:
+        said = {part.strip().lower() for part in one.split(";")[1:]}
+        assert {"secure", "httponly", "samesite=lax", "path=/"} <= said, one
+        assert not [part for part in said if part.startswith("domain")], one
+
+
+def test_who_signs_in_again_has_another_token_and_the_one_before_is_nobody(visitor: PortalClient) -> None:
+    tokens = []
+    for _ in range(2):
+        visitor.send("/connexion", phone=PHONE)
+        visitor.send("/connexion/code", code=visitor.code())
+        held = visitor.client.get_cookie("__Host-guichet")
+        assert held is not None
+        tokens.append(held.value)
+        later(visitor, minutes=2)
+    assert tokens[0] != tokens[1]
+    assert [actor_of(visitor.office, token) is None for token in tokens] == [True, False]
+
+
+def test_a_code_is_for_the_browser_that_asked(visitor: PortalClient) -> None:
+    """Whoever asked for the code of somebody's number before them gets nothing of theirs, told over the telephone or read."""
+    before = another(visitor)
+    before.send("/connexion", phone=PHONE)
+    later(visitor, minutes=2)
+    visitor.send("/connexion", phone=PHONE)
+    code = visitor.code()
+    assert before.send("/connexion/code", code=code).status == 422
+    assert before.open("/dossiers").address.startswith("/connexion")
+    assert visitor.send("/connexion/code", code=code).address == "/dossiers"
+
+
+def test_every_page_behind_the_door_shows_the_way_out(visitor: PortalClient) -> None:
+    visitor.sign_in()
+    number = visitor.begin()
+    for path in (
+        "/",
+        "/dossiers",
+        "/compte",
+        "/compte/appareils",
+        f"/dossiers/{number}/demande/vous",
+        "/demarches/essai",
+    ):
+        assert re.search(r'href="/deconnexion"', visitor.open(path).html), path
+    for frame in ("staff/base.html", "base.html"):
+        assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
+
+
+def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(visitor: PortalClient) -> None:
+    visitor.send("/connexion", phone=PHONE)
+    kept = visitor.client.get_cookie("__Host-session")
+    assert kept is not None
+    with visitor.client.session_transaction(base_url=HTTPS) as held:
+        assert held["phone"]
+    body, _, signature = kept.value.rpartition(".")
+    payload = body.rpartition(".")[0].lstrip(".")
+    read = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    read = b85decode(zlib.decompress(read) if body.startswith(".") else read)
+    assert not [one for one in (b"phone", b"csrf", held["phone"].encode()) if one in read]
+    assert len(kept.value) < 4096
+    assert len(signature) == 43  # 256 bits
+    assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
+    changed = f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+    visitor.client.set_cookie("__Host-session", changed, secure=True)
+    assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion"
+
+
+def test_the_token_of_a_form_is_made_and_signed_without_sha_1(
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that SHA-1 signs, under the right secret, is of no form of ours."""
+    application = visitor.client.application
+    application.config["WTF_CSRF_ENABLED"] = True
+    with monkeypatch.context() as patch:
+        patch.delattr(hashlib, "sha1")
+        token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.open("/connexion").html)
+    assert token
+    signed = token[1].rpartition(".")
+    assert len(signed[2]) == 43  # 256 bits
+    older = TimestampSigner(str(application.secret_key), "wtf-csrf-token", digest_method=hashlib.sha1)
+    said = {"phone": PHONE, "end": "1"}
+    for sent, status in ((older.sign(signed[0].rpartition(".")[0]).decode(), 400), (token[1], 303)):
+        answer = visitor.client.post("/connexion", base_url=HTTPS, data={**said, "csrf_token": sent})
+        assert answer.status_code == status
+
+
+def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: PortalClient) -> None:
+    for path in ("/static", "/static/", "/static/../server.py", "/.git/config", "/.env", "/static/..%2f..%2fserver.py"):
+        assert visitor.client.get(path, base_url=HTTPS).status_code == 404, path
+
+
+def test_nothing_is_echoed(visitor: PortalClient) -> None:
+    """TRACE would hand cookies to a script."""
+    answer = visitor.client.open("/", method="TRACE", base_url=HTTPS, headers={"X-Secret": "perle"})
+    assert answer.status_code == 405
+    assert b"perle" not in answer.data
+
+
+def test_a_password_is_masked_and_may_be_pasted() -> None:
+    fields = [
+        field
+        for file in Path("renderers/templates").rglob("*.html")
+        for field in re.findall(r"<input[^>]*name=\"(?:password|before|again)\"[^>]*>", file.read_text("utf-8"))
+    ]
+    typed = [field for field in fields if 'type="hidden"' not in field]  # a button of the demonstration carries its own
+    assert len(typed) >= 4
+    for field in typed:
+        assert 'type="password"' in field
+        assert re.search(r'autocomplete="(current|new)-password"', field)
+        assert "maxlength" not in field
+    scripts = "".join(file.read_text("utf-8") for file in Path("renderers/static").glob("*.js"))
+    assert "paste" not in scripts
+
+
+# -- where a request ends ----------------------------------------------------------------------------------------------
+
+AMBIGUOUS: Final = {
+    "two lengths": "Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    "a length that is none": "Content-Length: +4\r\n\r\nabcd",
+    "an unknown encoding": "Transfer-Encoding: xchunked\r\n\r\nabcd",
+    "a size that is none": "Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+    "a space before the colon": "Content-Length : 4\r\n\r\nabcd",
+    "a bare line end": "X-A: b\nContent-Length: 4\r\n\r\nabcd",
+}
+
+
+@pytest.mark.parametrize("rest", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
+def test_a_request_whose_end_is_doubtful_is_refused(rest: str) -> None:
+    """What one program takes for the end of a request another takes for its middle: neither reads on."""
+    reached: list[str] = []
+
+    def page(environ, start_response):  # type: ignore[no-untyped-def]
+        reached.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    front = Front(page, "127.0.0.1", 0, 2, 1000)
+    stopping = threading.Event()
+    turn = threading.Thread(target=front.run, args=(stopping,))
+    turn.start()
+    try:
+        [door] = front._servers()
+        with socket.create_connection(("127.0.0.1", int(door.effective_port)), 5) as line:
+            line.sendall(
+                f"POST / HTTP/1.1\r\nHost: localhost\r\n{rest}GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            )
+            line.settimeout(5)
+            said = b""
+            while piece := line.recv(4096):
+                said += piece
+    finally:
+        stopping.set()
+        front.wake()
+        turn.join(5)
+        front.drain(1)
+    assert re.match(rb"HTTP/1\.[01] (400|501) ", said), said
+    assert said.count(b"HTTP/1.") == 1
+    assert reached == []
