@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -247,9 +247,9 @@ def _count_down(statement: int, kind: str) -> None:
     if kind == "sqlite":
         real = sqlite.migrate
 
-        def migrate(connection: sqlite3.Connection) -> None:
+        def migrate(connection: sqlite3.Connection, without: Collection[str] = ()) -> None:
             connection.set_trace_callback(one_more)
-            real(connection)
+            real(connection, without)
 
         vars(sqlite).update(migrate=migrate)
     else:

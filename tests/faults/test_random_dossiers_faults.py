@@ -26,6 +26,7 @@ from engine.journal.leaves import Leaf, Tree
 from engine.journal.merkle import Growing, leaf_hash, root_of
 from engine.services.audit.statistics import count_again, count_up
 from engine.services.context.edition_cache import EditionCache
+from engine.services.core.checkpoints import _note
 from engine.services.worker import retention
 from engine.simulation.player import ScenarioFailed
 from engine.storage.sqlite.write_queue import Flush
@@ -116,9 +117,8 @@ def derived(lives: Lives) -> dict[str, Any]:
         owed = unit.owed_leaves(100_000)
         unit.add_leaves(_size(unit), owed)
         size = _size(unit)
-        unit.put_tree(Tree(size, office.now(), ""), first=tree is None)
+        unit.put_tree(Tree(size, office.now(), _note(office, unit, size)), first=tree is None)
         root = root_of(size, unit.tree_nodes)
-    assert tree is None or not tree.note
     return {"tallies": _tallies(lives), "root": root, "size": size}
 
 

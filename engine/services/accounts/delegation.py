@@ -1,7 +1,7 @@
 """Delegation: mandates to act for another person or for a company.
 
-A mandate rests on a checked document, on parenthood, on agreement over the phone, or covers one
-dossier. The person represented sees who acts for them and can end it.
+A mandate rests on a checked document, on parenthood, on agreement over the phone, or covers one dossier. The person
+represented sees who acts for them and can end it.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
 
 @dataclass(frozen=True, slots=True)
 class ActingFor:
-    """The capacity in which a person may see a dossier: a mandate and the name of its principal, or
-    neither for themself.
-    """
+    """The capacity in which a person may see a dossier: a mandate and its principal's name, or neither for themself."""
 
     mandate: str = ""
     principal: str = ""
