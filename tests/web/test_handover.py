@@ -58,6 +58,15 @@ def test_back_to_the_queue_and_what_changed_meanwhile_is_left(staff_site: StaffS
     assert staff_site.kept(some[1]).assigned is None
 
 
+@pytest.mark.parametrize("revision", ["9" * 23, "9" * 5000, "٣", "-1", ""])
+def test_a_revision_that_is_none_is_left_out(staff_site: StaffSite, revision: str) -> None:
+    (some, here), chief = held(staff_site), staff_site.agent("administration")
+    preview = chief.client.post(here, data={"dossier": [some[0].number], "vers": "file", "go": "preview"})
+    posted = {**hidden(preview), "dossier": [f"{some[0].number}:{revision}"], "go": "confirm"}
+    assert chief.client.post(here, data=posted).status_code < 500
+    assert staff_site.kept(some[0]).assigned == staff_site.actor(CLERK).id
+
+
 def test_who_is_away_is_given_nothing(staff_site: StaffSite) -> None:
     (some, here), chief, other = held(staff_site), staff_site.agent("administration"), staff_site.actor(OTHER_CLERK)
     page = chief.client.post(here, data={"dossier": some[0].number, "vers": other.id, "go": "preview"})

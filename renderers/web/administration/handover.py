@@ -24,7 +24,17 @@ from engine.services.worker.job_runner import carry_at_once
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    form_picks,
+    form_token,
+    go,
+    language,
+    new_token,
+    say,
+    site,
+)
 from renderers.web.shared.agent_dossier import refusal_text
 from renderers.web.shared.staff import procedure_of, staff_page
 
@@ -123,7 +133,7 @@ def give_dossiers(account_id: str) -> Response:
     if not given:
         return _page(one, say("refusal.nothing_picked"), "#vers")
     if request.form.get("go") == "confirm":
-        picked = [(number, int(seen)) for number, _, seen in (one.partition(":") for one in given) if seen.isdecimal()]
+        picked = form_picks("dossier", MOST_LINES + 1)
         order = order_handover(app_ctx(), actor(), one.id, to, picked, token=form_token())
         carry_at_once(app_ctx(), order)
         return go(f"/agent/ordres/{order.n}")

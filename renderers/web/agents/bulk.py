@@ -24,7 +24,7 @@ from renderers.web.agents.inbox import QUEUES, asked_of_form
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, new_token, say
+from renderers.web.platform.request_context import actor, app_ctx, form_picks, form_token, go, new_token, say
 from renderers.web.shared.agent_dossier import refusal_text
 from renderers.web.shared.staff import procedure_of, staff_page
 
@@ -143,12 +143,15 @@ def _confirm() -> Response:
     asked = _asked()
     if asked is None:
         return go("/agent")
-    picked = []
-    for one in request.form.getlist(PICKED)[: MOST_LINES + 1]:
-        number, _, revision = one.partition(":")
-        if revision.isascii() and revision.isdigit() and len(revision) < 10:
-            picked.append((number[:11], int(revision)))
     procedure, act = asked
-    order = order_bulk(app_ctx(), actor(), procedure, act.transition, act.reason or "", picked, token=form_token())
+    order = order_bulk(
+        app_ctx(),
+        actor(),
+        procedure,
+        act.transition,
+        act.reason or "",
+        form_picks(PICKED, MOST_LINES + 1),
+        token=form_token(),
+    )
     carry_at_once(app_ctx(), order)
     return go(f"/agent/ordres/{order.n}")

@@ -389,6 +389,19 @@ def form_revision() -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def form_picks(name: str, most: int) -> list[tuple[str, int]]:
+    """Return the dossiers ticked in a list, `number:revision` each: numbers, and the revisions that the person saw.
+
+    At most `most` values are read, and malformed ones are left out.
+    """
+    picks = []
+    for one in request.form.getlist(name)[:most]:
+        number, _, revision = one.partition(":")
+        if revision.isascii() and revision.isdigit() and len(revision) < 10:
+            picks.append((number[:11], int(revision)))
+    return picks
+
+
 def safe_next(address: str | None, otherwise: str) -> str:
     """Return the address if it is a page of this site, else `otherwise`. Another site is never returned."""
     if not address or not address.startswith("/") or address.startswith("//") or len(address) > 300:
