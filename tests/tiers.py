@@ -15,11 +15,14 @@ REASONS: Final[Mapping[str, str]] = {
     "mutant": "a fault test with a defence removed: the test itself is in make test",
     "journey": "a scenario in a browser: make test plays it without one, and other scenarios in each mode of the browser",
     "screen": "another page of a template that make test shows in the browser",
-    "store": "the second store, of a test that runs on the first in make test and checks nothing of a store",
+    "store": "the second store, of a test that runs on the first in make test",
     "fuzz": "random inputs beyond the first share",
 }
-# mutants of a fault test in another file
-TESTED_BY: Final[Mapping[str, str]] = {"tests/faults/test_access_faults.py": "tests/web/test_access_matrix.py"}
+# a night test whose counterpart in make test is in another file
+TESTED_BY: Final[Mapping[str, str]] = {
+    "tests/faults/test_access_faults.py": "tests/web/test_access_matrix.py",
+    "tests/web/test_english.py": "tests/web/test_foreigner.py",
+}
 
 
 @dataclass(frozen=True)

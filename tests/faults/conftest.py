@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: each of both stores in turn."""
+"""Fixtures of the fault tests: SQLite in `make test`, PostgreSQL at night."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.postgres import database
 collect_ignore = [] if EFFORT > 1 else ["test_soak_faults.py"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of the store that the servers use. Empty: a file in their own folder."""
     if request.param == "sqlite":

@@ -36,7 +36,7 @@ from tests.web import access_world
 from tests.web.access import POSTED, Row, addresses, ask, rules, table, values_of
 from tests.web.access_world import OWNER_PHONE, AccessWorld
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.xdist_group("hostile texts")]  # one site is built
 WHO = ("ownr", "offi", "admi", "audi", "none")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOME = frozenset(

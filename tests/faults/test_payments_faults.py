@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 TIMES = 3  # each true call, in each round
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     one = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     one.migrate()

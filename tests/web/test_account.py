@@ -134,7 +134,11 @@ def test_a_running_request_says_why_the_account_stays(visitor: PortalClient) -> 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_the_account_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
     afi = enter("afi", viewport, looks=True)
     afi.go("/connexion/courriel?suite=/compte")

@@ -259,7 +259,11 @@ def test_who_may_not_see_a_dossier_under_any_hat_is_told_nothing(visitor: Portal
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_acting_in_a_browser(enter: Enter, portal: Portal, tmp_path: Path, viewport: dict[str, int]) -> None:
     afi = enter("afi", viewport, looks=True, limit=60_000)
     afi.go("/connexion?suite=/compte/entreprises")

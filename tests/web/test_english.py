@@ -51,6 +51,7 @@ class Reader:
         return said
 
 
+@pytest.mark.nightly("journey")
 def test_visas_for_a_family_in_english(enter: Enter, portal: Portal) -> None:
     me = enter("family", scripts=False, looks=False)
     reader = Reader(me)

@@ -146,6 +146,7 @@ def leave_with_a_bad_file(me: Person, field: str) -> None:
 # -- a house on the grid -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("journey")
 def test_a_connection_paid_in_parts(enter: Enter, portal: Portal) -> None:
     """Without scripts: a request, a visit at home, a quote, three parts of it, two of them paid together."""
     me = enter("owner", scripts=False, looks=False)

@@ -136,7 +136,11 @@ def test_without_a_provider_there_is_no_such_door(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_there_and_back_in_a_browser(
     browser: Browser, visitor: PortalClient, there: LocalIdentity, viewport: dict[str, int]
 ) -> None:

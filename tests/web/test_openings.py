@@ -358,7 +358,11 @@ def with_visits(portal: Portal, count: int) -> tuple[date, list[Dossier]]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_an_office_is_closed_in_a_browser(
     enter: Enter, portal: Portal, viewport: dict[str, int], language: str
 ) -> None:

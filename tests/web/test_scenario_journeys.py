@@ -68,7 +68,6 @@ WAYS = [
 ]
 BY_DAY = [
     Way("copie-acte-etat-civil", False, SMALL),
-    Way("regularite-fiscale", False, SMALL),
     Way(PASSPORT, False, SMALL, keys=True),
     Way("permis-de-conduire", True, PHONE),
     Way("e-visa", True, LARGE, keys=True, store="postgresql"),

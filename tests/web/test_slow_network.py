@@ -104,6 +104,7 @@ def first_view(phone: Phone, path: str) -> tuple[float, list[int]]:
         context.close()
 
 
+@pytest.mark.nightly("journey")
 def test_the_next_pages_come_sooner(phone: Phone, pages: dict[str, str]) -> None:
     context, page = phone.fresh()
     phone.open(page, "/aide")

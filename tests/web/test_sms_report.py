@@ -85,7 +85,11 @@ def test_the_command_prints_a_month_or_all(staff_site: StaffSite) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_the_report_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
     counted(portal.office)
     chef = enter("chef", viewport, looks=True, limit=60_000)

@@ -97,7 +97,9 @@ def test_a_ticket_of_one_desk_says_nothing_at_the_other(staff_site: StaffSite) -
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "viewport", [{"width": 360, "height": 740}, {"width": 1280, "height": 900}], ids=["360", "1280"]
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param({"width": 1280, "height": 900}, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
 )
 def test_the_first_sign_in_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
     given = people.add_person(

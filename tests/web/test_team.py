@@ -120,7 +120,11 @@ def test_an_agency_s_administrator_sees_and_changes_their_own_alone(staff_site: 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 740}, DESK], ids=["360", "1280"])
+@pytest.mark.parametrize(
+    "viewport",
+    [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],
+    ids=["360", "1280"],
+)
 def test_the_team_in_a_browser(enter: Enter, portal: Portal, viewport: dict[str, int]) -> None:
     chef = enter("chef", viewport, looks=True, limit=60_000)
     chef.go("/agent/connexion?suite=/agent/equipe")

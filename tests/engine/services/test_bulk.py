@@ -187,7 +187,7 @@ def test_an_order_is_its_givers_and_has_its_bounds(world: World) -> None:
 # -- many hands, and none ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def shared_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     store: Store = SqliteStore(tmp_path / "guichet.db") if request.param == "sqlite" else an_empty_store()
     yield a_world(tmp_path, store)

@@ -33,7 +33,7 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 from renderers.i18n.translations import load_words
 
-pytestmark = pytest.mark.slow  # all the demonstration's stories
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demonstration")]  # all its scenarios, played once
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)  # a Wednesday, while doors are open
