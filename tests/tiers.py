@@ -20,8 +20,8 @@ REASONS: Final[Mapping[str, str]] = {
 }
 # a night test whose counterpart in make test is in another file
 TESTED_BY: Final[Mapping[str, str]] = {
-    "tests/faults/test_access_faults.py": "tests/web/test_access_matrix.py",
-    "tests/web/test_english.py": "tests/web/test_foreigner.py",
+    "tests/faults/test_access_faults.py": "tests/web/platform/test_access_matrix.py",
+    "tests/web/citizen/test_english.py": "tests/web/citizen/test_foreigner.py",
 }
 
 

@@ -1,6 +1,6 @@
 """B9i, T01. One defence of the access rules at a time is removed, and the access matrix must find it.
 
-`tests/web/test_access_matrix.py` checks the matrix itself.
+`tests/web/platform/test_access_matrix.py` checks the matrix itself.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from flask import Blueprint, Response, abort
 from engine.domain.common import access
 from renderers.web.platform import access as guards
 from server import blueprints
-from tests.web import test_access_matrix
+from tests.web.platform import test_access_matrix
 from tests.web.access import PERSONAS, Row, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
-from tests.web.test_access_matrix import faults
+from tests.web.platform.test_access_matrix import faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 Defence = Callable[[pytest.MonkeyPatch, AccessWorld], None]

@@ -1,7 +1,7 @@
 """B11. Backups taken while four processes write.
 
 Each backup is one real moment, complete, with everything acknowledged before it began. One command restores it, also under a later
-release. Then the mutant: a copy of the file. Its other contents and its refusals: `tests/engine/services/test_backup.py`.
+release. Then the mutant: a copy of the file. Its other contents and its refusals: `tests/engine/operations/test_backup.py`.
 """
 
 from __future__ import annotations

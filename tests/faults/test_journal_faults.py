@@ -1,7 +1,7 @@
 """B10. An owner of the database, without its triggers, changes a bit, a cell, a row or the whole journal with valid hashes.
 
 A signed checkpoint finds each change. Then the mutants: no checkpoint outside, no signature. Receipts and exports that verify
-themselves: `tests/engine/services/test_checkpoints.py`.
+themselves: `tests/engine/services/audit/test_checkpoints.py`.
 """
 
 from __future__ import annotations

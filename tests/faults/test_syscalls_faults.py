@@ -34,7 +34,7 @@ from engine.storage.files.reserve import NoSpace
 from engine.storage.sqlite.store import SqliteStore
 from tests import worker
 from tests.effort import EFFORT
-from tests.engine.services.test_bookings import to_book
+from tests.engine.services.appointments.test_bookings import to_book
 from tests.engine.services.world import World, a_world, file_keys, pdf
 from tests.faults import syscalls
 from tests.faults.syscalls import ACCIDENT, DONE, KILLED, REFUSED, Fault

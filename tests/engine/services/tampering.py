@@ -25,7 +25,7 @@ from engine.services.payments.refunds import owed_back, pay_back
 from engine.services.worker.worker import run_pass
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
-from tests.engine.services.test_delegation import administrator, company
+from tests.engine.services.accounts.test_delegation import administrator, company
 from tests.engine.services.world import PASSPORT, PHONE, World, a_world
 
 TWICE_DEBITED: Final = "+22890000006"
@@ -105,7 +105,7 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     ),
     "order_part": "a file to take away, made again from what it lists",
     "snippet": "sentences offered to agents; what they send is journalled",
-    "opening_change": "compared with the journal of people: tests/engine/services/test_openings.py",
+    "opening_change": "compared with the journal of people: tests/engine/services/appointments/test_openings.py",
     "opening_head": "counts the changes of opening hours",
 }
 # Cells that a check of the schema allows no free text in.

@@ -1,0 +1,96 @@
+"""A payment's receipt is verified by a stranger like an issued document, and is not forged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.records.dossier import Dossier, Payment
+from engine.services.keys.signing_keys import SigningKeys
+from engine.services.limits.code_limits import Asker
+from engine.services.payments import receipts
+from engine.services.payments.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
+from engine.services.payments.refunds import pay_back, refunds_to_pay
+from tests.engine.services.payments.test_refund_payments import REFERENCE, clerk
+from tests.engine.services.payments.test_refunds import HALL
+from tests.engine.services.payments.test_refunds import paid as paid_for
+from tests.engine.services.world import World
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[World, Dossier, Payment]:
+    world, dossier = paid_for(tmp_path, monkeypatch, HALL)
+    with world.office.store.unit() as unit:
+        [payment] = unit.payments_of(dossier.id)
+    return world, dossier, payment
+
+
+def test_the_square_and_the_two_numbers_tell_the_same(known: tuple[World, Dossier, Payment]) -> None:
+    world, dossier, payment = known
+    found = verify_receipt(world.office, receipt_code(world.office, payment))
+    assert found == verify_receipt_number(world.office, str(payment.receipt).lower(), f" {dossier.number}")
+    assert (found.kind, found.receipt, found.amount) == ("received", payment.receipt, payment.amount)
+    assert (found.payer, found.dossier, found.repaid) == ("••• 01", f"••• {dossier.number[-4:]}", 0)
+    assert found.paid_on is not None
+
+
+def test_what_was_paid_back_proves_nothing_any_more(known: tuple[World, Dossier, Payment]) -> None:
+    world, dossier, payment = known
+    agent, code = clerk(world), receipt_code(world.office, payment)
+    world.take(dossier, agent, "rendre")
+    [line] = refunds_to_pay(world.office, agent).lines
+    assert verify_receipt(world.office, code).repaid == 0, "owed back is not paid back"
+    pay_back(world.office, agent, dossier.id, line.refund.entry, REFERENCE)
+    part = verify_receipt(world.office, code)
+    assert (part.kind, part.repaid) == ("received", line.refund.amount)
+    with world.office.store.unit(write=True) as unit:
+        unit.put_payment(replace(payment, amount=line.refund.amount))
+    whole = receipt_code(world.office, replace(payment, amount=line.refund.amount))
+    assert verify_receipt(world.office, whole).kind == "repaid"
+    assert verify_receipt(world.office, code) == UNKNOWN, "a code says the amount that was printed"
+
+
+def test_nobody_makes_a_code(known: tuple[World, Dossier, Payment]) -> None:
+    world, _, payment = known
+    code = receipt_code(world.office, payment)
+    stranger = replace(world.office, keys=SigningKeys.generate())
+    forged = (
+        payment.id + "A" * 86, new_id() + code[22:], code[:-2] + ("AA" if code[-2:] != "AA" else "BB"), "é" * 108,
+        receipt_code(stranger, payment), receipt_code(world.office, replace(payment, receipt="Q-2026-999999")),
+        receipt_code(world.office, replace(payment, amount=1)), "\0" * 108,
+    )  # fmt: skip
+    for one in forged:
+        assert verify_receipt(world.office, one) == UNKNOWN, one
+
+
+def test_a_payment_that_never_came_has_no_receipt(known: tuple[World, Dossier, Payment]) -> None:
+    world, dossier, payment = known
+    pending = replace(payment, id=new_id(), reference=new_id(), status="pending", receipt=None, provider_ref=None)
+    with world.office.store.unit(write=True) as unit:
+        unit.add_payment(pending)
+    assert verify_receipt(world.office, receipt_code(world.office, pending)) == UNKNOWN
+    assert verify_receipt_number(world.office, "", dossier.number) == UNKNOWN
+
+
+def test_numbers_are_not_tried_one_after_the_other(
+    known: tuple[World, Dossier, Payment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier, payment = known
+    monkeypatch.setattr(receipts, "CHECKS_PER_BROWSER", 3)
+    monkeypatch.setattr(receipts, "WRONG_A_DAY", 5)
+
+    def verdict(receipt: str, client: str) -> str:
+        return verify_receipt_number(world.office, receipt, dossier.number, Asker(client, client)).kind
+
+    assert {verdict(f"Q-2026-9{number:05}", "a") for number in range(3)} == {UNKNOWN.kind}
+    with pytest.raises(Refused, match="too_many_tries"):  # too many by one browser
+        verdict(str(payment.receipt), "a")
+    assert verdict(str(payment.receipt), "b") == "received", "one client shuts out no other"
+    assert {verdict(f"Q-2026-8{number:05}", "b") for number in range(2)} == {UNKNOWN.kind}
+    with pytest.raises(Refused, match="too_many_tries"):  # too many wrong ones of one request
+        verdict(str(payment.receipt), "c")
+    assert verify_receipt(world.office, receipt_code(world.office, payment)).kind == "received", "the square still does"

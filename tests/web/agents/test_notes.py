@@ -1,0 +1,115 @@
+"""Notes that agents leave one another about a dossier: colleagues read them, its owner never, and they go with the dossier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.records.dossier import Actor
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications.notes import LONGEST, notes_of, write_note
+from engine.services.audit.integrity import export, fsck
+from engine.services.context.app_context import NotFound
+from engine.services.worker.worker import sweep
+from tests.web.citizen.test_messages import as_an_agent, owner_of, the_dossier
+from tests.web.client import MAYOR, PortalClient, a_portal_client, later
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+SECRET = "Rappeler avant midi"
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
+
+
+def test_an_agent_leaves_a_note_that_colleagues_read_on_the_dossier(known: PortalClient) -> None:
+    number = known.sent()
+    desk = as_an_agent(known)
+    assert "Écrire une note interne" in desk.open(f"/agent/dossiers/{number}").text
+    desk.open(f"/agent/dossiers/{number}/notes")
+    assert "Note interne" in desk.page.text
+    desk.send(f"/agent/dossiers/{number}/notes", body=f"{SECRET}\nle père.")
+    assert desk.page.status == 303
+    assert SECRET in desk.follow().text
+    assert "le père." in desk.open(f"/agent/dossiers/{number}/notes").text
+    (note,) = notes_of(known.office, MAYOR, number)
+    assert (note.by, note.body) == (MAYOR.id, f"{SECRET}\nle père.")
+    assert fsck(known.office) == ()
+
+
+def test_the_citizen_never_meets_a_note(known: PortalClient) -> None:
+    number = known.sent()
+    before = len(known.open("/dossiers").text)
+    write_note(known.office, MAYOR, number, SECRET)
+    owner = owner_of(known, number)
+    pages = ["/dossiers", f"/dossiers/{number}", f"/dossiers/{number}/messages", f"/dossiers/{number}/preuve.json"]
+    for address in pages:
+        assert known.open(address).status == 200
+        assert SECRET not in known.page.html
+        assert "interne" not in known.page.text
+    assert len(known.open("/dossiers").text) == before, "not even that something is new"
+    assert known.open(f"/agent/dossiers/{number}/notes").status != 200
+    with pytest.raises(NotFound):
+        notes_of(known.office, owner, number)
+    with pytest.raises(NotFound):
+        write_note(known.office, owner, number, "La mienne")
+    assert SECRET not in json.dumps(export_own(known.office, owner), ensure_ascii=False)
+
+
+def test_the_journal_commits_to_a_note_and_opens_it_to_nobody(known: PortalClient) -> None:
+    number = known.sent()
+    note = write_note(known.office, MAYOR, number, SECRET)
+    dossier = the_dossier(known, number)
+    with known.office.store.unit() as unit:
+        entry, salts = unit.entries(dossier.id)[-1], unit.salts(dossier.id)
+    assert entry.kind == "note"
+    assert SECRET not in str(entry.body)
+    salt = next(those[f"notes.{note.id}"] for those in salts.values() if f"notes.{note.id}" in those)
+    for reader in (owner_of(known, number), Actor("auditor", "cour")):
+        shown = json.dumps(export(known.office, reader, number), ensure_ascii=False)
+        assert SECRET not in shown
+        assert salt not in shown, "who holds the salt could try words until one fits"
+    with pytest.raises(NotFound):
+        notes_of(known.office, Actor("auditor", "cour"), number)
+
+
+def test_a_note_goes_with_its_dossier_and_none_comes_after(known: PortalClient) -> None:
+    number = known.sent()
+    known.decide(number, "refuser", reason="Place prise.")
+    write_note(known.office, MAYOR, number, SECRET)
+    dossier = the_dossier(known, number)
+    later(known, days=365 * 120)
+    sweep(known.office)
+    assert the_dossier(known, number).erased_at is not None
+    with known.office.store.unit() as unit:
+        assert unit.notes_of(dossier.id) == ()
+        assert not any(name.startswith("notes.") for those in unit.salts(dossier.id).values() for name in those)
+    with pytest.raises(Refused, match="notes_closed"):
+        write_note(known.office, MAYOR, number, "Encore")
+    assert fsck(known.office) == ()
+
+
+@pytest.mark.parametrize(("body", "said"), [(" \n ", "Écrivez la note"), ("é" * (LONGEST + 3), "3 caractères de trop")])
+def test_what_cannot_be_kept_is_told_beside_it(known: PortalClient, body: str, said: str) -> None:
+    number = known.sent()
+    desk = as_an_agent(known)
+    desk.open(f"/agent/dossiers/{number}/notes")
+    desk.send(f"/agent/dossiers/{number}/notes", body=body)
+    assert desk.page.status == 422
+    assert said in desk.page.text
+    assert body.strip() in desk.page.html
+    assert notes_of(known.office, MAYOR, number) == ()
+
+
+def test_a_double_tap_is_one_note(known: PortalClient) -> None:
+    number = known.sent()
+    desk = as_an_agent(known)
+    form = desk.open(f"/agent/dossiers/{number}/notes").form("token")
+    for _ in range(2):
+        desk.post(f"/agent/dossiers/{number}/notes", **{**form, "body": SECRET})
+    assert len(notes_of(known.office, MAYOR, number)) == 1

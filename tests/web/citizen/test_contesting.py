@@ -1,0 +1,126 @@
+"""A refusal: why, until which day it is contested, on its page and on its letter, and the act that does it."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from engine.services.audit.integrity import fsck
+from tests.web.citizen.test_messages import as_an_agent, the_dossier
+from tests.web.client import STALL, PortalClient, a_portal_client, later
+
+pytestmark = pytest.mark.slow  # a whole site for each test
+
+CONTESTED = (
+    STALL.replace(
+        "refuse: {label: Refusé, end: refused}",
+        "refuse: {label: Refusé, end: refused, issues: lettre, transitions: {contester: {label: Contester, by: applicant, "
+        "to: examen, within: 2 months, asks: [reason]}}}",
+    ).replace("outputs:\n", "outputs:\n  lettre: {title: Notification de refus, kind: letter}\n")
+    + "appeals:\n"
+    "  gracieux: {label: Recours gracieux au maire, within: 2 months, act: contester}\n"
+    "  protecteur: {label: Protecteur du citoyen}\n"
+)
+LAST = "24 janvier 2027"
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> tuple[PortalClient, str]:
+    known = a_portal_client(tmp_path, CONTESTED).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    return known, number
+
+
+def test_the_page_says_until_which_day_and_leads_there(refused: tuple[PortalClient, str]) -> None:
+    known, number = refused
+    page = known.open(f"/dossiers/{number}")
+    assert "Motif : Hors de la ville" in page.text
+    assert f"Vous pouvez contester cette décision jusqu’au {LAST}." in page.text
+    assert f"Recours gracieux au maire (jusqu’au {LAST})" in page.text
+    assert "Protecteur du citoyen" in page.text
+    assert "Si c’est refusé" not in page.text
+    assert re.search(rf'class="button" href="/dossiers/{number}/actes/contester"', page.html)
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
+
+
+def test_who_examines_it_again_reads_first_why(refused: tuple[PortalClient, str]) -> None:
+    known, number = refused
+    address, told = f"/agent/dossiers/{number}", "Contester : « J’y habite » 24 novembre 2026, Le demandeur"
+    assert "Contester : «" not in as_an_agent(known).open(address).text
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    page = as_an_agent(known).open(address).text
+    assert told in page
+    assert page.index(told) < page.index("Réponses") < page.index("Historique")
+    known.decide(number, "refuser", reason="Carte illisible")
+    page = as_an_agent(known).open(address).text
+    assert told not in page
+    assert "J’y habite" in page.partition("Historique")[2]
+
+
+def test_after_that_day_no_button_promises_it(refused: tuple[PortalClient, str]) -> None:
+    known, number = refused
+    later(known, days=63)
+    page = known.sign_in().open(f"/dossiers/{number}")
+    assert "Recours gracieux au maire" in page.text
+    assert f'href="/dossiers/{number}/actes/contester"' not in page.html
+    assert "Vous pouvez contester cette décision jusqu’au" not in page.text
+
+
+def test_the_letter_names_the_procedure_and_the_day(refused: tuple[PortalClient, str]) -> None:
+    known, number = refused
+    [address] = set(
+        re.findall(rf'href="(/dossiers/{number}/documents/\d+\.pdf)"', known.open(f"/dossiers/{number}").html)
+    )
+    text = PdfReader(io.BytesIO(known.open(address).response.data)).pages[0].extract_text()
+    said = " ".join(text.split())
+    assert "Étal de marché" in said
+    assert f"Recours gracieux au maire (délai : 2 mois, jusqu’au {LAST})" in said
+
+
+def refuse_again(known: PortalClient, number: str) -> None:
+    known.open(f"/dossiers/{number}/actes/contester")
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    known.decide(number, "refuser", reason="Carte illisible")
+
+
+def test_a_second_refusal_has_its_own_letter_and_the_first_is_replaced(refused: tuple[PortalClient, str]) -> None:
+    known, number = refused
+    refuse_again(known, number)
+    first, second = the_dossier(known, number).documents
+    assert (first.status, second.status) == ("replaced", "valid")
+    assert first.number != second.number
+    papers = [known.open(f"/dossiers/{number}/documents/{one.id}.pdf").response.data for one in (first, second)]
+    texts = [PdfReader(io.BytesIO(paper)).pages[0].extract_text() for paper in papers]
+    assert ["Hors de la ville" in text for text in texts] == [True, False]
+    assert "Carte illisible" in texts[1]
+    assert "remplacé" in known.open(f"/v/{first.token}").text.lower()
+    assert "remplacé" not in known.open(f"/v/{second.token}").text.lower()
+    assert fsck(known.office) == ()
+
+
+def test_a_paper_of_another_kind_stays_the_one_in_hand(tmp_path: Path) -> None:
+    known = a_portal_client(tmp_path, CONTESTED.replace("kind: letter", "kind: certificate, grants: false")).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    refuse_again(known, number)
+    assert [one.status for one in the_dossier(known, number).documents] == ["valid"]
+
+
+def test_a_letter_of_refusal_is_no_good_any_more_once_the_appeal_is_won(tmp_path: Path) -> None:
+    won = CONTESTED.replace("{label: Accorder, to: a_payer}", "{label: Accorder, to: a_payer, revokes: lettre}")
+    known = a_portal_client(tmp_path, won).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    [letter] = the_dossier(known, number).documents
+    assert "annulé" not in known.open(f"/v/{letter.token}").text
+    known.open(f"/dossiers/{number}/actes/contester")
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    known.decide(number, "accorder")
+    assert "annulé" in known.open(f"/v/{letter.token}").text
+    assert fsck(known.office) == ()

@@ -1,0 +1,121 @@
+"""A document lent by a link: shown whole for a week, taken back at once, opened by whom nobody knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.services.appointments.bookings import mark
+from engine.services.audit.integrity import fsck
+from tests.web.citizen.test_appointments import ready, starts, take
+from tests.web.client import MAYOR, PortalClient, a_portal_client, another, later
+
+pytestmark = pytest.mark.slow  # a whole site for each test
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> PortalClient:
+    return a_portal_client(tmp_path).sign_in()
+
+
+def granted(visitor: PortalClient) -> str:
+    """A dossier with its permit; the page where it is lent."""
+    address = ready(visitor)
+    take(visitor, address, starts(visitor, address)[0])
+    later(visitor, days=1)
+    number = address.split("/")[2]
+    mark(visitor.office, MAYOR, number, "remise", "attended")
+    visitor.sign_in()
+    found = re.search(r'href="(/dossiers/\d+/documents/[^"]+/partager)"', visitor.open(f"/dossiers/{number}").html)
+    assert found, visitor.page.text
+    return found[1]
+
+
+def lend(visitor: PortalClient, page: str) -> str:
+    visitor.send(page)
+    found = re.search(r'value="http://localhost(/p/[^"]+)"', visitor.follow().html)
+    assert found, visitor.page.text
+    return found[1]
+
+
+def test_whoever_has_the_link_sees_the_document(known: PortalClient) -> None:
+    page = granted(known)
+    link = lend(known, page)
+    assert link not in known.open(page).html, "told once"
+    assert "Jamais ouvert." in known.page.text
+    stranger = another(known)
+    seen = stranger.open(link)
+    assert "Document authentique" in seen.text
+    assert "AMEGAN" in seen.text
+    assert seen.response.headers["Cache-Control"] == "no-store"
+    assert stranger.open(f"{link}.pdf").response.data.startswith(b"%PDF")
+    assert "Ouvert 2 fois" in known.open(page).text
+    assert fsck(known.office) == ()
+
+
+def test_it_is_taken_back_at_once(known: PortalClient) -> None:
+    page = granted(known)
+    link = lend(known, page)
+    action = re.search(r'action="([^"]+/retirer)"', known.open(page).html)
+    assert action
+    known.post(action[1], **known.page.form())
+    assert "Il n’ouvre plus rien" in known.follow().text
+    assert {another(known).open(address).status for address in (link, f"{link}.pdf")} == {404}
+    assert "Liens ouverts" not in known.page.text
+
+
+def test_it_ends_by_itself(known: PortalClient) -> None:
+    link = lend(known, granted(known))
+    later(known, days=6, hours=23)
+    assert another(known).open(link).status == 200
+    later(known, hours=2)
+    assert another(known).open(link).status == 404
+
+
+def test_a_link_that_opens_nothing_says_so_and_not_why(known: PortalClient) -> None:
+    """Never made, taken back, over: one page, whatever is tried."""
+    page, stranger = granted(known), another(known)
+    seen = []
+
+    def tried(link: str) -> None:
+        for address in (link, f"{link}.pdf"):
+            stranger.open(address)
+            seen.append((stranger.page.status, stranger.page.text))
+
+    ended = lend(known, page)
+    action = re.search(r'action="([^"]+/retirer)"', known.open(page).html)
+    assert action
+    known.post(action[1], **known.page.form())
+    tried(ended)
+    over = lend(known, page)
+    later(known, days=8)
+    tried(over)
+    tried(never := "/p/" + "a" * 43)
+    ((status, text),) = set(seen)
+    assert status == 404
+    assert "Ce lien n’est plus valable Demandez-en un autre à la personne qui vous l’a donné." in text
+    assert "copiez-le" not in text
+    assert "This link is no longer valid" in stranger.open(f"{never}?lang=en").text
+
+
+def test_a_double_tap_is_one_link_and_links_are_counted(known: PortalClient) -> None:
+    page = granted(known)
+    form = known.open(page).form()
+    for _ in range(2):
+        known.post(page, **form)
+    assert known.open(page).html.count("/retirer") == 1
+    for _ in range(9):
+        lend(known, page)
+    known.send(page)
+    assert known.page.status == 422
+    assert "10 liens ouverts" in known.page.text
+
+
+def test_only_its_holder_lends_it(known: PortalClient) -> None:
+    page = granted(known)
+    rival = another(known).sign_in("91223344")
+    assert rival.open(page).status == 404
+    assert another(known).open(page).status == 303
+    assert another(known).open("/p/" + "a" * 43).status == 404
