@@ -8,6 +8,7 @@ is `ProviderDown`: the result is unknown.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -67,6 +68,7 @@ def _shut(opened: socket.socket) -> None:
 
 _LARGEST: Final = 256 * 1024
 _NOT_NOW: Final = frozenset({408, 425, 429, 502, 503, 504})  # no server is available, or it limits requests
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -210,12 +212,23 @@ class HttpClient:
 
 def _read(content: bytes) -> Mapping[str, Plain]:
     try:
-        read = json.loads(content)
+        read = _storable(json.loads(content))
     except (ValueError, RecursionError):
         raise ProviderDown("unreadable") from None
     if not isinstance(read, dict):
         raise ProviderDown("unreadable")
     return read
+
+
+def _storable(value: Plain) -> Plain:
+    """Return the value with U+FFFD for NUL and lone surrogates, which no store accepts."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("\ufffd", name): _storable(one) for name, one in value.items()}
+    return value
 
 
 def whole_francs(found: Plain) -> int | None:

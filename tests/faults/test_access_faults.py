@@ -15,9 +15,9 @@ from flask import Blueprint, Response, abort
 from engine.domain.common import access
 from renderers.web.platform import access as guards
 from server import blueprints
-from tests.web.platform import test_access_matrix
 from tests.web.access import PERSONAS, Row, table, values_of
 from tests.web.access_world import AccessWorld, an_access_world
+from tests.web.platform import test_access_matrix
 from tests.web.platform.test_access_matrix import faults
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]

@@ -153,9 +153,7 @@ def declare_company(
 ) -> Mandate:  # fmt: skip
     """Ask to act for a company by its number and a document, which an agent checks first.
 
-    `client` and `browser` identify the sender of the document.
-
-    Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
+    `client` and `browser` identify the sender of the document. Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
     proof_unfit, already_asked, too_many_tries.
     """
     number = " ".join(number.upper().split())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
@@ -18,6 +19,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Text, digits_only, has_check_digit
 from engine.records.dossier import RECEIVED, Dossier, Payment
+from engine.records.refunds import Refund
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinned
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
@@ -45,7 +47,7 @@ class ReceiptVerdict:
     title: Text | None = None
     agency: Text | None = None
     dossier: str = ""
-    repaid: int = 0  # francs of the price that were paid back
+    repaid: int = 0  # francs of the receipt that were paid back
 
 
 UNKNOWN: Final = ReceiptVerdict("unknown")
@@ -113,21 +115,33 @@ def _verdict(ctx: AppContext, unit: Unit, payment: Payment) -> ReceiptVerdict:
 
 
 def _repaid(unit: Unit, dossier: Dossier, payment: Payment) -> int:
-    """Return the francs of the price that were paid back of this payment.
+    """Return the francs of the receipt that were paid back of this payment.
 
-    Of several payments of a payer, the last is paid back first. Money above the price is not on the
-    receipt.
+    Of several payments of a payer, the last is paid back first.
     """
-    payer = payment.payer or payment.id
-    back = (one for one in unit.refunds_of(dossier.id) if one.fee is not None and one.paid_at is not None)
-    left = sum(one.amount for one in back if (one.payer or one.payment) == payer)
+    payer, paid_back = payment.payer or payment.id, [one for one in unit.refunds_of(dossier.id) if one.paid_at]
+    left = sum(one.amount for one in paid_back if one.fee is not None and (one.payer or one.payment) == payer)
     received = [one for one in unit.payments_of(dossier.id) if one.receipt and (one.payer or one.id) == payer]
     for one in sorted(received, key=lambda one: one.ended_at or one.started_at, reverse=True):
-        part = min(left, one.amount)
+        over = _repaid_over(unit, one, paid_back)
+        part = min(left, one.amount - over)
         if one.id == payment.id:
-            return part
+            return over + part
         left -= part
     return 0
+
+
+def _repaid_over(unit: Unit, payment: Payment, paid_back: Iterable[Refund]) -> int:
+    """Return the francs of the receipt that were paid back because the price was already paid.
+
+    What the operator collected above the order is not on the receipt.
+    """
+    over = sum(one.amount for one in paid_back if one.fee is None and one.payment == payment.id)
+    if not over:
+        return 0
+    told = (one.amount for one in unit.events_of(payment.id) if one.verified and one.kind in RECEIVED)
+    collected = max(told, default=payment.amount)
+    return max(0, over - max(0, collected - payment.amount))
 
 
 def _masked(number: str, shown: int = 2) -> str:

@@ -180,9 +180,20 @@ def enrolment(ctx: AppContext, kind: Kind, ticket: str) -> Enrolment:
     """Return what the enrolment page shows. Raises Refused("ticket_over")."""
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "enrolment")
-        key = second_factor.offered_key(ctx, unit, account.id)
+        key = second_factor.opened_key(ctx, _offered_key(ctx, unit, ticket))
     issuer = urlsplit(ctx.settings.base_url).hostname or "guichet"
     return Enrolment(second_factor.application_address(key, account.login, issuer), key)
+
+
+def _offered_key(ctx: AppContext, unit: Unit, ticket: str) -> str:
+    """Return the encrypted key of the enrolment of this ticket, the same when the page is shown again.
+
+    Each ticket has its own: a person who knows only the password never sees the key that the owner enrols.
+    """
+    kept = _kept(ctx, unit, ticket) or {}
+    sealed = str(kept.get("key") or second_factor.sealed_key(ctx))
+    unit.keep_aside(_place(ticket), {**kept, "key": sealed}, ctx.now())
+    return sealed
 
 
 @logged("enrolment of a second factor")
@@ -194,7 +205,7 @@ def enrol(ctx: AppContext, kind: Kind, ticket: str, typed: str, *, device: str =
     now, done = ctx.now(), None
     with ctx.store.unit(write=True) as unit:
         account = _needed(ctx, unit, kind, ticket, "enrolment")
-        codes = second_factor.prove(ctx, unit, account.id, typed, now)
+        codes = second_factor.prove(ctx, unit, account.id, _offered_key(ctx, unit, ticket), typed, now)
         if codes is not None:
             unit.taken_aside(_place(ticket))
             done = Enrolled(open_session(ctx, unit, account, now, device=device), codes)

@@ -49,13 +49,14 @@ def proven(unit: Unit, account_id: str) -> SecondFactor | None:
     return factor if factor is not None and factor.since is not None else None
 
 
-def offered_key(ctx: AppContext, unit: Unit, account_id: str) -> str:
-    """Return the key of an enrolment in progress, the same when the page is shown again."""
-    factor = unit.second_factor(account_id)
-    if factor is None:
-        factor = SecondFactor(account_id, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()))
-        unit.put_second_factor(factor)
-    return ctx.keys.open_text(_PURPOSE, factor.key)
+def sealed_key(ctx: AppContext) -> str:
+    """Return a new key for an application, encrypted."""
+    return ctx.keys.seal_text(_PURPOSE, pyotp.random_base32())
+
+
+def opened_key(ctx: AppContext, sealed: str) -> str:
+    """Return the key that the application needs."""
+    return ctx.keys.open_text(_PURPOSE, sealed)
 
 
 def application_address(key: str, login: str, issuer: str) -> str:
@@ -63,14 +64,16 @@ def application_address(key: str, login: str, issuer: str) -> str:
     return pyotp.TOTP(key, interval=STEP).provisioning_uri(name=login, issuer_name=issuer)
 
 
-def prove(ctx: AppContext, unit: Unit, account_id: str, typed: str, now: datetime) -> tuple[str, ...] | None:
-    """Complete an enrolment with a first code.
+def prove(
+    ctx: AppContext, unit: Unit, account_id: str, sealed: str, typed: str, now: datetime
+) -> tuple[str, ...] | None:
+    """Complete an enrolment with a first code of the application with this key.
 
     Return the recovery codes, shown once; None if the code is wrong.
     """
-    factor = unit.second_factor(account_id)
-    step = _step_of(ctx, factor, typed, now) if factor is not None else None
-    if factor is None or step is None:
+    factor = SecondFactor(account_id, sealed)
+    step = _step_of(ctx, factor, typed, now)
+    if step is None:
         return None
     codes = new_recovery_codes()
     kept = tuple(_recovery_digest(ctx, account_id, code) for code in codes)
@@ -105,7 +108,7 @@ def decoy(ctx: AppContext, name: str) -> SecondFactor:
 
     A check against it takes the same time and always fails.
     """
-    return SecondFactor(name, ctx.keys.seal_text(_PURPOSE, pyotp.random_base32()), last_step=sys.maxsize)
+    return SecondFactor(name, sealed_key(ctx), last_step=sys.maxsize)
 
 
 def renewed_recovery(ctx: AppContext, unit: Unit, factor: SecondFactor) -> tuple[str, ...]:

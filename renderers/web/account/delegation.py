@@ -23,6 +23,7 @@ from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
     ACTING,
+    acting_mandate,
     actor,
     app_ctx,
     asker,
@@ -233,6 +234,8 @@ def _invite(dossier: str, number: str = "") -> Response:
     given = {name: request.form.get(name, "")[:200] for name in ("phone", "role", "until")}
     if request.method == "GET":
         return _invite_page(given, dossier, number)
+    if request.form.get("acting", "") != acting_mandate():  # the mandate of the form ended, or another tab changed it
+        return _invite_page(given, dossier, number, say("acting.changed"))
     try:
         until = date.fromisoformat(given["until"]) if given["until"] else None
     except ValueError:
@@ -262,7 +265,7 @@ def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = 
         "citizen/delegation_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
         dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
         procedures=[] if dossier else [(procedure.id, label(procedure.identity.title)) for procedure in procedures],
-        chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
+        acting=acting_mandate(), chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
         may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")),
         back=f"/dossiers/{number}" if number else _HOME,
     )  # fmt: skip

@@ -24,6 +24,7 @@ from renderers.web.citizen.eligibility import Walk, question_page, stopped_page,
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
 from renderers.web.platform.request_context import (
+    acting_mandate,
     actor,
     app_ctx,
     day_of,
@@ -69,7 +70,7 @@ def before_start(slug: str) -> Response:
 def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
     return page(
         "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
-        token=new_token(), action=f"/demarches/{procedure.id}/commencer",
+        acting=acting_mandate(), token=new_token(), action=f"/demarches/{procedure.id}/commencer",
         earlier=[_earlier(one) for one in earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())],
     )  # fmt: skip
 
@@ -98,6 +99,8 @@ def start(slug: str) -> Response:
     walk = walk_criteria(procedure, request.form)
     if walk.criterion is not None:
         return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
+    if request.form.get("acting", "") != acting_mandate():  # the page that follows says for whom it is
+        return go(f"/demarches/{slug}/commencer?{urlencode(walk.carried)}")
     if actor().id:
         return go(open_draft(actor(), procedure.id, walk.given, form_token(), request.form.get("reuse", "")[:20]))
     session["opening"] = {

@@ -194,6 +194,14 @@ def _who(area: str) -> Actor:
     return (acting_for(app_ctx(), found, mandate) or found) if mandate else found
 
 
+def acting_mandate() -> str:
+    """Return the mandate under which the applicant acts now, empty for themself.
+
+    A form shows it, so that a post after a change of mandate is recognised.
+    """
+    return str(session.get(ACTING, "")) if actor().principal else ""
+
+
 def myself() -> Actor:
     """Return the person who is signed in, without any mandate or assistance."""
     who = actor()

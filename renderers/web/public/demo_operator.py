@@ -143,4 +143,4 @@ def inbox() -> Response:
         )
         for one in sorted(letters, key=lambda letter: letter.created_at, reverse=True)
     ]
-    return page("operator/inbox.html", letters=shown, to=national(to))
+    return page("operator/inbox.html", messages=shown, to=national(to))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -222,6 +223,18 @@ def test_another_amount_than_ordered_credits_nothing_readable_or_not(told: Any, 
         assert settlement.check_payment(world.office, payment.id).status == "pending"
         assert "payment_mismatch" in world.kinds(dossier)
         operator.orders[payment.reference]["told"] = str(payment.amount)
+        assert settlement.check_payment(world.office, payment.id).status == "paid"
+
+
+@pytest.mark.parametrize("sign", ["\\u0000", "\\ud800"])
+def test_an_answer_with_signs_that_no_store_accepts_is_settled(sign: str, tmp_path: Path) -> None:
+    with serving(LocalPayGate()) as operator:
+        world = a_world(tmp_path, providers={"pg": provider_of(operator)})
+        operator.says = 200, f'{{"tx_reference": "x{sign}", "status": 0}}'.encode()
+        payment = start(world, world.sent(B3), "pg")
+        assert (payment.status, payment.provider_ref) == ("pending", "x\ufffd")
+        answer = {"tx_reference": "SIGN", "identifier": payment.reference, "status": 0}
+        operator.says = 200, json.dumps(answer).replace("SIGN", sign).encode()
         assert settlement.check_payment(world.office, payment.id).status == "paid"
 
 

@@ -232,6 +232,31 @@ def test_an_old_form_sent_under_another_hat_says_whose_it_is_and_keeps_what_was_
     assert visitor.open(address).value("nom") == "AMEGAN"
 
 
+@pytest.mark.parametrize("how", ["ended", "changed"])
+def test_an_invitation_goes_only_to_the_account_that_its_page_named(visitor: PortalClient, how: str) -> None:
+    invite = f"{HOME}/inviter"
+    visitor.send(invite, phone=OTHER, role="manager")
+    relative = another(visitor).sign_in(OTHER)
+    relative.open(HOME)
+    press(relative, HOME, "/compte/agir", mandate=mandate(relative))
+    begin = "/demarches/essai/commencer"
+    form, start = relative.open(invite).form("phone"), relative.open(f"{begin}?majeur=oui").form("token")
+    if how == "ended":
+        visitor.open(HOME)
+        press(visitor, HOME, f"/compte/mandats/{mandate(visitor, '/compte/mandats')}", do="end")
+    else:
+        press(relative, HOME, "/compte/agir", mandate="")
+    page = relative.post(invite, **{**form, "phone": "92334455", "role": "manager"})
+    assert page.status == 422
+    assert "Vous n’agissez plus pour la même personne" in page.text
+    with visitor.office.store.unit() as unit:
+        account = unit.account_of("applicant", f"+228{OTHER}")
+        assert account is not None
+        assert not unit.mandates_given(account.id)
+    assert relative.post(begin, **start).address.startswith(begin)
+    assert relative.send(invite, phone="92334455", role="reader").address == HOME
+
+
 def test_an_address_opened_under_ones_own_name_leads_to_whom_it_is_of(visitor: PortalClient) -> None:
     held = with_a_child(visitor)
     press(visitor, HOME, "/compte/agir", mandate=held)

@@ -120,9 +120,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
     with world.office.store.unit(write=True) as unit:
         for account in (ADMINISTRATOR, COLLEAGUE):
             unit.put_account(replace(account, secret=secret))
-            key = second_factor.offered_key(world.office, unit, account.id)
-            now = world.office.now()
-            assert second_factor.prove(world.office, unit, account.id, pyotp.TOTP(key).at(now), now)
+            sealed, now = second_factor.sealed_key(world.office), world.office.now()
+            code = pyotp.TOTP(second_factor.opened_key(world.office, sealed)).at(now)
+            assert second_factor.prove(world.office, unit, account.id, sealed, code, now)
     with fronting(create_app(Settings(data=tmp_path, demo=False), world.office, world.operator)) as port:
         yield Site(world, port)
 

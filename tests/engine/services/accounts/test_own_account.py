@@ -115,6 +115,7 @@ class TestBeingKnown:
     def test_an_address_that_was_left_does_not_sign_in_any_more(self, world: World) -> None:
         afi = by_mail(world)
         joined(world, afi, "email", "afi@nouveau.tg")
+        assert "letter.email_changed.email" in world.letters(EMAIL)[-1]
         stranger = by_mail(world)
         assert stranger.id != afi.id
         assert own_account.own(world.office, stranger).emails == (EMAIL,)

@@ -15,10 +15,13 @@ from engine.services.limits.code_limits import Asker
 from engine.services.payments import receipts
 from engine.services.payments.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
 from engine.services.payments.refunds import pay_back, refunds_to_pay
+from engine.services.payments.settlement import check_payment
+from engine.services.worker.worker import run_timers
+from tests.engine.services.payments.test_payments import Told, pay
 from tests.engine.services.payments.test_refund_payments import REFERENCE, clerk
-from tests.engine.services.payments.test_refunds import HALL
+from tests.engine.services.payments.test_refunds import HALL, TWICE_DEBITED
 from tests.engine.services.payments.test_refunds import paid as paid_for
-from tests.engine.services.world import World
+from tests.engine.services.world import World, a_world
 
 
 @pytest.fixture
@@ -52,6 +55,36 @@ def test_what_was_paid_back_proves_nothing_any_more(known: tuple[World, Dossier,
     whole = receipt_code(world.office, replace(payment, amount=line.refund.amount))
     assert verify_receipt(world.office, whole).kind == "repaid"
     assert verify_receipt(world.office, code) == UNKNOWN, "a code says the amount that was printed"
+
+
+def test_a_payment_of_a_closed_dossier_proves_nothing_once_it_went_back(tmp_path: Path) -> None:
+    told = Told()
+    world = a_world(tmp_path, providers={"told": told})
+    dossier = world.sent()
+    payment = pay(world, dossier, provider="told")
+    world.wait(days=16)
+    run_timers(world.office)
+    told.says = {"kind": "paid"}
+    receipt = str(check_payment(world.office, payment.id).receipt)
+    agent = world.agent("g", "sncja/agent_traitement")
+    [line] = refunds_to_pay(world.office, agent).lines
+    assert verify_receipt_number(world.office, receipt, dossier.number).kind == "received"
+    pay_back(world.office, agent, dossier.id, line.refund.entry, REFERENCE)
+    found = verify_receipt_number(world.office, receipt, dossier.number)
+    assert (found.kind, found.repaid) == ("repaid", payment.amount)
+
+
+def test_what_was_collected_above_the_receipt_changes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = paid_for(tmp_path, monkeypatch, HALL, TWICE_DEBITED)
+    with world.office.store.unit() as unit:
+        [payment] = unit.payments_of(dossier.id)
+    agent = clerk(world)
+    [line] = refunds_to_pay(world.office, agent).lines
+    pay_back(world.office, agent, dossier.id, line.refund.entry, REFERENCE)
+    found = verify_receipt(world.office, receipt_code(world.office, payment))
+    assert (found.kind, found.repaid) == ("received", 0)
 
 
 def test_nobody_makes_a_code(known: tuple[World, Dossier, Payment]) -> None:

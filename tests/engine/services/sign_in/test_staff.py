@@ -205,6 +205,17 @@ class TestSecondFactor:
         found = staff.pass_factor(world.office, kind, again.ticket, f" {code(world, key)} ")
         assert actor_of(world.office, found.token) == found.actor
 
+    def test_who_knows_only_the_password_never_sees_the_key_that_is_enrolled(self, world: World) -> None:
+        known(world, KEEPER)
+        thief, owner = halfway(world).ticket, halfway(world).ticket
+        seen, key = (staff.enrolment(world.office, "agent", ticket).key for ticket in (thief, owner))
+        assert key == staff.enrolment(world.office, "agent", owner).key, "shown again, it is the same"
+        assert refused(staff.enrol, world.office, "agent", owner, code(world, seen)).code == "factor_wrong"
+        assert staff.enrol(world.office, "agent", owner, code(world, key))
+        world.wait(seconds=60)
+        assert refused(staff.pass_factor, world.office, "agent", thief, code(world, seen)).code == "factor_wrong"
+        assert refused(staff.enrol, world.office, "agent", thief, code(world, seen)).code == "ticket_over"
+
     def test_a_code_serves_once(self, world: World) -> None:
         key, _ = enrolled(world)
         once = code(world, key)
