@@ -168,7 +168,7 @@ class Translation:
     # -- the whole -----------------------------------------------------------------------------------------------------
 
     def keys(self, kept: Mapping[str, T]) -> dict[str, T]:
-        """Return a map under its new names, without dropped ones."""
+        """Return a map with its keys under their new names, without dropped ones."""
         return {new: one for old, one in kept.items() if (new := self.name(old)) is not None}
 
     def dossier(self, kept: Dossier) -> Dossier:

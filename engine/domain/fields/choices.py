@@ -91,7 +91,7 @@ class ChoiceKind(FieldKind):
         return (*options, OTHER_OPTION) if field.other and not _has_other(options) else options
 
     def listed(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
-        """Return the options when the file does not write them: those of the shared list."""
+        """Return the options of the shared list, for a question without options of its own."""
         found = asking.lists.get(field.list_id or "")
         return found.items if found else ()
 

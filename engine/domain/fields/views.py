@@ -120,7 +120,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page on the path. `complete` means no error, and `visited` that each visible question was put."""
+    """One page on the path. `complete` means no error, and `visited` that each visible question was shown."""
 
     id: str
     title: Text

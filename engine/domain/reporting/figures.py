@@ -25,8 +25,8 @@ FLOWING: Final = (*FLOWS, "standing")
 class Cell:
     """One figure. `value` is None when it is hidden.
 
-    `few` means that too few people are behind it, else a neighbouring figure is protected. `unit` is that of
-    a length of time, or `percent`.
+    A hidden figure with `few` concerns too few people. Without `few` it protects a neighbouring figure.
+    `unit` is that of a length of time, or `percent`.
     """
 
     figure: str

@@ -119,7 +119,7 @@ def applicants_act(dossier: Dossier) -> TakenTransition | None:
 
 
 def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Milestone, ...]:
-    """Return the past states of a request, the present one, and the likely ones to a granted end."""
+    """Return the past states of a request, the present one, and the likely next ones up to a granted end."""
     if dossier.is_draft:
         return ()
     present = procedure.state(dossier.state)
@@ -142,7 +142,7 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
 
 
 def likely_path(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Return the states to come: along `then`, else the first act of the file, to a granted end."""
+    """Return the states to come: along `then`, else the first act of the definition, to a granted end."""
     return (_search(procedure, state_id, scope, set()) or ())[1:]
 
 
