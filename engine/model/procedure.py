@@ -160,7 +160,10 @@ def _later_forms(procedure: Procedure) -> tuple[Form, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of a scenario: `verb`, its `value`, and the other keys in `options` (as, who, with, reason, fields…)."""
+    """One act of a scenario: `verb`, its `value`, and the other keys in `options` (as, who, with, reason, fields…).
+
+    `then` is the state expected after it, and `expect` what else must hold.
+    """
 
     verb: str  # take pay book visit opinion do correct look_up linked wait, or "" when it only expects
     value: Plain

@@ -1,4 +1,7 @@
-"""The check of one file: text, shape, names, then the rules of the linter. All problems are reported at once."""
+"""The check of one file: text, shape (keys and types), names, then the rules of the linter.
+
+All problems are reported at once.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,10 @@ def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, l
 def build_spliced(
     placed: CombinedTree, problems: list[Problem], shared: Shared
 ) -> tuple[Procedure | None, list[Problem]]:
-    """Return the same from a combined tree. `problems` are those of `combine`."""
+    """Return the compiled procedure and all faults of a file already combined with its preset and blocks.
+
+    `problems` are those of `combine`.
+    """
     if lacks_preset(problems):  # what else is missing may be in the preset
         return None, problems
     build = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))

@@ -49,16 +49,16 @@ class CombinedTree:
         return source.position(there, key)
 
     def first_sign(self, path: Path) -> Position:
-        """Return where the text of a value begins, after its quote.
+        """Return the position of the first character of a text, after its quote.
 
-        It is the position of the value when the text was not written so.
+        For a value that no file holds unchanged, it is the position of that value.
         """
         return self.inside(path, 0)
 
     def inside(self, path: Path, offset: int, width: int = 1) -> Position:
         """Return the position of one character of a text.
 
-        It is the start of the text when the text was not written so.
+        For a value that no file holds unchanged, it is the position of that value.
         """
         source, there = self.origin(path)
         return source.inside(there, offset, width) if self.is_verbatim(path) else source.position(there)

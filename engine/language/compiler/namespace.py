@@ -46,7 +46,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class RowsColumn:
-    """One question inside rows, or of a form filled once a row. `rows` is the id of the question of rows."""
+    """One question inside rows, or of a form filled once per row.
+
+    `rows` is the id of the question of rows. `outer` are the columns around it when these rows are inside a
+    row.
+    """
 
     id: str
     rows: str

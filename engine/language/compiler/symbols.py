@@ -131,7 +131,7 @@ class Optionality:
     def _sure(self, name: str, holds: frozenset[str], known: dict[str, bool], depth: int) -> bool:
         """Whether a name surely has a value. `known` caches the results of one call.
 
-        In a circle, or in a chain that is too long, no name is sure.
+        In a cycle, or in a chain that is too long, no name is sure.
         """
         if name in known or depth > MOST_CHAINED:
             return known.get(name, False)
@@ -164,7 +164,7 @@ class Optionality:
 
 
 def read_vocabularies(build: BuildContext, names: Namespace) -> SymbolTypes:
-    """Return the vocabularies of all places, once each computed value has its type. Circles are E420."""
+    """Return the vocabularies of all places, once each computed value has its type. Cycles are E420."""
     work = _Typing(build, names)
     work.infer()
     types = frozen(work.types)

@@ -121,7 +121,7 @@ class CallParser(ParseContext):
         return Lookup(name, tuple(arguments), table.gives) if len(arguments) == len(table.keys) else None
 
     def over_rows(self, written: ast.Call, name: RowFunction) -> Node | None:
-        """Return the node of a row function. Its second argument may name the columns of these rows."""
+        """Return the node of a row function. Its second argument may name the columns of the rows in its first."""
         if not self.counted(written, name, *ROW_FUNCTIONS[name]):
             return None
         rows = self.node(written.args[0])

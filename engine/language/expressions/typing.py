@@ -228,7 +228,7 @@ def natural_literal(plain: object) -> Constant | None:
 
 
 def literal_kind(plain: object) -> str:
-    """Return the kind of a value of the file, for a message. A value that is no literal is a text."""
+    """Return the kind of a value as written in a file, for a message. A value that is not a literal counts as text."""
     if plain is None:
         return "empty"
     if isinstance(plain, (list, dict)):

@@ -1,4 +1,4 @@
-"""The registry of rules: one small function a code, which yields the problems. Renderers hold the wording."""
+"""The registry of rules: one small function per code, which yields the problems. Renderers hold the wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of family C on workflows. One small function a code."""
+"""The rules of family C on workflows. One small function per code."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Pr
 
 @rule("C505")
 def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C505 for each transition that leaves an end without the limit `within`."""
+    """Yield C505 for each transition that leaves an end state without the time limit `within`."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if state is not None and state.is_end and transition.within is None:
@@ -102,7 +102,7 @@ def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("C509")
 def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C509 for a task in a circle of `after`.
+    """Yield C509 for a task in a cycle of `after`.
 
     Also for a task whose `after` is neither awaited in the same state nor surely done by then.
     """
@@ -217,7 +217,7 @@ def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
 
 @rule("C520")
 def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C520 for a state between two states of a time limit that the limit does not list."""
+    """Yield C520 for a state that a time limit does not list, although it lies between two states that it lists."""
     forward, backward = successors(procedure), predecessors(procedure)
     for clock in procedure.clocks.values():
         listed = clock.runs_in | clock.paused_in
@@ -246,7 +246,8 @@ def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("C511")
 def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C511 for a transition back to a done task that it does not reopen: the state would pass at once."""
+    """Yield C511 for a transition back to a done task that it does not reopen: the dossier would leave that
+    state at once."""
     sure = surely_done(procedure)
     for state in procedure.states.values():
         for transition in edges(procedure):
@@ -263,9 +264,9 @@ def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("V770")
 def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V770 for each act by which a role may decide an appeal against its own refusal.
+    """Yield V770 for each act by which an agent may decide an appeal against their own refusal.
 
-    `other_than` on the act excludes that person.
+    With `other_than` the act must be taken by another person, and the rule does not apply.
     """
     reported: set[tuple[str, str]] = set()
     for appeal in procedure.identity.appeals.values():

@@ -70,7 +70,7 @@ def _sorted(tree: Tree) -> str:
 def section_order(tree: Mapping[str, Any]) -> Mapping[str, int]:
     """Return the rank of each section of a procedure or a preset.
 
-    Empty for another file, which stays in its author's order.
+    Empty for any other kind of file, whose sections stay in the order of the author.
     """
     if "procedure" in tree:
         return {key: rank for rank, key in enumerate(SECTIONS)}
