@@ -83,7 +83,7 @@ class ProofContext:
         return Name(name, self.definition.type_of(name))
 
     def columns(self, rows: str) -> tuple[Field, ...]:
-        """Return the columns of a question of rows, with those of forms filled once a row. Empty when unknown."""
+        """Return the columns of a question of rows, with those of forms filled once per row. Empty when unknown."""
         for field in _all(self.definition.fields.values()):
             if field.id == rows and field.type == "rows":
                 return (*field.rows, *(column for column, _ in self.definition.added.get(rows, ())))

@@ -101,7 +101,10 @@ class World(Protocol):
         ...
 
     def office_serving(self, place: str) -> str | None:
-        """Return the id of the office of the agency that serves a place, None when none does."""
+        """Return the id of the office that serves a place, among those of the procedure's agency.
+
+        None when none does.
+        """
         ...
 
     def places(self) -> frozenset[str]:
@@ -162,7 +165,10 @@ def counted(conditions: Iterator[Z]) -> Z:
 
 
 def extreme(values: list[Z], least: bool) -> Z:
-    """Return the least or the greatest of values that are all given."""
+    """Return the least (with `least`) or the greatest of these values, each of which must be present.
+
+    `outermost` accepts absent ones.
+    """
     found = values[0]
     for one in values[1:]:
         found = z3.If(one < found if least else one > found, one, found)

@@ -51,7 +51,7 @@ class Stop:
 
     @property
     def id(self) -> str:
-        """The id of the criterion, which is that of its question."""
+        """The id of the criterion and of its question, which are the same."""
         return self.criterion.id
 
     @property
@@ -78,7 +78,7 @@ class ProverInput:
         self.fields: dict[str, Field] = dict(procedure.fields)
         self.guards: dict[str, Expression] = {}
         self.owners: dict[str, str] = {}
-        self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once a row
+        self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once per row
         self.rounds: dict[str, Form] = {form.id: form for form in self.later_forms() if form.services}
         self.services: dict[str, Consulted] = {one.id: one for form in self.rounds.values() for one in form.services}
         self._read_forms()

@@ -122,7 +122,7 @@ class Terms:
     # -- values and names ----------------------------------------------------------------------------------------------
 
     def constant(self, value: Value, kind: str) -> Term:
-        """Return the term of a literal of a type. Raise NotExpressible for one without translation."""
+        """Return the term of a literal of a type. Raise NotExpressible for a literal that has none."""
         match value:
             case None:
                 return Term(YES if kind == "yes_no" else ZERO, NO)
