@@ -185,7 +185,10 @@ class SavedAnswers:
 
 
 def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
-    """Return how a save is remembered by its token: by paths; found again, it shows the present dossier."""
+    """Return how `once` stores the result of a save: the next page and the paths of the problems.
+
+    A repeated token finds them again, with the present dossier.
+    """
 
     def keep_written(written: SavedAnswers) -> Plain:
         wrong: list[Plain] = [one.at for one in written.problems or ()]

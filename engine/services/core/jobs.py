@@ -69,7 +69,7 @@ def give(
     ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
     lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
-    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of people."""
+    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of rights."""
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
@@ -81,7 +81,7 @@ def give(
 def note(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, reported: Mapping[str, Plain] | None = None
 ) -> None:
-    """Append an entry about a job to the journal of people: agent, kind and number, never the dossiers."""
+    """Append an entry about a job to the journal of rights: agent, kind and number, never the dossiers."""
     body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(reported or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
@@ -206,7 +206,7 @@ def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -
 
 
 def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each job in the journal of people has its row.
+    """Check that each job in the journal of rights has its row.
 
     Person and number of dossiers must match. Report rows without an entry.
     """

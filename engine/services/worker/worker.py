@@ -75,7 +75,10 @@ class TimeBudget:
         self._silences = 0
 
     def is_over(self) -> bool:
-        """Return whether no further message may be tried."""
+        """Return whether the time, or the number of tries without an answer, is used up.
+
+        No further message is then tried.
+        """
         return self._silences >= SILENCES or self._office.now() >= self._until
 
     def note(self, answered: bool) -> None:
