@@ -158,7 +158,7 @@ def digits_only(text: str) -> str:
 
 
 def forbidden_at(read: object) -> tuple[str, str] | None:
-    """Return the first place that holds a character of `FORBIDDEN`, and which. None when there is none.
+    """Return the place of the first character of `FORBIDDEN`, and the character. None when there is none.
 
     The place is a path such as `sms.from`, in a key or a text. The character is written as `U+202E`.
     """
