@@ -93,7 +93,7 @@ class CircuitReader(ProcedureReader):
         return self.t(self.definition.state(state).label)
 
     def state_labels(self, states: Iterable[str]) -> str:
-        """Return the labels of states, quoted, in the order of the file."""
+        """Return the labels of states, quoted, in the order of the definition."""
         wanted = frozenset(states)
         return ", ".join(
             quoted(self.t(one.label), self.language) for one in self.definition.states.values() if one.id in wanted

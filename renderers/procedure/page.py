@@ -302,7 +302,7 @@ class SheetWriter:
         return (field for field in self.procedure.form.fields if field.evidence is not None)
 
     def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
-        """Return the evidence always asked for, and the rest by situation, in the order of the file."""
+        """Return the evidence always asked for, and the rest by situation, in the order of the definition."""
         always: list[SheetPaper] = []
         sometimes: dict[str, list[SheetPaper]] = {}
         for field in self._evidence():

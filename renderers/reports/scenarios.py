@@ -54,7 +54,7 @@ class Played:
 
     @property
     def states_left(self) -> tuple[str, ...]:
-        """The states that no scenario reaches, in the order of the file."""
+        """The states that no scenario reaches, in the order of the definition."""
         seen = frozenset[str]().union(*(outcome.states for outcome in self.outcomes))
         return tuple(state for state in self.procedure.states if state not in seen)
 

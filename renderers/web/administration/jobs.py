@@ -207,7 +207,7 @@ def _state(n: int) -> Response:
 @blueprint.get("/agent/ordres/<int:n>.csv")
 @agent()
 def report(n: int) -> Response:
-    """Serve the outcomes as CSV, one line a dossier."""
+    """Serve the outcomes as CSV, one line per dossier."""
     order = progress(app_ctx(), actor(), n).order
     head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
     rows: list[list[object]] = [

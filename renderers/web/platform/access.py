@@ -102,7 +102,7 @@ def agent(*roles: str) -> Callable[[View], View]:
 
 
 def helper(view: View) -> View:
-    """Open the view to an agent who assists an applicant. After the end of the assistance, the page says so."""
+    """Open the view to an agent who assists an applicant. Once the assistance has ended, a page says so (403)."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

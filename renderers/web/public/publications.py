@@ -66,14 +66,14 @@ class WatchText:
 @blueprint.get("/audit/publications")
 @auditor
 def for_auditors() -> Response:
-    """Show the publications for auditors, 20 a page."""
+    """Show the publications for auditors, 20 per page."""
     return _page("/audit/publications")
 
 
 @blueprint.get("/agent/publications")
 @agent()
 def for_agents() -> Response:
-    """Show the publications for agents, 20 a page."""
+    """Show the publications for agents, 20 per page."""
     return _page("/agent/publications")
 
 
