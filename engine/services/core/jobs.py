@@ -1,7 +1,7 @@
 """Jobs: work on many dossiers, stored first and then run by a worker or the request itself.
 
-An interrupted job goes on where it stopped. Each item is done in its own unit together with its result,
-so none is done twice or by half.
+An interrupted job continues where it stopped. Each item is done in its own unit together with its result, so
+none is done twice or by half.
 """
 
 from __future__ import annotations
@@ -206,9 +206,9 @@ def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -
 
 
 def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each job in the journal of rights has its row.
+    """Yield each job that differs from its entry in the journal of rights, in person or number of dossiers.
 
-    Person and number of dossiers must match. Report rows without an entry.
+    A job without entry and an entry without job are reported too.
     """
     with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}
