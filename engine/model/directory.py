@@ -48,7 +48,7 @@ class Closure:
     change: str = ""
 
     def covers(self, day: date) -> bool:
-        """Whether a day is in the closure, both ends included. Hours are not considered."""
+        """Return whether a day is in the closure, both ends included. Hours are not considered."""
         return self.from_ <= day <= self.until
 
 
@@ -63,7 +63,7 @@ class ExtraOpening:
     change: str = ""
 
     def covers(self, day: date) -> bool:
-        """Whether a day is in the opening, both ends included."""
+        """Return whether a day is in the opening, both ends included."""
         return self.from_ <= day <= self.until
 
 
@@ -125,7 +125,7 @@ class Calendar:
     holidays: Mapping[date, Text] = field(default_factory=lambda: MappingProxyType({}))
 
     def works(self, day: date) -> bool:
-        """Whether a day is neither on the weekend nor a holiday."""
+        """Return whether a day is neither on the weekend nor a holiday."""
         return day.weekday() not in self.weekend and day not in self.holidays
 
     def add_working_days(self, day: date, count: int) -> date:

@@ -130,7 +130,7 @@ class Procedure(Lasting):
         return (self.identity.id, self.identity.edition, self.fingerprint)
 
     def state(self, state_id: str) -> State:
-        """Return the state of that id. Raise KeyError when it does not exist."""
+        """Return the state of that id. Raises `KeyError` when it does not exist."""
         return self.states[state_id]
 
     def fees(self) -> tuple[Fee, ...]:

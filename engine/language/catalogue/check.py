@@ -103,7 +103,7 @@ def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list
 
 
 def is_address(name: str) -> bool:
-    """Whether a procedure may have this id: its file, its key in the catalogue, its address."""
+    """Return whether a procedure may have this id: its file, its key in the catalogue, its address."""
     return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
 
 

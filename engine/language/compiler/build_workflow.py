@@ -114,7 +114,7 @@ class _Circuits:
         return next(iter(self.states), "")
 
     def is_state(self, name: str, path: Path) -> bool:
-        """Whether a name is a state. Report N307 when it is not."""
+        """Return whether a name is a state. Report N307 when it is not."""
         known = self.names.of("state")
         if name in known:
             return True

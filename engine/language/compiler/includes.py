@@ -64,7 +64,7 @@ class CombinedTree:
         return source.inside(there, offset, width) if self.is_verbatim(path) else source.position(there)
 
     def is_verbatim(self, path: Path) -> bool:
-        """Whether a file holds the value unchanged."""
+        """Return whether a file holds the value unchanged."""
         source, there = self.origin(path)
         return source.at(there) == self.at(path)
 

@@ -129,7 +129,7 @@ class Optionality:
         return frozenset(name for name in names if not self._sure(name, holds, known, 0))
 
     def _sure(self, name: str, holds: frozenset[str], known: dict[str, bool], depth: int) -> bool:
-        """Whether a name surely has a value. `known` caches the results of one call.
+        """Return whether a name surely has a value. `known` caches the results of one call.
 
         In a cycle, or in a chain that is too long, no name is sure.
         """
@@ -315,7 +315,7 @@ class _Typing:
             self._end(column.id, column.path)
 
     def _begin(self, name: str, path: Path, rows: str | None = None) -> bool:
-        """Whether the value can be typed now: its names are typed first.
+        """Return whether the value can be typed now: its names are typed first.
 
         False when it already has its type, or when it needs itself.
         """

@@ -218,7 +218,7 @@ class _Comparison:
         )  # fmt: skip
 
     def _is_declared(self, element: Element) -> bool:
-        """Whether an element was dropped on purpose (`null`). A line to an unknown name does not count."""
+        """Return whether an element was dropped on purpose (`null`). A line to an unknown name does not count."""
         return element.at in self.declared and self.declared[element.at] is None
 
     def _near(self, element: Element, come: Collection[Path]) -> tuple[str, ...]:

@@ -218,7 +218,7 @@ def _steps(old: Any, new: Any, counts: bool) -> Iterator[tuple[int, int] | None]
 
 
 def _amounts(node: object) -> bool:
-    """Whether the nodes directly under a node are amounts as it is, not numbers of a condition or a rate."""
+    """Return whether the nodes directly under a node are amounts as it is, not numbers of a condition or a rate."""
     match node:
         case If():
             return True

@@ -41,7 +41,7 @@ def law_kept(pair: FacetPair) -> ImpactDetail:
 
 
 def sourced(pair: FacetPair) -> bool:
-    """Whether the new price rests on a law: its table, or its line of the fee."""
+    """Return whether the new price rests on a law: its table, or its line of the fee."""
     procedure = pair.around.after
     if pair.after.section == "tables":
         return bool(pair.after.facets.get("basis"))
@@ -119,7 +119,10 @@ def capacity(pair: FacetPair) -> ImpactDetail:
 
 
 def _fewer(old: object, new: object) -> bool:
-    """Whether places are lost. No days or hours means all. Without a number of places, the office's number applies."""
+    """Return whether places are lost.
+
+    No days or hours means all. Without a number of places, the office's number applies.
+    """
     if isinstance(old, tuple) and isinstance(new, tuple):
         return bool(new) and not (bool(old) and set(old) <= set(new))
     if old is None or new is None:
@@ -187,12 +190,12 @@ def flag(on: ImpactDetail, off: ImpactDetail) -> Judge:
 
 
 def must_answer(element: Element) -> bool:
-    """Whether an answer is required, at least in some cases."""
+    """Return whether an answer is required, at least in some cases."""
     required, value = element.facets.get("required", TRUE), element.facets.get("value")
     return required != FALSE and value is None and element.facets.get("type") not in ("note", None)
 
 
 def by_applicant(element: Element, procedure: Procedure) -> bool:
-    """Whether the applicant gives the answer."""
+    """Return whether the applicant gives the answer."""
     form = procedure.tasks.get(str(element.facets.get("form", APPLICATION)))
     return not isinstance(form, Form) or APPLICANT in form.by

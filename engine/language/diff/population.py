@@ -94,7 +94,7 @@ def hidden(count: int, *, rounded: bool) -> Count:
 def read_snapshot(plain: Plain, procedure: str, edition: int | None = None) -> Snapshot:
     """Return the counts of one procedure, for its editions up to `edition` together (their dossiers still run).
 
-    Raise ValueError with the key that is no count, or with `format`.
+    Raises `ValueError` with the key that is no count, or with `format`.
     """
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise ValueError("format")

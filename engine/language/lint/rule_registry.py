@@ -15,7 +15,7 @@ RULES: Final[dict[str, Rule]] = {}
 
 
 def rule(code: str) -> Callable[[Rule], Rule]:
-    """Return a decorator that registers a rule under its code. Raise ValueError for a code registered twice."""
+    """Return a decorator that registers a rule under its code. Raises `ValueError` for a code registered twice."""
 
     def sign_in(function: Rule) -> Rule:
         """Register the function and return it unchanged."""

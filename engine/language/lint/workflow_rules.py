@@ -176,7 +176,10 @@ def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("C540")
 def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C540 for a bulk act that refuses, or that takes an output from its holder. Letters are exempt."""
+    """Yield C540 for a bulk act that refuses, or that takes an output from its holder.
+
+    Outputs of the kind `letter` are exempt.
+    """
     for transition in _in_bulk(procedure):
         there = procedure.states.get(transition.target)
         if there is not None and (
@@ -188,7 +191,7 @@ def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Prob
 
 
 def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
-    """Whether some of these outputs are more than a letter: a document that its holder uses."""
+    """Return whether some of these outputs are of another kind than `letter`: a document that its holder uses."""
     known = (procedure.outputs.get(one) for one in outputs)
     return any(one is None or one.kind != "letter" for one in known)
 
@@ -228,7 +231,7 @@ def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> It
 
 
 def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
-    """Whether the state is reached only after an end. An appeal does not revive the time limit."""
+    """Return whether the state is reached only after an end. An appeal does not revive the time limit."""
     follows: dict[str, list[str]] = {}
     for transition in edges(procedure):
         if not procedure.states[transition.source].is_end:

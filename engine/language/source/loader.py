@@ -135,7 +135,7 @@ def _raw_index(raw: str, value: str, offset: int) -> int:
 def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Source:
     """Return the file as a tree with the position of each value.
 
-    Raise InvalidDefinition with all problems found in its text.
+    Raises `InvalidDefinition` with all problems found in its text.
     """
     clean, found = _clean(text, file, limits)
     if any(one.code in ("Y103", "Y107") for one in found):

@@ -37,7 +37,7 @@ _AMBIGUOUS: Final = re.compile(
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether an unquoted text is read as text, and resembles no other type."""
+    """Return whether an unquoted text is read as text, and resembles no other type."""
     typed = text in ("", "null", "true", "false") or _INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text)
     return not typed and not _AMBIGUOUS.fullmatch(text)
 

@@ -62,7 +62,7 @@ _LOOKS_LIKE_A_SPAN: Final = re.compile(r"\d+\s*[^\W\d_]{1,12}(\s+[^\W\d_]+)?\s*"
 
 @cache
 def _is_readable(pattern: str) -> bool:
-    """Whether the engine that checks answers can compile a pattern. RE2 has no look-around."""
+    """Return whether the engine that checks answers can compile a pattern. RE2 has no look-around."""
     options = re2.Options()
     options.log_errors = False
     try:
@@ -111,7 +111,7 @@ def rules_of_shared(source: PositionedTree) -> Iterator[Problem]:
 
 
 def laid_over(tree: Tree, path: Path) -> bool:
-    """Whether a path is in fields or checks laid over those of a block (`use` beside them)."""
+    """Return whether a path is in fields or checks laid over those of a block (`use` beside them)."""
     node, above = tree, tree
     for depth, step in enumerate(path):
         if step in ("fields", "checks") and depth + 1 < len(path) and isinstance(node, dict) and "use" in node:

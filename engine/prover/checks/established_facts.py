@@ -27,7 +27,7 @@ class ProofContext:
         self._file = procedure.procedure.identity.where.file
 
     def is_shared(self, expression: Expression) -> bool:
-        """Whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
+        """Return whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
         return bool(expression.where.file) and expression.where.file != self._file
 
     def before(self, transition: Transition) -> frozenset[str]:

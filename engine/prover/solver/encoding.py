@@ -189,7 +189,7 @@ def outermost(found: list[tuple[Z, Term]], least: bool) -> Term:
 def either(condition: Z, then: Term, otherwise: Term) -> Term:
     """Return `then` where the condition holds, else `otherwise`.
 
-    Raise NotExpressible for terms of different shapes.
+    Raises `NotExpressible` for terms of different shapes.
     """
     there = z3.If(condition, then.answered, otherwise.answered)
     if isinstance(then.value, tuple) and isinstance(otherwise.value, tuple):
@@ -203,6 +203,6 @@ def either(condition: Z, then: Term, otherwise: Term) -> Term:
 
 
 def must_be_plain(*terms: Term) -> None:
-    """Raise NotExpressible when a term is several choices, rows or spans."""
+    """Raises `NotExpressible` when a term is several choices, rows or spans."""
     if any(isinstance(one.value, (tuple, Mapping)) for one in terms):
         raise NotExpressible("compound")

@@ -66,7 +66,7 @@ class Stop:
 
 
 def is_in_force(option: Option, day: date) -> bool:
-    """Whether a day is within the dates of an option."""
+    """Return whether a day is within the dates of an option."""
     return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
 
 
@@ -124,7 +124,7 @@ class ProverInput:
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def is_look_up(self, task: str) -> bool:
-        """Whether a task is a form that a register answers."""
+        """Return whether a task is a form that a register answers."""
         form = self.procedure.tasks.get(task)
         return isinstance(form, Form) and form.register is not None
 

@@ -82,7 +82,7 @@ class Terms:
         return all_of(term.answered, term.value)
 
     def term(self, node: Node, row: SymbolicRow | None = None) -> Term:
-        """Return the term of a node, read in `row`. Raise NotExpressible for a node without translation."""
+        """Return the term of a node, read in `row`. Raises `NotExpressible` for a node without translation."""
         match node:
             case Constant(value=value):
                 return self.constant(value, node.type.kind)
@@ -122,7 +122,7 @@ class Terms:
     # -- values and names ----------------------------------------------------------------------------------------------
 
     def constant(self, value: Value, kind: str) -> Term:
-        """Return the term of a literal of a type. Raise NotExpressible for a literal that has none."""
+        """Return the term of a literal of a type. Raises `NotExpressible` for a literal that has none."""
         match value:
             case None:
                 return Term(YES if kind == "yes_no" else ZERO, NO)

@@ -111,7 +111,7 @@ class Variables:
         return z3.Bool(f"filled:{form}")
 
     def table(self, name: str) -> Table:
-        """Return a table of the procedure. Raise KeyError when it is unknown."""
+        """Return a table of the procedure. Raises `KeyError` when it is unknown."""
         return self.definition.procedure.tables[name]
 
     def listed(self, name: str) -> frozenset[str]:
