@@ -248,9 +248,9 @@ def begin_request(
 def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
     """Open an earlier request of the helped person by its number.
 
-    A draft goes on; a submitted one is paid, corrected or given its appointment. Raises `NotFound`
-    without an assistance. Raises Refused: too_many_tries, request_unknown. The second is the same for
-    unknown numbers, other owners and other procedures.
+    A draft can be filled in further. A submitted one can be paid, corrected or given its appointment. Raises
+    `NotFound` without an assistance. Raises Refused: too_many_tries, request_unknown. The second is the same
+    for unknown numbers, other owners and other procedures.
     """
     now, procedures = assistance_of(ctx, agent), received_by(ctx, agent)
     if now is None or not procedures:

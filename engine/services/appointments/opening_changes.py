@@ -274,9 +274,10 @@ def _digest(change: OpeningChange) -> str:
 
 
 def broken_openings(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each change in the journal of rights has its row as last recorded.
+    """Yield each opening change whose row differs from its last entry in the journal of rights.
 
-    Report rows without an entry. Entries of earlier releases record the kind, the office and the days.
+    Rows without an entry are reported too. Entries of earlier releases record the kind, the office and the
+    days.
     """
     with ctx.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}

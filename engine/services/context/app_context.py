@@ -169,7 +169,7 @@ class AppContext:
     wakeup: threading.Event = field(default_factory=threading.Event)  # set after a commit: the worker looks at once
 
     def now(self) -> datetime:
-        """The present time of the clock, with its time zone."""
+        """Return the present time of the clock, with its time zone."""
         return self.clock.now()
 
     @property

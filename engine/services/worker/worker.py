@@ -333,9 +333,8 @@ def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) 
 
 
 def sweep(ctx: AppContext) -> int:
-    """Delete once a day what is not needed any more: unnamed files, old papers of mandates, abandoned
-    drafts, short-lived rows. Return how many.
-    """
+    """Delete once a day what is not needed any more: unnamed files, expired documents of mandates, abandoned
+    drafts, short-lived rows. Return how many."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
