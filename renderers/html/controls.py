@@ -52,6 +52,8 @@ class DrawingContext:
 
 @dataclass(frozen=True, slots=True)
 class FileControl:
+    """A received file beside its question: name, address, kind, time of receipt and size in words."""
+
     id: str
     name: str
     href: str
@@ -62,6 +64,8 @@ class FileControl:
 
 @dataclass(frozen=True, slots=True)
 class RowControl:
+    """One row of a group: its number (from 1), its index in names of controls (from 0), and its questions."""
+
     number: int
     index: int
     title: str

@@ -44,6 +44,8 @@ class ProcedureCard:
 
 @dataclass(frozen=True, slots=True)
 class SheetFact:
+    """A label of the page with its lines. `mark` is the remark on a law that is not sourced."""
+
     label: str
     lines: tuple[str, ...]
     mark: str = ""
@@ -51,6 +53,8 @@ class SheetFact:
 
 @dataclass(frozen=True, slots=True)
 class SheetPaper:
+    """One piece of evidence and how it is given. `mark` is the remark on a law that is not sourced."""
+
     label: str
     how: str
     mark: str
@@ -66,6 +70,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class SheetFee:
+    """One line of the price list: amount, condition and law in words."""
+
     label: str
     amount: str
     when: str

@@ -140,7 +140,7 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
 def stories_json(files: Iterable[tuple[str, Played | None, dict[str, Any] | None]], language: str) -> str:
     """Return the outcomes of each file as JSON.
 
-    The stories of a file with errors are `null`. Coverage and exploration are `null` unless requested.
+    The scenarios of a file with errors are `null`. Coverage and exploration are `null` unless requested.
     """
     reported = [
         {"file": file, **(_plain(played, language) | {"exploration": explored} if played else {"stories": None})}

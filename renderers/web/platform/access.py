@@ -1,7 +1,7 @@
 """Access to views: each view has one of `public`, `unasked`, `signed_in`, `agent`, `helper`, `auditor`.
 
-A view without guard prevents the start (`check_guards`). An applicant with an unverified number is anonymous to all
-views except those with `unproven_too`.
+A view without one of these decorators prevents the start (`check_guards`). An applicant with an unverified
+number is anonymous to all views except those with `unproven_too`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ _KINDS: Final[Mapping[str, str]] = {"email": "email", "phone": "tel"}
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
+    """A payment operator that the payer may choose."""
+
     id: str
     label: str
 
