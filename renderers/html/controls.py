@@ -74,7 +74,11 @@ class RowControl:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One question ready to be placed. `id` is the focus target of its error, `name` the name it posts under."""
+    """One question ready to be placed.
+
+    `kind` names its macro in `ui.html`. `id` is the focus target of its error, `name` the name it posts
+    under.
+    """
 
     kind: str
     id: str

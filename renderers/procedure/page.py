@@ -30,7 +30,7 @@ _SECONDS_A_QUESTION: Final = 35
 
 @dataclass(frozen=True, slots=True)
 class ProcedureCard:
-    """One procedure in a list."""
+    """One procedure in a list: price and delay in words, and the kind of visits (`tag`)."""
 
     id: str
     href: str

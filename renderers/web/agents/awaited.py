@@ -43,7 +43,7 @@ class WaitLine:
 
 @dataclass(frozen=True, slots=True)
 class DueDateView:
-    """One due date or time limit."""
+    """One due date or time limit, with its end and its effect in words."""
 
     title: str
     text: str

@@ -62,7 +62,10 @@ class QueueLink:
 
 @dataclass(frozen=True, slots=True)
 class DossierRow:
-    """One dossier in the list."""
+    """One dossier in the list, in words.
+
+    `holder` is the agent it is assigned to, and `takeable` means that this agent may take it.
+    """
 
     number: str
     href: str
