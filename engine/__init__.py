@@ -1,1 +1,1 @@
-"""The engine: procedures, dossiers, rules, services and storage. It contains no HTTP, no HTML and no French text."""
+"""The engine: procedures, dossiers, rules, services and storage. Pages and wording are in `renderers`."""

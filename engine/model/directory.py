@@ -86,7 +86,7 @@ class Office:
         return next((one for one in self.closed if one.hours is None and one.covers(day)), None)
 
     def closure_at(self, day: date, start: int, end: int) -> Closure | None:
-        """Return the closure that covers a minute between these two of a day, None when none does."""
+        """Return the closure that covers any minute from `start` to before `end` of a day, None when none does."""
         return next(
             (
                 one

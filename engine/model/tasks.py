@@ -133,7 +133,7 @@ class Fee(Task):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """`08:00-12:00` in minutes since midnight, local time."""
+    """Opening hours such as `08:00-12:00`, as minutes since midnight in local time."""
 
     start: int
     end: int

@@ -44,7 +44,7 @@ class OptionView:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A received file."""
+    """A received file. `size` is in bytes."""
 
     id: str
     name: str

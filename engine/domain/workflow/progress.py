@@ -110,7 +110,10 @@ def _who_acts(state: State, public: Public) -> Who:
 
 
 def applicants_act(dossier: Dossier) -> TakenTransition | None:
-    """Return the last transition when the applicant took it and gave a reason, which an agent reads first. Else None."""
+    """Return the last transition if the applicant took it and gave a reason, which an agent must read first.
+
+    None otherwise.
+    """
     last = dossier.taken[-1] if dossier.taken else None
     return last if last is not None and last.by_kind == "applicant" and last.reason else None
 

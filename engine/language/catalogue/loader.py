@@ -292,7 +292,7 @@ def editions_in(procedures: Mapping[tuple[str, str], Procedure], procedure_id: s
 
 
 def glimpse(procedures: Mapping[K, Procedure], key: K) -> Procedure:
-    """Return a procedure for one use: lists read thousands."""
+    """Return a procedure for one use, without caching it, because a list may read thousands."""
     return procedures.glimpse(key) if isinstance(procedures, LoadableProcedures) else procedures[key]
 
 

@@ -381,7 +381,8 @@ class _Typing:
 
 
 def gives_type(build: BuildContext, path: Path) -> Type:
-    """Return the type of the result of a table: a type by its word, or a choice of codes."""
+    """Return the type of the result of a table: one named by a word such as `money`, or a choice of the listed
+    codes."""
     gives = build.at((*path, "gives"))
     if isinstance(gives, list):
         return Type("choice", frozenset(str(plain(one)) for one in gives))

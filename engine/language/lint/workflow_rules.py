@@ -37,7 +37,7 @@ def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem
 
 @rule("C502")
 def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C502 for each `late` of a state without `due`."""
+    """Yield C502 for each state with a transition `late` but without the time limit `due`."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if transition.event == "due" and state is not None and state.due is None:
@@ -46,7 +46,7 @@ def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("C503")
 def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C503 for each `missed` of a state that waits for no appointment."""
+    """Yield C503 for each state with a transition `missed` that waits for no appointment."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if transition.event != "missed" or state is None:

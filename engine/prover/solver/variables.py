@@ -33,7 +33,7 @@ _NUMBERS: Final = ("integer", "money")
 
 @dataclass(slots=True)
 class Trace:
-    """What a construction needed: names, and formulas that define new symbols."""
+    """What the construction of a term needed: names of answers, and formulas that define new symbols."""
 
     names: set[str] = field(default_factory=set)
     formulas: list[Z] = field(default_factory=list)

@@ -48,7 +48,10 @@ _PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 @dataclass(frozen=True, slots=True)
 class Assistance:
-    """The person an agent helps now, how that person agreed, and the dossiers in question."""
+    """The person an agent helps now, how that person agreed, and the dossiers that the agent may open meanwhile.
+
+    `seen_at` is the time of the last page.
+    """
 
     id: str
     person: str

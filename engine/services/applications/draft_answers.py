@@ -206,7 +206,10 @@ def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
 
 
 def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
-    """Return the result of a save. One found again by its token reports those of its problems that remain."""
+    """Return the result of a save.
+
+    For a save found again by its token, the result has only the problems that still exist.
+    """
     problems = written.problems
     if problems is None:
         found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)

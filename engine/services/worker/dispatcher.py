@@ -73,7 +73,7 @@ class Dispatcher:
             return bool(self._under_way)
 
     def look(self, ctx: AppContext) -> None:
-        """Start every queued call that has a free thread. It never waits for a partner. Raises `Busy`."""
+        """Start every queued call for which a thread is free. It never waits for an external system. Raises `Busy`."""
         if time.monotonic() - self._beats >= EVERY.total_seconds():
             beat(ctx)
             self._beats = time.monotonic()
