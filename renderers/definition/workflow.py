@@ -299,7 +299,7 @@ class CircuitReader(ProcedureReader):
         return self.words.say(f"case.channel_{channel}", self.language, {})
 
     def _length(self, text: str) -> str:
-        """Return the number of characters of an SMS, with each hole at its longest."""
+        """Return the number of characters of an SMS, with each placeholder at its longest."""
         parts = sms_parts(to_gsm(text))
         return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
 

@@ -53,7 +53,7 @@ class Translation:
         return self.before.edition in self.after.migrate and self.before.edition < self.after.edition
 
     def name(self, old: str) -> str | None:
-        """Return the new name of a thing, None when it was dropped."""
+        """Return the new name of an element, None when it was dropped."""
         return self.names.get(old, old)
 
     def state(self, old: str) -> str | None:

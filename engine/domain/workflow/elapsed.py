@@ -26,7 +26,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier
 
 @dataclass(frozen=True, slots=True)
 class ElapsedOutcome:
-    """What ended (a name of `due_dates`), when, and the resulting state."""
+    """What ended (the name of a timer, see `due_dates.py`), when, and the resulting state."""
 
     name: str
     at: datetime

@@ -60,7 +60,7 @@ def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Itera
 def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int | None) -> bool:
     """Return True when the existing document remains.
 
-    An output of the kind `letter` reports a decision, so another decision gets a new one, unless it made the
+    An output of the kind `letter` reports one decision. Another decision gets a new one, unless it made the
     old one valid again.
     """
     if not is_issued(passage.dossier, output.id, row, local_day(moment.now)):

@@ -105,7 +105,7 @@ class _Splicing:
         self.problems: list[Problem] = []
 
     def say(self, code: str, path: Path, name: str, known: Mapping[str, object], **facts: str) -> None:
-        """Report an unknown name, with close names. `put` is set when only one is close."""
+        """Report an unknown name, with close names. The fact `put` is the replacement, when only one is close."""
         where = CombinedTree(self.tree, self.source, self.grafts).position(path)
         near = close_names(name, known)
         put = {"put": near[0]} if len(near) == 1 else {}

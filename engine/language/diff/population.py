@@ -1,7 +1,7 @@
 """The population file: anonymous counts of running dossiers, from `guichet snapshot` for `guichet diff --snapshot`.
 
-`snapshot.schema.json` describes it. A count below `FEW` is written as `<5`. The counts that would sum to a total
-are rounded down, so that hidden counts cannot be computed from the others.
+`snapshot.schema.json` describes it. A count below `FEW` is written as `<5`. The counts that would sum to a
+total are rounded down. Hidden counts thus cannot be computed from the others.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rules of messages that contain free text of the applicant.
 
-Such text may not open an SMS or the subject of a mail, nor go to an address that is only an answer. An SMS speaks
-in the name of the administration, and the applicant may type anything. A number typed in an answer may belong to
-another person. Agents, who read all answers, may receive such text.
+Such text may not open an SMS or the subject of a mail. It may not go to an address that is only an answer. An
+SMS speaks in the name of the administration, and the applicant may type anything. A number typed in an answer
+may belong to another person. Agents, who read all answers, may receive such text.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
 
 @rule("C520")
 def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C520 for a state that a time limit does not list, although it lies between two states that it lists."""
+    """Yield C520 for a state between two states of a time limit, if the limit does not list it."""
     forward, backward = successors(procedure), predecessors(procedure)
     for clock in procedure.clocks.values():
         listed = clock.runs_in | clock.paused_in

@@ -118,8 +118,10 @@ def _without(
 
 
 def _covered(procedure: Procedure, path: Path, task: str) -> bool:
-    """Return whether the task is done at the end of the path, or a transition declares that it needs none
-    (`without`)."""
+    """Return whether the task is done at the end of the path.
+
+    It counts as done if a transition declares that it needs none (`without`).
+    """
     covered = False
     for transition in path.transitions:
         done = task in done_after(procedure, transition, frozenset({task} if covered else ()))

@@ -1,6 +1,6 @@
 """The tasks surely done at each place of a procedure.
 
-A place is a state, a transition, the opening of a task, the issue of a document or the sending of a message.
+A place is a state, a transition, the start of a task, the issue of a document or a message.
 """
 
 from __future__ import annotations

@@ -203,6 +203,6 @@ def either(condition: Z, then: Term, otherwise: Term) -> Term:
 
 
 def must_be_plain(*terms: Term) -> None:
-    """Raises `NotExpressible` when a term is several choices, rows or spans."""
+    """Check that terms are single values. Raises `NotExpressible` for several choices, rows or spans."""
     if any(isinstance(one.value, (tuple, Mapping)) for one in terms):
         raise NotExpressible("compound")

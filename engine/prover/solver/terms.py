@@ -1,9 +1,10 @@
 """The translation of expressions to terms of the solver. It is exact: formula and evaluator agree.
 
-A term is a pair (value, answered). Logic has two values, so each condition becomes one formula without quantifiers.
-Dates are day numbers, choices and texts small integers, several choices one yes/no each, rows a few slots that may
-exist or not. Inexact parts (working days from an unknown day, the length of a text) only allow more than is real.
-So an impossibility is still proved, and each possibility is confirmed by the real evaluator.
+A term is a pair (value, answered). Logic has two values, so each condition becomes one formula without
+quantifiers. Dates are day numbers. Choices and texts are small integers, and several choices are one yes/no
+each. Rows are a few symbolic rows that may exist or not. Inexact parts (working days from an unknown day, the
+length of a text) only allow more than is real. So an impossibility is still proved, and each possibility is
+confirmed by the real evaluator.
 """
 
 from __future__ import annotations

@@ -149,7 +149,10 @@ def shown_page(
     page_id: str,
     judged: bool = True,
 ) -> PageView | None:
-    """Return one page of the application without problems; None when it is not on the path."""
+    """Return one page of the application, with no problem beside its questions; None when it is not on the path.
+
+    With `judged=False` the page is not validated.
+    """
     return view_page(evaluated, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 

@@ -49,7 +49,7 @@ class UnprovenFileQueries(Queries):
         self._change("DELETE FROM unproven_file WHERE dossier = ? AND state <> 'going'", (dossier_id,))
 
     def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
-        """Return the files of a dossier or an address to remove, so that the others sum to at most `most` bytes.
+        """Return the files of a dossier or an address to remove. The others then sum to at most `most` bytes.
 
         Unused files are removed first, then the oldest.
         """
