@@ -214,8 +214,8 @@ def work(
 ) -> None:
     """Run worker passes until `stop` is set, and count events between them.
 
-    A turn that fails is logged and the loop continues. The `stories` of a demonstration run first, each under the
-    lock `alone`. Worker passes run between them.
+    A pass that fails is logged and the loop continues. The `stories` of a demonstration run first, each under
+    the lock `alone`. Worker passes run between them.
     """
     silent = False
     try:
@@ -292,7 +292,7 @@ def _speak(settings: Settings) -> None:
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
 @click.option("--threads", type=int, default=THREADS, show_default=True)
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
-    """Serve the portal, with a worker beside it."""
+    """Serve the site, with a worker in the same process."""
     settings = settings_of(demo)
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
@@ -325,9 +325,9 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
 @click.option("--demo", is_flag=True, help="with the simulated operator")
 @click.option("--recount", is_flag=True, help="first count the statistics again, from the whole journal")
 def worker(demo: bool, recount: bool) -> None:
-    """Do what falls due with time: letters, due dates, payments to check.
+    """Run the worker: outbound messages, due dates, calls to payment operators and registers.
 
-    Stops at the end of its turn, on Ctrl-C or SIGTERM.
+    It stops at the end of its pass, on Ctrl-C or SIGTERM.
     """
     settings, stop = settings_of(demo), threading.Event()
     _speak(settings)
@@ -348,7 +348,7 @@ def worker(demo: bool, recount: bool) -> None:
 @click.command()
 @click.option("--lang", "language", type=click.Choice(["fr", "en"]), default="fr")
 def check_store(language: str) -> None:
-    """Check every promise of the store: journals, money, seats, documents, files. Repairs nothing."""
+    """Check the stored data: journals, payments, seats, documents and files. Repairs nothing."""
     office = office_kept(missing_code=2)
     if office.store.migration_state().pending:
         click.echo(load_words().say("fsck.pending", language, {}), err=True)

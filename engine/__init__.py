@@ -1,1 +1,1 @@
-"""The engine: what a procedure says, what was done, and the rules between them. Knows no HTTP, no HTML, no French."""
+"""The engine: procedures, dossiers, rules, services and storage. Pages and wording are in `renderers`."""

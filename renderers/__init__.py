@@ -1,1 +1,1 @@
-"""The faces: values in, text or bytes out. No store, no clock, no decision."""
+"""Renderers: HTML, PDF, text, the command line and the web site. Domain rules and storage are in `engine`."""

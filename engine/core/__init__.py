@@ -1,1 +1,1 @@
-"""Plain values, problems, clock, GSM-7, spelling suggestions, countries."""
+"""Core: values, problems, clock, SMS alphabet, spelling suggestions and countries, used by all packages."""

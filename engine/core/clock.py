@@ -17,7 +17,7 @@ class Clock(Protocol):
     """A source of the present instant."""
 
     def now(self) -> datetime:
-        """The present instant, in UTC, with its zone."""
+        """Return the present instant, in UTC, with its zone."""
         ...
 
 

@@ -1,8 +1,8 @@
 """Problems of definitions and refusals of acts: stable codes, positions and facts.
 
-A *problem* is a fault of a definition file, shown to all readers of the file. A *refusal* is a rule that prevents
-an act on one dossier, shown to the person who tried. Codes never change meaning and are never reused
-(`docs/language.md` §17). The wording is in `renderers/reports/problems.py`.
+A *problem* is a fault of a definition file, shown to all readers of the file. A *refusal* is a rule that
+prevents an act on one dossier, shown to the person who tried. Codes never change meaning and are never reused
+(`docs/language.md` §17). The sentences are in `renderers/i18n/catalogues/problems.*.yaml`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a fa
 class Problem:
     """One fault of a definition.
 
-    `facts` are the values of its message (names, amounts, near misses), never wording.
+    `facts` are the values of its message (names, amounts, close names), never wording.
     """
 
     code: str

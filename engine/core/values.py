@@ -79,7 +79,7 @@ class Span:
 def canonical_json(value: Plain) -> bytes:
     """Return the JSON of RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8.
 
-    Raise TypeError on any other value.
+    Raises `TypeError` on any other value.
     """
     _refuse_floats(value)
     return _CANONICAL.encode(value).encode("utf-8")
@@ -134,7 +134,7 @@ def check_digit(digits: str) -> str:
 
 
 def has_check_digit(digits: str) -> bool:
-    """Whether the text is ASCII digits whose last one is a valid check digit."""
+    """Return whether the text is ASCII digits whose last one is a valid check digit."""
     return digits.isascii() and digits.isdigit() and check_digit(digits) == "0"
 
 
@@ -158,7 +158,7 @@ def digits_only(text: str) -> str:
 
 
 def forbidden_at(read: object) -> tuple[str, str] | None:
-    """Return the first place that holds a character of `FORBIDDEN`, and which. None when there is none.
+    """Return the place of the first character of `FORBIDDEN`, and the character. None when there is none.
 
     The place is a path such as `sms.from`, in a key or a text. The character is written as `U+202E`.
     """
@@ -183,7 +183,7 @@ def _named(sign: re.Match[str]) -> str:
 
 
 def has_local_length(phone: str) -> bool:
-    """Whether a phone number has the eight digits of this country, with or without its prefix."""
+    """Return whether a phone number has the eight digits of this country, with or without its prefix."""
     digits = digits_only(phone)
     return len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228"))
 

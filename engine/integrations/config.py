@@ -116,7 +116,10 @@ class _Table:
         return dict(value)
 
     def prices(self, key: str) -> dict[str, int]:
-        """Return the price of an SMS by country in hundredths of a franc, from francs by country or one price for all."""
+        """Return the price of an SMS by country, in hundredths of a franc.
+
+        The file gives francs by country, or one price for all.
+        """
         value = self._keys.pop(key, {})
         said = value if isinstance(value, dict) else {OTHER_COUNTRY: value}
         if strange := [one for one in said if one != OTHER_COUNTRY and not _COUNTRY.fullmatch(one)]:

@@ -172,7 +172,7 @@ class PaymentProvider(Protocol):
 
 
 class Wallet:
-    """The defaults of providers: a wallet identified by its number, for any amount."""
+    """Base class of providers of mobile money: a phone number identifies the wallet, and any amount is accepted."""
 
     method: Method = "mobile_money"
     asks: tuple[Asked, ...] = WALLET_ASKS

@@ -37,7 +37,10 @@ class MailServer:
     def __init__(
         self, host: str, port: int, security: Security, sender: str, user: str = "", password: str = ""
     ) -> None:  # fmt: skip
-        """Raises ValueError for an invalid sender address, or when secrets would travel unencrypted."""
+        """Set the server and its account.
+
+        Raises ValueError for an invalid sender address, or when secrets would travel unencrypted.
+        """
         if security == "none" and host not in _LOCAL:
             raise ValueError("security none is for this machine only")
         name, address = parseaddr(sender)

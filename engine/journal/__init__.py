@@ -1,1 +1,1 @@
-"""Audit log: hash chain, Merkle tree, checkpoints, search records (pure)."""
+"""The journal: hash chain, Merkle tree, checkpoints and search records, without storage."""

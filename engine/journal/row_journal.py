@@ -85,7 +85,7 @@ def next_entry(head: tuple[int, str], chain: str, kind: str, rows: Rows) -> tupl
 
 
 def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
-    """Yield the rows of every account, by chain, in pages of `PAGE` accounts."""
+    """Yield the rows of every account in pages of `PAGE` accounts. Each page maps the name of a chain to its rows."""
     for first, last, page in _pages(ask, "account", columns("account")):
         found: dict[str, dict[str, Plain]] = {f"account/{one}": {"account": row} for one, row in page.items()}
         rows: dict[str, list[tuple[str, str, str]]] = {}
@@ -103,7 +103,7 @@ def account_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
 
 
 def mandate_pages(ask: Ask, columns: Columns) -> Iterator[Mapping[str, Rows]]:
-    """Yield the row of every mandate, by chain, in pages of `PAGE` mandates."""
+    """Yield the row of every mandate in pages of `PAGE` mandates. Each page maps the name of a chain to its row."""
     for _, _, page in _pages(ask, "mandate", columns("mandate")):
         yield {f"mandate/{one}": {"mandate": row} for one, row in page.items()}
 

@@ -39,7 +39,7 @@ class Lasting:
     _worked_out: dict[object, Any]
 
     def once(self, work: Callable[[Self], Found]) -> Found:
-        """Return the result of `work`, a function of a module, for this value. It is computed once.
+        """Return the result of `work` for this value, computed once. `work` must be a function at module level.
 
         The result may not contain an answer of a person.
         """

@@ -48,7 +48,7 @@ class Closure:
     change: str = ""
 
     def covers(self, day: date) -> bool:
-        """Whether a day is in the closure, both ends included. Hours are not considered."""
+        """Return whether a day is in the closure, both ends included. Hours are not considered."""
         return self.from_ <= day <= self.until
 
 
@@ -63,7 +63,7 @@ class ExtraOpening:
     change: str = ""
 
     def covers(self, day: date) -> bool:
-        """Whether a day is in the opening, both ends included."""
+        """Return whether a day is in the opening, both ends included."""
         return self.from_ <= day <= self.until
 
 
@@ -86,7 +86,7 @@ class Office:
         return next((one for one in self.closed if one.hours is None and one.covers(day)), None)
 
     def closure_at(self, day: date, start: int, end: int) -> Closure | None:
-        """Return the closure that covers a minute between these two of a day, None when none does."""
+        """Return the closure that covers any minute from `start` to before `end` of a day, None when none does."""
         return next(
             (
                 one
@@ -125,7 +125,7 @@ class Calendar:
     holidays: Mapping[date, Text] = field(default_factory=lambda: MappingProxyType({}))
 
     def works(self, day: date) -> bool:
-        """Whether a day is neither on the weekend nor a holiday."""
+        """Return whether a day is neither on the weekend nor a holiday."""
         return day.weekday() not in self.weekend and day not in self.holidays
 
     def add_working_days(self, day: date, count: int) -> date:

@@ -125,7 +125,7 @@ class Field(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(NamedElement):
-    """One page of questions."""
+    """One page of questions. With `reuse=False`, its answers are not copied from an earlier request."""
 
     title: Text
     help: Text | None = None

@@ -13,7 +13,7 @@ from engine.model.types import Expression
 
 
 def never(condition: Expression) -> bool:
-    """Whether a guard is written as false. The solver finds less obvious ones."""
+    """Return whether a guard is written as false. The solver finds less obvious ones."""
     return condition.node == ("literal", False) or getattr(condition.node, "value", None) is False
 
 
@@ -88,7 +88,7 @@ def issued(procedure: Procedure) -> frozenset[str]:
 
 
 def waits_for_applicant(task: Task) -> bool:
-    """Whether a state waits for the applicant: a fee, an appointment, the form, or a later form of theirs."""
+    """Return whether a state waits for the applicant: a fee, an appointment, the form, or a later form of theirs."""
     return isinstance(task, (Fee, Appointment)) or (isinstance(task, Form) and APPLICANT in task.by)
 
 

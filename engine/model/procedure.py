@@ -130,7 +130,7 @@ class Procedure(Lasting):
         return (self.identity.id, self.identity.edition, self.fingerprint)
 
     def state(self, state_id: str) -> State:
-        """Return the state of that id. Raise KeyError when it does not exist."""
+        """Return the state of that id. Raises `KeyError` when it does not exist."""
         return self.states[state_id]
 
     def fees(self) -> tuple[Fee, ...]:
@@ -160,7 +160,10 @@ def _later_forms(procedure: Procedure) -> tuple[Form, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of a scenario: `verb`, its `value`, and the other keys in `options` (as, who, with, reason, fields…)."""
+    """One act of a scenario: `verb`, its `value`, and the other keys in `options` (as, who, with, reason, fields…).
+
+    `then` is the state expected after it, and `expect` what else must hold.
+    """
 
     verb: str  # take pay book visit opinion do correct look_up linked wait, or "" when it only expects
     value: Plain

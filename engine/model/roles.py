@@ -81,7 +81,7 @@ def awaited_roles(procedure: Procedure, state_id: str) -> frozenset[str]:
 
 
 def waits_for_many(procedure: Procedure, state_id: str) -> bool:
-    """Whether a state waits for parts of several people, or for an appointment that an agent proposes."""
+    """Return whether a state waits for parts of several people, or for an appointment that an agent proposes."""
     state = procedure.state(state_id)
     visits = (procedure.tasks[one] for one in state.waits)
     return state.mode == "gather" or any(isinstance(one, Appointment) and one.proposed_by for one in visits)

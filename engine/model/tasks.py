@@ -25,7 +25,10 @@ class Task(NamedElement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consulted(NamedElement):
-    """One service of a round. Its id is an answer: the opinion given, or the one its silence counts as."""
+    """One service of a round.
+
+    Its id is an answer: the opinion given, or the tacit one (`silence`) at the end of its time.
+    """
 
     label: Text
     by: tuple[str, ...]
@@ -39,9 +42,9 @@ class Consulted(NamedElement):
 class Form(Task):
     """Questions answered together: the application, a later form or the answer of a register.
 
-    It may be filled in parts: once a row (`each`), or one opinion a service of a round (`services`). The pages of a
-    round hold its rows and one choice a service, which are never shown as questions. `asked` is the page of each
-    service.
+    It may be filled in parts: once per row (`each`), or one opinion per service of a round (`services`). The
+    pages of a round hold its rows and one choice per service, which are never shown as questions. `asked` is
+    the page of each service.
     """
 
     pages: tuple[Page, ...] = ()
@@ -77,7 +80,7 @@ class Link(Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeLine(NamedElement):
-    """One line of a fee: `amount` × `times` in whole francs, once a row of `for_each` if given."""
+    """One line of a fee: `amount` × `times` in whole francs, once per row of `for_each` if given."""
 
     label: Text
     amount: Expression
@@ -102,7 +105,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Instalments:
-    """Payment in at most `most` parts, one `every` span."""
+    """Payment in at most `most` parts, one `every` span.
+
+    `opens` says which part lets the dossier advance: the first or the last.
+    """
 
     most: int
     every: Span
@@ -127,7 +133,7 @@ class Fee(Task):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """`08:00-12:00` in minutes since midnight, local time."""
+    """Opening hours such as `08:00-12:00`, as minutes since midnight in local time."""
 
     start: int
     end: int

@@ -78,7 +78,7 @@ class Steps:
         self.left = most
 
     def spend(self, count: int) -> None:
-        """Take `count` nodes from the budget. Raise TooManySteps when it is exceeded."""
+        """Take `count` nodes from the budget. Raises `TooManySteps` when it is exceeded."""
         self.left -= count
         if self.left < 0:
             raise TooManySteps
@@ -159,7 +159,7 @@ class Expression:
         return self.run(scope)
 
     def holds(self, scope: Scope) -> bool:
-        """Whether the value is true. An empty value does not hold."""
+        """Return whether the value is true. An empty value does not hold."""
         return self.run(scope) is True
 
 

@@ -14,7 +14,10 @@ from engine.model.types import TRUE, Expression, Type, Value
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What the entry of a state, or a transition, does besides."""
+    """What a transition, or the entry of a state, also does.
+
+    It issues, revokes, suspends or restores outputs and returns fees.
+    """
 
     issues: tuple[str, ...] = ()
     revokes: tuple[str, ...] = ()

@@ -67,8 +67,8 @@ def back_up(
 ) -> Backup:  # fmt: skip
     """Save everything in a new folder, except missing files.
 
-    The installation may run meanwhile. A store of an earlier release is saved as that release keeps it, so it
-    is saved before it is migrated. Raises Refused: `backup_exists`. Raises `NoFileKey`, `Busy`, `NotWhole`.
+    The installation may run meanwhile. A store of an earlier release is saved in the form of that release,
+    before any migration. Raises Refused: `backup_exists`. Raises `NoFileKey`, `Busy`, `NotWhole`.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Refused(refusal("backup_exists", name=folder.name))

@@ -275,7 +275,7 @@ def _store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
 
 
 def _silent_store(place: InstallationProbe, why: str) -> DoctorCheck:
-    """Return the check of a silent store. A file without write access is reported as read-only."""
+    """Return the check of a store that does not answer. A file without write access is reported as read-only."""
     if place.file is not None and why.startswith(READ_ONLY):
         return _read_only(place.file, why)
     return DoctorCheck("store", "store_unreachable", "mend", {"why": why})

@@ -1,9 +1,9 @@
 """Publication by commit.
 
-The follower reads a branch, its newest commit passes the gates, and all processes serve it. One process
-at a time looks (a lock in the data folder). All learn of a decision by one number in the store. A
-commit passes whole or not at all. No content of a repository raises an error, nor does a silent one.
-The editions in force stay, the reason is stored for display, and tries continue, less and less often.
+The follower reads a branch, its newest commit passes the gates, and all processes serve it. One process at a
+time looks (a lock in the data folder). All learn of a decision by one number in the store. A commit passes
+whole or not at all. No content of a repository raises an error, nor does one that gives no answer. The
+editions in force stay, the reason is stored for display, and tries continue, less and less often.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ LEAST_FREE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MetricValues:
-    """The figures of one moment; ages in seconds."""
+    """The figures of one moment. Ages are in seconds."""
 
     dossiers: Mapping[tuple[str, str], int]
     letters: int

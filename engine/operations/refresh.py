@@ -60,7 +60,11 @@ class Refresher:
         self._next = 0.0
 
     def turn(self, looks: bool = True) -> None:
-        """Run one pass unless another thread runs one. A failure is logged, and the present context stays."""
+        """Run one pass unless another thread runs one.
+
+        Without `looks`, only decisions already in the store are read. A failure is logged, and the present
+        context stays.
+        """
         if not self._turning.acquire(blocking=False):
             return
         try:

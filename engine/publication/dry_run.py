@@ -1,6 +1,7 @@
 """Dry run of a publication: compare a commit of this repository with another reference.
 
-It needs git and the files and no store. An author runs it before a merge, and a forge for each merge request.
+It needs git and the files and no store. An author runs it before a merge, and continuous integration runs it
+for each merge request.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ class Mirror:
         return f"{self.followed.folder.strip('/')}/{inside}".removeprefix("./")
 
     def forget(self, kept: set[str]) -> None:
-        """Delete the folders of commits that are no longer served, except the newest `_PUBLISHED_KEPT`."""
+        """Delete the folders of commits that are not in `kept`. The newest `_PUBLISHED_KEPT` of the others stay."""
         folders = [one for one in self._published.glob("[0-9a-f]*") if one.is_dir() and one.name not in kept]
         for folder in sorted(folders, key=lambda one: one.stat().st_mtime, reverse=True)[_PUBLISHED_KEPT:]:
             shutil.rmtree(folder, ignore_errors=True)

@@ -321,8 +321,8 @@ def _target(
 class EditionRecord:
     """One edition and the decisions about it.
 
-    `told` is the publication that placed it first, None for an edition older than publications. `back` is the
-    last rollback to it. `withdrawn` is the publication that withdrew it.
+    `first_publication` is the publication that placed it first, None for an edition older than publications.
+    `back` is the last rollback to it. `withdrawn` is the publication that withdrew it.
 
     `before` is the fingerprint of the edition that was last when this one was placed. `left` is the
     fingerprint of the edition in force until the last rollback, whatever was withdrawn in between.

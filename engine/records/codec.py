@@ -1,6 +1,6 @@
 """The plain form of every record, as stored in a JSON column, hashed in the journal, or exported.
 
-The codec of a class is compiled once from its annotations, so a new field is stored without a change here.
+The codec of a class is compiled once from its annotations. A new field is thus stored without a change here.
 Reading is strict. An unknown key, a missing value without default, or a value of another kind raises
 `Unreadable`.
 """

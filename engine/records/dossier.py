@@ -371,7 +371,10 @@ class OutboundMessage:
     failed: str | None = None
 
     def without_secret(self) -> OutboundMessage:
-        """Return the message without its text, if it is over and holds a code or a link. Else return it unchanged."""
+        """Return the message without its text, if it holds a code or a link and was sent or has failed.
+
+        Else return it unchanged.
+        """
         over = self.sent_at is not None or self.failed is not None
         return replace(self, body="") if over and self.dedupe.startswith(SECRET_LETTERS) else self
 
@@ -389,7 +392,11 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who signs in. Applicants are identified by phone, agents and auditors by login and argon2id hash."""
+    """A person who signs in.
+
+    Applicants are identified by phone, agents and auditors by login and argon2id hash. `fresh`: another
+    person chose the password.
+    """
 
     id: str
     kind: Literal["applicant", "agent", "auditor"]

@@ -7,12 +7,15 @@ from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
 IdentifierKind: TypeAlias = Literal["phone", "email", "provider"]
-CHAIN: Final = "people"  # the name of the journal of people and their rights
+CHAIN: Final = "people"  # the name of the journal of rights
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. Only the SHA-256 of its token is stored."""
+    """A signed-in browser.
+
+    Only the SHA-256 of its token is stored. `kept`: the person said that the device is theirs.
+    """
 
     token_sha256: str
     account: str

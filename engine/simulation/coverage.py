@@ -61,7 +61,7 @@ class Record:
         return found
 
     def left(self) -> Iterator[tuple[CoveragePoint, str]]:
-        """Yield the sides never seen, in the order of the file."""
+        """Yield the sides never seen, in the order of the definition."""
         for spot in sorted(self.seen, key=lambda one: (one.where, one.name)):
             yield from ((spot, side) for side in sorted(spot.sides - self.seen[spot]))
 

@@ -302,7 +302,7 @@ def _nothing() -> Dossier:
 
 
 def roles_named(procedure: Procedure) -> tuple[str, ...]:
-    """Return the roles that may act, the applicant first, in the order of the file."""
+    """Return the roles that may act, the applicant first, in the order of the definition."""
     tasks = (role for task in procedure.tasks.values() for role in task.by)
     services = (role for form in procedure.forms() for one in form.services for role in one.by)
     transitions = (role for transition in procedure.transitions for role in transition.by)

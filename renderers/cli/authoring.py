@@ -52,10 +52,12 @@ def said(key: str, language: str, **facts: object) -> str:
 @click.option("--diff", "show", is_flag=True, help="change nothing; show what would change")
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 def fmt(paths: tuple[Path, ...], check: bool, show: bool, language: str) -> None:
-    """Lay definitions out (files or folders, shared files included; `procedures` by default). What they mean, their
-    comments and the order of their keys stay; sections come in the order of the language.
+    """Format definitions (files or folders, shared files included; `procedures` by default).
 
-    Ends with 0: done, or nothing to do; 1: with --check or --diff, a file to lay out, or a file that cannot be read.
+    Their meaning, comments and order of keys do not change. Sections are put in the order of the language.
+
+    Exit codes: 0 done, or nothing to do; 1 with --check or --diff, a file is not formatted, or a file cannot
+    be read.
     """
     files = [
         *definition_files(paths),
@@ -116,9 +118,9 @@ def _difference(old: str, new: str, file: Path) -> str:
 @click.argument("slug_or_path")
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 def expand(slug_or_path: str, language: str) -> None:
-    """Print a definition in its long form: presets merged, blocks spliced, every automatic way a transition.
+    """Print a definition in canonical form: presets and blocks merged, automatic transitions written out.
 
-    The long form is a legal file that means the same. Ends with 1 when the definition has errors.
+    The canonical form is a valid file with the same meaning. Exit code 1 when the definition has errors.
     """
     from engine.language.compiler.includes import combine, long_form
     from engine.language.source.formatter import write_tree
@@ -193,9 +195,10 @@ def new(
     slug: str | None, title: str | None, agency: str | None, decider: str | None, fee: int | None,
     appointment: bool | None, delay: int | None, folder: Path, language: str,
 ) -> None:  # fmt: skip
-    """Begin a procedure: asks what is not given as an option, writes a file that lints, plays its stories and proves.
+    """Create the definition of a procedure that passes lint, its scenarios and its proofs.
 
-    In a folder without shared files, writes them too. Never writes over a file. Ends with 1 when nothing could be written.
+    The command asks for what no option gives. In a folder without shared files it writes them too. It never
+    overwrites a file. Exit code 1 when nothing could be written.
     """
     from renderers.cli.new_procedure import NewProcedureAnswers, starter
     from renderers.i18n.translations import load_words

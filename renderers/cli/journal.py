@@ -78,7 +78,7 @@ def intact_chain(count: int, last: str, language: str, erased_on: str = "") -> s
 
 
 def broken_chain(found: Break, language: str) -> str:
-    """Return the first entry that fails, with the expected and the found value."""
+    """Return the sentence about the first invalid entry, with the expected and the found value."""
     words = _WORDS[language]
     text = words["broken"].format(
         n=found.n, why=words.get(found.reason, found.reason), expected=found.expected, found=found.found

@@ -76,10 +76,10 @@ def console() -> None:
 @click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
 @click.option("--fix", is_flag=True, help="first make the repairs that have one meaning only, and show them")
 def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool, fix: bool) -> None:
-    """Tell everything that is wrong with definitions (files or folders; `procedures` by default), proofs included when
-    the solver is installed.
+    """Check definitions (files or folders; `procedures` by default) and print all problems.
 
-    Ends with 0: nothing forbids publication, 1: an error (or, with --strict, a piece of advice), 2: a wrong use.
+    Proofs are included when the solver is installed. Exit codes: 0 nothing forbids publication; 1 an error,
+    or with --strict an advice; 2 wrong use.
     """
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
@@ -177,9 +177,10 @@ def cache_folder() -> Path:
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=SECONDS_TO_PROVE, help="at most, for each file")
 def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> None:
-    """Prove definitions (files or folders; `procedures` by default): no way around a fee, no dead end, no empty amount.
+    """Prove properties of definitions (files or folders; `procedures` by default).
 
-    What could not be settled in its time is said to be not proved; it does not fail the command.
+    For example, no path avoids a fee, each path has an end, and no amount is empty. A property that is not
+    decided in time is reported as not proved, and the command still succeeds.
     """
     from engine.core.problems import Report
     from renderers.reports.problems import render_report
@@ -215,7 +216,7 @@ def explain(code: str, language: str) -> None:
 @click.option("--format", "form", type=click.Choice(["svg", "mermaid"]), default="svg")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
 def graph(slug_or_path: str, form: str, language: str) -> None:
-    """Draw the circuit of a procedure."""
+    """Draw the workflow of a procedure."""
     from renderers.html.diagram import workflow_mermaid, workflow_svg
     from renderers.i18n.translations import load_words
 
@@ -251,9 +252,10 @@ class ComparingCommand(click.Command):
 def diff(
     definitions: tuple[str, ...], against: str | None, form: str, snapshot: Path | None, show_all: bool, language: str
 ) -> None:
-    """Tell what changes between two definitions, or between one and a git reference, for people and running dossiers.
+    """Compare two definitions, or one with a git reference, and print the changes for people and running dossiers.
 
-    Ends with 0: no change, 2: safe changes only, 3: something to review, 4: a break, 1: it could not be told.
+    Exit codes: 0 no change; 2 safe changes only; 3 something to review; 4 a breaking change; 1 the comparison
+    could not run.
     """
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Refused
@@ -295,7 +297,7 @@ def diff(
 def test(
     paths: tuple[Path, ...], coverage: bool, explore: bool, seconds: float, seed: int, form: str, language: str
 ) -> None:
-    """Play the stories written in definitions (files or folders; `procedures` by default)."""
+    """Play the scenarios of definitions (files or folders; `procedures` by default)."""
     from renderers.reports.scenarios import not_playable, play_all, stories_json, story_report
 
     files = definition_files(paths)
@@ -356,10 +358,11 @@ def schema() -> None:
 @click.option("--checkpoint", type=_PLACE, help="your own copy of the signed notes: the folder, or one of them")
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
 def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: str) -> None:
-    """Verify the journal export of a dossier, offline: intact, or the first entry that is not.
+    """Verify the exported journal of a dossier offline, and print the first invalid entry.
 
-    Its place in the signed general journal too. Ends with 0: intact; 1: broken, or not what was signed; 2: not readable,
-    or nothing to compare with.
+    Its place in the signed journal of the installation is verified too. --keys checks who signed it, and
+    --checkpoint compares it with your own copy. Exit codes: 0 valid; 1 invalid, or not what was signed; 2
+    unreadable, or nothing to compare with.
     """
     from engine.core.problems import Refused
     from engine.journal.chain import erased_at, read_export, verify_export

@@ -67,7 +67,7 @@ def _stop_on_signals(stopping: Event) -> None:
 
 
 def preview_command(opened: Opened) -> click.Command:
-    """Return the command. `opened` creates the site from a watched file, a folder, an address and a solver."""
+    """Return `guichet preview`. `opened` creates the site from a watched file, a folder, an address and a solver."""
 
     @click.command()
     @click.argument("slug_or_path")
@@ -75,10 +75,11 @@ def preview_command(opened: Opened) -> click.Command:
     @click.option("--story", "title", help="begin at the end of this story of the file")
     @click.option("--lang", "language", type=LANGUAGES, default="fr")
     def preview(slug_or_path: str, port: int, title: str | None, language: str) -> None:
-        """Show a definition as people will see it, while it is written.
+        """Show a definition as people will see it, while its author writes it.
 
-        The pages of citizens and agents, on this machine only, with invented people and a clock that moves. They follow
-        the file each time it is saved, and its errors are shown over them. Nothing is kept.
+        It serves the pages of applicants and agents on this machine only, with invented people and a movable
+        clock. They follow the file each time it is saved, and its errors are shown over them. No data is
+        stored afterwards.
         """
         from waitress.server import create_server
 

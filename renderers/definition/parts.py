@@ -25,6 +25,8 @@ from renderers.i18n.translations import Translations, in_language, typographic
 
 @dataclass(frozen=True, slots=True)
 class LawText:
+    """A text of law: `status` is the key of its sentence, `kind` the colour of its tag, `url` its public address."""
+
     title: str
     status: str  # key of its sentence
     kind: str  # colour of its tag
@@ -45,6 +47,8 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
+    """A page of the form in sentences: its notes, its questions and the rules between them."""
+
     title: str
     notes: tuple[str, ...]
     questions: tuple[Clause, ...]
@@ -53,6 +57,8 @@ class PageText:
 
 @dataclass(frozen=True, slots=True)
 class PriceText:
+    """One line of a fee in sentences: amount in words, the conditions under which it is due, and its law."""
+
     label: str
     amount: str
     conditions: tuple[str, ...]
@@ -61,6 +67,8 @@ class PriceText:
 
 @dataclass(frozen=True, slots=True)
 class FeeText:
+    """A fee in sentences: its lines, then reductions, limits and methods of payment as notes."""
+
     title: str
     lines: tuple[PriceText, ...]
     notes: tuple[str, ...]
@@ -80,6 +88,8 @@ class TableText:
 
 @dataclass(frozen=True, slots=True)
 class StateText:
+    """A state in sentences: its public label, what it waits for, its time limit, and where it leads."""
+
     title: str
     shown_as: str
     tasks: str
@@ -110,6 +120,8 @@ class RoleMay:
 
 @dataclass(frozen=True, slots=True)
 class NoticeText:
+    """A message to applicants or agents: event, recipient, channel, text, and its length in characters."""
+
     when: str
     to: str
     channel: str

@@ -1,4 +1,5 @@
-"""Base of all chapters: laws with their status, templates with named holes, and the remaining values of a record."""
+"""Base of all chapters: laws with their status, templates with named placeholders, and the remaining values of a
+record."""
 
 from __future__ import annotations
 
@@ -103,12 +104,12 @@ class ProcedureReader(DefinitionReader):
     # -- templates -----------------------------------------------------------------------------------------------------
 
     def template(self, template: Template) -> str:
-        """Return a text with the labels of its holes: `{date de naissance}`."""
+        """Return a text with labels as its placeholders: `{date de naissance}`."""
         said = _HOLE.sub(lambda hole: f"{{{self.hole(hole[1])}}}", self.t(template.text))
         return said.replace("}{", "} / {")  # two adjacent holes are often alternatives
 
     def hole(self, name: str) -> str:
-        """Return the label of a hole: the value of a named expression, a word, or the label of an element."""
+        """Return the label of a placeholder: the value of a named expression, a word, or the label of an element."""
         key = f"definition.hole.{name}"
         if name in self.definition.definitions:
             return self.expressions.value(self.definition.definitions[name])

@@ -93,7 +93,7 @@ class CircuitReader(ProcedureReader):
         return self.t(self.definition.state(state).label)
 
     def state_labels(self, states: Iterable[str]) -> str:
-        """Return the labels of states, quoted, in the order of the file."""
+        """Return the labels of states, quoted, in the order of the definition."""
         wanted = frozenset(states)
         return ", ".join(
             quoted(self.t(one.label), self.language) for one in self.definition.states.values() if one.id in wanted
@@ -299,7 +299,7 @@ class CircuitReader(ProcedureReader):
         return self.words.say(f"case.channel_{channel}", self.language, {})
 
     def _length(self, text: str) -> str:
-        """Return the number of characters of an SMS, with each hole at its longest."""
+        """Return the number of characters of an SMS, with each placeholder at its longest."""
         parts = sms_parts(to_gsm(text))
         return self.words.say("definition.signs_at_most", self.language, {"count": str(parts.signs)})
 

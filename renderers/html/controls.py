@@ -52,6 +52,8 @@ class DrawingContext:
 
 @dataclass(frozen=True, slots=True)
 class FileControl:
+    """A received file beside its question: name, address, kind, time of receipt and size in words."""
+
     id: str
     name: str
     href: str
@@ -62,6 +64,8 @@ class FileControl:
 
 @dataclass(frozen=True, slots=True)
 class RowControl:
+    """One row of a group: its number (from 1), its index in names of controls (from 0), and its questions."""
+
     number: int
     index: int
     title: str
@@ -70,7 +74,11 @@ class RowControl:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One question ready to be placed. `id` is the focus target of its error, `name` the name it posts under."""
+    """One question ready to be placed.
+
+    `kind` names its macro in `ui.html`. `id` is the focus target of its error, `name` the name it posts
+    under.
+    """
 
     kind: str
     id: str

@@ -36,7 +36,7 @@ class RowPages:
 
 @dataclass(frozen=True, slots=True)
 class RowCard:
-    """One row in its list."""
+    """One row in its list, with the addresses of its page and of its removal. `lacks`: a fault lies inside the row."""
 
     title: str
     href: str

@@ -47,5 +47,8 @@ def joined(separator: str, parts: Iterable[str]) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return a value as the text of a sentence's hole. A text is returned as it is, so a span stays one."""
+    """Return a value as the text of a placeholder of a sentence.
+
+    A text is returned unchanged, so a language span stays one.
+    """
     return value if isinstance(value, str) else str(value)

@@ -41,7 +41,7 @@ def request_id() -> str:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object for each record."""
+    """Formats each log record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON, with the figures of a request or the sentence of another record."""
@@ -60,7 +60,10 @@ class JsonLines(logging.Formatter):
 
 
 class TerminalLines(logging.Formatter):
-    """One line of text for each record. `whole` adds complete traces, for installations with invented people only."""
+    """Formats each log record as one line of text.
+
+    `whole` adds complete traces, for installations with invented people only.
+    """
 
     def __init__(self, whole: bool = False) -> None:
         super().__init__()
@@ -97,8 +100,8 @@ def _reported(record: logging.LogRecord) -> dict[str, object]:
 def sentence(record: logging.LogRecord) -> str:
     """Return the message of a record on one line.
 
-    For another library: the template and the place. A message formatted in advance may hold an address or a name, so
-    only its place is returned.
+    For a record of another library it is the template and the line of code. A message formatted in advance
+    may hold an address or a name, so only the line of code is returned.
     """
     if record.name == _OWN or record.name.startswith(f"{_OWN}."):
         text = record.getMessage()

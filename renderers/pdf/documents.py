@@ -194,7 +194,7 @@ def _intro(output: Output, wording: Wording, language: str) -> str:
 
 
 def _about(procedure: Procedure, output: Output, wording: Wording, language: str) -> list[Plain]:
-    """Return the procedure line of a letter, whose title alone does not name the request."""
+    """Return the procedure line of an output of the kind `letter`, whose title alone does not name the request."""
     if output.kind != "letter":
         return []
     return [[_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)]]

@@ -30,7 +30,7 @@ _SECONDS_A_QUESTION: Final = 35
 
 @dataclass(frozen=True, slots=True)
 class ProcedureCard:
-    """One procedure in a list."""
+    """One procedure in a list: price and delay in words, and the kind of visits (`tag`)."""
 
     id: str
     href: str
@@ -44,6 +44,8 @@ class ProcedureCard:
 
 @dataclass(frozen=True, slots=True)
 class SheetFact:
+    """A label of the page with its lines. `mark` is the remark on a law that is not sourced."""
+
     label: str
     lines: tuple[str, ...]
     mark: str = ""
@@ -51,6 +53,8 @@ class SheetFact:
 
 @dataclass(frozen=True, slots=True)
 class SheetPaper:
+    """One piece of evidence and how it is given. `mark` is the remark on a law that is not sourced."""
+
     label: str
     how: str
     mark: str
@@ -66,6 +70,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class SheetFee:
+    """One line of the price list: amount, condition and law in words."""
+
     label: str
     amount: str
     when: str
@@ -302,7 +308,7 @@ class SheetWriter:
         return (field for field in self.procedure.form.fields if field.evidence is not None)
 
     def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
-        """Return the evidence always asked for, and the rest by situation, in the order of the file."""
+        """Return the evidence always asked for, and the rest by situation, in the order of the definition."""
         always: list[SheetPaper] = []
         sometimes: dict[str, list[SheetPaper]] = {}
         for field in self._evidence():

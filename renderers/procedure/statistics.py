@@ -109,6 +109,8 @@ class ChartColumn:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """The chart of requests and answers by month. `most` is the value of the highest bar in words."""
+
     columns: tuple[ChartColumn, ...]
     most: str
 

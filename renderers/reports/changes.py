@@ -58,6 +58,8 @@ class ChangeLine:
 
 @dataclass(frozen=True, slots=True)
 class ChapterLines:
+    """One chapter of the report with its changes."""
+
     id: Chapter
     title: str
     lines: tuple[ChangeLine, ...]

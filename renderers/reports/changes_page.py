@@ -42,6 +42,8 @@ class PageLine:
 
 @dataclass(frozen=True, slots=True)
 class PageChapter:
+    """One chapter of the HTML report with its rows."""
+
     id: str
     title: str
     lines: tuple[PageLine, ...]

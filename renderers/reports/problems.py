@@ -16,7 +16,7 @@ from renderers.i18n.problem_messages import REFERENCE, advice, explanation, mess
 
 
 def annotation(level: str, text: str, **properties: str | int) -> str:
-    """Return one workflow command of the forge, on one line. `level` is notice, warning or error."""
+    """Return one workflow command of GitHub, on one line. `level` is notice, warning or error."""
     said = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     return f"::{level} {said}::{_escaped(text)}\n"
 
@@ -232,7 +232,7 @@ def _plain(problem: Problem, sources: Sources, language: str) -> dict[str, Any]:
 
 
 def _github(report: Report, sources: Sources, language: str) -> str:
-    """Return annotations of a pull request, as workflow commands of the forge."""
+    """Return annotations of a pull request, as workflow commands of GitHub."""
     lines = []
     for one in report:
         level, where = "error" if one.is_error else "warning", one.where

@@ -39,6 +39,8 @@ class GateText:
 
 @dataclass(frozen=True, slots=True)
 class SignatureText:
+    """The state of a signature in words, with its colour."""
+
     text: str
     tone: str  # `ok`, `bad` or empty
 

@@ -54,7 +54,7 @@ class Played:
 
     @property
     def states_left(self) -> tuple[str, ...]:
-        """The states that no scenario reaches, in the order of the file."""
+        """The states that no scenario reaches, in the order of the definition."""
         seen = frozenset[str]().union(*(outcome.states for outcome in self.outcomes))
         return tuple(state for state in self.procedure.states if state not in seen)
 
@@ -140,7 +140,7 @@ def _coverage_lines(played: Played, words: Mapping[str, str], language: str) -> 
 def stories_json(files: Iterable[tuple[str, Played | None, dict[str, Any] | None]], language: str) -> str:
     """Return the outcomes of each file as JSON.
 
-    The stories of a file with errors are `null`. Coverage and exploration are `null` unless requested.
+    The scenarios of a file with errors are `null`. Coverage and exploration are `null` unless requested.
     """
     reported = [
         {"file": file, **(_plain(played, language) | {"exploration": explored} if played else {"stories": None})}

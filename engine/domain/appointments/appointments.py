@@ -61,8 +61,8 @@ def resource_key(procedure: Procedure, appointment: str) -> str:
 def capacity_of(appointment: Appointment, office: Office, day: date | None = None) -> int:
     """Return how many people an office receives at once for an appointment.
 
-    It is one or the appointment's value, at most the office's value. An administrator's value for a day
-    replaces it.
+    It is `desks` of the appointment (1 by default), at most `desks` of the office. An administrator's value
+    for a day replaces it.
     """
     said = office.desks_on(day) if day is not None else None
     if said is not None:
@@ -102,7 +102,10 @@ def slot_starts(appointment: Appointment, office: Office, day: date, calendar: C
 
 
 def first_bookable(appointment: Appointment, now: datetime, calendar: Calendar) -> datetime:
-    """Return the first instant that can be booked. A lead in days ends at midnight, one in hours is exact."""
+    """Return the first instant that can be booked, after the minimum notice of the procedure (`lead`).
+
+    A notice in days ends at midnight, one in hours is exact.
+    """
     if counts_days(appointment.lead):
         return at_minute(add_days(local_day(now), appointment.lead, calendar), 0)
     return add_span(now, appointment.lead, calendar)

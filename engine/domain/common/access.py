@@ -33,7 +33,7 @@ def is_owner(dossier: Dossier, actor: Actor) -> bool:
 def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
     """Return True when the actor represents the owner, with or without the right to change anything.
 
-    While acting for another person, an applicant's own dossiers are excluded.
+    An applicant who acts for another person does not represent themself meanwhile.
     """
     if actor.kind == "agent":
         return is_helped(dossier, actor)
@@ -138,7 +138,7 @@ def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor
 
 
 def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
-    """Return the same for an actor who is known to see the dossier."""
+    """Return True when the actor, who is known to see the dossier, may read this answer."""
     if not _is_open_to(procedure, dossier, field_id, actor):
         return False
     sensitive = procedure.personal_data.sensitive.get(field_id)

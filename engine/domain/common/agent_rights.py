@@ -27,7 +27,7 @@ def is_administrator(actor: Actor) -> bool:
 
 
 def administers(actor: Actor, agencies: Iterable[str]) -> bool:
-    """Return True when the actor administers all these agencies. The system does: it runs the command line."""
+    """Return True when the actor administers all these agencies. True for the system, which runs the command line."""
     if actor.kind == "system":
         return True
     if not is_administrator(actor):

@@ -69,7 +69,7 @@ class Decision:
 class AvailableAction:
     """A transition as one actor sees it now: possible, or refused with a reason.
 
-    `ways` are its targets by rank.
+    `transitions` are its targets by rank.
     """
 
     transitions: tuple[Transition, ...]
@@ -77,7 +77,7 @@ class AvailableAction:
 
     @property
     def transition(self) -> Transition:
-        """The first of `ways`, used for the id, roles and questions of the act."""
+        """The first of `transitions`, used for the id, roles and questions of the act."""
         return self.transitions[0]
 
     @property

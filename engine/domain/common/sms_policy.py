@@ -26,7 +26,7 @@ class SmsPolicy:
     new_an_hour: int = 3000
 
     def most(self, country: str = "") -> int:
-        """Return the most codes per hour to new numbers of a country, or of the installation without one."""
+        """Return how many codes may go to new numbers in an hour: of one country, or in all for an empty country."""
         return self.new_an_hour if country in ("", HOME) else max(1, self.new_an_hour // ABROAD)
 
     def bounds(self, country: str = "") -> tuple[tuple[int, timedelta], ...]:

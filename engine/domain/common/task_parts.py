@@ -58,7 +58,7 @@ def opinion_rows(form: Form, answers: Answers, scope: Scope) -> tuple[dict[str, 
 
 
 def fillings(form_id: str, answers: Answers) -> list[Plain]:
-    """Return the stored fillings in the order of the rows, null for an unfilled row."""
+    """Return the stored fillings in the order of the rows, None for an unfilled row."""
     kept = answers.get(form_id)
     return kept if isinstance(kept, list) else []
 
@@ -155,7 +155,7 @@ def without_parts(form: Form, answers: Answers) -> dict[str, Plain]:
 
 
 def forms_in_parts(procedure: Procedure) -> Iterator[Form]:
-    """Return the forms of a procedure that have parts, in the order of the file."""
+    """Return the forms of a procedure that have parts, in the order of the definition."""
     return (form for form in procedure.forms() if is_in_parts(form))
 
 

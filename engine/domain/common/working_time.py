@@ -40,7 +40,7 @@ def add_months(day: date, count: int) -> date:
 
 
 def add_days(day: date, span: Span, calendar: Calendar) -> date:
-    """Return the day at a span of days or longer from `day`. A negative count goes back."""
+    """Return the day that lies a span of days or longer after `day`. A negative count goes back."""
     if span.unit == "day" and span.working:
         return calendar.add_working_days(day, span.count)
     if span.unit == "day":
@@ -127,7 +127,8 @@ def _working_time(start: datetime, end: datetime, calendar: Calendar) -> timedel
 
 
 def before_instant(instant: datetime, span: Span, calendar: Calendar) -> datetime:
-    """Return when to remind of an instant: that many days before, in the morning, or exactly for hours."""
+    """Return when to send a reminder of an instant: that many days before in the morning, or exactly that many
+    hours."""
     if counts_days(span):
         day = add_days(local_day(instant), Span(-span.count, span.unit, span.working), calendar)
         return at_minute(day, MORNING)

@@ -40,7 +40,8 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A dossier that migrates: with the names of the later edition, then that edition's decision.
+    """A dossier that migrates. `before` is the dossier with the names of the later edition, `decision` what then
+    changes.
 
     `names` are the declared names that it contained.
     """

@@ -32,7 +32,10 @@ _LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """The reusable answers by their names in the new request, and the files that they name."""
+    """The reusable answers by their names in the new request, and the files that they name.
+
+    `said` counts the questions answered, without files.
+    """
 
     answers: Mapping[str, Plain]
     files: tuple[Attachment, ...] = ()

@@ -53,7 +53,7 @@ class Translation:
         return self.before.edition in self.after.migrate and self.before.edition < self.after.edition
 
     def name(self, old: str) -> str | None:
-        """Return the new name of a thing, None when it was dropped."""
+        """Return the new name of an element, None when it was dropped."""
         return self.names.get(old, old)
 
     def state(self, old: str) -> str | None:
@@ -168,7 +168,7 @@ class Translation:
     # -- the whole -----------------------------------------------------------------------------------------------------
 
     def keys(self, kept: Mapping[str, T]) -> dict[str, T]:
-        """Return a map under its new names, without dropped ones."""
+        """Return a map with its keys under their new names, without dropped ones."""
         return {new: one for old, one in kept.items() if (new := self.name(old)) is not None}
 
     def dossier(self, kept: Dossier) -> Dossier:

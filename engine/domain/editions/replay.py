@@ -332,7 +332,7 @@ _VERBS: Final[Mapping[str, _Verb]] = {
 class Difference:
     """One different result. `kind`: missing, wrong, stopped, fee, refused, end, unfinished.
 
-    `at` names it. `before` and `after` are francs or states (empty = none).
+    `at` names the element concerned. `before` and `after` are francs or states (empty = none).
     """
 
     kind: str

@@ -91,7 +91,7 @@ class ChoiceKind(FieldKind):
         return (*options, OTHER_OPTION) if field.other and not _has_other(options) else options
 
     def listed(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
-        """Return the options when the file does not write them: those of the shared list."""
+        """Return the options of the shared list, for a question without options of its own."""
         found = asking.lists.get(field.list_id or "")
         return found.items if found else ()
 
@@ -192,7 +192,7 @@ _COUNTRIES: Final = tuple(Option(code, name) for code, name in COUNTRIES.items()
 
 @field_kind("country")
 class CountryKind(ChoiceKind):
-    """A country by its ISO 3166-1 alpha-3 code in small letters. Its French or English name is accepted too."""
+    """A country by its ISO 3166-1 alpha-3 code in lower case. Its French or English name is accepted too."""
 
     def listed(self, field: Field, asking: FieldContext) -> tuple[Option, ...]:
         """Return the countries of the named list, all countries without one."""

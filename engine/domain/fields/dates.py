@@ -23,7 +23,7 @@ BOXES: Final = ("day", "month", "year")
 
 
 def _fold(text: str) -> str:
-    """Return the text in small letters without accents."""
+    """Return the text in lower case without accents."""
     if text.isascii():
         return text.casefold()
     split = unicodedata.normalize("NFD", text.casefold())

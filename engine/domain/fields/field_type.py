@@ -40,7 +40,8 @@ class Speech:
 
 
 class FieldKind:
-    """The common behaviour: one text control, whose tidied text `parse` converts to an answer or a fault."""
+    """The common behaviour of field types: one text control, whose tidied text `parse` converts to an answer or
+    a fault."""
 
     asked: ClassVar[bool] = True  # False: a note without answer
     ticked: ClassVar[bool] = False  # True: a control that browsers do not post when nothing is ticked

@@ -94,7 +94,7 @@ _ONE_KIND: Final = EvidenceTerms()
 
 
 def terms_of(field: Field) -> EvidenceTerms:
-    """Return the evidence terms of a field, the default ones when the file writes none."""
+    """Return the evidence terms of a field, the default ones when the definition has none."""
     return field.evidence or _ONE_KIND
 
 

@@ -32,7 +32,7 @@ def _bare(field: Field, typed: str) -> str:
 
 
 class _NumberKind(FieldKind):
-    floor: ClassVar[int | None] = None  # the minimum when the file gives none
+    floor: ClassVar[int | None] = None  # the minimum when the definition gives none
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """Return the fault of a number outside its bounds or beyond `LARGEST`."""
@@ -67,7 +67,7 @@ def decimal_of(value: Value) -> Decimal | None:
 
 @field_kind("integer", "money")
 class WholeKind(_NumberKind):
-    """A whole number, at least 0 when the file gives no minimum."""
+    """A whole number, at least 0 when the definition gives no minimum."""
 
     floor: ClassVar[int | None] = 0
 

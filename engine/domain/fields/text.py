@@ -73,7 +73,7 @@ CHECKSUMS: Final = {"luhn": _luhn, "mod97": _mod97, "damm": has_check_digit}
 
 @field_kind("identifier")
 class IdentifierKind(WordsKind):
-    """A number given by an administration, in the form of its scheme. Spaces and small letters are accepted."""
+    """A number given by an administration, in the form of its scheme. Spaces and lower case are accepted."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
         """Return the first variant that matches the scheme: as typed, without spaces, in capitals. Else `identifier`."""

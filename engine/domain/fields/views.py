@@ -44,7 +44,7 @@ class OptionView:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A received file."""
+    """A received file. `size` is in bytes."""
 
     id: str
     name: str
@@ -120,7 +120,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page on the path. `complete` means no error, and `visited` that each visible question was put."""
+    """One page on the path. `complete` means no error, and `visited` that each visible question was shown."""
 
     id: str
     title: Text

@@ -241,7 +241,7 @@ def live_answers(
 ) -> dict[str, Plain]:  # fmt: skip
     """Return the answers to submit, without those of hidden questions, in rows too, and without computed ones.
 
-    A visible blank question has a key, which records that it was put.
+    A visible blank question has a key, which records that it was shown.
     """
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     own = {key for field in procedure.form.fields for key in keys_of(field)}
@@ -302,7 +302,8 @@ def view_page(
 ) -> PageView | None:
     """Return one page of the form, None when it is not on the path. The others are not computed.
 
-    Its questions show only `problems`. The page has all its problems when it is `judged` or contains rows.
+    Its questions show only `problems`. With `judged=True`, or when it contains rows, the page has all its
+    problems.
     """
     procedure = evaluated.procedure
     pages = path(procedure, evaluated.values.scope)

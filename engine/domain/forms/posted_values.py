@@ -1,7 +1,7 @@
 """From posted values of an HTML form to stored answers. Hidden, computed and closed questions are ignored.
 
 Rows are read by number (`voyageurs.0.nom`). `add_row=voyageurs` and `remove_row=voyageurs.0` change their
-number. A question that was put has a key in the answers, even when it is blank.
+number. A question that was shown has a key in the answers, even when it is blank.
 """
 
 from __future__ import annotations

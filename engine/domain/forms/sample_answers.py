@@ -163,7 +163,7 @@ def _column(column: Field, said: Mapping[str, Plain], evaluated: EvaluatedAnswer
 
 
 def _example(field: Field, asking: FieldContext) -> Plain:
-    """Return the example of the file if it is accepted here, else one of the field type."""
+    """Return the example of the definition if it is accepted here, else one of the field type."""
     kind = kind_of(field)
     written = field.example.value(asking.scope) if field.example else None
     plain = kind.plain(written) if written is not None and field.type not in ("evidence", "file", "photo") else None

@@ -197,7 +197,7 @@ class _Said:
 
 def _said(one: Field) -> _Said:
     evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
-    asking = FieldContext(Scope({}, date.min))  # not used when the file writes everything
+    asking = FieldContext(Scope({}, date.min))  # not used when the definition alone decides
     view = FieldView(
         id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
         computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
@@ -214,7 +214,7 @@ def _said(one: Field) -> _Said:
 
 
 def _is_settled(one: Field) -> bool:
-    """Return True when the file alone decides the view of a question, without any answer, day or list."""
+    """Return True when the definition alone decides the view of a question, without any answer, day or list."""
     if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.required, one.example):
         return False
     if not isinstance(kind_of(one), ChoiceKind):
@@ -234,7 +234,7 @@ def _readable(showing: Showing, one: Field, place: _Place, locked: bool, masked:
 
 
 def _example(one: Field, asking: FieldContext) -> str:
-    """Return the example of the file, else of the scheme, where it can be shown beside the question."""
+    """Return the example of the definition, else of the scheme, where it can be shown beside the question."""
     kind = kind_of(one)
     plain = kind.plain(one.example.value(asking.scope)) if one.example else None
     if plain is None and one.scheme:
@@ -243,7 +243,7 @@ def _example(one: Field, asking: FieldContext) -> str:
 
 
 def _answer(one: Field, values: Values, locked: bool) -> Plain:
-    """Return the stored answer, the value of a computed question, or the default of one that was never put."""
+    """Return the stored answer, the value of a computed question, or the default of one that was never shown."""
     if one.value is not None:
         return kind_of(one).plain(values[one.id])
     if one.id not in values.answers and one.default is not None and not locked:

@@ -87,7 +87,7 @@ def wishes_of(account: Account | None) -> NotificationPreferences:
 def is_wished(wishes: NotificationPreferences, letter: OutboundMessage, event: str, notified_by_sms: bool) -> bool:
     """Return True when a message about an event is sent.
 
-    An e-mail is left out when copies are not wanted and an SMS already carries the news.
+    An e-mail is left out when copies are not wanted and an SMS already reports the event.
     """
     if not wishes.reminders and event.partition(":")[0] in _REMINDERS:
         return False

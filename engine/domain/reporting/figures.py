@@ -25,8 +25,8 @@ FLOWING: Final = (*FLOWS, "standing")
 class Cell:
     """One figure. `value` is None when it is hidden.
 
-    `few` means that too few people are behind it, else a neighbouring figure is protected. `unit` is that of
-    a length of time, or `percent`.
+    A hidden figure with `few` concerns too few people. Without `few` it protects a neighbouring figure.
+    `unit` is that of a length of time, or `percent`.
     """
 
     figure: str
@@ -270,7 +270,10 @@ def stock_then(counts: Mapping[Count, int], month: str) -> int:
 
 
 def figures_of(counts: Mapping[Count, int], first: str, last: str) -> Figures:
-    """Return the figures from one month to another, both included. `counts` must reach until now."""
+    """Return the figures from one month to another, both included.
+
+    `counts` must include all months up to the present one.
+    """
     inside = ((one, n) for one, n in counts.items() if first <= one.month <= last)
     return Figures(inside, stock_then(counts, last))
 

@@ -151,7 +151,7 @@ def _names(fee: Fee) -> Iterator[str]:
 
 
 def _named(procedure: Procedure, names: Iterable[str]) -> list[str]:
-    """Return these questions and those that computed ones depend on, in the order of the file."""
+    """Return these questions and those that computed ones depend on, in the order of the definition."""
     found, left = set[str](), [*names]
     while left:
         field = procedure.fields.get(left.pop())

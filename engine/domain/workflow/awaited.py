@@ -29,7 +29,7 @@ class Awaited:
     """One awaited task or part. `part` is a service or the number of a row (from 0). `by` are role keys.
 
     The status `later` waits for the tasks `after`. `needless` was never done, because the quorum was reached.
-    `done` records the completion. `hand` is the account id of the person who did it.
+    `done` records the completion. `done_by` is the account id of the person who did it.
     """
 
     task: Task
@@ -44,7 +44,7 @@ class Awaited:
 
 
 def awaited(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> tuple[Awaited, ...]:
-    """Return everything that the present state waits for, done or not, in the order of the file."""
+    """Return everything that the present state waits for, done or not, in the order of the definition."""
     if dossier.is_draft or dossier.state not in procedure.states:
         return ()
     tasks = (procedure.tasks[one] for one in procedure.state(dossier.state).waits)

@@ -87,7 +87,7 @@ def visit_end(booking: Booking) -> datetime:
 def turn_clocks(
     procedure: Procedure, dossier: Dossier, state_id: str, now: datetime, scope: Scope, calendar: Calendar
 ) -> Mapping[str, ClockState]:
-    """Return the legal time limits once the dossier has entered a state."""
+    """Return the legal time limits after the dossier enters a state: some start, pause, resume or end there."""
     turned = dict(dossier.clocks)
     for clock in procedure.clocks.values():
         known = turned.get(clock.id)

@@ -1,10 +1,10 @@
 """Elapsed outcomes: what time has decided of a dossier, whether or not a worker pass has recorded it.
 
 The state's time is over, a legal time limit ended, or services gave no answer. The worker records it
-(`timers.py`). Until then acts are checked against it: no decision follows the law's own. The applicant's side
-may still act after the state's time, whose end is only to their disadvantage. It may not act against a legal
-time limit. External events (money, an appointment, a register's answer) are recorded, and the dossier waits
-for its time limit.
+(`timers.py`). Until then acts are checked against it, so that no act follows an outcome that the law has
+already given. The applicant's side may still act after the state's time, whose end is only to their
+disadvantage. It may not act against a legal time limit. External events (money, an appointment, a register's
+answer) are recorded, and the dossier waits for its time limit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier
 
 @dataclass(frozen=True, slots=True)
 class ElapsedOutcome:
-    """What ended (a name of `due_dates`), when, and the resulting state."""
+    """What ended (the name of a timer, see `due_dates.py`), when, and the resulting state."""
 
     name: str
     at: datetime

@@ -70,7 +70,7 @@ def opens_transition(fee: Fee, owed: Owed, scope: Scope) -> bool:
 
 
 def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) -> tuple[Quote, ...]:
-    """Return every fee owed for these answers, in the order of the file."""
+    """Return every fee owed for these answers, in the order of the definition."""
     return tuple(
         quote(procedure, fee.id, scope, language, wording) for fee in procedure.fees() if fee.when.holds(scope)
     )

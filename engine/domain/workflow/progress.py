@@ -110,7 +110,10 @@ def _who_acts(state: State, public: Public) -> Who:
 
 
 def applicants_act(dossier: Dossier) -> TakenTransition | None:
-    """Return the last transition when the applicant took it and gave a reason, which an agent reads first. Else None."""
+    """Return the last transition if the applicant took it and gave a reason, which an agent must read first.
+
+    None otherwise.
+    """
     last = dossier.taken[-1] if dossier.taken else None
     return last if last is not None and last.by_kind == "applicant" and last.reason else None
 
@@ -119,7 +122,7 @@ def applicants_act(dossier: Dossier) -> TakenTransition | None:
 
 
 def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Milestone, ...]:
-    """Return the past states of a request, the present one, and the likely ones to a granted end."""
+    """Return the past states of a request, the present one, and the likely next ones up to a granted end."""
     if dossier.is_draft:
         return ()
     present = procedure.state(dossier.state)
@@ -142,7 +145,7 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
 
 
 def likely_path(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Return the states to come: along `then`, else the first act of the file, to a granted end."""
+    """Return the states to come: along `then`, else the first act of the definition, to a granted end."""
     return (_search(procedure, state_id, scope, set()) or ())[1:]
 
 

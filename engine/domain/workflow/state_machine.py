@@ -39,8 +39,11 @@ class GuardedTransition(MachineTransition):
 
 
 class CompiledMachine(Machine):
-    """The machine of one procedure. `acts` has the human acts of a state by id, in the order of the file, with the
-    transitions of each by rank."""
+    """The machine of one procedure.
+
+    `acts` has the human acts of a state by id, in the order of the definition. Each has its transitions by
+    rank.
+    """
 
     transition_cls = GuardedTransition
 

@@ -39,9 +39,9 @@ def given(
 def done_in_part(
     moment: Moment, passage: TransitionContext, form: Form, part: str, role: str, commits: Mapping[str, Plain]
 ) -> Decision:
-    """Return the decision for a finished part, which finishes the task when that is enough.
+    """Return the decision for a finished part, and finish the task with it when no further part is needed.
 
-    The dossier takes the transition that this opens, if any.
+    An opinion may also open a transition of its own, which the dossier then takes.
     """
     body: dict[str, Plain] = {"task": form.id, "part": part, "by": role}
     whole = is_finished(form, passage.dossier, moment.scope(passage.dossier))

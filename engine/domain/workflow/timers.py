@@ -24,7 +24,10 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier
 def time_over(
     procedure: Procedure, dossier: Dossier, timer_name: str, now: datetime, directory: Directory, wording: Wording
 ) -> Decision:
-    """Return the decision of a timer (names: `due_dates`). Raises `Refused` (`void_timer`) when it does not apply."""
+    """Return the decision of a timer (names: see `due_dates.py`).
+
+    Raises `Refused` (`void_timer`) when it does not apply.
+    """
     moment = Moment(procedure, SYSTEM_ACTOR, now, directory, wording)
     kind, _, rest = timer_name.partition(":")
     if kind == "instalment" and dossier.owed.get(rest.partition(":")[0]):

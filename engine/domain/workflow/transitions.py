@@ -60,7 +60,8 @@ def _orders(passage: TransitionContext, moment: Moment, output_id: str) -> Itera
 def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int | None) -> bool:
     """Return True when the existing document remains.
 
-    A letter reports a decision, so another decision gets a new one, unless it made the old one valid again.
+    An output of the kind `letter` reports one decision. Another decision gets a new one, unless it made the
+    old one valid again.
     """
     if not is_issued(passage.dossier, output.id, row, local_day(moment.now)):
         return False
@@ -69,7 +70,7 @@ def _stays(passage: TransitionContext, moment: Moment, output: Output, row: int 
 
 
 def _replaced(passage: TransitionContext, moment: Moment, new: tuple[IssueOrder, ...]) -> TransitionContext:
-    """Return the context with the letters of an earlier decision replaced by the new ones."""
+    """Return the context with the documents of the kind `letter` of an earlier decision replaced by the new ones."""
     wanted, day = {(order.output, order.row) for order in new}, local_day(moment.now)
     old = {
         one.id

@@ -1,1 +1,1 @@
-"""A folder of procedures: check, index, cache of checks, parallel check, load on demand, watched file."""
+"""The catalogue: all procedures of a folder, checked in parallel, indexed, cached and loaded on demand."""

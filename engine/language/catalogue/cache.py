@@ -43,7 +43,7 @@ class CheckCache:
         return cls(file, {key: day for key, day in read.items() if isinstance(day, str)})
 
     def knows(self, key: str) -> bool:
-        """Whether a check with this key found nothing in an earlier run."""
+        """Return whether a check with this key found nothing in an earlier run."""
         return key in self.days
 
     def learn(self, keys: Mapping[str, date]) -> CheckCache:

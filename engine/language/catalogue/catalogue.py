@@ -144,7 +144,7 @@ class Catalogue:
         return tuple(self.procedures[name] for name in sorted(self.procedures))
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
-        """Return the procedure of an entry, loaded if needed. Raise EditionMissing."""
+        """Return the procedure of an entry, loaded if needed. Raises `EditionMissing`."""
         if isinstance(entry, Procedure):
             return entry
         if self.loader is None:
@@ -217,7 +217,7 @@ class Catalogue:
         return entries_of(self.older).get((procedure_id, fingerprint))
 
     def rebuild(self, kept: StoredEdition) -> Procedure:
-        """Return an edition from its stored form. Raise InvalidDefinition."""
+        """Return an edition from its stored form. Raises `InvalidDefinition`."""
         return rebuilt(kept, self.directory)
 
     # -- publications

@@ -1,4 +1,7 @@
-"""The check of one file: text, shape, names, then the rules of the linter. All problems are reported at once."""
+"""The check of one file: text, shape (keys and types), names, then the rules of the linter.
+
+All problems are reported at once.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list
 
 
 def is_address(name: str) -> bool:
-    """Whether a procedure may have this id: its file, its key in the catalogue, its address."""
+    """Return whether a procedure may have this id: its file, its key in the catalogue, its address."""
     return bool(_KEBAB.fullmatch(name)) and len(name) <= 64
 
 

@@ -137,7 +137,7 @@ def _rows(whole: bytes, begins: int) -> Iterator[tuple[int, bytes]]:
 
 
 def write_line(name: str, one: IndexedFile, folder: Path) -> str:
-    """Return the row of one file. Raise EditionMissing when the summary of its entry cannot be read."""
+    """Return the row of one file. Raises `EditionMissing` when the summary of its entry cannot be read."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
     cells = [name, str(one.stamp), one.digest.hex(), report]

@@ -81,7 +81,7 @@ class IndexRows:
     file: BinaryIO
 
     def summary(self, place: int, fingerprint: str) -> str:
-        """Return the summary line in the row of that edition. Raise EditionMissing."""
+        """Return the summary line in the row of that edition. Raises `EditionMissing`."""
         try:
             row = os.pread(self.file.fileno(), place & (1 << _LENGTH) - 1, place >> _LENGTH).decode().split("\t")
         except (OSError, ValueError):
@@ -140,13 +140,13 @@ def closed(procedure: Procedure, file: str = "", digest: bytes = b"") -> Unloade
 
 
 def in_force(entry: Entry, day: date) -> bool:
-    """Whether a day is between the first and last day of an edition, both included."""
+    """Return whether a day is between the first and last day of an edition, both included."""
     days = entry.identity if isinstance(entry, Procedure) else entry
     return (days.from_ is None or days.from_ <= day) and (days.until is None or day <= days.until)
 
 
 def summary_in(entry: Entry) -> EditionSummary:
-    """Return the summary of an entry. Raise EditionMissing when it is unloaded and cannot be read."""
+    """Return the summary of an entry. Raises `EditionMissing` when it is unloaded and cannot be read."""
     return summarize(entry) if isinstance(entry, Procedure) else entry.summary
 
 
@@ -203,7 +203,7 @@ class ProcedureLoader:
         return entry
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
-        """Return the procedure of an entry. Raise EditionMissing. `kept` replaces the loader's own source."""
+        """Return the procedure of an entry. Raises `EditionMissing`. `kept` replaces the loader's own source."""
         if isinstance(entry, Procedure):
             return entry
         key = (entry.fingerprint, entry.digest)
@@ -264,7 +264,7 @@ class LoadableProcedures(Mapping[K, Procedure]):
         return self._loader.open(self.entries[key])
 
     def glimpse(self, key: K) -> Procedure:
-        """Return the procedure of a key for one use, without caching it. Raise KeyError or EditionMissing."""
+        """Return the procedure of a key for one use, without caching it. Raises `KeyError` or `EditionMissing`."""
         return self._loader.glimpse(self.entries[key])
 
     def __contains__(self, key: object) -> bool:
@@ -292,7 +292,7 @@ def editions_in(procedures: Mapping[tuple[str, str], Procedure], procedure_id: s
 
 
 def glimpse(procedures: Mapping[K, Procedure], key: K) -> Procedure:
-    """Return a procedure for one use: lists read thousands."""
+    """Return a procedure for one use, without caching it, because a list may read thousands."""
     return procedures.glimpse(key) if isinstance(procedures, LoadableProcedures) else procedures[key]
 
 
@@ -302,7 +302,7 @@ def entries_of(procedures: Mapping[K, Procedure]) -> Mapping[K, Entry]:
 
 
 def rebuilt(kept: StoredEdition, directory: Directory) -> Procedure:
-    """Return an edition from its stored form. Raise InvalidDefinition."""
+    """Return an edition from its stored form. Raises `InvalidDefinition`."""
     return build_from_expanded(kept.expanded, _readable(kept.source, f"{kept.procedure}.yaml"), directory)
 
 

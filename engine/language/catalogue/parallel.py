@@ -1,4 +1,4 @@
-"""The parallel check of many files, one process a processor, for the first read of a large folder.
+"""The parallel check of many files, one process per processor, for the first read of a large folder.
 
 Each process runs this file with a folder. It receives names and stamps, and prints the rows of an index.
 """

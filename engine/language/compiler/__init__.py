@@ -1,1 +1,1 @@
-"""The compiler: includes (presets, blocks), namespace, symbol types, one builder a section, canonical form."""
+"""The compiler: includes (presets, blocks), namespace, symbol types, one builder per section, canonical form."""

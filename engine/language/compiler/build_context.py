@@ -86,7 +86,10 @@ class BuildContext:
         self.unknown_at(code, self.where(path), name, known, **facts)
 
     def unknown_at(self, code: str, where: Position, name: str, known: Iterable[str], **facts: str) -> None:
-        """Report an unknown name at a position. `put` is set when only one known name is close."""
+        """Report an unknown name at a position.
+
+        The fact `put` is the replacement, when only one known name is close.
+        """
         near = close_names(name, known)
         put: dict[str, Fact] = {"put": near[0]} if len(near) == 1 else {}
         self.problems.append(problem(code, where, name=name, near=near, **facts, **put))

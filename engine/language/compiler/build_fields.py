@@ -150,12 +150,12 @@ class FieldBuilder:
         return self.build.expression(path, words, type_)
 
     def is_computed(self, path: Path, written: Tree, words: Vocabulary) -> bool:
-        """Whether the default of a text is computed from other answers rather than a literal."""
+        """Return whether the default of a text is computed from other answers rather than a literal."""
         names = names_in(written) if path[-1] == "default" and isinstance(written, str) else frozenset()
         return bool(names) and names <= words.known()
 
     def is_wrong_code(self, path: Path, written: Tree, words: Vocabulary, type_: Type) -> bool:
-        """Whether codes are written that are no option. Report E411 for the first one."""
+        """Return whether codes are written that are no option. Report E411 for the first one."""
         codes = written if isinstance(written, list) else [written]
         wrong = [code for code in codes if isinstance(code, str) and code.isidentifier() and code not in words.known()]
         known = sorted(type_.codes or ())

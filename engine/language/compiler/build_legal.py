@@ -128,7 +128,7 @@ def _dossier_label(symbols: SymbolContext, form: Form) -> Template:
 
 
 def _names_person(field: Field) -> bool:
-    """Whether a field is a text that must be given when it is asked."""
+    """Return whether a field is a text that must be given when it is asked."""
     return field.type == "text" and field.value is None and field.required == TRUE and field.lines == 1
 
 

@@ -69,7 +69,7 @@ def _checks_inside(symbols: SymbolContext, path: Path) -> Iterator[str]:
 
 
 def _given(symbols: SymbolContext, name: str, seen: tuple[str, ...]) -> _Given:
-    """The answers of a scenario over those of the one it is like. A circle of `like` is E420."""
+    """The answers of a scenario over those of the one it is like. A cycle of `like` is E420."""
     build = symbols.build
     path: Path = ("scenarios", name)
     model = build.words((*path, "like"))

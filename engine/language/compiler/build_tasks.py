@@ -216,7 +216,7 @@ _SILENT: Final = Option("silent", Text((("fr", "Sans réponse"), ("en", "No answ
 
 
 def _round(symbols: SymbolContext, name: str, path: Path) -> Form:
-    """A round: the page that shows its rows and one choice a service, and the page that each service fills in."""
+    """A round: the page that shows its rows and one choice per service, and the page that each service fills in."""
     build = symbols.build
     services = tuple(_service(symbols, one, there, path) for one, there in build.each((*path, "of")))
     questions = FieldBuilder(symbols, symbols.words.everywhere, build.at((*path, "when")), rows=name)

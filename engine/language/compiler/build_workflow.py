@@ -114,7 +114,7 @@ class _Circuits:
         return next(iter(self.states), "")
 
     def is_state(self, name: str, path: Path) -> bool:
-        """Whether a name is a state. Report N307 when it is not."""
+        """Return whether a name is a state. Report N307 when it is not."""
         known = self.names.of("state")
         if name in known:
             return True
@@ -216,7 +216,7 @@ class _Circuits:
     def filled(self, path: Path) -> str | None:
         """Return the later form that an act fills, None when there is none.
 
-        Report S299 for a form filled once a row: one act cannot fill all its rows.
+        Report S299 for a form filled once per row: one act cannot fill all its rows.
         """
         form = next(iter(self.names.checked(self.build, path, "form")), None)
         if form is not None and self.build.words(("later_forms", form, "each")) is not None:

@@ -48,7 +48,10 @@ def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, l
 def build_spliced(
     placed: CombinedTree, problems: list[Problem], shared: Shared
 ) -> tuple[Procedure | None, list[Problem]]:
-    """Return the same from a combined tree. `problems` are those of `combine`."""
+    """Return the compiled procedure and all faults of a file already combined with its preset and blocks.
+
+    `problems` are those of `combine`.
+    """
     if lacks_preset(problems):  # what else is missing may be in the preset
         return None, problems
     build = BuildContext(placed, Library(shared.lists, shared.schemes, shared.directory))
@@ -59,15 +62,15 @@ def build_spliced(
 
 
 def lacks_preset(problems: Iterable[Problem]) -> bool:
-    """Whether the preset that a file extends does not exist."""
+    """Return whether the preset that a file extends does not exist."""
     return any(one.code == "N304" and one.facts.get("kind") == "preset" for one in problems)
 
 
 def build_from_expanded(expanded: str, source: Source, directory: Directory) -> Procedure:
     """Return a past edition from its canonical form. Later changes of blocks and lists have no effect.
 
-    A role or an office missing in the live directory is accepted. Raise InvalidDefinition when the form itself
-    cannot be compiled.
+    A role or an office missing in the live directory is accepted. Raises `InvalidDefinition` when the form
+    itself cannot be compiled.
     """
     tree, library = contract(expanded, directory)
     build = BuildContext(CombinedTree(tree, source), library)

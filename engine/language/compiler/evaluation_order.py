@@ -16,7 +16,8 @@ def order_of(
 ) -> tuple[str, ...]:
     """Return the ids of `fields`, each after those it needs, otherwise in the order of the file.
 
-    Report E420 for a circle and E403 for a chain that is too long. The columns of the same rows are checked too.
+    Report E420 for a cycle and E403 for a chain that is too long. The columns of the same rows are checked
+    too.
     """
     shown_by = {field.id: page.when for page in pages for field in page.fields}
     needs = {name: _needs(field, shown_by.get(name), fields) for name, field in fields.items()}
@@ -36,7 +37,7 @@ def _columns(build: BuildContext, names: Namespace, rows: Field) -> None:
 
 
 class _Chain:
-    """Sorts answers, and reports the first circle and the first chain that is too long."""
+    """Sorts answers, and reports the first cycle and the first chain that is too long."""
 
     def __init__(self, build: BuildContext, paths: Mapping[str, Path], needs: Mapping[str, tuple[str, ...]]) -> None:
         self.build, self.paths, self.needs = build, paths, needs

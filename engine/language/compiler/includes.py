@@ -49,22 +49,22 @@ class CombinedTree:
         return source.position(there, key)
 
     def first_sign(self, path: Path) -> Position:
-        """Return where the text of a value begins, after its quote.
+        """Return the position of the first character of a text, after its quote.
 
-        It is the position of the value when the text was not written so.
+        For a value that no file holds unchanged, it is the position of that value.
         """
         return self.inside(path, 0)
 
     def inside(self, path: Path, offset: int, width: int = 1) -> Position:
         """Return the position of one character of a text.
 
-        It is the start of the text when the text was not written so.
+        For a value that no file holds unchanged, it is the position of that value.
         """
         source, there = self.origin(path)
         return source.inside(there, offset, width) if self.is_verbatim(path) else source.position(there)
 
     def is_verbatim(self, path: Path) -> bool:
-        """Whether a file holds the value unchanged."""
+        """Return whether a file holds the value unchanged."""
         source, there = self.origin(path)
         return source.at(there) == self.at(path)
 
@@ -105,7 +105,7 @@ class _Splicing:
         self.problems: list[Problem] = []
 
     def say(self, code: str, path: Path, name: str, known: Mapping[str, object], **facts: str) -> None:
-        """Report an unknown name, with close names. `put` is set when only one is close."""
+        """Report an unknown name, with close names. The fact `put` is the replacement, when only one is close."""
         where = CombinedTree(self.tree, self.source, self.grafts).position(path)
         near = close_names(name, known)
         put = {"put": near[0]} if len(near) == 1 else {}

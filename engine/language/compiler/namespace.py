@@ -46,7 +46,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class RowsColumn:
-    """One question inside rows, or of a form filled once a row. `rows` is the id of the question of rows."""
+    """One question inside rows, or of a form filled once per row.
+
+    `rows` is the id of the question of rows. `outer` are the columns around it when these rows are inside a
+    row.
+    """
 
     id: str
     rows: str
@@ -75,7 +79,7 @@ class Namespace:
         return frozenset(one.id for one in self.columns)
 
     def check(self, build: BuildContext, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
-        """Whether the name is one of these kinds. Report N301 when it does not exist, N305 for another kind."""
+        """Return whether the name is one of these kinds. Report N301 when it does not exist, N305 for another kind."""
         found = self.kind(name)
         if found in kinds:
             return True

@@ -129,9 +129,9 @@ class Optionality:
         return frozenset(name for name in names if not self._sure(name, holds, known, 0))
 
     def _sure(self, name: str, holds: frozenset[str], known: dict[str, bool], depth: int) -> bool:
-        """Whether a name surely has a value. `known` caches the results of one call.
+        """Return whether a name surely has a value. `known` caches the results of one call.
 
-        In a circle, or in a chain that is too long, no name is sure.
+        In a cycle, or in a chain that is too long, no name is sure.
         """
         if name in known or depth > MOST_CHAINED:
             return known.get(name, False)
@@ -164,7 +164,7 @@ class Optionality:
 
 
 def read_vocabularies(build: BuildContext, names: Namespace) -> SymbolTypes:
-    """Return the vocabularies of all places, once each computed value has its type. Circles are E420."""
+    """Return the vocabularies of all places, once each computed value has its type. Cycles are E420."""
     work = _Typing(build, names)
     work.infer()
     types = frozen(work.types)
@@ -315,7 +315,7 @@ class _Typing:
             self._end(column.id, column.path)
 
     def _begin(self, name: str, path: Path, rows: str | None = None) -> bool:
-        """Whether the value can be typed now: its names are typed first.
+        """Return whether the value can be typed now: its names are typed first.
 
         False when it already has its type, or when it needs itself.
         """
@@ -381,7 +381,8 @@ class _Typing:
 
 
 def gives_type(build: BuildContext, path: Path) -> Type:
-    """Return the type of the result of a table: a type by its word, or a choice of codes."""
+    """Return the type of the result of a table: one named by a word such as `money`, or a choice of the listed
+    codes."""
     gives = build.at((*path, "gives"))
     if isinstance(gives, list):
         return Type("choice", frozenset(str(plain(one)) for one in gives))

@@ -1,1 +1,1 @@
-"""Differences of two editions, their impact, and the anonymous population file."""
+"""Differences of two editions, their impact, and the file of anonymous counts of running dossiers."""

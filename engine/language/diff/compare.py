@@ -1,9 +1,10 @@
 """The comparison of two editions of a procedure, as facts that a citizen, an agent or an auditor notices.
 
-`compare` reads the whole procedure. It pairs all elements of both editions by id, through the renames that the
-later edition declares and no others. Each facet that differs is one change with its impact. Running dossiers keep
-their edition unless `migrate` moves them, so most changes only concern new ones. A change is *breaking* when it
-leaves a running dossier without a state, takes a right away from it, or gives personal data to new recipients.
+`compare` reads the whole procedure. It pairs all elements of both editions by id, through the renames that
+the later edition declares and no others. Each facet that differs is one change with its impact. Running
+dossiers keep their edition unless `migrate` moves them, so most changes only concern new ones. A change is
+*breaking* when it leaves a running dossier without a state or takes a right away from it. It is breaking too
+when it gives personal data to new recipients.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ class _Comparison:
         )  # fmt: skip
 
     def _is_declared(self, element: Element) -> bool:
-        """Whether an element was dropped on purpose (`null`). A line to an unknown name does not count."""
+        """Return whether an element was dropped on purpose (`null`). A line to an unknown name does not count."""
         return element.at in self.declared and self.declared[element.at] is None
 
     def _near(self, element: Element, come: Collection[Path]) -> tuple[str, ...]:

@@ -212,7 +212,7 @@ def _section(form: Form) -> str:
 
 
 def _questions(page: Page, form: Form) -> Iterator[Element]:
-    """The questions of a page. Those of a form filled once a row are columns of these rows."""
+    """The questions of a page. Those of a form filled once per row are columns of these rows."""
     for asked in page.fields:
         section = "evidence" if asked.evidence is not None else "questions"
         path = (section, form.each, "questions", asked.id) if form.each else (section, asked.id)

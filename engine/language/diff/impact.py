@@ -218,7 +218,10 @@ def _steps(old: Any, new: Any, counts: bool) -> Iterator[tuple[int, int] | None]
 
 
 def _amounts(node: object) -> bool:
-    """Whether the nodes directly under a node are amounts as it is, not numbers of a condition or a rate."""
+    """Return whether the nodes directly under a node are amounts like the node itself.
+
+    Numbers of a condition or a rate are not.
+    """
     match node:
         case If():
             return True

@@ -1,4 +1,4 @@
-"""Judges of one kind of element: time of a state, law of a price, number of places, readers of an answer."""
+"""Functions that return the impact of a change of one facet: time of a state, law of a price, readers of an answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
 
 
 def law_kept(pair: FacetPair) -> ImpactDetail:
-    """Review a value that loses its law."""
+    """Return the impact of changed laws: to review when a value loses its law."""
     old: Mapping[str, str] = pair.old
     new: Mapping[str, str] = pair.new
     lost = [key for key in old if key not in new and "*" not in new]
@@ -41,7 +41,7 @@ def law_kept(pair: FacetPair) -> ImpactDetail:
 
 
 def sourced(pair: FacetPair) -> bool:
-    """Whether the new price rests on a law: its table, or its line of the fee."""
+    """Return whether the new price rests on a law: its table, or its line of the fee."""
     procedure = pair.around.after
     if pair.after.section == "tables":
         return bool(pair.after.facets.get("basis"))
@@ -56,12 +56,12 @@ PRICE: Final = when_moved(by_money(sourced), ("pays_more", "pays_otherwise"))
 
 
 def value_of_row(pair: FacetPair) -> ImpactDetail:
-    """Judge the value of a row of a table: a price when the table gives money, else to review."""
+    """Return the impact of a changed table row: that of a price when the table gives money, else to review."""
     return PRICE(pair) if pair.after.facets.get("gives") == "money" else REVIEW
 
 
 def announced(pair: FacetPair) -> ImpactDetail:
-    """Judge the announced delay, as one span or case by case."""
+    """Return the impact of a changed announced delay, as one span or case by case."""
     old, new = pair.old, pair.new
     if not isinstance(old, Delay) or not isinstance(new, Delay) or len(old.entries) != len(new.entries):
         return REVIEW
@@ -72,9 +72,9 @@ def announced(pair: FacetPair) -> ImpactDetail:
 
 
 def time_of_state(pair: FacetPair) -> ImpactDetail:
-    """Judge the time of a state. More time is safe when it is the applicant's.
+    """Return the impact of a changed time of a state.
 
-    When it is the administration's, the applicant waits longer.
+    More time is safe when it is the applicant's. When it is the administration's, the applicant waits longer.
     """
     facets = pair.after.facets
     theirs = facets.get("mode") in _APPLICANT_MODES or APPLICANT in _names(facets.get("by")) or _to_fetch(facets)
@@ -94,13 +94,13 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def shown(pair: FacetPair) -> ImpactDetail:
-    """Review a required question that is shown to more people."""
+    """Return the impact of a changed condition of a question: to review when more people must answer it."""
     asked = must_answer(pair.after)
     return by_condition(REVIEW if asked else SAFE, SAFE, REVIEW if asked else SAFE)(pair)
 
 
 def required(pair: FacetPair) -> ImpactDetail:
-    """Judge whether an answer is required. A new requirement is breaking when running dossiers move."""
+    """Return the impact of a changed `required`. A new requirement is breaking when running dossiers move."""
     loose, tight = ImpactDetail("safe", "optional"), ImpactDetail("review", "mandatory")
     if pair.new == FALSE:
         return loose
@@ -109,7 +109,7 @@ def required(pair: FacetPair) -> ImpactDetail:
 
 
 def capacity(pair: FacetPair) -> ImpactDetail:
-    """Judge the number of places. Fewer places are breaking when bookings exist."""
+    """Return the impact of a changed number of places. Fewer places are breaking when bookings exist."""
     before, after = pair.old, pair.new
     fewer = _fewer(before, after)
     if not fewer:
@@ -119,7 +119,10 @@ def capacity(pair: FacetPair) -> ImpactDetail:
 
 
 def _fewer(old: object, new: object) -> bool:
-    """Whether places are lost. No days or hours means all. No number of places means that of the office."""
+    """Return whether places are lost.
+
+    No days or hours means all. Without a number of places, the office's number applies.
+    """
     if isinstance(old, tuple) and isinstance(new, tuple):
         return bool(new) and not (bool(old) and set(old) <= set(new))
     if old is None or new is None:
@@ -128,53 +131,56 @@ def _fewer(old: object, new: object) -> bool:
 
 
 def readers(pair: FacetPair) -> ImpactDetail:
-    """Judge the readers of one answer. No reader named means all who handle the dossier."""
+    """Return the impact of changed readers of an answer. An empty set means all who handle the dossier."""
     return by_set(SAFE, RECIPIENT)(pair)
 
 
 def confidential(pair: FacetPair) -> ImpactDetail:
-    """Judge the readers of a round. A new reader, or a round open to all, is a new recipient."""
+    """Return the impact of changed readers of a round. A new reader, or a round open to all, is a new recipient."""
     if not pair.new:
         return RECIPIENT
     return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
 
 
 def readable_in(pair: FacetPair) -> ImpactDetail:
-    """Judge the states in which an answer is readable. A new state, or all states, is a new recipient."""
+    """Return the impact of changed states in which an answer is readable.
+
+    A new state, or all states, is a new recipient.
+    """
     if not pair.new:
         return RECIPIENT
     return SAFE if not pair.old else by_set(SAFE, RECIPIENT)(pair)
 
 
 def verified(pair: FacetPair) -> ImpactDetail:
-    """Judge the verification of a document. Public verification has new recipients."""
+    """Return the impact of a changed verification of a document. Public verification has new recipients."""
     return RECIPIENT if pair.new == "public" else REVIEW
 
 
 def representative(pair: FacetPair) -> ImpactDetail:
-    """Judge whether a representative is allowed. Only `allowed` is safe."""
+    """Return the impact of a changed rule on representatives. Only `allowed` is safe."""
     return SAFE if pair.new == "allowed" else REVIEW
 
 
 def status_of_law(pair: FacetPair) -> ImpactDetail:
-    """Judge the status of a law. A rise (`plausible`, `to_confirm`, `sourced`) is safe."""
+    """Return the impact of a changed status of a law. A rise (`plausible`, `to_confirm`, `sourced`) is safe."""
     worth = {"plausible": 0, "to_confirm": 1, "sourced": 2}
     return SAFE if worth[pair.new] > worth[pair.old] else REVIEW
 
 
 def fewer_cuts(pair: FacetPair) -> ImpactDetail:
-    """Judge the reductions. Those that only add to the old ones are safe."""
+    """Return the impact of changed reductions. Those that only add to the old ones are safe."""
     kept = all(one in pair.new for one in pair.old)
     return ImpactDetail("safe", "pays_less") if kept else ImpactDetail("review", "pays_otherwise")
 
 
 def first_day(pair: FacetPair) -> ImpactDetail:
-    """Judge a first day. An earlier or removed one is safe."""
+    """Return the impact of a changed first day. An earlier or removed one is safe."""
     return by_size(REVIEW, SAFE, given=REVIEW, dropped=SAFE)(pair)
 
 
 def last_day(pair: FacetPair) -> ImpactDetail:
-    """Judge a last day. A later or removed one is safe."""
+    """Return the impact of a changed last day. A later or removed one is safe."""
     return by_size(SAFE, REVIEW, given=REVIEW, dropped=SAFE)(pair)
 
 
@@ -184,12 +190,12 @@ def flag(on: ImpactDetail, off: ImpactDetail) -> Judge:
 
 
 def must_answer(element: Element) -> bool:
-    """Whether an answer is required, at least in some cases."""
+    """Return whether an answer is required, at least in some cases."""
     required, value = element.facets.get("required", TRUE), element.facets.get("value")
     return required != FALSE and value is None and element.facets.get("type") not in ("note", None)
 
 
 def by_applicant(element: Element, procedure: Procedure) -> bool:
-    """Whether the applicant gives the answer."""
+    """Return whether the applicant gives the answer."""
     form = procedure.tasks.get(str(element.facets.get("form", APPLICATION)))
     return not isinstance(form, Form) or APPLICANT in form.by

@@ -1,7 +1,7 @@
 """The population file: anonymous counts of running dossiers, from `guichet snapshot` for `guichet diff --snapshot`.
 
-`snapshot.schema.json` describes it. A count below `FEW` is written as `<5`. The counts that would sum to a total
-are rounded down, so that hidden counts cannot be computed from the others.
+`snapshot.schema.json` describes it. A count below `FEW` is written as `<5`. The counts that would sum to a
+total are rounded down. Hidden counts thus cannot be computed from the others.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def hidden(count: int, *, rounded: bool) -> Count:
 def read_snapshot(plain: Plain, procedure: str, edition: int | None = None) -> Snapshot:
     """Return the counts of one procedure, for its editions up to `edition` together (their dossiers still run).
 
-    Raise ValueError with the key that is no count, or with `format`.
+    Raises `ValueError` with the key that is no count, or with `format`.
     """
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise ValueError("format")

@@ -44,7 +44,7 @@ class CallParser(ParseContext):
         return None
 
     def counted(self, written: ast.Call, name: str, least: int, most: int) -> bool:
-        """Whether the number of arguments is within bounds. Report E405 when it is not."""
+        """Return whether the number of arguments is within bounds. Report E405 when it is not."""
         found = len(written.args)
         if least <= found <= most:
             return True
@@ -94,7 +94,7 @@ class CallParser(ParseContext):
         return FunctionCall(name, tuple(retyped(one, type_) for one in arguments), type_)
 
     def known_list(self, node: Node, place: ast.expr) -> bool:
-        """Whether the argument is the name of a known list in quotes. Report N304 or E410 when it is not."""
+        """Return whether the argument is the name of a known list in quotes. Report N304 or E410 when it is not."""
         if not isinstance(node, Constant) or not isinstance(node.value, str):
             self.wrong_argument(place, "in_list", 2, node.type, "list")
             return False
@@ -121,7 +121,7 @@ class CallParser(ParseContext):
         return Lookup(name, tuple(arguments), table.gives) if len(arguments) == len(table.keys) else None
 
     def over_rows(self, written: ast.Call, name: RowFunction) -> Node | None:
-        """Return the node of a row function. Its second argument may name the columns of these rows."""
+        """Return the node of a row function. Its second argument may name the columns of the rows in its first."""
         if not self.counted(written, name, *ROW_FUNCTIONS[name]):
             return None
         rows = self.node(written.args[0])

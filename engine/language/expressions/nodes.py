@@ -243,7 +243,7 @@ def _names(node: Node, columns: frozenset[str], needed: bool) -> frozenset[str]:
 
 
 def reads_a_row(node: Node) -> bool:
-    """Whether a tree can only be evaluated inside a row: it names a column of the present row."""
+    """Return whether a tree can only be evaluated inside a row: it names a column of the present row."""
     return _reads_a_row(node, frozenset())
 
 

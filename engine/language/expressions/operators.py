@@ -141,7 +141,7 @@ class Operators(ParseContext):
         self.say("V722", place, name=name, **({"put": name} if exact else {}))
 
     def own_codes(self, one: Node, other: Node, left: ast.expr, right: ast.expr) -> bool:
-        """Whether a choice is compared with its own codes only. Report E411 when it is not."""
+        """Return whether a choice is compared with its own codes only. Report E411 when it is not."""
         for node, choice, place in ((other, one.type, right), (one, other.type, left)):
             if choice.kind == "choice" and is_written_text(node) and foreign_codes(node, choice):
                 self.no_such_option(place, node, choice)

@@ -97,7 +97,10 @@ class ParseContext(ABC):
         self.problems.append(problem(code, where, **facts))
 
     def say_near(self, code: str, place: ast.expr | Position, name: str, known: Iterable[str], **facts: Fact) -> None:
-        """Add a problem about an unknown name, with close names. `put` is set when there is only one."""
+        """Add a problem about an unknown name, with close names.
+
+        The fact `put` is the replacement, when only one is close.
+        """
         near = close_names(name, known)
         self.say(code, place, name=name, near=near, **({"put": near[0]} if len(near) == 1 else {}), **facts)
 

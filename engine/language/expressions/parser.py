@@ -94,7 +94,7 @@ def _literal(text: Written, wanted: tuple[Type, ...]) -> Constant | None:
 
 
 def _as_a_literal(text: str, kinds: set[str]) -> str | None:
-    """A value written in a form of paper: `02/04/1985`, `15 000`."""
+    """A value written as on a paper form: `02/04/1985`, `15 000`."""
     day = likely_date(text) if kinds & {"date", "partial_date"} else None
     return day or (likely_number(text) if kinds & {"money", "integer", "decimal"} else None)
 

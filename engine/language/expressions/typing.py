@@ -25,7 +25,7 @@ _PARTIAL_DATE: Final = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?", re.ASCII)
 
 
 def is_francs(node: Node) -> bool:
-    """Whether a node is money, or an integer that may be used as money."""
+    """Return whether a node is money, or an integer that may be used as money."""
     kind = node.type.kind
     if kind == "money":
         return True
@@ -86,12 +86,12 @@ def _common_choice(nodes: Sequence[Node]) -> Type | None:
 
 
 def is_written_text(node: Node) -> bool:
-    """Whether a node is a text in quotes, or a choice between texts in quotes."""
+    """Return whether a node is a text in quotes, or a choice between texts in quotes."""
     return all(isinstance(leaf, Constant) and leaf.type.kind == "text" for leaf in leaves(node))
 
 
 def is_time(value: object) -> bool:
-    """Whether a value is a text in the form of a time of day, such as `08:30`."""
+    """Return whether a value is a text in the form of a time of day, such as `08:30`."""
     return isinstance(value, str) and _TIME.fullmatch(value) is not None
 
 
@@ -228,7 +228,7 @@ def natural_literal(plain: object) -> Constant | None:
 
 
 def literal_kind(plain: object) -> str:
-    """Return the kind of a value of the file, for a message. A value that is no literal is a text."""
+    """Return the kind of a value as written in a file, for a message. A value that is not a literal counts as text."""
     if plain is None:
         return "empty"
     if isinstance(plain, (list, dict)):

@@ -196,7 +196,7 @@ def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("V711")
 def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V711 for each page with more than `MOST_QUESTIONS` questions, without evidence and computed values."""
+    """Yield V711 for each page with more than `MOST_QUESTIONS` questions. Evidence and computed values do not count."""
     for form in _forms(procedure):
         for page in form.pages:
             asked = [field for field in page.fields if field.value is None and field.evidence is None]

@@ -36,7 +36,7 @@ def unreachable_states(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("P2")
 def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield P2 for each reachable state from which no end is reached, and for circles of due times.
+    """Yield P2 for each reachable state from which no end is reached, and for cycles of due times.
 
     P3 reports states without any successor.
     """
@@ -52,7 +52,7 @@ def states_without_an_end(procedure: Procedure, directory: Directory) -> Iterato
 
 
 def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
-    """P2: an applicant who does nothing must reach an end. Time limits may not follow each other in a circle."""
+    """P2: an applicant who does nothing must reach an end. Time limits may not follow each other in a cycle."""
     transitions = {
         state.id: transitions
         for state in procedure.states.values()

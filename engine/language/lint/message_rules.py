@@ -1,8 +1,8 @@
 """The rules of messages that contain free text of the applicant.
 
-Such text may not open an SMS or the subject of a mail, nor go to an address that is only an answer. An SMS speaks
-in the name of the administration, and the applicant may type anything. A number typed in an answer may belong to
-another person. Agents, who read all answers, may receive such text.
+Such text may not open an SMS or the subject of a mail. It may not go to an address that is only an answer. An
+SMS speaks in the name of the administration, and the applicant may type anything. A number typed in an answer
+may belong to another person. Agents, who read all answers, may receive such text.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def free_text_to_an_answer(procedure: Procedure, directory: Directory) -> Iterat
 
 
 def is_free_text(procedure: Procedure, name: str) -> bool:
-    """Whether a name in a message may contain text that the applicant typed."""
+    """Return whether a name in a message may contain text that the applicant typed."""
     if name == REASON:
         return any(APPLICANT in transition.by and REASON in transition.asks for transition in procedure.transitions)
     return _is_typed(procedure, name, frozenset())
 
 
 def _is_typed(procedure: Procedure, name: str, met: frozenset[str]) -> bool:
-    """Whether a name holds typed text. `met` are the names already followed, which are computed from it."""
+    """Return whether a name holds typed text. `met` are the names already followed, which are computed from it."""
     if name in met:
         return False
     field = procedure.fields.get(name)

@@ -1,4 +1,4 @@
-"""The registry of rules: one small function a code, which yields the problems. Renderers hold the wording."""
+"""The registry of rules: one small function per code, which yields the problems. Renderers hold the wording."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RULES: Final[dict[str, Rule]] = {}
 
 
 def rule(code: str) -> Callable[[Rule], Rule]:
-    """Return a decorator that registers a rule under its code. Raise ValueError for a code registered twice."""
+    """Return a decorator that registers a rule under its code. Raises `ValueError` for a code registered twice."""
 
     def sign_in(function: Rule) -> Rule:
         """Register the function and return it unchanged."""

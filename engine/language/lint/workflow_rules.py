@@ -1,4 +1,4 @@
-"""The rules of family C on workflows. One small function a code."""
+"""The rules of family C on workflows. One small function per code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def then_missing(procedure: Procedure, directory: Directory) -> Iterator[Problem
 
 @rule("C502")
 def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C502 for each `late` of a state without `due`."""
+    """Yield C502 for each state with a transition `late` but without the time limit `due`."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if transition.event == "due" and state is not None and state.due is None:
@@ -46,7 +46,7 @@ def late_without_due(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("C503")
 def missed_without_appointment(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C503 for each `missed` of a state that waits for no appointment."""
+    """Yield C503 for each state with a transition `missed` that waits for no appointment."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if transition.event != "missed" or state is None:
@@ -65,7 +65,7 @@ def act_without_label(procedure: Procedure, directory: Directory) -> Iterator[Pr
 
 @rule("C505")
 def end_left_without_limit(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C505 for each transition that leaves an end without the limit `within`."""
+    """Yield C505 for each transition that leaves an end state without the time limit `within`."""
     for transition in procedure.transitions:
         state = procedure.states.get(transition.source)
         if state is not None and state.is_end and transition.within is None:
@@ -102,7 +102,7 @@ def output_never_issued(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("C509")
 def after_what_never_comes_first(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C509 for a task in a circle of `after`.
+    """Yield C509 for a task in a cycle of `after`.
 
     Also for a task whose `after` is neither awaited in the same state nor surely done by then.
     """
@@ -176,7 +176,10 @@ def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[P
 
 @rule("C540")
 def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C540 for a bulk act that refuses, or that takes an output from its holder. Letters are exempt."""
+    """Yield C540 for a bulk act that refuses, or that takes an output from its holder.
+
+    Outputs of the kind `letter` are exempt.
+    """
     for transition in _in_bulk(procedure):
         there = procedure.states.get(transition.target)
         if there is not None and (
@@ -188,7 +191,7 @@ def refusal_in_bulk(procedure: Procedure, directory: Directory) -> Iterator[Prob
 
 
 def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
-    """Whether some of these outputs are more than a letter: a document that its holder uses."""
+    """Return whether some of these outputs are of another kind than `letter`: a document that its holder uses."""
     known = (procedure.outputs.get(one) for one in outputs)
     return any(one is None or one.kind != "letter" for one in known)
 
@@ -217,7 +220,7 @@ def _in_bulk(procedure: Procedure) -> Iterator[Transition]:
 
 @rule("C520")
 def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C520 for a state between two states of a time limit that the limit does not list."""
+    """Yield C520 for a state between two states of a time limit, if the limit does not list it."""
     forward, backward = successors(procedure), predecessors(procedure)
     for clock in procedure.clocks.values():
         listed = clock.runs_in | clock.paused_in
@@ -228,7 +231,7 @@ def clock_left_and_found_again(procedure: Procedure, directory: Directory) -> It
 
 
 def _only_after_end(procedure: Procedure, state_id: str, listed: frozenset[str]) -> bool:
-    """Whether the state is reached only after an end. An appeal does not revive the time limit."""
+    """Return whether the state is reached only after an end. An appeal does not revive the time limit."""
     follows: dict[str, list[str]] = {}
     for transition in edges(procedure):
         if not procedure.states[transition.source].is_end:
@@ -246,7 +249,8 @@ def clock_runs_and_pauses(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("C511")
 def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C511 for a transition back to a done task that it does not reopen: the state would pass at once."""
+    """Yield C511 for a transition back to a done task that it does not reopen: the dossier would leave that
+    state at once."""
     sure = surely_done(procedure)
     for state in procedure.states.values():
         for transition in edges(procedure):
@@ -263,9 +267,9 @@ def done_task_met_again(procedure: Procedure, directory: Directory) -> Iterator[
 
 @rule("V770")
 def own_refusal_judged(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V770 for each act by which a role may decide an appeal against its own refusal.
+    """Yield V770 for each act by which an agent may decide an appeal against their own refusal.
 
-    `other_than` on the act excludes that person.
+    With `other_than` the act must be taken by another person, and the rule does not apply.
     """
     reported: set[tuple[str, str]] = set()
     for appeal in procedure.identity.appeals.values():

@@ -1,1 +1,2 @@
-"""Reading of YAML text into a tree with positions, JSON Schema and rules of shape, literal formats, formatter."""
+"""The source of a definition: strict YAML reader with positions, JSON Schema, rules of shape, literal formats,
+formatter."""

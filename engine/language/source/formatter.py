@@ -32,7 +32,7 @@ class Unsettled(Exception):
 
 
 def lay_out(source: Source) -> str:
-    """Return the formatted text of a file. Raise Unsettled rather than change a value or lose a comment."""
+    """Return the formatted text of a file. Raises `Unsettled` rather than change a value or lose a comment."""
     node = read_layout(source)
     head = _order_sections(node)
     text = "\n".join([*head, *_block(node, 0)]).strip("\n") + "\n"
@@ -70,7 +70,7 @@ def _sorted(tree: Tree) -> str:
 def section_order(tree: Mapping[str, Any]) -> Mapping[str, int]:
     """Return the rank of each section of a procedure or a preset.
 
-    Empty for another file, which stays in its author's order.
+    Empty for any other kind of file, whose sections stay in the order of the author.
     """
     if "procedure" in tree:
         return {key: rank for rank, key in enumerate(SECTIONS)}
@@ -161,10 +161,10 @@ def _entry(entry: LayoutEntry, indent: int, *, is_item: bool) -> Iterator[str]:
 
 
 def _may_close(node: Node) -> bool:
-    """Whether a collection is written in braces.
+    """Return whether a collection is written in braces.
 
-    Its author wrote it so, or it is a map of plain values. It holds nothing that needs lines of its own: a comment,
-    a question, a condition with a comma, a long text.
+    Its author wrote it so, or it is a map of plain values. It holds nothing that needs lines of its own: a
+    comment, a question, a condition with a comma, a long text.
     """
     scalars = all(entry.node.kind == "scalar" for entry in node.entries)
     return (node.flow or scalars) and _closes(node)
@@ -242,7 +242,7 @@ def _text(node: Node, *, in_braces: bool = False) -> str:
 
 
 def _is_safe(text: str, *, in_braces: bool) -> bool:
-    """Whether YAML reads the whole text without quotes."""
+    """Return whether YAML reads the whole text without quotes."""
     if not text or text != text.strip() or text[0] in _FIRST or _BROKEN.search(text):
         return False
     return not in_braces or (not _BROKEN_IN_BRACES.search(text) and text.count("(") == text.count(")"))

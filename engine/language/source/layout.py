@@ -168,7 +168,7 @@ class _Reading:
             self._beside(at, comment)
 
     def _inside(self, offset: int) -> bool:
-        """Whether a scalar that began on an earlier line continues at the start of this line."""
+        """Return whether a scalar that began on an earlier line continues at the start of this line."""
         at = bisect_left(self.spans, (offset, 0)) - 1
         return at >= 0 and self.spans[at][1] > offset
 

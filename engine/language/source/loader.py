@@ -1,8 +1,9 @@
 """The strict reader of the text of a definition, and the only module that imports PyYAML.
 
-libyaml gives events. `engine/language/source/parser.py` makes the tree, the scalars and the places. What YAML would
-guess is refused or reported (`docs/language.md` §1): anchors, tags, repeated keys, tabs, texts cut by punctuation.
-Each input gives a `Source`, or an `InvalidDefinition` with all problems found, each with its line and column.
+libyaml gives events. `engine/language/source/parser.py` makes the tree, the scalars and the positions. What
+YAML would guess is refused or reported (`docs/language.md` §1): anchors, tags, repeated keys, tabs, texts cut
+by punctuation. Each input gives a `Source`, or an `InvalidDefinition` with all problems found, each with its
+line and column.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _ATTEMPTS: Final = 12  # how many faulty lines are corrected in memory to look f
 
 
 class PositionedTree(Protocol):
-    """A tree that knows where each of its values was written: a `Source`, or several combined."""
+    """A tree with the position of each of its values: a `Source`, or several combined."""
 
     @property
     def tree(self) -> Tree:
@@ -36,13 +37,13 @@ class PositionedTree(Protocol):
         ...
 
     def position(self, path: Path, key: bool = False) -> Position:
-        """Return the place of the value at a path, or of its key."""
+        """Return the position of the value at a path, or of its key."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file as written: its tree of plain values, and the place of each. Keys are always text."""
+    """One file as written: its tree of plain values, and the position of each. Keys are always text."""
 
     file: str
     text: str
@@ -57,14 +58,17 @@ class Source:
         return self.text.split("\n")
 
     def position(self, path: Path, key: bool = False) -> Position:
-        """Return the place of a value or of its key. When the path does not exist, the nearest place around it."""
+        """Return the position of a value or of its key.
+
+        When the path does not exist, the position of the nearest value around it.
+        """
         spot = (self.key_spots if key else self.spots).get(path) or self.key_spots.get(path) or self.spots.get(path)
         if spot is None:
             return self.position(path[:-1], key=True) if path else Position(self.file, 1, 1)
         return Position(self.file, spot.line, spot.column, spot.width)
 
     def inside(self, path: Path, offset: int, width: int = 1) -> Position:
-        """Return the place of the character `offset` of a text, through quotes, escapes and folded lines.
+        """Return the position of the character `offset` of a text, through quotes, escapes and folded lines.
 
         Problems of expressions need it.
         """
@@ -129,7 +133,10 @@ def _raw_index(raw: str, value: str, offset: int) -> int:
 
 
 def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Source:
-    """Return the file as a tree with places. Raise InvalidDefinition with all problems found in its text."""
+    """Return the file as a tree with the position of each value.
+
+    Raises `InvalidDefinition` with all problems found in its text.
+    """
     clean, found = _clean(text, file, limits)
     if any(one.code in ("Y103", "Y107") for one in found):
         raise InvalidDefinition(Report.of(found))
@@ -141,9 +148,9 @@ def read_source(text: bytes | str, file: str, limits: Limits = _DEFAULT) -> Sour
 
 
 def read_texts(text: str) -> Any:
-    """Return the tree of a file of this project, all scalars as text, without places.
+    """Return the tree of a YAML file of this project, all scalars as text, without positions.
 
-    It reports no faults: tests check these files.
+    It reports no faults, because tests check these files.
     """
     return yaml.load(text, Loader=_PLAIN)
 

@@ -1,7 +1,7 @@
-"""The parser of YAML tokens into a tree of plain values with the place of each.
+"""The parser of YAML tokens into a tree of plain values with the position of each.
 
-The tokens come from `engine/language/source/loader.py`. This module does not know the language of procedures, only
-what a text may contain (`docs/language.md` §1).
+The tokens come from `engine/language/source/loader.py`. This module does not know the language of procedures,
+only what a text may contain (`docs/language.md` §1).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AMBIGUOUS: Final = re.compile(
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether an unquoted text is read as text, and resembles no other type."""
+    """Return whether an unquoted text is read as text, and resembles no other type."""
     typed = text in ("", "null", "true", "false") or _INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text)
     return not typed and not _AMBIGUOUS.fullmatch(text)
 
@@ -54,7 +54,7 @@ class Limits:
 
 
 class TextPosition(NamedTuple):
-    """A place in the text, all from 0: line, column, and the number of characters before it."""
+    """A position in the text, all from 0: line, column, and the number of characters before it."""
 
     line: int
     column: int
@@ -103,7 +103,7 @@ class _Open:
 
 
 class TreeParser:
-    """One pass over the tokens of one text. It builds the tree, the places and the problems."""
+    """One pass over the tokens of one text. It builds the tree, the positions and the problems."""
 
     def __init__(self, text: str, lines: list[str], file: str, limits: Limits) -> None:
         self.text, self.lines, self.file, self.limits = text, lines, file, limits

@@ -84,7 +84,7 @@ def repair(line: str) -> QuotingFix | None:
 
 
 def _is_paired(text: str) -> bool:
-    """Whether each quote of a text is closed, and no pair encloses the whole."""
+    """Return whether each quote of a text is closed, and no pair encloses the whole."""
     marks = len(_LONE_QUOTE.findall(text))
     even = marks % 2 == 0 and text.count('"') % 2 == 0 and text.count("“") == text.count("”")
     return even and text[:1] not in ("“", "”", "‘")
@@ -108,7 +108,7 @@ def _first_fault(text: str, faults: tuple[tuple[str, re.Pattern[str]], ...]) -> 
 
 
 def _is_collection(value: str) -> bool:
-    """Whether a value in brackets is a list or a map, not a text that begins with a placeholder."""
+    """Return whether a value in brackets is a list or a map, not a text that begins with a placeholder."""
     return value[0] == "[" or bool(_PLAIN_MAP.match(value) or _EMPTY_MAP.match(value))
 
 
@@ -205,7 +205,7 @@ class _Flow:
         self._text(self._end_of_text(close))
 
     def _closes_cleanly(self) -> bool:
-        """Whether the collection opened here is followed by the end of the value, not by more text."""
+        """Return whether the collection opened here is followed by the end of the value, not by more text."""
         depth, index = 0, self.at
         while index < len(self.line):
             sign = self.line[index]

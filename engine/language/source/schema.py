@@ -183,7 +183,7 @@ class _Faults:
         return self.meant.get(missing.where, set()).intersection(_names(missing, fact))
 
     def _deferred(self, path: Path) -> bool:
-        """Whether the value is complete only once presets and blocks are merged."""
+        """Return whether the value is complete only once presets and blocks are merged."""
         return self.partial or laid_over(self.source.tree, path)
 
     def _keys(self, error: ValidationError, path: Path) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
-"""Rules of shape that a schema reports badly: one wait a state, keys of a type, lists that close (S204 to S232).
+"""Rules of shape that a schema reports badly: one wait per state, keys of a type, lists that close (S204 to S232).
 
-Each function accepts a tree of any shape. What the schema refuses is skipped here, without repeats or crashes.
+Each function accepts a tree of any shape. What the schema refuses is skipped here, without repeats or
+crashes.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _LOOKS_LIKE_A_SPAN: Final = re.compile(r"\d+\s*[^\W\d_]{1,12}(\s+[^\W\d_]+)?\s*"
 
 @cache
 def _is_readable(pattern: str) -> bool:
-    """Whether the engine that checks answers can compile a pattern. RE2 has no look-around."""
+    """Return whether the engine that checks answers can compile a pattern. RE2 has no look-around."""
     options = re2.Options()
     options.log_errors = False
     try:
@@ -110,7 +111,7 @@ def rules_of_shared(source: PositionedTree) -> Iterator[Problem]:
 
 
 def laid_over(tree: Tree, path: Path) -> bool:
-    """Whether a path is in fields or checks laid over those of a block (`use` beside them)."""
+    """Return whether a path is in fields or checks laid over those of a block (`use` beside them)."""
     node, above = tree, tree
     for depth, step in enumerate(path):
         if step in ("fields", "checks") and depth + 1 < len(path) and isinstance(node, dict) and "use" in node:
@@ -152,7 +153,7 @@ class _Rules:
         return problem(code, self.source.position(path, key), **facts)
 
     def one_of(self, path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
-        """At least one of these keys."""
+        """Yield S202 when none of these keys is written."""
         node = self.at(path)
         if isinstance(node, dict) and not self._deferred(path) and not any(name in node for name in names):
             yield self.say("S202", path, key=True, name=names[0], names=names[:1], others=names[1:])
@@ -177,7 +178,8 @@ class _Rules:
             yield from self.check((*path, "checks", name))
 
     def field(self, path: Path, field: dict[str, Tree]) -> Iterator[Problem]:
-        """Keys that do not go with the type, a choice without options, a pattern that cannot be compiled."""
+        """Yield the faults of a question: keys that its type does not take, missing options, a pattern that RE2
+        refuses."""
         yield from self.pattern((*path, "pattern"))
         type_ = field.get("type", "text")
         if not isinstance(type_, str) or ("type" not in field and ("value" in field or self._deferred(path))):
@@ -196,7 +198,7 @@ class _Rules:
             yield self.say("S232", path, key=True, name=str(path[-1]), type=type_)
 
     def option_labels(self, path: Path) -> Iterator[Problem]:
-        """An option is a text, or a map with its `label`."""
+        """Yield S202 for an option that is neither a text nor a map with a `label`."""
         for code, option in _map(self.at(path)).items():
             if isinstance(option, dict) and "label" not in option and not option.keys() <= set(LANGUAGES):
                 yield self.say("S202", (*path, code), key=True, name="label", names=("label",))
@@ -208,7 +210,7 @@ class _Rules:
             yield self.say("S212", path, value=written)
 
     def period(self, path: Path) -> Iterator[Problem]:
-        """A period may not end before it begins. Days are compared as they are written."""
+        """Yield S213 for a period that ends before it begins. Days are compared as they are written."""
         node = _map(self.at(path))
         first, last = node.get("from"), node.get("until")
         if (

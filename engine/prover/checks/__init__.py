@@ -1,1 +1,1 @@
-"""The proofs P1 to P10, one module for each property."""
+"""The proofs P1 to P10 of a procedure, one module for each property, and their runner."""

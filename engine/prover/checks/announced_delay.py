@@ -1,7 +1,7 @@
 """Proof P10: the announced delay can be respected.
 
-It compares the longest path from the first state to a granted document, in time of the administration only, with
-`delay`. All is in working days, five of seven days.
+It compares `delay` with the longest path from the first state to a granted document. Only the time of the
+administration counts. All lengths are in working days, five of seven days.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _worth(places: ProofContext, node: Node) -> frozenset[str] | None:
 
 
 def _has_slot(visit: Appointment, office: Office, today: date, places: ProofContext) -> bool:
-    """Whether there is a slot between the lead and the horizon, if all are free."""
+    """Return whether there is a slot between the lead and the horizon, if all are free."""
     if visit.quota is not None and visit.quota < 1:
         return False
     calendar = places.definition.directory.calendar

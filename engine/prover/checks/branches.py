@@ -61,7 +61,7 @@ def _around(places: ProofContext, output: Output) -> Iterator[Problem]:
 
 
 def _is_owed(task: Task) -> bool:
-    """Whether a task counts: a fee, an appointment, a round, a later form. Not the application or a look-up."""
+    """Return whether a task counts: a fee, an appointment, a round, a later form. Not the application or a look-up."""
     if isinstance(task, Form):
         return task.id != APPLICATION and task.register is None
     return isinstance(task, (Fee, Appointment))
@@ -118,7 +118,10 @@ def _without(
 
 
 def _covered(procedure: Procedure, path: Path, task: str) -> bool:
-    """Whether the task is done at the end of the path, or a transition declares that it needs none (`without`)."""
+    """Return whether the task is done at the end of the path.
+
+    It counts as done if a transition declares that it needs none (`without`).
+    """
     covered = False
     for transition in path.transitions:
         done = task in done_after(procedure, transition, frozenset({task} if covered else ()))
@@ -193,7 +196,7 @@ def _lacking(places: ProofContext, state: State, transitions: dict[str, list[Tra
 
 
 def _is_closed(transitions: list[Transition]) -> bool:
-    """Whether one transition has no condition, or belongs to the list of a `then`, `late` or `missed`."""
+    """Return whether one transition has no condition, or belongs to the list of a `then`, `late` or `missed`."""
     return any(transition.when == TRUE or "." in transition.id for transition in transitions)
 
 

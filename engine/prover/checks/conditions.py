@@ -219,7 +219,7 @@ def _answerable(
 
 
 def _is_narrowed(field: Field) -> bool:
-    """Whether anything limits the answer besides its type."""
+    """Return whether anything limits the answer besides its type."""
     bounds = field.bounds
     limits = [one for one in (bounds.minimum, bounds.maximum) if one is not None]
     bounded = len(limits) == 2 or any(one.names for one in limits)

@@ -78,7 +78,7 @@ def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
 
 
 def _passes(procedure: Procedure, state: State) -> bool:
-    """Whether a state passes without a person: by time alone, or because its tasks stay done."""
+    """Return whether a state passes without a person: by time alone, or because its tasks stay done."""
     if state.wait is not None:
         leaving = procedure.leaving.get(state.id, ())
         timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
@@ -90,7 +90,7 @@ def _passes(procedure: Procedure, state: State) -> bool:
 
 
 def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -> bool:
-    """Whether no transition of the cycle reopens a task that one of its states waits for."""
+    """Return whether no transition of the cycle reopens a task that one of its states waits for."""
     waited = {task for transition in path for task in procedure.states[transition.source].waits}
     services = {
         one.id for transition in path for name in transition.reopens if (one := procedure.round_of(name)) is not None
@@ -99,7 +99,7 @@ def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -
 
 
 def _may_change(node: Node) -> bool:
-    """Whether a condition may change the next time: it reads the day, or the history."""
+    """Return whether a condition may change the next time: it reads the day, or the history."""
     aging = isinstance(node, FunctionCall) and node.function == "age" and len(node.arguments) == 1
     return aging or isinstance(node, Ambient | Happened) or any(_may_change(child) for child in children(node))
 

@@ -81,12 +81,12 @@ def _leavings(procedure: Procedure, state: State) -> Iterator[Leaving]:
 
 
 def _closed(transitions: list[Transition]) -> bool:
-    """Whether one transition has no condition, or belongs to a list whose last entry takes all other cases."""
+    """Return whether one transition has no condition, or belongs to a list whose last entry takes all other cases."""
     return any(transition.when == TRUE or "." in transition.id for transition in transitions)
 
 
 def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
-    """Whether the dossier never returns to where the limit runs, once the limit is over or left."""
+    """Return whether the dossier never returns to where the limit runs, once the limit is over or left."""
     listed = clock.runs_in | clock.paused_in
     follows = successors(procedure)
     after = {

@@ -1,6 +1,6 @@
 """The tasks surely done at each place of a procedure.
 
-A place is a state, a transition, the opening of a task, the issue of a document or the sending of a message.
+A place is a state, a transition, the start of a task, the issue of a document or a message.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ProofContext:
         self._file = procedure.procedure.identity.where.file
 
     def is_shared(self, expression: Expression) -> bool:
-        """Whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
+        """Return whether an expression comes from a block or preset: it may be useless here and needed elsewhere."""
         return bool(expression.where.file) and expression.where.file != self._file
 
     def before(self, transition: Transition) -> frozenset[str]:
@@ -83,7 +83,7 @@ class ProofContext:
         return Name(name, self.definition.type_of(name))
 
     def columns(self, rows: str) -> tuple[Field, ...]:
-        """Return the columns of a question of rows, with those of forms filled once a row. Empty when unknown."""
+        """Return the columns of a question of rows, with those of forms filled once per row. Empty when unknown."""
         for field in _all(self.definition.fields.values()):
             if field.id == rows and field.type == "rows":
                 return (*field.rows, *(column for column, _ in self.definition.added.get(rows, ())))

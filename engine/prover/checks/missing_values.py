@@ -1,8 +1,8 @@
 """Proof P8: an answer that is used somewhere is surely given.
 
-An answer may be given later than it is read, or left out. Then a fee, a due date, a bound, a validity or a message
-would have no value. A condition may read a missing answer (it does not hold), but not a later one, unless it tests
-`answered` or `done`.
+An answer may be given later than it is read, or left out. Then a fee, a due date, a bound, a validity or a
+message would have no value. A condition may read a missing answer, and then does not hold. It may read a
+later answer only if it tests `answered` or `done`.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def paths(
 ) -> Iterator[Path]:
     """Yield each path from the start that visits no state twice, up to its first transition that `arrives`.
 
-    They come in order of length. Raise TooManyPaths above `MOST_PATHS` paths or `_MOST_STEPS` steps.
+    They come in order of length. Raises `TooManyPaths` above `MOST_PATHS` paths or `_MOST_STEPS` steps.
     """
     leaving: dict[str, list[Transition]] = {}
     for transition in edges(procedure):

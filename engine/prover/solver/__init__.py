@@ -1,1 +1,1 @@
-"""The translation to Z3, queries and witnesses."""
+"""The translation of procedures to Z3, queries to the solver, and witnesses (answers that it finds)."""

@@ -101,7 +101,10 @@ class World(Protocol):
         ...
 
     def office_serving(self, place: str) -> str | None:
-        """Return the id of the office of the agency that serves a place, None when none does."""
+        """Return the id of the office that serves a place, among those of the procedure's agency.
+
+        None when none does.
+        """
         ...
 
     def places(self) -> frozenset[str]:
@@ -162,7 +165,10 @@ def counted(conditions: Iterator[Z]) -> Z:
 
 
 def extreme(values: list[Z], least: bool) -> Z:
-    """Return the least or the greatest of values that are all given."""
+    """Return the least (with `least`) or the greatest of these values, each of which must be present.
+
+    `outermost` accepts absent ones.
+    """
     found = values[0]
     for one in values[1:]:
         found = z3.If(one < found if least else one > found, one, found)
@@ -183,7 +189,7 @@ def outermost(found: list[tuple[Z, Term]], least: bool) -> Term:
 def either(condition: Z, then: Term, otherwise: Term) -> Term:
     """Return `then` where the condition holds, else `otherwise`.
 
-    Raise NotExpressible for terms of different shapes.
+    Raises `NotExpressible` for terms of different shapes.
     """
     there = z3.If(condition, then.answered, otherwise.answered)
     if isinstance(then.value, tuple) and isinstance(otherwise.value, tuple):
@@ -197,6 +203,6 @@ def either(condition: Z, then: Term, otherwise: Term) -> Term:
 
 
 def must_be_plain(*terms: Term) -> None:
-    """Raise NotExpressible when a term is several choices, rows or spans."""
+    """Check that terms are single values. Raises `NotExpressible` for several choices, rows or spans."""
     if any(isinstance(one.value, (tuple, Mapping)) for one in terms):
         raise NotExpressible("compound")

@@ -51,7 +51,7 @@ class Stop:
 
     @property
     def id(self) -> str:
-        """The id of the criterion, which is that of its question."""
+        """The id of the criterion and of its question, which are the same."""
         return self.criterion.id
 
     @property
@@ -66,7 +66,7 @@ class Stop:
 
 
 def is_in_force(option: Option, day: date) -> bool:
-    """Whether a day is within the dates of an option."""
+    """Return whether a day is within the dates of an option."""
     return (option.from_ is None or option.from_ <= day) and (option.until is None or day <= option.until)
 
 
@@ -78,7 +78,7 @@ class ProverInput:
         self.fields: dict[str, Field] = dict(procedure.fields)
         self.guards: dict[str, Expression] = {}
         self.owners: dict[str, str] = {}
-        self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once a row
+        self.added: dict[str, tuple[tuple[Field, str], ...]] = {}  # by rows: columns of forms filled once per row
         self.rounds: dict[str, Form] = {form.id: form for form in self.later_forms() if form.services}
         self.services: dict[str, Consulted] = {one.id: one for form in self.rounds.values() for one in form.services}
         self._read_forms()
@@ -124,7 +124,7 @@ class ProverInput:
     # -- questions -----------------------------------------------------------------------------------------------------
 
     def is_look_up(self, task: str) -> bool:
-        """Whether a task is a form that a register answers."""
+        """Return whether a task is a form that a register answers."""
         form = self.procedure.tasks.get(task)
         return isinstance(form, Form) and form.register is not None
 

@@ -110,7 +110,7 @@ class Prover:
         return SolverResult("unknown" if "unknown" in verdicts else "no")
 
     def confirms(self, query: Query, witness: Witness) -> bool:
-        """Whether the real evaluator agrees with the witness."""
+        """Return whether the real evaluator agrees with the witness."""
         return all(witness.holds(self.definition, node, query.rows) for node in query.holds) and not any(
             witness.holds(self.definition, node, query.rows) for node in query.fails
         )

@@ -1,9 +1,10 @@
 """The translation of expressions to terms of the solver. It is exact: formula and evaluator agree.
 
-A term is a pair (value, answered). Logic has two values, so each condition becomes one formula without quantifiers.
-Dates are day numbers, choices and texts small integers, several choices one yes/no each, rows a few slots that may
-exist or not. Inexact parts (working days from an unknown day, the length of a text) only allow more than is real.
-So an impossibility is still proved, and each possibility is confirmed by the real evaluator.
+A term is a pair (value, answered). Logic has two values, so each condition becomes one formula without
+quantifiers. Dates are day numbers. Choices and texts are small integers, and several choices are one yes/no
+each. Rows are a few symbolic rows that may exist or not. Inexact parts (working days from an unknown day, the
+length of a text) only allow more than is real. So an impossibility is still proved, and each possibility is
+confirmed by the real evaluator.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Terms:
         return all_of(term.answered, term.value)
 
     def term(self, node: Node, row: SymbolicRow | None = None) -> Term:
-        """Return the term of a node, read in `row`. Raise NotExpressible for a node without translation."""
+        """Return the term of a node, read in `row`. Raises `NotExpressible` for a node without translation."""
         match node:
             case Constant(value=value):
                 return self.constant(value, node.type.kind)
@@ -122,7 +123,7 @@ class Terms:
     # -- values and names ----------------------------------------------------------------------------------------------
 
     def constant(self, value: Value, kind: str) -> Term:
-        """Return the term of a literal of a type. Raise NotExpressible for one without translation."""
+        """Return the term of a literal of a type. Raises `NotExpressible` for a literal that has none."""
         match value:
             case None:
                 return Term(YES if kind == "yes_no" else ZERO, NO)

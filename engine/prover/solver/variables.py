@@ -33,7 +33,7 @@ _NUMBERS: Final = ("integer", "money")
 
 @dataclass(slots=True)
 class Trace:
-    """What a construction needed: names, and formulas that define new symbols."""
+    """What the construction of a term needed: names of answers, and formulas that define new symbols."""
 
     names: set[str] = field(default_factory=set)
     formulas: list[Z] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Variables:
         return z3.Bool(f"filled:{form}")
 
     def table(self, name: str) -> Table:
-        """Return a table of the procedure. Raise KeyError when it is unknown."""
+        """Return a table of the procedure. Raises `KeyError` when it is unknown."""
         return self.definition.procedure.tables[name]
 
     def listed(self, name: str) -> frozenset[str]:

@@ -34,7 +34,7 @@ class Answers(Mapping[str, Value]):
         self._busy: set[str] = set()
 
     def shows(self, name: str) -> bool:
-        """Whether a question is shown with these answers: its page and its own condition hold."""
+        """Return whether a question is shown with these answers: its page and its own condition hold."""
         asked, guard = self._fields[name], self._guards.get(name)
         return (guard is None or guard.holds(self.scope)) and asked.when.holds(self.scope)
 
@@ -118,7 +118,7 @@ class Witness:
         return answers.scope
 
     def holds(self, procedure: ProverInput, node: Node, rows: tuple[str, ...] = _NO_ROW) -> bool:
-        """Whether a condition holds with these answers, in the first row of `rows`."""
+        """Return whether a condition holds with these answers, in the first row of `rows`."""
         scope = self.scope(procedure)
         for name in rows:
             found = scope.get(name)

@@ -296,7 +296,7 @@ def _rights(account: Account) -> dict[str, Plain]:
 def note_about(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
 ) -> None:
-    """Append an entry about a person to the journal of people."""
+    """Append an entry about a person to the journal of rights."""
     reported: Plain = {"account": account.id, "login": account.login, **(more or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
 

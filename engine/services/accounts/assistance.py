@@ -48,7 +48,10 @@ _PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 @dataclass(frozen=True, slots=True)
 class Assistance:
-    """The person an agent helps now, how that person agreed, and the dossiers in question."""
+    """The person an agent helps now, how that person agreed, and the dossiers that the agent may open meanwhile.
+
+    `seen_at` is the time of the last page.
+    """
 
     id: str
     person: str
@@ -248,9 +251,9 @@ def begin_request(
 def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
     """Open an earlier request of the helped person by its number.
 
-    A draft goes on; a submitted one is paid, corrected or given its appointment. Raises `NotFound`
-    without an assistance. Raises Refused: too_many_tries, request_unknown. The second is the same for
-    unknown numbers, other owners and other procedures.
+    A draft can be filled in further. A submitted one can be paid, corrected or given its appointment. Raises
+    `NotFound` without an assistance. Raises Refused: too_many_tries, request_unknown. The second is the same
+    for unknown numbers, other owners and other procedures.
     """
     now, procedures = assistance_of(ctx, agent), received_by(ctx, agent)
     if now is None or not procedures:

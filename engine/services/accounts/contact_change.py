@@ -53,7 +53,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
     """Return whether an account is empty.
 
-    It has no dossier but erased drafts, no mandate, no identifier other than `but`.
+    An empty account has no dossier but erased drafts, no active mandate, and no identifier other than `but`.
     """
     asked = any(
         line.submitted_at is not None or not line.closed for line in unit.dossiers_of(account_id, MOST_DOSSIERS)

@@ -73,7 +73,7 @@ def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, ag
 
 
 def check_paper(paper: str) -> None:
-    """Raises Refused("paper_missing") for an unknown kind of identity document."""
+    """Check the kind of identity document. Raises Refused("paper_missing") for an unknown one."""
     if paper not in PAPERS:
         raise Refused(refusal("paper_missing"))
 

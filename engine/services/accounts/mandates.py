@@ -44,7 +44,7 @@ def called(account: Account) -> str:
 
 
 def reached(account: Account) -> str:
-    """Return the verified number or address of an account; empty without one."""
+    """Return the verified phone number or e-mail address of an account; empty without one."""
     return national(account.login) if account.login.startswith("+") or "@" in account.login else ""
 
 

@@ -50,7 +50,7 @@ def keep_snippet(
 ) -> Snippet:  # fmt: skip
     """Save a new snippet, or the version after `version`.
 
-    Raises Refused: its faults (`why_not_snippet`), or snippet_changed when another version was saved
+    Raises Refused: its faults (`refusal_for_snippet`), or snippet_changed when another version was saved
     meanwhile. Raises `NotFound` unless the actor administers the agency.
     """
 

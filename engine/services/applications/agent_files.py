@@ -55,7 +55,7 @@ class _Place:
 def enclose(
     ctx: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
 ) -> Enclosed:
-    """Attach a file at a place (path of a place): `refuser`, `constat.photos`, `decision.2.photo`.
+    """Attach a file to an action (`refuser`) or to a question of a form (`constat.photos`, `decision.2.photo`).
 
     Raises `NotFound`. Raises Refused when this person may not take that action or fill that form now.
     """

@@ -66,7 +66,10 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class UploadField:
-    """A question that takes files: its path in the answers, and the question of the form it belongs to."""
+    """A question that takes files, with its path in the answers.
+
+    `root` is the question of the form that contains it, such as its rows.
+    """
 
     path: str
     field: Field

@@ -74,7 +74,7 @@ def bulk_act(procedure: Procedure, state: str, act: str) -> Transition | None:
 
 
 def may_pick(procedure: Procedure, state: str, actor: Actor) -> bool:
-    """Return whether this person has a bulk action in this state, judged by roles only, as a list needs."""
+    """Return whether this person has a bulk action in this state, by roles only, as a list needs."""
     return any(
         transition.bulk
         and transition.event is None

@@ -50,7 +50,7 @@ class Wait:
 
 
 def contributions(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Contribution, ...]:
-    """Return every opinion given and every row filled, in the order of the file. Raises `NotFound`."""
+    """Return every opinion given and every row filled, in the order of the definition. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)

@@ -86,7 +86,7 @@ def take_back(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, 
 def lent(ctx: AppContext, secret: str) -> Lent:
     """Return what a link shows today.
 
-    The opening is counted, without the person. Raises `NotFound` when it expired, was revoked, or the
+    The opening is counted, without the person. Raises `NotFound` when the link expired, was revoked, or the
     document is not valid any more.
     """
     now = ctx.now()

@@ -149,7 +149,10 @@ def shown_page(
     page_id: str,
     judged: bool = True,
 ) -> PageView | None:
-    """Return one page of the application without problems; None when it is not on the path."""
+    """Return one page of the application, with no problem beside its questions; None when it is not on the path.
+
+    With `judged=False` the page is not validated.
+    """
     return view_page(evaluated, page_id, dossier, ctx.wording, reader=actor, judged=judged)
 
 
@@ -185,7 +188,10 @@ class SavedAnswers:
 
 
 def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
-    """Return how a save is remembered by its token: by paths; found again, it shows the present dossier."""
+    """Return how `once` stores the result of a save: the next page and the paths of the problems.
+
+    A repeated token finds them again, with the present dossier.
+    """
 
     def keep_written(written: SavedAnswers) -> Plain:
         wrong: list[Plain] = [one.at for one in written.problems or ()]
@@ -203,7 +209,10 @@ def remember_written(ctx: AppContext) -> Memory[SavedAnswers]:
 
 
 def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
-    """Return the result of a save. One found again by its token reports those of its problems that remain."""
+    """Return the result of a save.
+
+    For a save found again by its token, the result has only the problems that still exist.
+    """
     problems = written.problems
     if problems is None:
         found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)

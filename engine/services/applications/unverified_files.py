@@ -83,7 +83,7 @@ def pieces_came(unit: Unit, dossier_id: str, key: str) -> None:
 def let_go(ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor) -> tuple[UnprovenFile, ...]:
     """Handle files that a draft no longer names.
 
-    Those of an unverified person become the first to delete, and the result is empty. Others are
+    Those of an unverified person are marked as the first to delete, and the result is empty. Others are
     returned, to delete after the commit (`remove_replaced`).
     """
     left = {one.sha256 for one in after.attachments}
@@ -99,7 +99,7 @@ def let_go(ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: 
 
 
 def remove_replaced(ctx: AppContext, going: Iterable[UnprovenFile]) -> None:
-    """Delete what `let_go` returned. Files that a silent blob store cannot delete are left to the worker."""
+    """Delete what `let_go` returned. When the blob store does not answer, the files are left to the worker."""
     for file in going:
         with suppress(Busy):
             _finish(ctx, file)

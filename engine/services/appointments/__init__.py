@@ -1,1 +1,1 @@
-"""Appointments: bookings, walk-ins, capacity, opening changes and appointments lost by them."""
+"""Appointments: bookings, walk-ins, capacity, opening changes and the appointments that they cancel."""

@@ -43,7 +43,7 @@ class DayPlaces:
 
 @dataclass(frozen=True, slots=True)
 class KindPlaces:
-    """The coming days of one kind of appointment."""
+    """The coming days of one kind of appointment. `at_once`: persons received at the same time, as of today."""
 
     procedure: Text
     appointment: Text
@@ -128,7 +128,7 @@ def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appoint
 def serve_waiting(ctx: AppContext, unit: Unit, change: OpeningChange, before: directory.Directory) -> int:
     """Notify the waiting list of places that a change opened or that its withdrawal restored.
 
-    It notifies `NOTIFIED_AT_ONCE` persons a place, as for a freed seat. `ctx` holds the new directory,
+    It notifies `NOTIFIED_AT_ONCE` persons per place, as for a freed seat. `ctx` holds the new directory,
     `before` the former one. Return how many were notified.
     """
     offices = [change.office] if change.office else sorted(ctx.directory.offices)

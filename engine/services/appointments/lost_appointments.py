@@ -69,8 +69,8 @@ def shut_out(
 ) -> Iterator[tuple[Dossier, Booking]]:
     """Yield the booked appointments within a closure, by hour.
 
-    `directory` excludes the change. In a writing unit each dossier is locked, then read: an appointment
-    moved meanwhile is not lost.
+    `directory` excludes the change. In a writing unit each dossier is locked, then read: an appointment moved
+    meanwhile is left out.
     """
     offices = sorted(directory.offices) if change.kind == "holiday" else [change.office]
     from_, until = at_minute(change.first_day, 0), at_minute(change.last_day, 1440)

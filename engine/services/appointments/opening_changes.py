@@ -130,7 +130,7 @@ def _check(ctx: AppContext, actor: Actor, office_id: str) -> None:
 def foresee(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest) -> Foresight:
     """Return the effect of a change and save nothing.
 
-    Raises `NotFound`. Raises Refused: its faults (`opening_changes.why_not`), opening_known for an
+    Raises `NotFound`. Raises Refused: its faults (`refusal_for_opening_change`), opening_known for an
     existing holiday.
     """
     with ctx.store.unit() as unit:
@@ -260,7 +260,7 @@ def _visit_of(ctx: AppContext, unit: Unit, dossier_id: str, booking: Booking) ->
 
 
 def _note(ctx: AppContext, unit: Unit, actor: Actor, kind: str, change: OpeningChange, reported: int) -> None:
-    """Append an entry to the journal of people: agent, change and how many were notified."""
+    """Append an entry to the journal of rights: agent, change and how many were notified."""
     body: dict[str, Plain] = {
         "account": actor.id, "change": change.id, "what": change.kind, "office": change.office, "told": reported,
         "from": change.first_day.isoformat(), "until": change.last_day.isoformat(), "row": _digest(change),
@@ -274,9 +274,10 @@ def _digest(change: OpeningChange) -> str:
 
 
 def broken_openings(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each change in the journal of people has its row as last recorded.
+    """Yield each opening change whose row differs from its last entry in the journal of rights.
 
-    Report rows without an entry. Entries of earlier releases record the kind, the office and the days.
+    Rows without an entry are reported too. Entries of earlier releases record the kind, the office and the
+    days.
     """
     with ctx.store.unit() as unit:
         kept = {one.id: one for one in unit.all_opening_changes()}

@@ -53,7 +53,7 @@ def checked_journal(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[tup
 def signed_place(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[int, Checkpoint] | None:
     """Return how many entries of a dossier are under the last checkpoint, and that checkpoint.
 
-    None before its first minute. Raises `NotFound`.
+    None in the minute before they are signed. Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

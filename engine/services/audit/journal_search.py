@@ -1,7 +1,7 @@
 """Search in the journals of all dossiers, for auditors and within their mandate.
 
-A query asks what was done, when and by which agent. Each query is recorded in the journal of people.
-Results identify no applicant, not even across entries.
+A query asks what was done, when and by which agent. Each query is recorded in the journal of rights. Results
+identify no applicant, not even across entries.
 """
 
 from __future__ import annotations
@@ -176,5 +176,5 @@ def carry_events(ctx: AppContext, order: Job, parts: int) -> int:
 
 
 def happening(row: Plain) -> JournalEvent:
-    """Return a stored row as an entry of the journal."""
+    """Return a stored row of an export as an entry of the journal."""
     return from_plain(JournalEvent, row)

@@ -58,8 +58,8 @@ def may_read_report(actor: Actor) -> bool:
 def sms_report(ctx: AppContext, actor: Actor, month: str = "") -> tuple[SmsCount, ...]:
     """Return the sums of a month, or of all, the newest first.
 
-    An administrator reads those of the procedures of their agencies. One for all agencies also reads
-    messages without a dossier. Raises `NotFound` for others.
+    An administrator reads the sums of the procedures of their agencies. An administrator of all agencies also
+    reads those of messages without a dossier. Raises `NotFound` for others.
     """
     if not may_read_report(actor):
         raise NotFound

@@ -1,1 +1,1 @@
-"""The application context that every service receives, with what it is built from."""
+"""The application context that every service receives, cached editions, rate limits, parsing of phone numbers."""

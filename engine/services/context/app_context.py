@@ -141,10 +141,9 @@ class AppSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """All that services work with.
+    """All that services work with. `unnoted` holds access log entries that a locked store could not take yet.
 
-    While it runs, only the store, the directory cache, the edition cache, `unnoted` and `wakeup`
-    change.
+    While it runs, only the store, the directory cache, the edition cache, `unnoted` and `wakeup` change.
     """
 
     catalogue: Catalogue
@@ -170,7 +169,7 @@ class AppContext:
     wakeup: threading.Event = field(default_factory=threading.Event)  # set after a commit: the worker looks at once
 
     def now(self) -> datetime:
-        """The present time of the clock, with its time zone."""
+        """Return the present time of the clock, with its time zone."""
         return self.clock.now()
 
     @property
@@ -181,7 +180,7 @@ class AppContext:
     def person(self, account: Account) -> Actor:
         """Return an account as an actor of today.
 
-        An agent bound to offices reaches the offices under these too.
+        An agent bound to offices also gets the offices that `Directory.within_reach` adds.
         """
         actor = account.on(self.day())
         return replace(actor, offices=self.directory.within_reach(actor.offices)) if actor.offices else actor

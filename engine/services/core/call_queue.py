@@ -29,9 +29,9 @@ _PREFIX: Final = "call/"
 class QueuedCall:
     """A call to an external system.
 
-    `order` hands over a payment. `told` is a payment that a callback named. `register` is a dossier
-    that waits for a look-up. `subject` is the id of the payment or dossier, `partner` the id of the
-    operator or register.
+    `order` sends the order of a payment. `told` asks about a payment that a callback named. `register` asks a
+    register for a dossier. `subject` is the id of the payment or dossier, `partner` the id of the operator or
+    register.
     """
 
     kind: Kind

@@ -60,7 +60,7 @@ class FeeAccount:
 
 
 def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAccount, ...]:
-    """Return every fee that is due on the dossier, in the order of the file. Raises `NotFound`."""
+    """Return every fee that is due on the dossier, in the order of the definition. Raises `NotFound`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)

@@ -1,7 +1,7 @@
 """Jobs: work on many dossiers, stored first and then run by a worker or the request itself.
 
-An interrupted job goes on where it stopped. Each item is done in its own unit together with its result,
-so none is done twice or by half.
+An interrupted job continues where it stopped. Each item is done in its own unit together with its result, so
+none is done twice or by half.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def give(
     ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
     lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
-    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of people."""
+    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of rights."""
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]
@@ -81,7 +81,7 @@ def give(
 def note(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, order: Job, reported: Mapping[str, Plain] | None = None
 ) -> None:
-    """Append an entry about a job to the journal of people: agent, kind and number, never the dossiers."""
+    """Append an entry about a job to the journal of rights: agent, kind and number, never the dossiers."""
     body: Plain = {"account": actor.id, "order": order.n, "total": order.total, **(reported or {})}
     unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", body))
 
@@ -206,9 +206,9 @@ def _settle(ctx: AppContext, line: JobItem, outcome: Outcome, reason: Refusal) -
 
 
 def broken_orders(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Check that each job in the journal of people has its row.
+    """Yield each job that differs from its entry in the journal of rights, in person or number of dossiers.
 
-    Person and number of dossiers must match. Report rows without an entry.
+    A job without entry and an entry without job are reported too.
     """
     with ctx.store.unit() as unit:
         kept = {str(one.n): one for one in unit.all_orders()}

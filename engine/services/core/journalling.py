@@ -54,7 +54,7 @@ def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:
 
 
 def debts(entries: Iterable[JournalEntry]) -> Iterator[Debt]:
-    """Yield what a whole journal owes back, entry by entry."""
+    """Yield each amount that a whole journal records as owed back, entry by entry."""
     known: dict[str, int] = {}  # francs received, by payment
     for entry in entries:
         if entry.kind not in OWING or not isinstance(entry.body, Mapping):

@@ -154,7 +154,7 @@ class SigningKeys:
         return tuple((key.kid or "", does) for key, does in (*((key, "announced") for key in self._announced), *held))
 
     def seal_code(self, *parts: str) -> str:
-        """Return the keyed digest under which a short secret is stored. It is useless without this ring."""
+        """Return the keyed digest under which a short secret is stored. It cannot be computed without this key ring."""
         return self.seals_of(*parts)[0]
 
     def seals_of(self, *parts: str) -> tuple[str, ...]:
@@ -163,13 +163,13 @@ class SigningKeys:
         return tuple(hmac.new(one, said, hashlib.sha256).hexdigest() for one in (self._secret, *self._others))
 
     def seal_text(self, purpose: str, text: str) -> str:
-        """Encrypt a short secret that must be read again. It is unreadable without this ring."""
+        """Encrypt a short secret that must be read again. It is unreadable without this key ring."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._box(purpose).encrypt(nonce, text.encode(), None)
         return _SEALED + base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open_text(self, purpose: str, sealed: str) -> str:
-        """Decrypt a text of `seal_text`. Raises `NoKeys` if another ring encrypted it."""
+        """Decrypt a text of `seal_text`. Raises `NoKeys` if another key ring encrypted it."""
         if not sealed.startswith(_SEALED):  # format of earlier releases
             for secret in self.secrets_for(f"sealed {purpose}"):
                 with suppress(InvalidToken):

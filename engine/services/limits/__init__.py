@@ -1,1 +1,1 @@
-"""Limits on how often a person, a browser or an address may ask, and on guesses of codes."""
+"""Limits on requests and uploads by person, browser or address, and on guesses of passwords and codes."""

@@ -1,7 +1,7 @@
 """Data of a card holder that a payment provider asks for, as typed on the payment page.
 
-It is stored encrypted with the order until the worker hands it over, then nowhere. Card numbers are
-typed on the page of the operator.
+It is stored encrypted with the order until the worker sends the order, then nowhere. Card numbers are typed
+on the page of the operator.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Handing orders over to payment operators: the worker does it, at most once for each order."""
+"""Sending orders to payment operators: the worker does it, at most once for each order."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)
 
 
 def place_orders(ctx: AppContext, limit: int = 200) -> int:
-    """Hand over every queued order, one after another. Return how many were handed over."""
+    """Send every queued order to its operator, one after another. Return how many were sent."""
     with ctx.store.unit() as unit:
         calls = queued_calls(unit, limit, "order")
     return sum(place_order(ctx, call) for call in calls)
 
 
 def place_order(ctx: AppContext, call: QueuedCall) -> bool:
-    """Hand one order over, outside any unit.
+    """Send one order to its operator, outside any unit.
 
-    Two operators create a new order at each call, so the payment is marked before the call. The worker
-    that marks it makes the call. If that worker stops afterwards, the order is asked about and never
-    sent again. Return False if the order is not to be handed over any more.
+    Two operators create a new order at each call, so the payment is marked before the call. The worker that
+    marks it makes the call. If that worker stops afterwards, the order is asked about and never sent again.
+    Return False if the order must not be sent any more.
     """
     payment = _marked(ctx, call)
     if payment is None:
@@ -58,7 +58,7 @@ def place_order(ctx: AppContext, call: QueuedCall) -> bool:
 
 
 def _marked(ctx: AppContext, call: QueuedCall) -> Payment | None:
-    """Return the payment, marked as being handed over by this worker.
+    """Return the payment, marked as being sent by this worker.
 
     None if another worker took it or its time is over.
     """

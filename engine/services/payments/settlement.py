@@ -52,8 +52,8 @@ WAIT_LIMIT: Final = (
 # and no new payment starts
 SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
-PLACING: Final = timedelta(minutes=1)  # to hand over an order takes up to three calls
-UNDER_WAY: Final = "placing"  # reason of a payment whose order a worker is handing over, or was when it stopped
+PLACING: Final = timedelta(minutes=1)  # sending an order takes up to three calls
+UNDER_WAY: Final = "placing"  # reason of a payment whose order a worker is sending, or was when it stopped
 _NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider"]
@@ -219,7 +219,7 @@ def ask_again(ctx: AppContext, payment: Payment) -> bool:
             return False
         if is_unplaced(kept) and take_call(
             unit, QueuedCall("order", kept.provider, kept.id)
-        ):  # its time is over, and it was never handed over
+        ):  # its time is over, and the order was never sent
             end_unsent(ctx, unit, kept)
             return True
         unit.put_payment(replace(kept, checked_at=now))
@@ -256,7 +256,7 @@ def _to_ask(unit: Unit, now: datetime, limit: int, without: Sequence[str] = ()) 
 
 
 def _is_being_placed(payment: Payment, now: datetime) -> bool:
-    """Return whether the worker that marked the payment may still be handing its order over."""
+    """Return whether the worker that marked the payment may still be sending its order."""
     marked = payment.checked_at if payment.reason == UNDER_WAY else None
     return marked is not None and now - marked < PLACING
 
@@ -368,13 +368,13 @@ def _why(payment: Payment) -> str | None:
 
 
 def is_unplaced(payment: Payment) -> bool:
-    """Return whether no worker has begun to hand the order to the provider."""
+    """Return whether no worker has begun to send the order to the provider."""
     touched = payment.reason or payment.provider_ref or payment.page or payment.checked_at
     return payment.status == "pending" and not touched
 
 
 def is_placing(payment: Payment) -> bool:
-    """Return whether the order waits or is being handed over: the provider has not answered yet."""
+    """Return whether the order is queued or being sent: the provider has not answered yet."""
     return is_unplaced(payment) or (payment.status == "pending" and payment.reason == UNDER_WAY)
 
 
@@ -424,7 +424,7 @@ def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, rece
 
 
 def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
-    """End a payment that expired before its order was handed over: the operator does not know it."""
+    """End a payment that expired before its order was sent: the operator does not know it."""
     dossier = unit.dossier(payment.dossier)
     if dossier is None:
         raise NotFound
@@ -433,7 +433,7 @@ def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
 
 
 def forget_orders(unit: Unit) -> None:
-    """Mark queued orders as handed over after a restore: they may have been sent since the backup."""
+    """Mark queued orders as sent after a restore, because they may have been sent since the backup."""
     while calls := queued_calls(unit, kind="order"):
         for call in calls:
             payment = unit.payment(call.subject)

@@ -143,7 +143,7 @@ def _waiting(ctx: AppContext, agent: Actor) -> dict[str, int]:
 class _New:
     """A dossier with recent entries.
 
-    `hands` are their authors. `wrote`: its owner sent a message. `moved`: it changed state.
+    `authors` are the actors of these entries. `wrote`: its owner sent a message. `moved`: it changed state.
     """
 
     definition: Procedure

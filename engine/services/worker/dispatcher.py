@@ -27,7 +27,7 @@ log = logging.getLogger("guichet.dispatcher")
 
 POLL: Final = 1.0  # seconds between two looks at calls that other processes queued
 PAUSE: Final = 0.02  # seconds between two looks, however often it is woken
-ORDERS: Final = 8  # threads that hand orders over to one operator
+ORDERS: Final = 8  # threads that send orders to one operator
 QUESTIONS: Final = 4  # threads that ask one operator, or one register
 SENDERS: Final = 1  # thread that sends the messages of one channel
 MOST: Final = 200  # calls read at once
@@ -73,7 +73,7 @@ class Dispatcher:
             return bool(self._under_way)
 
     def look(self, ctx: AppContext) -> None:
-        """Start every queued call that has a free thread. It never waits for a partner. Raises `Busy`."""
+        """Start every queued call for which a thread is free. It never waits for an external system. Raises `Busy`."""
         if time.monotonic() - self._beats >= EVERY.total_seconds():
             beat(ctx)
             self._beats = time.monotonic()

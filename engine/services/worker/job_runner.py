@@ -37,7 +37,7 @@ _RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
 def carry_at_once(ctx: AppContext, order: Job) -> None:
     """Run a small job in the request that created it; a larger one waits for a worker.
 
-    An error is logged: the job is stored, and a worker goes on.
+    An error is logged: the job is stored, and a worker continues it.
     """
     is_file = order.work in FILES
     if order.ended_at is not None or order.total > (FEW_ROWS if is_file else AT_ONCE):

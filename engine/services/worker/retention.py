@@ -45,7 +45,7 @@ def is_of_keeping(timer_name: str) -> bool:
 
 
 def forget(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer_name: str) -> Dossier | None:
-    """Erase what the timer stands for, if its time is over.
+    """Erase what the timer names (a dossier, an answer or a document), if its time is over.
 
     Return the changed dossier, None if nothing was to be erased.
     """

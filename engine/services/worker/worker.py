@@ -75,7 +75,10 @@ class TimeBudget:
         self._silences = 0
 
     def is_over(self) -> bool:
-        """Return whether no further message may be tried."""
+        """Return whether the time, or the number of tries without an answer, is used up.
+
+        No further message is then tried.
+        """
         return self._silences >= SILENCES or self._office.now() >= self._until
 
     def note(self, answered: bool) -> None:
@@ -330,9 +333,8 @@ def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) 
 
 
 def sweep(ctx: AppContext) -> int:
-    """Delete once a day what is not needed any more: unnamed files, old papers of mandates, abandoned
-    drafts, short-lived rows. Return how many.
-    """
+    """Delete once a day what is not needed any more: unnamed files, expired documents of mandates, abandoned
+    drafts, short-lived rows. Return how many."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")

@@ -12,7 +12,7 @@ MakeWay: TypeAlias = Callable[[], None]  # called now and then by long work, whi
 
 
 def never() -> None:
-    """Make way for no other caller."""
+    """Do nothing: the default for an inspection that makes way for no other caller."""
 
 
 class Rejected(Exception):

@@ -75,12 +75,12 @@ class FileKeys:
             return tuple(self._ring)
 
     def seal(self, bound: bytes, data: bytes) -> bytes:
-        """Encrypt the data for this place, under the newest key."""
+        """Encrypt the data under the newest key. It decrypts only with the same `bound`, the name of its place."""
         own, nonce = AESGCM.generate_key(256), secrets.token_bytes(_NONCE)
         return self._head(bound, own) + nonce + AESGCM(own).encrypt(nonce, data, bound)
 
     def unseal(self, bound: bytes, sealed: bytes) -> bytes:
-        """Decrypt the data of this place. Raises `NoFileKey`, `Undecryptable`."""
+        """Decrypt data that was encrypted with this `bound`. Raises `NoFileKey`, `Undecryptable`."""
         own = self._own_key(bound, sealed)
         try:
             return AESGCM(own).decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound)

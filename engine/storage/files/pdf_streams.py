@@ -51,7 +51,7 @@ class Budget:
             yield piece
 
     def check_time(self) -> None:
-        """Raises `Rejected` when no time remains, and what `make_way` raises."""
+        """Check the time that remains. Raises `Rejected` when there is none, and what `make_way` raises."""
         self._make_way()
         if time.thread_time() > self._until:
             raise Rejected("file_unreadable")

@@ -1,4 +1,5 @@
-"""Disk space that uploads never use, so that the database, sign-in, acts and payments go on when the disk is full.
+"""Disk space that uploads never use. The database, sign-in, acts and payments thus continue when uploads have
+filled the disk.
 
 Only disks of this machine are measured. A bucket reports itself that it is full (`NoRoom`).
 """

@@ -1,7 +1,7 @@
 """The connections of one process to a PostgreSQL server, with a time limit for each wait.
 
-Requests wait for a server that restarts. Once it is silent longer than the limit, requests that need it fail at once,
-so that the others are served. Each later request tries the server again.
+Requests wait for a server that restarts. Once it gives no answer for longer than the limit, requests that
+need it fail at once. The others are then served. Each later request tries the server again.
 """
 
 from __future__ import annotations

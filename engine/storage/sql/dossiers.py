@@ -87,8 +87,11 @@ class DossierQueries(Queries):
         return read_body(row[0], number) if row else None
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
-        """Return the newest open draft. Only owner "" may have several. After the lock was obtained the draft is
-        checked again: it may have been submitted, closed or handed over meanwhile. Another one may have begun."""
+        """Return the newest open draft.
+
+        Only owner "" may have several. After the lock was obtained the draft is checked again: it may have
+        been submitted, closed or given to another owner meanwhile. Another one may have begun.
+        """
         passed = ""
         while row := self._row(_DRAFT + self.lock, (owner, procedure)):
             found = read_body(row[0])

@@ -19,7 +19,10 @@ class PublicationQueries(Queries):
     """Queries of `Unit` on publications and the follower."""
 
     def last_publication(self) -> int:
-        """Return the number of the last publication, 0 before the first. Processes poll it to see news."""
+        """Return the number of the last publication, 0 before the first.
+
+        Processes poll it to notice new publications.
+        """
         last: int = self._row("SELECT coalesce(max(n), 0) FROM publication")[0]
         return last
 

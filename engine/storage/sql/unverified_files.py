@@ -49,7 +49,10 @@ class UnprovenFileQueries(Queries):
         self._change("DELETE FROM unproven_file WHERE dossier = ? AND state <> 'going'", (dossier_id,))
 
     def unproven_files_beyond(self, most: int, *, dossier: str = "", address: str = "") -> tuple[UnprovenFile, ...]:
-        """Return the files to remove so that the others sum to `most` bytes: unused ones first, then the oldest."""
+        """Return the files of a dossier or an address to remove. The others then sum to at most `most` bytes.
+
+        Unused files are removed first, then the oldest.
+        """
         column, value = ("dossier", dossier) if dossier else ("address", address)
         newest = "ORDER BY CASE state WHEN 'kept' THEN 0 ELSE 1 END, at DESC, dossier, name"
         counted = f"SELECT {FILES.columns}, sum(bytes) OVER ({newest}) AS upto FROM unproven_file WHERE {column} = ?"

@@ -73,20 +73,24 @@ def _apply_one(db: Database, name: str) -> None:
 
 @MIGRATIONS(name=NAMES[0])
 def facts(db: Database) -> None:
-    """Dossiers, their journal, and the tables beside them."""
+    """Create the tables of dossiers, journals, messages, payments, seats, documents, editions and sign-in."""
     for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, SIGN_IN):
         db.executescript(part)
 
 
 @MIGRATIONS(name=NAMES[1])
 def ended_payments(db: Database) -> None:
-    """Index of payments that ended without money, which are checked for one more day."""
+    """Add the index of payments that ended without money, which are checked for one more day."""
     db.execute("CREATE INDEX payment_ended ON payment (ended_at) WHERE status IN ('expired', 'failed')")
 
 
 @MIGRATIONS(name=NAMES[2])
 def parts_awaited(db: Database) -> None:
-    """Roles that a dossier still waits for. `null` if it waits for none, or has not moved since the migration."""
+    """Add the roles that a dossier still waits for to its row.
+
+    The column is JSON. It is `null` when the dossier waits for none, or has not changed state since the
+    migration.
+    """
     db.execute("ALTER TABLE dossier ADD COLUMN awaits TEXT NOT NULL DEFAULT 'null'")
     db.execute("DROP INDEX dossier_tray")
     db.execute(
@@ -96,13 +100,16 @@ def parts_awaited(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[3])
 def publications(db: Database) -> None:
-    """Decisions about editions in force, and the follower's state."""
+    """Create the tables of publications and of the follower's state."""
     db.executescript(PUBLICATIONS)
 
 
 @MIGRATIONS(name=NAMES[4])
 def forgotten(db: Database) -> None:
-    """The content of an issued document may be erased as a whole after retention. Nothing else of it changes."""
+    """Allow the content of an issued document to be erased as a whole after retention.
+
+    Nothing else of it may change.
+    """
     db.execute("DROP TRIGGER document_stays")
     db.execute("""
         CREATE TRIGGER document_stays BEFORE UPDATE ON document
@@ -114,13 +121,16 @@ def forgotten(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[5])
 def payment_page(db: Database) -> None:
-    """Page of the operator where the payer confirms, if it has one."""
+    """Add the address of the operator's page where the payer confirms."""
     db.execute("ALTER TABLE payment ADD COLUMN page TEXT")
 
 
 @MIGRATIONS(name=NAMES[6])
 def people(db: Database) -> None:
-    """Second factors, identifiers, ends of rights, the access log and the journal of rights."""
+    """Create the tables of second factors, identifiers, the access log and the journal of rights.
+
+    Add the ends of rights.
+    """
     db.executescript(PEOPLE)
     for table, column, kind, more in ADDED:
         db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
@@ -128,37 +138,37 @@ def people(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[7])
 def exchanges(db: Database) -> None:
-    """Messages, held seats, waiting lists and shares."""
+    """Create the tables of messages, held seats, waiting lists and shares."""
     db.executescript(EXCHANGES)
 
 
 @MIGRATIONS(name=NAMES[8])
 def mandates(db: Database) -> None:
-    """Mandates: who acts for whom, their limits and their last day."""
+    """Create the table of mandates: who acts for whom, their limits and their last day."""
     db.executescript(MANDATES)
 
 
 @MIGRATIONS(name=NAMES[9])
 def edition_heads(db: Database) -> None:
-    """Index that lists editions without reading their texts."""
+    """Add the index that lists editions without reading their texts."""
     db.execute(EDITION_HEADS)
 
 
 @MIGRATIONS(name=NAMES[10])
 def tallies(db: Database) -> None:
-    """Counters by procedure, month and office, and an index of the journal by time."""
+    """Create the counters by procedure, month and office, and an index of the journal by time."""
     db.executescript(TALLIES)
 
 
 @MIGRATIONS(name=NAMES[11])
 def orders(db: Database) -> None:
-    """Jobs on many dossiers, and exports that take long."""
+    """Create the tables of jobs, of their items and of exported files."""
     db.executescript(ORDERS)
 
 
 @MIGRATIONS(name=NAMES[12])
 def events(db: Database) -> None:
-    """Index of all journals by time, and the channel of each dossier in its row."""
+    """Add the index of all journals by time, and the channel of each dossier to its row."""
     db.execute("ALTER TABLE dossier ADD COLUMN channel TEXT NOT NULL DEFAULT 'web'")
     db.execute(
         "UPDATE dossier SET channel = coalesce("
@@ -169,7 +179,7 @@ def events(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[13])
 def leaves(db: Database) -> None:
-    """The signed tree of the journal. All earlier entries become pending leaves."""
+    """Create the signed tree of the journal. All earlier entries become pending leaves."""
     db.executescript(LEAVES)
     for statement in OWED_SO_FAR:
         db.execute(statement)
@@ -177,26 +187,26 @@ def leaves(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[14])
 def snippets(db: Database) -> None:
-    """Snippets that agencies store for their agents."""
+    """Create the table of snippets that agencies store for their agents."""
     db.executescript(SNIPPETS)
 
 
 @MIGRATIONS(name=NAMES[15])
 def openings(db: Database) -> None:
-    """Opening changes beside the definition, and the change that cancelled a booking."""
+    """Create the table of opening changes. Add the change that cancelled a booking to its row."""
     db.executescript(OPENINGS)
     db.execute(f"ALTER TABLE {LOST[0]} ADD COLUMN {LOST[1]} {LOST[2]}")
 
 
 @MIGRATIONS(name=NAMES[16])
 def notes(db: Database) -> None:
-    """Internal notes of agents."""
+    """Create the table of internal notes of agents."""
     db.executescript(NOTES)
 
 
 @MIGRATIONS(name=NAMES[17])
 def refunds(db: Database) -> None:
-    """Refunds due, filled with all that journals owed so far."""
+    """Create the table of refunds due, and fill it with what the journals owed so far."""
     db.executescript(REFUNDS)
     for statement in owed_so_far(json_cell, json_cell):
         db.execute(statement)
@@ -204,7 +214,7 @@ def refunds(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[18])
 def refused_mandates(db: Database) -> None:
-    """Reason why a mandate was refused."""
+    """Add the reason why a mandate was refused."""
     table, column, kind, more = REFUSED_BECAUSE
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
 
@@ -217,7 +227,8 @@ def phone_moves(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[20])
 def declared_names(db: Database) -> None:
-    """The name of a company that no agent accepted is visible only to the person who typed it."""
+    """Move names of companies that no agent accepted to the mandates, where only the person who typed them sees
+    them."""
     table, column, kind, more = DECLARED
     db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
     for statement in NAMES_DECLARED:
@@ -226,13 +237,13 @@ def declared_names(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[21])
 def sms_counts(db: Database) -> None:
-    """SMS sent and their cost. Earlier messages are not counted."""
+    """Create the counts of SMS and their cost. Earlier messages are not counted."""
     db.executescript(SMS_COUNTS)
 
 
 @MIGRATIONS(name=NAMES[22])
 def unproven_files(db: Database) -> None:
-    """Bytes of files in unverified drafts, including those stored earlier."""
+    """Create the table of files in unverified drafts, and fill it with those stored earlier."""
     db.executescript(UNPROVEN_FILES)
     digest, size, at = (f"json_extract(f.value, '$.{name}')" for name in ("sha256", "size", "received_at"))
     db.execute(unproven_so_far("JOIN json_each(b.body, '$.attachments') f", digest, size, at))
@@ -240,7 +251,7 @@ def unproven_files(db: Database) -> None:
 
 @MIGRATIONS(name=NAMES[23])
 def row_journal(db: Database) -> None:
-    """Journal of accounts and mandates, beginning with their present rows."""
+    """Create the journal of accounts and mandates, beginning with their present rows."""
     db.executescript(ROW_JOURNAL)
 
     def columns(table: str) -> list[str]:

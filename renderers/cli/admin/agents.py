@@ -26,10 +26,10 @@ ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
 def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContext]) -> click.Command:
-    """Return the command.
+    """Return `guichet agent`.
 
-    `opened` creates the installation if needed, for its first administrator. `kept` opens an existing one and ends
-    the command if there is none.
+    `opened` creates the installation if needed, for its first administrator. `kept` opens an existing one and
+    ends the command if there is none.
     """
 
     @click.command("agent")
@@ -51,12 +51,15 @@ def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContex
         action: str, login: str, name: str, roles: tuple[str, ...], offices: tuple[str, ...], until: str | None,
         administers: tuple[str, ...], auditor: bool, procedures: tuple[str, ...], language: str,
     ) -> None:  # fmt: skip
-        """The people who handle requests, and controllers: `add` opens an account with a password told once, `change` gives
-        other rights, `close` shuts the door at once, `reopen` opens it again, `password` replaces a lost one, `reset-totp`
-        forgets a lost telephone, `list` says who may do what. Each change is sealed in the journal of rights.
+        """Manage the accounts and rights of agents and auditors.
 
-        Begin with: guichet agent add chef --name "A. Mensah" --administers '*'.
-        Ends with 0: done; 1: refused, nothing changed; 2: wrong use.
+        `add` opens an account and shows its password once. `change` replaces the rights. `close` disables the
+        account and ends its sessions. `reopen` enables it again. `password` replaces a lost password,
+        `reset-totp` deletes a lost second factor, and `list` shows all rights. Each change is recorded in the
+        journal of rights.
+
+        First administrator: guichet agent add chef --name "A. Mensah" --administers '*'. Exit codes: 0 done;
+        1 refused, nothing changed; 2 wrong use.
         """
         from engine.core.problems import Refused
 

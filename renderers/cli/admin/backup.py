@@ -45,16 +45,16 @@ def copy_command(installed: Callable[[], Installation]) -> click.Command:
     )
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def copy(source: str | None, target: str | None, files: str | None, language: str) -> None:
-        """Copy all that a database keeps into an empty one, from SQLite to PostgreSQL or back, and prove that all of it arrived.
+        """Copy a database into an empty one, from SQLite to PostgreSQL or back, and compare both.
 
-        Nothing changes in the source; nobody can write to it meanwhile: people are told to try again. Files handed in and keys are
-        not in the database: they stay where they are.
+        The source does not change. It accepts no writes meanwhile, and users are asked to try again. Uploaded
+        files and keys are not in the database and stay where they are.
 
-        With --files-from alone it copies the files handed in instead, to where the settings of this installation keep them
-        (GUICHET_FILES), while people work.
+        With --files-from alone, copy the uploaded files to the place in the settings of this installation
+        (GUICHET_FILES). The service may run meanwhile.
 
-        To move for good, step by step: docs/operation.md. Ends with 0: all is there; 1: refused, the database to
-        fill received nothing, or files are lost; 2: wrong use.
+        The steps of a move are in docs/operation.md. Exit codes: 0 all copied; 1 refused, the target received
+        nothing, or files are lost; 2 wrong use.
         """
         if files is not None and source is None and target is None:
             with opening():
@@ -75,10 +75,12 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def backup(folder: Path, language: str) -> None:
-        """Keep the store, the files handed in and the keys of this installation in a new FOLDER, at one moment, while it works.
+        """Save the store, the uploaded files and the keys of this installation in a new FOLDER.
 
-        Says at its end what it does not hold. Ends with 0: whole; 1: refused, or files are lost that dossiers name: all the rest
-        is kept.
+        The service may run meanwhile. The store is saved as it is at one moment. At the end the command lists
+        what the backup does not contain.
+
+        Exit codes: 0 complete; 1 refused, or files that dossiers name are lost and all others are saved.
         """
         from engine.core.clock import SystemClock
         from engine.core.problems import Refused
@@ -124,10 +126,12 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
     @click.argument("folder", type=click.Path(path_type=Path))
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def restore(folder: Path, language: str) -> None:
-        """Put the backup in FOLDER, of this release or of an earlier one, back into this installation, which must be empty. Verified
-        row by row; run `guichet fsck` after it.
+        """Restore the backup in FOLDER into this installation, which must be empty.
 
-        Ends with 0: back in service; 1: refused, nothing was put in service.
+        The backup may be of this release or of an earlier one. Each row is verified. Run `guichet fsck`
+        afterwards.
+
+        Exit codes: 0 restored; 1 refused, nothing was restored.
         """
         from engine.core.problems import Refused
         from engine.operations.backup import bring_back, read_contents

@@ -58,7 +58,10 @@ class Nowhere:
 
 
 class Bodies:
-    """Bytes of the bodies that this process receives, counted in steps. Announced bytes reserve nothing."""
+    """The bytes of request bodies that this process receives at once, reserved step by step as they arrive.
+
+    The length that a client announces reserves nothing.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._taken = most, 0

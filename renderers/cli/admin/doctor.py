@@ -22,16 +22,18 @@ _CODES: Final = {"well": 0, "watch": 2, "mend": 3}
 
 
 def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
-    """Return the command, for the installation that `looked_at` describes."""
+    """Return `guichet doctor`, for the installation that `looked_at` describes."""
 
     @click.command("doctor", cls=ComparingCommand)
     @click.option("--json", "as_json", is_flag=True, help="for machines")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
     def doctor(as_json: bool, language: str) -> None:
-        """Look at every part of this installation and say what to do.
+        """Check every part of this installation and print what to do.
 
-        Settings, keys, disk, store and its settings, clock, what waits, repository, gateways, papers. Changes nothing. Ends with
-        0: all is well, 2: something to watch, 3: something to mend, 1: it could not be told.
+        It checks settings, keys, disk, store, clock, queues, repository, gateways and documents of mandates.
+        It changes nothing.
+
+        Exit codes: 0 all is well; 2 something to watch; 3 something to repair; 1 the checks could not run.
         """
         from engine.core.clock import SystemClock
         from engine.operations.doctor import DoctorCheck, examine, worst

@@ -34,9 +34,10 @@ def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
     def migrate(
         slug: str, edition: int | None, dry_run: bool, limit: int | None, yes: bool, form: str, language: str
     ) -> None:
-        """Bring running dossiers over to a later edition, as its `migrate` says.
+        """Migrate running dossiers to a later edition, as its `migrate` declares.
 
-        Ends with 0: none is left to move, 2: some can be moved, 3: some stay, 1: it could not be done.
+        Exit codes: 0 none is left to migrate; 2 some can be migrated; 3 some stay; 1 the migration could not
+        run.
         """
         from engine.core.problems import Refused
         from engine.operations.migration import migrate as bring_over
@@ -78,9 +79,9 @@ def replay_command(opened: Callable[[], AppContext]) -> click.Command:
     @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
     def replay(slug: str, against: str, limit: int | None, form: str, language: str) -> None:
-        """Live closed dossiers again under a proposed edition and say what would have gone otherwise. Changes nothing.
+        """Replay closed dossiers under a proposed edition and print what would differ. Changes nothing.
 
-        Ends with 0: nothing would, 3: something would, 1: it could not be told.
+        Exit codes: 0 no difference; 3 differences; 1 the replay could not run.
         """
         from engine.core.problems import Refused
         from engine.operations.replay import replay as live_again
@@ -114,7 +115,7 @@ def snapshot_command(opened: Callable[[], AppContext]) -> click.Command:
     )
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
     def snapshot(out: Path | None, language: str) -> None:
-        """Count the dossiers that run, without any personal data, for `guichet diff --snapshot`."""
+        """Count the running dossiers, without personal data, for `guichet diff --snapshot`."""
         from engine.language.diff.population import counts_of
         from engine.operations.population import take_snapshot
         from renderers.i18n.translations import load_words
@@ -143,10 +144,12 @@ def masked_command(opened: Callable[[], AppContext]) -> click.Command:
     @click.option("--procedure", "procedure", help="the dossiers of one procedure only")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the sentences")
     def masked(file: Path, procedure: str | None, language: str) -> None:
-        """Write what was handled into a new SQLite FILE for controllers, with nobody in it: requests sent, journal, money, visits.
+        """Write submitted requests, journals, payments and appointments to a new SQLite FILE for auditors,
+        pseudonymised.
 
-        Open it with Datasette or any SQL tool. People and dossiers stand under made-up names, the same at each time; of answers
-        it tells which were given, never what they say. Ends with 0: written; 1: refused.
+        Open it with Datasette or any SQL tool. Persons and dossiers have pseudonyms, which are the same in
+        each export. The file names the answers that were given and contains none of their values. Exit codes:
+        0 written; 1 refused.
         """
         from engine.services.audit.pseudonymised_export import write_for_controllers
         from renderers.i18n.translations import load_words

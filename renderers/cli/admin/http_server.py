@@ -102,9 +102,11 @@ class Turns:
         self._waiting: dict[str, deque[HTTPChannel]] = {}  # in the order of their turns
 
     def append(self, channel: HTTPChannel) -> None:
+        """Add a request behind those of its address."""
         self._waiting.setdefault(self._address(channel), deque()).append(channel)
 
     def popleft(self) -> HTTPChannel:
+        """Remove and return the first request of the address whose turn it is."""
         address = next(iter(self._waiting))
         line = self._waiting.pop(address)
         first = line.popleft()
@@ -124,6 +126,7 @@ class Turns:
 
 
 def turns_of(threads: int, proxies: int) -> ThreadedTaskDispatcher:
+    """Return a dispatcher with so many threads, whose queue is `Turns`."""
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.queue = Turns(proxies)
     dispatcher.set_thread_count(threads)

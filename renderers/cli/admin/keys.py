@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def keys_command(installed: Callable[[], Installation]) -> click.Command:
-    """Return the command, for the installation that `installed` returns."""
+    """Return `guichet keys`, for the installation that `installed` returns."""
 
     @click.command("keys")
     @click.argument("action", type=click.Choice(["list", "rotate", "announce", "sign", "forget"]))
@@ -34,21 +34,25 @@ def keys_command(installed: Callable[[], Installation]) -> click.Command:
     @click.option("--now", is_flag=True, help="with sign: within a week of the announcement too")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def keys(action: str, again: bool, now: bool, language: str) -> None:
-        """The keys of this installation. `list` says which sign, how many earlier secrets still open what they made, which key seals files
-        handed in now, and how many files are under each.
+        """Manage the keys of this installation.
 
-        `rotate` puts a new key for files in service, and brings the files that are there under it. Work goes on meanwhile; older
-        keys stay in the ring, for backups. A rotation that was stopped is finished with --again.
+        `list` shows the signing keys, the number of former secrets, and how many files each file key
+        encrypts.
 
-        `announce` makes a new signing key that signs nothing yet: restart every process, and it is published beside the others.
-        Once whoever keeps the published keys has it, `sign` puts it in front: it signs after the next restart. Older keys verify on.
-        Within a week of the announcement `sign` refuses, unless told --now.
+        `rotate` adds a file key, which encrypts new files, and wraps the keys of existing files with it. The
+        service may run meanwhile. Older keys stay in the ring, for backups. --again completes an interrupted
+        rotation.
 
-        With each signing key comes a new secret, for codes and links worked out and for second factors; what earlier ones made
-        holds on. `forget`, after that restart, seals second factors anew and takes earlier secrets out: codes of receipts, links
-        of visits and recovery codes made under them hold no more.
+        `announce` creates a signing key that does not sign yet. Restart every process, and it is published
+        beside the others. `sign` makes it the signing key from the next restart on. Older keys still verify.
+        Within a week of the announcement `sign` is refused without --now, because verifiers may not have
+        fetched the key.
 
-        Ends with 0: done; 1: refused, or not all of it.
+        Each signing key comes with a new secret for codes, links and second factors. What former secrets
+        protect stays valid. After the restart `forget` encrypts second factors again and removes the former
+        secrets. Receipt codes, appointment links and recovery codes made with them are then invalid.
+
+        Exit codes: 0 done; 1 refused or incomplete.
         """
         words, place = wording(), installed()
         if (now and action != "sign") or (again and action != "rotate"):

@@ -1,4 +1,4 @@
-"""`guichet publish`: try a commit, publish the branch, return to an earlier edition."""
+"""`guichet publish`: publish the branch, try a commit, return to an earlier edition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def publish_command(opened: Callable[[], tuple[AppContext, RefreshSource]]) -> click.Command:
-    """Return the command. `opened` returns the application context and the source that refreshes it."""
+    """Return `guichet publish`. `opened` returns the application context and the source that refreshes it."""
 
     @click.command("publish")
     @click.argument("which", required=False)
@@ -45,9 +45,9 @@ def publish_command(opened: Callable[[], tuple[AppContext, RefreshSource]]) -> c
         which: str | None, check: bool, rollback: str | None, against: str, folder: Path, because: str, by: str,
         rewritten: bool, form: str, language: str,
     ) -> None:  # fmt: skip
-        """Publish what the followed branch says now; or say what would come of a commit; or go back.
+        """Publish the followed branch, try a commit without publishing it, or return to an earlier edition.
 
-        Ends with 0: published, or it could be; 1: refused, nothing changed; 2: wrong use.
+        Exit codes: 0 published, or the commit passes; 1 refused, nothing changed; 2 wrong use.
         """
         from renderers.i18n.translations import load_words
 

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 
 def sms_report_command(opened: Callable[[], AppContext]) -> click.Command:
-    """Return the command, for the application context that `opened` returns."""
+    """Return `guichet sms-report`, for the application context that `opened` returns."""
 
     @click.command("sms-report")
     @click.option("--month", default="", metavar="YYYY-MM", help="this month alone; every month otherwise")
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def sms_report(month: str, language: str) -> None:
-        """Print the text messages sent and their cost as CSV: one line for each month, procedure and country.
+        """Print the SMS sent and their cost as CSV, one line for each month, procedure and country.
 
-        `portal` stands for messages that concern no dossier: sign-in codes, mandates. Segments are what an operator bills; the
-        cost is in XOF and leaves out segments sent while no price was set ([sms] price, in the file of gateways).
+        `portal` stands for messages without a dossier, such as sign-in codes. Segments are the billed units.
+        The cost is in XOF, without segments sent while no price was set ([sms] price in the file of
+        gateways).
 
-        Example: guichet sms-report --month 2026-11 > sms.csv. Ends with 0: printed; 1: refused; 2: wrong use.
+        Example: guichet sms-report --month 2026-11 > sms.csv. Exit codes: 0 printed; 1 refused; 2 wrong use.
         """
         from engine.records.dossier import SYSTEM_ACTOR
         from engine.services.audit import sms_report as report

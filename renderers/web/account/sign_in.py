@@ -204,7 +204,7 @@ def entered(signed: SignedIn, keep: bool) -> Response:
 
 
 def where_next(who: Actor) -> str:
-    """Return what the applicant wanted: send or start a request, track a dossier, or open a page.
+    """Return the address of what the applicant wanted: send or start a request, track a dossier, or open a page.
 
     The stored choice is deleted.
     """

@@ -1,1 +1,1 @@
-"""Pages of administrators on teams, offices and jobs, and the own account of staff."""
+"""Pages of administrators on teams, offices and jobs, and the accounts of agents and auditors themselves."""

@@ -30,7 +30,7 @@ _A_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class JobCard:
-    """A job in the list."""
+    """A job in the list: its title, the time it was created, and its progress in words."""
 
     href: str
     title: str
@@ -40,7 +40,7 @@ class JobCard:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one dossier."""
+    """The outcome of one dossier of a job, with the reason (`why`) if it failed. `kind` is its colour."""
 
     href: str
     number: str
@@ -207,7 +207,7 @@ def _state(n: int) -> Response:
 @blueprint.get("/agent/ordres/<int:n>.csv")
 @agent()
 def report(n: int) -> Response:
-    """Serve the outcomes as CSV, one line a dossier."""
+    """Serve the outcomes of a job as CSV, one line per dossier."""
     order = progress(app_ctx(), actor(), n).order
     head = [say(f"orders.csv_{name}") for name in ("order", "number", "name", "outcome", "why", "at")]
     rows: list[list[object]] = [

@@ -39,7 +39,10 @@ _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "canc
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One appointment of the day. `marks` are what can be recorded now, as code and word."""
+    """One appointment of the day.
+
+    `word` is its status and `tag` the colour. `marks` are what can be recorded now, as code and word.
+    """
 
     number: str
     href: str

@@ -56,7 +56,8 @@ _NAMED: Final = 20  # dossiers to check, named in the note after the change
 
 @dataclass(frozen=True, slots=True)
 class LostLine:
-    """One appointment that a change would cancel."""
+    """One appointment that a change would cancel: the message to its applicant, its length, and the nearest free
+    slots."""
 
     number: str
     appointment: str

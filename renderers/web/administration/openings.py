@@ -71,7 +71,7 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class KindTable:
-    """The days of one kind of appointment."""
+    """The days of one kind of appointment. `at_once`: how many people are received at the same time."""
 
     procedure: str
     title: str

@@ -28,7 +28,7 @@ _HOME = "/agent/equipe/sms"
 
 @dataclass(frozen=True, slots=True)
 class SmsReportRow:
-    """One line of the report."""
+    """The messages, billed segments and cost of one procedure, country or month, in words."""
 
     name: str
     messages: str

@@ -38,7 +38,7 @@ _HOME = "/agent/equipe"
 
 @dataclass(frozen=True, slots=True)
 class MemberLine:
-    """One person of the team."""
+    """One person of the team: rights in words, `open` for an enabled account, `absent` for a day of absence."""
 
     href: str
     name: str

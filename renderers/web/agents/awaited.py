@@ -29,7 +29,7 @@ from renderers.web.shared.staff import DueDateTag, people, role_label
 
 @dataclass(frozen=True, slots=True)
 class WaitLine:
-    """One pending task. `href` is its address if this agent can do it now, `verb` the word of the link."""
+    """One pending task. `href` is its address if this agent can do it now, `action_label` the text of the link."""
 
     title: str
     tag: DueDateTag
@@ -43,7 +43,7 @@ class WaitLine:
 
 @dataclass(frozen=True, slots=True)
 class DueDateView:
-    """One due date or time limit."""
+    """One due date or time limit, with its end and its effect in words."""
 
     title: str
     text: str

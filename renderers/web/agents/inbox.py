@@ -52,7 +52,7 @@ TRIED: Final = 10  # dossiers that `take_next` tries before it stops
 
 @dataclass(frozen=True, slots=True)
 class QueueLink:
-    """One queue with its address and count."""
+    """One queue with its address and count. `here`: it is the queue on the page."""
 
     href: str
     label: str
@@ -62,7 +62,10 @@ class QueueLink:
 
 @dataclass(frozen=True, slots=True)
 class DossierRow:
-    """One dossier in the list."""
+    """One dossier in the list, in words.
+
+    `holder` is the agent it is assigned to, and `takeable` means that this agent may take it.
+    """
 
     number: str
     href: str
@@ -137,7 +140,7 @@ def leave() -> Response:
 @blueprint.get("/agent")
 @agent()
 def inbox() -> Response:
-    """Show the dossiers of a queue, 50 a page, with the filters and the counts of all queues."""
+    """Show the dossiers of a queue, 50 per page, with the filters and the counts of all queues."""
     asked = _filters(request.args)
     found = list_inbox(
         app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,

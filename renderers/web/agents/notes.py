@@ -19,7 +19,7 @@ blueprint = Blueprint("notes", __name__)
 
 @dataclass(frozen=True, slots=True)
 class NoteLine:
-    """One note as agents read it."""
+    """One note as agents read it: author, time and paragraphs. `mine` marks notes of the reader."""
 
     id: str
     who: str

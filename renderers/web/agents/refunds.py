@@ -47,7 +47,7 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """A refund in the list."""
+    """A refund in the list, in words. `mark` is the address that confirms it, empty where this agent may not."""
 
     number: str
     href: str

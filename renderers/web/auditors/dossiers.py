@@ -69,7 +69,10 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One journal entry as the page shows it."""
+    """One journal entry as the page shows it, with hashes and ids cut.
+
+    `broken` marks the first invalid entry and all after it.
+    """
 
     rank: int
     at: Instant

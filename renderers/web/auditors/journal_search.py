@@ -53,7 +53,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One facet with its most frequent values, or with the chosen one."""
+    """One facet with its most frequent values, or with the `chosen` one. `undo` is the address without that choice."""
 
     title: str
     values: tuple[Value, ...]
@@ -63,7 +63,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """One entry of the result."""
+    """One entry of the result in words: time, kind, act, dossier number, procedure, office and actor."""
 
     at: str
     kind: str

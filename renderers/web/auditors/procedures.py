@@ -56,7 +56,7 @@ class ProcedureLine:
 @blueprint.get("/audit/demarches")
 @auditor
 def procedures() -> Response:
-    """Show the procedures of the auditor's mandate, 50 a page. `agence` selects one agency."""
+    """Show the procedures of the auditor's mandate, 50 per page. `agence` selects one agency."""
     asked = request.args.get("agence", "")[:60]
     here = page_of_procedures("/audit/demarches")
     query = urlencode({name: value for name, value in (("agence", asked), ("page", str(here.number))) if value})

@@ -57,7 +57,7 @@ def own_acts(one: DossierContext) -> list[ActLine]:
 
 @dataclass(frozen=True, slots=True)
 class NoWayOut:
-    """What the applicant can do where the workflow has no act to withdraw.
+    """What the applicant can do in a state without an act that withdraws the request.
 
     `asks` is True if only the office can help. Otherwise the request lapses.
     """

@@ -101,9 +101,10 @@ def held(one: DossierContext, appointment: Appointment) -> Booking | None:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One appointment as it is handled: by its owner, by an agent who helps, or from a link (`by_link`).
+    """One appointment, as its owner, an agent who helps, or the holder of a link (`by_link`) uses it.
 
-    A link gives access to this appointment only.
+    `one` is the dossier, `who` the actor and `task` the appointment. `here` is the address of its pages,
+    `back` the one to return to. A link gives access to this appointment only.
     """
 
     one: DossierContext
@@ -134,7 +135,10 @@ class Counter:
         return self.slots(note=session.pop("note", ""), kind=kind)
 
     def slots(self, note: str = "", status: int = 200, kind: str = "act") -> Response:
-        """Show the free slots of an office from a day on, and the waiting list."""
+        """Show the free slots of an office (`bureau`) from a day (`jour`) on, and the waiting list.
+
+        `note` is a sentence above them, in the colour of `kind`.
+        """
         sheet = slots(
             app_ctx(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
             from_day=_day(request.args.get("jour", "")),

@@ -1,4 +1,4 @@
-"""Eligibility questions, one a page, and where an applicant who is stopped can go."""
+"""Eligibility questions, one per page, and where an applicant who is stopped can go."""
 
 from __future__ import annotations
 

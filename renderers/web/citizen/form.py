@@ -52,7 +52,10 @@ _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One page of the form in the list of a draft."""
+    """One page of the form in the list of a draft.
+
+    `status` says in words whether it is complete, and `kind` is its colour.
+    """
 
     href: str
     title: str

@@ -57,7 +57,10 @@ _ENDS = frozenset({"accepted", "refused", "closed"})
 
 @dataclass(frozen=True, slots=True)
 class ListedDossier:
-    """One dossier in the list."""
+    """One dossier in the list, in words.
+
+    `tag` is the colour of its status, `group` its group, `unread` the count of new messages.
+    """
 
     href: str
     title: str

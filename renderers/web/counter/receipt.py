@@ -1,4 +1,4 @@
-"""The receipt of a request at the counter, as page (sheet or roll) and PDF, with what can be done now."""
+"""The receipt of a request at the counter, as page (sheet or roll) and PDF, with the next steps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Access to views: each view has one of `public`, `unasked`, `signed_in`, `agent`, `helper`, `auditor`.
 
-A view without guard prevents the start (`check_guards`). An applicant with an unverified number is anonymous to all
-views except those with `unproven_too`.
+A view without one of these decorators prevents the start (`check_guards`). An applicant with an unverified
+number is anonymous to all views except those with `unproven_too`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def agent(*roles: str) -> Callable[[View], View]:
 
 
 def helper(view: View) -> View:
-    """Open the view to an agent who assists an applicant. After the end of the assistance, the page says so."""
+    """Open the view to an agent who assists an applicant. Once the assistance has ended, a page says so (403)."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -32,7 +32,8 @@ blueprint = Blueprint("definitions", __name__)
 
 @dataclass(frozen=True, slots=True)
 class EditionLine:
-    """One edition in the list of editions."""
+    """One edition in the list of editions, with the addresses of its definition, its file, its workflow and its
+    comparison."""
 
     number: int
     current: bool

@@ -48,7 +48,7 @@ def about() -> Response:
 @blueprint.get("/demarches.json")
 @public
 def procedures() -> Response:
-    """Return the procedures as JSON in the order of their ids, 200 a page."""
+    """Return the procedures as JSON in the order of their ids, 200 per page."""
     listed = sorted(app_ctx().catalogue.summaries(), key=lambda one: one.id)
     here = paged(listed, request.args.get("page", ""), "/demarches.json", size=_A_PAGE)
     return json_response({

@@ -31,7 +31,7 @@ _SENTENCES: dict[tuple[str, str, str], str] = {}  # cache by two fingerprints an
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
-    """One procedure that a publication put in service."""
+    """One procedure that a publication put in service, with the address of its history."""
 
     title: str
     history: str  # address; empty when the procedure is no longer offered
@@ -39,7 +39,10 @@ class PlacedLine:
 
 @dataclass(frozen=True, slots=True)
 class PublicationCard:
-    """One publication as the page shows it."""
+    """One publication as the page shows it. `tag` is the colour of its outcome, and `open` shows its gates unfolded.
+
+    `only_directory` means that it changed no edition.
+    """
 
     title: str
     subject: str
@@ -66,14 +69,14 @@ class WatchText:
 @blueprint.get("/audit/publications")
 @auditor
 def for_auditors() -> Response:
-    """Show the publications for auditors, 20 a page."""
+    """Show the publications for auditors, 20 per page."""
     return _page("/audit/publications")
 
 
 @blueprint.get("/agent/publications")
 @agent()
 def for_agents() -> Response:
-    """Show the publications for agents, 20 a page."""
+    """Show the publications for agents, 20 per page."""
     return _page("/agent/publications")
 
 

@@ -1,1 +1,1 @@
-"""View models and pages used by several areas."""
+"""View models and pages used by several areas of the site."""

@@ -15,6 +15,8 @@ from renderers.web.platform.request_context import day_of, say
 
 @dataclass(frozen=True, slots=True)
 class AnswerFile:
+    """A file of an answer: address, name, and size in bytes."""
+
     href: str
     name: str
     size: int
@@ -38,6 +40,8 @@ class AnswerLine:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSection:
+    """The answers of one page or row, under their title."""
+
     title: str
     lines: tuple[AnswerLine, ...]
 

@@ -50,6 +50,8 @@ _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 @dataclass(frozen=True, slots=True)
 class PaperLine:
+    """A file of a message: address, name, and size in words."""
+
     href: str
     name: str
     size: str

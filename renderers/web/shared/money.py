@@ -24,6 +24,8 @@ class PaymentLine:
 
 @dataclass(frozen=True, slots=True)
 class PartLine:
+    """One instalment: amount and due date in words, and whether it is paid."""
+
     amount: str
     when: str
     paid: bool
@@ -166,6 +168,8 @@ class PriceLine:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
+    """The lines of a fee and their total in francs."""
+
     label: str
     lines: tuple[PriceLine, ...]
     total: int

@@ -1,6 +1,7 @@
 """Methods of payment: operators offered, data of a card holder, the operator of a number, stages of a payment.
 
-On the page that follows a payment only its age counts, so a reload, a lost page or a second tab changes nothing.
+The page that follows a payment depends on its age only. A reload, a lost page or a second tab thus changes
+nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _KINDS: Final[Mapping[str, str]] = {"email": "email", "phone": "tel"}
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
+    """A payment operator that the payer may choose."""
+
     id: str
     label: str
 

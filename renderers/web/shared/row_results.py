@@ -31,9 +31,10 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """Result of one row.
+    """The documents and answers about one row, once the dossier is decided.
 
-    `kind` and `tag` say granted or refused, if the procedure distinguishes them. `lines` are answers.
+    `kind` and `tag` are the colour and the word for granted or refused, if the procedure distinguishes them.
+    `lines` are label and text of answers.
     """
 
     title: str

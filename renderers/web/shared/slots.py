@@ -16,6 +16,8 @@ from renderers.web.shared.appointment_notices import day_note
 
 @dataclass(frozen=True, slots=True)
 class OfficeLine:
+    """An office to choose, with its first free slot in words."""
+
     id: str
     label: str
     address: str
@@ -24,6 +26,8 @@ class OfficeLine:
 
 @dataclass(frozen=True, slots=True)
 class SlotButton:
+    """A free slot as a button: its start as ISO text and in words."""
+
     iso: str
     hour: str
     label: str = ""

@@ -34,6 +34,8 @@ HOME = "/agent/modeles"
 
 @dataclass(frozen=True, slots=True)
 class SnippetCard:
+    """A snippet in the list of its agency, with its last version."""
+
     href: str
     title: str
     body: str

@@ -256,7 +256,7 @@ def sign_out_of(area: str, page: str) -> Response:
 
 
 def staff_page(template: str, http: int = 200, /, **context: object) -> Response:
-    """Return a page of agents or auditors, with the badge."""
+    """Return a rendered page of agents or auditors, with the badge of the person signed in."""
     return page(template, http, badge=badge(), **context)
 
 

@@ -27,7 +27,7 @@ from engine.services.keys.signing_keys import (
     has_signed,
     sign_with_announced,
 )
-from engine.services.sign_in.second_factor import offered_key, prove, proven, seal_anew, takes
+from engine.services.sign_in.second_factor import opened_key, prove, proven, seal_anew, sealed_key, takes
 from engine.storage.files.encryption import FileKeys
 from tests.engine.services.world import ROOT, a_world
 from tests.makers import a_dossier, the_procedure
@@ -143,8 +143,9 @@ def test_what_people_hold_outlives_a_new_secret_and_second_factors_outlive_its_f
 
     office = renewed()
     with office.store.unit(write=True) as unit:
-        key = offered_key(office, unit, agent.id)
-        codes = prove(office, unit, agent.id, pyotp.TOTP(key).at(now), now)
+        sealed = sealed_key(office)
+        key = opened_key(office, sealed)
+        codes = prove(office, unit, agent.id, sealed, pyotp.TOTP(key).at(now), now)
     assert codes is not None
     visitor = a_dossier(the_procedure("passeport-ordinaire"))
     receipt, link = _codes(office, "26482911374")[0], _proofs(office, visitor, "remise")[0]

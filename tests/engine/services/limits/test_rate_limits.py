@@ -55,10 +55,9 @@ def with_factor(world: World, account: Account = ADMINISTRATOR) -> str:
     """Keeps an account that proved a second factor; its only recovery code."""
     with world.office.store.unit(write=True) as unit:
         unit.put_account(account)
-        key = second_factor.offered_key(world.office, unit, account.id)
-        recovery = second_factor.prove(
-            world.office, unit, account.id, pyotp.TOTP(key).at(world.office.now()), world.office.now()
-        )
+        sealed, now = second_factor.sealed_key(world.office), world.office.now()
+        code = pyotp.TOTP(second_factor.opened_key(world.office, sealed)).at(now)
+        recovery = second_factor.prove(world.office, unit, account.id, sealed, code, now)
     assert recovery
     world.wait(minutes=2)
     return recovery[0]

@@ -206,7 +206,7 @@ class TestSecondFactor:
         assert actor_of(world.office, found.token) == found.actor
 
     def test_who_knows_only_the_password_never_sees_the_key_that_is_enrolled(self, world: World) -> None:
-        known(world, KEEPER)
+        known(world, ADMINISTRATOR)
         thief, owner = halfway(world).ticket, halfway(world).ticket
         seen, key = (staff.enrolment(world.office, "agent", ticket).key for ticket in (thief, owner))
         assert key == staff.enrolment(world.office, "agent", owner).key, "shown again, it is the same"
