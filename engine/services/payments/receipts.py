@@ -139,8 +139,8 @@ def _repaid_over(unit: Unit, payment: Payment, paid_back: Iterable[Refund]) -> i
     over = sum(one.amount for one in paid_back if one.fee is None and one.payment == payment.id)
     if not over:
         return 0
-    told = (one.amount for one in unit.events_of(payment.id) if one.verified and one.kind in RECEIVED)
-    collected = max(told, default=payment.amount)
+    received = (one.amount for one in unit.events_of(payment.id) if one.verified and one.kind in RECEIVED)
+    collected = max(received, default=payment.amount)
     return max(0, over - max(0, collected - payment.amount))
 
 
