@@ -71,7 +71,7 @@ class Codes:
 
 
 class World(Protocol):
-    """The source of names, and the surroundings of an expression."""
+    """The values that an expression may read: answers, lists, tables and the calendar, as terms of the solver."""
 
     codes: Codes
     today: date
