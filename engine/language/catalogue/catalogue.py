@@ -192,7 +192,10 @@ class Catalogue:
             return None
 
     def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
-        """Return the edition of that number, that in service first. None when it is unknown."""
+        """Return the edition of that number, None when it is unknown.
+
+        Of several texts, the one in service comes first.
+        """
         newest = entries_of(self.procedures).get(procedure_id)
         if newest is not None and newest.edition == edition:
             return self.open(newest)

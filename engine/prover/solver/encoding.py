@@ -28,7 +28,8 @@ class NotExpressible(Exception):
 class Term:
     """A value and whether it is given.
 
-    `value` is a solver value, a mapping code → formula (several choices), a tuple of slots (rows) or of spans.
+    `value` is a solver value, a mapping code → formula (several choices), a tuple of symbolic rows, or of
+    cases of a span.
     """
 
     value: Any
