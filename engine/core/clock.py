@@ -14,7 +14,7 @@ ZONE: Final = ZoneInfo("Africa/Lome")
 
 
 class Clock(Protocol):
-    """A source of the present instant."""
+    """A source of the present instant, replaced in tests and scenarios."""
 
     def now(self) -> datetime:
         """Return the present instant, in UTC, with its zone."""

@@ -56,7 +56,7 @@ class Lasting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedElement(Lasting):
-    """An element that has a name in a file."""
+    """An element that has an id in a definition. `basis` maps its keys to ids of laws."""
 
     id: str
     where: Position = field(default=NOWHERE, compare=False)

@@ -155,7 +155,7 @@ class Expression:
     where: Position = field(default=NOWHERE, compare=False)
 
     def value(self, scope: Scope) -> Value:
-        """Return the value in a scope, None when empty. It raises no error on a value."""
+        """Return the value in a scope, None when empty. No value of an answer makes it raise an error."""
         return self.run(scope)
 
     def holds(self, scope: Scope) -> bool:

@@ -22,7 +22,7 @@ EVERY: Final = 1.0  # seconds between two passes, and between two queries to the
 
 
 class RefreshSource(Protocol):
-    """The source of what an installation serves."""
+    """The source of the definitions that an installation serves: a folder, or a followed repository."""
 
     def renew(self, ctx: AppContext) -> AppContext:
         """Look, decide if needed, and return the context to serve; the same one when nothing changed."""

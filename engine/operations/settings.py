@@ -40,10 +40,14 @@ class UnreadFile(WrongSetting):
 
 
 class WrongNumber(WrongSetting):
+    """A setting that must be a number, and is not."""
+
     pass
 
 
 class WrongNetwork(WrongSetting):
+    """A setting that must list addresses or networks, and does not."""
+
     pass
 
 

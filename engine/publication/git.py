@@ -65,7 +65,10 @@ class Revision:
         return f"{self.reference}:{self.name}"
 
     def place(self, file: str) -> str:
-        """Return the repository name of a file in the temporary folder, or `file` itself when it lies elsewhere."""
+        """Return `reference:path` of a file in the temporary folder, with its path in the repository.
+
+        Another file keeps its name.
+        """
         path = Path(file)
         if not path.is_relative_to(self.folder):
             return file

@@ -199,7 +199,7 @@ class Mirror:
         return folder
 
     def place(self, file: str) -> str:
-        """Return the repository name of a file in a folder of `laid_out`, or `file` itself when it lies elsewhere."""
+        """Return the path in the repository of a file in a folder of `laid_out`. Another file keeps its name."""
         path = Path(file)
         if not path.is_relative_to(self._published):
             return file

@@ -78,7 +78,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A completed task: when, and by which actor id."""
+    """A completed task: when, and the id of the actor who completed it."""
 
     at: datetime
     by: str

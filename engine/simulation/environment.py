@@ -48,7 +48,7 @@ def story_providers(operator: SandboxOperator) -> dict[str, PaymentProvider]:
 
 
 class ScenarioRegister:
-    """Registers that answer only what the scenario states, when it does."""
+    """Registers that give only the answers that a step of the scenario sets, and are unavailable before."""
 
     def __init__(self) -> None:
         self.answers: dict[str, RegisterAnswer] = {}

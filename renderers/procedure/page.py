@@ -100,7 +100,11 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True)
 class ProcedureSheet:
-    """The whole page in one language. `start` is empty if no request can be made here now."""
+    """The whole page of a procedure in one language. `start` is empty if no request can be made here now, and
+    `closed` says why.
+
+    `draft` is the address of the reader's draft. `marked`: some law is not sourced.
+    """
 
     slug: str
     title: str

@@ -155,7 +155,7 @@ def without_parts(form: Form, answers: Answers) -> dict[str, Plain]:
 
 
 def forms_in_parts(procedure: Procedure) -> Iterator[Form]:
-    """Return the forms of a procedure that have parts, in the order of the definition."""
+    """Yield the forms of a procedure that have parts, in the order of the definition."""
     return (form for form in procedure.forms() if is_in_parts(form))
 
 

@@ -79,10 +79,10 @@ def _add_working_time(instant: datetime, left: timedelta, calendar: Calendar) ->
 
 
 def elapsed(start: datetime, end: datetime, span: Span, calendar: Calendar) -> int:
-    """Return the seconds between two instants in the unit of a span.
+    """Return the seconds between two instants that count for a span.
 
-    Days count passed midnights, of working days only where the span requires it. Hours are exact, of opening
-    hours only where the span requires it.
+    A span of days counts a whole day at each midnight, only of working days if the span says so. A span of
+    hours is exact, only within opening hours if the span says so.
     """
     if not counts_days(span):
         length = _working_time(start, end, calendar) if span.working else end - start

@@ -115,13 +115,13 @@ def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Spee
 
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
-    """Return the questions of a page: the visible ones, and those that a browser may reveal."""
+    """Yield the questions of a page: the visible ones, and those that a browser may reveal."""
     place = _Place(showing.evaluated.values, "", _controls(fields, ""), False, False)
     return _views(showing, fields, place)
 
 
 def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Iterator[FieldView]:
-    """Return the questions of a page that is answered for one row."""
+    """Yield the questions of a page that is answered for one row."""
     return _views(showing, fields, _Place(row, "", _controls(fields, ""), False, False))
 
 

@@ -293,7 +293,10 @@ def _hidden_of(parts: Mapping[str, int], few: int) -> dict[str, int | None]:
 
 
 def office_cells(offices: Mapping[str, Figures], few: int = 0) -> dict[str, tuple[Cell, ...]]:
-    """Return the cells of each office, hidden as parts of the sum. The stock is left out of public figures."""
+    """Return the cells of each office.
+
+    Small ones are hidden as `hidden` does for parts of a total. The stock is left out of public figures.
+    """
     both = {one: _hidden_of({name: each.total(one) for name, each in offices.items()}, few) for one in FLOWS}
     return {
         name: (

@@ -106,7 +106,7 @@ def _turned(clock: TimeLimit, known: ClockState, state_id: str, now: datetime, s
 
 
 def consumed(clock: TimeLimit, known: ClockState, now: datetime, scope: Scope, calendar: Calendar) -> int:
-    """Return the seconds that a time limit has used by `now`, in the unit of its span (`working_time.elapsed`)."""
+    """Return the seconds that a time limit has used by `now`, as `working_time.elapsed` counts them."""
     lasts = clock.lasts.value(scope)
     if known.since is None or not isinstance(lasts, Span):
         return known.consumed

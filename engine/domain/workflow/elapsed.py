@@ -90,7 +90,10 @@ def closed_by_time(
 
 
 def goes_on(passage: TransitionContext, moment: Moment, task_id: str | None = None) -> TransitionContext:
-    """Advance after an event (`task_id`: of a finished task), unless a legal time limit ended before."""
+    """Advance the dossier after an event, unless a legal time limit ended before it.
+
+    `task_id` is the finished task, None when the event is no end of a task.
+    """
     if law_decides(moment, passage.dossier):
         return passage.happened(task_id) if task_id is not None else passage
     return finish_task(passage, moment, task_id) if task_id is not None else advance_until_blocked(passage, moment)
@@ -106,7 +109,7 @@ def law_decides(moment: Moment, dossier: Dossier) -> bool:
 
 
 def state_over(moment: Moment, dossier: Dossier, kind: str) -> Decision:
-    """Return the decision at the end of a state's time: its `late` transition, or `then` of a wait.
+    """Return the decision at the end of a state's time: its `late` transition, or `then` of a wait (`kind`: due, wait).
 
     An agent's state without `late` only escalates. Raises `Refused` (`void_timer`) before the end.
     """

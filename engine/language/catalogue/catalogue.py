@@ -123,12 +123,12 @@ class Catalogue:
         return self._summary(entry) if entry is not None else None
 
     def summaries(self) -> Iterator[EditionSummary]:
-        """Return the summaries of all procedures in service, in the order of their ids."""
+        """Yield the summaries of all procedures in service, in the order of their ids."""
         in_service = entries_of(self.procedures)
         return self._reported(in_service[name] for name in sorted(in_service))
 
     def older_summaries(self, procedure_id: str | None = None) -> Iterator[EditionSummary]:
-        """Return the summaries of all known past editions, or of those of one procedure."""
+        """Yield the summaries of all known past editions, or of those of one procedure."""
         older = entries_of(self.older).values() if procedure_id is None else editions_in(self.older, procedure_id)
         return self._reported(older)
 
@@ -144,7 +144,10 @@ class Catalogue:
         return tuple(self.procedures[name] for name in sorted(self.procedures))
 
     def open(self, entry: Entry, kept: KeptOf | None = None) -> Procedure:
-        """Return the procedure of an entry, loaded if needed. Raises `EditionMissing`."""
+        """Return the procedure of an entry, loaded if needed.
+
+        Raises `EditionMissing`. `kept` replaces the catalogue's own source of past editions.
+        """
         if isinstance(entry, Procedure):
             return entry
         if self.loader is None:
@@ -189,7 +192,10 @@ class Catalogue:
             return None
 
     def numbered(self, procedure_id: str, edition: int) -> Procedure | None:
-        """Return the edition of that number, that in service first. None when it is unknown."""
+        """Return the edition of that number, None when it is unknown.
+
+        Of several texts, the one in service comes first.
+        """
         newest = entries_of(self.procedures).get(procedure_id)
         if newest is not None and newest.edition == edition:
             return self.open(newest)

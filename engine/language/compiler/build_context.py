@@ -291,7 +291,10 @@ class BuildContext:
 
 
 def plain_number(written: Tree) -> bool | int | Decimal | str | list[Plain] | None:
-    """Return a value as the expression parser takes it: scalars unchanged, lists without decimals, None for a map."""
+    """Return a value in the form that the expression parser accepts.
+
+    Scalars do not change, decimals in a list become text, and a map gives None.
+    """
     if isinstance(written, list):
         return [plain(one) for one in written]
     return None if isinstance(written, dict) else written

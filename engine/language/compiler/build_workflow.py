@@ -324,7 +324,7 @@ class _Circuits:
         )
 
     def listed(self, path: Path) -> Iterator[str]:
-        """Return the states named at a path. Unknown ones are reported and left out."""
+        """Yield the states named at a path. Unknown ones are reported and left out."""
         return (name for name, there in self.build.named(path) if self.is_state(name, there))
 
     def over(self, clock: TimeLimit) -> Iterator[Transition]:

@@ -79,7 +79,10 @@ class Namespace:
         return frozenset(one.id for one in self.columns)
 
     def check(self, build: BuildContext, name: str, path: Path, *kinds: str, key: bool = False) -> bool:
-        """Return whether the name is one of these kinds. Report N301 when it does not exist, N305 for another kind."""
+        """Return whether the name is an id of one of these kinds.
+
+        Report N301 when it does not exist, N305 for another kind.
+        """
         found = self.kind(name)
         if found in kinds:
             return True

@@ -58,7 +58,7 @@ class EditionPair:
 
 @dataclass(frozen=True, slots=True)
 class FacetPair:
-    """One facet of one element, in both editions."""
+    """One facet of one element, with its value `old` and `new`. `around` are both editions."""
 
     before: Element
     after: Element

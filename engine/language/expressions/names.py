@@ -63,5 +63,8 @@ def _flat(node: ast.expr) -> frozenset[str]:
 
 
 def guard(*written: Tree) -> frozenset[str]:
-    """Return what surely holds in a place shown only under these conditions. `false` and `true` add nothing."""
+    """Return the conditions that hold in a place shown only under all of these, each in a normal form.
+
+    `false` and `true` add nothing.
+    """
     return frozenset[str]().union(*(conjuncts(text) for text in written if isinstance(text, str)))

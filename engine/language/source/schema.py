@@ -71,7 +71,7 @@ def reference(kind: SharedKind | None) -> Draft202012Validator:
 
 
 def errors_of(kind: SharedKind | None, tree: object) -> Iterator[ValidationError]:
-    """Return the errors that the schema finds in a tree, lazily."""
+    """Yield the errors that the schema finds in a tree."""
     try:
         if gate(kind).is_valid(tree):
             return iter(())

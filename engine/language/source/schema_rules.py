@@ -239,7 +239,7 @@ class _Rules:
             yield from self.one_of(path, ("must", "should"))
 
     def paper(self, path: Path) -> Iterator[Problem]:
-        """Evidence without upload may not have `max_age`: no date is read from it."""
+        """Yield S205 for evidence without upload that has `max_age`, because no date is read from it."""
         paper = _map(self.at(path))
         how = tuple(str(one) for one in _list(paper.get("how")))
         if paper.get("max_age") is not None and how and "upload" not in how:
@@ -256,7 +256,7 @@ class _Rules:
                 yield from self._either((*path, "reductions", index), ("percent", "amount"))
 
     def _either(self, path: Path, names: tuple[str, ...]) -> Iterator[Problem]:
-        """Exactly one of these keys: S206."""
+        """Yield S206 unless exactly one of these keys is written."""
         node = self.at(path)
         if not isinstance(node, dict):
             return
@@ -309,7 +309,7 @@ class _Rules:
             yield self.say("S205", (*path, "by"), key=True, name="by", type="event", types=())
 
     def first_match(self, path: Path) -> Iterator[Problem]:
-        """`[{when: …, to: a}, {to: b}]`: the last has no `when`, the others have one."""
+        """Yield the faults of a list such as `[{when: …, to: a}, {to: b}]`. Each entry but the last needs a `when`."""
         entries = self.at(path)
         if not isinstance(entries, list):
             return
@@ -326,7 +326,7 @@ class _Rules:
                 yield self.say("S207", (*path, index), name=name, reason="early")
 
     def span_or_date(self, path: Path) -> Iterator[Problem]:
-        """`30 jours` is neither a time span nor an expression: a span was meant."""
+        """Yield S209 for a text such as `30 jours`, which is neither a time span nor an expression."""
         text = self.at(path)
         if not isinstance(text, str) or read_span(text) or not _LOOKS_LIKE_A_SPAN.fullmatch(text):
             return

@@ -28,7 +28,8 @@ class NotExpressible(Exception):
 class Term:
     """A value and whether it is given.
 
-    `value` is a solver value, a mapping code → formula (several choices), a tuple of slots (rows) or of spans.
+    `value` is a solver value, a mapping code → formula (several choices), a tuple of symbolic rows, or of
+    cases of a span.
     """
 
     value: Any
@@ -71,7 +72,7 @@ class Codes:
 
 
 class World(Protocol):
-    """The source of names, and the surroundings of an expression."""
+    """The values that an expression may read: answers, lists, tables and the calendar, as terms of the solver."""
 
     codes: Codes
     today: date

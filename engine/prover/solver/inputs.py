@@ -21,7 +21,10 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """A check that refuses, with its page."""
+    """A check that refuses answers, with its page.
+
+    `owner` is the later form it belongs to, None for the application.
+    """
 
     check: FormCheck
     page: Page

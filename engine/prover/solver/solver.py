@@ -56,7 +56,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class SolverResult:
-    """The verdict, and a witness with a confirmed yes."""
+    """The verdict on a query, with a witness if the verdict is a confirmed yes."""
 
     verdict: Verdict
     witness: Witness | None = None

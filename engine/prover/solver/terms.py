@@ -71,7 +71,7 @@ _SPANS: Final[Mapping[str, tuple[str, bool]]] = {
 
 
 class Terms:
-    """Translates nodes to terms, in one world."""
+    """Translates nodes of expressions to terms, with the values of one world."""
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -60,8 +60,8 @@ def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, ag
     """Return the holder of a dossier and a former number.
 
     Raises `NotFound` for an agent without receiving role. Raises Refused: phone_format, too_many_tries,
-    lost_unknown. The last is the same for unknown numbers, other phones and other procedures. `again`:
-    already shown to this agent, which is no new try.
+    lost_unknown. The last is the same for unknown numbers, other phones and other procedures. With `again`,
+    the pair was already shown to this agent and is not counted as a try.
     """
     dossier = _named(ctx, agent, number, read_phone(former_raw), counted=not again)
     with ctx.store.unit() as unit:

@@ -35,7 +35,7 @@ _SHOWN: Final = frozenset({"valid", "expired", "replaced"})
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """What a link shows."""
+    """The document that a link shows, with its dossier and edition. `until` is the end of the link."""
 
     dossier: Dossier
     procedure: Procedure

@@ -123,7 +123,7 @@ def _end(ctx: AppContext, order: Job, rows: int) -> None:
 
 
 def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
-    """Return the rows of a finished file and record the download.
+    """Yield the rows of a finished file and record the download.
 
     Dossiers out of the person's present reach are left out. Raises `NotFound`. Raises Refused:
     file_not_ready, file_gone.

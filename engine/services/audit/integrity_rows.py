@@ -128,7 +128,7 @@ def forgets_all(entry: JournalEntry) -> bool:
 
 
 def of_salts(dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Salts) -> Iterator[IntegrityFinding]:
-    """Check that each commitment has its salt unless the journal says that it was erased."""
+    """Yield each commitment without its salt, unless the journal says that the salt was erased."""
     base = max((entry.n for entry in entries if forgets_all(entry)), default=0)
     last = {name: entry.n for entry in entries for name in commits_of(entry) if name in WHOLE}
     missing: set[str] = set()

@@ -46,7 +46,8 @@ def network_of(address: str) -> str:
 
 
 def block_of(client: str) -> str:
-    """Return the key of the block of a client: IPv4 whole, IPv6 by its /48, which one line may have."""
+    """Return the key of the block of a client: IPv4 whole, IPv6 by its /48, because one customer of a network
+    may have a whole /48."""
     return str(ip_network(client).supernet(new_prefix=48)) if client.endswith("/64") else client
 
 

@@ -184,7 +184,7 @@ def is_signed(checkpoint: Checkpoint, keys: Iterable[bytes]) -> bool:
 
 
 def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
-    """Compare each note of the folder, and the note in the store, with the present journal.
+    """Yield each note, of the folder or in the store, that differs from the present journal.
 
     Each noted length must still begin it, leaf by leaf. The note in the store is compared also without a
     folder, as in a restored backup. Receipts carry it.

@@ -10,7 +10,7 @@ from engine.storage.unit_of_work import Store, Unit
 
 
 def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
-    """Return the places of the files of a dossier, each once, sorted by digest."""
+    """Return the places of the files of a dossier as (dossier id, digest), each once, sorted by digest."""
     named = [*dossier.attachments, *(file for message in unit.messages_of(dossier.id) for file in message.files)]
     return [(dossier.id, digest) for digest in sorted({one.sha256 for one in named})]
 

@@ -31,7 +31,7 @@ _BROUGHT_BACK: Final = (
 
 
 class ClockQueries(RowQueries):
-    """The query `Unit.bring_back`."""
+    """The query of `Unit` that corrects future times."""
 
     def bring_back(self, now: datetime, astray: timedelta) -> int:
         """Correct times written by a clock that was ahead. Future sessions and codes end, leases end, and payments

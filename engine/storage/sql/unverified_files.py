@@ -18,7 +18,7 @@ class UnprovenFileQueries(Queries):
     """Queries of `Unit` on files of unverified applicants."""
 
     def unproven_file(self, dossier_id: str, name: str) -> UnprovenFile | None:
-        """Return the row, or None. A writing unit locks it."""
+        """Return the row of a file, or None. A writing unit locks it."""
         row = self._row(f"{FILES.select}{_ONE}{self.lock}", (dossier_id, name))
         return FILES.read(row) if row else None
 

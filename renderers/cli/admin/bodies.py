@@ -27,7 +27,7 @@ _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
 
 
 class TooManyBodies:
-    """Answer 507 that waitress sends instead of the application."""
+    """The answer 507, which waitress sends without calling the application."""
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Return status, headers and page, in the form that waitress expects of an error."""

@@ -44,7 +44,7 @@ _OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class LinkLine:
-    """One link of a draft in its list of steps."""
+    """One link of a draft in its list of steps. `named` is the earlier dossier named so far."""
 
     href: str
     title: str

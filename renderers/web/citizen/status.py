@@ -26,7 +26,7 @@ from renderers.web.shared.statuses import BOXES, TAGS
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
-    """One thing to do: its address and its title."""
+    """One task of the applicant: its address and its title."""
 
     href: str
     title: str

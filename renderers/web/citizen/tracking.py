@@ -141,7 +141,7 @@ def short(number: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
-    """One step of the history: done, now or next."""
+    """One step of the history. `kind` is done, now or next."""
 
     kind: str
     title: str

@@ -55,7 +55,7 @@ _AWAITED: Final = "helped_phone"  # key of the signed cookie: the number that wa
 
 @dataclass(frozen=True, slots=True)
 class AssistedRequestRow:
-    """A request of this assistance."""
+    """A request that the agent may open in this assistance. `sent`: it is submitted."""
 
     href: str
     title: str

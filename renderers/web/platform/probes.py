@@ -61,7 +61,7 @@ class Readers:
 
 @dataclass
 class Probes:
-    """Answers to monitoring. `not_ready` returns codes of what prevents serving."""
+    """The state of this process for monitoring. `not_ready` returns codes of what prevents serving."""
 
     not_ready: Callable[[], tuple[str, ...]]
     readers: Readers = field(default_factory=Readers)

@@ -97,7 +97,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Data around every page: header, footer and person signed in."""
+    """Data of the header and footer of every page, and the person signed in."""
 
     home: str
     demo: bool
