@@ -118,9 +118,7 @@ def _beside_raw(ctx: AppContext, path: Path) -> Measure:
             return spent(lambda: [_bare_step(db) for _ in range(FLOWS * STEPS)], WALL) / FLOWS / STEPS
 
         rounds = in_turns(
-            lambda: walked(ctx, WALL),
-            bare,
-            lambda: spent(lambda: [twin_step(twin, said) for _ in range(9)], WALL) / 9,
+            lambda: walked(ctx, WALL), bare, lambda: spent(lambda: [twin_step(twin, said) for _ in range(9)], WALL) / 9
         )
     us, them, same = (1000 * median_of(rounds, side) for side in range(3))
     beside = (

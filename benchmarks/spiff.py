@@ -78,11 +78,7 @@ class Walker:
             done = [self.step(ident) for _ in range(STEPS)]
             if done != [False] * (STEPS - 1) + [True]:
                 raise SystemExit("the workflow did not end where it should")
-        return {
-            "cpu": time.process_time() - cpu,
-            "wall": time.perf_counter() - wall,
-            "steps": count * STEPS,
-        }
+        return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "steps": count * STEPS}
 
 
 if __name__ == "__main__":

@@ -188,9 +188,7 @@ def test_one_draft_an_owner_and_procedure(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "end",
-    [{"submitted_at": NOON}, {"closed_at": NOON}, {"owner": "kofi"}],
-    ids=["sent", "given up", "handed over"],
+    "end", [{"submitted_at": NOON}, {"closed_at": NOON}, {"owner": "kofi"}], ids=["sent", "given up", "handed over"]
 )
 @pytest.mark.parametrize("begun", [True, False], ids=["begun again", "none since"])
 def test_a_draft_is_one_still_once_it_is_held(store: Store, end: dict[str, Any], begun: bool) -> None:

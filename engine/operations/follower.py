@@ -325,8 +325,7 @@ class Follower:
         since = known.since if known is not None and known.trouble else now
         facts = plain_facts(reason.facts)
         self._put(
-            ctx.store,
-            FollowingState(self.source, now, known.commit if known else "", reason.code, facts, since, tries),
+            ctx.store, FollowingState(self.source, now, known.commit if known else "", reason.code, facts, since, tries)
         )
         self._next = now + min(self.every * 2 ** min(tries, 20), AT_MOST)
         log.warning("the followed repository: %s %s", reason.code, _line(facts))

@@ -215,10 +215,7 @@ class Mirror:
 
 def _git_environment() -> dict[str, str]:
     """Return the environment variables that limit how git contacts the remote."""
-    return {
-        "GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)),
-        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH),
-    }
+    return {"GIT_ALLOW_PROTOCOL": ":".join(sorted(SPOKEN)), "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
 
 
 def _why(said: str, followed: Followed) -> Refusal:

@@ -116,12 +116,7 @@ class ScenarioRun:
         )  # fmt: skip
         kept = {**opened.answers, **answers}
         links = {link.id: LinkedDossier("", "") for link in self.procedure.links()}  # earlier dossiers without an owner
-        filled = replace(
-            opened,
-            answers=kept,
-            links=links,
-            attachments=stage.papers(self.procedure, kept, opened.id),
-        )
+        filled = replace(opened, answers=kept, links=links, attachments=stage.papers(self.procedure, kept, opened.id))
         with stage.office.store.unit(write=True) as unit:
             self.dossier = keep_answers(stage.office, unit, opened, filled, "saved", stage.applicant)
 

@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderers.cli.files import (
-    DEFAULT_FOLDER,
-    LANGUAGES,
-    check_files,
-    definition_files,
-    definition_path,
-    shared_for,
-)
+from renderers.cli.files import DEFAULT_FOLDER, LANGUAGES, check_files, definition_files, definition_path, shared_for
 from renderers.cli.language import in_french
 
 if TYPE_CHECKING:

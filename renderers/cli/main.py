@@ -16,14 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from renderers.cli import authoring as console_authoring
-from renderers.cli.files import (
-    LANGUAGES,
-    check_files,
-    definition_files,
-    definition_path,
-    shared_folder,
-    shared_for,
-)
+from renderers.cli.files import LANGUAGES, check_files, definition_files, definition_path, shared_folder, shared_for
 from renderers.cli.language import SpokenGroup
 
 if TYPE_CHECKING:

@@ -157,11 +157,7 @@ class _Reader(ProcedureReader):
         ]
         kind = {"sourced": "ok", "to_confirm": "act", "plausible": "act"}[law.status]
         return LawText(
-            self.t(law.title),
-            self.say(f"status_{law.status}"),
-            kind,
-            ", ".join(filter(None, details)),
-            law.url or "",
+            self.t(law.title), self.say(f"status_{law.status}"), kind, ", ".join(filter(None, details)), law.url or ""
         )
 
     # -- what is given -------------------------------------------------------------------------------------------------

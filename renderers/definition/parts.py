@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from engine.core.values import Span, Text
 from engine.language.expressions.compiler import either, negate, own_part, tree
 from engine.language.expressions.nodes import Lookup, walk
-from engine.model import (
-    APPLICANT,
-    SYSTEM,
-    Procedure,
-    Transition,
-)
+from engine.model import APPLICANT, SYSTEM, Procedure, Transition
 from engine.model.directory import Directory
 from engine.model.roles import role_key
 from engine.model.types import FALSE, Expression

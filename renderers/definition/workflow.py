@@ -6,17 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.gsm7 import sms_parts, to_gsm
 from engine.language.lint.general_rules import longest_message, longest_value
-from engine.model import (
-    APPLICANT,
-    APPLICATION,
-    Appointment,
-    Effects,
-    Form,
-    Notice,
-    State,
-    TimeLimit,
-    Transition,
-)
+from engine.model import APPLICANT, APPLICATION, Appointment, Effects, Form, Notice, State, TimeLimit, Transition
 from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
 from renderers.definition.reader import ProcedureReader
 from renderers.i18n.translations import quoted

@@ -110,11 +110,7 @@ def a_closed_account_is_told(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.nightly("mutant")
 @pytest.mark.parametrize(
     ("mutant", "who"),
-    [
-        (nobody_is_not_hashed, "nobody"),
-        (nobody_costs_less, "nobody"),
-        (a_closed_account_is_told, "a closed account"),
-    ],
+    [(nobody_is_not_hashed, "nobody"), (nobody_costs_less, "nobody"), (a_closed_account_is_told, "a closed account")],
     ids=lambda one: one.__name__ if callable(one) else None,
 )
 def test_a_door_that_tells_is_seen(

@@ -20,12 +20,7 @@ from tests.web.access import ask, table, values_of
 from tests.web.access_world import AccessWorld
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
-TABLES = {
-    "exports.take",
-    "auditor_events.take",
-    "auditor_procedures.procedures_csv",
-    "jobs.report",
-}  # that say a text
+TABLES = {"exports.take", "auditor_events.take", "auditor_procedures.procedures_csv", "jobs.report"}  # that say a text
 INSIDE = (
     "zz;=7*7191;zz", "zz; =7*7191;zz", "zz\t=7*7191\tzz", "zz\r=7*7191", "zz\n=7*7191\nzz", "zz\r\n=7*7191", 'zz;"=7*7191;zz', "zz;;=7*7191",
     "zz;+7*7191;zz", "zz;-7*7191;zz", "zz;＝7*7191", "zz\f=7*7191", "zz\u2028=7*7191",

@@ -47,8 +47,7 @@ def test_a_file_of_words_is_read_as_definitions_are(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "said"),
-    [(date(2026, 12, 1), "mardi 1er décembre 2026"), (date(2026, 8, 15), "samedi 15 août 2026")],
+    ("day", "said"), [(date(2026, 12, 1), "mardi 1er décembre 2026"), (date(2026, 8, 15), "samedi 15 août 2026")]
 )
 def test_days(words: Translations, day: date, said: str) -> None:
     assert words.day(day, "fr").replace("\u00a0", " ") == said

@@ -197,18 +197,10 @@ class EvaluatedAnswers:
 
 
 def evaluate_answers(
-    procedure: Procedure,
-    dossier: Dossier,
-    day: date,
-    directory: Directory,
-    answers: Mapping[str, Plain] | None = None,
+    procedure: Procedure, dossier: Dossier, day: date, directory: Directory, answers: Mapping[str, Plain] | None = None
 ) -> EvaluatedAnswers:
     """Return a dossier's answers evaluated under a procedure on `day`. `answers` replace the dossier's own."""
-    history = History(
-        frozenset(dossier.done),
-        dossier.missed,
-        _counts(taken.transition for taken in dossier.taken),
-    )
+    history = History(frozenset(dossier.done), dossier.missed, _counts(taken.transition for taken in dossier.taken))
     sent = local_day(dossier.submitted_at) if dossier.submitted_at else day
     base = Scope({}, day, None, history, submitted_on=sent, channel=dossier.channel)
     form_day = dossier.form_day or day

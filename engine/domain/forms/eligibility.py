@@ -43,12 +43,7 @@ def stopped_by(
 
 
 def read_criterion(
-    procedure: Procedure,
-    criterion: Criterion,
-    raw: Raw,
-    given: Mapping[str, Plain],
-    day: date,
-    directory: Directory,
+    procedure: Procedure, criterion: Criterion, raw: Raw, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> tuple[dict[str, Plain], tuple[AnswerProblem, ...]]:
     """Return all the answers with the posted one, and what is wrong with it."""
     field = criterion.field

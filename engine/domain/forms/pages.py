@@ -218,12 +218,7 @@ def check_answers(
 
 
 def check_filling(
-    procedure: Procedure,
-    form_id: str,
-    dossier: Dossier,
-    filling: Mapping[str, Plain],
-    day: date,
-    directory: Directory,
+    procedure: Procedure, form_id: str, dossier: Dossier, filling: Mapping[str, Plain], day: date, directory: Directory
 ) -> tuple[AnswerProblem, ...]:
     """Return all problems of a later form with these answers."""
     form = procedure.tasks.get(form_id)

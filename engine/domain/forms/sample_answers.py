@@ -17,11 +17,7 @@ from engine.records.dossier import Dossier
 
 
 def example_answers(
-    procedure: Procedure,
-    given: Mapping[str, Plain],
-    day: date,
-    directory: Directory,
-    without: Iterable[str] = (),
+    procedure: Procedure, given: Mapping[str, Plain], day: date, directory: Directory, without: Iterable[str] = ()
 ) -> dict[str, Plain]:
     """Return the answers of a whole application: `given` ones first, then examples for the questions they make visible.
 
@@ -46,12 +42,7 @@ def example_answers(
 
 
 def example_filling(
-    procedure: Procedure,
-    form_id: str,
-    dossier: Dossier,
-    given: Mapping[str, Plain],
-    day: date,
-    directory: Directory,
+    procedure: Procedure, form_id: str, dossier: Dossier, given: Mapping[str, Plain], day: date, directory: Directory
 ) -> dict[str, Plain]:
     """Return the answers of a later form: `given` ones, and examples for the others."""
     form, filling = procedure.tasks[form_id], dict[str, Plain]()

@@ -28,17 +28,7 @@ from engine.domain.workflow.state_machine import act_trigger, circuit_of
 from engine.domain.workflow.tasks import is_satisfied, mark_done, task_blockers
 from engine.domain.workflow.transition_context import Moment, TransitionContext, codes, finished
 from engine.domain.workflow.transitions import advance_until_blocked, apply_transition, enter, transition_for
-from engine.model import (
-    APPLICANT,
-    APPLICATION,
-    SYSTEM,
-    Appointment,
-    Fee,
-    Form,
-    Procedure,
-    Task,
-    Transition,
-)
+from engine.model import APPLICANT, APPLICATION, SYSTEM, Appointment, Fee, Form, Procedure, Task, Transition
 from engine.model.directory import Directory
 from engine.model.roles import role_key
 from engine.model.types import Scope

@@ -10,16 +10,7 @@ from engine.domain.fields.field_types import is_asked
 from engine.domain.workflow.due_dates import resume_due
 from engine.domain.workflow.fee_quotes import quote
 from engine.domain.workflow.transition_context import Moment, TransitionContext
-from engine.model import (
-    APPLICATION,
-    Appointment,
-    Fee,
-    Form,
-    Link,
-    Procedure,
-    State,
-    Task,
-)
+from engine.model import APPLICATION, Appointment, Fee, Form, Link, Procedure, State, Task
 from engine.model.types import Scope
 from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Done, Dossier, Owed
 
@@ -91,9 +82,7 @@ def drop_slot(passage: TransitionContext, moment: Moment, appointment: str) -> T
         return passage
     cancelled = replace(booking, status="cancelled", sequence=booking.sequence + 1)
     passage = replace(
-        passage,
-        dossier=resume_due(passage.dossier, moment.now),
-        releases=(*passage.releases, booking.id),
+        passage, dossier=resume_due(passage.dossier, moment.now), releases=(*passage.releases, booking.id)
     )
     return passage.with_(bookings={**passage.dossier.bookings, appointment: cancelled})
 

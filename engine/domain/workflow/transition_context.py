@@ -16,9 +16,7 @@ from engine.domain.common.decision import Decision, EntryDraft, IssueOrder
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import timers_of
-from engine.model import (
-    Procedure,
-)
+from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
 from engine.records.dossier import Actor, DocumentStatus, Dossier

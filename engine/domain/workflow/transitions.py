@@ -14,13 +14,7 @@ from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
 from engine.domain.workflow.transition_context import Moment, TransitionContext, codes
-from engine.model import (
-    APPLICANT,
-    Effects,
-    Output,
-    Procedure,
-    Transition,
-)
+from engine.model import APPLICANT, Effects, Output, Procedure, Transition
 from engine.model.types import Scope
 from engine.records.dossier import ClockState, CorrectionRequest, DocumentStatus, Dossier, TakenTransition
 

@@ -35,17 +35,7 @@ from engine.model.types import (
 OTHER: Final = "other"
 ACCOUNT: Final = tuple(
     f"account.{one}"
-    for one in (
-        "phone",
-        "email",
-        "name",
-        "family_name",
-        "given_names",
-        "birth_date",
-        "birth_place",
-        "sex",
-        "residence",
-    )
+    for one in ("phone", "email", "name", "family_name", "given_names", "birth_date", "birth_place", "sex", "residence")
 )  # the known data of an applicant
 _OTHER_LABEL: Final = Text((("fr", "Autre, précisez"), ("en", "Other, say which")))
 _LONG: Final = 2000

@@ -26,11 +26,7 @@ def build_application(symbols: SymbolContext) -> Form:
     if evidence is not None:
         pages.append(evidence)
     return Form(
-        id=APPLICATION,
-        where=symbols.build.where(("form",), key=True),
-        label=_FORM,
-        by=(APPLICANT,),
-        pages=tuple(pages),
+        id=APPLICATION, where=symbols.build.where(("form",), key=True), label=_FORM, by=(APPLICANT,), pages=tuple(pages)
     )
 
 

@@ -9,19 +9,7 @@ from engine.core.values import Span, Text
 from engine.language.compiler.build_context import BuildContext, frozen, read_template
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path
-from engine.model import (
-    Accept,
-    Appeal,
-    Contact,
-    Delay,
-    Field,
-    Form,
-    Identity,
-    Law,
-    PersonalData,
-    Sensitive,
-    Template,
-)
+from engine.model import Accept, Appeal, Contact, Delay, Field, Form, Identity, Law, PersonalData, Sensitive, Template
 from engine.model.types import TRUE, YES_NO
 
 Status = Literal["sourced", "to_confirm", "plausible"]

@@ -20,17 +20,7 @@ from engine.language.expressions.parse_context import Definition, Vocabulary
 from engine.language.expressions.parser import check_definitions, parse_expression
 from engine.language.source.loader import Path, Tree
 from engine.model import APPLICATION
-from engine.model.types import (
-    DATE,
-    DECIMAL,
-    EMPTY,
-    INTEGER,
-    MONEY,
-    TEXT,
-    YES_NO,
-    TableType,
-    Type,
-)  # fmt: skip
+from engine.model.types import DATE, DECIMAL, EMPTY, INTEGER, MONEY, TEXT, YES_NO, TableType, Type  # fmt: skip
 
 _SIMPLE: Final[Mapping[str, Type]] = {
     "text": TEXT, "email": TEXT, "phone": TEXT, "identifier": TEXT, "address": TEXT, "integer": INTEGER,

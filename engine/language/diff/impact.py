@@ -26,10 +26,7 @@ TOO_MUCH: Final = 25  # percent: a larger increase is reviewed before publicatio
 _MINUTES: Final[Mapping[str, int]] = {
     "minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_800, "year": 525_600,
 }  # fmt: skip
-_WORKING: Final = {
-    "day": 2_016,
-    "hour": 252,
-}  # five days in seven, about eight hours a day: only to compare lengths
+_WORKING: Final = {"day": 2_016, "hour": 252}  # five days in seven, about eight hours a day: only to compare lengths
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,7 @@ from typing import Any, Final
 
 from engine.core.problems import NOWHERE, Position
 from engine.core.values import Span
-from engine.language.expressions.functions import (
-    FUNCTIONS,
-    LARGEST,
-    add,
-    add_span,
-    bounded,
-    divide,
-    multiply,
-    subtract,
-)
+from engine.language.expressions.functions import FUNCTIONS, LARGEST, add, add_span, bounded, divide, multiply, subtract
 from engine.language.expressions.nodes import (
     Ambient,
     And,
@@ -45,18 +36,7 @@ from engine.language.expressions.nodes import (
     names_of,
     walk,
 )
-from engine.model.types import (
-    FALSE,
-    TRUE,
-    Constant,
-    Evaluator,
-    Expression,
-    Row,
-    Scope,
-    TooManySteps,
-    Type,
-    Value,
-)
+from engine.model.types import FALSE, TRUE, Constant, Evaluator, Expression, Row, Scope, TooManySteps, Type, Value
 
 _WRITTEN: Final = frozenset({"choice", "text", "time", "partial_date"})
 

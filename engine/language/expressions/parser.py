@@ -31,18 +31,7 @@ from engine.language.expressions.parse_context import (
 from engine.language.expressions.syntax import ExpressionSource, read_syntax, rename_names
 from engine.language.expressions.typing import literal_kind, misfit, natural_literal, read_literal, retyped
 from engine.language.source.notation import likely_date, likely_number, likely_span
-from engine.model.types import (
-    DECIMAL,
-    INTEGER,
-    TEXT,
-    YES_NO,
-    Constant,
-    Expression,
-    TableType,
-    Type,
-    Value,
-    constant,
-)
+from engine.model.types import DECIMAL, INTEGER, TEXT, YES_NO, Constant, Expression, TableType, Type, Value, constant
 
 __all__ = ["Definition", "TableType", "Vocabulary", "check_definitions", "parse_expression", "rename_names"]
 

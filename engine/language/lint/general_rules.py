@@ -12,14 +12,7 @@ from engine.core.values import Text
 from engine.language.diff.elements import flatten
 from engine.language.lint.rule_registry import rule
 from engine.language.source.loader import read_source
-from engine.model import (
-    Fee,
-    Field,
-    Form,
-    NamedElement,
-    Procedure,
-    Template,
-)
+from engine.model import Fee, Field, Form, NamedElement, Procedure, Template
 from engine.model.directory import Directory
 
 MOST_QUESTIONS: Final = 7

@@ -12,18 +12,7 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Node, Not, Or, names_of
-from engine.model import (
-    APPLICANT,
-    APPLICATION,
-    Appointment,
-    Fee,
-    Form,
-    Output,
-    Procedure,
-    State,
-    Task,
-    Transition,
-)
+from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
 from engine.model.graph import closure, edges
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved

@@ -59,10 +59,7 @@ class SolverCalendar:
     """
 
     def __init__(
-        self,
-        given: Callable[[Z], None],
-        working_days: Callable[[date, int], date | None],
-        mark: Callable[[str], None],
+        self, given: Callable[[Z], None], working_days: Callable[[date, int], date | None], mark: Callable[[str], None]
     ) -> None:
         self.given, self.working_days, self.mark = given, working_days, mark
         self._parts: dict[int, tuple[Z, DateParts]] = {}

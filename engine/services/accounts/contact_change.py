@@ -76,13 +76,7 @@ def leave(unit: Unit, account_id: str) -> None:
 
 
 def write_to(
-    ctx: AppContext,
-    unit: Unit,
-    account: Account,
-    actor: Actor,
-    *,
-    phone: str | None = None,
-    email: str | None = None,
+    ctx: AppContext, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
 ) -> None:
     """Set the new contact in running dossiers and drafts of the account.
 

@@ -114,13 +114,7 @@ def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAct
 
 
 def take_transition(
-    ctx: AppContext,
-    actor: Actor,
-    dossier_id: str,
-    act: Act,
-    *,
-    revision: int | None = None,
-    token: str | None = None,
+    ctx: AppContext, actor: Actor, dossier_id: str, act: Act, *, revision: int | None = None, token: str | None = None
 ) -> Dossier:
     """Take an action and commit all its effects in one unit.
 

@@ -143,11 +143,7 @@ def _appointment(procedure: Procedure, appointment_id: str) -> Appointment:
 
 
 def _choice(
-    ctx: AppContext,
-    appointment: Appointment,
-    there: directory.Office,
-    taken: SeatsAhead,
-    now: datetime,
+    ctx: AppContext, appointment: Appointment, there: directory.Office, taken: SeatsAhead, now: datetime
 ) -> OfficeChoice:
     first = free_slots(appointment, there, taken, now, ctx.directory.calendar, local_day(now), 1)
     return OfficeChoice(there, first[0] if first else None)

@@ -40,14 +40,7 @@ def begin(ctx: AppContext, back: str) -> SignInStart:
 
 @logged("identity provider")
 def finish(
-    ctx: AppContext,
-    back: str,
-    code: str,
-    nonce: str,
-    verifier: str,
-    *,
-    joining: Actor | None = None,
-    device: str = "",
+    ctx: AppContext, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
 ) -> SignedIn | None:
     """Sign in the person that the provider confirms, known or new.
 

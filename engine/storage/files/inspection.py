@@ -32,10 +32,7 @@ def _pdf(data: bytes, make_way: MakeWay) -> Content:
 
 
 def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[int], None] | None) -> Content:
-    from engine.storage.files.images import (
-        drawn_anew,
-        pixels_of,
-    )  # its decoders take 2 MiB: loaded for the first image
+    from engine.storage.files.images import drawn_anew, pixels_of  # its decoders take 2 MiB: loaded for the first image
 
     pixels = pixels_of(data, kind)
     if weigh is not None:

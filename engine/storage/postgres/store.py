@@ -84,10 +84,7 @@ class PostgresRows:
 
     def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert rows by COPY."""
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({_named(columns)}) FROM STDIN") as copy,
-        ):
+        with self._connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_named(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
 

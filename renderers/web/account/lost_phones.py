@@ -29,16 +29,7 @@ from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.request_context import (
-    actor,
-    app_ctx,
-    asker,
-    go,
-    language,
-    moment_of,
-    myself,
-    say,
-)
+from renderers.web.platform.request_context import actor, app_ctx, asker, go, language, moment_of, myself, say
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("lost_phones", __name__)

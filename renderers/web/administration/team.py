@@ -9,13 +9,7 @@ from datetime import date
 from flask import Blueprint, Response, abort, request, session
 
 from engine.core.problems import Refused
-from engine.domain.common.agent_rights import (
-    EVERYWHERE,
-    administers,
-    agency_of,
-    is_absent,
-    refusal_for_person,
-)
+from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of, is_absent, refusal_for_person
 from engine.journal.chain import JournalEntry
 from engine.model import Procedure
 from engine.records.dossier import Account

@@ -90,11 +90,7 @@ def document_lines(one: DossierContext, form: FormView) -> list[tuple[str, str, 
     found = []
     for document in one.dossier.documents:
         worth = status_of(document, local_day(app_ctx().now()))
-        text = say(
-            "case.document",
-            number=document.number,
-            day=day_of(document.issued_at),
-        )
+        text = say("case.document", number=document.number, day=day_of(document.issued_at))
         tag = "" if worth == "valid" else say(f"track.document_{worth}")
         found.append((document_title(one, form, document), text, one.at(f"/documents/{document.id}.pdf"), tag))
     return found

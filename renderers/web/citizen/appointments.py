@@ -50,15 +50,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
-from renderers.web.shared.slots import (
-    SlotButton,
-    days_of,
-    instant_of,
-    iso_of,
-    office_lines,
-    why_none,
-    why_taken,
-)
+from renderers.web.shared.slots import SlotButton, days_of, instant_of, iso_of, office_lines, why_none, why_taken
 
 blueprint = Blueprint("appointments", __name__)
 

@@ -55,10 +55,5 @@ def _sentence(found: Renewed) -> str:
     parts.append(say("redrafted.kept"))
     if found.again:
         names = [label(found.definition.fields[one].label) for one in found.again]
-        parts.append(
-            say(
-                "redrafted.again",
-                questions=", ".join(quoted(one, language()) for one in names),
-            )
-        )
+        parts.append(say("redrafted.again", questions=", ".join(quoted(one, language()) for one in names)))
     return " ".join(parts)

@@ -8,13 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from renderers.web.citizen.documents import document_file
-from renderers.web.citizen.payments import (
-    begin_payment,
-    choose_payment,
-    follow_payment,
-    payment_state,
-    receipt_file,
-)
+from renderers.web.citizen.payments import begin_payment, choose_payment, follow_payment, payment_state, receipt_file
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper, passive
 from renderers.web.platform.dossier_context import DossierContext, case

@@ -134,13 +134,7 @@ def inbox() -> Response:
     with app_ctx().store.unit() as unit:
         letters = unit.letters_to(to, 30) if to else ()
     shown = [
-        DemoLetter(
-            one.channel.upper(),
-            national(one.to),
-            moment_of(one.created_at),
-            one.subject,
-            one.body,
-        )
+        DemoLetter(one.channel.upper(), national(one.to), moment_of(one.created_at), one.subject, one.body)
         for one in sorted(letters, key=lambda letter: letter.created_at, reverse=True)
     ]
     return page("operator/inbox.html", messages=shown, to=national(to))

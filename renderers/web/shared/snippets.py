@@ -121,12 +121,7 @@ def _form(
 ) -> Response:  # fmt: skip
     names = people(one.account for one in versions)
     said = [
-        (
-            say("snippet.version", n=one.version),
-            moment_of(one.at),
-            names.get(one.account, ""),
-            one.body,
-        )
+        (say("snippet.version", n=one.version), moment_of(one.at), names.get(one.account, ""), one.body)
         for one in versions
     ]
     return staff_page(

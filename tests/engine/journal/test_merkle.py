@@ -7,16 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from engine.journal.merkle import (
-    EMPTY,
-    STEP,
-    Growing,
-    inclusion,
-    leaf_hash,
-    node_hash,
-    root_from,
-    root_of,
-)
+from engine.journal.merkle import EMPTY, STEP, Growing, inclusion, leaf_hash, node_hash, root_from, root_of
 
 LEAVES = [leaf_hash(str(one).encode()) for one in range(1000)]
 

@@ -10,15 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine import model
-from engine.language.diff.compare import (
-    CHAPTERS,
-    Change,
-    Snapshot,
-    compare,
-    renamed,
-    severity,
-    unchanged,
-)
+from engine.language.diff.compare import CHAPTERS, Change, Snapshot, compare, renamed, severity, unchanged
 from engine.language.diff.elements import LEFT_OUT, flatten
 from engine.model import Procedure
 from tests.makers import PROCEDURES, a_procedure, compiled, the_procedure
@@ -436,10 +428,7 @@ def test_a_line_of_the_map_that_leads_nowhere_is_told() -> None:
 
 
 def test_a_state_that_vanishes_with_dossiers_in_it() -> None:
-    edits = (
-        ("    non_retire: {label: Non retiré, end: expired}\n", ""),
-        ("late: non_retire", "late: abandonne"),
-    )
+    edits = (("    non_retire: {label: Non retiré, end: expired}\n", ""), ("late: non_retire", "late: abandonne"))
     counts = Snapshot(states={"non_retire": 37})
     gone = next(one for one in changes(*edits, counts=counts) if one.kind == "removed")
     assert (gone.code, gone.facts["standing"]) == ("R801", 37)

@@ -15,13 +15,7 @@ from engine.core.values import Span
 from engine.language.expressions.compiler import both, either, negate, tree
 from engine.language.expressions.functions import FUNCTIONS
 from engine.language.expressions.nodes import Name, needed_names, reads_a_row, walk
-from engine.language.expressions.parser import (
-    Definition,
-    Vocabulary,
-    check_definitions,
-    parse_expression,
-    rename_names,
-)
+from engine.language.expressions.parser import Definition, Vocabulary, check_definitions, parse_expression, rename_names
 from engine.language.expressions.typing import read_literal
 from engine.model.types import (
     DATE,
@@ -534,9 +528,7 @@ def test_definitions_upon_definitions_stay_bounded() -> None:
 )
 def test_not_over_what_may_be_empty(text: str, names: tuple[str, ...] | None) -> None:
     words = Vocabulary(
-        names=NAMES,
-        definitions=WORDS.definitions,
-        maybe_empty=frozenset({"status", "sewer", "birth", "people"}),
+        names=NAMES, definitions=WORDS.definitions, maybe_empty=frozenset({"status", "sewer", "birth", "people"})
     )
     found = [(one.code, one.facts["names"]) for one in problems_of(text, words)]
     assert found == ([("V720", names)] if names else [])

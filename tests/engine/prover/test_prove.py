@@ -20,13 +20,7 @@ from engine.language.expressions.parser import Vocabulary, parse_expression
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.types import YES_NO, Expression, Value
-from engine.prover.checks.runner import (
-    prove,
-    witness_of_condition,
-    witness_of_line,
-    witness_of_page,
-    witness_of_state,
-)
+from engine.prover.checks.runner import prove, witness_of_condition, witness_of_line, witness_of_page, witness_of_state
 from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness

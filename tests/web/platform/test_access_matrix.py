@@ -17,17 +17,7 @@ from werkzeug.test import TestResponse
 
 from renderers.web.platform import errors as refusals
 from server import blueprints
-from tests.web.access import (
-    NOTHING,
-    PERSONAS,
-    TABLE,
-    Row,
-    ask,
-    outcome,
-    rules,
-    table,
-    values_of,
-)
+from tests.web.access import NOTHING, PERSONAS, TABLE, Row, ask, outcome, rules, table, values_of
 from tests.web.access_world import ABSENT, MARKS, AccessWorld, an_access_world, marks_in, said
 
 slow = pytest.mark.slow  # the whole site and its people

@@ -130,10 +130,7 @@ def test_full_slots_and_full_days_are_left_out() -> None:
     assert (slot.start, slot.left, slot.minutes) == (first, 1, 20)
 
 
-@pytest.mark.parametrize(
-    ("asked", "there", "desks"),
-    [(None, 6, 1), (3, 6, 3), (3, 2, 2)],
-)
+@pytest.mark.parametrize(("asked", "there", "desks"), [(None, 6, 1), (3, 6, 3), (3, 2, 2)])
 def test_desks(asked: int | None, there: int, desks: int) -> None:
     assert capacity_of(replace(DEPOT, desks=asked), replace(CENTRE, desks=there)) == desks
 

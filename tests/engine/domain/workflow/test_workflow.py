@@ -75,9 +75,7 @@ class Story:
             )
         new = tuple(self._issued(order) for order in decision.issue)
         self.dossier = replace(
-            decision.dossier,
-            revision=self.dossier.revision + 1,
-            documents=(*decision.dossier.documents, *new),
+            decision.dossier, revision=self.dossier.revision + 1, documents=(*decision.dossier.documents, *new)
         )
         self.last = decision
         return self

@@ -104,10 +104,7 @@ class TestCompanies:
         world.wait(days=1)
         assert representation.acting_for(world.office, koffi, sub.id) is None, "its last day is over"
 
-    @pytest.mark.parametrize(
-        ("asked", "given"),
-        [(None, TODAY), (TODAY + timedelta(days=30), TODAY), (TODAY, TODAY)],
-    )
+    @pytest.mark.parametrize(("asked", "given"), [(None, TODAY), (TODAY + timedelta(days=30), TODAY), (TODAY, TODAY)])
     def test_what_a_manager_gives_ends_with_their_own_mandate(
         self, world: World, asked: date | None, given: date
     ) -> None:

@@ -69,8 +69,7 @@ def test_who_waits_no_more_is_not_put_back_on_the_list(world: World, monkeypatch
     visit, waits = on(world, to_book(world), FRIDAY), to_book(world, 1)
     waiting_list.wait_for_seat(world.office, world.owner(waits), waits.id, "depot", LOME)
     leaving = Beside(
-        world.office.store,
-        lambda: waiting_list.stop_waiting(world.office, world.owner(waits), waits.id, "depot"),
+        world.office.store, lambda: waiting_list.stop_waiting(world.office, world.owner(waits), waits.id, "depot")
     )
     beside(monkeypatch, unit_of(world), "waiting_for", leaving)
     bookings.cancel_booking(world.office, world.owner(visit), visit.id, "depot")
