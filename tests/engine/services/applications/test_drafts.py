@@ -336,6 +336,15 @@ class TestCorrections:
         assert (sent.state, sent.correction) == ("conformite", None)
         assert len([one for one in sent.attachments if one.field == "acte_naissance"]) == 2
 
+    def test_an_answer_posted_unchanged_is_corrected(self, world: World, dossier: Dossier) -> None:
+        same = dossier.answers["lieu_naissance"]
+        saved = intake.save_corrections(world.office, world.applicant(), dossier.id, {"lieu_naissance": [str(same)]})
+        assert saved.dossier.correction is not None
+        assert saved.dossier.correction.made == {"lieu_naissance"}
+        other = intake.save_corrections(world.office, world.applicant(), dossier.id, {"nom": ["AMEGAN"]})
+        assert other.dossier.correction is not None
+        assert other.dossier.correction.left == ("acte_naissance",)
+
     def test_a_file_by_its_own_post_counts_as_well(self, world: World, dossier: Dossier) -> None:
         attached = intake.attach(
             world.office, world.applicant(), dossier.id, "acte_naissance", Upload("b.pdf", pdf())
