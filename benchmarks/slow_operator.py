@@ -1,4 +1,6 @@
-"""`guichet` with one operator of the demonstration that takes its time: `python -m benchmarks.slow_operator SECONDS serve …`."""
+"""`guichet` with one operator of the demonstration that takes its time: `python -m benchmarks.slow_operator SECONDS serve …`.
+
+With `--empty`: otherwise the worker plays the dossiers of the demonstration first, and waits for this operator."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, request, session
 
 from engine.core.problems import Refused
-from engine.integrations.simulated_operator import CARD_ENDINGS, MAGIC, SandboxOperator, SandboxOrder
+from engine.integrations.simulated_operator import CARD_ENDINGS, DOWN, MAGIC, SandboxOperator, SandboxOrder
 from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.settlement import record_callback
 from renderers.html.controls import national
@@ -42,7 +42,7 @@ class DemoLetter:
 def phone() -> Response:
     """Show the payer's simulated phone, with the payments that wait for a code."""
     operator = _operator()
-    magic = [(national(f"+228{digits}"), say(f"operator.ends.n{digits[-1]}")) for digits in (*MAGIC, "90000008")]
+    magic = [(national(f"+22890{digits}"), say(f"operator.ends.n{digits[-1]}")) for digits in (*MAGIC, DOWN)]
     note, kind = session.pop("operator_note", ""), session.pop("operator_kind", "")
     return page(
         "operator/phone.html", orders=[one for one in operator.pending_orders() if one.method != "card"], note=note, note_kind=kind,

@@ -966,6 +966,11 @@ def test_pages_are_light(known: PortalClient) -> None:
     assert len(html.data) + sum(weights.values()) <= 30_000
 
 
+def test_each_number_of_the_simulated_operator_can_be_typed(known: PortalClient) -> None:
+    shown = re.findall(r"\b9\d 00 00 0\d\b", known.open("/_operateur").text)
+    assert [one[-2:] for one in shown] == [f"0{n}" for n in range(1, 9)]
+
+
 def test_demonstration_pages_exist_in_demonstrations_only(tmp_path: Path) -> None:
     visitor = a_portal_client(tmp_path)
     assert visitor.open("/_boite").status == 404
