@@ -1,9 +1,12 @@
 """Generated faults of the code, and whether the tests find them.
 
-1. `python -m tests.mutation` chooses places to change, five a package, always the same ones: `var/mutants.json`.
+1. `python -m tests.mutation choose` chooses places to change, ten a package: those of `tests/mutants.jsonl` whose code is unchanged first.
 2. `pytest -p tests.mutation --mutants seen …` runs tests and records which of them execute each place.
 3. `pytest -p tests.mutation --mutants kill --share 1/2 …` changes one place after the other, in a child process each, and runs the
-   tests that execute it until one fails. Results are appended to `var/mutants-killed.jsonl`; what is in that file is not run again.
+   test that found it before, then those that execute it, until one fails. It goes on where it was stopped.
+4. `python -m tests.mutation keep` writes the results to `tests/mutants.jsonl`.
+
+Without step 2, step 3 tries the tests that found a change before: it takes minutes, and shows what a change of the tests has lost.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ import pytest
 
 from tests.contracts.figures import ALL, ROOT, tree_of
 
+LISTED: Final = ROOT / "tests/mutants.jsonl"  # each place, and the test that finds its change
 CHOSEN: Final = ROOT / "var/mutants.json"
 SEEN: Final = ROOT / "var/mutants-seen"
 KILLED: Final = ROOT / "var/mutants-killed.jsonl"
@@ -113,18 +117,30 @@ def _digest(function: ast.FunctionDef) -> str:
     return hashlib.sha256(ast.dump(function).encode()).hexdigest()[:12]
 
 
+def listed() -> dict[Mutant, str]:
+    """The places of the list, each with the test that finds its change; an empty text when none does."""
+    rows = [json.loads(line) for line in LISTED.read_text("utf-8").splitlines()] if LISTED.exists() else []
+    return {
+        Mutant(*(row[key] for key in ("module", "function", "digest", "operator", "site"))): row["killer"]
+        for row in rows
+    }
+
+
 def choose(seed: int = 1) -> list[Mutant]:
     """The same places for the same code: `A_PACKAGE` a package, at most one a function."""
+    known = {(one.module, one.function, one.digest): one for one in listed()}
     packages = defaultdict[str, list[Mutant]](list)
     for module, path in ALL:
         for name, function in _functions(tree_of(path)):
             if sites := _sites(function):
                 order = random.Random(f"{seed} {name} {_digest(function)}")
                 operator, site, _ = order.choice(sites)
-                packages[str(path.parent)].append(Mutant(module, name, _digest(function), operator, site))
-    chosen = []
+                mutant = Mutant(module, name, _digest(function), operator, site)
+                packages[str(path.parent)].append(known.get((module, name, mutant.digest), mutant))
+    chosen, kept = list[Mutant](), {*known.values()}
     for package, mutants in sorted(packages.items()):
-        chosen += random.Random(f"{seed} {Path(package).name}").sample(mutants, min(A_PACKAGE, len(mutants)))
+        mixed = random.Random(f"{seed} {Path(package).name}").sample(mutants, len(mutants))
+        chosen += sorted(mixed, key=lambda one: one not in kept)[:A_PACKAGE]
     return chosen
 
 
@@ -271,6 +287,11 @@ def _order(tests: list[pytest.Item], took: dict[str, float], seconds: float) -> 
     return few
 
 
+def _killed() -> dict[str, str]:
+    rows = map(json.loads, KILLED.read_text("utf-8").splitlines() if KILLED.exists() else ())
+    return {row["id"]: row["killer"] for row in rows}
+
+
 class FailureSeen:
     """Whether a test failed, and which."""
 
@@ -320,14 +341,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     items = {one.nodeid: one for one in session.items}
     part, parts = map(int, session.config.getoption("--share").split("/"))
     seconds = session.config.getoption("--seconds")
-    done = {json.loads(one)["id"] for one in KILLED.read_text("utf-8").splitlines()} if KILLED.exists() else set()
-    out = sys.__stdout__
+    done, known, out = _killed(), listed(), sys.__stdout__
     for number, mutant in enumerate(chosen()):
         tests = [items[one] for one in sorted(seen[number]) if one in items]
-        if number % parts != part - 1 or mutant.id in done or not tests:
+        before = [items[known[mutant]]] if known.get(mutant, "") in items else []
+        if number % parts != part - 1 or mutant.id in done or not tests + before:
             continue
         importlib.import_module(mutant.module)
-        few = _order(tests, took, seconds)
+        few = before + _order(tests, took, seconds)
         killer = _tried(session, mutant, _changed(mutant), few, seconds)
         with KILLED.open("a", encoding="utf-8") as results:
             results.write(
@@ -337,7 +358,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     return True
 
 
+def main() -> None:
+    if sys.argv[1:] == ["keep"]:
+        killed = _killed()
+        rows = [{**asdict(one), "killer": killed[one.id]} for one in chosen() if one.id in killed]
+        LISTED.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        print(f"{sum(bool(row['killer']) for row in rows)} of {len(rows)} changes are found")
+    else:
+        CHOSEN.parent.mkdir(exist_ok=True)
+        CHOSEN.write_text(json.dumps([asdict(one) for one in choose()], indent=0), "utf-8")
+        print(f"{len(chosen())} places in {CHOSEN.relative_to(ROOT)}")
+
+
 if __name__ == "__main__":
-    CHOSEN.parent.mkdir(exist_ok=True)
-    CHOSEN.write_text(json.dumps([asdict(one) for one in choose()], indent=0), "utf-8")
-    print(f"{len(choose())} places in {CHOSEN.relative_to(ROOT)}")
+    main()
