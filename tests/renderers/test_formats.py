@@ -82,6 +82,12 @@ def test_a_year_is_not_grouped() -> None:
     assert [WORDS.number(one, "fr") for one in (1990, Decimal(1990), 10_000)] == ["1990", "1990", "10\u202f000"]
 
 
+def test_the_script_of_uploads_writes_the_same_units() -> None:
+    script = Path("renderers/static/guichet.js").read_text("utf-8")
+    units = [WORDS.size(1_000, language).split()[1] for language in OFFERED]
+    assert [f'unit: " {unit}"' in script for unit in units] == [True, True]
+
+
 def test_a_list_keeps_the_language_of_its_parts() -> None:
     assert formats.listed((), "fr") == ""
     assert formats.listed(("a", "b"), "fr", "or") == "a ou b"
