@@ -79,7 +79,8 @@ def test_the_longest_number_that_can_be_typed_is_shown(kind: str, typed: str) ->
 
 
 def test_a_year_is_not_grouped() -> None:
-    assert [WORDS.number(one, "fr") for one in (1990, Decimal(1990), 10_000)] == ["1990", "1990", "10\u202f000"]
+    numbers = (1990, Decimal(1990), 10_000, Decimal("9" * 30))
+    assert [WORDS.number(one, "fr") for one in numbers] == ["1990", "1990", "10\u202f000", "\u202f".join(["999"] * 10)]
 
 
 def test_the_script_of_uploads_writes_the_same_units() -> None:
