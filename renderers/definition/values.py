@@ -87,10 +87,8 @@ class ChangeValues:
                 return self.span(value)
             case date():
                 return self.words.plain_day(value, self.language)
-            case int():
+            case int() | Decimal():
                 return self.words.amount(value, self.language)
-            case Decimal():
-                return str(value)
             case str():
                 return self._word(value)
             case Text():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FIXED_SPACE: Final = "\u00a0"
 NARROW_SPACE: Final = "\u202f"  # fixed too; French groups digits with it
+_PRECISION: Final = 60  # digits; a number may be typed with 40, and Babel fails above the precision
 _LOCALES: Final = {"en": "en_GB", "ee": "ee_TG"}  # any other language is written as French, the reference
 _UNTRANSLATED: Final = frozenset({("ee", "or")})  # CLDR gives the English word
 _MOMENTS: Final = {"fr": "{1} à {0}", "en": "{1} at {0}"}  # Babel has only the patterns of CLDR with a comma
@@ -34,13 +35,15 @@ def _locale(language: str) -> Locale:
 def number(value: int | Decimal, language: str) -> str:
     """Return a number with its digits grouped and all its decimals: `30 000`, `12,5`."""
     locale = _locale(language)
-    return str(locale.decimal_formats[None].apply(value, locale, decimal_quantization=False))
+    with localcontext(prec=_PRECISION):
+        return str(locale.decimal_formats[None].apply(value, locale, decimal_quantization=False))
 
 
 def percent(value: Decimal, language: str) -> str:
     """Return a percentage, `12,5 %` for 12.5."""
     locale = _locale(language)
-    return str(locale.percent_formats[None].apply(value / 100, locale, decimal_quantization=False))
+    with localcontext(prec=_PRECISION):
+        return str(locale.percent_formats[None].apply(value / 100, locale, decimal_quantization=False))
 
 
 @lru_cache(maxsize=1024)

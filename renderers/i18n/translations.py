@@ -99,7 +99,7 @@ class Translations:
 
     def number(self, number: int | Decimal, language: str) -> str:
         """Format a number that may be a year: `1990`, not `1 990`. Digits are grouped from `10 000`."""
-        return f"{number:.0f}" if number % 1 == 0 and -10_000 < number < 10_000 else self.amount(number, language)
+        return f"{number:.0f}" if -10_000 < number < 10_000 and number % 1 == 0 else self.amount(number, language)
 
     def money(self, amount: int, language: str) -> str:
         """Format an amount as `30 000 FCFA`, without a line break inside."""

@@ -40,8 +40,8 @@ safely(() => {
 // Photographs are made smaller before they leave, and the sending shows how far it is.
 const LONGEST = 1600;
 const spoken = {
-  fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", of: " Ko sur ", unit: " Ko", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu à {} %. Rien n’est perdu.", again: "Reprendre" },
-  en: { shrink: "Preparing the photo…", send: "Sending: ", of: " KB of ", unit: " KB", wait: "Slow network. Trying again…", cut: "Sending stopped at {}%. Nothing is lost.", again: "Resume" },
+  fr: { shrink: "Préparation de la photo…", send: "Envoi en cours : ", of: " ko sur ", unit: " ko", wait: "Réseau lent. Nouvel essai…", cut: "Envoi interrompu à {} %. Rien n’est perdu.", again: "Reprendre" },
+  en: { shrink: "Preparing the photo…", send: "Sending: ", of: " kB of ", unit: " kB", wait: "Slow network. Trying again…", cut: "Sending stopped at {}%. Nothing is lost.", again: "Resume" },
 };
 const say = spoken[document.documentElement.lang] || spoken.fr;
 const smaller = async (file) => {

@@ -77,6 +77,16 @@ def test_a_rate_says_of_what_it_is_and_what_the_example_pays() -> None:
     ), line.notes
 
 
+def test_the_decimals_of_a_table_are_in_the_notation_of_the_language() -> None:
+    table = "tables:\n  taux: {gives: decimal, by: [{from: integer}], rows: {0: 12.5, 100: RATE}}\n"
+    before, after = (
+        compiled(f"{(GOLDEN / 'before.yaml').read_text('utf-8')}\n{table.replace('RATE', rate)}", "before.yaml")
+        for rate in ("7.5", "2.5")
+    )
+    writer = ChangeWriter(Comparison.of(before, after, the_directory()), the_words(), "fr")
+    assert [line.what for chapter in writer.chapters() for line in chapter.lines] == ["valeur\u00a0: 7,5 → 2,5"]
+
+
 def test_two_procedures_are_not_taken_for_two_editions_of_one() -> None:
     other = compiled(
         (GOLDEN / "before.yaml").read_text("utf-8").replace("procedure: essai", "procedure: autre"), "a.yaml"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +24,7 @@ from renderers.i18n import formats, problem_messages
 from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import OFFERED, load_words
 from renderers.pdf.documents import document_pdf
-from tests.engine.domain.small_procedure import passport
+from tests.engine.domain.small_procedure import passport, text_field
 from tests.engine.records.makers import a_document
 from tests.makers import PROCEDURES, the_procedure
 from tests.renderers.test_certificate import NUMBER, read
@@ -66,8 +68,25 @@ def test_numbers_keep_all_their_digits(value: int | Decimal, said: str) -> None:
     assert WORDS.amount(value, "fr") == said.replace("_", "\u202f")
 
 
+@pytest.mark.parametrize("kind", ["money", "integer", "decimal", "percent"])
+@pytest.mark.parametrize("typed", ["9" * 30, "-" + "9" * 30, "9" * 30 + ",123456789"])
+def test_the_longest_number_that_can_be_typed_is_shown(kind: str, typed: str) -> None:
+    """Its answer is outside the limits, and the page that says so shows it with all its digits."""
+    field = replace(text_field("taille"), type=kind)
+    plain = kind_of(field).from_text(field, typed, ASKING)
+    said = kind_of(field).text(field, plain, ASKING, Speech(WORDS, "fr"))
+    assert re.sub(r"\s|FCFA|%", "", said) == typed
+
+
 def test_a_year_is_not_grouped() -> None:
-    assert [WORDS.number(one, "fr") for one in (1990, Decimal(1990), 10_000)] == ["1990", "1990", "10\u202f000"]
+    numbers = (1990, Decimal(1990), 10_000, Decimal("9" * 30))
+    assert [WORDS.number(one, "fr") for one in numbers] == ["1990", "1990", "10\u202f000", "\u202f".join(["999"] * 10)]
+
+
+def test_the_script_of_uploads_writes_the_same_units() -> None:
+    script = Path("renderers/static/guichet.js").read_text("utf-8")
+    units = [WORDS.size(1_000, language).split()[1] for language in OFFERED]
+    assert [f'unit: " {unit}"' in script for unit in units] == [True, True]
 
 
 def test_a_list_keeps_the_language_of_its_parts() -> None:

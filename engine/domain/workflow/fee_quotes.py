@@ -110,7 +110,7 @@ def _line(
         label=f"{label} ({number})" if number else label,
         amount=floor(unit if times is None else unit * times),
         unit_amount=None if times is None else floor(unit),
-        times=None if times is None else _figures(times, speech),
+        times=None if times is None else speech.wording.amount(times, speech.language),
         per=line.per.in_(speech.language) if line.per else None,
         basis=line.law_of("amount") or fee.law_of("amount"),
     )
@@ -123,12 +123,6 @@ def _amount(expression: Expression, scope: Scope, missing: dict[str, None]) -> D
         lacking = [name for name in sorted(expression.names) if scope.get(name) is None]
         missing.update(dict.fromkeys(lacking or [expression.text]))
     return found
-
-
-def _figures(times: Decimal, speech: Speech) -> str:
-    whole, _, part = f"{times.normalize():f}".partition(".")
-    words = speech.wording.amount(int(whole), speech.language)
-    return f"{words}{'.' if speech.language == 'en' else ','}{part}" if part else words
 
 
 def _cuts(fee: Fee, total: int, scope: Scope, language: str) -> Iterator[OwedLine]:

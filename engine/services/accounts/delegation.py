@@ -279,8 +279,9 @@ def give(
 ) -> Mandate:  # fmt: skip
     """Give a mandate for the person this actor acts for, in general or for one dossier.
 
-    It ends with the mandate of the manager who gives it, or earlier. Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past,
-    procedure_unknown, too_many_tries, invitations_many, invitations_paused.
+    It lasts until the last day of the manager who gives it at most. Ending the manager's mandate leaves it in force.
+    Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past, procedure_unknown,
+    too_many_tries, invitations_many, invitations_paused.
     """
     phone = read_phone(phone_raw)
     if strange := [one for one in procedures if one not in ctx.catalogue.procedures]:

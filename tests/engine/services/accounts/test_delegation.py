@@ -108,13 +108,14 @@ class TestCompanies:
     def test_what_a_manager_gives_ends_with_their_own_mandate(
         self, world: World, asked: date | None, given: date
     ) -> None:
-        afi, koffi = world.applicant(), world.applicant(OTHER)
+        afi, koffi, other = world.applicant(), world.applicant(OTHER), world.applicant("+22890998877")
         mandate = representation.give(world.office, afi, "", OTHER, "manager", until=TODAY)
         manager = as_(world, koffi, mandate)
         sub = representation.give(world.office, manager, mandate.id, "+22890998877", "manager", until=asked)
         assert sub.until == given
+        assert representation.acting_for(world.office, other, sub.id) is not None
         world.wait(days=1)
-        assert representation.acting_for(world.office, world.applicant("+22890998877"), sub.id) is None
+        assert representation.acting_for(world.office, other, sub.id) is None
 
     def test_who_asks_too_often_leaves_nothing_on_the_disk(self, world: World, tmp_path: Path) -> None:
         afi, proof = world.applicant(), Upload("rccm.pdf", pdf())
