@@ -72,7 +72,7 @@ def own(ctx: AppContext, actor: Actor) -> Own:
 def _account(unit: Unit, actor: Actor) -> Account:
     """Return the account, locked for a change: what another tab saves meanwhile is not overwritten."""
     account = unit.account_held(actor.id) if actor.kind == "applicant" and not actor.unproven else None
-    if account is None:
+    if account is None or account.disabled:  # erased or left by an act that this one waited for
         raise NotFound
     return account
 

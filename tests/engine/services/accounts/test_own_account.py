@@ -23,6 +23,7 @@ from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.messages import write_message
 from engine.services.applications.notes import write_note
+from engine.services.context.app_context import NotFound
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import mail_links
 from tests.engine.services.world import B3, PHONE, World
@@ -130,6 +131,21 @@ class TestBeingKnown:
     def test_the_number_is_told_of_an_added_address(self, world: World) -> None:
         joined(world, world.applicant(), "email", EMAIL)
         assert "letter.email_added.sms" in world.letters(PHONE)[-1]
+
+    def test_an_account_left_or_erased_meanwhile_takes_no_number_and_no_address(self, world: World) -> None:
+        afi, koffi = world.applicant(), world.applicant(NEW)
+        world.draft(owner=afi)
+        own_account.send_proof(world.office, "phone", PHONE)
+        code = code_in(world, PHONE)
+        joined(world, afi, "phone", NEW)
+        with pytest.raises(NotFound):  # both swapped at once: this one waited for the other
+            own_account.add_identifier(world.office, koffi, "phone", PHONE, code)
+        world.wait(minutes=5)
+        assert by_phone(world, PHONE).id not in (afi.id, koffi.id)
+        own_account.send_proof(world.office, "email", EMAIL)
+        with pytest.raises(NotFound):
+            own_account.add_identifier(world.office, koffi, "email", EMAIL, code_in(world, EMAIL))
+        assert by_mail(world).id != koffi.id
 
     def test_an_address_that_was_left_does_not_sign_in_any_more(self, world: World) -> None:
         afi = by_mail(world)
