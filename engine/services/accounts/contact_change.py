@@ -29,7 +29,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     """Make this number the sign-in of the locked account.
 
     Its running dossiers, and those it fills for others, use the number. Mandates that awaited the
-    former number now belong to it. The former number is notified. Raises `AlreadyExists` for the number
+    former number now belong to it. The former number and the e-mail address are notified. Raises `AlreadyExists` for the number
     of an account in use.
     """
     other = unit.account_of("applicant", phone)
@@ -47,8 +47,11 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     unit.put_account(replace(account, login=phone))
     unit.drop_phone_move(account.id)
     write_to(ctx, unit, account, actor, phone=phone)
-    if before and before != phone:
-        notify(ctx, unit, account, "phone_changed", before, ctx.now())
+    if before == phone:
+        return
+    emails = [known.value for known in unit.identifiers_of(account.id) if known.kind == "email"]
+    for to in filter(None, (before, *emails)):
+        notify(ctx, unit, account, "phone_changed", to, ctx.now())
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:

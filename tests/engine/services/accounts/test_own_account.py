@@ -128,6 +128,13 @@ class TestBeingKnown:
         assert world.kept(own).contact_phone == PHONE
         assert "letter.email_changed.email" in world.letters("afi@nouveau.tg")[-1], "a thief may have removed it"
 
+    def test_the_address_is_told_of_a_changed_number(self, world: World) -> None:
+        afi = world.applicant()
+        joined(world, afi, "email", EMAIL)
+        joined(world, afi, "phone", NEW)
+        assert "letter.phone_changed.email" in world.letters(EMAIL)[-1], "a thief may hold the telephone"
+        assert "letter.phone_changed.sms" in world.letters(PHONE)[-1]
+
     def test_the_number_is_told_of_an_added_address(self, world: World) -> None:
         joined(world, world.applicant(), "email", EMAIL)
         assert "letter.email_added.sms" in world.letters(PHONE)[-1]
