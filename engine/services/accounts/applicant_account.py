@@ -204,10 +204,12 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
     """Erase an account: profile, identifiers, sessions and drafts.
 
     Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. Raises
-    Refused("erase_running", count) while a request runs.
+    Refused("erase_running", count) while a request runs; move_waits while a change asked for at a counter waits.
     """
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
+        if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
+            raise Refused(refusal("move_waits"))
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
         held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
@@ -224,7 +226,6 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
             ended = mandate if over else replace(mandate, status="ended", changed_at=ctx.now())
             declared = ended.declared if ended.kind == "company" else ""  # for a person it is the applicant's own name
             unit.put_mandate(replace(ended, invited="", declared=declared))
-        unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}

@@ -185,6 +185,16 @@ def test_no_number_is_changed_beside_while_another_waits(world: World) -> None:
     assert own_account.own(world.office, afi).phone == other
 
 
+def test_an_account_is_not_erased_while_its_number_waits(world: World) -> None:
+    agent, afi = world.agent("g", COUNTER), world.applicant()
+    dossier = world.draft(PASSPORT, owner=afi)
+    asked(world, dossier, agent)
+    assert refused(own_account.erase_own, world.office, afi) == "move_waits"
+    lost_phones.refuse_move(world.office, afi)
+    assert "move_refused" in world.letters(NEW)[-1]
+    assert own_account.erase_own(world.office, afi).drafts == 1
+
+
 def told_and_due(world: World) -> None:
     """What is owed leaves, and three days go by."""
     timers.run_pass(world.office)
