@@ -13,7 +13,7 @@ from engine.domain.common.names import person_name
 from engine.domain.messages.preferences import WISHES, NotificationPreferences, wishes_of
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
-from engine.services.accounts.contact_change import change_phone, is_bare, leave, notify, write_to
+from engine.services.accounts.contact_change import change_phone, drop_address, is_bare, leave, notify, write_to
 from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
@@ -72,7 +72,7 @@ def own(ctx: AppContext, actor: Actor) -> Own:
 def _account(unit: Unit, actor: Actor) -> Account:
     """Return the account, locked for a change: what another tab saves meanwhile is not overwritten."""
     account = unit.account_held(actor.id) if actor.kind == "applicant" and not actor.unproven else None
-    if account is None:
+    if account is None or account.disabled:  # erased or left by an act that this one waited for
         raise NotFound
     return account
 
@@ -90,7 +90,8 @@ def send_proof(
 def add_identifier(ctx: AppContext, actor: Actor, kind: str, raw: str, code: str, *, mark: str = "") -> None:
     """Replace the phone number or add the e-mail address whose code was typed.
 
-    Running dossiers use it from now on, and the old number or address is notified. Raises as `check_code`. Raises
+    Running dossiers use it from now on. The old number or address is notified, and the number of an added
+    address. Raises as `check_code`. Raises
     Refused: address_taken; move_waits while a change asked for at a counter waits.
     """
     value, digits = (read_phone if kind == "phone" else read_email)(raw), read_code(code)
@@ -123,16 +124,20 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
         leave(unit, known.account)
     former = {one.value for one in unit.identifiers_of(account.id) if one.kind == "email"}
     for address in former:
-        unit.drop_identifier("email", address)
-        notify(ctx, unit, account, "email_changed", address, ctx.now())
+        drop_address(ctx, unit, account, actor, address, instead=email)
     if account.login in former:
         unit.put_account(replace(account, login=free_login(unit, "email", email, account.id)))
     unit.add_identifier(Identifier("email", email, account.id, ctx.now()))
     write_to(ctx, unit, account, actor, email=email)
+    if account.login.startswith("+"):  # a thief of the phone could add an address unseen
+        notify(ctx, unit, account, "email_added", account.login, ctx.now())
 
 
 def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
-    """Remove an e-mail address unless it is the only identifier. Raises `NotFound`, Refused("only_way")."""
+    """Remove an e-mail address unless it is the only identifier; dossiers do not write to it any more.
+
+    Raises `NotFound`, Refused("only_way").
+    """
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         known = unit.identifier("email", email)
@@ -140,7 +145,7 @@ def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
             raise NotFound
         if not account.login.startswith("+"):
             raise Refused(refusal("only_way"))
-        unit.drop_identifier("email", email)
+        drop_address(ctx, unit, account, actor, email)
 
 
 # -- profile and preferences -------------------------------------------------------------------------------------------
@@ -199,10 +204,12 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
     """Erase an account: profile, identifiers, sessions and drafts.
 
     Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. Raises
-    Refused("erase_running", count) while a request runs.
+    Refused("erase_running", count) while a request runs; move_waits while a change asked for at a counter waits.
     """
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
+        if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
+            raise Refused(refusal("move_waits"))
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
         held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
@@ -219,7 +226,6 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
             ended = mandate if over else replace(mandate, status="ended", changed_at=ctx.now())
             declared = ended.declared if ended.kind == "company" else ""  # for a person it is the applicant's own name
             unit.put_mandate(replace(ended, invited="", declared=declared))
-        unit.drop_phone_move(account.id)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}

@@ -5,6 +5,7 @@ It applies to sign-in, contact of dossiers and mandates, wherever it is asked fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
@@ -28,7 +29,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     """Make this number the sign-in of the locked account.
 
     Its running dossiers, and those it fills for others, use the number. Mandates that awaited the
-    former number now belong to it. The former number is notified. Raises `AlreadyExists` for the number
+    former number now belong to it. The former number and the e-mail address are notified. Raises `AlreadyExists` for the number
     of an account in use.
     """
     other = unit.account_of("applicant", phone)
@@ -46,8 +47,11 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     unit.put_account(replace(account, login=phone))
     unit.drop_phone_move(account.id)
     write_to(ctx, unit, account, actor, phone=phone)
-    if before and before != phone:
-        notify(ctx, unit, account, "phone_changed", before, ctx.now())
+    if before == phone:
+        return
+    emails = [known.value for known in unit.identifiers_of(account.id) if known.kind == "email"]
+    for to in filter(None, (before, *emails)):
+        notify(ctx, unit, account, "phone_changed", to, ctx.now())
 
 
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
@@ -82,27 +86,50 @@ def write_to(
 
     In dossiers it fills for others, only where its number was the contact.
     """
+    for before in _running(unit, account, others=phone is not None):
+        if before.owner == account.id or before.contact_phone == account.login:
+            after = replace(
+                before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email
+            )
+            _write_there(ctx, unit, before, after, actor, phone or email)
+
+
+def drop_address(
+    ctx: AppContext, unit: Unit, account: Account, actor: Actor, email: str, instead: str | None = None
+) -> None:  # fmt: skip
+    """Remove an e-mail address of the account from sign-in and from its running dossiers, and notify it.
+
+    Dossiers that it fills for others are included. `instead` is the address that replaces it.
+    """
+    unit.drop_identifier("email", email)
+    for before in _running(unit, account, others=True):
+        if before.contact_email == email:
+            _write_there(ctx, unit, before, replace(before, contact_email=instead), actor, instead)
+    notify(ctx, unit, account, "email_changed", email, ctx.now())
+
+
+def _running(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier]:
+    """Yield the running dossiers and drafts of the account, and with `others` those it may fill for others."""
     lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS)]
     theirs = [
         line.id
-        for mandate in unit.mandates_held(account.id) if phone and mandate.status == "active"
+        for mandate in unit.mandates_held(account.id) if others and mandate.status == "active"
         for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS)
     ]  # fmt: skip
     for dossier_id in dict.fromkeys((*lines, *theirs)):
-        before = unit.dossier(dossier_id)
-        if before is None or before.closed_at is not None:
-            continue
-        if before.owner != account.id and before.contact_phone != account.login:
-            continue
-        _write_there(ctx, unit, before, actor, phone, email)
+        dossier = unit.dossier(dossier_id)
+        if dossier is not None and dossier.closed_at is None:
+            yield dossier
 
 
 def _write_there(
-    ctx: AppContext, unit: Unit, before: Dossier, actor: Actor, phone: str | None, email: str | None
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, contact: str | None
 ) -> None:  # fmt: skip
-    after = replace(before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email)
+    if after == before:
+        return
     body: dict[str, Plain] = {"revision": before.revision + 1}
-    keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, {"contact": phone or email})], actor)
+    commits: dict[str, Plain] = {"contact": contact} if contact else {}
+    keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, commits)], actor)
 
 
 def notify(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, when: datetime) -> str:

@@ -20,7 +20,7 @@ from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, OutboundMessage
 from engine.records.people import PhoneMove
 from engine.services.accounts.assistance import NUMBERS_TRIED, received_by
-from engine.services.accounts.contact_change import change_phone, is_bare, notify
+from engine.services.accounts.contact_change import change_phone, drop_address, is_bare, notify
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
@@ -261,6 +261,9 @@ def _make(ctx: AppContext, due: PhoneMove) -> bool:
             _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen phone may still be signed in
+        for known in unit.identifiers_of(account.id):
+            if known.kind == "email":  # the holder of the stolen phone may have added it
+                drop_address(ctx, unit, account, agent.actor(), known.value)
         notify(ctx, unit, account, "move_made", move.phone, move.due_at)
         return True
 

@@ -76,7 +76,7 @@ def _provider(ctx: AppContext) -> IdentityProvider:
 
 def _joined(unit: Unit, identity: VerifiedIdentity, actor: Actor, ctx: AppContext) -> Account:
     account, known = unit.account_held(actor.id), unit.identifier("provider", identity.subject)
-    if account is None or account.kind != "applicant":
+    if account is None or account.kind != "applicant" or account.disabled:
         raise NotFound
     if known is None:
         unit.add_identifier(Identifier("provider", identity.subject, account.id, ctx.now()))

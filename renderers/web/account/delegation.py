@@ -18,7 +18,7 @@ from engine.services.accounts.mandates import COMPANY, MandateView, holder_shown
 from engine.services.applications.attachments import Upload
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
-from renderers.web.platform.access import agent, signed_in
+from renderers.web.platform.access import agent, proves_anew, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
@@ -99,8 +99,13 @@ def act() -> Response:
 @blueprint.post("/compte/mandats/<mandate_id>")
 @signed_in
 def answer(mandate_id: str) -> Response:
-    """Accept or refuse a mandate, or end one. `decline` and `leave` ask for confirmation first."""
+    """Accept or refuse a mandate, or end one. `decline` and `leave` ask for confirmation first.
+
+    `accept` asks for a recent sign-in.
+    """
     said = request.form.get("do", "")
+    if said == "accept" and (area := proves_anew(_HOME)):
+        return area
     if said in ("decline", "leave"):
         return _sure(mandate_id, said)
     if said in ("accept", "refuse"):
@@ -217,8 +222,11 @@ def person() -> Response:
 @blueprint.route("/compte/entreprises/inviter", methods=["GET", "POST"])
 @signed_in
 def invite() -> Response:
-    """Give a person a mandate for the principal, limited by role, procedures and date."""
-    return _invite("")
+    """Give a person a mandate for the principal, limited by role, procedures and date.
+
+    Asks for a recent sign-in first.
+    """
+    return proves_anew("/compte/entreprises/inviter") or _invite("")
 
 
 @blueprint.route("/dossiers/<number>/personnes", methods=["GET", "POST"])

@@ -11,9 +11,9 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request, session
 
-from renderers.web.citizen.appointments import counter_of_link
+from renderers.web.citizen.appointments import Counter, counter_of_link
 from renderers.web.platform.access import public
-from renderers.web.platform.request_context import page
+from renderers.web.platform.request_context import go, page
 from renderers.web.shared.appointment_notices import lost_of
 
 blueprint = Blueprint("appointment_links", __name__)
@@ -39,10 +39,15 @@ def by_link(token: str) -> Response:
     Without either, show that it is over.
     """
     here = counter_of_link(token)
-    if here.booking is None and lost_of(here.one, here.task) is None:
+    if _is_over(here):
         return page("citizen/appointment_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
                     dossier=here.one.dossier)  # fmt: skip
     return here.choose()
+
+
+def _is_over(here: Counter) -> bool:
+    """Return whether the appointment is past or was cancelled by its owner. Its link books no other one."""
+    return here.booking is None and lost_of(here.one, here.task) is None
 
 
 @blueprint.post("/r/<token>")
@@ -50,7 +55,8 @@ def by_link(token: str) -> Response:
 @unkept
 def book_by_link(token: str) -> Response:
     """Book the posted slot and redirect to the appointment. Raises `NotFound` for an unknown link."""
-    return counter_of_link(token).book()
+    here = counter_of_link(token)
+    return go(here.here) if _is_over(here) else here.book()
 
 
 @blueprint.route("/r/<token>/confirmer", methods=["GET", "POST"])
@@ -58,7 +64,10 @@ def book_by_link(token: str) -> Response:
 @unkept
 def confirm_by_link(token: str) -> Response:
     """Show the chosen slot before booking. A post first holds the slot."""
-    return counter_of_link(token).hold() if request.method == "POST" else counter_of_link(token).confirm()
+    here = counter_of_link(token)
+    if _is_over(here):
+        return go(here.here)
+    return here.hold() if request.method == "POST" else here.confirm()
 
 
 @blueprint.post("/r/<token>/attendre")
@@ -66,7 +75,8 @@ def confirm_by_link(token: str) -> Response:
 @unkept
 def wait_by_link(token: str) -> Response:
     """Join or leave the waiting list, then redirect to the slots."""
-    return counter_of_link(token).wait()
+    here = counter_of_link(token)
+    return go(here.here) if _is_over(here) else here.wait()
 
 
 @blueprint.route("/r/<token>/annuler", methods=["GET", "POST"])

@@ -56,7 +56,9 @@ def test_an_address_then_a_new_number(visitor: PortalClient) -> None:
     assert EMAIL not in stranger.open("/compte").text
 
 
-@pytest.mark.parametrize("address", ["/compte/telephone", "/compte/courriel", "/compte/supprimer"])
+@pytest.mark.parametrize(
+    "address", ["/compte/telephone", "/compte/courriel", "/compte/supprimer", "/compte/entreprises/inviter"]
+)
 def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: PortalClient, address: str) -> None:
     """Who finds a telephone that is still signed in does not take the account over."""
     visitor.sign_in()

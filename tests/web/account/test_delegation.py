@@ -97,7 +97,11 @@ def test_a_relative_says_yes_on_their_own_telephone(visitor: PortalClient) -> No
     assert "Demande à agir pour vous" in seen.text
     asked = mandate(relative, "/compte/mandats")
     assert press(visitor, HOME, f"/compte/mandats/{asked}", do="accept") == "", "not who asked"
-    assert press(relative, HOME, f"/compte/mandats/{asked}", do="accept") == HOME
+    later(visitor, minutes=16)
+    yes = {"action": f"/compte/mandats/{asked}", "do": "accept"}
+    assert press(relative, HOME, **yes).startswith("/connexion?"), "a telephone found signed in does not say yes"
+    relative.sign_in(OTHER)
+    assert press(relative, HOME, **yes) == HOME
     visitor.open(HOME)
     press(visitor, HOME, "/compte/agir", mandate=mandate(visitor))
     number = visitor.begin()

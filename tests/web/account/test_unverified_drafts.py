@@ -235,8 +235,8 @@ def test_a_draft_they_had_already_is_chosen_about(visitor: PortalClient, choice:
     assert visitor.send("/dossiers/de-cet-appareil", **{f"d{new}": choice}).status == 303
     kept, gone = (new, old) if choice == "this" else (old, new)
     assert visitor.open(f"/dossiers/{kept}/demande").status == 200
-    assert kept[-4:] in visitor.open("/dossiers").html
-    assert gone[-4:] not in visitor.page.html
+    assert f"/dossiers/{kept}" in visitor.open("/dossiers").html
+    assert f"/dossiers/{gone}" not in visitor.page.html
     assert "attend sur cet appareil" not in visitor.page.text
 
 

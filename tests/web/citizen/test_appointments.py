@@ -186,12 +186,19 @@ def test_a_visit_is_moved_and_cancelled_from_its_message(known: PortalClient) ->
     assert page.response.headers["Cache-Control"] == "no-store"
     second = starts(nobody, link)[0]
     assert "gardé pour vous" in touch(nobody, link, second).page.text
-    nobody.post(link, **nobody.page.form("start"))
+    chosen = nobody.page.form("start")
+    nobody.post(link, **chosen)
     assert "Votre rendez-vous est confirmé" in nobody.follow().text
     assert link_of(known) == link, "one visit has one link"
     nobody.send(f"{link}/annuler")
     assert "Votre rendez-vous est annulé" in nobody.follow().text
     assert "Vous n’avez pas de rendez-vous" in nobody.page.text
+    with known.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(mine.split("/")[2])
+    assert dossier
+    for rest in ("", "/confirmer", "/attendre"):
+        nobody.post(f"{link}{rest}", **{**chosen, "token": f"again{rest}", "revision": dossier.revision})
+        assert "Vous n’avez pas de rendez-vous" in nobody.follow().text, "it books no other visit"
     assert nobody.open(mine).status == 303, "it opens nothing else"
     assert fsck(known.office) == ()
 

@@ -18,6 +18,7 @@ from engine.services.accounts import lost_phones
 from engine.services.applications import drafts as intake
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in import applicant_sign_in as accounts
+from engine.services.sign_in import mail_links
 from engine.services.worker import worker as timers
 from tests.engine.services.world import PASSPORT, PHONE, World
 
@@ -71,6 +72,23 @@ def test_after_three_days_everything_follows_the_new_number_and_the_old_one_lets
     assert signed_in(world, NEW).id == afi.id
     assert signed_in(world, PHONE).id != afi.id
     assert NEW not in json.dumps([to_plain(one) for one in world.read(lambda unit: unit.entries(kept.id))])
+    assert list(world.office.store.findings()) == []
+
+
+def test_an_address_that_the_holder_of_the_stolen_telephone_added_does_not_sign_in_any_more(world: World) -> None:
+    agent, dossier, thief = world.agent("g", COUNTER), world.sent(PASSPORT), "voleur@exemple.tg"
+    afi = signed_in(world, PHONE)
+    own_account.send_proof(world.office, "email", thief)
+    own_account.add_identifier(world.office, afi, "email", thief, code_in(world, thief))
+    asked(world, dossier, agent)
+    timers.run_pass(world.office)
+    world.wait(days=3, hours=1)
+    timers.run_pass(world.office)
+    assert (world.kept(dossier).contact_phone, world.kept(dossier).contact_email) == (NEW, None)
+    assert "letter.email_changed.email" in world.letters(thief)[-1]
+    mail = mail_links.send_link(world.office, thief)
+    token = world.letters(thief)[-1].rpartition("/connexion/lien/")[2].split()[0].split(",")[0]
+    assert mail_links.follow_link(world.office, token, mail.mark).actor.id != afi.id
     assert list(world.office.store.findings()) == []
 
 
@@ -165,6 +183,16 @@ def test_no_number_is_changed_beside_while_another_waits(world: World) -> None:
     own_account.send_proof(world.office, "phone", other)
     add(world.office, afi, "phone", other, code_in(world, other))
     assert own_account.own(world.office, afi).phone == other
+
+
+def test_an_account_is_not_erased_while_its_number_waits(world: World) -> None:
+    agent, afi = world.agent("g", COUNTER), world.applicant()
+    dossier = world.draft(PASSPORT, owner=afi)
+    asked(world, dossier, agent)
+    assert refused(own_account.erase_own, world.office, afi) == "move_waits"
+    lost_phones.refuse_move(world.office, afi)
+    assert "move_refused" in world.letters(NEW)[-1]
+    assert own_account.erase_own(world.office, afi).drafts == 1
 
 
 def told_and_due(world: World) -> None:

@@ -16,12 +16,14 @@ from engine.domain.messages.preferences import NotificationPreferences
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor
 from engine.services.accounts import applicant_account as own_account
+from engine.services.accounts import delegation as representation
 from engine.services.accounts.access_log import note_visit
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.messages import write_message
 from engine.services.applications.notes import write_note
+from engine.services.context.app_context import NotFound
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import mail_links
 from tests.engine.services.world import B3, PHONE, World
@@ -111,6 +113,46 @@ class TestBeingKnown:
         joined(world, afi, "phone", NEW)
         own_account.drop_email(world.office, afi, EMAIL)
         assert own_account.own(world.office, afi).emails == ()
+
+    def test_an_address_that_is_removed_or_replaced_receives_nothing_more(self, world: World) -> None:
+        afi, child = world.applicant(), world.applicant("+22890000031")
+        representation.give(world.office, child, "", PHONE, "agent")
+        joined(world, afi, "email", EMAIL)
+        own, other = world.draft(owner=afi), world.force(world.draft(owner=child), contact_email=EMAIL)
+        assert world.kept(own).contact_email == EMAIL
+        world.wait(minutes=5)
+        joined(world, afi, "email", "afi@nouveau.tg")
+        assert [world.kept(one).contact_email for one in (own, other)] == ["afi@nouveau.tg"] * 2
+        own_account.drop_email(world.office, afi, "afi@nouveau.tg")
+        assert [world.kept(one).contact_email for one in (own, other)] == [None, None]
+        assert world.kept(own).contact_phone == PHONE
+        assert "letter.email_changed.email" in world.letters("afi@nouveau.tg")[-1], "a thief may have removed it"
+
+    def test_the_address_is_told_of_a_changed_number(self, world: World) -> None:
+        afi = world.applicant()
+        joined(world, afi, "email", EMAIL)
+        joined(world, afi, "phone", NEW)
+        assert "letter.phone_changed.email" in world.letters(EMAIL)[-1], "a thief may hold the telephone"
+        assert "letter.phone_changed.sms" in world.letters(PHONE)[-1]
+
+    def test_the_number_is_told_of_an_added_address(self, world: World) -> None:
+        joined(world, world.applicant(), "email", EMAIL)
+        assert "letter.email_added.sms" in world.letters(PHONE)[-1]
+
+    def test_an_account_left_or_erased_meanwhile_takes_no_number_and_no_address(self, world: World) -> None:
+        afi, koffi = world.applicant(), world.applicant(NEW)
+        world.draft(owner=afi)
+        own_account.send_proof(world.office, "phone", PHONE)
+        code = code_in(world, PHONE)
+        joined(world, afi, "phone", NEW)
+        with pytest.raises(NotFound):  # both swapped at once: this one waited for the other
+            own_account.add_identifier(world.office, koffi, "phone", PHONE, code)
+        world.wait(minutes=5)
+        assert by_phone(world, PHONE).id not in (afi.id, koffi.id)
+        own_account.send_proof(world.office, "email", EMAIL)
+        with pytest.raises(NotFound):
+            own_account.add_identifier(world.office, koffi, "email", EMAIL, code_in(world, EMAIL))
+        assert by_mail(world).id != koffi.id
 
     def test_an_address_that_was_left_does_not_sign_in_any_more(self, world: World) -> None:
         afi = by_mail(world)
