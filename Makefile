@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer bucket spreadsheet proxy test quick nightly fuzz faults faults-long lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -34,9 +34,6 @@ browser: install ## a real Chromium for the tests (Debian's package; asks for ro
 database: install ## a PostgreSQL server for the tests (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.postgres --install
 
-bucket: install ## an S3-compatible service for the tests (Debian's package; asks for root when it is missing)
-	@$(BIN)/python -m tests.bucket --install
-
 tracer: install ## strace, for the tests in which system calls fail (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.faults.syscalls --install
 
@@ -46,24 +43,24 @@ spreadsheet: install ## Gnumeric, for the tests of exported tables (Debian's pac
 proxy: install ## nginx, for the tests of the documented proxy (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.nginx --install
 
-test: browser database tracer bucket spreadsheet proxy ## what continuous integration runs: all tests except the nightly ones
+test: browser database tracer spreadsheet proxy ## what continuous integration runs: all tests except the nightly ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not nightly'
 
-quick: database bucket ## the fast tests only: no browser, no race, no fuzzing
+quick: database ## the fast tests only: no browser, no race, no fuzzing
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not browser and not nightly'
 
-nightly: browser database tracer bucket spreadsheet proxy ## the tests that make test leaves out, file after file (PARTS='scenario_journeys crash_faults'); a stopped run continues
+nightly: browser database tracer spreadsheet proxy ## the tests that make test leaves out, file after file (PARTS='scenario_journeys crash_faults'); a stopped run continues
 	$(BIN)/python -m tests.long nightly $(PARTS)
 
 fuzz: EFFORT ?= 200
 fuzz: install ## the random tests, two hundred times: 10,000 mutants of each shipped file (most of an hour)
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz
 
-faults: database tracer bucket spreadsheet ## the fault tests (money, files, texts, crashes, power cuts), each with its mutants
+faults: database tracer spreadsheet ## the fault tests (money, files, texts, crashes, power cuts), each with its mutants
 	$(BIN)/python -m pytest -n $(WORKERS) -m faults
 
 faults-long: EFFORT ?= 8
-faults-long: database tracer bucket spreadsheet ## the same eight times, one fault test after another (PARTS='power seats'); a stopped run continues
+faults-long: database tracer spreadsheet ## the same eight times, one fault test after another (PARTS='power seats'); a stopped run continues
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.long faults $(PARTS)
 
 lint: install ## style, types and the shipped procedures

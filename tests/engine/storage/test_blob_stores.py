@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from engine.storage.results import Busy
 from tests.bucket import Service, service
 from tests.engine.services.world import keys, pdf
 
-pytestmark = pytest.mark.xdist_group("bucket")  # the service takes seconds to start
+pytestmark = pytest.mark.xdist_group("bucket")  # one service for all of them
 
 NAME = "ab/cd/abcdef.d1"
 DAY = timedelta(days=1)
@@ -288,6 +290,13 @@ def test_what_is_said_badly_is_told_before_anything_is_asked(change: dict[str, o
     with pytest.raises(WrongBlobStore, match="GUICHET_FILES") as told:
         open_blob_store(replace(sound, **change))  # type: ignore[arg-type]
     assert "secret" not in str(told.value).lower().replace("guichet_files_secret", "")
+
+
+def test_only_operations_of_every_service_are_asked_for() -> None:
+    """Some services lack the others, or answer 200 to a copy that they do not make."""
+    source = Path(inspect.getfile(S3BlobStore)).read_text()
+    assert set(re.findall(r"obstore\.(\w+)\(", source)) == {"put", "get", "head", "list", "delete"}
+    assert source.count("obstore.put(") == source.count("use_multipart=False)")
 
 
 @pytest.fixture
