@@ -254,6 +254,13 @@ def test_two_prefixes_of_a_bucket_are_two_places(bucket: S3BlobStore) -> None:
     assert names(other) == []
 
 
+def test_a_listing_of_several_pages_is_whole(bucket: S3BlobStore) -> None:
+    many = [f"ab/{n:04}" for n in range(1_001)]  # a page has 1,000
+    with ThreadPoolExecutor(8) as hands:
+        list(hands.map(lambda name: bucket.write(name, b""), many))
+    assert names(bucket) == many
+
+
 def none_of_this_name(one: Bucket) -> Bucket:
     return replace(one, address="s3://nobody-made-this-one/files")
 
