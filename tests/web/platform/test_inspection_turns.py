@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import re
 import threading
-import time
 import zlib
 from contextlib import suppress
 from datetime import timedelta
@@ -72,23 +71,26 @@ def drafting(world: World, port: int, address: str) -> Sender:
 def test_several_addresses_together_keep_no_other_visitor_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world, over = a_world(tmp_path, SqliteStore(tmp_path / "store.db")), threading.Event()
     app = create_app(Settings(data=tmp_path, proxies=1), world.office, world.operator)
-    monkeypatch.setattr(world.office.attachments._judging, "_unknown_wait_limit", patient(4))
+    monkeypatch.setattr(world.office.attachments._judging, "_unknown_wait_limit", patient(30))
     with fronting(app, threads=8, proxies=1) as port:
         crowd = [drafting(world, port, f"198.51.100.{number}") for number in range(4)]
         crowd += [drafting(world, port, f"2001:db8:7:{number}::1") for number in range(2)]
 
-        def repeats(one: Sender) -> None:
+        answered = [threading.Event() for _ in crowd]  # from then on an address is ranked by what it spent
+
+        def repeats(one: Sender, first: threading.Event) -> None:
             while not over.is_set():
                 with suppress(OSError):
                     one.sends(SLOW, "a.pdf")
+                first.set()
                 over.wait(0.2)
 
-        threads = [threading.Thread(target=repeats, args=(one,)) for one in crowd]
+        threads = [threading.Thread(target=repeats, args=row) for row in zip(crowd, answered, strict=True)]
         try:
             visitors = [drafting(world, port, f"203.0.113.{number}") for number in range(2)]
             for thread in threads:
                 thread.start()
-            time.sleep(patient(1))
+            assert all(first.wait(patient(60)) for first in answered)
             refused = [
                 all(one.sends(photo(number), "a.jpg") == 503 for _ in range(3)) for number, one in enumerate(visitors)
             ]

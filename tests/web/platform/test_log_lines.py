@@ -266,7 +266,7 @@ def test_a_failure_is_told_by_kind_and_place(app: Flask, log: Callable[..., str]
     assert failed["request"] == access["request"] == answer.headers["X-Request-Id"]
     assert failed["failure"][0] == "RuntimeError"
     assert "ValueError" in failed["failure"]
-    assert any(re.fullmatch(r"tests/web/test_log_lines\.py:\d+ fails", one) for one in failed["failure"])
+    assert any(re.fullmatch(r"tests/web/platform/test_log_lines\.py:\d+ fails", one) for one in failed["failure"])
     code = failed["message"].split()[0]
     assert code in answer.text
 
