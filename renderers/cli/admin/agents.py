@@ -26,11 +26,7 @@ ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
 
 def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContext]) -> click.Command:
-    """Return `guichet agent`.
-
-    `opened` creates the installation if needed, for its first administrator. `kept` opens an existing one and
-    ends the command if there is none.
-    """
+    """Return `guichet agent`. `opened` may create the installation; `kept` ends the command if there is none."""
 
     @click.command("agent")
     @click.argument("action", type=click.Choice(ACTIONS))
