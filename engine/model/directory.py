@@ -32,6 +32,9 @@ class Agency:
     roles: Mapping[str, Role]  # by the short id
     contact: Contact | None = None
     appeals: Mapping[str, Appeal] = field(default_factory=lambda: MappingProxyType({}))
+    under: tuple[Text, ...] = ()  # the authorities above it, printed on documents, highest first
+    short: Text | None = None
+    emblem: str = ""  # SVG text
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Office:
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
     opened: tuple[ExtraOpening, ...] = ()
+    issuer: Text | None = None  # the authority that issues there: `Mairie de Kara`
+    town: Text | None = None  # where its documents are made
 
     def closure_on(self, day: date) -> Closure | None:
         """Return the closure that closes the office all day, None when none does."""

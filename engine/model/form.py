@@ -93,6 +93,7 @@ class Field(NamedElement):
     label: Text
     help: Text | None = None
     short_label: Text | None = None
+    noun: Text | None = None  # printed on documents where the label is a question
     unit: str | None = None
     when: Expression = TRUE
     required: Expression = TRUE
@@ -117,6 +118,11 @@ class Field(NamedElement):
     row_label: Template | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     total: Total | None = None
+
+    @property
+    def printed_label(self) -> Text:
+        """The label for documents, summaries and agents: the noun, else the label."""
+        return self.noun or self.label
 
     def option(self, code: str) -> Option | None:
         """Return the option of a code, None when it does not exist."""

@@ -26,6 +26,7 @@ class Law(NamedElement):
     url: str | None = None
     checked: date | None = None
     note: Text | None = None
+    cite: Text | None = None  # the formula that documents print after « Vu »
 
     @property
     def is_public(self) -> bool:

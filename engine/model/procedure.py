@@ -6,24 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from engine.core.problems import NOWHERE, Position
 from engine.core.values import Plain, Span, Text
 from engine.model.base import APPLICANT, APPLICATION, Lasting, NamedElement, Template
 from engine.model.form import Criterion, Field, Option
 from engine.model.legal import Accept, Identity, Law, PersonalData
+from engine.model.paper import OutputPaper
 from engine.model.tasks import Appointment, Fee, Form, Link, Task
 from engine.model.types import TRUE, Expression
 from engine.model.workflow import State, Table, TimeLimit, Transition
 
+OutputKind: TypeAlias = Literal[
+    "permit", "decision", "certificate", "extract", "card", "contract", "receipt", "quote", "form", "letter"
+]  # fmt: skip
+VerifyBy: TypeAlias = Literal["public", "code", "token", "none"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(NamedElement):
-    """A document the procedure issues. `number` is a pattern over agency, office, procedure, year and serial."""
+    """A document the procedure issues. `number` is a pattern over agency, office, procedure, year and serial.
+
+    `paper` is None for an output of the first form of the language, which prints `shows` and `body` only.
+    """
 
     title: Text
-    kind: Literal["permit", "certificate", "card", "contract", "receipt", "quote", "form", "letter"] = "certificate"
+    kind: OutputKind = "certificate"
     grants: bool
     per: str | None = None
     when: Expression = TRUE
@@ -34,8 +43,9 @@ class Output(NamedElement):
     signed_by: str | None = None
     shows: tuple[str, ...] = ()
     body: Template | None = None
-    verify: Literal["public", "code", "none"] = "code"
+    verify: VerifyBy = "code"
     register: tuple[str, ...] = ()
+    paper: OutputPaper | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from engine.core.values import Span, Text
 from engine.model.base import _NONE, MOBILE_MONEY, NamedElement, Relation, Silence
 from engine.model.form import Field, Page
 from engine.model.types import TRUE, Expression
+
+_NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,10 @@ class Form(Task):
     seen_by: tuple[str, ...] = ()  # a confidential round: these roles and the author
     register: str | None = None  # a look-up: filled by the system from this register
     sends: tuple[str, ...] = ()  # the answers that a look-up sends to the register
+    confirms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_NAMES)  # piece → answers it proves
+    matches: Mapping[str, str] = field(
+        default_factory=lambda: _NONE
+    )  # a look-up: answer → equal answer of the register
 
     @property
     def fields(self) -> tuple[Field, ...]:

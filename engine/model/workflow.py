@@ -74,7 +74,9 @@ class Transition(NamedElement):
     event: str | None = None
     when: Expression = TRUE
     rank: int = 0
-    asks: frozenset[str] = frozenset()  # reason, attachment, correction
+    asks: frozenset[str] = frozenset()  # reason, attachment, correction, grounds
+    grounds: tuple[str, ...] = ()  # laws among which the author of the act chooses
+    confirms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))  # piece → answers
     correctable: tuple[str, ...] = ()  # empty = every answer of the application
     fills: str | None = None
     reopens: tuple[str, ...] = ()

@@ -96,6 +96,7 @@ class TakenTransition:
     by_kind: ActorKind
     reason: str | None = None
     attachments: tuple[str, ...] = ()  # files joined to the act
+    grounds: tuple[str, ...] = ()  # laws that the actor chose as grounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +171,11 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class IssuedDocument:
-    """A document issued to the applicant. `content` is what it shows (label, text) and never changes. `code`
-    has 12 digits. `token` is the 128 bits of the QR code. `jws` is the Ed25519 signature of number, output,
-    day and content digest."""
+    """A document issued to the applicant. `code` has 12 digits. `token` is the 128 bits of the QR code. `jws` is
+    the Ed25519 signature of number, output, day and digest.
+
+    `paper` is all that it states, frozen (`engine/domain/documents/papers.py`). An output of the first form of the
+    language has none, and `content` is what it shows (label, text)."""
 
     id: str
     output: str
@@ -189,6 +192,22 @@ class IssuedDocument:
     status: DocumentStatus = "valid"
     changed_at: datetime | None = None
     row: int | None = None
+    paper: Mapping[str, Plain] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedAnswer:
+    """An answer that an agent compared with a piece, or that a register returned equal.
+
+    `value` is the plain answer as the piece or the register has it. `differs` means that it is not what the
+    applicant typed. `piece` is an id of evidence or of a look-up, `by` an account id or `system`.
+    """
+
+    value: Plain
+    piece: str
+    by: str
+    at: datetime
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +283,7 @@ class Dossier:
     reused: Reused | None = None
     assisted: tuple[str, ...] = ()  # account ids of agents who filled it in at a counter
     removed_files: tuple[str, ...] = ()  # questions whose file was removed before the phone number was verified
+    confirmed: Mapping[str, ConfirmedAnswer] = field(default_factory=lambda: MappingProxyType({}))  # by answer
 
     @property
     def is_draft(self) -> bool:

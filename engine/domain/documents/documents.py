@@ -43,7 +43,7 @@ def is_issued(dossier: Dossier, output: str, row: int | None, day: date) -> bool
 
 def is_erased(document: IssuedDocument) -> bool:
     """Return True when the content was erased: number, dates and signature remain."""
-    return not document.content and not document.holder
+    return not document.content and not document.holder and document.paper is None
 
 
 def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datetime) -> str:
@@ -131,7 +131,9 @@ def document_claims(document: IssuedDocument, procedure: Procedure, agency: str)
 
 
 def content_digest(document: IssuedDocument) -> str:
-    """Return the SHA-256 of title, holder and lines. Any change on the document gives another digest."""
+    """Return the SHA-256 of title, holder and paper, or lines without paper. Any change gives another digest."""
+    if document.paper is not None:
+        return fingerprint({"title": document.title, "holder": document.holder, "paper": dict(document.paper)})
     lines: list[Plain] = [[label, words] for label, words in document.content]
     return fingerprint({"title": document.title, "holder": document.holder, "content": lines})
 

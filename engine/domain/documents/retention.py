@@ -103,7 +103,7 @@ def _kept_if_worth(document: IssuedDocument, day: date) -> IssuedDocument:
 
 def without_content(document: IssuedDocument) -> IssuedDocument:
     """Return the document without its content and holder."""
-    return replace(document, content=(), holder="")
+    return replace(document, content=(), holder="", paper=None)
 
 
 def without_answer(procedure: Procedure, answers: Mapping[str, Plain], name: str) -> dict[str, Plain]:

@@ -92,6 +92,7 @@ class FieldBuilder:
             label=build.title((*path, "label")),
             help=build.text((*path, "help")),
             short_label=build.text((*path, "short_label")),
+            noun=build.text((*path, "noun")),
             unit=build.words((*path, "unit")),
             when=build.or_else((*path, "when"), outside, YES_NO, TRUE),
             required=build.or_else((*path, "required"), inside, YES_NO, TRUE),

@@ -141,6 +141,7 @@ def build_laws(build: BuildContext) -> Iterator[Law]:
             official=build.flag((*path, "official"), article is not None or url is not None),
             checked=build.day((*path, "checked")),
             note=build.text((*path, "note")),
+            cite=build.text((*path, "cite")),
         )
 
 

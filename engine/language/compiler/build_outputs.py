@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, cast, get_args
+from typing import Final, cast, get_args
 
-from engine.language.compiler.build_context import MESSAGE, NUMBER, read_pattern, read_template
+from engine.language.compiler.build_context import MESSAGE, NUMBER, BuildContext, read_pattern, read_template
+from engine.language.compiler.build_papers import build_paper
 from engine.language.compiler.namespace import PARTS
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.parse_context import Vocabulary
 from engine.language.source.loader import Path
 from engine.model import APPLICANT, Notice, Output, Template
+from engine.model.procedure import OutputKind, VerifyBy
 from engine.model.types import DATE, SPAN, TRUE, YES_NO
 
-Kind = Literal["permit", "certificate", "card", "contract", "receipt", "quote", "form", "letter"]
-Verify = Literal["public", "code", "none"]
-GRANTING: Final = ("permit", "certificate", "card", "contract")
+GRANTING: Final = ("permit", "decision", "certificate", "extract", "card", "contract")
 _SERIES: Final = ("agency", "office", "procedure", "year")
 _USUAL_NUMBER: Final = "{agency}-{year}-{serial}"
 
@@ -28,11 +28,12 @@ def build_outputs(symbols: SymbolContext) -> Iterator[Output]:
 
 def _output(symbols: SymbolContext, name: str, path: Path) -> Output:
     build = symbols.build
-    kind = cast(Kind, build.choice((*path, "kind"), get_args(Kind), "certificate"))
+    kind = cast(OutputKind, build.choice((*path, "kind"), get_args(OutputKind), "certificate"))
     per = _rows(symbols, (*path, "per"))
     words = symbols.words.at(symbols.words.everywhere, build.at((*path, "when")), rows=per)
     answers = {*symbols.words.types, *symbols.words.rows.get(per or "", {})}
     shown = {*answers, *symbols.names.of("fee", "definition"), *MESSAGE}
+    paper = build_paper(symbols, path, words, answers)
     return Output(
         id=name,
         where=build.where(path, key=True),
@@ -49,9 +50,17 @@ def _output(symbols: SymbolContext, name: str, path: Path) -> Output:
         signed_by=build.role((*path, "signed_by")),
         shows=_answers(symbols, (*path, "shows"), answers),
         body=read_template(build, (*path, "body"), shown),
-        verify=cast(Verify, build.choice((*path, "verify"), get_args(Verify), "code")),
+        verify=_verify(build, path, paper is not None),
         register=_answers(symbols, (*path, "register"), answers),
+        paper=paper,
     )
+
+
+def _verify(build: BuildContext, path: Path, has_paper: bool) -> VerifyBy:
+    """Return how a document is verified: one word, or `{by, shows}`. A paper is verified by its token."""
+    inner = isinstance(build.at((*path, "verify")), dict)
+    there = (*path, "verify", "by") if inner else (*path, "verify")
+    return cast(VerifyBy, build.choice(there, get_args(VerifyBy), "token" if inner or has_paper else "code"))
 
 
 def _rows(symbols: SymbolContext, path: Path) -> str | None:

@@ -311,6 +311,7 @@ def _later_form(symbols: SymbolContext, name: str, path: Path) -> Form:
         pages=(page,),
         each=each,
         due=build.span((*path, "due")),
+        confirms=read_confirms(symbols, (*path, "confirms")),
     )
 
 
@@ -330,7 +331,34 @@ def _look_up(symbols: SymbolContext, name: str, path: Path) -> Form:
         due=build.span((*path, "due")) or Span(1, "day"),
         register=_register(build, (*path, "register")),
         sends=symbols.names.checked(build, (*path, "with"), *asked),
+        matches=_matches(symbols, name, path),
     )
+
+
+def _matches(symbols: SymbolContext, name: str, path: Path) -> Mapping[str, str]:
+    """Return which answers the register confirms when its own answer is equal. Report N301 for an unknown name."""
+    build, there = symbols.build, (*path, "confirms")
+    register = build.library.directory.registers.get(build.words((*path, "register")) or "")
+    given, questions = set(register.answers) if register else set(), set(symbols.names.of("question", "detail"))
+    found = {}
+    for mine, theirs in build.entries(there).items():
+        if mine not in questions:
+            build.unknown("N301", (*there, mine), mine, questions)
+        elif not isinstance(theirs, str) or theirs not in given:
+            build.unknown("N301", (*there, mine), str(theirs), given)
+        else:
+            found[mine] = theirs
+    return frozen(found)
+
+
+def read_confirms(symbols: SymbolContext, path: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return which answers each piece confirms, from `{piece: [answer]}`. Unknown names are reported."""
+    build = symbols.build
+    return frozen({
+        piece: symbols.names.checked(build, (*path, piece), "question", "detail")
+        for piece in build.entries(path)
+        if symbols.names.check(build, piece, (*path, piece), "evidence", "question")
+    })  # fmt: skip
 
 
 def _register(build: BuildContext, path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Literal, cast
 
 from engine.core.values import Text
 from engine.language.compiler.build_context import frozen
-from engine.language.compiler.build_tasks import office_expression
+from engine.language.compiler.build_tasks import office_expression, read_confirms
 from engine.language.compiler.namespace import PARTS, TASKS
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.compiler import both, either, negate
@@ -44,7 +44,7 @@ _PUBLIC: Final = (
     "to_pay", "sent", "in_review", "to_correct", "to_book", "appointment", "accepted", "ready", "refused", "closed",
 )  # fmt: skip
 _APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
-_ASKS: Final = ("reason", "attachment", "correction")
+_ASKS: Final = ("reason", "attachment", "correction", "grounds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +243,8 @@ class _Circuits:
             by=written,
             event=event,
             asks=frozenset(one for one in build.ids((*path, "asks")) if one in _ASKS),
+            grounds=tuple(self.laws((*path, "grounds"))),
+            confirms=read_confirms(self.symbols, (*path, "confirms")),
             correctable=self.names.checked(build, (*path, "correctable"), "question", "evidence"),
             fills=self.filled((*path, "fills")),
             other_than=self.names.checked(build, (*path, "not_same_as"), "transition", *PARTS),
@@ -266,6 +268,14 @@ class _Circuits:
                     without=(*without, *branch.without),
                     reopens=(*reopens, *branch.reopens),
                 )
+
+    def laws(self, path: Path) -> Iterator[str]:
+        """Yield the laws named at a path. Report N306 for an unknown one."""
+        for name, there in self.build.named(path):
+            if name in self.build.laws:
+                yield name
+            else:
+                self.build.unknown("N306", there, name, self.build.laws)
 
     def actor(self, state: State) -> tuple[str, ...]:
         """Return who acts in a state without `by`: its roles, or the applicant where they are waited for."""

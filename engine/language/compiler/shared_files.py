@@ -144,8 +144,15 @@ def _agency(source: Source, name: str, value: Any) -> Agency:
     }
     contact = _contact(value["contact"]) if "contact" in value else None
     return Agency(
-        name, Text.of(value["label"]), MappingProxyType(roles), contact, MappingProxyType(appeals)
+        name, Text.of(value["label"]), MappingProxyType(roles), contact, MappingProxyType(appeals),
+        tuple(map(Text.of, value.get("under", ()))), _text(value.get("short")), _emblem(source, value.get("emblem")),
     )  # fmt: skip
+
+
+def _emblem(source: Source, name: str | None) -> str:
+    """Return the SVG text of an emblem, a file of `emblems/` beside the agencies. Empty without one."""
+    path = FilePath(source.file).parent / "emblems" / f"{name}.svg"
+    return path.read_text(encoding="utf-8") if name and path.is_file() else ""
 
 
 def _appeal(source: Source, path: Path, value: Any) -> Appeal:
@@ -183,6 +190,8 @@ def _office(source: Source, name: str, value: Any) -> Office:
         desks=value.get("desks"),
         hours=MappingProxyType(dict(read_weekday_hours(value.get("hours", {})) or {})),
         closed=tuple(closed),
+        issuer=_text(value.get("issuer")),
+        town=_text(value.get("town")),
     )
 
 

@@ -33,6 +33,7 @@ from engine.storage.schema.ddl_dossiers import (
     JOURNAL,
     MONEY,
     OUTBOX,
+    PAPERS,
     SEATS,
 )
 from engine.storage.schema.ddl_people import (
@@ -291,6 +292,15 @@ def _seal_found(connection: psycopg.Connection[Any]) -> None:
             cursor.executemany(ADD_SALT.replace("?", "%s"), [(entry.dossier, *one) for one in salts.items()])
 
 
+def _papers() -> Iterator[str]:
+    table, column, kind, more = PAPERS
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield "DROP TRIGGER document_update ON document"
+    erased = "new.content = '[]' AND new.holder = '' AND new.paper = 'null'"
+    changed = "(old.content IS DISTINCT FROM new.content OR old.paper IS DISTINCT FROM new.paper)"
+    yield from _document_guards(*_DOCUMENT, also=f" OR ({changed} AND NOT ({erased}))")
+
+
 def text_cell(column: str, name: str) -> str:
     """Return the SQL of a text in a JSON column."""
     return f"({column}::json ->> '{name}')"
@@ -315,6 +325,7 @@ _EACH: Final = (
     _sms_counts,
     _unproven_files,
     _row_journal,
+    _papers,
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Callable[[], Iterator[str | Filling]]]] = dict(zip(NAMES, _EACH, strict=True))
 

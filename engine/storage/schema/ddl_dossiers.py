@@ -196,6 +196,8 @@ CREATE TRIGGER document_kept BEFORE DELETE ON document
   BEGIN SELECT RAISE(ABORT, 'an issued document is never deleted'); END;
 """
 
+PAPERS: Final = ("document", "paper", "TEXT", "NOT NULL DEFAULT 'null'")
+
 EDITIONS: Final = """
 CREATE TABLE edition (
   procedure TEXT NOT NULL,

@@ -37,6 +37,7 @@ NAMES: Final = (
     "0022 sms counts",
     "0023 unproven files",
     "0024 row journal",
+    "0025 papers",
 )
 
 SETTINGS: Final = {

@@ -32,6 +32,7 @@ from engine.storage.schema.ddl_dossiers import (
     JOURNAL,
     MONEY,
     OUTBOX,
+    PAPERS,
     SEATS,
 )
 from engine.storage.schema.ddl_people import (
@@ -262,6 +263,21 @@ def row_journal(db: Database) -> None:
         db.conn.execute(ROW_ENTRIES.insert(), ROW_ENTRIES.cells(entry))
         db.conn.execute(OWE, (entry.dossier, entry.n, entry.hash))
         db.conn.executemany(ADD_SALT, [(entry.dossier, name, salt) for name, salt in salts.items()])
+
+
+@MIGRATIONS(name=NAMES[24])
+def papers(db: Database) -> None:
+    """Add what a document states to its row. It is erased with the content, and changes in no other way."""
+    table, column, kind, more = PAPERS
+    db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind} {more}")
+    db.execute("DROP TRIGGER document_stays")
+    db.execute("""
+        CREATE TRIGGER document_stays BEFORE UPDATE ON document
+          WHEN (old.id, old.dossier, old.output, old.number, old.issued_at, old.code, old.token, old.jws) IS NOT
+               (new.id, new.dossier, new.output, new.number, new.issued_at, new.code, new.token, new.jws)
+            OR ((old.content, old.paper) IS NOT (new.content, new.paper)
+                AND NOT (new.content = '[]' AND new.holder = '' AND new.paper = 'null'))
+          BEGIN SELECT RAISE(ABORT, 'an issued document changes its status only'); END""")
 
 
 def json_cell(column: str, name: str) -> str:
