@@ -105,6 +105,12 @@ class Translations:
         """Format an amount as `30 000 FCFA`, without a line break inside."""
         return f"{self.amount(amount, language)}{FIXED_SPACE}FCFA"
 
+    def numeral(self, amount: int, language: str) -> str:
+        """Write a whole number in words: `douze mille cinq cents`."""
+        from num2words import num2words  # sixty languages, loaded by the first document
+
+        return str(num2words(amount, lang="en" if language == "en" else "fr"))
+
     def percent(self, value: Decimal, language: str) -> str:
         """Format a percentage as `12,5 %`."""
         return formats.percent(value, language)

@@ -14,6 +14,9 @@ class Wording(Protocol):
     def amount(self, amount: int | Decimal, language: str) -> str:
         """Return an amount without currency, with all its decimals: `30 000`, `12,5`."""
 
+    def numeral(self, amount: int, language: str) -> str:
+        """Return a whole number in words: `douze mille cinq cents`."""
+
     def money(self, amount: int, language: str) -> str:
         """Return an amount with its currency: `30 000 FCFA`."""
 

@@ -39,8 +39,8 @@ def content_of(
     shown = ((known[name].label.in_(speech.language), words(name)) for name in output.shows if name in known)
     lines = [(label, said) for label, said in shown if said]
     if output.kind == "form":
-        lines += [] if output.shows else _answers(evaluated, speech)
-        lines += _to_bring(evaluated, speech)
+        lines += [] if output.shows else answers_of(evaluated, speech)
+        lines += to_bring(evaluated, speech)
     if output.kind == "letter":
         lines += _decision(evaluated, dossier, speech)
     if output.body is not None:
@@ -96,7 +96,7 @@ def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech
 # -- a form ------------------------------------------------------------------------------------------------------------
 
 
-def _answers(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
+def answers_of(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """Yield the answers of the application by page.
 
     Sensitive answers are left out, because each reading of them must be logged.
@@ -123,7 +123,7 @@ def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator
         yield from _headed(f"{field.label.in_(speech.language)} ({number + 1})", lines)
 
 
-def _to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
+def to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """Return the evidence that no file can replace: to show, hand over or sign at the office."""
     fields = evaluated.procedure.fields.values()
     papers = [(one, one.evidence) for one in fields if one.evidence is not None and evaluated.shows(one)]

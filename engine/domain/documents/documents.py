@@ -13,6 +13,8 @@ from engine.domain.common.decision import IssueOrder
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_days, counts_days
 from engine.domain.documents.content import content_of
+from engine.domain.documents.paper_words import NameOf
+from engine.domain.documents.papers import NO_SITE, PaperOrder, PaperSite, paper_of
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import evaluate_answers
@@ -20,7 +22,7 @@ from engine.model import Output, Procedure
 from engine.model.directory import Directory
 from engine.model.roles import role_key
 from engine.model.types import Scope
-from engine.records.dossier import Dossier, IssuedDocument
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, IssuedDocument
 
 Worth: TypeAlias = Literal["valid", "expired", "suspended", "revoked", "replaced"]
 _SERIAL_DIGITS: Final = 5
@@ -74,11 +76,28 @@ def _number_parts(procedure: Procedure, dossier: Dossier, now: datetime) -> dict
 
 def prepare_document(
     procedure: Procedure, dossier: Dossier, order: IssueOrder, scope: Scope, number: str, code: str, token: str,
-    now: datetime, directory: Directory, wording: Wording,
+    now: datetime, directory: Directory, wording: Wording, actor: Actor = SYSTEM_ACTOR,
+    name_of: NameOf = str, site: PaperSite = NO_SITE,
 ) -> IssuedDocument:  # fmt: skip
-    """Return the ordered document with its content fixed, not yet signed (`jws` empty). `code` is also its id."""
+    """Return the ordered document with its content fixed, not yet signed (`jws` empty). `code` is also its id.
+
+    `actor` takes the act that issues it. `name_of` returns the name of an account by its id.
+    """
     output = procedure.outputs[order.output]
     evaluated = evaluate_answers(procedure, dossier, local_day(now), directory)
+    if output.paper is not None:
+        until, speech = (
+            _valid_until(output, _inside(scope, output, order.row), now, directory),
+            Speech(wording, dossier.language),
+        )
+        ordered = PaperOrder(output, order.row, number, code, token, now, until, actor, name_of, site)
+        signed = actor.kind == "agent" and not output.paper.sealed
+        return IssuedDocument(
+            id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
+            valid_until=until, code=code, token=token, content=(), holder=dossier.label,
+            signed_by=actor.name if signed else None, jws="", row=order.row,
+            paper=paper_of(evaluated, dossier, output.paper, ordered, speech),
+        )  # fmt: skip
     return IssuedDocument(
         id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
         valid_until=_valid_until(output, _inside(scope, output, order.row), now, directory), code=code, token=token,

@@ -19,7 +19,21 @@ PAPER_KEYS: Final = (
     "mentions", "reason_of", "remedies", "sealed_by", "accepted_by", "place",
 )  # fmt: skip
 SYSTEM_WORDS: Final = frozenset(
-    {"dossier", "number", "title", "office", "agency", "issuer", "town", "issued", "sent", "until", "reason", "grounds"}
+    {
+        "dossier",
+        "number",
+        "title",
+        "office",
+        "agency",
+        "issuer",
+        "town",
+        "issued",
+        "sent",
+        "until",
+        "reason",
+        "grounds",
+        "pieces",
+    }
 )
 _DATED: Final = (*PARTS, *TASKS, "transition", "output")
 

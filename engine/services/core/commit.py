@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from importlib.metadata import version
 from typing import Final, TypeAlias
 
 from engine.core.clock import local_day
@@ -19,6 +20,7 @@ from engine.domain.documents.documents import (
     prepare_document,
     series_of,
 )
+from engine.domain.documents.papers import PaperSite
 from engine.domain.fields.scope import scope_of
 from engine.domain.messages.notifications import notifications_for
 from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
@@ -49,7 +51,7 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     """
     now = ctx.now()
     procedure = pinned(ctx, unit, before)
-    numbered = tuple(_issue(ctx, unit, procedure, decision.dossier, order, now) for order in decision.issue)
+    numbered = tuple(_issue(ctx, unit, procedure, decision.dossier, order, actor) for order in decision.issue)
     issued = tuple(document for document, _, _ in numbered)
     dossier = replace(
         decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
@@ -163,9 +165,15 @@ _Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # the document, its seri
 
 
 def _issue(
-    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, now: datetime
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, actor: Actor
 ) -> _Numbered:
     """Number, fill, sign and save one document."""
+    now, site = ctx.now(), _site(ctx)
+
+    def name_of(account_id: str) -> str:
+        account = unit.account(account_id)
+        return account.name if account is not None else ""
+
     output = procedure.outputs[order.output]
     scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
     for _ in range(_MOST_SERIALS):
@@ -173,8 +181,9 @@ def _issue(
         serial = unit.next_serial(series)
         number = document_number(output, procedure, dossier, now, serial)
         document = prepare_document(
-            procedure, dossier, order, scope, number, _new_code(), new_id(), now, ctx.directory, ctx.wording
-        )
+            procedure, dossier, order, scope, number, _new_code(), new_id(), now, ctx.directory, ctx.wording,
+            actor, name_of, site,
+        )  # fmt: skip
         claims = document_claims(document, procedure, procedure.identity.agency)
         signed = replace(document, jws=ctx.keys.sign(claims))
         try:
@@ -183,6 +192,12 @@ def _issue(
             continue
         return signed, series, serial
     raise Refused(refusal("number_taken", output=output.id))
+
+
+def _site(ctx: AppContext) -> PaperSite:
+    """Return what this installation prints on its papers. A demonstration prints SPÉCIMEN."""
+    page = ctx.settings.short_url.partition("://")[2] or ctx.settings.short_url
+    return PaperSite(f"{page}/v", f"{ctx.settings.short_url}/v", ctx.settings.demo, version("typst"))
 
 
 def _new_code() -> str:

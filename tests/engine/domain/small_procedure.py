@@ -65,6 +65,9 @@ class PlainWords:
     def day(self, day: date, language: str) -> str:
         return day.isoformat()
 
+    def numeral(self, amount: int, language: str) -> str:
+        return f"<{amount}>"
+
     def plain_day(self, day: date, language: str) -> str:
         return day.isoformat()
 

@@ -44,6 +44,9 @@ class Words:
     def hour(self, minutes: int, language: str) -> str:
         return "{}\u00a0h\u00a0{:02}".format(*divmod(minutes, 60))
 
+    def numeral(self, amount: int, language: str) -> str:
+        return f"<{amount}>"
+
     def plain_day(self, day: date, language: str) -> str:
         return f"{day:%d/%m/%Y}"
 

@@ -1,0 +1,398 @@
+"""The paper of an issued document: all that it states, zone by zone, frozen at issue as plain data.
+
+The templates of `renderers/templates/pdf` draw it and add no word of their own. `VERSION` changes when a template
+would draw the same paper otherwise. Zones: `docs/documents.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from engine.core.clock import local_day
+from engine.core.values import Plain, Text, group_number
+from engine.domain.common.working_time import add_span
+from engine.domain.documents.content import ContentLine, answers_of, to_bring
+from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, typographic
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.scope import EvaluatedAnswers
+from engine.model import Appeal, Output
+from engine.model.directory import Agency, Office
+from engine.model.paper import OutputPaper, PaperClause, PaperTable
+from engine.model.roles import role_key
+from engine.records.dossier import Actor, Dossier, TakenTransition
+
+VERSION: Final = 1
+TEMPLATE_OF: Final[Mapping[str, str]] = {
+    "certificate": "attest", "extract": "attest", "decision": "act", "permit": "act", "contract": "act",
+    "letter": "letter", "card": "slip", "receipt": "money", "quote": "money", "form": "form",
+}  # fmt: skip
+_UNTOUCHED: Final = frozenset({"template", "lang", "kind", "typst", "number", "code", "url", "address", "emblem"})
+_REFUSING: Final = ("letter", "decision", "permit")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperSite:
+    """What an installation prints on all its papers. `url` is its verification page, without a scheme."""
+
+    url: str = ""
+    address: str = ""  # of the page of one document, completed by its token
+    specimen: bool = False
+    typst: str = ""
+
+
+NO_SITE: Final = PaperSite()
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOrder:
+    """One document to write: its number, codes and dates, the person who acts, and the names of accounts."""
+
+    output: Output
+    row: int | None
+    number: str
+    code: str
+    token: str
+    now: datetime
+    until: date | None
+    actor: Actor
+    name_of: NameOf
+    site: PaperSite
+
+
+def paper_of(
+    evaluated: EvaluatedAnswers, dossier: Dossier, written: OutputPaper, order: PaperOrder, speech: Speech
+) -> dict[str, Plain]:
+    """Return the paper of an ordered document as plain data, without empty zones."""
+    made = _Composer(evaluated, dossier, written, order, speech).zones()
+    return {
+        name: _printed(name, zone, speech.language) for name, zone in made.items() if zone not in ("", [], {}, None)
+    }
+
+
+def _printed(name: str, zone: Plain, language: str) -> Plain:
+    """Return a zone with the typography of its language, except codes and addresses."""
+    if name in _UNTOUCHED:
+        return zone
+    if isinstance(zone, str):
+        return typographic(zone, language)
+    if isinstance(zone, list):
+        return [_printed("", one, language) for one in zone]
+    return {key: _printed(key, one, language) for key, one in zone.items()} if isinstance(zone, dict) else zone
+
+
+class _Composer:
+    """Writes the zones of one document."""
+
+    def __init__(
+        self, evaluated: EvaluatedAnswers, dossier: Dossier, written: OutputPaper, order: PaperOrder, speech: Speech
+    ) -> None:
+        self.evaluated, self.dossier, self.written, self.order, self.speech = evaluated, dossier, written, order, speech
+        self.procedure, self.output = evaluated.procedure, order.output
+        self.language, self.wording = speech.language, speech.wording
+        directory = evaluated.directory
+        self.agency: Agency | None = directory.agencies.get(self.procedure.identity.agency)
+        offices = directory.offices_of(self.procedure.identity.agency)
+        self.office: Office | None = directory.offices.get(dossier.office or "") or (offices[0] if offices else None)
+        self.filled = PaperWords(evaluated, dossier, order.output, order.row, speech, self._system(), order.name_of)
+
+    def say(self, key: str, **facts: str) -> str:
+        """Return a sentence of the catalogue."""
+        return self.wording.say(f"paper.{key}", self.language, facts)
+
+    def day(self, day: date) -> str:
+        """Return a day without its weekday."""
+        return self.wording.plain_day(day, self.language)
+
+    def text(self, text: Text | None) -> str:
+        """Return a text in the language of the document."""
+        return text.in_(self.language) if text is not None else ""
+
+    def _system(self) -> dict[str, str]:
+        """Return the words that no answer holds."""
+        dossier, order = self.dossier, self.order
+        asked = (one for one in self.evaluated.procedure.fields.values() if one.evidence is not None)
+        pieces = [self.text(one.printed_label) for one in asked if dossier.answers.get(one.id) is not None]
+        issuer = self.office.issuer if self.office else None
+        return {
+            "dossier": group_number(dossier.number),
+            "number": order.number,
+            "title": self.text(self.procedure.identity.title),
+            "office": self.text(self.office.label) if self.office else "",
+            "agency": self.text(self.agency.label) if self.agency else "",
+            "issuer": self.text(issuer or (self.agency.label if self.agency else None)),
+            "town": self.town(),
+            "issued": self.day(local_day(order.now)),
+            "sent": self.day(local_day(dossier.submitted_at)) if dossier.submitted_at else "",
+            "until": self.day(order.until) if order.until else "",
+            "reason": self.reason(),
+            "grounds": "",
+            "pieces": ", ".join(pieces),
+        }
+
+    def town(self) -> str:
+        """Return where the document is made."""
+        return self.text(self.written.place or (self.office.town if self.office else None))
+
+    # -- all zones -----------------------------------------------------------------------------------------------------
+
+    def zones(self) -> dict[str, Plain]:
+        """Return every zone, empty ones included."""
+        kind = "decision" if self.output.kind == "permit" else self.output.kind
+        table = self.operative()
+        return {
+            "template": TEMPLATE_OF[kind],
+            "version": VERSION,
+            "typst": self.order.site.typst,
+            "lang": self.language,
+            "kind": kind,
+            "specimen": self.order.site.specimen,
+            "heading": self.heading(),
+            "state": [self.say("state"), self.say("motto")],
+            "number": self.order.number,
+            "number_label": self.say("number"),
+            "dossier": [self.say("dossier"), group_number(self.dossier.number)],
+            "day": self.place_day(),
+            "title": self.text(self.output.title),
+            "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
+            "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
+            "addressee": [self.dossier.label] if kind == "letter" and self.dossier.label else [],
+            "object": [self.say("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
+            "basis": list(self.basis()),
+            "considering": list(self.considering()),
+            "decides": self.say(f"decides.{kind}") if kind in ("letter", "decision") and self.written.articles else "",
+            "particulars": self.titled(f"particulars.{kind}", self.particulars()),
+            "operative": [self.filled.fill(table.text)] if table else [],
+            "table": self.table(table.table) if table and table.table else {},
+            "articles": list(self.articles(kind)),
+            "lines": self.lines(),
+            "sections": self.sections(kind),
+            "declared": self.titled("declared", self.labelled(self.written.declared)),
+            "validity": [self.say("valid_until", day=self.day(self.order.until))] if self.order.until else [],
+            "mentions": self.mentions(),
+            "signatures": list(self.signatures(kind)),
+            "seal": self.seal(),
+            "remedies": self.remedies(kind),
+            "verify": self.verify(),
+            "labels": {"page": self.say("page"), "of": "/"},
+        }
+
+    def heading(self) -> dict[str, Plain]:
+        """Return who issues: the authorities above, the agency, the office."""
+        agency, office = self.agency, self.office
+        issuer = office.issuer if office else None
+        return {
+            "authorities": [self.text(one) for one in agency.under] if agency else [],
+            "service": self.text(issuer or (agency.label if agency else None)),
+            "office": self.text(office.label) if office and not issuer else "",
+            "emblem": agency.emblem if agency else "",
+        }
+
+    def place_day(self) -> str:
+        """Return the place and the day of issue."""
+        day = self.day(local_day(self.order.now))
+        return self.say("place_day", town=self.town(), day=day) if self.town() else self.say("on_day", day=day)
+
+    def titled(self, key: str, rows: list[Plain]) -> dict[str, Plain]:
+        """Return rows under the title of their zone, nothing without rows."""
+        return {"title": self.say(key), "rows": rows} if rows else {}
+
+    # -- what it states ------------------------------------------------------------------------------------------------
+
+    def basis(self) -> Iterator[str]:
+        """Yield the laws cited, those chosen as grounds, then the preamble."""
+        chosen = (law for taken in self.reasons() for law in taken.grounds)
+        for law in dict.fromkeys((*self.written.cites, *chosen)):
+            cite = self.procedure.laws[law].cite if law in self.procedure.laws else None
+            if cite is not None:
+                yield self.say("in_view_of", text=self.text(cite))
+        yield from (self.filled.fill(one.text) for one in self.written.preamble if self.holds(one))
+
+    def holds(self, clause: PaperClause) -> bool:
+        """Return whether a clause is printed on this document."""
+        return clause.when.holds(self.filled.scope())
+
+    def reasons(self) -> tuple[TakenTransition, ...]:
+        """Return the acts whose reason is printed: those named, else the last one that gave a reason."""
+        taken = self.dossier.taken
+        if self.written.reason_of:
+            named = [one for one in reversed(taken) if one.transition in self.written.reason_of and one.reason]
+            return tuple(named[:1])
+        return tuple([one for one in reversed(taken) if one.reason and one.by_kind == "agent"][:1])
+
+    def reason(self) -> str:
+        """Return the reason printed, as its author typed it."""
+        found = self.reasons()
+        return (found[0].reason or "") if found else ""
+
+    def considering(self) -> Iterator[str]:
+        """Yield the reason of a letter or a decision, unless a text of its own prints it."""
+        own = any("reason" in one.names for one in self.written.texts())
+        if not own and self.output.kind in _REFUSING and self.refusing() and self.reason():
+            yield self.say("considering", reason=self.reason().replace("*", ""))
+
+    def refusing(self) -> bool:
+        """Return whether a reason explains this document: it names an act, or the dossier ends refused."""
+        state = self.procedure.states.get(self.dossier.state)
+        return bool(self.written.reason_of) or (state is not None and state.outcome == "refused")
+
+    def operative(self) -> PaperClause | None:
+        """Return the variant of the operative text that holds. The proofs guarantee exactly one."""
+        return next((one for one in self.written.operative if self.holds(one)), None)
+
+    def particulars(self) -> list[Plain]:
+        """Return the particulars with their labels, without those that have no value."""
+        return self.labelled(self.written.particulars)
+
+    def labelled(self, names: Mapping[str, Text | None] | tuple[str, ...]) -> list[Plain]:
+        """Return `[label, words]` of each name that has a value."""
+        own = names if isinstance(names, Mapping) else dict.fromkeys(names)
+        rows: list[Plain] = []
+        for name, label in own.items():
+            found = self.filled.field(name)
+            words = self.filled.of_name(name)
+            said = self.text(label) or (self.text(found[0].printed_label) if found else name)
+            if words:
+                rows.append([said, words])
+        return rows
+
+    def table(self, table: PaperTable) -> dict[str, Plain]:
+        """Return the rows printed under the operative text."""
+        field = self.procedure.fields.get(table.of)
+        known = {one.id: one for one in field.rows} if field else {}
+        columns = tuple(known[one] for one in table.columns or known if one in known)
+        shown = field is not None and self.evaluated.scope.get(table.of) is not None
+        cells: Plain = [[*row] for row in self.filled.cells(table.of, columns)] if shown else []
+        return {
+            "head": [self.text(one.printed_label) for one in columns],
+            "rows": cells,
+            "empty": self.text(table.empty),
+        }
+
+    def articles(self, kind: str) -> Iterator[list[Plain]]:
+        """Yield the articles that hold, numbered in order."""
+        held = [self.filled.fill(one.text) for one in self.written.articles if self.holds(one)]
+        for number, words in enumerate(held, 1):
+            yield [self.say("article_first" if number == 1 else "article", n=str(number)), words]
+
+    def lines(self) -> dict[str, Plain]:
+        """Return the lines of a fee, its total and the total in words."""
+        owed = self.dossier.owed.get(self.written.lines_of or "")
+        if owed is None:
+            return {}
+        money = self.wording.money
+        rows: Plain = [[one.label, money(one.amount, self.language)] for one in owed.lines]
+        return {
+            "head": [self.say("lines.label"), self.say("lines.amount")],
+            "rows": rows,
+            "total": [self.say("lines.total"), money(owed.amount, self.language)],
+            "words": self.say(f"lines.words.{'quote' if self.output.kind == 'quote' else 'other'}",
+                              amount=self.wording.numeral(owed.amount, self.language)),
+        }  # fmt: skip
+
+    def sections(self, kind: str) -> Plain:
+        """Return what to bring and the answers of a form, under their headings."""
+        if kind != "form":
+            return []
+        lines = [*to_bring(self.evaluated, self.speech), *answers_of(self.evaluated, self.speech)]
+        return _sections(lines, self.say("answers"))
+
+    # -- around --------------------------------------------------------------------------------------------------------
+
+    def mentions(self) -> dict[str, Plain]:
+        """Return what the document says to its holder and its receiver, and who gets a copy."""
+        said = self.written.mentions
+        copies = [self.filled.fill(one) for one in said.copies_to]
+        found: dict[str, Plain] = {
+            "holder": [self.filled.fill(one) for one in said.holder],
+            "receiver": self.filled.fill(said.receiver) if said.receiver else "",
+            "copies": [self.say("copies"), *copies] if copies else [],
+        }
+        return {key: value for key, value in found.items() if value}
+
+    def signatures(self, kind: str) -> Iterator[dict[str, Plain]]:
+        """Yield who signed: the person who acted, from the journal, or the seal of a rule. Then the applicant."""
+        if kind == "form":
+            yield {"place_day": "", "quality": self.say("sign.applicant"), "name": "", "text": "", "blank": True}
+            return
+        facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
+        made: dict[str, Plain] = {"place_day": self.say("made", place_day=self.place_day())}
+        actor, agency = self.order.actor, self.text(self.agency.label) if self.agency else ""
+        if actor.kind == "agent" and not self.written.sealed:
+            yield {**made, "quality": self.quality(), "name": actor.name, "text": self.say("sign.signed", **facts)}
+        else:
+            edition = str(self.procedure.edition)
+            yield {
+                **made, "quality": agency, "name": "", "text": self.say("sign.sealed", edition=edition, **facts),
+            }  # fmt: skip
+        if self.written.accepted_by is not None:
+            yield {"quality": self.say("sign.accepted"), "name": self.dossier.label, "text": "", "blank": True}
+
+    def quality(self) -> str:
+        """Return the function in which the actor signs: the signing role, else a role of theirs in this agency."""
+        directory = self.evaluated.directory
+        signing = role_key(self.procedure, self.output.signed_by) if self.output.signed_by else ""
+        mine = sorted(self.order.actor.roles)
+        key = (
+            signing
+            if signing in mine
+            else next((one for one in mine if one.startswith(f"{self.procedure.identity.agency}/")), "")
+        )
+        role = directory.role(key or signing)
+        return self.text(role.label) if role else ""
+
+    def seal(self) -> dict[str, Plain]:
+        """Return the words around and in the middle of the seal."""
+        agency = self.agency
+        if agency is None or self.output.kind == "form":
+            return {}
+        return {"around": self.text(agency.label), "middle": self.text(agency.short) or agency.id.upper()}
+
+    def remedies(self, kind: str) -> dict[str, Plain]:
+        """Return the appeals, each with its delay and last day."""
+        identity = self.procedure.identity
+        appeals = identity.appeals or (self.agency.appeals if self.agency else {})
+        named = self.written.remedies
+        if named is None:
+            named = tuple(appeals) if kind in ("letter", "decision") else ()
+        rows: list[Plain] = [self.remedy(appeals[one]) for one in named if one in appeals]
+        return self.titled("remedies", rows)
+
+    def remedy(self, appeal: Appeal) -> str:
+        """Return how to appeal and until which day."""
+        label, within = self.text(appeal.label), appeal.within
+        if within is None:
+            return label
+        until = add_span(self.order.now, within, self.evaluated.directory.calendar)
+        span = self.wording.span(within.count, within.unit, within.working, self.language)
+        return self.say("remedy", appeal=label, span=span, until=self.day(local_day(until)))
+
+    def verify(self) -> dict[str, Plain]:
+        """Return how the document is verified and what its page shows."""
+        order, code = self.order, self.order.code
+        shows = self.written.verify_shows
+        sensitive = self.procedure.personal_data.sensitive
+        named = shows if shows is not None else tuple(one for one in self.written.particulars if one not in sensitive)
+        return {
+            "title": self.say("verify.title"),
+            "steps": self.say("verify.steps"),
+            "words": self.say("verify.words"),
+            "code": " ".join(code[at : at + 4] for at in range(0, len(code), 4)),
+            "url": order.site.url,
+            "address": f"{order.site.address}/{order.token}",
+            "alt": self.say("verify.alt"),
+            "shows": self.labelled({one: self.written.particulars.get(one) for one in named}),
+        }
+
+
+def _sections(lines: list[ContentLine], title: str) -> list[Plain]:
+    """Return lines under their headings; those before the first heading under `title`."""
+    found: list[tuple[str, list[Plain]]] = [(title, [])]
+    for label, words in lines:
+        if label and words:
+            found[-1][1].append([label, words])
+        elif label:
+            found.append((label, []))
+    return [{"title": head, "rows": rows} for head, rows in found if rows]
