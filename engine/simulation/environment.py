@@ -25,7 +25,7 @@ from engine.integrations.simulated_operator import SandboxCard, SandboxOperator,
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import APPLICANT, Procedure
 from engine.records.dossier import Account, Actor, Attachment, Dossier
-from engine.services.context.app_context import AppContext
+from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.worker.worker import run_pass
 from engine.storage.files.attachments import AttachmentStore, StoredFile
@@ -83,6 +83,7 @@ class ScenarioEnvironment:
         office = AppContext(
             catalogue, store, AttachmentStore(Path("nowhere")), story_providers(operator),
             {"sms": letters, "email": letters, "inbox": letters}, {"*": registers}, clock, wording, _KEYS,
+            AppSettings(specimen=True),
         )  # fmt: skip
         account = Account("applicant", "applicant", "", PHONE)
         with store.unit(write=True) as unit:

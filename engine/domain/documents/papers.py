@@ -318,7 +318,8 @@ class _Composer:
             yield {"place_day": "", "quality": self.say("sign.applicant"), "name": "", "text": "", "blank": True}
             return
         facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
-        made: dict[str, Plain] = {"place_day": self.say("made", place_day=self.place_day())}
+        place = self.say("made_at", town=self.town(), **facts) if self.town() else self.say("made_on", **facts)
+        made: dict[str, Plain] = {"place_day": place}
         actor, agency = self.order.actor, self.text(self.agency.label) if self.agency else ""
         if actor.kind == "agent" and not self.written.sealed:
             yield {**made, "quality": self.quality(), "name": actor.name, "text": self.say("sign.signed", **facts)}

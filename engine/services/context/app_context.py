@@ -120,6 +120,7 @@ class AppSettings:
     base_url: str = "http://localhost:8000"
     short_url: str = "http://localhost:8000"
     demo: bool = False
+    specimen: bool = False  # documents are marked SPÉCIMEN; a demonstration always marks them
     code_lasts: timedelta = timedelta(minutes=10)
     code_tries: int = 5
     idle: timedelta = timedelta(minutes=30)

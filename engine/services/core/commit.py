@@ -197,7 +197,9 @@ def _issue(
 def _site(ctx: AppContext) -> PaperSite:
     """Return what this installation prints on its papers. A demonstration prints SPÉCIMEN."""
     page = ctx.settings.short_url.partition("://")[2] or ctx.settings.short_url
-    return PaperSite(f"{page}/v", f"{ctx.settings.short_url}/v", ctx.settings.demo, version("typst"))
+    return PaperSite(
+        f"{page}/v", f"{ctx.settings.short_url}/v", ctx.settings.demo or ctx.settings.specimen, version("typst")
+    )
 
 
 def _new_code() -> str:
