@@ -85,7 +85,7 @@ class OutputPaper:
     """What a document states. The zones are printed in this order (`docs/documents.md`).
 
     Exactly one entry of `operative` holds on each path. `reason_of` are acts whose reason is printed, empty for
-    the last act that asked one. `remedies` are ids of appeals, None for the default of the kind.
+    the act that led to the present state. `remedies` are ids of appeals, None for the default of the kind.
     """
 
     subtitle: PaperText | None = None

@@ -215,12 +215,12 @@ class _Composer:
         return clause.when.holds(self.filled.scope())
 
     def reasons(self) -> tuple[TakenTransition, ...]:
-        """Return the acts whose reason is printed: those named, else the last one that gave a reason."""
+        """Return the act whose reason is printed: one of those named, else the one that led to the present state."""
         taken = self.dossier.taken
         if self.written.reason_of:
             named = [one for one in reversed(taken) if one.transition in self.written.reason_of and one.reason]
             return tuple(named[:1])
-        return tuple([one for one in reversed(taken) if one.reason and one.by_kind == "agent"][:1])
+        return tuple([one for one in reversed(taken) if one.target == self.dossier.state and one.reason][:1])
 
     def reason(self) -> str:
         """Return the reason printed, as its author typed it."""

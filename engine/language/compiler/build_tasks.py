@@ -311,7 +311,7 @@ def _later_form(symbols: SymbolContext, name: str, path: Path) -> Form:
         pages=(page,),
         each=each,
         due=build.span((*path, "due")),
-        confirms=read_confirms(symbols, (*path, "confirms")),
+        confirms=read_confirms(symbols, (*path, "confirms"), each),
     )
 
 
@@ -351,14 +351,28 @@ def _matches(symbols: SymbolContext, name: str, path: Path) -> Mapping[str, str]
     return frozen(found)
 
 
-def read_confirms(symbols: SymbolContext, path: Path) -> Mapping[str, tuple[str, ...]]:
-    """Return which answers each piece confirms, from `{piece: [answer]}`. Unknown names are reported."""
+def read_confirms(symbols: SymbolContext, path: Path, rows: str | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Return which answers each piece confirms, from `{piece: [answer]}`. Unknown names are reported.
+
+    In a form filled per row, both are columns of these rows.
+    """
     build = symbols.build
+    columns = symbols.words.rows.get(rows or "", {})
+    if rows is not None:
+        return frozen({piece: tuple(_columns(build, (*path, piece), columns)) for piece in build.entries(path)})
     return frozen({
         piece: symbols.names.checked(build, (*path, piece), "question", "detail")
         for piece in build.entries(path)
         if symbols.names.check(build, piece, (*path, piece), "evidence", "question")
     })  # fmt: skip
+
+
+def _columns(build: BuildContext, path: Path, known: Mapping[str, Type]) -> Iterator[str]:
+    for name, there in ((str(path[-1]), path), *build.named(path)):
+        if name not in known:
+            build.unknown("N301", there, name, known)
+        elif there != path:
+            yield name
 
 
 def _register(build: BuildContext, path: Path) -> str:
