@@ -106,7 +106,7 @@ def answers_of(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentL
     for page in form.pages if isinstance(form, Form) else ():
         asked = [field for field in page.fields if field.id not in sensitive and evaluated.shows(field)]
         flat = [field for field in asked if field.type != "rows"]
-        said = ((field.label.in_(speech.language), answer_words(evaluated, field.id, speech)) for field in flat)
+        said = ((field.printed_label.in_(speech.language), answer_words(evaluated, field.id, speech)) for field in flat)
         lines = [(label, words) for label, words in said if words]
         yield from _headed(page.title.in_(speech.language), lines)
         yield from chain.from_iterable(_rows(evaluated, field, speech) for field in asked if field.type == "rows")
@@ -117,10 +117,10 @@ def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator
     columns = [column for column in field.rows if column.id not in sensitive]
     for number in range(len(evaluated.values.rows(field.id))):
         said = (
-            (one.label.in_(speech.language), column_words(evaluated, field.id, number, one, speech)) for one in columns
+            (one.printed_label.in_(speech.language), column_words(evaluated, field.id, number, one, speech)) for one in columns
         )
         lines = [(label, words) for label, words in said if words]
-        yield from _headed(f"{field.label.in_(speech.language)} ({number + 1})", lines)
+        yield from _headed(f"{field.printed_label.in_(speech.language)} ({number + 1})", lines)
 
 
 def to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
@@ -132,7 +132,7 @@ def to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLin
         forms = [_say(f"pdf.bring_{form}", speech) for form in _BROUGHT if form in terms.how]
         if forms:
             copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
-            lines.append((field.label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())])))
+            lines.append((field.printed_label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())])))
     return _headed(_say("pdf.bring", speech), lines)
 
 

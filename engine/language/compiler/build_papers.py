@@ -39,11 +39,11 @@ _DATED: Final = (*PARTS, *TASKS, "transition", "output")
 
 
 def build_paper(symbols: SymbolContext, path: Path, words: Vocabulary, answers: set[str]) -> OutputPaper | None:
-    """Return the paper of an output, None when it has no key of a paper."""
-    build = symbols.build
-    written = build.entries(path)
+    """Return the paper of an output, None when it has no key of a paper. A form that shows every answer has one."""
+    written = symbols.build.entries(path)
+    whole_form = written.get("kind") == "form" and not {"shows", "body"} & written.keys()
     token = isinstance(written.get("verify"), dict)
-    if not token and not any(key in written for key in PAPER_KEYS):
+    if not token and not whole_form and not any(key in written for key in PAPER_KEYS):
         return None
     return _Papers(symbols, path, words, answers).paper()
 
