@@ -96,7 +96,8 @@ class _Composer:
         self.agency: Agency | None = directory.agencies.get(self.procedure.identity.agency)
         offices = directory.offices_of(self.procedure.identity.agency)
         self.office: Office | None = directory.offices.get(dossier.office or "") or (offices[0] if offices else None)
-        self.filled = PaperWords(evaluated, dossier, order.output, order.row, speech, self._system(), order.name_of)
+        self._system_words = self._system()
+        self.filled = PaperWords(evaluated, dossier, order.output, order.row, speech, self._system_words, order.name_of)
 
     def say(self, key: str, **facts: str) -> str:
         """Return a sentence of the catalogue."""
@@ -164,7 +165,7 @@ class _Composer:
             "considering": list(self.considering()),
             "decides": self.say(f"decides.{kind}") if kind in ("letter", "decision") and self.written.articles else "",
             "particulars": self.titled(f"particulars.{kind}", self.particulars()),
-            "operative": [self.filled.fill(table.text)] if table else [],
+            "operative": [self.filled.fill(table.text)] if table and not self.is_first_article(kind) else [],
             "table": self.table(table.table) if table and table.table else {},
             "articles": list(self.articles(kind)),
             "lines": self.lines(),
@@ -271,9 +272,15 @@ class _Composer:
             "empty": self.text(table.empty),
         }
 
+    def is_first_article(self, kind: str) -> bool:
+        """Return whether the operative text is printed as the first article: in a decision with articles."""
+        return kind == "decision" and bool(self.written.articles)
+
     def articles(self, kind: str) -> Iterator[list[Plain]]:
         """Yield the articles that hold, numbered in order."""
-        held = [self.filled.fill(one.text) for one in self.written.articles if self.holds(one)]
+        first = self.operative() if self.is_first_article(kind) else None
+        clauses = (first, *self.written.articles) if first is not None else self.written.articles
+        held = [self.filled.fill(one.text) for one in clauses if self.holds(one)]
         for number, words in enumerate(held, 1):
             yield [self.say("article_first" if number == 1 else "article", n=str(number)), words]
 
@@ -320,7 +327,7 @@ class _Composer:
         facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
         place = self.say("made_at", town=self.town(), **facts) if self.town() else self.say("made_on", **facts)
         made: dict[str, Plain] = {"place_day": place}
-        actor, agency = self.order.actor, self.text(self.agency.label) if self.agency else ""
+        actor, agency = self.order.actor, self._system_words["issuer"]
         if actor.kind == "agent" and not self.written.sealed:
             yield {**made, "quality": self.quality(), "name": actor.name, "text": self.say("sign.signed", **facts)}
         else:
