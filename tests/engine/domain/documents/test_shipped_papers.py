@@ -1,0 +1,122 @@
+"""Every document that any story of the shipped procedures issues: what an official would refuse to sign."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+from itertools import combinations
+
+import pytest
+
+from engine.core.clock import local_day
+from engine.core.values import Plain
+from engine.domain.fields.scope import evaluate_answers
+from engine.model import Output
+from engine.model.paper import placeholders_of
+from tests.engine.domain.documents.story_papers import StoryPaper, papers_of, shipped
+from tests.makers import the_words
+
+CERTIFYING = ("certificate", "decision", "extract", "card", "quote", "contract", "receipt")
+PROCEDURES = sorted(shipped().procedures)
+
+
+@cache
+def issued(procedure: str) -> tuple[StoryPaper, ...]:
+    return tuple(papers_of(shipped().procedures[procedure], shipped(), the_words()))
+
+
+def stated(paper: StoryPaper) -> str:
+    """The operative text, or the articles of a decision."""
+    zones = paper.document.paper or {}
+    return " ".join([*map(str, zones.get("operative") or ()), *(str(one[1]) for one in zones.get("articles") or ())])
+
+
+def texts(zone: Plain) -> list[str]:
+    if isinstance(zone, dict):
+        return [words for one in zone.values() for words in texts(one)]
+    return [words for one in zone for words in texts(one)] if isinstance(zone, list) else [str(zone)]
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_each_output_is_issued_and_states_something(procedure: str) -> None:
+    made = issued(procedure)
+    assert {one.document.output for one in made} == set(shipped().procedures[procedure].outputs)
+    for one in made:
+        assert one.document.paper is not None, one.name
+        assert stated(one) or one.procedure.outputs[one.document.output].kind == "form", one.name
+        assert "{" not in stated(one) and "  " not in stated(one), stated(one)
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_no_label_of_a_paper_is_a_question(procedure: str) -> None:
+    for one in issued(procedure):
+        zones = one.document.paper or {}
+        shown = [zones.get("particulars"), zones.get("declared"), zones.get("sections"), zones.get("verify")]
+        assert not [words for zone in shown for words in texts(zone) if words.endswith("?")], one.name
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_the_signatory_is_the_person_who_took_the_act_that_issues(procedure: str) -> None:
+    for one in issued(procedure):
+        output, document = one.procedure.outputs[one.document.output], one.document
+        assert output.paper is not None
+        if output.kind == "form" or output.paper.sealed:
+            assert document.signed_by is None, one.name
+            continue
+        acts = [taken for taken in one.dossier.taken if taken.at == document.issued_at and taken.by_kind == "agent"]
+        assert document.signed_by in {taken.by for taken in acts}, one.name
+        signature = texts((document.paper or {})["signatures"])
+        assert document.signed_by in signature and any("Signé électroniquement" in words for words in signature)
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_each_refusal_gives_its_reason_and_the_remedies(procedure: str) -> None:
+    for one in issued(procedure):
+        output, zones = one.procedure.outputs[one.document.output], one.document.paper or {}
+        if output.kind == "letter" or (output.kind == "decision" and not output.grants):
+            assert zones.get("remedies"), one.name
+            own = output.paper is not None and any(text.names for text in output.paper.texts())
+            assert zones.get("considering") or own, one.name
+
+
+def fact_of(one: StoryPaper, output: Output) -> tuple[object, ...]:
+    """What the registers and agents say of the fact that a document certifies: choices, yes or no, variants."""
+    evaluated = evaluate_answers(one.procedure, one.dossier, local_day(one.document.issued_at), shipped().directory)
+    assert output.paper is not None
+    found: list[object] = []
+    for clause in output.paper.operative:
+        found.append(clause.when.holds(evaluated.scope))
+        for placeholder in placeholders_of(clause.text.text.in_("fr")):
+            field = one.procedure.fields.get(placeholder.name)
+            if field is not None and field.type in ("choice", "yes_no") and output.per is None:
+                found.append(evaluated.scope.get(placeholder.name))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_documents_that_certify_other_facts_never_say_the_same(procedure: str) -> None:
+    by_output: dict[str, dict[tuple[object, ...], set[str]]] = defaultdict(lambda: defaultdict(set))
+    for one in issued(procedure):
+        output = one.procedure.outputs[one.document.output]
+        if output.kind in CERTIFYING:
+            table = texts((one.document.paper or {}).get("table"))
+            masked = re.sub(r"\d", "0", " ".join([stated(one), *table]))
+            by_output[output.id][fact_of(one, output)].add(masked)
+    for output_id, facts in by_output.items():
+        for mine, other in combinations(facts, 2):
+            assert not facts[mine] & facts[other], output_id
+
+
+def test_the_criminal_record_says_nothing_or_lists_every_conviction() -> None:
+    said = {
+        one.story: one.document.paper or {}
+        for one in issued("casier-judiciaire-b3")
+        if one.document.output == "bulletin"
+    }
+    assert "NÉANT" in texts(said["neant"]["operative"])[0] and "table" not in said["neant"]
+    assert "NÉANT" not in texts(said["condamnations"]["operative"])[0]
+    assert ["14 mai 2019", "Tribunal de Lomé", "Vol", "Six mois avec sursis"] in [
+        [words.replace("\u00a0", " ") for words in row]
+        for row in said["condamnations"]["table"]["rows"]  # type: ignore[index,call-overload]
+    ]
