@@ -92,3 +92,10 @@ def listed(parts: Sequence[str], language: str, word: str = "standard") -> str:
         patterns[name].removeprefix("{0}").removesuffix("{1}") for name in ("middle", "end" if parts[2:] else "2")
     )
     return joined(last, (joined(middle, parts[:-1]), parts[-1]))
+
+
+def numeral(amount: int, language: str) -> str:
+    """Return a whole number in words: `douze mille cinq cents`. Ewe and Kabiyè fall back to French."""
+    from num2words import num2words  # sixty languages, loaded by the first document
+
+    return str(num2words(amount, lang="en" if language == "en" else "fr"))

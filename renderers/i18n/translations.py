@@ -107,9 +107,7 @@ class Translations:
 
     def numeral(self, amount: int, language: str) -> str:
         """Write a whole number in words: `douze mille cinq cents`."""
-        from num2words import num2words  # sixty languages, loaded by the first document
-
-        return str(num2words(amount, lang="en" if language == "en" else "fr"))
+        return formats.numeral(amount, language)
 
     def percent(self, value: Decimal, language: str) -> str:
         """Format a percentage as `12,5 %`."""

@@ -10,7 +10,6 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
-from renderers.definition.parts import capital
 from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
 
@@ -83,7 +82,7 @@ def receipt_pdf(
         "lines": [[line.label, wording.money(line.amount, language)] for line in lines],
         "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
         "total": wording.money(payment.amount, language),
-        "in_words": f"{capital(wording.numeral(payment.amount, language))} {_say(wording, 'pdf.francs_long', language)}",
+        "in_words": f"{_capital(wording.numeral(payment.amount, language))} {_say(wording, 'pdf.francs_long', language)}",
         **_verification(reference, verify_url, wording, language, "pdf.verify_payment"),
     }
     return render_pdf("receipt", data, {"qr": qr_svg(f"{verify_url}/{code}").encode()})
@@ -233,6 +232,10 @@ def _verification(
         "code": " ".join(code[start : start + 4] for start in range(0, len(code), 4)) if code.isdigit() else code,
         "qr_alt": _say(wording, "pdf.qr_alt", language),
     }
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _phone(number: str) -> str:

