@@ -44,7 +44,7 @@ class ProcedureCard:
 
 @dataclass(frozen=True, slots=True)
 class SheetFact:
-    """A label of the page with its lines. `mark` is the remark on a law that is not sourced."""
+    """A label of the page with its lines. `mark` is the remark on a law that is not certain."""
 
     label: str
     lines: tuple[str, ...]
@@ -53,7 +53,7 @@ class SheetFact:
 
 @dataclass(frozen=True, slots=True)
 class SheetPaper:
-    """One piece of evidence and how it is given. `mark` is the remark on a law that is not sourced."""
+    """One piece of evidence and how it is given. `mark` is the remark on a law that is not certain."""
 
     label: str
     how: str
@@ -103,7 +103,7 @@ class ProcedureSheet:
     """The whole page of a procedure in one language. `start` is empty if no request can be made here now, and
     `closed` says why.
 
-    `draft` is the address of the reader's draft. `marked`: some law is not sourced.
+    `draft` is the address of the reader's draft. `marked`: some law is not certain.
     """
 
     slug: str
@@ -145,9 +145,9 @@ class SheetWriter:
         return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
     def mark(self, law_id: str | None) -> str:
-        """Return the remark beside a value whose law is not sourced, else empty."""
+        """Return the remark beside a value whose law is not certain, else empty."""
         law = self.procedure.laws.get(law_id or "")
-        return "" if law is None or law.status == "sourced" else self.say(f"sheet.{law.status}")
+        return "" if law is None or law.is_certain else self.say(f"sheet.{law.status}")
 
     # -- in short ------------------------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class SheetWriter:
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
             laws=tuple(self._law(law) for law in laws if law.is_public),
-            marked=any(law.status != "sourced" for law in laws),
+            marked=not all(law.is_certain for law in laws),
             channels=tuple(
                 self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
             ) or (self.say("sheet.channel_web"),),

@@ -40,7 +40,7 @@ def test_a_document_that_holds_until_a_day_leaves_the_others_their_name() -> Non
 
 LAWS = """
 legal_basis:
-  sur: {title: Un décret, status: sourced, source: JO}
+  sur: {title: Un décret, status: sourced, source: JO, article: art. 1, checked: 2026-03-01}
   suppose: {title: Une valeur supposée, status: plausible}
 """
 
@@ -161,15 +161,16 @@ def test_the_sheet_names_only_official_texts_that_were_read() -> None:
     """Where a value was found, what was supposed and what nobody checked stand on the definition's page, not here."""
     laws = """
 legal_basis:
-  texte: {title: Un décret, status: sourced, official: true, source: journal.tg}
-  lien: {title: Une loi, status: sourced, url: 'https://loi.example/1'}
-  cite: {title: Un code, status: sourced, article: art. 3}
-  presse: {title: Prix de 500 F, status: sourced, source: journal.tg}
-  nomme: {title: Un site, status: sourced, url: 'https://site.example', official: false}
+  texte: {title: Un décret, status: sourced, official: true, source: JO, url: 'https://jo.example/1', checked: 2026-03-01}
+  cite: {title: Un code, status: sourced, article: art. 3, source: JO, checked: 2026-03-01}
+  presse: {title: Prix de 500 F, status: sourced, url: 'https://journal.example/2', checked: 2026-03-01}
+  nomme: {title: Un site, status: sourced, article: art. 4, checked: 2026-03-01, official: false}
+  jamais_lu: {title: Un arrêté jamais lu, status: sourced, official: true, article: art. 5}
+  nulle_part: {title: Un avis sans adresse, status: sourced, official: true, checked: 2026-03-01}
   deduit: {title: Greffier (déduit), status: to_confirm, official: true}
   suppose: {title: Valeur supposée, status: plausible}
 """
     seen = sheet(laws + TWO.replace("LONG", "4 months"))
-    assert [one.label for one in seen.laws] == ["Un décret", "Une loi", "Un code"]
-    assert [one.source for one in seen.laws] == ["source\u00a0: journal.tg", "", ""]
+    assert [one.label for one in seen.laws] == ["Un décret", "Un code"]
+    assert [one.source for one in seen.laws] == ["", "source\u00a0: JO"]
     assert seen.marked, "values are still told from what is sure"
