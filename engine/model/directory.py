@@ -80,6 +80,7 @@ class Office:
     hours: Mapping[int, tuple[Hours, ...]] = field(default_factory=lambda: MappingProxyType({}))
     closed: tuple[Closure, ...] = ()
     opened: tuple[ExtraOpening, ...] = ()
+    checked: date | None = None  # the day a person compared address and hours with the agency's notice
 
     def closure_on(self, day: date) -> Closure | None:
         """Return the closure that closes the office all day, None when none does."""

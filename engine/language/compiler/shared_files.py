@@ -183,6 +183,7 @@ def _office(source: Source, name: str, value: Any) -> Office:
         desks=value.get("desks"),
         hours=MappingProxyType(dict(read_weekday_hours(value.get("hours", {})) or {})),
         closed=tuple(closed),
+        checked=read_date(value.get("checked")),
     )
 
 

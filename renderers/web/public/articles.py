@@ -13,7 +13,7 @@ from renderers.html.pagination import paged
 from renderers.html.templates import span_text
 from renderers.i18n.language_spans import joined
 from renderers.i18n.translations import REFERENCE, SAMPLES
-from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
+from renderers.procedure.appointments import holidays_soon, opening_hours, unconfirmed, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import app_ctx, language, page, say, site
@@ -64,7 +64,18 @@ def _offices() -> HelpSection:
     words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
     points = tuple(
         Point(
-            joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
+            joined(
+                ". ",
+                filter(
+                    None,
+                    (
+                        label(one.label),
+                        label(one.address),
+                        opening_hours(one, words, spoken),
+                        say("help.to_confirm") if unconfirmed(one) else "",
+                    ),
+                ),
+            ),
             notes=tuple(unusual_days(one, today, words, spoken)),
         )
         for one in directory.offices.values()
