@@ -62,21 +62,11 @@ def help_() -> Response:
 def _offices() -> HelpSection:
     """Return the section of offices: addresses, hours and the days soon with other hours."""
     words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
+    unread = say("help.to_confirm")
     points = tuple(
         Point(
-            joined(
-                ". ",
-                filter(
-                    None,
-                    (
-                        label(one.label),
-                        label(one.address),
-                        opening_hours(one, words, spoken),
-                        say("help.to_confirm") if unconfirmed(one) else "",
-                    ),
-                ),
-            ),
-            notes=tuple(unusual_days(one, today, words, spoken)),
+            joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
+            notes=(*unusual_days(one, today, words, spoken), *([unread] if unconfirmed(one) else [])),
         )
         for one in directory.offices.values()
         if one.hours
