@@ -1,4 +1,4 @@
-"""The directory: live data of the administrations (agencies, offices, calendar, registers), outside all fingerprints.
+"""The directory: live data of the administrations (agencies, offices, calendar, registers, press), outside all fingerprints.
 
 An administrator may change it without a new edition: opening hours, closures, holidays, seats.
 """
@@ -85,6 +85,7 @@ class Office:
     opened: tuple[ExtraOpening, ...] = ()
     issuer: Text | None = None  # the authority that issues there: `Mairie de Kara`
     town: Text | None = None  # where its documents are made
+    checked: date | None = None  # the day a person compared address and hours with the agency's notice
 
     def closure_on(self, day: date) -> Closure | None:
         """Return the closure that closes the office all day, None when none does."""
@@ -160,12 +161,13 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The agencies, offices, calendar and registers of one installation."""
+    """The agencies, offices, calendar, registers and press of one installation."""
 
     agencies: Mapping[str, Agency] = field(default_factory=lambda: MappingProxyType({}))
     offices: Mapping[str, Office] = field(default_factory=lambda: MappingProxyType({}))
     calendar: Calendar = Calendar()
     registers: Mapping[str, Register] = field(default_factory=lambda: MappingProxyType({}))
+    press: frozenset[str] = frozenset()  # hosts that report on texts of law, and publish none
     _by_agency: Mapping[str, tuple[Office, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -184,6 +186,11 @@ class Directory:
             if place in office.serves and agency in (None, office.agency):
                 return office.id
         return None
+
+    def is_press(self, host: str) -> bool:
+        """Return whether a host is one of the press, or below one (`news.example.org` of `example.org`)."""
+        parts = host.lower().split(".")
+        return any(".".join(parts[at:]) in self.press for at in range(len(parts)))
 
     def within_reach(self, offices: Iterable[str]) -> frozenset[str]:
         """Return the offices whose dossiers agents bound to `offices` may handle.

@@ -20,7 +20,7 @@ class Law(NamedElement):
 
     title: Text
     status: Literal["sourced", "to_confirm", "plausible"]
-    official: bool = False  # a binding text, not the source of a value
+    official: bool = False  # a binding text, not a page that reports on it
     source: str | None = None
     article: str | None = None
     url: str | None = None
@@ -29,9 +29,14 @@ class Law(NamedElement):
     cite: Text | None = None  # the formula that documents print after « Vu »
 
     @property
+    def is_certain(self) -> bool:
+        """Whether a person read the text: it says where and when. Editions published before L601 may say neither."""
+        return self.status == "sourced" and bool(self.article or self.url) and self.checked is not None
+
+    @property
     def is_public(self) -> bool:
-        """Whether the public page may name it: an official text that a person has checked."""
-        return self.official and self.status == "sourced"
+        """Whether the public page may name it: an official text that a person has read."""
+        return self.official and self.is_certain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,11 @@ def visit_lines(visits: Visits, say: Callable[..., str], language: str) -> tuple
 _SOON: Final = timedelta(days=45)  # later closures do not matter to an applicant yet
 
 
+def unconfirmed(office: Office) -> bool:
+    """Return whether a page must say that the address or the hours of an office are to be confirmed."""
+    return office.checked is None and bool(office.hours or office.address)
+
+
 def opening_hours(office: Office, words: Translations, language: str) -> str:
     """Return the hours of an office, days with equal hours together.
 

@@ -21,16 +21,20 @@ from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
-from renderers.procedure.appointments import opening_hours, visit_lines, visits_of, visits_tag
-from renderers.procedure.prices import price_cases
+from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
+from renderers.procedure.prices import obtained_elsewhere, price_cases
 from renderers.procedure.steps import StepWriter
 
 _SECONDS_A_QUESTION: Final = 35
+_MOST_NAMED: Final = 4  # more documents are not named again after the price
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureCard:
-    """One procedure in a list: price and delay in words, and the kind of visits (`tag`)."""
+    """One procedure in a list: price and delay in words, and the kind of visits (`tag`).
+
+    `mark` is the remark on a price whose law is not certain.
+    """
 
     id: str
     href: str
@@ -40,11 +44,12 @@ class ProcedureCard:
     delay: str
     tag: str
     category: str
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetFact:
-    """A label of the page with its lines. `mark` is the remark on a law that is not sourced."""
+    """A label of the page with its lines. `mark` is the remark on a law that is not certain."""
 
     label: str
     lines: tuple[str, ...]
@@ -53,7 +58,7 @@ class SheetFact:
 
 @dataclass(frozen=True, slots=True)
 class SheetPaper:
-    """One piece of evidence and how it is given. `mark` is the remark on a law that is not sourced."""
+    """One piece of evidence and how it is given. `mark` is the remark on a law that is not certain."""
 
     label: str
     how: str
@@ -103,7 +108,7 @@ class ProcedureSheet:
     """The whole page of a procedure in one language. `start` is empty if no request can be made here now, and
     `closed` says why.
 
-    `draft` is the address of the reader's draft. `marked`: some law is not sourced.
+    `draft` is the address of the reader's draft. `marked`: some law or office is to be confirmed.
     """
 
     slug: str
@@ -119,6 +124,7 @@ class ProcedureSheet:
     evidence: tuple[SheetPaper, ...]
     situations: tuple[Situation, ...]
     fees: tuple[SheetFee, ...]
+    costs: tuple[str, ...]
     steps: tuple[str, ...]
     audience: str
     criteria: tuple[str, ...]
@@ -145,9 +151,9 @@ class SheetWriter:
         return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
     def mark(self, law_id: str | None) -> str:
-        """Return the remark beside a value whose law is not sourced, else empty."""
+        """Return the remark beside a value whose law is not certain, else empty."""
         law = self.procedure.laws.get(law_id or "")
-        return "" if law is None or law.status == "sourced" else self.say(f"sheet.{law.status}")
+        return "" if law is None or law.is_certain else self.say("sheet.to_confirm")
 
     # -- in short ------------------------------------------------------------------------------------------------------
 
@@ -157,13 +163,19 @@ class SheetWriter:
         return ProcedureCard(
             self.procedure.id, f"/demarches/{self.procedure.id}", in_language(identity.title, self.language),
             in_language(identity.summary, self.language), self.price(), self.delay(), self.tag(),
-            identity.category or "other",
+            identity.category or "other", self.price_mark(),
         )  # fmt: skip
 
     @cached_property
     def announced(self) -> AnnouncedPrice:
         """The price that the procedure announces on that day, computed once."""
         return announced_price(self.procedure, self.day)
+
+    def price_mark(self) -> str:
+        """Return the remark on the announced price: that of the first line without certain law."""
+        price = self.announced
+        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.in_least)
+        return next(filter(None, marks), "")
 
     def price(self) -> str:
         """Return the announced price in words: free, a fixed amount, a minimum, or dependent on answers."""
@@ -213,6 +225,7 @@ class SheetWriter:
         open_here = not closed and "web" in identity.channels
         first_page = "verifier" if self.procedure.eligibility else "commencer"
         always, situations = self._papers()
+        offices = self.offices()
         return ProcedureSheet(
             slug=self.procedure.id,
             title=in_language(identity.title, self.language),
@@ -227,17 +240,18 @@ class SheetWriter:
             evidence=always,
             situations=situations,
             fees=tuple(self._fee_lines()),
+            costs=self.costs(),
             steps=tuple(StepWriter(self.procedure, self.directory, self.words, self.language, self.day).steps()),
             audience=self._audience(),
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
             laws=tuple(self._law(law) for law in laws if law.is_public),
-            marked=any(law.status != "sourced" for law in laws),
+            marked=any(not law.is_certain for law in laws) or any(one.mark for one in offices),
             channels=tuple(
                 self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
             ) or (self.say("sheet.channel_web"),),
             agency=self.agency(),
-            offices=self.offices(),
+            offices=offices,
             version=self._version(),
             fingerprint=self.procedure.fingerprint[:12],
         )  # fmt: skip
@@ -274,9 +288,7 @@ class SheetWriter:
 
     def _facts(self) -> Iterator[SheetFact]:
         identity = self.procedure.identity
-        price = self.announced
-        marks = (self.mark(one.basis) for one in price.lines if price.kind != "from" or one.in_least)
-        yield SheetFact(self.say("sheet.price"), (self.price(),), next(filter(None, marks), ""))
+        yield SheetFact(self.say("sheet.price"), (self.price(),), self.price_mark())
         if identity.delay.entries:
             yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
         yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
@@ -356,6 +368,28 @@ class SheetWriter:
                 when = joined(", ", filter(None, (case, said)))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
 
+    def costs(self, owed: bool = True) -> tuple[str, ...]:
+        """Return what may be asked of the applicant beyond the price list.
+
+        Only where each cost is known may the page say that no more can be asked. `owed`: the applicant pays here.
+        """
+        lines = tuple(self._lines())
+        laws = [self.procedure.laws.get(line.law_of("amount") or fee.law_of("amount") or "") for fee, line in lines]
+        certain = all(law is not None and law.is_certain for law in laws)
+        fixed = all(price_cases(line.amount, self.procedure, self.language) for _, line in lines)
+        others = obtained_elsewhere(self.procedure, self.language)
+        owed = owed and bool(lines)
+        if certain and fixed and not others:
+            return (self.say("sheet.no_bribe" if owed else "sheet.free_no_bribe"),)
+        said = [self.say("sheet.asked_here" if owed else "sheet.nothing_here")]
+        said += [self.say("sheet.amounts_to_confirm")] if owed and not certain else []
+        said += [self.say("sheet.amount_of_case")] if not fixed else []
+        if others:
+            papers = listed(others, self.language) if len(others) <= _MOST_NAMED else ""
+            said.append(self.say("sheet.papers_cost", papers=papers) if papers else self.say("sheet.papers_cost_many"))
+            said.append(self.say("sheet.not_paid_here"))
+        return tuple(said)
+
     def _both(self, *conditions: Expression) -> str:
         """Return conditions that apply together. One without simple words is replaced by « other situations »."""
         said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
@@ -408,6 +442,7 @@ class SheetWriter:
         return SheetLine(
             in_language(office.label, self.language), address=in_language(office.address, self.language),
             hours=opening_hours(office, self.words, self.language),
+            mark=self.say("sheet.to_confirm") if unconfirmed(office) else "",
         )  # fmt: skip
 
 

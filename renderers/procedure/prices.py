@@ -1,4 +1,4 @@
-"""Possible prices of a fee line, case by case."""
+"""Possible prices of a fee line, case by case, and what may cost money elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.fee_quotes import quote
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Lookup, Name
-from engine.model import Fee, Field, Procedure
+from engine.model import Fee, Field, Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
 from renderers.i18n.translations import Translations, in_language
@@ -69,6 +69,13 @@ def usual_price(
         return None
     found = quote(procedure, fee, scope, language, words)
     return None if found.missing else UsualPrice(found.amount, answers)
+
+
+def obtained_elsewhere(procedure: Procedure, language: str) -> tuple[str, ...]:
+    """Return what an applicant gets from others, perhaps against money: evidence, the result of another request."""
+    evidence = (field.label for field in procedure.form.fields if field.evidence is not None)
+    needed = (one.label for one in procedure.tasks.values() if isinstance(one, Link) and one.relation == "needs")
+    return tuple(dict.fromkeys(in_language(one, language) for one in (*evidence, *needed)))
 
 
 def _labels(field: Field, language: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from engine.model import Fee, FeeLine, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.types import Expression
 from renderers.definition.values import ChangeValues, span_of
+from renderers.i18n.formats import listed
 from renderers.i18n.translations import Translations, quoted, typographic
 from renderers.procedure.prices import usual_price
 
@@ -29,6 +30,7 @@ _SETS: Final = frozenset({
 _UNFELT: Final = frozenset({  # the values alone are clear
     "wording", "layout", "fewer_readers", "mandatory", "mandatory_if", "optional", "more_copies", "fewer_copies",
 })  # fmt: skip
+_DEARER: Final = frozenset({"pays_more", "pays_otherwise", "one_more_fee"})  # somebody may pay more
 _COUNTED: Final = ("answered", "standing", "priced", "booked", "drafts")
 _NAMED: Final[Mapping[str, str]] = {
     "pages": "page", "states": "state", "acts": "act", "checks": "check", "law": "law", "lists": "list",
@@ -325,6 +327,8 @@ class ChangeWriter:
     # -- whom it touches, what to do -----------------------------------------------------------------------------------
 
     def _notes(self, change: Change) -> Iterator[str]:
+        if change.facts.get("feel") in _DEARER:
+            yield self._payers(change)
         if change.key == "amount" and change.kind == "changed":
             yield from self._usual(change)
         if change.key == "sms" and isinstance(change.after, Template):
@@ -346,6 +350,15 @@ class ChangeWriter:
             yield self.say("changes.note.too_much", percent=facts["too_much"])
         if facts.get("no_law"):
             yield self.say("changes.note.no_law")
+
+    def _payers(self, change: Change) -> str:
+        """Return who pays what changed: the people who owe that fee or line, in the cases where they owe it."""
+        fee = self.compared.after.tasks.get(change.path[1]) if change.path[0] == "fees" else None
+        line = self._line_of(self.compared.after, change)
+        said = [self.now.condition(one.when) for one in (fee, line) if isinstance(one, (Fee, FeeLine))]
+        name = quoted(self.label(change), self.language)
+        cases = listed(list(dict.fromkeys(filter(None, said))), self.language)
+        return self.say("changes.note.payers_if" if cases else "changes.note.payers", name=name, condition=cases)
 
     def _usual(self, change: Change) -> Iterator[str]:
         """Yield the fee of the form's example before and after, for a line that depends on a number."""

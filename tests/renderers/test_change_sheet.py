@@ -77,6 +77,19 @@ def test_a_rate_says_of_what_it_is_and_what_the_example_pays() -> None:
     ), line.notes
 
 
+def test_a_rise_is_never_safe_and_says_who_pays_it() -> None:
+    text = (PROCEDURES / "passeport-ordinaire.yaml").read_text("utf-8")
+    fee = "amount: 30000"
+    assert text.count(fee) == 1
+    dearer = text.replace(fee, "when: not mineur, amount: 30500")
+    before = compiled(text.replace(fee, "when: not mineur, amount: 30000"), "passeport-ordinaire.yaml")
+    compared = Comparison.of(before, compiled(dearer, "passeport-ordinaire.yaml"), the_directory())
+    for language, who in (("fr", "pour les personnes qui paient"), ("en", "for the people who pay")):
+        [line] = [one for part in ChangeWriter(compared, the_words(), language).chapters() for one in part.lines]
+        assert line.impact == "review"
+        assert any(note.startswith(who) and ("18" in note) for note in line.notes), line.notes
+
+
 def test_the_decimals_of_a_table_are_in_the_notation_of_the_language() -> None:
     table = "tables:\n  taux: {gives: decimal, by: [{from: integer}], rows: {0: 12.5, 100: RATE}}\n"
     before, after = (

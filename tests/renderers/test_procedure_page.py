@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from engine.model import Procedure
 from renderers.procedure.page import ProcedureSheet, SheetWriter
-from tests.makers import TODAY, a_procedure, the_directory, the_words
+from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_words
 
 TWO = """
 form:
@@ -40,7 +44,7 @@ def test_a_document_that_holds_until_a_day_leaves_the_others_their_name() -> Non
 
 LAWS = """
 legal_basis:
-  sur: {title: Un décret, status: sourced, source: JO}
+  sur: {title: Un décret, status: sourced, source: JO, article: art. 1, checked: 2026-03-01}
   suppose: {title: Une valeur supposée, status: plausible}
 """
 
@@ -53,14 +57,14 @@ def test_a_paper_is_marked_by_the_law_that_asks_for_it() -> None:
 evidence: {etude: {label: Étude, help: Au laboratoire, basis: {label: suppose, help: sur}}}
 """
     ).evidence
-    assert paper.mark == "non vérifié"
+    assert paper.mark == "à confirmer"
 
 
 def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
     [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
         "qui == 'etat'", "qui == 'etat', basis: {amount: sur, exempt_when: suppose}"
     )).fees  # fmt: skip
-    assert (line.mark, line.when.endswith("L'État, non vérifié)")) == ("", True)
+    assert (line.mark, line.when.endswith("L'État, à confirmer)")) == ("", True)
 
 
 FEES = """
@@ -161,15 +165,69 @@ def test_the_sheet_names_only_official_texts_that_were_read() -> None:
     """Where a value was found, what was supposed and what nobody checked stand on the definition's page, not here."""
     laws = """
 legal_basis:
-  texte: {title: Un décret, status: sourced, official: true, source: journal.tg}
-  lien: {title: Une loi, status: sourced, url: 'https://loi.example/1'}
-  cite: {title: Un code, status: sourced, article: art. 3}
-  presse: {title: Prix de 500 F, status: sourced, source: journal.tg}
-  nomme: {title: Un site, status: sourced, url: 'https://site.example', official: false}
+  texte: {title: Un décret, status: sourced, official: true, source: JO, url: 'https://jo.example/1', checked: 2026-03-01}
+  cite: {title: Un code, status: sourced, article: art. 3, source: JO, checked: 2026-03-01}
+  presse: {title: Prix de 500 F, status: sourced, url: 'https://journal.example/2', checked: 2026-03-01}
+  nomme: {title: Un site, status: sourced, article: art. 4, checked: 2026-03-01, official: false}
+  jamais_lu: {title: Un arrêté jamais lu, status: sourced, official: true, article: art. 5}
+  nulle_part: {title: Un avis sans adresse, status: sourced, official: true, checked: 2026-03-01}
   deduit: {title: Greffier (déduit), status: to_confirm, official: true}
   suppose: {title: Valeur supposée, status: plausible}
 """
     seen = sheet(laws + TWO.replace("LONG", "4 months"))
-    assert [one.label for one in seen.laws] == ["Un décret", "Une loi", "Un code"]
-    assert [one.source for one in seen.laws] == ["source\u00a0: journal.tg", "", ""]
+    assert [one.label for one in seen.laws] == ["Un décret", "Un code"]
+    assert [one.source for one in seen.laws] == ["", "source\u00a0: JO"]
     assert seen.marked, "values are still told from what is sure"
+
+
+COSTS = """
+form: {demande: {title: Demande, fields: {surface: {label: Surface, type: integer, example: 12}}}}
+EVIDENCE
+fees: {taxe: {label: Taxe, amount: AMOUNT, basis: LAW}}
+"""
+KNOWN = "Personne ne peut vous demander plus d’argent pour cette démarche."
+
+
+def costs(law: str = "sur", evidence: str = "", amount: str = "5000") -> str:
+    text = COSTS.replace("LAW", law).replace("EVIDENCE", evidence).replace("AMOUNT", amount)
+    return plain(" ".join(sheet(LAWS + text).costs))
+
+
+def test_no_more_money_is_promised_only_where_each_cost_is_known() -> None:
+    assert costs() == KNOWN
+    here = "Nous ne vous demandons ici que ces montants."
+    assert costs(law="suppose") == f"{here} Ces montants sont à confirmer."
+    assert (
+        costs(amount="surface * 100 + 1 if surface > 3 else 2") == f"{here} Une partie du prix dépend de votre dossier."
+    )
+    photo = "evidence: {photo: {label: Photo}, acte: {label: Acte de naissance}}"
+    said = "Obtenir ces pièces peut coûter de l’argent : Photo et Acte de naissance. Vous ne le payez pas ici."
+    assert costs(evidence=photo) == f"{here} {said}"
+    many = f"evidence: {{{', '.join(f'p{number}: {{label: Pièce {number}}}' for number in range(6))}}}"
+    assert "Obtenir les pièces demandées peut coûter de l’argent. Vous" in costs(evidence=many)
+
+
+def test_a_free_procedure_says_what_may_cost_elsewhere() -> None:
+    form = "form: {demande: {title: Demande, fields: {nom: {label: Nom}}}}\n"
+    assert [plain(one) for one in sheet(form).costs] == ["Personne ne peut vous demander d’argent pour cette démarche."]
+    said = " ".join(map(plain, sheet(form + "evidence: {photo: {label: Photo}}\n").costs))
+    assert said.startswith("Nous ne vous demandons rien à payer ici. Obtenir ces pièces peut coûter")
+
+
+@pytest.mark.parametrize("procedure", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_no_shipped_procedure_promises_what_is_not_known(procedure: str) -> None:
+    seen = SheetWriter(the_procedure(procedure), the_directory(), the_words(), "fr", TODAY)
+    assert KNOWN not in map(plain, seen.sheet().costs), "no price was read in its text"
+    assert seen.card().mark == "à confirmer"
+
+
+def test_an_office_that_was_not_checked_is_to_be_confirmed() -> None:
+    directory = the_directory()
+    office = directory.offices_of("obac")[0]
+    checked = replace(directory, offices={office.id: replace(office, checked=TODAY)})
+    procedure = the_procedure("duplicata-bac")
+    marks = [
+        [one.mark for one in SheetWriter(procedure, known, the_words(), "fr", TODAY).offices()]
+        for known in (directory, checked)
+    ]
+    assert marks == [["à confirmer"] * len(marks[0]), [""]]

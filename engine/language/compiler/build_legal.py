@@ -126,10 +126,10 @@ def _names_person(field: Field) -> bool:
 def build_laws(build: BuildContext) -> Iterator[Law]:
     """Yield the laws, in the order of the file.
 
-    Unless written, a law with an article or an address is official.
+    Unless written, a law with an article is official. An address alone may be any page.
     """
     for name, path in build.each(("legal_basis",)):
-        article, url = build.at((*path, "article")), build.words((*path, "url"))
+        article = build.at((*path, "article"))
         yield Law(
             id=name,
             where=build.where(path, key=True),
@@ -137,8 +137,8 @@ def build_laws(build: BuildContext) -> Iterator[Law]:
             status=cast(Status, build.choice((*path, "status"), get_args(Status), "to_confirm")),
             source=build.words((*path, "source")),
             article=None if article is None else str(article),
-            url=url,
-            official=build.flag((*path, "official"), article is not None or url is not None),
+            url=build.words((*path, "url")),
+            official=build.flag((*path, "official"), article is not None),
             checked=build.day((*path, "checked")),
             note=build.text((*path, "note")),
             cite=build.text((*path, "cite")),

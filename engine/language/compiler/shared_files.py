@@ -25,7 +25,7 @@ from engine.model import Appeal, CodeList, Contact, Option, Scheme
 from engine.model.directory import Agency, Calendar, Closure, Directory, Office, Register, Role
 
 _FOLDERS: Final[Mapping[str, SharedKind]] = {"blocks": "block", "lists": "list", "presets": "preset"}
-_LIVE: Final[tuple[SharedKind, ...]] = ("agencies", "offices", "calendar", "schemes", "registers")
+_LIVE: Final[tuple[SharedKind, ...]] = ("agencies", "offices", "calendar", "schemes", "registers", "press")
 _Kept = TypeVar("_Kept")
 _Maker: TypeAlias = Callable[[Source, str, Any], _Kept]
 
@@ -63,7 +63,7 @@ def load_shared(folder: FilePath, sound: Collection[str] = ()) -> tuple[Shared, 
         presets=MappingProxyType(named["presets"]),
         lists=MappingProxyType({name: _code_list(source) for name, source in named["lists"].items()}),
         schemes=_each(live["schemes"], _scheme),
-        directory=Directory(agencies, offices, _calendar(live["calendar"]), registers),
+        directory=Directory(agencies, offices, _calendar(live["calendar"]), registers, _press(live["press"])),
     )
     return shared, problems
 
@@ -192,6 +192,7 @@ def _office(source: Source, name: str, value: Any) -> Office:
         closed=tuple(closed),
         issuer=_text(value.get("issuer")),
         town=_text(value.get("town")),
+        checked=read_date(value.get("checked")),
     )
 
 
@@ -215,6 +216,11 @@ def _calendar(source: Source | None) -> Calendar:
         if day:
             holidays[day] = Text.of(words)
     return Calendar(frozenset(WEEKDAYS.index(day) for day in tree["weekend"]), MappingProxyType(holidays))
+
+
+def _press(source: Source | None) -> frozenset[str]:
+    tree: Any = source.tree if source else None
+    return frozenset(host.lower() for host in tree["hosts"]) if tree else frozenset()
 
 
 def _code_list(source: Source) -> CodeList:

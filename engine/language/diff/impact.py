@@ -22,7 +22,7 @@ from engine.model.types import FALSE, TRUE, Constant, Expression, Type
 
 Impact: TypeAlias = Literal["safe", "review", "breaking"]
 
-TOO_MUCH: Final = 25  # percent: a larger increase is reviewed before publication
+TOO_MUCH: Final = 25  # percent: a larger increase is named beside the amount
 _MINUTES: Final[Mapping[str, int]] = {
     "minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_800, "year": 525_600,
 }  # fmt: skip
@@ -240,7 +240,7 @@ def percent(old: int, new: int) -> int | None:
 
 
 def by_money(sourced: Callable[[FacetPair], bool]) -> Judge:
-    """Return a judge of prices: safe for new dossiers, to review when the price rises much or has no law."""
+    """Return a judge of prices: only a lower price that cites a law is safe. A rise is never safe for those who pay."""
 
     def judge(pair: FacetPair) -> ImpactDetail:
         """Return the impact, with the amounts and the increase as facts."""
@@ -257,6 +257,6 @@ def by_money(sourced: Callable[[FacetPair], bool]) -> Judge:
         much = any((new - old) * 100 > TOO_MUCH * old for old, new in raised)
         bare = not sourced(pair)
         facts |= {"too_much": TOO_MUCH} if much else {"no_law": 1} if bare else {}
-        return ImpactDetail("review" if much or bare else "safe", feel, MappingProxyType(facts))
+        return ImpactDetail("review" if raised or bare else "safe", feel, MappingProxyType(facts))
 
     return judge

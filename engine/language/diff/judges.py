@@ -33,11 +33,11 @@ _APPLICANT_MODES: Final = ("pay", "book", "attend", "correct")
 
 
 def law_kept(pair: FacetPair) -> ImpactDetail:
-    """Return the impact of changed laws: to review when a value loses its law."""
+    """Return the impact of changed laws: always to review, and named when a value loses its law."""
     old: Mapping[str, str] = pair.old
     new: Mapping[str, str] = pair.new
     lost = [key for key in old if key not in new and "*" not in new]
-    return ImpactDetail("review", "no_law") if lost else SAFE
+    return ImpactDetail("review", "no_law") if lost else REVIEW
 
 
 def sourced(pair: FacetPair) -> bool:
@@ -160,12 +160,6 @@ def verified(pair: FacetPair) -> ImpactDetail:
 def representative(pair: FacetPair) -> ImpactDetail:
     """Return the impact of a changed rule on representatives. Only `allowed` is safe."""
     return SAFE if pair.new == "allowed" else REVIEW
-
-
-def status_of_law(pair: FacetPair) -> ImpactDetail:
-    """Return the impact of a changed status of a law. A rise (`plausible`, `to_confirm`, `sourced`) is safe."""
-    worth = {"plausible": 0, "to_confirm": 1, "sourced": 2}
-    return SAFE if worth[pair.new] > worth[pair.old] else REVIEW
 
 
 def fewer_cuts(pair: FacetPair) -> ImpactDetail:

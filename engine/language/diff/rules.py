@@ -54,7 +54,6 @@ from engine.language.diff.judges import (
     representative,
     required,
     shown,
-    status_of_law,
     time_of_state,
     value_of_row,
     verified,
@@ -119,8 +118,9 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "representative": representative,
     },
     "law": {
-        **dict.fromkeys(("source", "article", "url", "official", "checked", "note"), always(SAFE)),
-        "status": status_of_law,
+        # what a value is said to rest on, and how sure that is, is never changed without a reader
+        **dict.fromkeys(("title", "status", "source", "article", "url", "official", "checked"), always(REVIEW)),
+        "note": always(SAFE),
     },
     "appeals": {"within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME)},
     "eligibility": _ASKED,
@@ -224,7 +224,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "states": readable_in,
         "keep": by_size(LONGER_KEPT, SHORTER_KEPT, given=SHORTER_KEPT, dropped=LONGER_KEPT),
     },
-    "lists": {"source": always(SAFE)},
+    "lists": {"source": always(REVIEW)},
     "schemes": {"example": always(SAFE)},
     "definitions": {"value": _WORDING},
     "scenarios": {"count": by_size(SAFE, REVIEW)},
@@ -247,6 +247,7 @@ def facets_weighed() -> tuple[tuple[str, str], ...]:
 
 
 _ADDED: Final[Mapping[str, ImpactDetail]] = {
+    "law": REVIEW,
     "eligibility": ImpactDetail("review", "one_more_condition"),
     "checks": ImpactDetail("review", "one_more_refusal"),
     "fees": ImpactDetail("review", "one_more_fee"),
@@ -264,7 +265,7 @@ _ADDED: Final[Mapping[str, ImpactDetail]] = {
 }
 
 _REMOVED: Final[Mapping[str, ImpactDetail]] = {
-    "law": SAFE,
+    "law": REVIEW,
     "pages": SAFE,
     "definitions": SAFE,
     "eligibility": ImpactDetail("safe", "one_less_condition"),

@@ -61,10 +61,10 @@ def _around(procedure: Procedure) -> Iterator[_Said]:
 def _asked(procedure: Procedure) -> Iterator[_Said]:
     for criterion in procedure.eligibility:
         yield criterion, criterion.field.label, criterion.field.help, criterion.because
-    for page in (page for form in _forms(procedure) for page in form.pages):
+    for page in (page for form in forms_of(procedure) for page in form.pages):
         yield page, page.title, page.help
         yield from ((check, check.message) for check in page.checks)
-    for field in _fields(procedure):
+    for field in fields_of(procedure):
         yield field, field.label, field.help, field.bounds.message
         yield from ((check, check.message) for check in field.checks)
         if field.type == "place":  # a place has one name, whatever the language
@@ -95,88 +95,21 @@ def _circuit(procedure: Procedure) -> Iterator[_Said]:
         yield notice, *(template.text for template in said if template is not None)
 
 
-def _fields(procedure: Procedure) -> Iterator[Field]:
-    left = [field for form in _forms(procedure) for field in form.fields]
+def fields_of(procedure: Procedure) -> Iterator[Field]:
+    """Yield the questions of all forms, then those inside rows."""
+    left = [field for form in forms_of(procedure) for field in form.fields]
     while left:
         field = left.pop(0)
         yield field
         left.extend(field.rows)
 
 
-def _forms(procedure: Procedure) -> Iterator[Form]:
+def forms_of(procedure: Procedure) -> Iterator[Form]:
+    """Yield the form of the applicant and the later forms. The answers of registers are no form."""
     yield procedure.form
     for task in procedure.tasks.values():
         if isinstance(task, Form) and task.id != procedure.form.id and not task.register:
             yield task
-
-
-@rule("V702")
-def value_without_law(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V702 for a fee, delay, due date, time limit or validity without a law."""
-    for thing, key in _values_of_law(procedure):
-        if thing.law_of(key) is None:
-            yield problem("V702", thing.where, at=thing.id, name=thing.id, key=key)
-
-
-def _values_of_law(procedure: Procedure) -> Iterator[tuple[NamedElement, str]]:
-    if not procedure.identity.delay.law:
-        yield procedure.identity, "delay"
-    for task in procedure.tasks.values():
-        if isinstance(task, Fee):
-            if task.law_of("amount") is None:
-                yield from ((line, "amount") for line in task.lines)
-        elif isinstance(task, Form) and task.due is not None:
-            yield task, "due"
-    for state in procedure.states.values():
-        if state.due is not None:
-            yield state, "due"
-    for clock in procedure.clocks.values():
-        yield clock, "lasts"
-    for output in procedure.outputs.values():
-        if output.valid is not None:
-            yield output, "valid"
-
-
-@rule("V703")
-def law_cited_nowhere(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V703 for each law that no value rests on."""
-    cited = _cited(procedure)
-    for law in procedure.laws.values():
-        if law.id not in cited:
-            yield problem("V703", law.where, at=law.id, name=law.id)
-
-
-@rule("V704")
-def plausible_value_public(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V704 for each law of status `plausible` that a value rests on: it needs confirmation."""
-    cited = _cited(procedure)
-    for law in procedure.laws.values():
-        if law.status == "plausible" and law.id in cited:
-            yield problem("V704", law.where, at=law.id, name=law.id, title=str(law.title))
-
-
-def _cited(procedure: Procedure) -> frozenset[str]:
-    cited: set[str] = set()
-    things: list[NamedElement] = [
-        procedure.identity,
-        procedure.personal_data,
-        *procedure.eligibility,
-        *procedure.notices,
-    ]
-    things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
-    things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
-    for page in (page for form in _forms(procedure) for page in form.pages):
-        things += [page, *page.checks]
-    for field in _fields(procedure):
-        things += [field, *field.checks]
-        cited |= {option.basis for option in field.options if option.basis}
-    for task in procedure.tasks.values():
-        if isinstance(task, Fee):
-            things += list(task.lines)
-            cited |= {cut.basis for cut in task.reductions if cut.basis}
-    for thing in things:
-        cited |= set(thing.basis.values())
-    return frozenset(cited)
 
 
 @rule("V710")
@@ -190,7 +123,7 @@ def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Pro
 @rule("V711")
 def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield V711 for each page with more than `MOST_QUESTIONS` questions. Evidence and computed values do not count."""
-    for form in _forms(procedure):
+    for form in forms_of(procedure):
         for page in form.pages:
             asked = [field for field in page.fields if field.value is None and field.evidence is None]
             if len(asked) > MOST_QUESTIONS:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema_rs import Draft202012Validator as Gate
 
-SharedKind: TypeAlias = Literal["block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers"]
+SharedKind: TypeAlias = Literal[
+    "block", "list", "preset", "agencies", "offices", "calendar", "schemes", "registers", "press"
+]
 
 META_SCHEMA_PATH: Final = FilePath(__file__).with_name("procedure.schema.json")
 SCHEMA: Final[Mapping[str, Any]] = json.loads(META_SCHEMA_PATH.read_text(encoding="utf-8"))

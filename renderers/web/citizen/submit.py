@@ -23,7 +23,7 @@ from renderers.web.citizen.start import sent_day
 from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring
+from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring, writer
 from renderers.web.platform.request_context import (
     PROOF,
     actor,
@@ -122,6 +122,7 @@ def check_page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
+        costs=() if sheet.quotes else writer(one.procedure).costs(owed=False),
         today=day_of(app_ctx().now()), pay_later=total > 0 and not now,
         missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",

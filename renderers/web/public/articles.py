@@ -13,7 +13,7 @@ from renderers.html.pagination import paged
 from renderers.html.templates import span_text
 from renderers.i18n.language_spans import joined
 from renderers.i18n.translations import REFERENCE, SAMPLES
-from renderers.procedure.appointments import holidays_soon, opening_hours, unusual_days
+from renderers.procedure.appointments import holidays_soon, opening_hours, unconfirmed, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import app_ctx, language, page, say, site
@@ -62,10 +62,11 @@ def help_() -> Response:
 def _offices() -> HelpSection:
     """Return the section of offices: addresses, hours and the days soon with other hours."""
     words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
+    unread = say("help.to_confirm")
     points = tuple(
         Point(
             joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
-            notes=tuple(unusual_days(one, today, words, spoken)),
+            notes=(*unusual_days(one, today, words, spoken), *([unread] if unconfirmed(one) else [])),
         )
         for one in directory.offices.values()
         if one.hours

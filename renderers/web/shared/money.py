@@ -190,11 +190,11 @@ def _price_line(one: DossierContext, line: OwedLine, row: str) -> PriceLine:
         amount = site().words.money(line.unit_amount, language())
         key = "price.each" if line.per else "price.times"
         detail = say(key, amount=amount, per=line.per or "", times=line.times)
-    sourced = law is not None and law.status == "sourced"
+    certain = law is not None and law.is_certain
     plain = line.label.removesuffix(f" ({line.id.rpartition('.')[2]})")
     return PriceLine(
         say("row.of", group=plain, label=row) if row else line.label, line.amount, detail,
-        label(law.title) if law and sourced else "", law is not None and not sourced, line.exempt,
+        label(law.title) if law and law.is_public else "", law is not None and not certain, line.exempt,
     )  # fmt: skip
 
 

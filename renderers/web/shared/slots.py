@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from engine.core.clock import local, local_day
 from engine.core.problems import Refusal
 from engine.services.appointments.bookings import SlotSheet
+from renderers.procedure.appointments import unconfirmed
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import language, moment_of, say, site
@@ -16,12 +17,13 @@ from renderers.web.shared.appointment_notices import day_note
 
 @dataclass(frozen=True, slots=True)
 class OfficeLine:
-    """An office to choose, with its first free slot in words."""
+    """An office to choose, with its first free slot in words. `mark`: its address is to be confirmed."""
 
     id: str
     label: str
     address: str
     first: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def office_lines(sheet: SlotSheet) -> list[OfficeLine]:
         OfficeLine(
             one.office.id, label(one.office.label), label(one.office.address),
             moment_of(one.first_free.start) if one.first_free else "",
+            say("sheet.to_confirm") if unconfirmed(one.office) else "",
         )
         for one in sheet.offices
     ]  # fmt: skip

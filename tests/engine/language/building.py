@@ -20,7 +20,7 @@ REST = {
     "summary": "summary: Un essai.",
     "agency": "agency: obac",
     "delay": "delay: 5 working days",
-    "legal_basis": "legal_basis:\n  loi: {title: Une loi, status: sourced}\n  usage: {title: Un usage, status: plausible}",
+    "legal_basis": "legal_basis:\n  loi: {title: Une loi, status: sourced, article: art. 1, checked: 2026-03-01}\n  usage: {title: Un usage, status: plausible}",
     "form": "form:\n  demande: {title: Votre demande, fields: {nom: {label: Nom, example: AMEGAN}}}",
     "workflow": """workflow:
   start: examen

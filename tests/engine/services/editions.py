@@ -18,7 +18,7 @@ summary: Tenir un kiosque sur la voie publique.
 agency: mairie
 delay: 25 working days
 legal_basis:
-  loi: {title: Une loi, status: sourced, source: JO}
+  loi: {title: Une loi, status: sourced, source: JO, article: art. 1, checked: 2026-03-01}
 form:
   demande:
     title: Votre kiosque

@@ -23,7 +23,7 @@ agency: mairie
 delay: 5 working days
 basis: {delay: loi}
 legal_basis:
-  loi: {title: Une loi, status: sourced, source: JO}
+  loi: {title: Une loi, status: sourced, source: JO, article: art. 1, checked: 2026-03-01}
 form:
   demande:
     title: Votre demande

@@ -69,6 +69,13 @@ def test_the_sheet_says_price_papers_steps_and_edition(visitor: PortalClient) ->
         assert said in text, said
 
 
+def test_hours_that_were_not_checked_and_costs_elsewhere_are_said(visitor: PortalClient) -> None:
+    assert "Adresse et horaires à confirmer" in visitor.open("/aide").text
+    text = visitor.open("/demarches/essai").text
+    assert "Personne ne peut vous demander plus d’argent" not in text
+    assert "Vous ne le payez pas ici." in text
+
+
 # -- eligibility -------------------------------------------------------------------------------------------------------
 
 

@@ -69,7 +69,7 @@ def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask, caplo
 
 def test_a_new_edition_is_in_service_at_the_next_turn(app: Flask) -> None:
     client, file = app.test_client(), a_file(app)
-    text = file.read_text("utf-8").replace("edition: 1", "edition: 2", 1)
+    text = file.read_text("utf-8").replace("edition: 2", "edition: 3", 1)
     lines = ["title: Un autre titre" if line.startswith("title:") else line for line in text.split("\n")]
     file.write_text("\n".join(lines), "utf-8")
     turn(app)
