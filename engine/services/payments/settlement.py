@@ -400,22 +400,24 @@ def _become(
 
 
 def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
-    """Credit all that was received, once. The amount above the price is recorded as owed back."""
+    """Credit all that was received, once. The amount above the price is recorded as owed back.
+
+    A closed dossier waits for no price that was not paid before: money for it is owed back, and pays nothing
+    if the dossier is opened again.
+    """
     if not unit.add_credit(payment.id, dossier.id, received, now):  # collected twice, learnt after the first credit
         unit.put_payment(payment)
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
-    open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
+    open_fees = tuple(fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done)
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
     extra = max(0, received - left)
     year = local_day(now).year
     receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
     payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
     procedure = pinned(ctx, unit, dossier)
-    decision = pay(
-        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording
-    )  # fmt: skip
+    decision = pay(procedure, dossier, open_fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording)
     unit.put_payment(payment)
     payment_letter(ctx, unit, dossier, payment, now, extra)
     moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)

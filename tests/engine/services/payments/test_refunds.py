@@ -121,3 +121,37 @@ def test_each_payer_is_owed_what_they_paid(
         pay_back(world.office, agent, dossier.id, one.entry, f"OM {one.entry} 4471")
     assert fsck(world.office) == ()
     assert to_give_back(world.office, world.owner(dossier), dossier.id) == {}
+
+
+REOPENED = HALL.replace(
+    "late: abandonne, basis: loi}",
+    "late: abandonne, basis: loi, transitions: {retirer: {label: Retirer, by: applicant, to: retire}}}",
+).replace(
+    "    abandonne: {label: Sans suite, end: abandoned}",
+    """    abandonne: {label: Sans suite, end: abandoned}
+    retire:
+      label: Retirée
+      end: withdrawn
+      transitions:
+        reprendre: {label: Reprendre, by: applicant, to: a_payer, within: 1 month, basis: loi}""",
+)
+
+
+def test_money_for_a_closed_dossier_is_owed_back_and_pays_nothing_when_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = hall(tmp_path, monkeypatch, REOPENED)
+    owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
+    asked = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=AUNT)
+    dossier = world.take(dossier, owner, "retirer")
+    world.operator.confirm(asked.reference, "0000")
+    assert check_payment(world.office, asked.id).status == "overpaid"
+    assert [one.refund.amount for one in owed_back(world.office, owner, dossier.id)] == [30_000]
+    dossier = world.take(world.kept(dossier), owner, "reprendre")
+    assert dossier.state == "a_payer", "what goes back has paid nothing"
+    dossier = world.paid(dossier)
+    assert dossier.state == "occupation"
+    world.take(dossier, agent, "rendre")
+    found = {(one.refund.fee, one.refund.payer): one.refund.amount for one in owed_back(world.office, owner, dossier.id)}
+    assert found == {(None, AUNT): 30_000, ("caution", FATHER): 20_000}, "60 000 came in, the tax stays"
+    assert fsck(world.office) == ()
