@@ -19,7 +19,7 @@ from engine.domain.workflow.due_dates import timers_of
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
-from engine.records.dossier import Actor, DocumentStatus, Dossier
+from engine.records.dossier import Actor, DocumentStatus, Dossier, Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class TransitionContext:
     look_ups: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
     returns: tuple[tuple[str, int], ...] = ()
+    former: tuple[tuple[Owed, int], ...] = ()
     moved: bool = False
     noted: Dossier = field(kw_only=True)  # the dossier after the last entry
 
@@ -130,5 +131,5 @@ def finished(passage: TransitionContext, moment: Moment) -> Decision:
     timers = timers_of(moment.procedure, dossier, moment.now, moment.directory, moment.scope(dossier))
     return Decision(
         dossier, passage.entries, passage.events, passage.issue, passage.documents, passage.look_ups,
-        passage.releases, passage.returns, timers,
+        passage.releases, passage.returns, passage.former, timers,
     )  # fmt: skip

@@ -31,6 +31,16 @@ def apply_effects(passage: TransitionContext, moment: Moment, effects: Effects) 
     return replace(passage, returns=(*passage.returns, *paid.items())) if paid else passage
 
 
+def _give_back_former(passage: TransitionContext, transition: Transition) -> TransitionContext:
+    """Return the context with the fees that the transition gives back and asks again.
+
+    They are noted before they are reopened, which removes their price.
+    """
+    given = [(name, percent) for name, percent in transition.effects.returns.items() if name in transition.reopens]
+    former = tuple((passage.dossier.owed[name], percent) for name, percent in given if _was_paid(passage.dossier, name))
+    return replace(passage, former=(*passage.former, *former)) if former else passage
+
+
 def _was_paid(dossier: Dossier, fee: str) -> bool:
     owed = dossier.owed.get(fee)
     return owed is not None and owed.paid > 0
@@ -123,6 +133,7 @@ def apply_transition(
         actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
+    passage = _give_back_former(passage, transition)
     for task_id in transition.reopens:
         passage = undo(passage, moment, task_id)
     passage = apply_effects(passage, moment, transition.effects)

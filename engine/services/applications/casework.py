@@ -148,7 +148,7 @@ def foreseen(
     own = (after.document(document_id) for document_id, _ in decision.documents)
     ended = (one for _, those in succession(ctx, unit, procedure, before, after, outputs, now) for one in those)
     letters = letters_owed(ctx, procedure, before, decision, actor, now)
-    back = given_back(unit.entries(before.id) if decision.returns else (), decision)
+    back = given_back(unit.entries(before.id) if decision.returns or decision.former else (), decision)
     return ActPreview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back)
 
 

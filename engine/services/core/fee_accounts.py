@@ -13,7 +13,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.scope import scope_of
 from engine.journal.chain import JournalEntry
 from engine.model import Fee, Instalments, Procedure
-from engine.records.dossier import Actor, Dossier, OwedLine
+from engine.records.dossier import Actor, Dossier, Owed, OwedLine
 from engine.services.context.app_context import AppContext, pinned, seen
 
 DepositOutcome: TypeAlias = Literal["none", "held", "returned", "kept"]
@@ -83,20 +83,26 @@ def refunds(entries: Iterable[JournalEntry]) -> dict[str, int]:
 
 
 def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
-    """Return what a decision gives back, as (fee, percent, francs).
+    """Return what a decision gives back, as (fee, percent, francs): first of each price that it asks again.
 
     It is a part of the price and never exceeds what was received for it, whatever states and acts say.
     Money above the price is given back in any case (`surplus`).
     """
-    gone, found = _gone_already(entries), list[tuple[str, int, int]]()
-    for fee, percent in decision.returns:
-        owed = decision.dossier.owed.get(fee)
-        if owed is not None:
-            paid = min(owed.paid, owed.amount)
-            francs = max(0, min(paid * percent // 100, paid - gone.get(fee, 0)))
-            gone[fee] = gone.get(fee, 0) + francs
-            found.append((fee, percent, francs))
-    return tuple(found)
+    gone = _gone_already(entries)
+    former = tuple(_given(owed, percent, gone) for owed, percent in decision.former)
+    for owed, _ in decision.former:
+        gone.pop(owed.fee, None)
+    owed_now = decision.dossier.owed
+    present = ((owed_now[fee], percent) for fee, percent in decision.returns if fee in owed_now)
+    return (*former, *(_given(owed, percent, gone) for owed, percent in present))
+
+
+def _given(owed: Owed, percent: int, gone: dict[str, int]) -> tuple[str, int, int]:
+    """Return what goes back of a price, and count it as gone."""
+    paid = min(owed.paid, owed.amount)
+    francs = max(0, min(paid * percent // 100, paid - gone.get(owed.fee, 0)))
+    gone[owed.fee] = gone.get(owed.fee, 0) + francs
+    return owed.fee, percent, francs
 
 
 def _gone_already(entries: Iterable[JournalEntry]) -> dict[str, int]:

@@ -152,6 +152,44 @@ def test_money_for_a_closed_dossier_is_owed_back_and_pays_nothing_when_it_is_ope
     dossier = world.paid(dossier)
     assert dossier.state == "occupation"
     world.take(dossier, agent, "rendre")
-    found = {(one.refund.fee, one.refund.payer): one.refund.amount for one in owed_back(world.office, owner, dossier.id)}
+    found = {
+        (one.refund.fee, one.refund.payer): one.refund.amount for one in owed_back(world.office, owner, dossier.id)
+    }
     assert found == {(None, AUNT): 30_000, ("caution", FATHER): 20_000}, "60 000 came in, the tax stays"
+    assert fsck(world.office) == ()
+
+
+AGAIN = (
+    HALL.replace(
+        "degrader: {label: Lieu rendu abîmé, to: abime, returns: {caution: 50}}",
+        "agrandir: {label: Autre lieu, to: a_payer, reopens: [caution, taxe], returns: [caution, taxe]}",
+    )
+    .replace("{take: degrader, then: abime}", "{take: agrandir, then: a_payer}")
+    .replace("    abime: {label: 'Terminé, caution retenue en partie', end: granted}\n", "")
+)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_act_that_asks_a_fee_again_gives_back_the_former_price(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = hall(tmp_path, monkeypatch, AGAIN, an_empty_store() if kind == "postgresql" else None)
+    owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
+    dossier = world.paid(dossier, FATHER)
+    foreseen = preview_transition(world.office, agent, dossier.id, Act("agrandir")).back
+    assert {fee: francs for fee, _, francs in foreseen} == {"caution": 20_000, "taxe": 10_000}
+    dossier = world.take(dossier, agent, "agrandir")
+    assert dossier.state == "a_payer"
+
+    def owed() -> list[tuple[str | None, str, int]]:
+        return [
+            (one.refund.fee, one.refund.payer, one.refund.amount) for one in owed_back(world.office, owner, dossier.id)
+        ]
+
+    first = [("caution", FATHER, 20_000), ("taxe", FATHER, 10_000)]
+    assert owed() == first
+    dossier = world.paid(dossier, "+22896000001")
+    assert dossier.state == "occupation"
+    world.take(dossier, agent, "rendre")
+    assert owed() == [*first, ("caution", "+22896000001", 20_000)], "the second deposit goes back whole too"
     assert fsck(world.office) == ()
