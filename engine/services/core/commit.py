@@ -30,7 +30,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, Issued
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.call_queue import queue_look_ups
-from engine.services.core.fee_accounts import given_back
+from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
@@ -267,7 +267,7 @@ def _to_payers(
 
     The first precede the entry that reopens their fees, and so count for the former price alone.
     """
-    entries, payments = unit.entries(dossier.id), unit.payments_of(dossier.id)
+    entries, payments = entries_before(unit, decision), unit.payments_of(dossier.id)
     paid = next((one.body["fees"] for one in decision.entries if one.kind == "paid"), None)
     now_paid = {name: part for name, part in paid.items() if isinstance(part, int)} if isinstance(paid, dict) else {}
     given, asked_again = given_back(entries, decision), len(decision.former)

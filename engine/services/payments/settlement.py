@@ -24,6 +24,7 @@ from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, Pay
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out
+from engine.services.core.fee_accounts import fees_now
 from engine.services.core.journalling import journalise, journalise_message
 from engine.services.core.outbound_messages import payment_letter
 from engine.storage.results import Busy
@@ -410,7 +411,7 @@ def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, rece
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
-    open_fees = tuple(fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done)
+    open_fees = tuple(fee for fee in fees_now(unit, payment) if dossier.closed_at is None or fee in dossier.done)
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
     extra = max(0, received - left)
     year = local_day(now).year
