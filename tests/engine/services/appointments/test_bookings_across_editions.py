@@ -1,12 +1,14 @@
-"""Appointments under another name in a later edition: past visits and waiting lists follow."""
+"""Appointments that a later edition changes: another name, another length, other hours, fewer desks."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.core.problems import Refused
 from engine.language.catalogue.catalogue import Catalogue
 from engine.operations.migration import migrate
 from engine.records.dossier import Dossier
@@ -102,3 +104,78 @@ def test_who_waits_for_a_seat_still_waits_under_the_new_name(tmp_path: Path, mon
     other = world.booked(visitor(world, 1), "rdv")
     bookings.cancel_booking(world.office, world.owner(other), other.id, "rdv")
     assert len([body for body in world.letters("+22890000010") if "visit.freed" in body]) == 1, "told of a free seat"
+
+
+def starts(world: World, dossier: Dossier) -> list[str]:
+    """The free hours of the first day."""
+    sheet = bookings.slots(world.office, world.owner(dossier), dossier.id, "remise", limit=100)
+    return [f"{one.start:%H:%M}" for one in sheet.days[0].slots]
+
+
+def book(world: World, dossier: Dossier, hour: str) -> Dossier:
+    start = datetime(2026, 11, 24, *map(int, hour.split(":")), tzinfo=UTC)
+    return bookings.book_slot(world.office, world.owner(dossier), dossier.id, "remise", "mairie_golfe_1", start)
+
+
+ONE_DESK = ("desks: 2", "desks: 1")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("edits", "taken", "wanted", "free"),
+    [
+        ([("30 minutes", "1 hour")], "08:30", "08:00", ["09:00", "10:00", "11:00"]),  # ends within a longer one
+        ([("08:00-12:00", "08:15-10:15")], "08:30", "08:45", ["09:15", "09:45"]),  # begins at other minutes
+        ([("30 minutes", "15 minutes"), ("12:00", "09:00")], "08:30", "08:45", ["08:00", "08:15"]),  # shorter ones
+    ],
+    ids=["longer", "shifted", "shorter"],
+)
+def test_a_visit_of_a_former_edition_keeps_its_desk_for_its_whole_time(
+    edits: list[tuple[str, str]], taken: str, wanted: str, free: list[str], kind: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(f"{__name__}.KIOSK", KIOSK.replace(*ONE_DESK))
+    world = opened(tmp_path, monkeypatch, an_empty_store() if kind == "postgresql" else None)
+    book(world, visitor(world, 0), taken)
+    publish(world, later(*edits))
+    dossier = visitor(world, 1)
+    assert dossier.edition == 2
+    assert starts(world, dossier) == free
+    with pytest.raises(Refused, match="slot_full"):
+        book(world, dossier, wanted)
+    with pytest.raises(Refused, match="slot_full"):
+        bookings.hold_slot(
+            world.office, world.owner(dossier), dossier.id, "remise", "mairie_golfe_1",
+            datetime(2026, 11, 24, *map(int, wanted.split(":")), tzinfo=UTC),
+        )  # fmt: skip
+    book(world, dossier, free[0])
+    assert fsck(world.office) == ()
+
+
+def test_a_longer_visit_of_a_later_edition_keeps_its_desk_from_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.KIOSK", KIOSK.replace(*ONE_DESK))
+    world = opened(tmp_path, monkeypatch)
+    earlier = visitor(world, 0)
+    publish(world, later(("30 minutes", "1 hour")))
+    book(world, visitor(world, 1), "08:00")
+    assert starts(world, earlier)[:2] == ["09:00", "09:30"]
+    with pytest.raises(Refused, match="slot_full"):
+        book(world, earlier, "08:30")
+    assert book(world, earlier, "09:00").bookings["remise"].status == "booked"
+
+
+def test_fewer_desks_let_nobody_in_beside_those_who_have_booked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first desk is free again, the second one is booked, and the office has one desk left."""
+    world = opened(tmp_path, monkeypatch)
+    first, second = visitor(world, 0), visitor(world, 1)
+    assert [book(world, one, "08:00").bookings["remise"].seat for one in (first, second)] == [1, 2]
+    bookings.cancel_booking(world.office, world.owner(first), first.id, "remise")
+    publish(world, later(ONE_DESK))
+    dossier = visitor(world, 2)
+    assert starts(world, dossier)[0] == "08:30"
+    with pytest.raises(Refused, match="slot_full"):
+        book(world, dossier, "08:00")
