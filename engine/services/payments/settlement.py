@@ -77,6 +77,17 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
     return payment
 
 
+def may_still_come(unit: Unit, dossier_id: str, now: datetime) -> bool:
+    """Return whether an operator is still asked about a payment of the dossier. Its payer may have to be paid back."""
+    return any(
+        now - one.started_at < WAIT_LIMIT[-1][0]
+        if one.status in OPEN
+        else now < (one.ended_at or now) + SECOND_THOUGHTS
+        for one in unit.payments_of(dossier_id)
+        if one.status not in RECEIVED
+    )
+
+
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from engine.operations.migration import migrate
 from engine.records.dossier import Dossier
 from engine.services.applications.casework import preview_transition
 from engine.services.audit.integrity import fsck
+from engine.services.context.app_context import AppContext
 from engine.services.core.fee_accounts import fee_accounts
 from engine.services.core.journalling import to_give_back
 from engine.services.payments.payments import see_payment
-from engine.services.payments.refunds import owed_back, pay_back
+from engine.services.payments.refunds import owed_back, pay_back, refunds_to_pay
 from engine.services.payments.settlement import check_payment
+from engine.services.worker.worker import run_timers, sweep
 from engine.storage.unit_of_work import Store
 from tests import worker
 from tests.engine.services import world as worlds
@@ -282,3 +285,46 @@ def test_money_told_of_after_a_migration_pays_the_fee_under_its_new_name(
     assert world.kept(dossier).state == "occupation"
     assert owed_back(world.office, owner, dossier.id) == ()
     assert fsck(world.office) == ()
+
+
+SOON_ERASED = HALL.replace("le langage}", "le langage, keep: {abandoned: 7 days}}").replace(
+    "due: 15 days", "due: 1 day"
+)
+
+
+@pytest.mark.parametrize("erase", [run_timers, sweep], ids=["by its timer", "by the sweep"])
+def test_no_payer_is_erased_while_the_operator_may_still_collect(
+    erase: Callable[[AppContext], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order has no answer for two weeks, the dossier is kept for one."""
+    world, dossier = hall(tmp_path, monkeypatch, SOON_ERASED)
+    owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
+    asked = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=AUNT)
+    world.wait(days=2)
+    run_timers(world.office)
+    assert world.kept(dossier).state == "abandonne"
+    world.wait(days=14)
+    erase(world.office)
+    assert world.kept(dossier).erased_at is None
+    with world.operator._ledger() as rows:  # the operator says late that it collected in time
+        (body,) = rows.execute("SELECT body FROM orders").fetchone()
+        rows.execute("UPDATE orders SET body = ?", (body.replace('"ended": null', '"ended": "paid"'),))
+    check_payment(world.office, asked.id)
+    world.wait(days=1)
+    erase(world.office)
+    assert world.kept(dossier).erased_at is not None, "nothing more can come"
+    (line,) = refunds_to_pay(world.office, agent).lines
+    assert (line.refund.amount, line.refund.payer) == (30_000, AUNT)
+    assert fsck(world.office) == ()
+
+
+def test_an_order_that_is_not_asked_about_any_more_holds_no_erasure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = hall(tmp_path, monkeypatch, SOON_ERASED)
+    worker.start_payment(world.office, world.owner(dossier), dossier.id, provider="sandbox", payer=AUNT)
+    world.wait(days=2)
+    run_timers(world.office)
+    world.wait(days=29)
+    run_timers(world.office)
+    assert world.kept(dossier).erased_at is not None
