@@ -76,6 +76,8 @@ class TransitionContext:
     ) -> TransitionContext:
         """Return the context with an entry: the act, and all changes since the entry before."""
         changed = changes(self.noted, self.dossier)
+        both = [said for part in (body, changed) if isinstance(said := part.get("reopened"), list)]
+        changed |= {"reopened": codes({str(name) for said in both for name in said})} if both else {}
         return replace(
             self, entries=(*self.entries, EntryDraft(kind, {**body, **changed}, commits or {})), noted=self.dossier
         )

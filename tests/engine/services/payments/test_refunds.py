@@ -328,3 +328,27 @@ def test_an_order_that_is_not_asked_about_any_more_holds_no_erasure(
     world.wait(days=29)
     run_timers(world.office)
     assert world.kept(dossier).erased_at is not None
+
+
+PART_AGAIN = IN_PARTS.replace(
+    "late: abandonne, basis: loi}",
+    "late: abandonne, basis: loi, transitions: {agrandir: {label: Autre lieu, by: applicant, to: a_payer,"
+    " reopens: [caution], returns: caution}}}",
+)
+
+
+def test_a_fee_paid_in_part_and_asked_again_starts_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = hall(tmp_path, monkeypatch, PART_AGAIN)
+    owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
+    worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=FATHER, part=True)
+    dossier = world.take(world.kept(dossier), owner, "agrandir")
+    assert back(world, dossier) == {"caution": (0, 10_000), "taxe": (10_000, 0)}
+    dossier = world.paid(dossier, OTHER_WALLET)
+    assert dossier.state == "occupation"
+    assert fsck(world.office) == ()
+    world.take(dossier, agent, "rendre")
+    found = [(one.refund.payer, one.refund.amount) for one in owed_back(world.office, owner, dossier.id)]
+    assert found == [(FATHER, 10_000), (OTHER_WALLET, 20_000)]
+    assert fsck(world.office) == ()
