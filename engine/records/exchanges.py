@@ -37,16 +37,6 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenSeat:
-    """A booked seat: who has it, from when, and for how many minutes."""
-
-    start: datetime
-    minutes: int
-    seat: int
-    dossier: str
-
-
-@dataclass(frozen=True, slots=True)
 class SeatHold:
     """A seat reserved until `until` while the applicant confirms. No other dossier can take it meanwhile."""
 
