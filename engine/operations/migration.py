@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.core.problems import Refused, refusal
+from engine.domain.appointments.appointments import resource_key
 from engine.domain.editions.migration import Crossing, Stays, cross
 from engine.domain.editions.renaming import Translation
 from engine.domain.workflow.transition_context import Moment
@@ -150,7 +151,7 @@ def _one(
                 if not _is_concerned(procedure, dossier):  # another process was faster
                     return dossier
                 before, crossing = _judged(ctx, unit, procedure, dossier, by)
-                after = _kept(ctx, unit, crossing) if isinstance(crossing, Crossing) else dossier
+                after = _kept(ctx, unit, before, procedure, crossing) if isinstance(crossing, Crossing) else dossier
     except (Busy, Damaged):
         raise
     except Exception as fault:
@@ -179,7 +180,25 @@ def _judged(
     return before, cross(Translation.between(before, procedure), dossier, unit.payments_of(dossier.id), moment, by)
 
 
-def _kept(ctx: AppContext, unit: Unit, crossing: Crossing) -> Dossier:
+def _kept(ctx: AppContext, unit: Unit, before: Procedure, procedure: Procedure, crossing: Crossing) -> Dossier:
     """Save the dossier under its new edition: one revision, one entry, and all effects."""
+    _rename_appointments(unit, Translation.between(before, procedure), crossing.before)
     decision = replace(crossing.decision, dossier=without_orphans(crossing.decision.dossier))
     return carry_out(ctx, unit, crossing.before, decision, SYSTEM_ACTOR)
+
+
+def _rename_appointments(unit: Unit, translation: Translation, dossier: Dossier) -> None:
+    """Give the rows beside the dossier the new names of its appointments: past visits, and its waiting lists.
+
+    A coming visit never gets another name (`migration.cross`).
+    """
+    known = {booking.id: booking for _, booking in unit.bookings_of(dossier.id)}
+    for booking in dossier.bookings.values():
+        if booking.id in known and known[booking.id] != booking:
+            unit.put_booking(booking)
+    for waiting in unit.waiting_of(dossier.id):
+        name = translation.name(waiting.appointment)
+        if name is not None and name != waiting.appointment:
+            unit.drop_waiting(dossier.id, waiting.appointment)
+            resource = resource_key(translation.after, name)
+            unit.put_waiting(replace(waiting, appointment=name, resource=resource))

@@ -113,3 +113,13 @@ class IntegrityFinding:
     code: str
     dossier: str | None
     facts: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenSeat:
+    """A booked seat: who has it, from when, and for how many minutes."""
+
+    start: datetime
+    minutes: int
+    seat: int
+    dossier: str

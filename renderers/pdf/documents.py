@@ -66,7 +66,7 @@ def receipt_pdf(
     reference = payment.receipt or payment.reference
     lines = tuple(line for fee in payment.fees if fee in dossier.owed for line in dossier.owed[fee].lines)
     whole = sum(line.amount for line in lines)
-    if whole != payment.amount:  # a part payment or its remainder
+    if lines and whole != payment.amount:  # a part payment or its remainder; without a line the price is asked again
         lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
     data: dict[str, Plain] = {
         **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),

@@ -55,3 +55,4 @@ def test_a_receipt_says_the_payer_and_the_amount_as_people_do() -> None:
     assert "90 00 00 01" in text
     assert "+228" not in text
     assert "Trente mille francs CFA" in text
+    assert "Prix en tout" not in text, "the price was asked again since: it is not zero"

@@ -160,9 +160,14 @@ def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], b
 
 
 def seat_for(appointment: Appointment, office: Office, start: datetime, taken: Seats) -> int | None:
-    """Return the first free seat of a slot, numbered from 1. None when it is full."""
+    """Return the first free seat of a slot, numbered from 1. None when it is full.
+
+    It may be full with a free number: a former edition had more desks.
+    """
     held = taken.get(start, frozenset())
     desks = capacity_of(appointment, office, local_day(start))
+    if len(held) >= desks:
+        return None
     return next((seat for seat in range(1, desks + 1) if seat not in held), None)
 
 

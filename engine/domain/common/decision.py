@@ -10,7 +10,7 @@ from typing import Final
 from engine.core.problems import Refusal
 from engine.core.values import Plain
 from engine.model import Transition
-from engine.records.dossier import DocumentStatus, Dossier, Timer
+from engine.records.dossier import DocumentStatus, Dossier, Owed, Timer
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -62,6 +62,7 @@ class Decision:
     look_ups: tuple[str, ...] = ()  # registers to ask, by task id
     releases: tuple[str, ...] = ()  # booking ids whose seat is free again
     returns: tuple[tuple[str, int], ...] = ()  # fee, percent to give back
+    former: tuple[tuple[Owed, int], ...] = ()  # the same of prices that are asked again, as they were
     timers: tuple[Timer, ...] = ()
 
 

@@ -19,7 +19,7 @@ from engine.domain.workflow.due_dates import timers_of
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
-from engine.records.dossier import Actor, DocumentStatus, Dossier
+from engine.records.dossier import Actor, DocumentStatus, Dossier, Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class TransitionContext:
     look_ups: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()
     returns: tuple[tuple[str, int], ...] = ()
+    former: tuple[tuple[Owed, int], ...] = ()
     moved: bool = False
     noted: Dossier = field(kw_only=True)  # the dossier after the last entry
 
@@ -75,6 +76,8 @@ class TransitionContext:
     ) -> TransitionContext:
         """Return the context with an entry: the act, and all changes since the entry before."""
         changed = changes(self.noted, self.dossier)
+        both = [said for part in (body, changed) if isinstance(said := part.get("reopened"), list)]
+        changed |= {"reopened": codes({str(name) for said in both for name in said})} if both else {}
         return replace(
             self, entries=(*self.entries, EntryDraft(kind, {**body, **changed}, commits or {})), noted=self.dossier
         )
@@ -130,5 +133,5 @@ def finished(passage: TransitionContext, moment: Moment) -> Decision:
     timers = timers_of(moment.procedure, dossier, moment.now, moment.directory, moment.scope(dossier))
     return Decision(
         dossier, passage.entries, passage.events, passage.issue, passage.documents, passage.look_ups,
-        passage.releases, passage.returns, timers,
+        passage.releases, passage.returns, passage.former, timers,
     )  # fmt: skip

@@ -31,6 +31,16 @@ def apply_effects(passage: TransitionContext, moment: Moment, effects: Effects) 
     return replace(passage, returns=(*passage.returns, *paid.items())) if paid else passage
 
 
+def _give_back_former(passage: TransitionContext, transition: Transition) -> TransitionContext:
+    """Return the context with the fees that the transition gives back and asks again.
+
+    They are noted before they are reopened, which removes their price.
+    """
+    given = [(name, percent) for name, percent in transition.effects.returns.items() if name in transition.reopens]
+    former = tuple((passage.dossier.owed[name], percent) for name, percent in given if _was_paid(passage.dossier, name))
+    return replace(passage, former=(*passage.former, *former)) if former else passage
+
+
 def _was_paid(dossier: Dossier, fee: str) -> bool:
     owed = dossier.owed.get(fee)
     return owed is not None and owed.paid > 0
@@ -123,6 +133,10 @@ def apply_transition(
         actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
+    in_part = [
+        name for name in transition.reopens if _was_paid(passage.dossier, name) and name not in passage.noted.done
+    ]
+    passage = _give_back_former(passage, transition)
     for task_id in transition.reopens:
         passage = undo(passage, moment, task_id)
     passage = apply_effects(passage, moment, transition.effects)
@@ -130,12 +144,13 @@ def apply_transition(
     if transition.event is None:
         passage = passage.happened(transition.id)
     passage = enter(_leave(passage, moment, transition, act), moment, transition.target)
-    return _note_transition(passage, transition, role, act, orders)
+    return _note_transition(passage, transition, role, act, orders, in_part)
 
 
 def _note_transition(
-    passage: TransitionContext, transition: Transition, role: str, act: Act | None, orders: int
+    passage: TransitionContext, transition: Transition, role: str, act: Act | None, orders: int, in_part: list[str]
 ) -> TransitionContext:
+    """Return the context with the entry. `in_part` are the fees paid in part that are asked again from the start."""
     body: dict[str, Plain] = {
         "transition": transition.id,
         "source": transition.source,
@@ -146,6 +161,8 @@ def _note_transition(
         body["event"] = transition.event
     if passage.issue[orders:]:
         body["issues"] = [order.output for order in passage.issue[orders:]]
+    if again := [name for name in in_part if name not in passage.dossier.done]:
+        body["reopened"] = codes(again)
     if act and "correction" in transition.asks:
         body["fields"] = codes(act.correction)
     if act and act.attachments:

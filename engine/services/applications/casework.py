@@ -22,7 +22,7 @@ from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, keep, letters_owed, succession
-from engine.services.core.fee_accounts import given_back
+from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
 from engine.storage.results import DossierQuery, ResultPage
@@ -148,7 +148,7 @@ def foreseen(
     own = (after.document(document_id) for document_id, _ in decision.documents)
     ended = (one for _, those in succession(ctx, unit, procedure, before, after, outputs, now) for one in those)
     letters = letters_owed(ctx, procedure, before, decision, actor, now)
-    back = given_back(unit.entries(before.id) if decision.returns else (), decision)
+    back = given_back(entries_before(unit, decision) if decision.returns or decision.former else (), decision)
     return ActPreview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back)
 
 

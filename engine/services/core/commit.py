@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -32,7 +32,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, Issued
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
 from engine.services.core.call_queue import queue_look_ups
-from engine.services.core.fee_accounts import given_back
+from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
@@ -62,8 +62,10 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     seats_changed(ctx, unit, procedure, before, dossier, decision.releases)
     _keep_documents(unit, dossier, issued, decision)
     _succeed(ctx, unit, procedure, before, dossier, issued, now)
-    back = _to_payers(unit, dossier, decision) if decision.returns else ()
-    drafts = (*decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back)
+    former, back = _to_payers(unit, dossier, decision) if decision.returns or decision.former else ((), ())
+    drafts = (
+        *former, *decision.entries, *_issued_entries(dossier, numbered), *_status_entries(dossier, decision), *back
+    )  # fmt: skip
     letters = letters_owed(ctx, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
         unit.add_letter(_counted(ctx, unit, dossier, letter))
@@ -275,26 +277,40 @@ def _status_entries(dossier: Dossier, decision: Decision) -> tuple[EntryDraft, .
     )  # fmt: skip
 
 
-def _to_payers(unit: Unit, dossier: Dossier, decision: Decision) -> Iterator[EntryDraft]:
-    """Yield the entries of money to give back, one for each payment it came with.
+def _to_payers(
+    unit: Unit, dossier: Dossier, decision: Decision
+) -> tuple[tuple[EntryDraft, ...], tuple[EntryDraft, ...]]:  # fmt: skip
+    """Return the entries of money to give back: of prices that are asked again, and of present ones.
 
-    Money of no known payment goes in an entry without payment.
+    The first precede the entry that reopens their fees, and so count for the former price alone.
     """
-    entries, payments = unit.entries(dossier.id), unit.payments_of(dossier.id)
+    entries, payments = entries_before(unit, decision), unit.payments_of(dossier.id)
     paid = next((one.body["fees"] for one in decision.entries if one.kind == "paid"), None)
     now_paid = {name: part for name, part in paid.items() if isinstance(part, int)} if isinstance(paid, dict) else {}
-    left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give back a part
-    for fee, percent, francs in given_back(entries, decision):
-        said: dict[str, Plain] = {"revision": dossier.revision, "fee": fee, "percent": percent}
-        if fee not in left:
-            left[fee] = brought_for(fee, dossier.owed[fee].amount, entries, payments, now_paid)
-        shares = shared_back(left[fee], francs)
-        left[fee] = without(left[fee], shares)
-        for one in shares:
-            yield EntryDraft("refund_owed", {**said, "amount": one.francs, "payment": one.payment})
-        rest = francs - sum(one.francs for one in shares)
-        if rest > 0:
-            yield EntryDraft("refund_owed", {**said, "amount": rest})
+    given, asked_again = given_back(entries, decision), len(decision.former)
+
+    def of(lines: Iterable[tuple[str, int, int]], prices: Mapping[str, int]) -> tuple[EntryDraft, ...]:
+        left: dict[str, tuple[Brought, ...]] = {}  # by fee: an act and the state it leads to may both give back a part
+        drafts = list[EntryDraft]()
+        for fee, percent, francs in lines:
+            known = left[fee] if fee in left else brought_for(fee, prices[fee], entries, payments, now_paid)
+            shares = shared_back(known, francs)
+            left[fee] = without(known, shares)
+            drafts += _shares_owed({"revision": dossier.revision, "fee": fee, "percent": percent}, shares, francs)
+        return tuple(drafts)
+
+    former = of(given[:asked_again], {owed.fee: owed.amount for owed, _ in decision.former})
+    return former, of(given[asked_again:], {fee: owed.amount for fee, owed in dossier.owed.items()})
+
+
+def _shares_owed(said: Mapping[str, Plain], shares: Iterable[Brought], francs: int) -> Iterator[EntryDraft]:
+    """Yield an entry for each payment that money came with. Money of no known payment goes in one without payment."""
+    rest = francs
+    for one in shares:
+        rest -= one.francs
+        yield EntryDraft("refund_owed", {**said, "amount": one.francs, "payment": one.payment})
+    if rest > 0:
+        yield EntryDraft("refund_owed", {**said, "amount": rest})
 
 
 # -- seats -------------------------------------------------------------------------------------------------------------

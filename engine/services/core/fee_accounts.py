@@ -12,9 +12,11 @@ from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.scope import scope_of
 from engine.journal.chain import JournalEntry
+from engine.journal.present_names import MIGRATED, in_present_names
 from engine.model import Fee, Instalments, Procedure
-from engine.records.dossier import Actor, Dossier, OwedLine
+from engine.records.dossier import Actor, Dossier, Owed, OwedLine, Payment
 from engine.services.context.app_context import AppContext, pinned, seen
+from engine.storage.unit_of_work import Unit
 
 DepositOutcome: TypeAlias = Literal["none", "held", "returned", "kept"]
 
@@ -64,7 +66,7 @@ def fee_accounts(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[FeeAcc
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-        given_back = refunds(unit.entries(dossier.id))
+        given_back = refunds(in_present_names(unit.entries(dossier.id)))
     return tuple(
         _account(ctx, procedure, dossier, fee, given_back) for fee in procedure.fees() if fee.id in dossier.owed
     )
@@ -82,21 +84,45 @@ def refunds(entries: Iterable[JournalEntry]) -> dict[str, int]:
     return found
 
 
+def entries_before(unit: Unit, decision: Decision) -> tuple[JournalEntry, ...]:
+    """Return the journal before a decision, with the fees under the names that the decision uses."""
+    moves = (one.body for one in decision.entries if one.kind == MIGRATED)
+    return in_present_names(unit.entries(decision.dossier.id), moves)
+
+
+def fees_now(unit: Unit, payment: Payment) -> tuple[str, ...]:
+    """Return the fees of a payment under the present names of its dossier, which may have migrated since."""
+    for entry in in_present_names(unit.entries(payment.dossier)):
+        body = entry.body if isinstance(entry.body, Mapping) else {}
+        fees = body.get("fees")
+        if entry.kind == "payment_started" and body.get("payment") == payment.id and isinstance(fees, list):
+            return tuple(str(one) for one in fees)
+    return payment.fees
+
+
 def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tuple[str, int, int], ...]:
-    """Return what a decision gives back, as (fee, percent, francs).
+    """Return what a decision gives back, as (fee, percent, francs): first of each price that it asks again.
+
+    `entries` are those of `entries_before`.
 
     It is a part of the price and never exceeds what was received for it, whatever states and acts say.
     Money above the price is given back in any case (`surplus`).
     """
-    gone, found = _gone_already(entries), list[tuple[str, int, int]]()
-    for fee, percent in decision.returns:
-        owed = decision.dossier.owed.get(fee)
-        if owed is not None:
-            paid = min(owed.paid, owed.amount)
-            francs = max(0, min(paid * percent // 100, paid - gone.get(fee, 0)))
-            gone[fee] = gone.get(fee, 0) + francs
-            found.append((fee, percent, francs))
-    return tuple(found)
+    gone = _gone_already(entries)
+    former = tuple(_given(owed, percent, gone) for owed, percent in decision.former)
+    for owed, _ in decision.former:
+        gone.pop(owed.fee, None)
+    owed_now = decision.dossier.owed
+    present = ((owed_now[fee], percent) for fee, percent in decision.returns if fee in owed_now)
+    return (*former, *(_given(owed, percent, gone) for owed, percent in present))
+
+
+def _given(owed: Owed, percent: int, gone: dict[str, int]) -> tuple[str, int, int]:
+    """Return what goes back of a price, and count it as gone."""
+    paid = min(owed.paid, owed.amount)
+    francs = max(0, min(paid * percent // 100, paid - gone.get(owed.fee, 0)))
+    gone[owed.fee] = gone.get(owed.fee, 0) + francs
+    return owed.fee, percent, francs
 
 
 def _gone_already(entries: Iterable[JournalEntry]) -> dict[str, int]:

@@ -6,6 +6,7 @@ Settlement handles the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +25,7 @@ from engine.services.context.app_context import AppContext, NotFound, pinned, se
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.call_queue import QueuedCall, is_served, queue_call
+from engine.services.core.fee_accounts import fees_now
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
 from engine.services.payments.customers import seal_customer
@@ -99,13 +101,17 @@ def payments(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Payment, .
 
 
 def see_payment(ctx: AppContext, actor: Actor, dossier_id: str, payment_id: str) -> Payment:
-    """Return one payment of a dossier. Raises `NotFound`, also for a payment of another dossier."""
+    """Return one payment of a dossier, with the present names of its fees.
+
+    Raises `NotFound`, also for a payment of another dossier.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         payment = unit.payment(payment_id)
-    if payment is None or payment.dossier != dossier.id:
-        raise NotFound
-    return payment
+        if payment is None or payment.dossier != dossier.id:
+            raise NotFound
+        known = dossier.owed.keys() >= set(payment.fees)  # not renamed: the journal is not read
+        return payment if known else replace(payment, fees=fees_now(unit, payment))
 
 
 def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: str) -> tuple[Payment, str] | None:

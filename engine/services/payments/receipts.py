@@ -117,18 +117,20 @@ def _verdict(ctx: AppContext, unit: Unit, payment: Payment) -> ReceiptVerdict:
 def _repaid(unit: Unit, dossier: Dossier, payment: Payment) -> int:
     """Return the francs of the receipt that were paid back of this payment.
 
-    Of several payments of a payer, the last is paid back first.
+    Of several payments of a payer, the last is paid back first: the last before the refund arose. A later one
+    paid a price that was asked again.
     """
     payer, paid_back = payment.payer or payment.id, [one for one in unit.refunds_of(dossier.id) if one.paid_at]
-    left = sum(one.amount for one in paid_back if one.fee is not None and (one.payer or one.payment) == payer)
     received = [one for one in unit.payments_of(dossier.id) if one.receipt and (one.payer or one.id) == payer]
-    for one in sorted(received, key=lambda one: one.ended_at or one.started_at, reverse=True):
-        over = _repaid_over(unit, one, paid_back)
-        part = min(left, one.amount - over)
-        if one.id == payment.id:
-            return over + part
-        left -= part
-    return 0
+    latest_first = sorted(received, key=lambda one: one.ended_at or one.started_at, reverse=True)
+    repaid = {one.id: _repaid_over(unit, one, paid_back) for one in latest_first}
+    for refund in paid_back:
+        left = refund.amount if refund.fee is not None and (refund.payer or refund.payment) == payer else 0
+        for one in latest_first:
+            if (one.ended_at or one.started_at) <= refund.owed_at:
+                part = min(left, one.amount - repaid[one.id])
+                repaid[one.id], left = repaid[one.id] + part, left - part
+    return repaid.get(payment.id, 0)
 
 
 def _repaid_over(unit: Unit, payment: Payment, paid_back: Iterable[Refund]) -> int:

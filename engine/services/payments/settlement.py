@@ -24,6 +24,7 @@ from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, Pay
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out
+from engine.services.core.fee_accounts import fees_now
 from engine.services.core.journalling import journalise, journalise_message
 from engine.services.core.outbound_messages import payment_letter
 from engine.storage.results import Busy
@@ -74,6 +75,17 @@ def kept_payment(unit: Unit, payment_id: str) -> Payment:
     if payment is None:
         raise NotFound
     return payment
+
+
+def may_still_come(unit: Unit, dossier_id: str, now: datetime) -> bool:
+    """Return whether an operator is still asked about a payment of the dossier. Its payer may have to be paid back."""
+    return any(
+        now - one.started_at < WAIT_LIMIT[-1][0]
+        if one.status in OPEN
+        else now < (one.ended_at or now) + SECOND_THOUGHTS
+        for one in unit.payments_of(dossier_id)
+        if one.status not in RECEIVED
+    )
 
 
 # -- callbacks ---------------------------------------------------------------------------------------------------------
@@ -400,22 +412,24 @@ def _become(
 
 
 def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
-    """Credit all that was received, once. The amount above the price is recorded as owed back."""
+    """Credit all that was received, once. The amount above the price is recorded as owed back.
+
+    A closed dossier waits for no price that was not paid before: money for it is owed back, and pays nothing
+    if the dossier is opened again.
+    """
     if not unit.add_credit(payment.id, dossier.id, received, now):  # collected twice, learnt after the first credit
         unit.put_payment(payment)
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
-    open_fees = [fee for fee in payment.fees if dossier.closed_at is None or fee in dossier.done]
+    open_fees = tuple(fee for fee in fees_now(unit, payment) if dossier.closed_at is None or fee in dossier.done)
     left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
     extra = max(0, received - left)
     year = local_day(now).year
     receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
     payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
     procedure = pinned(ctx, unit, dossier)
-    decision = pay(
-        procedure, dossier, payment.fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording
-    )  # fmt: skip
+    decision = pay(procedure, dossier, open_fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording)
     unit.put_payment(payment)
     payment_letter(ctx, unit, dossier, payment, now, extra)
     moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)

@@ -34,6 +34,7 @@ from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage
 from engine.services.applications.draft_answers import without_orphans
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.commit import keep
+from engine.services.payments.settlement import may_still_come
 from engine.storage.unit_of_work import Unit
 
 AT_ONCE: Final = 200  # dossiers that one sweep erases besides those with a due timer
@@ -66,7 +67,8 @@ def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> bool:
     if dossier.closed_at is None or dossier.is_draft or dossier.erased_at is not None:
         return False
     moments = dict(keep_moments(pinned(ctx, unit, dossier), dossier, ctx.directory.calendar))
-    return KEEP in moments and moments[KEEP] <= ctx.now()
+    over = KEEP in moments and moments[KEEP] <= ctx.now()
+    return over and not may_still_come(unit, dossier.id, ctx.now())
 
 
 def forget_overdue(ctx: AppContext, dossier_id: str) -> bool:

@@ -41,7 +41,7 @@ from engine.services.core.stored_files import places
 from engine.services.limits.code_limits import why_no_letter
 from engine.services.payments.order_placement import place_orders
 from engine.services.payments.payments import awaited_in
-from engine.services.payments.settlement import ask_all_reported, reconcile
+from engine.services.payments.settlement import ask_all_reported, may_still_come, reconcile
 from engine.services.sign_in.sessions import ASIDE_LASTS
 from engine.services.sign_in.unverified_drafts import close_forsaken
 from engine.services.worker.agent_notifications import notify_agents
@@ -238,8 +238,11 @@ def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
 def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, now: datetime) -> bool:
     """Return whether the timer waits for a payment result.
 
-    It fires on the first pass after the result is known.
+    It fires on the first pass after the result is known. An erasure waits too: it removes the number that may
+    have to be paid back.
     """
+    if timer.name == KEEP:
+        return may_still_come(unit, dossier.id, now)
     payment = awaited_in(unit, dossier, now)
     return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 

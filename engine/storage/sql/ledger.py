@@ -11,7 +11,7 @@ from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
 from engine.records.publications import Edition, PublishedEdition
 from engine.records.refunds import Refund, RefundMark
-from engine.storage.results import EARLIEST, LATEST
+from engine.storage.results import EARLIEST, LATEST, TakenSeat
 from engine.storage.sql.connection import Cell, Queries, TableMapping
 
 PAYMENTS: Final = TableMapping(Payment, "payment")
@@ -121,19 +121,26 @@ class LedgerQueries(Queries):
     def seats_taken(
         self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
     ) -> Mapping[datetime, frozenset[int]]:
-        """Return the booked seats, by start time. With `alone`, other units with `alone` wait until this unit ends, as
-        one of the free seats will be taken."""
+        """Return the booked seats, by start time. `alone`: see `visits_taken`."""
+        taken: dict[datetime, set[int]] = {}
+        for one in self.visits_taken(resource, office, from_, to, alone):
+            taken.setdefault(one.start, set()).add(one.seat)
+        return {start: frozenset(seats) for start, seats in taken.items()}
+
+    def visits_taken(
+        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
+    ) -> tuple[TakenSeat, ...]:
+        """Return the booked seats that start in a period. With `alone`, other units with `alone` wait until this unit
+        ends, as one of the free seats will be taken."""
         if alone:  # two units at once would choose the same free seat, and one would fail
             self._turn("seats", resource, office)
         sql = (
-            "SELECT start, seat FROM booking"
+            "SELECT start, minutes, seat, dossier FROM booking"
             " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"
             f" AND seat < {OFF_THE_LIST}"
         )
-        taken: dict[str, set[int]] = {}
-        for start, seat in self._rows(sql, (resource, office, instant_text(from_), instant_text(to))):
-            taken.setdefault(start, set()).add(seat)
-        return {read_instant(start): frozenset(seats) for start, seats in taken.items()}
+        rows = self._rows(sql, (resource, office, instant_text(from_), instant_text(to)))
+        return tuple(TakenSeat(read_instant(start), *rest) for start, *rest in rows)
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
         """Insert a booking. Raises `AlreadyExists` if the seat is taken, or the dossier has another future booking of

@@ -52,13 +52,13 @@ class TestOffers:
     def test_what_is_read_is_what_is_looked_at(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """An office whose year is full of visits is not read whole for its first free hours, nor to take one."""
         dossier, read = to_book(world), list[timedelta]()
-        honest = LedgerQueries.seats_taken
+        honest = LedgerQueries.visits_taken
 
         def told(unit: Any, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False) -> Any:
             read.append(to - from_)
             return honest(unit, resource, office, from_, to, alone)
 
-        monkeypatch.setattr(LedgerQueries, "seats_taken", told)
+        monkeypatch.setattr(LedgerQueries, "visits_taken", told)
         first = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=10).first_free
         assert sum(read, timedelta()) <= timedelta(days=21)
         read.clear()

@@ -19,7 +19,7 @@ from engine.services.payments.settlement import check_payment
 from engine.services.worker.worker import run_timers
 from tests.engine.services.payments.test_payments import Told, pay
 from tests.engine.services.payments.test_refund_payments import REFERENCE, clerk
-from tests.engine.services.payments.test_refunds import HALL, TWICE_DEBITED
+from tests.engine.services.payments.test_refunds import AGAIN, HALL, TWICE_DEBITED
 from tests.engine.services.payments.test_refunds import paid as paid_for
 from tests.engine.services.world import World, a_world
 
@@ -127,3 +127,19 @@ def test_numbers_are_not_tried_one_after_the_other(
     with pytest.raises(Refused, match="too_many_tries"):  # too many wrong ones of one request
         verdict(str(payment.receipt), "c")
     assert verify_receipt(world.office, receipt_code(world.office, payment)).kind == "received", "the square still does"
+
+
+def test_a_price_paid_back_and_asked_again_leaves_the_later_receipt_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = paid_for(tmp_path, monkeypatch, AGAIN)
+    agent = clerk(world)
+    world.take(dossier, agent, "agrandir")
+    world.wait(minutes=5)
+    dossier = world.paid(world.kept(dossier))
+    for line in refunds_to_pay(world.office, agent).lines:
+        pay_back(world.office, agent, dossier.id, line.refund.entry, REFERENCE)
+    with world.office.store.unit() as unit:
+        former, present = unit.payments_of(dossier.id)
+    found = [verify_receipt(world.office, receipt_code(world.office, one)) for one in (former, present)]
+    assert [(one.kind, one.repaid) for one in found] == [("repaid", 30_000), ("received", 0)]
