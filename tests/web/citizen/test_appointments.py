@@ -166,6 +166,23 @@ def test_nobody_is_told_who_waits_no_more(known: PortalClient, rival: PortalClie
     assert not [body for body in told(known, OTHER) if "Une place est libre" in body]
 
 
+def test_who_may_only_read_takes_nobody_off_the_list(known: PortalClient, rival: PortalClient) -> None:
+    mine, theirs = ready(known), ready(rival)
+    take(known, mine, starts(known, mine)[0])
+    rival.post(f"{theirs}/attendre", **rival.open(theirs).form("bureau"))
+    rival.post(f"{theirs.removesuffix('/rendez-vous')}/personnes", **{
+        **rival.open(f"{theirs.removesuffix('/rendez-vous')}/personnes").form("phone"), "phone": "92334455", "role": "reader",
+    })  # fmt: skip
+    reader = another(known).sign_in("92334455")
+    mandate = re.findall(r'name="mandate" value="([^"]+)"', reader.open("/compte/entreprises").html)
+    reader.post("/compte/agir", csrf_token=reader.page.value("csrf_token"), mandate=mandate[-1])
+    form = reader.open(theirs).form("csrf_token")
+    reader.post(f"{theirs}/attendre", **{**form, "stop": "1"})
+    assert reader.page.status == 409, reader.page.text
+    known.send(f"{mine}/annuler")
+    assert len([body for body in told(known, OTHER) if "Une place est libre" in body]) == 1
+
+
 # -- the link of a message ---------------------------------------------------------------------------------------------
 
 
