@@ -168,7 +168,9 @@ def test_there_and_back_in_a_browser(
             context.close()
 
 
-def test_nothing_declared_before_in_this_browser_is_submitted_by_it(visitor: PortalClient, there: LocalIdentity) -> None:
+def test_nothing_declared_before_in_this_browser_is_submitted_by_it(
+    visitor: PortalClient, there: LocalIdentity
+) -> None:
     """The page of the code says that the request is submitted next. This way in passes no such page."""
     number = filled(visitor)
     visitor.send(f"/dossiers/{number}/verification", declared="1")
