@@ -46,6 +46,7 @@ What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
 BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends an SMS, as each cancellation does
 BOOKED_PER_ADDRESS: Final = 20  # an hour, by accounts without a telephone behind one address
+HELD_PER_ADDRESS: Final = 40  # an hour, by these accounts: a seat that is held is taken for everybody else
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
 
@@ -227,10 +228,15 @@ def _limits(unit: Unit, dossier: Dossier, client: str) -> tuple[Limit, ...]:
     """Return the limits on bookings by applicants. An account without a telephone costs nothing, so those of one
     address share a limit: they could take all the seats of an office before a fee is due."""
     own = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1))
+    return own, *_of_address(unit, dossier, client, "booked", BOOKED_PER_ADDRESS)
+
+
+def _of_address(unit: Unit, dossier: Dossier, client: str, what: str, most: int) -> tuple[Limit, ...]:
+    """Return the limit that accounts without a telephone behind one address share, none for the others."""
     account = unit.account(dossier.owner)
     if not client or account is None or has_telephone(account):
-        return (own,)
-    return own, Limit(f"booked@{client}", BOOKED_PER_ADDRESS, timedelta(hours=1))
+        return ()
+    return (Limit(f"{what}@{client}", most, timedelta(hours=1)),)
 
 
 def _placed(
@@ -246,11 +252,13 @@ def _placed(
 
 
 def hold_slot(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
-) -> datetime:
-    """Hold a seat until the applicant confirms it.
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
+    client: str = "",
+) -> datetime | None:  # fmt: skip
+    """Hold a seat until the applicant confirms it. `client` as in `book_slot`.
 
-    Return the end of the hold. The dossier does not change. Raises as `book_slot`.
+    Return the end of the hold, None when the address holds too many: the seat can still be booked. The
+    dossier does not change. Raises as `book_slot`.
     """
     with ctx.store.unit(write=True) as unit:
         ctx.directories.look(unit)
@@ -260,6 +268,10 @@ def hold_slot(
         appointment = _appointment(procedure, appointment_id)
         moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
+        if actor.kind == "applicant" and too_many(
+            unit, now, *_of_address(unit, dossier, client, "held", HELD_PER_ADDRESS)
+        ):
+            return None
         seat, until = decision.dossier.bookings[appointment_id].seat, now + HELD
         resource = resource_key(procedure, appointment_id)
         try:

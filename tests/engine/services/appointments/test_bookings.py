@@ -192,6 +192,35 @@ class TestTaking:
         assert books(90, "203.0.113.7", telephone=True).bookings
         assert books(91, "203.0.113.8").bookings
 
+    def test_accounts_without_a_telephone_at_one_address_hold_so_many_seats_an_hour(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A seat held is taken for everybody else, and a hold is renewed for ever: each counts, as a booking does."""
+        monkeypatch.setattr(bookings, "HELD_PER_ADDRESS", 3)
+
+        def holds(number: int, client: str) -> datetime | None:
+            dossier = to_book(world, number)
+            with world.office.store.unit(write=True) as unit:
+                account = unit.account(dossier.owner)
+                assert account is not None
+                unit.put_account(replace(account, login=f"mail-{number}"))
+            return hold(dossier, client)
+
+        def hold(dossier: Dossier, client: str) -> datetime | None:
+            owner = world.owner(dossier)
+            slot = bookings.slots(world.office, owner, dossier.id, "depot").first_free
+            assert slot
+            return bookings.hold_slot(
+                world.office, owner, dossier.id, "depot", slot.office, slot.start, client=client
+            )  # fmt: skip
+
+        assert all(holds(number, "203.0.113.7") for number in range(3))
+        assert holds(3, "203.0.113.7") is None
+        assert hold(to_book(world, 90), "203.0.113.7"), "who has a telephone is not counted"
+        assert holds(4, "203.0.113.8")
+        world.wait(hours=1, minutes=10)
+        assert holds(5, "203.0.113.7")
+
     @pytest.mark.parametrize("days", [0, 365])
     def test_times_that_cannot_be_taken(self, world: World, days: int) -> None:
         dossier = to_book(world)
