@@ -229,6 +229,9 @@ def said() -> Iterator[str]:
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
     yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"
     yield f"of accounts without a telephone, {bookings.BOOKED_PER_ADDRESS} an address and hour"
+    yield f"seats to come, booked or held | {bookings.SEATS_AHEAD} a person and appointment"
+    yield f"seats held for {minutes(bookings.HELD)} minutes while an applicant confirms"
+    yield f"of accounts without a telephone, {bookings.HELD_PER_ADDRESS} an address and hour. Beyond, the seat is not held"
     yield f"{file_counts.BYTES_PER_BROWSER:,} a browser, {file_counts.BYTES_PER_ADDRESS:,} an address and day"
     yield f"{file_counts.PIXELS:,} a draft's account and a browser in a quarter of an hour, {file_counts.PIXELS_PER_ADDRESS:,} an address and hour"
     yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")

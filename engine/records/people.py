@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 IdentifierKind: TypeAlias = Literal["phone", "email", "provider"]
 CHAIN: Final = "people"  # the name of the journal of rights
+COMPANY: Final = "company:"  # prefix of the login of a company, before its number
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Assistance at a counter: an agent fills in a request for a person who is present.
 
 An agent helps one person at a time, who agreed. They agree by a code read aloud, by a signature, or by
-number and code of an earlier receipt. It ends when the agent says so, or after a quarter of an hour
-without a page. Meanwhile the agent reaches the dossiers begun in it and those that the person names by
+number and code of an earlier receipt. It ends when the agent says so or signs out, after a quarter of an
+hour without a page, and after four hours at the latest. Meanwhile the agent reaches the dossiers begun in it and those that the person names by
 number. A receipt names its own dossier. No other dossier of that person is reachable. Each dossier
 records who helped and how its owner agreed. A closed one is only read.
 """
@@ -38,6 +38,7 @@ from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
 IDLE: Final = timedelta(minutes=15)
+LONGEST: Final = timedelta(hours=4)  # then the person agrees again: pages alone prolong no assistance without end
 TOUCH_EVERY: Final = timedelta(seconds=60)
 CODE_DIGITS: Final = 8
 RECEIPT_CODES_A_DAY: Final = 10_000  # wrong codes of one receipt, from unknown browsers
@@ -50,13 +51,14 @@ _PAPER: Final = "person:"  # prefix of the login of a person without a phone
 class Assistance:
     """The person an agent helps now, how that person agreed, and the dossiers that the agent may open meanwhile.
 
-    `seen_at` is the time of the last page.
+    `begun_at` is the time when the person agreed, `seen_at` that of the last page.
     """
 
     id: str
     person: str
     consent: str  # `code`, `paper` or `receipt`
     dossiers: tuple[str, ...]
+    begun_at: datetime
     seen_at: datetime
 
 
@@ -90,14 +92,14 @@ def _receives(catalogue: Catalogue, procedure: EditionSummary, agent: Actor) -> 
 # -- current assistance ------------------------------------------------------------------------------------------------
 
 
-def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
-    """Return the current assistance of this agent, None once it is over. Reading it counts as activity."""
+def assistance_of(ctx: AppContext, agent: Actor, touches: bool = True) -> Assistance | None:
+    """Return the current assistance of this agent, None once it is over. `touches`: reading it counts as activity."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         kept = _read(unit.peeked_aside(_key(agent)))
-    if kept is None or now - kept.seen_at >= IDLE:
+    if kept is None or now - kept.seen_at >= IDLE or now - kept.begun_at >= LONGEST:
         return None
-    if now - kept.seen_at >= TOUCH_EVERY:
+    if touches and now - kept.seen_at >= TOUCH_EVERY:
         with ctx.store.unit(write=True) as unit:
             still = _read(unit.peeked_aside(_key(agent)))
             if still is not None and still.id == kept.id:  # ended meanwhile: it stays ended
@@ -105,12 +107,12 @@ def assistance_of(ctx: AppContext, agent: Actor) -> Assistance | None:
     return kept
 
 
-def helping(ctx: AppContext, agent: Actor) -> Actor | None:
-    """Return the agent as actor for the person they help.
+def helping(ctx: AppContext, agent: Actor, touches: bool = True) -> Actor | None:
+    """Return the agent as actor for the person they help. `touches` as in `assistance_of`.
 
     None without assistance or without the right any more.
     """
-    now = assistance_of(ctx, agent)
+    now = assistance_of(ctx, agent, touches)
     procedures = received_by(ctx, agent) if now else {}
     return _acting(agent, now, procedures) if now and procedures else None
 
@@ -219,7 +221,7 @@ def _check(ctx: AppContext, agent: Actor) -> None:
 def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
     if person.id == agent.id or not person.is_open(ctx.day()):
         raise NotFound
-    now = Assistance(new_id(), person.id, consent, (), ctx.now())
+    now = Assistance(new_id(), person.id, consent, (), ctx.now(), ctx.now())
     _keep(unit, agent, now, ctx.now())
     return now
 
@@ -370,7 +372,8 @@ def _key(agent: Actor) -> str:
 
 def _keep(unit: Unit, agent: Actor, one: Assistance, at: datetime) -> None:
     body: Plain = {
-        "id": one.id, "person": one.person, "consent": one.consent, "dossiers": [*one.dossiers], "seen": instant_text(at)
+        "id": one.id, "person": one.person, "consent": one.consent, "dossiers": [*one.dossiers],
+        "begun": instant_text(one.begun_at), "seen": instant_text(at),
     }  # fmt: skip
     unit.keep_aside(_key(agent), body, at)
 
@@ -380,6 +383,6 @@ def _read(kept: Plain) -> Assistance | None:
         return None
     dossiers = kept.get("dossiers")
     named = tuple(str(one) for one in dossiers) if isinstance(dossiers, list) else ()
-    return Assistance(
-        str(kept.get("id")), str(kept.get("person")), str(kept.get("consent")), named, read_instant(kept.get("seen"))
-    )
+    seen = read_instant(kept.get("seen"))
+    begun = read_instant(kept["begun"]) if "begun" in kept else seen  # without it: begun under an earlier release
+    return Assistance(str(kept.get("id")), str(kept.get("person")), str(kept.get("consent")), named, begun, seen)

@@ -15,11 +15,10 @@ from engine.domain.common.access import over_since
 from engine.domain.common.names import readable_name
 from engine.domain.common.working_time import add_span
 from engine.records.dossier import Account
-from engine.records.people import Mandate
+from engine.records.people import COMPANY, Mandate
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
-COMPANY: Final = "company:"  # prefix of the login of a company, before its number
 PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 

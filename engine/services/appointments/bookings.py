@@ -32,6 +32,7 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
+from engine.records.people import COMPANY
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
@@ -46,6 +47,8 @@ What: TypeAlias = Literal["arrived", "attended", "missed"]
 MOST_SLOTS: Final = 100
 BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends an SMS, as each cancellation does
 BOOKED_PER_ADDRESS: Final = 20  # an hour, by accounts without a telephone behind one address
+SEATS_AHEAD: Final = 10  # of one appointment, by the dossiers of one person: one telephone could book an office out
+HELD_PER_ADDRESS: Final = 40  # an hour, by these accounts: a seat that is held is taken for everybody else
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
 
@@ -202,7 +205,7 @@ def book_slot(
 
     `client` is the address of the applicant's network. The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
     and then sees the seat taken. Raises `NotFound`, `Conflict`. Raises Refused: slot_full (nearest),
-    slot_closed, too_early, too_many_moves, too_many_tries…
+    slot_closed, too_early, too_many_moves, seats_many, too_many_tries…
     """
 
     def work(unit: Unit) -> Dossier:
@@ -215,6 +218,7 @@ def book_slot(
         if office_id not in {one.id for one in offices_for(procedure, appointment, dossier, moment)}:
             raise Refused(refusal("slot_closed", why="office", office=office_id))
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
+        _check_share(unit, moment, dossier, appointment_id)
         if actor.kind == "applicant" and (closed := too_many(unit, now, *_limits(unit, dossier, client))) is not None:
             raise Refused(closed)
         return carry_out(ctx, unit, dossier, decision, actor)
@@ -223,14 +227,34 @@ def book_slot(
     return once(ctx, actor, "book_slot", token, arguments, work, DOSSIER)
 
 
+def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str) -> None:
+    """Check that the applicant's other dossiers leave seats to others. Raises Refused("seats_many", maximum).
+
+    A booking may always be moved. An agent at a counter and an accepted company are not limited.
+    """
+    booking, account = dossier.bookings.get(appointment), unit.account(dossier.owner)
+    if moment.actor.kind != "applicant" or (booking is not None and booking.status == "booked"):
+        return
+    if account is not None and account.login.startswith(COMPANY) and account.name:
+        return
+    resource = resource_key(moment.procedure, appointment)
+    if unit.seats_ahead(dossier.owner, resource, moment.now, dossier.id) >= SEATS_AHEAD:
+        raise Refused(refusal("seats_many", maximum=SEATS_AHEAD))
+
+
 def _limits(unit: Unit, dossier: Dossier, client: str) -> tuple[Limit, ...]:
     """Return the limits on bookings by applicants. An account without a telephone costs nothing, so those of one
     address share a limit: they could take all the seats of an office before a fee is due."""
     own = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1))
+    return own, *_of_address(unit, dossier, client, "booked", BOOKED_PER_ADDRESS)
+
+
+def _of_address(unit: Unit, dossier: Dossier, client: str, what: str, most: int) -> tuple[Limit, ...]:
+    """Return the limit that accounts without a telephone behind one address share, none for the others."""
     account = unit.account(dossier.owner)
     if not client or account is None or has_telephone(account):
-        return (own,)
-    return own, Limit(f"booked@{client}", BOOKED_PER_ADDRESS, timedelta(hours=1))
+        return ()
+    return (Limit(f"{what}@{client}", most, timedelta(hours=1)),)
 
 
 def _placed(
@@ -246,11 +270,13 @@ def _placed(
 
 
 def hold_slot(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime
-) -> datetime:
-    """Hold a seat until the applicant confirms it.
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, start: datetime, *,
+    client: str = "",
+) -> datetime | None:  # fmt: skip
+    """Hold a seat until the applicant confirms it. `client` as in `book_slot`.
 
-    Return the end of the hold. The dossier does not change. Raises as `book_slot`.
+    Return the end of the hold, None when the address holds too many: the seat can still be booked. The
+    dossier does not change. Raises as `book_slot`.
     """
     with ctx.store.unit(write=True) as unit:
         ctx.directories.look(unit)
@@ -260,6 +286,11 @@ def hold_slot(
         appointment = _appointment(procedure, appointment_id)
         moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
+        _check_share(unit, moment, dossier, appointment_id)
+        if actor.kind == "applicant" and too_many(
+            unit, now, *_of_address(unit, dossier, client, "held", HELD_PER_ADDRESS)
+        ):
+            return None
         seat, until = decision.dossier.bookings[appointment_id].seat, now + HELD
         resource = resource_key(procedure, appointment_id)
         try:

@@ -13,7 +13,7 @@ from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.gsm7 import to_gsm
-from engine.core.problems import Refused
+from engine.core.problems import Refused, refusal
 from engine.core.values import group_number, new_id
 from engine.domain.appointments.appointments import (
     bookable,
@@ -25,6 +25,7 @@ from engine.domain.appointments.appointments import (
     resource_key,
     slot_starts,
 )
+from engine.domain.common.access import is_owner
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Procedure
@@ -69,10 +70,13 @@ def wait_for_seat(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id
 def stop_waiting(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> None:
     """Remove the dossier from the list of this appointment, without effect if it is on none.
 
-    Raises `NotFound`.
+    Raises `NotFound`. Raises Refused("role") for a person who may only read the dossier.
     """
     with ctx.store.unit(write=True) as unit:
-        unit.drop_waiting(seen(unit, ctx, actor, dossier_id).id, appointment_id)
+        dossier = seen(unit, ctx, actor, dossier_id)
+        if not is_owner(dossier, actor):
+            raise Refused(refusal("role", roles=("applicant",)))
+        unit.drop_waiting(dossier.id, appointment_id)
 
 
 def waits_at(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> str:

@@ -180,6 +180,16 @@ class LedgerQueries(Queries):
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
+    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str) -> int:
+        """Return how many seats the dossiers of an owner have from now on, booked or held. Without those of `but`."""
+        theirs = "JOIN dossier d ON d.id = s.dossier WHERE d.owner = ? AND d.id <> ? AND s.resource = ?"
+        sql = (
+            f"SELECT (SELECT count(*) FROM booking s {theirs} AND s.status = 'booked' AND s.start > ?)"
+            f" + (SELECT count(*) FROM seat_hold s {theirs} AND s.until > ?)"
+        )
+        cells = (owner, but, resource, instant_text(now))
+        return int(self._rows(sql, (*cells, *cells))[0][0])
+
     # issued documents
 
     def serials(self) -> Mapping[str, int]:

@@ -12,9 +12,9 @@ from flask import Blueprint, Response, abort, request, session
 from engine.core.problems import Refused
 from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
 from engine.records.dossier import Actor
-from engine.records.people import Mandate, MandateRole
+from engine.records.people import COMPANY, Mandate, MandateRole
 from engine.services.accounts import delegation as representation
-from engine.services.accounts.mandates import COMPANY, MandateView, holder_shown, principal_shown
+from engine.services.accounts.mandates import MandateView, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound

@@ -56,8 +56,19 @@ _MARK = "code_mark"  # key of the signed cookie: a code serves only the browser 
 @blueprint.get("/connexion")
 @public
 def ask_phone() -> Response:
-    """Show the form for the phone number."""
-    return _phone_page(safe_next(request.args.get("suite"), ""), mine=request.args.get("brouillon") == "1")
+    """Show the form for the phone number.
+
+    Without `brouillon=1` it is a new sign-in, perhaps of another person: nothing declared before is submitted by it.
+    """
+    mine = request.args.get("brouillon") == "1"
+    if not mine:
+        forget_declared()
+    return _phone_page(safe_next(request.args.get("suite"), ""), mine=mine)
+
+
+def forget_declared() -> None:
+    """Forget the request that was to be submitted once its number is verified. The draft stays."""
+    session.pop("sending", None)
 
 
 @blueprint.post("/connexion")
@@ -122,7 +133,7 @@ def ask_code() -> Response:
     """
     if following := safe_next(request.args.get("suite"), ""):
         session["next"] = following
-        session.pop("sending", None)
+        forget_declared()
     if not session.get("phone"):
         session["phone"] = claimed_phone(app_ctx(), claimant())
     if not session["phone"]:
@@ -185,15 +196,17 @@ def check() -> Response:
         )  # fmt: skip
     except Refused as closed:
         return _code_page(sentence(closed.reason))
-    return entered(signed, keep)
+    return entered(signed, keep, submits=True)
 
 
-def entered(signed: SignedIn, keep: bool) -> Response:
+def entered(signed: SignedIn, keep: bool, submits: bool = False) -> Response:
     """Sign in and redirect to the page the applicant wanted, in their language.
 
     Drafts begun in this browser under the verified number now belong to the account. About others the applicant is
-    asked.
+    asked. Only with `submits` is a request submitted that was declared before: the page of the code says so.
     """
+    if not submits:
+        forget_declared()
     left = adopt(app_ctx(), signed.actor, session_token(CLAIM)) if session_token(CLAIM) else ()
     address = "/dossiers/de-cet-appareil" if left else where_next(signed.actor)
     spoken = own(app_ctx(), signed.actor).wishes.language
@@ -257,6 +270,7 @@ def follow() -> Response:
     Whether they belong together is shown only after the code.
     """
     if request.method == "GET":
+        forget_declared()
         return _follow_page("", "")
     typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]
     digits = digits_only(typed)

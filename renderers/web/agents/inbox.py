@@ -16,7 +16,7 @@ from engine.model import DRAFT, Form, Procedure
 from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
-from engine.services.accounts.assistance import received_by
+from engine.services.accounts.assistance import end_assistance, received_by
 from engine.services.applications.bulk_actions import may_pick
 from engine.services.applications.casework import assign, inbox_counts, list_inbox
 from engine.services.applications.messages import unread
@@ -130,7 +130,8 @@ def enrolment_code() -> Response:
 @blueprint.post("/agent/deconnexion")
 @agent()
 def leave() -> Response:
-    """Sign the agent out and redirect to the sign-in."""
+    """Sign the agent out, which ends the assistance at a counter, and redirect to the sign-in."""
+    end_assistance(app_ctx(), actor())
     return sign_out_of(AGENT_AREA, "/agent/connexion")
 
 

@@ -157,7 +157,7 @@ class Counter:
         if start is None:
             return go(self.address)
         try:
-            hold_slot(app_ctx(), self.who, self.one.id, self.task.id, office_id, start)
+            hold_slot(app_ctx(), self.who, self.one.id, self.task.id, office_id, start, client=client())
         except Refused as closed:
             if closed.reason.code not in _GONE:
                 raise

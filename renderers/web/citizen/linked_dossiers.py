@@ -224,7 +224,7 @@ def check_link_code(one: DossierContext, link_id: str) -> Response:
     if phone is None:
         return _code_page(one, link, say("link.code_wrong"))
     session.pop("proving", None)
-    session["proved"] = [wanted, phone]
+    session["proved"] = [wanted, phone, *_person()]
     return _named(one, link, wanted, phone)
 
 
@@ -237,9 +237,17 @@ def _code_page(one: DossierContext, link: Link, error: str = "") -> Response:
 
 
 def _proved(number: str) -> str | None:
-    """Return the phone that this browser verified for a dossier, None otherwise."""
+    """Return the phone that this person verified here for a dossier, None otherwise.
+
+    The cookie outlives the session, so another person who signs in at this browser gets nothing of it.
+    """
     kept = session.get("proved")
-    return str(kept[1]) if isinstance(kept, list) and len(kept) == 2 and kept[0] == number else None
+    return str(kept[1]) if isinstance(kept, list) and [kept[0], *kept[2:]] == [number, *_person()] else None
+
+
+def _person() -> list[str]:
+    """Return the account that is signed in and the one it acts for."""
+    return [actor().id, actor().owns]
 
 
 # -- naming ------------------------------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def _who(area: str) -> Actor:
         return ANONYMOUS
     g.myself = found
     if area == COUNTER_AREA:
-        return helping(app_ctx(), found) or found
+        return helping(app_ctx(), found, touches=not g.get("passive", False)) or found
     mandate = session.get(ACTING, "") if area == APPLICANT_AREA else ""
     return (acting_for(app_ctx(), found, mandate) or found) if mandate else found
 

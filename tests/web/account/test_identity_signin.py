@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from engine.integrations.openid import Client, OpenIdProvider
 from server import Settings, create_app
 from tests.engine.integrations.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
+from tests.web.account.test_unverified_drafts import filled
 from tests.web.browser_person import DESK, Person
 from tests.web.client import PortalClient, a_portal_client, another, later
 from tests.web.live_site import listening
@@ -165,3 +166,17 @@ def test_there_and_back_in_a_browser(
             person.check()
         finally:
             context.close()
+
+
+def test_nothing_declared_before_in_this_browser_is_submitted_by_it(
+    visitor: PortalClient, there: LocalIdentity
+) -> None:
+    """The page of the code says that the request is submitted next. This way in passes no such page."""
+    number = filled(visitor)
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    there.person |= {"phone_number": "+22890112233", "phone_number_verified": True}
+    assert visitor.open(go_and_come_back(visitor, there)).address == f"/dossiers/{number}/verification"
+    with visitor.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier is not None
+    assert dossier.submitted_at is None

@@ -216,6 +216,23 @@ def test_nothing_is_sent_undeclared_or_changed_since(visitor: PortalClient) -> N
     assert visitor.page.address == f"/dossiers/{number}/envoye"
 
 
+@pytest.mark.parametrize("way", ["/connexion", "/suivi"])
+def test_who_signs_in_later_at_a_shared_browser_submits_nothing(visitor: PortalClient, way: str) -> None:
+    """Somebody declared a request under another person's number and left: that person only signs in."""
+    number = filled(visitor)
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    later(visitor, minutes=20)
+    visitor.send(way, phone=PHONE, **({"number": number} if way == "/suivi" else {}))
+    assert "votre demande part" not in visitor.follow().text
+    type_code(visitor)
+    visitor.follow()
+    with visitor.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier is not None
+    assert dossier.submitted_at is None
+    assert "/envoye" not in visitor.page.address
+
+
 # -- what an account cannot simply have --------------------------------------------------------------------------------
 
 

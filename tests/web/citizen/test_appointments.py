@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from icalendar import Calendar
 
+from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
 from engine.services.worker.worker import run_pass
 from tests.web.client import STALL, PortalClient, a_portal_client, another, later
@@ -90,6 +92,23 @@ def test_a_slot_kept_too_long_is_free_by_itself(known: PortalClient, rival: Port
     assert "gardé" in known.page.text
 
 
+def test_where_too_many_are_kept_a_slot_is_booked_all_the_same(
+    known: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account of an e-mail address behind an address that keeps many slots."""
+    monkeypatch.setattr(bookings, "HELD_PER_ADDRESS", 1)
+    mine = ready(known)
+    with known.office.store.unit(write=True) as unit:
+        account = unit.account_of("applicant", "+22890112233")
+        assert account is not None
+        unit.put_account(replace(account, login="afi@exemple.tg"))
+    first, second = starts(known, mine)[:2]
+    assert "Ce créneau est gardé pour vous" in touch(known, mine, first).page.text
+    assert "n’est pas gardé pour vous" in touch(known, mine, second).page.text
+    known.post(mine, **known.page.form("start"))
+    assert "Votre rendez-vous est confirmé" in known.follow().text
+
+
 # -- how often it is changed -------------------------------------------------------------------------------------------
 
 
@@ -164,6 +183,23 @@ def test_nobody_is_told_who_waits_no_more(known: PortalClient, rival: PortalClie
     assert "Vous n’êtes plus sur la liste" in rival.follow().text
     known.send(f"{mine}/annuler")
     assert not [body for body in told(known, OTHER) if "Une place est libre" in body]
+
+
+def test_who_may_only_read_takes_nobody_off_the_list(known: PortalClient, rival: PortalClient) -> None:
+    mine, theirs = ready(known), ready(rival)
+    take(known, mine, starts(known, mine)[0])
+    rival.post(f"{theirs}/attendre", **rival.open(theirs).form("bureau"))
+    rival.post(f"{theirs.removesuffix('/rendez-vous')}/personnes", **{
+        **rival.open(f"{theirs.removesuffix('/rendez-vous')}/personnes").form("phone"), "phone": "92334455", "role": "reader",
+    })  # fmt: skip
+    reader = another(known).sign_in("92334455")
+    mandate = re.findall(r'name="mandate" value="([^"]+)"', reader.open("/compte/entreprises").html)
+    reader.post("/compte/agir", csrf_token=reader.page.value("csrf_token"), mandate=mandate[-1])
+    form = reader.open(theirs).form("csrf_token")
+    reader.post(f"{theirs}/attendre", **{**form, "stop": "1"})
+    assert reader.page.status == 409, reader.page.text
+    known.send(f"{mine}/annuler")
+    assert len([body for body in told(known, OTHER) if "Une place est libre" in body]) == 1
 
 
 # -- the link of a message ---------------------------------------------------------------------------------------------

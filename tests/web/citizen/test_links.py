@@ -173,6 +173,24 @@ def test_another_ones_dossier_wants_the_code_sent_to_its_phone(visitor: PortalCl
     assert visitor.open(f"/dossiers/{earlier}").status == 404, "it is still theirs"
 
 
+def test_what_one_person_proved_at_a_browser_is_nothing_to_the_next(visitor: PortalClient) -> None:
+    """A shared computer: the first session ended by itself, its cookie is still there."""
+    earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
+    address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
+    visitor.send(address, number=earlier)
+    visitor.send(f"{address}/code", code=visitor.code("91020304"))
+    assert visitor.page.address == f"{address}/{earlier}"
+    visitor.clock.advance(timedelta(hours=2))
+    assert visitor.open(f"{address}/{earlier}").status == 303, "signed out"
+    visitor.sign_in("92030405")
+    number = begin(visitor, "renouvellement")
+    page = f"/dossiers/{number}/lien/ancien/{earlier}"
+    form = visitor.open(f"/dossiers/{number}/lien/ancien").form("token")
+    assert visitor.open(page).status == 404
+    assert visitor.post(page, **{**form, "row": "0"}).status == 404
+    assert kept(visitor, number) == ("", None)
+
+
 def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visitor: PortalClient) -> None:
     earlier = a_permit(another(visitor).sign_in("91020304"), "LEE")
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"

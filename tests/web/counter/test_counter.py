@@ -148,6 +148,18 @@ def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: PortalClient, h
     assert person.open(f"/dossiers/{number}/demande/vous").status == 200, "they go on at home"
 
 
+def test_who_signs_out_helps_nobody_any_more(visitor: PortalClient) -> None:
+    seat = helping(visitor)
+    number = begun(seat)
+    seat.post("/agent/deconnexion", csrf_token=seat.open("/agent").value("csrf_token"))
+    elsewhere = another(visitor)
+    for client in (seat, elsewhere):
+        client.send("/agent/connexion", login="ama", password="clef")
+        assert client.page.address == "/agent", client.page.text
+        assert client.open(f"{HOME}/{number}/demande/vous").status == 403
+        assert f"{HOME}/terminer" not in client.open(HOME).html
+
+
 def test_another_agent_does_not_look_over_the_shoulder(visitor: PortalClient) -> None:
     number = begun(helping(visitor))
     colleague = an_agent(visitor, "koffi")

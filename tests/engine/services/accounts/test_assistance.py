@@ -141,6 +141,39 @@ def test_it_ends(world: World, how: str) -> None:
         assistance.begin_request(world.office, agent, PASSPORT, {}, "fr", new_id())
 
 
+def test_pages_prolong_it_for_four_hours_and_no_longer(world: World) -> None:
+    agent = world.agent("guichet", COUNTER)
+    helped(world, agent)
+    while_at_work = range(assistance.LONGEST // timedelta(minutes=10) - 1)
+    for _ in while_at_work:
+        world.clock.advance(timedelta(minutes=10))
+        assert assistance.helping(world.office, agent)
+    world.clock.advance(timedelta(minutes=10))
+    assert assistance.helping(world.office, agent) is None
+
+
+def test_a_page_that_reloads_itself_does_not_prolong_it(world: World) -> None:
+    agent = world.agent("guichet", COUNTER)
+    helped(world, agent)
+    for _ in range(2):
+        world.clock.advance(timedelta(minutes=7))
+        assert assistance.helping(world.office, agent, touches=False)
+    world.clock.advance(timedelta(minutes=1))
+    assert assistance.helping(world.office, agent) is None
+
+
+def test_one_begun_under_an_earlier_release_goes_on(world: World) -> None:
+    agent = world.agent("guichet", COUNTER)
+    helped(world, agent)
+    with world.office.store.unit(write=True) as unit:
+        kept = unit.peeked_aside(f"assistance/{agent.id}")
+        assert isinstance(kept, dict)
+        earlier = {name: value for name, value in kept.items() if name != "begun"}
+        unit.keep_aside(f"assistance/{agent.id}", earlier, world.office.now())
+    world.clock.advance(timedelta(minutes=14))
+    assert assistance.helping(world.office, agent)
+
+
 def test_a_draft_begun_at_home_goes_on_at_the_counter(world: World) -> None:
     draft = world.draft(PASSPORT)
     agent = world.agent("guichet", COUNTER)

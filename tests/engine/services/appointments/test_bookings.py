@@ -23,6 +23,8 @@ from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Unit
 from tests.engine.services.world import PASSPORT, World, a_world
 
+CARD, ENROLMENT = "carte-nationale-identite", "enrolement_sur_place"
+
 
 @pytest.fixture
 def clerk(world: World) -> Actor:
@@ -191,6 +193,81 @@ class TestTaking:
             books(bookings.BOOKED_PER_ADDRESS, "203.0.113.7")
         assert books(90, "203.0.113.7", telephone=True).bookings
         assert books(91, "203.0.113.8").bookings
+
+    def test_one_person_s_dossiers_take_so_many_seats_and_leave_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A procedure whose first state waits for the visit: each request is a seat, and costs nothing yet."""
+        monkeypatch.setattr(bookings, "SEATS_AHEAD", 3)
+        owner = world.applicant()
+
+        def place(dossier: Dossier) -> tuple[AppContext, Actor, str, str, str, datetime]:
+            who = world.owner(dossier)
+            free = bookings.slots(world.office, who, dossier.id, ENROLMENT).first_free
+            assert free
+            return world.office, who, dossier.id, ENROLMENT, free.office, free.start
+
+        def take(dossier: Dossier) -> Dossier:
+            return bookings.book_slot(*place(dossier))
+
+        asked = [world.sent(CARD, owner) for _ in range(4)]
+        taken = [take(one) for one in asked[:2]]
+        assert bookings.hold_slot(*place(asked[2]))
+        for one_more in (bookings.book_slot, bookings.hold_slot):
+            with pytest.raises(Refused, match="seats_many"):
+                one_more(*place(asked[3]))
+        assert take(taken[0]).bookings[ENROLMENT].moves == 1, "what is booked may be moved"
+        assert take(asked[2]).bookings, "what is held may be booked"
+        assert take(world.sent(CARD, world.applicant("+22890445566"))).bookings, "others book"
+        bookings.cancel_booking(world.office, owner, asked[2].id, ENROLMENT)
+        assert take(asked[3]).bookings
+        world.wait(days=60)
+        with world.office.store.unit() as unit:
+            assert unit.seats_ahead(owner.id, f"{CARD}/{ENROLMENT}", world.office.now(), "") == 0
+
+    def test_an_accepted_company_books_for_its_people(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bookings, "SEATS_AHEAD", 0)
+        dossier = world.sent(CARD)
+        free = bookings.slots(world.office, world.owner(dossier), dossier.id, ENROLMENT).first_free
+        assert free
+        with pytest.raises(Refused, match="seats_many"):
+            bookings.book_slot(world.office, world.owner(dossier), dossier.id, ENROLMENT, free.office, free.start)
+        with world.office.store.unit(write=True) as unit:
+            account = unit.account(dossier.owner)
+            assert account is not None
+            unit.put_account(replace(account, login="company:TG-LOM-1", name="SOCIETE"))
+        assert bookings.book_slot(
+            world.office, world.owner(dossier), dossier.id, ENROLMENT, free.office, free.start
+        ).bookings
+
+    def test_accounts_without_a_telephone_at_one_address_hold_so_many_seats_an_hour(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A seat held is taken for everybody else, and a hold is renewed for ever: each counts, as a booking does."""
+        monkeypatch.setattr(bookings, "HELD_PER_ADDRESS", 3)
+
+        def holds(number: int, client: str) -> datetime | None:
+            dossier = to_book(world, number)
+            with world.office.store.unit(write=True) as unit:
+                account = unit.account(dossier.owner)
+                assert account is not None
+                unit.put_account(replace(account, login=f"mail-{number}"))
+            return hold(dossier, client)
+
+        def hold(dossier: Dossier, client: str) -> datetime | None:
+            owner = world.owner(dossier)
+            slot = bookings.slots(world.office, owner, dossier.id, "depot").first_free
+            assert slot
+            return bookings.hold_slot(
+                world.office, owner, dossier.id, "depot", slot.office, slot.start, client=client
+            )  # fmt: skip
+
+        assert all(holds(number, "203.0.113.7") for number in range(3))
+        assert holds(3, "203.0.113.7") is None
+        assert hold(to_book(world, 90), "203.0.113.7"), "who has a telephone is not counted"
+        assert holds(4, "203.0.113.8")
+        world.wait(hours=1, minutes=10)
+        assert holds(5, "203.0.113.7")
 
     @pytest.mark.parametrize("days", [0, 365])
     def test_times_that_cannot_be_taken(self, world: World, days: int) -> None:
